@@ -1,0 +1,22 @@
+"""A recipe: one complete experiment."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from rankelastor.config.base import Settings
+from rankelastor.config.data import DataSettings
+from rankelastor.config.model import ModelSettings
+from rankelastor.config.training import TrainingSettings
+
+
+class Recipe(Settings):
+    """Data, model and training of one experiment.
+
+    ``name`` names the run folder ``runs/<name>`` unless another is given.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    data: DataSettings
+    model: ModelSettings
+    training: TrainingSettings = TrainingSettings()

@@ -1,0 +1,35 @@
+"""Settings of training; the defaults are the protocol of the published figures."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from rankelastor.config.base import Settings
+
+
+class TrainingSettings(Settings):
+    """The published protocol: Adam, embedding L2 over all rows, clipped gradients, a learning rate that drops.
+
+    ``embedding_l2`` is lambda in (lambda / 2) * sum of squares of all categorical embedding rows, at every step.
+    ``clip_norm`` bounds the gradient norm over all parameters; null leaves gradients as they are.
+    After each epoch the valid split is scored: a ``monitor`` that does not improve by more than ``min_delta``
+    multiplies the learning rate by ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such
+    evaluations in a row end the run. The weights of the best evaluation are kept.
+    ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
+    """
+
+    seed: Annotated[int, Field(ge=0)] = 1
+    epochs: PositiveInt = 100
+    batch_size: PositiveInt = 4096
+    evaluation_batch_size: PositiveInt = 8192
+    learning_rate: PositiveFloat = 1e-3
+    embedding_l2: NonNegativeFloat = 0.0
+    clip_norm: PositiveFloat | None = 10.0
+    monitor: Literal["auc", "logloss", "gauc"] = "auc"
+    min_delta: NonNegativeFloat = 1e-6
+    rate_drop: Annotated[float, Field(gt=0, le=1)] = 0.1
+    min_learning_rate: NonNegativeFloat = 1e-6
+    patience: PositiveInt = 2
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: PositiveInt | None = None

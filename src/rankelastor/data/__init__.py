@@ -1,0 +1,1 @@
+"""Raw files -> vocabularies -> prepared folder -> batches."""

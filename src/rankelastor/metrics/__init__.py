@@ -1,0 +1,1 @@
+"""What a ranker is judged by: ranking, logloss, calibration."""

@@ -1,0 +1,1 @@
+"""Whole rankers, and the one function that builds a model from settings and schema."""

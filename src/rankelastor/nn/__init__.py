@@ -1,0 +1,1 @@
+"""Layers, one idea a file; plain keyword arguments, blind to settings."""

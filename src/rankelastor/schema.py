@@ -1,0 +1,118 @@
+"""The contract between data and models: which features there are, and what a batch holds.
+
+Shape letters used everywhere: ``batch`` examples, ``field`` feature columns, ``embedding_dim`` width of one
+field's embedding, ``token`` number of tokens, ``dim`` width of a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Literal, Self
+
+import torch
+from jaxtyping import Float32, Int64, Integer
+from torch import Tensor
+
+PADDING_ID = 0
+"""Id 0 of every vocabulary: no value. Its embedding row is zero and stays zero."""
+
+SplitName = Literal["train", "valid", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class NumericFeature:
+    """A feature that is one number an example, already transformed (float32)."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class CategoricalFeature:
+    """A feature that is one id an example.
+
+    ``num_ids`` counts every id the column may hold: padding (0), the known values, out-of-vocabulary (last).
+    """
+
+    name: str
+    num_ids: int
+
+
+Feature = NumericFeature | CategoricalFeature
+
+
+@dataclass(frozen=True)
+class FeatureSchema:
+    """The features of a prepared data set, in the order in which the settings declare them.
+
+    Example:
+        >>> schema = FeatureSchema((CategoricalFeature("site", 12), NumericFeature("age")))
+        >>> schema.num_fields, [feature.name for feature in schema.categorical]
+        (2, ['site'])
+        >>> schema.concatenation_order  # numeric features come first in a batch
+        (1, 0)
+    """
+
+    features: tuple[Feature, ...]
+
+    @property
+    def num_fields(self) -> int:
+        """Number of features, numeric and categorical together."""
+        return len(self.features)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Feature names in declared order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def numeric(self) -> tuple[NumericFeature, ...]:
+        """The numeric features in declared order: the columns of ``Batch.numeric``."""
+        return tuple(feature for feature in self.features if isinstance(feature, NumericFeature))
+
+    @property
+    def categorical(self) -> tuple[CategoricalFeature, ...]:
+        """The categorical features in declared order: the columns of ``Batch.categorical``."""
+        return tuple(feature for feature in self.features if isinstance(feature, CategoricalFeature))
+
+    @property
+    def concatenation_order(self) -> tuple[int, ...]:
+        """For each declared feature, its place in the concatenation of numeric and categorical columns."""
+        concatenated = [*(feature.name for feature in self.numeric), *(feature.name for feature in self.categorical)]
+        return tuple(concatenated.index(name) for name in self.names)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples as tensors. ``label`` and ``group`` are None where the rows have none.
+
+    Example:
+        >>> batch = Batch(
+        ...     categorical=torch.ones(2, 3, dtype=torch.int32), numeric=torch.zeros(2, 0), label=None, group=None
+        ... )
+        >>> batch.num_examples
+        2
+    """
+
+    categorical: Integer[Tensor, "batch categorical"]
+    numeric: Float32[Tensor, "batch numeric"]
+    label: Float32[Tensor, " batch"] | None
+    group: Int64[Tensor, " batch"] | None
+
+    @property
+    def num_examples(self) -> int:
+        """Number of rows."""
+        return self.categorical.shape[0]
+
+    def to(self, device: torch.device) -> Self:
+        """The same batch on another device; the copy from pinned memory does not block."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Self:
+        """The same batch in page-locked memory, from which copies to CUDA run asynchronously."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Self:
+        present = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: change(tensor) for name, tensor in present.items() if tensor is not None})

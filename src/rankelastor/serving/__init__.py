@@ -1,0 +1,1 @@
+"""Use a trained ranker: probabilities for raw rows."""

@@ -1,0 +1,1 @@
+"""Effective rank: how the spectrum of representations travels through a model."""

@@ -1,0 +1,96 @@
+"""Write files and folders whole or not at all: to a temporary neighbour that is renamed when complete."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rankelastor.errors import StorageError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EFBIG: "the file is larger than allowed here; free some space or raise the limit",
+    errno.EACCES: "permission is denied; choose a place that you can write",
+    errno.EROFS: "the disk is read-only; choose a place that you can write",
+    errno.ENOTDIR: "a part of the path is a file; choose another place",
+}
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it to ``path`` on success, remove it on any failure.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with whole_file(Path(folder) / "numbers.txt") as temporary:
+        ...         _ = temporary.write_text("1 2 3")
+        ...     sorted(item.name for item in Path(folder).iterdir())
+        ['numbers.txt']
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written; nothing is left behind.
+    """
+    path = Path(path)
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            yield temporary
+            _flush_to_disk(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``; put it in place of ``path`` on success, remove it on any failure.
+
+    A folder that stood at ``path`` before is replaced only when the new one is complete.
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written; nothing is left behind.
+    """
+    path = Path(path)
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+        temporary.chmod(0o755)
+        try:
+            yield temporary
+            _replace_folder(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    if not path.exists():
+        new.rename(path)
+        return
+    old = new.with_suffix(".old")
+    path.rename(old)
+    new.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0)
+        if advice is None:
+            raise
+        raise StorageError(f"{path} cannot be written: {advice}; nothing half-written was left") from error
