@@ -1,0 +1,169 @@
+"""Build modules from settings and schema: the one place where ``kind:`` becomes a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from rankelastor.config.model import (
+    FfnSettings,
+    FullMixingSettings,
+    GluFfnSettings,
+    GroupedTokenizerSettings,
+    HeadSettings,
+    IdentityMixingSettings,
+    JointTokenizerSettings,
+    KroneckerMixingSettings,
+    LinearHeadSettings,
+    MeanHeadSettings,
+    MixingSettings,
+    MlpFfnSettings,
+    MlpHeadSettings,
+    ModelSettings,
+    NoTokenizerSettings,
+    SplitMixingSettings,
+    SplitTokenizerSettings,
+)
+from rankelastor.errors import SettingsError
+from rankelastor.models.ranker import Backbone, Ranker
+from rankelastor.nn.block import Block
+from rankelastor.nn.embedding import FieldEmbedding
+from rankelastor.nn.ffn import PerTokenGlu, PerTokenMlp
+from rankelastor.nn.head import LinearHead, MeanHead, MlpHead
+from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, SplitMixing
+from rankelastor.nn.tokenizer import GroupedTokenizer, JointTokenizer, ReshapeTokenizer, SplitTokenizer
+from rankelastor.schema import FeatureSchema
+
+
+def build_ranker(settings: ModelSettings, schema: FeatureSchema) -> Ranker:
+    """A ranker for the features of ``schema``, with fresh initial values.
+
+    Raises:
+        SettingsError: sizes do not go together (with sizes that do), or a group names an unknown field.
+    """
+    embedding = FieldEmbedding(
+        num_ids=[feature.num_ids for feature in schema.categorical],
+        num_numeric=len(schema.numeric),
+        embedding_dim=settings.embedding_dim,
+        order=schema.concatenation_order,
+    )
+    return Ranker(embedding=embedding, backbone=build_backbone(settings, schema.names))
+
+
+def build_backbone(settings: ModelSettings, field_names: Sequence[str]) -> Backbone:
+    """Tokenizer, blocks and head for the fields named, with fresh initial values.
+
+    Raises:
+        SettingsError: sizes do not go together, or a group names an unknown field.
+    """
+    try:
+        return Backbone(
+            tokenizer=_tokenizer(settings, field_names),
+            blocks=[_block(settings) for _ in range(settings.num_blocks)],
+            head=_head(settings.head, num_tokens=settings.num_tokens, token_dim=settings.token_dim),
+        )
+    except ValueError as error:
+        raise SettingsError(f"model: {error}") from error
+
+
+def _block(settings: ModelSettings) -> Block:
+    sizes = {"num_tokens": settings.num_tokens, "token_dim": settings.token_dim}
+    mixing, ffn = _mixing(settings.mixing, **sizes), _ffn(settings.ffn, **sizes)
+    return Block(mixing=mixing, ffn=ffn, token_dim=settings.token_dim)
+
+
+def _tokenizer(settings: ModelSettings, field_names: Sequence[str]) -> nn.Module:
+    num_tokens, token_dim, embedding_dim = settings.num_tokens, settings.token_dim, settings.embedding_dim
+    match settings.tokenizer:
+        case NoTokenizerSettings():
+            return ReshapeTokenizer(
+                num_fields=len(field_names), embedding_dim=embedding_dim, num_tokens=num_tokens, token_dim=token_dim
+            )
+        case GroupedTokenizerSettings() as grouped:
+            return GroupedTokenizer(
+                groups=_group_indices(grouped, field_names, num_tokens=num_tokens),
+                embedding_dim=embedding_dim,
+                token_dim=token_dim,
+                hidden_dims=grouped.hidden_dims,
+                activation=grouped.activation,
+                norm=grouped.norm,
+                dropout=grouped.dropout,
+            )
+        case SplitTokenizerSettings() | JointTokenizerSettings() as shared:
+            tokenizer = SplitTokenizer if isinstance(shared, SplitTokenizerSettings) else JointTokenizer
+            return tokenizer(
+                num_fields=len(field_names),
+                embedding_dim=embedding_dim,
+                num_tokens=num_tokens,
+                token_dim=token_dim,
+                hidden_dims=shared.hidden_dims,
+                activation=shared.activation,
+                norm=shared.norm,
+                dropout=shared.dropout,
+            )
+
+
+def _group_indices(
+    tokenizer: GroupedTokenizerSettings, field_names: Sequence[str], *, num_tokens: int
+) -> list[list[int]]:
+    groups = tokenizer.groups
+    if len(groups) != num_tokens:
+        raise ValueError(
+            f"tokenizer.groups must name one group a token, but {len(groups)} groups and num_tokens {num_tokens} "
+            f"were given; try num_tokens={len(groups)}"
+        )
+    grouped = [name for members in groups.values() for name in members]
+    unknown, left_out = sorted(set(grouped) - set(field_names)), sorted(set(field_names) - set(grouped))
+    twice = sorted({name for name in grouped if grouped.count(name) > 1})
+    for fault, names in (("are no fields", unknown), ("stand in no group", left_out), ("stand twice", twice)):
+        if names:
+            raise ValueError(f"tokenizer.groups must hold every field once, but {names} {fault}")
+    return [[field_names.index(name) for name in members] for members in groups.values()]
+
+
+def _mixing(settings: MixingSettings, *, num_tokens: int, token_dim: int) -> nn.Module:
+    match settings:
+        case SplitMixingSettings():
+            return SplitMixing(num_tokens=num_tokens, token_dim=token_dim)
+        case FullMixingSettings():
+            return FullMixing(num_tokens=num_tokens, token_dim=token_dim)
+        case KroneckerMixingSettings():
+            return KroneckerMixing(
+                num_tokens=num_tokens, token_dim=token_dim, num_groups=settings.num_groups, norm=settings.norm
+            )
+        case IdentityMixingSettings():
+            return IdentityMixing()
+
+
+def _ffn(settings: FfnSettings, *, num_tokens: int, token_dim: int) -> nn.Module:
+    match settings:
+        case MlpFfnSettings():
+            return PerTokenMlp(
+                num_tokens=num_tokens,
+                token_dim=token_dim,
+                hidden_dims=settings.hidden_dims,
+                activation=settings.activation,
+                norm=settings.norm,
+                dropout=settings.dropout,
+            )
+        case GluFfnSettings():
+            return PerTokenGlu(
+                num_tokens=num_tokens,
+                token_dim=token_dim,
+                hidden_dims=settings.hidden_dims,
+                expansion=settings.expansion,
+                gate=settings.gate,
+                norm=settings.norm,
+                dropout=settings.dropout,
+            )
+
+
+def _head(settings: HeadSettings, *, num_tokens: int, token_dim: int) -> nn.Module:
+    match settings:
+        case MlpHeadSettings():
+            return MlpHead(num_tokens=num_tokens, token_dim=token_dim)
+        case LinearHeadSettings():
+            return LinearHead(num_tokens=num_tokens, token_dim=token_dim)
+        case MeanHeadSettings():
+            return MeanHead()

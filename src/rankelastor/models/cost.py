@@ -1,0 +1,58 @@
+"""What a ranker costs: parameters and FLOPs an example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rankelastor.config.model import ModelSettings
+from rankelastor.models.build import build_ranker
+from rankelastor.models.ranker import Ranker
+from rankelastor.schema import Batch, FeatureSchema
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters by place, and floating-point operations to score one example.
+
+    ``dense_parameters``: everything behind the field embeddings. ``embedding_parameters``: rows and numeric vectors.
+    ``flops_per_example``: the matrix products of one forward pass, a multiply-add counted as 2.
+    """
+
+    dense_parameters: int
+    embedding_parameters: int
+    flops_per_example: int
+
+
+def cost_of(settings: ModelSettings, schema: FeatureSchema) -> Cost:
+    """The cost of the ranker that these settings give; nothing of its size is allocated.
+
+    Raises:
+        SettingsError: the sizes do not go together.
+    """
+    ranker = meta_ranker(settings, schema)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        ranker(meta_batch(schema))
+    return Cost(
+        dense_parameters=sum(parameter.numel() for parameter in ranker.backbone.parameters()),
+        embedding_parameters=sum(parameter.numel() for parameter in ranker.embedding.parameters()),
+        flops_per_example=counter.get_total_flops(),
+    )
+
+
+def meta_ranker(settings: ModelSettings, schema: FeatureSchema) -> Ranker:
+    """The ranker without memory for its parameters, in evaluation mode: for shapes and counts."""
+    with torch.device("meta"):
+        return build_ranker(settings, schema).eval()
+
+
+def meta_batch(schema: FeatureSchema) -> Batch:
+    """One example without values."""
+    return Batch(
+        categorical=torch.empty(1, len(schema.categorical), dtype=torch.int32, device="meta"),
+        numeric=torch.empty(1, len(schema.numeric), device="meta"),
+        label=None,
+        group=None,
+    )

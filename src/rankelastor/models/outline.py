@@ -1,0 +1,51 @@
+"""The outline of a ranker: its parts as a tree with shapes and parameter counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rankelastor.config.model import ModelSettings
+from rankelastor.models.cost import meta_batch, meta_ranker
+from rankelastor.schema import FeatureSchema
+
+_MAX_DEPTH = 4
+
+
+@dataclass(frozen=True)
+class Part:
+    """One module: its name, its class, the shape it puts out for one example, its parameters, its own parts."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    num_parameters: int
+    parts: tuple[Part, ...]
+
+
+def outline(settings: ModelSettings, schema: FeatureSchema) -> Part:
+    """The outline of the ranker that these settings give; nothing of its size is allocated."""
+    ranker = meta_ranker(settings, schema)
+    shapes: dict[nn.Module, tuple[int, ...]] = {}
+
+    def note_shape(module: nn.Module, _inputs: object, output: Tensor) -> None:
+        shapes[module] = tuple(output.shape[1:])
+
+    for module in ranker.modules():
+        module.register_forward_hook(note_shape)
+    with torch.no_grad():
+        ranker(meta_batch(schema))
+    return _part(settings.kind, ranker, shapes, depth=0)
+
+
+def _part(name: str, module: nn.Module, shapes: dict[nn.Module, tuple[int, ...]], *, depth: int) -> Part:
+    children = list(module.named_children()) if depth < _MAX_DEPTH else []
+    return Part(
+        name=name,
+        kind=type(module).__name__,
+        output_shape=shapes.get(module, ()),
+        num_parameters=sum(parameter.numel() for parameter in module.parameters()),
+        parts=tuple(_part(child_name, child, shapes, depth=depth + 1) for child_name, child in children),
+    )

@@ -1,0 +1,22 @@
+"""Activations by name."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+
+
+def activation(name: str) -> nn.Module:
+    """The activation called ``name``; GELU is the exact one.
+
+    Example:
+        >>> activation("relu")
+        ReLU()
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, but {name!r} was given")
+    return ACTIVATIONS[name]()

@@ -1,0 +1,33 @@
+"""One block: mixing between tokens, then a per-token FFN."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rankelastor.nn.ffn import ResidualFfn
+from rankelastor.nn.norm import rms_norm
+
+
+class Block(nn.Module):
+    """n = RMSNorm(mixing(X)); n + FFN(n): the residual is the normed value. Shape (batch, token, dim) is kept.
+
+    Example:
+        >>> import torch
+        >>> from rankelastor.nn.ffn import PerTokenMlp
+        >>> from rankelastor.nn.mixing import FullMixing
+        >>> mixing = FullMixing(num_tokens=3, token_dim=4)
+        >>> Block(mixing=mixing, ffn=PerTokenMlp(num_tokens=3, token_dim=4, hidden_dims=[8]), token_dim=4)(
+        ...     torch.randn(2, 3, 4)
+        ... ).shape
+        torch.Size([2, 3, 4])
+    """
+
+    def __init__(self, *, mixing: nn.Module, ffn: nn.Module, token_dim: int) -> None:
+        super().__init__()
+        self.mixing = mixing
+        self.norm = rms_norm(token_dim)
+        self.pffn = ResidualFfn(ffn)
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Tokens after the block."""
+        out: Tensor = self.pffn(self.norm(self.mixing(tokens)))
+        return out

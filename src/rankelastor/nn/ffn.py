@@ -1,0 +1,111 @@
+"""Per-token FFNs: (batch, token, dim) -> the same shape, every token with its own weights, no residual."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rankelastor.nn.activation import activation as activation_by_name
+from rankelastor.nn.gate import PaperGate, PublishedGate, UnitExpansionGate
+from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
+
+GateName = Literal["published", "paper"]
+
+
+class PerTokenMlp(nn.Sequential):
+    """Linear -> [RMSNorm] -> activation -> dropout for each hidden width, then Linear to ``token_dim``.
+
+    Example:
+        >>> import torch
+        >>> PerTokenMlp(num_tokens=3, token_dim=4, hidden_dims=[8, 8])(torch.randn(2, 3, 4)).shape
+        torch.Size([2, 3, 4])
+
+    Source: RankMixer, arXiv 2507.15551 (per-token FFN).
+    """
+
+    def __init__(
+        self,
+        *,
+        num_tokens: int,
+        token_dim: int,
+        hidden_dims: Sequence[int],
+        activation: str = "gelu",
+        norm: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        steps: list[nn.Module] = []
+        for width, next_width in pairwise([token_dim, *hidden_dims]):
+            steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=width, out_dims=[next_width]))
+            if norm:
+                steps.append(PerTokenRMSNorm(num_tokens=num_tokens, dim=next_width))
+            steps += [activation_by_name(activation), nn.Dropout(dropout)]
+        last_width = [token_dim, *hidden_dims][-1]
+        steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=last_width, out_dims=[token_dim]))
+        super().__init__(*steps)
+
+
+class PerTokenGlu(nn.Sequential):
+    """[RMSNorm] -> gate -> Linear if the width changes -> dropout for each hidden width, then Linear to ``token_dim``.
+
+    Args:
+        expansion: inner width of a gate over its input width.
+        gate: ``published`` or ``paper``.
+
+    Example:
+        >>> import torch
+        >>> PerTokenGlu(num_tokens=3, token_dim=4, hidden_dims=[8])(torch.randn(2, 3, 4)).shape
+        torch.Size([2, 3, 4])
+
+    Source: RankElastor, arXiv 2605.23191 (GLU-improved P-FFN).
+    """
+
+    def __init__(
+        self,
+        *,
+        num_tokens: int,
+        token_dim: int,
+        hidden_dims: Sequence[int],
+        expansion: float = 3.0,
+        gate: GateName = "published",
+        norm: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        steps: list[nn.Module] = []
+        for width, next_width in pairwise([token_dim, *hidden_dims]):
+            if norm:
+                steps.append(PerTokenRMSNorm(num_tokens=num_tokens, dim=width))
+            steps.append(_gate(gate, num_tokens=num_tokens, dim=width, expansion=expansion))
+            if next_width != width:
+                steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=width, out_dims=[next_width]))
+            steps.append(nn.Dropout(dropout))
+        last_width = [token_dim, *hidden_dims][-1]
+        steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=last_width, out_dims=[token_dim]))
+        super().__init__(*steps)
+
+
+class ResidualFfn(nn.Module):
+    """x + ffn(x): the per-token FFN with its residual."""
+
+    def __init__(self, ffn: nn.Module) -> None:
+        super().__init__()
+        self.ffn = ffn
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Tokens plus their FFN."""
+        changed: Tensor = self.ffn(tokens)
+        return tokens + changed
+
+
+def _gate(name: GateName, *, num_tokens: int, dim: int, expansion: float) -> nn.Module:
+    inner_dim = int(dim * expansion)
+    if inner_dim < 1:
+        raise ValueError(f"ffn.expansion must leave an inner width of 1 or more, but int({dim} * {expansion}) is 0")
+    match name:
+        case "published" if expansion == 1:
+            return UnitExpansionGate(num_tokens=num_tokens, dim=dim)
+        case "published":
+            return PublishedGate(num_tokens=num_tokens, dim=dim, inner_dim=inner_dim)
+        case "paper":
+            return PaperGate(num_tokens=num_tokens, dim=dim, inner_dim=inner_dim)

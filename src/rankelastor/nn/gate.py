@@ -1,0 +1,85 @@
+"""The gates of GLU-improved per-token FFNs: (batch, token, dim) -> (batch, token, dim).
+
+All maps of the input (lifts and skips) are one batched product.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from rankelastor.nn.per_token import PerTokenLinear
+
+
+class PublishedGate(nn.Module):
+    """y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, all maps with bias and of every token's own.
+
+    The maps lie in ``lift`` in the order W1 (gate), W2 (value), S2 (skip beside the gate), S1 (residual).
+
+    NOTE[DIFF]: the paper's gate has no S2; the paper's tables go with this one.
+    Covered by tests/interop/test_published.py.
+
+    Example:
+        >>> PublishedGate(num_tokens=3, dim=4, inner_dim=12)(torch.randn(8, 3, 4)).shape
+        torch.Size([8, 3, 4])
+
+    Source: the code published with arXiv 2605.23191.
+    """
+
+    def __init__(self, *, num_tokens: int, dim: int, inner_dim: int) -> None:
+        super().__init__()
+        self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[inner_dim, inner_dim, inner_dim, dim])
+        self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Gated tokens."""
+        gate, value, gate_skip, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
+        gated: Tensor = self.reduce((gate_skip + gelu(gate)) * value) + residual
+        return gated
+
+
+class UnitExpansionGate(nn.Module):
+    """The published gate at expansion 1: y = (S1 x + GELU(W1 x)) * (W2 x) + S1 x, with the one S1 and no W3.
+
+    The maps lie in ``lift`` in the order W1 (gate), W2 (value), S1 (skip and residual).
+
+    Example:
+        >>> UnitExpansionGate(num_tokens=3, dim=4)(torch.randn(8, 3, 4)).shape
+        torch.Size([8, 3, 4])
+
+    Source: the code published with arXiv 2605.23191.
+    """
+
+    def __init__(self, *, num_tokens: int, dim: int) -> None:
+        super().__init__()
+        self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[dim, dim, dim])
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Gated tokens."""
+        gate, value, skip = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
+        gated: Tensor = (skip + gelu(gate)) * value + skip
+        return gated
+
+
+class PaperGate(nn.Module):
+    """The gate as the paper writes it: y = (GELU(W1 x) * (W2 x)) W3 + Wr x.
+
+    The maps lie in ``lift`` in the order W1 (gate), W2 (value), Wr (residual).
+
+    Example:
+        >>> PaperGate(num_tokens=3, dim=4, inner_dim=12)(torch.randn(8, 3, 4)).shape
+        torch.Size([8, 3, 4])
+
+    Source: RankElastor, arXiv 2605.23191 (GLU-improved P-FFN).
+    """
+
+    def __init__(self, *, num_tokens: int, dim: int, inner_dim: int) -> None:
+        super().__init__()
+        self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[inner_dim, inner_dim, dim])
+        self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Gated tokens."""
+        gate, value, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
+        gated: Tensor = self.reduce(gelu(gate) * value) + residual
+        return gated

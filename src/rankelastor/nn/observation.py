@@ -1,0 +1,41 @@
+"""Watch activations at named points without changing the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+Watcher = Callable[[str, Tensor], None]
+
+
+@contextmanager
+def watching(points: Mapping[str, nn.Module], watcher: Watcher) -> Iterator[None]:
+    """Call ``watcher(name, output)`` whenever a point's module has computed its output.
+
+    Args:
+        points: names and the modules whose outputs they mean, as ``Backbone.points`` gives them.
+        watcher: sees each output; it must not change it.
+
+    Example:
+        >>> import torch
+        >>> layer, seen = nn.Linear(2, 3), {}
+        >>> with watching({"hidden": layer}, seen.__setitem__):
+        ...     _ = layer(torch.zeros(1, 2))
+        >>> seen["hidden"].shape
+        torch.Size([1, 3])
+    """
+    handles = [module.register_forward_hook(_hook(name, watcher)) for name, module in points.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _hook(name: str, watcher: Watcher) -> Callable[[nn.Module, tuple[object, ...], Tensor], None]:
+    def hook(_module: nn.Module, _inputs: tuple[object, ...], output: Tensor) -> None:
+        watcher(name, output)
+
+    return hook
