@@ -1,0 +1,166 @@
+"""Build a prepared folder: read the raw files once, fit on the train split, encode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rankelastor.config.data import DataSettings
+from rankelastor.data.encoding import StagedEncoder, write_splits
+from rankelastor.data.field_plan import FieldPlan, plan_fields
+from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter
+from rankelastor.data.fitting import Fit
+from rankelastor.data.manifest import VOCABULARY_FOLDER, FeatureSpec, Manifest, SplitSummary, schema_of
+from rankelastor.data.raw_rows import READ_BYTES, column_names, read_rows
+from rankelastor.data.row_splits import SplitCodes, assign_rows, splits_of_files
+from rankelastor.data.source_files import SourceFile
+from rankelastor.data.specs import feature_specs
+from rankelastor.data.staging import StagedPart, Stager
+from rankelastor.data.vocabulary import vocabulary_file_names
+from rankelastor.errors import DataError
+from rankelastor.progress import ProgressListener
+from rankelastor.schema import SPLITS, SplitName
+
+
+def build(
+    settings: DataSettings,
+    sources: Sequence[SourceFile],
+    folder: Path,
+    progress: ProgressListener,
+    *,
+    read_bytes: int = READ_BYTES,
+) -> Manifest:
+    """Fill ``folder``, which exists and is empty, with a prepared data set.
+
+    The result depends on the contents of the files and on the settings alone, not on ``read_bytes`` or threads.
+
+    Raises:
+        DataError: a raw file is wrong, or a split is empty or has one label only.
+        SettingsError: the declared fields do not go with the files.
+    """
+    records = record_sources(sources)
+    stager = _stage(settings, sources, folder, progress, read_bytes)
+    if record_sources(sources, records) != records:
+        raise DataError("the raw files must stay as they are while they are read, but one changed; prepare again")
+    splits = _assign(settings, stager)
+    means = _label_means(stager.parts, splits)
+    fit = Fit(stager.plan, stager.interners)
+    fit.run(stager.parts, splits, progress)
+    specs = _write_vocabularies(stager.plan, fit, folder)
+    num_shards = write_splits(
+        stager.parts,
+        splits,
+        StagedEncoder(stager.plan, fit, stager.interners, stager.groups),
+        schema_of(specs),
+        folder,
+        shard_rows=settings.shard_rows,
+        progress=progress,
+    )
+    stager.folder.rmdir()
+    manifest = Manifest(
+        fingerprint=fingerprint_of(settings_that_matter(settings), records),
+        label=settings.label,
+        group=stager.plan.group,
+        features=specs,
+        splits=_summaries(splits, num_shards, means),
+        shard_rows=settings.shard_rows,
+        csv=settings.csv,
+        settings=settings_that_matter(settings),
+        sources=records,
+    )
+    manifest.write(folder)
+    return manifest
+
+
+def _summaries(
+    splits: SplitCodes, num_shards: dict[SplitName, int], means: dict[SplitName, float]
+) -> dict[SplitName, SplitSummary]:
+    sizes = np.bincount(splits, minlength=len(SPLITS)).tolist()
+    return {
+        name: SplitSummary(num_rows=sizes[SPLITS.index(name)], num_shards=shards, label_mean=means[name])
+        for name, shards in num_shards.items()
+    }
+
+
+def _stage(
+    settings: DataSettings, sources: Sequence[SourceFile], folder: Path, progress: ProgressListener, read_bytes: int
+) -> Stager:
+    """Read all files, the first of which tells the columns."""
+    first = sources[0].path
+    plan = plan_fields(settings, column_names(first, settings.csv), first)
+    stager = Stager(plan, settings.csv, folder / "staged")
+    progress.begin("reading", total=sum(source.path.stat().st_size for source in sources), unit="bytes")
+    for source in sources:
+        _require_same_features(plan, settings, source, first)
+        position = 0
+        for rows in read_rows(
+            source.path, settings.csv, plan.columns, distinct=plan.distinct_columns, read_bytes=read_bytes
+        ):
+            stager.add(rows, source.split)
+            progress.advance(rows.bytes_read - position)
+            position = rows.bytes_read
+    progress.end()
+    return stager
+
+
+def _require_same_features(plan: FieldPlan, settings: DataSettings, source: SourceFile, first: Path) -> None:
+    """A pattern that matches other columns in a later file would silently lose them."""
+    other = plan_fields(settings, column_names(source.path, settings.csv), source.path)
+    if set(other.features) != set(plan.features):
+        ours, theirs = ({feature.column for feature in each.features} for each in (plan, other))
+        extra = ", ".join(map(repr, sorted(theirs ^ ours)))
+        raise DataError(
+            f"{source.path} must have the same feature columns as {first}, but differs in {extra}; "
+            "list the columns one by one in data.fields"
+        )
+
+
+def _assign(settings: DataSettings, stager: Stager) -> SplitCodes:
+    if settings.split is None:
+        codes = splits_of_files([(part.split, part.num_rows) for part in stager.parts])
+    else:
+        codes = assign_rows(settings.split, stager.num_rows, stager.ordered_times())
+    wanted = [split for split in SPLITS if settings.files.all is None and getattr(settings.files, split) is not None]
+    sizes = np.bincount(codes, minlength=len(SPLITS))
+    for split in wanted:
+        if not sizes[SPLITS.index(split)]:
+            raise DataError(
+                f"the split {split} must hold rows, but files.{split} {_patterns(settings, split)} hold none"
+            )
+    return codes
+
+
+def _patterns(settings: DataSettings, split: SplitName) -> str:
+    return ", ".join(getattr(settings.files, split))
+
+
+def _label_means(parts: Sequence[StagedPart], splits: SplitCodes) -> dict[SplitName, float]:
+    """The click rate of each split.
+
+    Raises:
+        DataError: a split has one label only: nothing can be learned or measured there.
+    """
+    sums, start = np.zeros(len(SPLITS)), 0
+    for part in parts:
+        codes = splits[start : start + part.num_rows]
+        start += part.num_rows
+        sums += np.bincount(codes, weights=part.columns().labels(), minlength=len(SPLITS))
+    sizes = np.bincount(splits, minlength=len(SPLITS))
+    for split, total, size in zip(SPLITS, sums, sizes, strict=True):
+        if size and total in (0, size):
+            raise DataError(
+                f"the split {split} must hold labels 0 and 1, but all its {size} labels are {int(total > 0)}; "
+                "check data.label, or give other rows"
+            )
+    return {split: float(total / size) for split, total, size in zip(SPLITS, sums, sizes, strict=True) if size}
+
+
+def _write_vocabularies(plan: FieldPlan, fit: Fit, folder: Path) -> tuple[FeatureSpec, ...]:
+    files = vocabulary_file_names([feature.name for feature in plan.categorical])
+    vocabularies = folder / VOCABULARY_FOLDER
+    vocabularies.mkdir()
+    for name, vocabulary in fit.vocabularies.items():
+        vocabulary.write(vocabularies / files[name])
+    return feature_specs(plan, fit, files)

@@ -1,0 +1,81 @@
+"""Calendar parts of timestamps: hour, weekday, weekend.
+
+Parts are those of the time as written: an offset such as ``+02:00`` is not applied. Epoch seconds are UTC.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from rankelastor.config.fields import CalendarPart, TimeFormat
+from rankelastor.data.cells import BLANK, CellTexts
+from rankelastor.data.raw_rows import RawRows
+from rankelastor.errors import DataError
+
+_SATURDAY = 6
+_ISO = (
+    r"^(?<date>\d{4}-\d{2}-\d{2})"
+    r"(?:[T ](?<hour>\d{2}):(?<minute>\d{2})(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
+)
+_EXAMPLES = {"yymmddhh": "14102123", "iso": "2014-10-21T23:00:00", "epoch_seconds": "1413932400"}
+
+
+def calendar_part(
+    rows: RawRows, column: str, times: CellTexts, *, part: CalendarPart, time_format: TimeFormat
+) -> CellTexts:
+    """A part of each timestamp as text (``"23"``); a blank timestamp has blank parts.
+
+    Args:
+        rows: the raw rows, for the message.
+        column: the timestamp column, for the message.
+        times: its texts.
+        part: ``hour`` 0..23, ``weekday`` 0 (Monday)..6, ``weekend`` 0 or 1.
+        time_format: how the texts are written.
+
+    Raises:
+        DataError: a text is no such timestamp; the message names file, column and row.
+    """
+    moments = parse_times(times.values, time_format)
+    wrong = (moments.is_null() & (times.values != BLANK)).to_numpy()[times.codes]
+    if wrong.any():
+        index = int(wrong.argmax())
+        given = times.values[int(times.codes[index])]
+        raise DataError(
+            f"{rows.file}, column {column!r}, row {rows.row_number(index)} must hold times as {time_format} "
+            f"({_EXAMPLES[time_format]}), but {given!r} was given; check the field's format"
+        )
+    return CellTexts(_part(moments, part).cast(pl.String).fill_null(BLANK), times.codes)
+
+
+def parse_times(texts: pl.Series, time_format: TimeFormat) -> pl.Series:
+    """Texts as datetimes; null where a text is no such time.
+
+    Example:
+        >>> parse_times(pl.Series(["14102123", "2014"]), "yymmddhh").to_list()
+        [datetime.datetime(2014, 10, 21, 23, 0), None]
+    """
+    match time_format:
+        case "yymmddhh":
+            digits = texts.str.extract(r"^(\d{8})$")
+            return (digits + "00").str.to_datetime("%y%m%d%H%M", strict=False, time_unit="us")
+        case "iso":
+            return _parse_iso(texts)
+        case "epoch_seconds":
+            seconds = texts.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
+            return pl.select(pl.from_epoch(seconds, time_unit="s")).to_series()
+
+
+def _parse_iso(texts: pl.Series) -> pl.Series:
+    parts = texts.str.extract_groups(_ISO).struct.unnest()
+    written = parts["date"] + "T" + parts["hour"].fill_null("00") + ":" + parts["minute"].fill_null("00")
+    return written.str.to_datetime("%Y-%m-%dT%H:%M", strict=False, time_unit="us")
+
+
+def _part(moments: pl.Series, part: CalendarPart) -> pl.Series:
+    match part:
+        case "hour":
+            return moments.dt.hour()
+        case "weekday":
+            return moments.dt.weekday() - 1
+        case "weekend":
+            return (moments.dt.weekday() >= _SATURDAY).cast(pl.Int8)

@@ -1,0 +1,81 @@
+"""Cells of one column as texts: each distinct text once, and which row holds which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rankelastor.data.raw_rows import RawRows
+from rankelastor.errors import DataError
+
+BLANK = ""
+"""The text of a blank cell, whatever it was written as."""
+
+
+@dataclass(frozen=True)
+class CellTexts:
+    """The texts of a column: ``values[codes]`` is the column. Blank cells are ``""``.
+
+    ``values`` need not differ from one another, but there are about as many as distinct texts, so that work on
+    texts is done once a text and not once a row.
+    """
+
+    values: pl.Series
+    codes: NDArray[np.int64]
+
+
+def cell_texts(rows: RawRows, column: str, blanks: Collection[str]) -> CellTexts:
+    """The texts of a column; empty cells, nulls and the texts in ``blanks`` become ``""``.
+
+    Numbers, dates and truth values of a Parquet column are written as Arrow writes them (``3``, ``2014-10-21``).
+
+    Example:
+        >>> from pathlib import Path
+        >>> batch = pa.RecordBatch.from_pydict({"site": ["a", "?", None, "a"]})
+        >>> texts = cell_texts(RawRows(batch, Path("log.parquet")), "site", ["?"])
+        >>> texts.values.gather(texts.codes).to_list()
+        ['a', '', '', 'a']
+
+    Raises:
+        DataError: the column holds lists, structures or bytes.
+    """
+    cells = rows.column(column)
+    encoded = cells if pa.types.is_dictionary(cells.type) else as_text(rows, column).dictionary_encode()
+    values = pl.Series(column, as_text_array(rows, column, encoded.dictionary), dtype=pl.String)
+    codes = encoded.indices.cast(pa.int64())
+    if codes.null_count:
+        codes = codes.fill_null(len(values))
+        values = values.extend(pl.Series([BLANK], dtype=pl.String))
+    return CellTexts(_with_blanks(values, blanks), codes.to_numpy(zero_copy_only=True))
+
+
+def as_text(rows: RawRows, column: str) -> pa.Array:
+    """A column as Arrow text; nulls stay."""
+    return as_text_array(rows, column, rows.column(column))
+
+
+def as_text_array(rows: RawRows, column: str, cells: pa.Array) -> pa.Array:
+    """Arrow cells of any flat type as text. ``rows`` and ``column`` are for the message."""
+    kind = cells.type
+    if pa.types.is_string(kind):
+        return cells
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        raise DataError(
+            f"{rows.file}, column {column!r} must hold one text or number a row, but its type is {kind}; "
+            "leave the column out of data.fields, or write it as text"
+        )
+    return pc.cast(cells, pa.large_string() if pa.types.is_large_string(kind) else pa.string())
+
+
+def _with_blanks(values: pl.Series, blanks: Collection[str]) -> pl.Series:
+    values = values.fill_null(BLANK)
+    if not blanks:
+        return values
+    is_blank = values.is_in(list(blanks))
+    return values.zip_with(~is_blank, pl.Series([BLANK], dtype=pl.String))

@@ -1,0 +1,47 @@
+"""Check the columns that a file has against those that are needed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from rankelastor.errors import DataError
+
+
+def require_columns(names: Sequence[str], needed: Collection[str], file: Path, *, advice: str = "") -> None:
+    """Raise a ``DataError`` that lists the columns and the nearest name unless all ``needed`` ones are there.
+
+    Example:
+        >>> require_columns(["click", "site"], ["label", "site"], Path("log.csv"))
+        Traceback (most recent call last):
+        rankelastor.errors.DataError: log.csv must have the column 'label', but has only 'click', 'site'
+    """
+    missing = [name for name in needed if name not in set(names)]
+    if not missing:
+        return
+    noun = "column" if len(missing) == 1 else "columns"
+    message = f"{file} must have the {noun} {quoted(missing)}, but has only {quoted(names)}"
+    near = difflib.get_close_matches(missing[0], names, n=1)
+    if near:
+        message += f"; did you mean {near[0]!r}?"
+    raise DataError(message + (f"; {advice}" if advice else ""))
+
+
+def require_different(names: Sequence[str], file: Path, *, advice: str = "rename one") -> None:
+    """Raise a ``DataError`` if a column name stands twice."""
+    if len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise DataError(f"{file} must name each column once, but {quoted(twice)} stands twice; {advice}")
+
+
+def quoted(names: Collection[str], *, at_most: int = 40) -> str:
+    """Names as a readable list, cut where it is long.
+
+    Example:
+        >>> quoted(["a", "b", "c"], at_most=2)
+        "'a', 'b' and 1 more"
+    """
+    shown = ", ".join(repr(name) for name in list(names)[:at_most])
+    rest = len(names) - at_most
+    return f"{shown} and {rest} more" if rest > 0 else shown or "none"

@@ -1,0 +1,76 @@
+"""Read CSV files in pieces through Arrow's streaming reader: multi-threaded, strict, text as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from rankelastor.config.data import CsvSettings
+from rankelastor.data.column_names import quoted, require_columns, require_different
+from rankelastor.data.csv_mistakes import explained, refuse_unterminated_quote
+from rankelastor.data.csv_stream import CsvStream, first_record, open_reader
+from rankelastor.errors import DataError
+
+_NO_HEADER = "if the first line is no header, set csv.header to false and name the columns in csv.columns"
+
+
+def column_names(file: Path, settings: CsvSettings, *, may_lack: str | None = None) -> tuple[str, ...]:
+    """The columns of a CSV file: its first line, or ``csv.columns`` where it has no header.
+
+    Args:
+        file: the file.
+        settings: how it is written.
+        may_lack: a name of ``csv.columns`` that is left out where the first line has one cell fewer.
+
+    Raises:
+        DataError: the file cannot be read, is empty, names a column twice, or has a header where none was declared.
+    """
+    with explained(file, settings):
+        first = first_record(file, settings)
+    if settings.columns is None:
+        require_different(first, file, advice=f"rename one; {_NO_HEADER}")
+        return first
+    names = settings.columns
+    if set(first) & set(names) and set(first) <= set(names):
+        raise DataError(
+            f"{file} must have no header (csv.header is false), but its first line holds the column names "
+            f"{quoted(first, at_most=5)}; set csv.header to true and leave csv.columns out"
+        )
+    if may_lack in names and len(first) == len(names) - 1:
+        return tuple(name for name in names if name != may_lack)
+    return names
+
+
+def read_batches(
+    file: Path,
+    settings: CsvSettings,
+    columns: Collection[str] | None,
+    *,
+    distinct: Collection[str],
+    may_lack: str | None,
+    read_bytes: int,
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield record batches of text columns and the position in the file; see ``raw_rows.read_rows``."""
+    names = column_names(file, settings, may_lack=may_lack)
+    if columns is not None:
+        require_columns(names, columns, file, advice=_header_advice(settings, names, columns))
+    wanted = [name for name in names if columns is None or name in set(columns)]
+    encoded = pa.dictionary(pa.int32(), pa.string())
+    types = {name: encoded if name in set(distinct) else pa.string() for name in wanted}
+    last = None
+    with explained(file, settings, names), CsvStream(file) as stream:
+        for batch in open_reader(stream, settings, names, column_types=types, read_bytes=read_bytes):
+            if batch.num_rows:
+                last = batch
+                yield batch, stream.position
+        tail = stream.tail
+    if last is not None:
+        refuse_unterminated_quote(last, tail, file, settings)
+
+
+def _header_advice(settings: CsvSettings, names: tuple[str, ...], needed: Collection[str]) -> str:
+    if settings.header and not set(names) & set(needed):
+        return _NO_HEADER
+    return ""

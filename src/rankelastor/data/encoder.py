@@ -1,0 +1,94 @@
+"""Encode new raw rows with fitted features: what prediction needs, from a prepared folder or a run folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rankelastor.config.data import CsvSettings
+from rankelastor.data.calendar_parts import calendar_part
+from rankelastor.data.cells import cell_texts
+from rankelastor.data.column_names import require_columns
+from rankelastor.data.manifest import VOCABULARY_FOLDER, CalendarSpec, CategoricalSpec, Manifest, NumericSpec
+from rankelastor.data.numbers import parse_numbers
+from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.transform import transform_numbers
+from rankelastor.data.vocabulary import Vocabulary
+from rankelastor.schema import Batch, FeatureSchema
+
+
+@dataclass(frozen=True)
+class RowEncoder:
+    """Turns raw rows into batches, as ``prepare`` did; values it has not seen are out of vocabulary.
+
+    Attributes:
+        manifest: what ``schema.json`` says.
+        vocabularies: by feature name.
+    """
+
+    manifest: Manifest
+    vocabularies: dict[str, Vocabulary]
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Load from a folder that holds ``schema.json`` and ``vocabulary/``.
+
+        Raises:
+            DataError: one of them is missing or damaged.
+        """
+        folder = Path(folder)
+        manifest = Manifest.read(folder)
+        vocabularies = {
+            spec.name: Vocabulary.read(folder / VOCABULARY_FOLDER / spec.vocabulary, blank=spec.blank)
+            for spec in manifest.categorical
+        }
+        return cls(manifest, vocabularies)
+
+    @property
+    def schema(self) -> FeatureSchema:
+        """The features."""
+        return self.manifest.feature_schema
+
+    @property
+    def csv(self) -> CsvSettings:
+        """How the CSV files were written that the features were fitted on."""
+        return self.manifest.csv
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that rows must have; the label is none of them."""
+        return tuple(dict.fromkeys(spec.column for spec in self.manifest.features))
+
+    def encode(self, rows: RawRows) -> Batch:
+        """Raw rows as a batch on the CPU, without label and group.
+
+        Raises:
+            DataError: a column is missing or a cell is wrong; the message names file, column, row and value.
+        """
+        require_columns(rows.names, self.columns, rows.file)
+        categorical = np.empty((rows.num_rows, len(self.manifest.categorical)), dtype=np.int32)
+        for place, spec in enumerate(self.manifest.categorical):
+            categorical[:, place] = self._ids(rows, spec)
+        numeric = np.empty((rows.num_rows, len(self.manifest.numeric)), dtype=np.float32)
+        for place, number in enumerate(self.manifest.numeric):
+            numeric[:, place] = self._numbers(rows, number)
+        return Batch(categorical=_tensor(categorical), numeric=_tensor(numeric), label=None, group=None)
+
+    def _ids(self, rows: RawRows, spec: CategoricalSpec | CalendarSpec) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+        texts = cell_texts(rows, spec.column, self.csv.blanks)
+        if isinstance(spec, CalendarSpec):
+            texts = calendar_part(rows, spec.column, texts, part=spec.part, time_format=spec.format)
+        return self.vocabularies[spec.name].ids(texts.values)[texts.codes]
+
+    def _numbers(self, rows: RawRows, spec: NumericSpec) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        numbers = parse_numbers(rows, spec.column, blanks=self.csv.blanks, blank=spec.blank)
+        return transform_numbers(numbers, spec.transform, spec.statistics)
+
+
+def _tensor(values: np.ndarray[tuple[int, int], np.dtype[np.generic]]) -> Tensor:
+    return torch.from_numpy(values)

@@ -1,0 +1,111 @@
+"""Turn staged parts into the final shards, with the fitted features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankelastor.config.fields import NumericField
+from rankelastor.data.field_plan import FieldPlan
+from rankelastor.data.fitting import Fit
+from rankelastor.data.interner import Interner
+from rankelastor.data.row_splits import SplitCodes
+from rankelastor.data.shards import ShardWriter
+from rankelastor.data.staging import StagedColumns, StagedPart, group_ranks
+from rankelastor.data.transform import transform_numbers
+from rankelastor.progress import ProgressListener
+from rankelastor.schema import SPLITS, FeatureSchema, SplitName
+
+
+class StagedEncoder:
+    """Encodes staged columns: provisional codes become ids by one table look-up, numbers are transformed."""
+
+    def __init__(self, plan: FieldPlan, fit: Fit, interners: dict[str, Interner], groups: Interner | None) -> None:
+        self._plan = plan
+        self._fit = fit
+        self._id_of_code = {name: fit.vocabularies[name].ids(interner.values()) for name, interner in interners.items()}
+        self._group_of_code = group_ranks(groups) if groups is not None else None
+
+    @property
+    def has_group(self) -> bool:
+        """Whether rows have a group."""
+        return self._group_of_code is not None
+
+    def categorical(self, columns: StagedColumns) -> NDArray[np.int32]:
+        """Ids, int32 (row, categorical feature)."""
+        ids = np.empty((columns.batch.num_rows, len(self._plan.categorical)), dtype=np.int32)
+        place = 0
+        for index, feature in enumerate(self._plan.features):
+            if not isinstance(feature.settings, NumericField):
+                ids[:, place] = self._id_of_code[feature.name][columns.codes(index)]
+                place += 1
+        return ids
+
+    def numeric(self, columns: StagedColumns) -> NDArray[np.float32]:
+        """Transformed numbers, float32 (row, numeric feature)."""
+        numbers = np.empty((columns.batch.num_rows, len(self._plan.numeric)), dtype=np.float32)
+        place = 0
+        for index, feature in enumerate(self._plan.features):
+            if isinstance(feature.settings, NumericField):
+                raw = columns.numbers(index)
+                statistics = self._fit.statistics[feature.name]
+                numbers[:, place] = transform_numbers(raw, feature.settings.transform, statistics)
+                place += 1
+        return numbers
+
+    def group(self, columns: StagedColumns) -> NDArray[np.int64] | None:
+        """Final group numbers, int64 (row,), if there is a group."""
+        return None if self._group_of_code is None else self._group_of_code[columns.groups()]
+
+
+def write_splits(
+    parts: Sequence[StagedPart],
+    splits: SplitCodes,
+    encoder: StagedEncoder,
+    schema: FeatureSchema,
+    folder: Path,
+    *,
+    shard_rows: int,
+    progress: ProgressListener,
+) -> dict[SplitName, int]:
+    """Encode all parts into ``folder/<split>/``; each part is deleted when done.
+
+    Returns:
+        The number of shards of each split that has rows.
+    """
+    sizes = np.bincount(splits, minlength=len(SPLITS))
+    writers = {
+        code: ShardWriter(
+            folder / SPLITS[code], schema, num_rows=int(size), shard_rows=shard_rows, has_group=encoder.has_group
+        )
+        for code, size in enumerate(sizes)
+        if size
+    }
+    progress.begin("writing", total=len(splits), unit="rows")
+    start = 0
+    for part in parts:
+        codes = splits[start : start + part.num_rows]
+        start += part.num_rows
+        _write_part(part.columns(), codes, encoder, writers)
+        part.file.unlink()
+        progress.advance(part.num_rows)
+    for writer in writers.values():
+        writer.finish()
+    progress.end()
+    return {SPLITS[code]: writer.num_shards for code, writer in writers.items()}
+
+
+def _write_part(
+    columns: StagedColumns, codes: SplitCodes, encoder: StagedEncoder, writers: dict[int, ShardWriter]
+) -> None:
+    categorical, numeric = encoder.categorical(columns), encoder.numeric(columns)
+    label, group = columns.labels(), encoder.group(columns)
+    for code, writer in writers.items():
+        rows = np.flatnonzero(codes == code)
+        if len(rows) == len(codes):
+            writer.add(categorical, numeric, label, group)
+        elif len(rows):
+            writer.add(categorical[rows], numeric[rows], label[rows], None if group is None else group[rows])

@@ -1,0 +1,103 @@
+"""Tell whether a prepared folder still fits its settings and its raw files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from rankelastor.config.data import DataSettings
+from rankelastor.data.manifest import FORMAT_VERSION, Manifest, SourceRecord
+from rankelastor.data.source_files import SourceFile, find_source_files
+from rankelastor.errors import DataError
+
+
+def settings_that_matter(settings: DataSettings) -> dict[str, Any]:
+    """The settings as plain values, without the places of the prepared folder and of the raw files."""
+    return settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}})
+
+
+def record_sources(sources: Iterable[SourceFile], known: Sequence[SourceRecord] = ()) -> tuple[SourceRecord, ...]:
+    """Size, time of change and SHA-256 of each raw file.
+
+    Args:
+        sources: the raw files.
+        known: earlier records; the bytes of a file whose size and time are unchanged are not read again.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    earlier = {(record.split, record.name): record for record in known}
+    return tuple(_record(source, earlier.get((source.split, source.name))) for source in sources)
+
+
+def fingerprint_of(settings: dict[str, Any], sources: Iterable[SourceRecord]) -> str:
+    """One hash of the settings that matter, the contents of the sources and the format; times do not count."""
+    contents = [(record.split, record.name, record.digest) for record in sources]
+    text = json.dumps([FORMAT_VERSION, settings, contents], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differences(manifest: Manifest, settings: DataSettings, *, sources_may_be_gone: bool = False) -> list[str]:
+    """What has changed since the folder was prepared, a sentence each; empty if it still fits.
+
+    Args:
+        manifest: the prepared folder's.
+        settings: the settings of now.
+        sources_may_be_gone: raw files that are no longer there are no difference.
+
+    Raises:
+        DataError: raw files are missing, unless they may be.
+    """
+    changed = list(_changed("data", manifest.settings, settings_that_matter(settings)))
+    if changed:
+        return changed
+    try:
+        sources = find_source_files(settings.files)
+    except DataError:
+        if sources_may_be_gone:
+            return []
+        raise
+    return list(_changed_sources(manifest.sources, record_sources(sources, manifest.sources)))
+
+
+def _changed_sources(before: Sequence[SourceRecord], now: Sequence[SourceRecord]) -> Iterator[str]:
+    old = {(record.split, record.name): record for record in before}
+    new = {(record.split, record.name): record for record in now}
+    yield from (f"the raw file {name} is new" for split, name in new if (split, name) not in old)
+    yield from (f"the raw file {name} is gone" for split, name in old if (split, name) not in new)
+    for key in old.keys() & new.keys():
+        if old[key].digest != new[key].digest:
+            yield f"the raw file {key[1]} has other contents"
+    if list(old) != list(new) and old.keys() == new.keys():
+        yield "the raw files stand in another order"
+
+
+def _changed(path: str, before: Any, now: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            yield from _changed(f"{path}.{key}", before.get(key), now.get(key))
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for index, (old, new) in enumerate(zip(before, now, strict=True)):
+            yield from _changed(f"{path}.{index}", old, new)
+    elif before != now:
+        yield f"{path} was {_short(before)} and is now {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - a line's width
+
+
+def _record(source: SourceFile, known: SourceRecord | None) -> SourceRecord:
+    try:
+        state = source.path.stat()
+        size, modified = state.st_size, state.st_mtime_ns
+        if known is not None and (known.num_bytes, known.modified_ns) == (size, modified):
+            return known
+        with source.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{source.path} must be a file that can be read, but {error.strerror}") from error
+    return SourceRecord(split=source.split, name=source.name, num_bytes=size, modified_ns=modified, digest=digest)

@@ -1,0 +1,88 @@
+"""Cells of one column as numbers, refused with file, column, row and value where they are none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rankelastor.data.cells import as_text
+from rankelastor.data.raw_rows import RawRows
+from rankelastor.errors import DataError
+
+_BEYOND_64_BITS = 2.0**63
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+def parse_numbers(rows: RawRows, column: str, *, blanks: Collection[str], blank: float | None) -> NDArray[np.float64]:
+    """The numbers of a column.
+
+    Args:
+        rows: raw rows.
+        column: the column to read.
+        blanks: texts that mean blank, beside the empty cell and null.
+        blank: what a blank stands for; None refuses blanks.
+
+    Returns:
+        float64, one a row, every one finite and within the range of float32.
+
+    Example:
+        >>> from pathlib import Path
+        >>> batch = pa.RecordBatch.from_pydict({"age": ["7", "", "-1.5"]})
+        >>> parse_numbers(RawRows(batch, Path("log.csv")), "age", blanks=[], blank=0.0).tolist()
+        [7.0, 0.0, -1.5]
+
+    Raises:
+        DataError: text that is no number, NaN, infinity, an integer beyond 64 bits, or a blank where none may be.
+    """
+    numbers, is_blank = _convert(rows, column, blanks)
+    if blank is None:
+        _refuse(rows, column, is_blank, "must not be blank (blank: null)", "try blank: 0")
+    numbers = numbers.zip_with(~is_blank, pl.Series([blank], dtype=pl.Float64))
+    advice = "if it means blank, leave the cell empty or list it in csv.blanks"
+    _refuse(rows, column, ~numbers.is_finite(), "must hold finite numbers", advice)
+    _refuse_too_large(rows, column, numbers)
+    return numbers.to_numpy() + 0.0  # -0.0 becomes 0.0: equal numbers are the same bytes
+
+
+def _convert(rows: RawRows, column: str, blanks: Collection[str]) -> tuple[pl.Series, pl.Series]:
+    """Numbers (null where blank), and whether each is blank."""
+    cells = rows.column(column)
+    if pa.types.is_floating(cells.type) or pa.types.is_integer(cells.type) or pa.types.is_boolean(cells.type):
+        numbers = pl.Series(column, cells).cast(pl.Float64)
+        return numbers, numbers.is_null()
+    texts = pl.Series(column, as_text(rows, column), dtype=pl.String)
+    is_blank = texts.is_null() | texts.is_in(["", *blanks])
+    numbers = texts.cast(pl.Float64, strict=False)
+    advice = "try kind: categorical, or csv.blanks if it means blank"
+    _refuse(rows, column, numbers.is_null() & ~is_blank, "must hold numbers", advice)
+    return numbers, is_blank
+
+
+def _refuse_too_large(rows: RawRows, column: str, numbers: pl.Series) -> None:
+    large = numbers.abs() >= _BEYOND_64_BITS
+    if not large.any():
+        return
+    if not pa.types.is_floating(rows.column(column).type):
+        texts = pl.Series(column, as_text(rows, column), dtype=pl.String)
+        is_integer = texts.str.contains(r"^[+-]?\d+$").fill_null(value=False)
+        beyond = large & is_integer & texts.cast(pl.Int64, strict=False).is_null()
+        advice = "such an integer is surely an id: try kind: categorical"
+        _refuse(rows, column, beyond, "must hold integers that fit in 64 bits", advice)
+    advice = "scale the column, or try kind: categorical"
+    _refuse(rows, column, numbers.abs() > _FLOAT32_MAX, "must hold numbers of size 3.4e38 at most", advice)
+
+
+def _refuse(rows: RawRows, column: str, wrong: pl.Series, rule: str, advice: str) -> None:
+    """Raise with the first row where ``wrong`` is true."""
+    if not wrong.any():
+        return
+    index = wrong.arg_max()
+    assert index is not None
+    value = rows.column(column)[index].as_py()
+    raise DataError(
+        f"{rows.file}, column {column!r}, row {rows.row_number(index)} {rule}, but {value!r} was given; {advice}"
+    )

@@ -1,0 +1,53 @@
+"""Read Parquet files in batches, their row groups one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankelastor.data.column_names import require_columns, require_different
+from rankelastor.errors import DataError
+
+BATCH_ROWS = 65_536
+
+
+def column_names(file: Path) -> tuple[str, ...]:
+    """The columns of a Parquet file.
+
+    Raises:
+        DataError: the file cannot be read or is no Parquet.
+    """
+    with _explained(file), pq.ParquetFile(file) as parquet:
+        names = tuple(parquet.schema_arrow.names)
+    require_different(names, file)
+    return names
+
+
+def read_batches(file: Path, columns: Collection[str] | None) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield record batches and the bytes of the file behind them, as far as that is known.
+
+    Raises:
+        DataError: the file cannot be read, is no Parquet, or lacks a column.
+    """
+    names = column_names(file)
+    if columns is not None:
+        require_columns(names, columns, file)
+    wanted = names if columns is None else [name for name in names if name in set(columns)]
+    with _explained(file), pq.ParquetFile(file) as parquet:
+        size, num_rows, rows_read = file.stat().st_size, parquet.metadata.num_rows, 0
+        batches = parquet.iter_batches(batch_size=BATCH_ROWS, columns=list(wanted))
+        for batch in batches:
+            rows_read += batch.num_rows
+            yield batch, size * rows_read // num_rows
+
+
+@contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file} must be a Parquet file that can be read, but {error}") from error

@@ -1,0 +1,73 @@
+"""Raw files to a prepared folder, unless the folder is there already and still fits."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from rankelastor.config.data import DataSettings
+from rankelastor.data.build import build
+from rankelastor.data.fingerprint import differences
+from rankelastor.data.manifest import MANIFEST_FILE
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.source_files import find_source_files
+from rankelastor.errors import DataError
+from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.storage import whole_folder
+
+_logger = logging.getLogger(__name__)
+
+
+def prepare(
+    settings: DataSettings, *, force: bool = False, progress: ProgressListener | None = None
+) -> PreparedDataset:
+    """Read the raw files once, fit vocabularies and statistics on the train split, write memory-mappable shards.
+
+    A folder that was made from the same settings and the same contents of the raw files is opened with no work.
+    Otherwise a new one takes its place when it is whole; on any failure nothing half-written stays.
+
+    Args:
+        settings: files, format, split, label and fields; ``settings.prepared`` is the folder.
+        force: prepare again even if nothing has changed.
+        progress: hears how far the work is.
+
+    Raises:
+        DataError: a raw file is missing or wrong; the message names file, column, row and value.
+        SettingsError: the declared fields do not go with the files.
+        StorageError: the folder cannot be written.
+    """
+    folder = Path(settings.prepared)
+    _refuse_foreign_folder(folder)
+    if not force and (dataset := _still_fitting(folder, settings)) is not None:
+        return dataset
+    sources = find_source_files(settings.files)
+    with whole_folder(folder) as building:
+        manifest = build(settings, sources, building, progress or SilentProgress())
+    rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in manifest.splits.items())
+    _logger.info("prepared %s: %s", folder, rows)
+    return PreparedDataset.open(folder)
+
+
+def _still_fitting(folder: Path, settings: DataSettings) -> PreparedDataset | None:
+    if not folder.exists():
+        return None
+    try:
+        dataset = PreparedDataset.open(folder)
+    except DataError as error:
+        _logger.info("preparing again: %s", error)
+        return None
+    changed = differences(dataset.manifest, settings)
+    if changed:
+        _logger.info("preparing %s again: %s", folder, "; ".join(changed))
+        return None
+    _logger.info("%s is up to date: nothing to prepare", folder)
+    return dataset
+
+
+def _refuse_foreign_folder(folder: Path) -> None:
+    """The folder will be replaced: make sure that it is ours."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST_FILE).is_file()):
+        raise DataError(
+            f"data.prepared must be a new folder or one that was prepared before, but {folder} holds other things; "
+            "name another place"
+        )

@@ -1,0 +1,140 @@
+"""A prepared data set: open it, look at it, take its splits."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+from numpy.typing import NDArray
+
+from rankelastor.config.data import DataSettings
+from rankelastor.data.fingerprint import differences
+from rankelastor.data.manifest import MANIFEST_FILE, VOCABULARY_FOLDER, Manifest
+from rankelastor.data.shards import Shard, open_shard, shard_path
+from rankelastor.errors import DataError, StalePreparedError
+from rankelastor.schema import SPLITS, FeatureSchema, SplitName
+
+
+@dataclass(frozen=True)
+class PreparedSplit:
+    """The rows of one split, mapped into memory.
+
+    ``shards`` hold ``shard_rows`` rows each, the last one the rest.
+    """
+
+    name: SplitName
+    num_rows: int
+    shard_rows: int
+    shards: tuple[Shard, ...]
+
+    @property
+    def has_group(self) -> bool:
+        """Whether each row has a group."""
+        return self.shards[0].group is not None
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """A folder that ``prepare`` wrote. ``manifest`` is what its ``schema.json`` says."""
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Open a prepared folder.
+
+        Raises:
+            DataError: it is missing, no prepared folder, or another version wrote it.
+        """
+        folder = Path(folder)
+        return cls(folder, Manifest.read(folder))
+
+    @classmethod
+    def open_matching(cls, settings: DataSettings) -> Self:
+        """Open the folder ``settings.prepared`` if it was made from these settings and from the raw files as they are.
+
+        Raw files that are no longer there cannot have changed: the folder is then taken as it is.
+
+        Raises:
+            StalePreparedError: settings or raw files have changed since; the message says which.
+            DataError: it is missing or no prepared folder.
+        """
+        dataset = cls.open(settings.prepared)
+        changed = differences(dataset.manifest, settings, sources_may_be_gone=True)
+        if changed:
+            raise StalePreparedError(
+                f"{dataset.folder} must be prepared from the recipe's data settings and raw files, but "
+                f"{'; '.join(changed)}. Run `rankelastor prepare RECIPE`"
+            )
+        return dataset
+
+    @property
+    def fingerprint(self) -> str:
+        """One hash of settings, contents of the raw files and format."""
+        return self.manifest.fingerprint
+
+    @cached_property
+    def schema(self) -> FeatureSchema:
+        """The features."""
+        return self.manifest.feature_schema
+
+    @property
+    def splits(self) -> tuple[SplitName, ...]:
+        """The splits that exist, train first."""
+        return tuple(split for split in SPLITS if split in self.manifest.splits)
+
+    def split(self, name: SplitName) -> PreparedSplit:
+        """The rows of a split.
+
+        Raises:
+            DataError: there is no such split, or a shard is missing or damaged.
+        """
+        if name not in self.manifest.splits:
+            raise DataError(f"{self.folder} must have the split {name!r}, but has only {', '.join(self.splits)}")
+        summary = self.manifest.splits[name]
+        paths = [shard_path(self.folder / name, index) for index in range(summary.num_shards)]
+        shards = tuple(open_shard(path, self.schema) for path in paths)
+        held = sum(shard.num_rows for shard in shards)
+        if held != summary.num_rows:
+            raise DataError(
+                f"{self.folder / name} must hold {summary.num_rows} rows, but holds {held}; "
+                "run `rankelastor prepare RECIPE --force`"
+            )
+        return PreparedSplit(name, summary.num_rows, self.manifest.shard_rows, shards)
+
+    def frame(self, name: SplitName) -> pl.DataFrame:
+        """A split as a table for people: a column a feature (ids int32, numbers float32), the label, the group.
+
+        The group's column is named ``group:<column>``, because the column may be a feature too.
+        """
+        shards = self.split(name).shards
+        return pl.concat([self._frame(shard) for shard in shards])
+
+    def _frame(self, shard: Shard) -> pl.DataFrame:
+        columns: dict[str, NDArray[Any]] = {}
+        for place, categorical in enumerate(self.schema.categorical):
+            columns[categorical.name] = shard.categorical[:, place]
+        for place, numeric in enumerate(self.schema.numeric):
+            columns[numeric.name] = shard.numeric[:, place]
+        columns = {feature: columns[feature] for feature in self.schema.names}
+        columns[self.manifest.label] = shard.label
+        if shard.group is not None:
+            columns[f"group:{self.manifest.group}"] = shard.group
+        return pl.DataFrame(columns)
+
+
+def copy_feature_state(prepared_folder: str | Path, target_folder: str | Path) -> None:
+    """Copy what ``RowEncoder.load`` needs (``schema.json`` and ``vocabulary/``) into an existing folder.
+
+    Raises:
+        DataError: the source is no prepared folder.
+    """
+    source, target = Path(prepared_folder), Path(target_folder)
+    Manifest.read(source)
+    shutil.copytree(source / VOCABULARY_FOLDER, target / VOCABULARY_FOLDER, dirs_exist_ok=True)
+    shutil.copy2(source / MANIFEST_FILE, target / MANIFEST_FILE)

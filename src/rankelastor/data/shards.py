@@ -1,0 +1,155 @@
+"""The final form of rows: Arrow IPC files that are mapped into memory, row by row in one block.
+
+Ids and numbers of a row lie side by side (``FixedSizeList`` columns), so that a shuffled batch is one gather a
+shard and not one a feature.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rankelastor.errors import DataError
+from rankelastor.schema import FeatureSchema
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The rows of one shard as NumPy views of the mapped file; they cannot be written.
+
+    ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``label`` float32
+    (row,), ``group`` int64 (row,) or None.
+    """
+
+    categorical: NDArray[np.int32]
+    numeric: NDArray[np.float32]
+    label: NDArray[np.float32]
+    group: NDArray[np.int64] | None
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of this shard."""
+        return len(self.label)
+
+
+class ShardWriter:
+    """Collects the rows of one split and writes them in shards of ``shard_rows``.
+
+    Memory holds one shard: 4 bytes a feature and row.
+    """
+
+    def __init__(self, folder: Path, schema: FeatureSchema, *, num_rows: int, shard_rows: int, has_group: bool) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._schema = schema
+        self._shard_rows = shard_rows
+        size = min(num_rows, shard_rows)
+        self._categorical = np.empty((size, len(schema.categorical)), dtype=np.int32)
+        self._numeric = np.empty((size, len(schema.numeric)), dtype=np.float32)
+        self._label = np.empty(size, dtype=np.float32)
+        self._group = np.empty(size, dtype=np.int64) if has_group else None
+        self._filled = 0
+        self.num_shards = 0
+
+    def add(
+        self,
+        categorical: NDArray[np.int32],
+        numeric: NDArray[np.float32],
+        label: NDArray[np.float32],
+        group: NDArray[np.int64] | None,
+    ) -> None:
+        """Add rows; full shards are written."""
+        start = 0
+        while start < len(label):
+            stop = min(len(label), start + len(self._label) - self._filled)
+            place = slice(self._filled, self._filled + stop - start)
+            self._categorical[place] = categorical[start:stop]
+            self._numeric[place] = numeric[start:stop]
+            self._label[place] = label[start:stop]
+            if self._group is not None and group is not None:
+                self._group[place] = group[start:stop]
+            self._filled = place.stop
+            start = stop
+            if self._filled == self._shard_rows:
+                self._write()
+
+    def finish(self) -> None:
+        """Write what is left."""
+        if self._filled:
+            self._write()
+
+    def _write(self) -> None:
+        rows = slice(0, self._filled)
+        columns: dict[str, pa.Array] = {}
+        if self._schema.categorical:
+            columns["categorical"] = _matrix(self._categorical[rows])
+        if self._schema.numeric:
+            columns["numeric"] = _matrix(self._numeric[rows])
+        columns["label"] = pa.array(self._label[rows])
+        if self._group is not None:
+            columns["group"] = pa.array(self._group[rows])
+        names = {
+            "categorical": json.dumps([feature.name for feature in self._schema.categorical]),
+            "numeric": json.dumps([feature.name for feature in self._schema.numeric]),
+        }
+        batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+        schema = batch.schema.with_metadata(names)
+        path = shard_path(self._folder, self.num_shards)
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+            writer.write_batch(batch.replace_schema_metadata(names))
+        self.num_shards += 1
+        self._filled = 0
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """The file of a shard."""
+    return folder / f"part-{index:05d}.arrow"
+
+
+def open_shard(path: Path, schema: FeatureSchema) -> Shard:
+    """Map a shard into memory; nothing is read until rows are.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    try:
+        with pa.memory_map(str(path)) as mapped:
+            batch = pa.ipc.open_file(mapped).get_batch(0)
+        return Shard(
+            categorical=_view_matrix(batch, "categorical", len(schema.categorical), np.dtype(np.int32)),
+            numeric=_view_matrix(batch, "numeric", len(schema.numeric), np.dtype(np.float32)),
+            label=_view(batch.column("label"), np.dtype(np.float32)),
+            group=_view(batch.column("group"), np.dtype(np.int64)) if "group" in batch.schema.names else None,
+        )
+    except (OSError, ValueError, KeyError) as error:  # Arrow's errors are ValueErrors and KeyErrors
+        raise DataError(
+            f"{path} must be a shard of a prepared folder, but {error}; run `rankelastor prepare --force` again"
+        ) from error
+
+
+def _matrix(values: NDArray[np.int32] | NDArray[np.float32]) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+
+
+def _view_matrix(batch: pa.RecordBatch, name: str, width: int, dtype: np.dtype[Number]) -> NDArray[Number]:
+    if width == 0:
+        return np.empty((batch.num_rows, 0), dtype=dtype)
+    cells = _view(batch.column(name).flatten(), dtype)
+    if len(cells) != batch.num_rows * width:
+        raise ValueError(f"{name} has {len(cells)} cells for {batch.num_rows} rows of {width}")
+    return cells.reshape(batch.num_rows, width)
+
+
+def _view(cells: pa.Array, dtype: np.dtype[Number]) -> NDArray[Number]:
+    view: NDArray[Number] = cells.to_numpy(zero_copy_only=True)
+    if view.dtype != dtype:
+        raise ValueError(f"{dtype} was expected, but {view.dtype} found")
+    return view

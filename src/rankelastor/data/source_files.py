@@ -1,0 +1,85 @@
+"""Find the raw files that the settings name: paths and globs, split by split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from glob import escape, glob
+from pathlib import Path
+
+from rankelastor.config.data import FileSettings
+from rankelastor.errors import DataError
+from rankelastor.schema import SPLITS, SplitName
+
+_MARKS = "*?["
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A raw file: the split it belongs to (None where rows are still to be split), and its path.
+
+    ``name`` is the path relative to the data folder where it lies inside it: the same on every machine.
+    """
+
+    split: SplitName | None
+    path: Path
+    name: str
+
+
+def find_source_files(files: FileSettings) -> tuple[SourceFile, ...]:
+    """The raw files in reading order: by split, then as the patterns stand, a glob's matches by name.
+
+    Raises:
+        DataError: a file does not exist, a glob matches nothing, or a file stands in two places.
+    """
+    found = tuple(_find(files))
+    first_seen: dict[Path, SourceFile] = {}
+    for source in found:
+        other = first_seen.setdefault(source.path.resolve(), source)
+        if other is not source:
+            where = f"files.{other.split or 'all'} and files.{source.split or 'all'}"
+            raise DataError(f"a file must be named once, but {source.path} is read for {where}; remove one of them")
+    return found
+
+
+def _find(files: FileSettings) -> Iterator[SourceFile]:
+    folder = Path(files.folder)
+    if files.all is not None:
+        yield from (_source(None, path, folder) for path in _matches(files.all, folder, "all"))
+        return
+    for split in SPLITS:
+        yield from (_source(split, path, folder) for path in _matches(getattr(files, split) or (), folder, split))
+
+
+def _source(split: SplitName | None, path: Path, folder: Path) -> SourceFile:
+    name = path.relative_to(folder) if path.is_relative_to(folder) else path
+    return SourceFile(split, path, name.as_posix())
+
+
+def _matches(patterns: tuple[str, ...], folder: Path, split: str) -> Iterator[Path]:
+    for pattern in patterns:
+        path = folder / pattern
+        if path.is_file():
+            yield path
+        elif path.is_dir():
+            raise DataError(f"files.{split} must name files, but {path} is a folder; try {path}/*")
+        elif any(mark in pattern for mark in _MARKS):
+            yield from _glob(pattern, folder, split)
+        else:
+            raise DataError(f"files.{split} must name files that exist, but {path} does not; {_look_at(path.parent)}")
+
+
+def _glob(pattern: str, folder: Path, split: str) -> list[Path]:
+    whole = pattern if Path(pattern).is_absolute() else f"{escape(str(folder))}/{pattern}"
+    paths = [path for path in sorted(map(Path, glob(whole, recursive=True))) if path.is_file()]  # noqa: PTH207 - Path.glob takes no absolute pattern
+    if not paths:
+        raise DataError(f"files.{split} must match files, but {folder / pattern} matches none; {_look_at(folder)}")
+    return paths
+
+
+def _look_at(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist either: check files.folder"
+    names = sorted(item.name for item in folder.iterdir())
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")  # noqa: PLR2004 - enough to recognise the folder
+    return f"{folder} holds {shown or 'nothing'}"

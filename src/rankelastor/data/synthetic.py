@@ -1,0 +1,207 @@
+"""Synthetic click logs of which the best possible AUC is known: the true click probabilities are planted.
+
+Each value of a categorical field has a latent vector. The logit of a click is
+
+    bias + main effects + sum over some pairs of fields of <latent, latent> + numeric effects
+         + one numeric field times a weight of the value of one categorical field.
+
+Values follow Zipf's law. Most of the logit's spread comes from the pairs, so that a model without interactions
+stays clearly below the best possible AUC.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from rankelastor.config.data import DataSettings, FileSettings
+from rankelastor.config.fields import CategoricalField, NumericField
+from rankelastor.schema import SPLITS, SplitName
+from rankelastor.storage import whole_file
+
+LABEL = "click"
+TRUTH_FILE = "truth.json"
+
+_SIZES = {
+    "user": 800,
+    "ad": 300,
+    "site": 150,
+    "campaign": 60,
+    "category": 30,
+    "city": 100,
+    "device": 40,
+    "hour": 24,
+    "slot": 20,
+}
+_PAIRS = (("user", "category"), ("user", "campaign"), ("ad", "site"), ("category", "city"), ("device", "slot"))
+_NUMERIC = ("price", "age", "depth")
+_LATENT_DIM = 3
+_CLICK_RATE = 0.25
+_MAIN_DEVIATION = 0.5
+_PAIR_DEVIATION = 1.3
+_NUMERIC_DEVIATION = 0.4
+_SENSITIVITY_DEVIATION = 0.5
+
+Codes = dict[str, NDArray[np.int64]]
+Numbers = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class BestPossible:
+    """AUC and logloss (nats) that the true click probabilities reach on the labels that were drawn from them."""
+
+    auc: float
+    logloss: float
+
+
+@dataclass(frozen=True)
+class ClickLog:
+    """A synthetic click log on disk: ``train.csv``, ``valid.csv``, ``test.csv`` and ``truth.json``."""
+
+    folder: Path
+    num_rows: dict[SplitName, int]
+    best: dict[SplitName, BestPossible]
+
+    def data_settings(self, prepared: str | Path) -> DataSettings:
+        """The settings that read this log and prepare it into the folder ``prepared``."""
+        return DataSettings(
+            prepared=str(prepared),
+            files=FileSettings(folder=str(self.folder), train=("train.csv",), valid=("valid.csv",), test=("test.csv",)),
+            label=LABEL,
+            fields=(
+                CategoricalField(column=tuple(_SIZES), min_count=2),
+                NumericField(kind="numeric", column=_NUMERIC, transform="standardise"),
+            ),
+        )
+
+
+def write_click_log(folder: str | Path, *, num_rows: int = 200_000, seed: int = 7) -> ClickLog:
+    """Draw a click log and write it as CSV, 80 % train, 10 % valid, 10 % test.
+
+    Args:
+        folder: made if it does not exist; files of the same name are replaced.
+        num_rows: rows of all splits together.
+        seed: the log depends on it and on ``num_rows`` alone.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    assert num_rows >= 100, "fewer rows make no log"  # noqa: PLR2004 - ten rows a split
+    folder = Path(folder)
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, num_rows])))
+    codes = {name: _zipf(rng, size, num_rows) for name, size in _SIZES.items()}
+    numbers = _draw_numbers(rng, num_rows)
+    probabilities = _probabilities(rng, codes, numbers)
+    labels = (rng.random(num_rows) < probabilities).astype(np.int8)
+    frame = _frame(labels, codes, numbers)
+    best, sizes = {}, {}
+    for split, rows in _split_rows(num_rows).items():
+        with whole_file(folder / f"{split}.csv") as file:
+            frame[rows].write_csv(file)
+        best[split] = _best_possible(probabilities[rows], labels[rows])
+        sizes[split] = rows.stop - rows.start
+    log = ClickLog(folder, sizes, best)
+    _write_truth(log, seed=seed)
+    return log
+
+
+def _zipf(rng: np.random.Generator, size: int, num_rows: int) -> NDArray[np.int64]:
+    """Values 0..size-1, the k-th most frequent with probability in proportion to 1 / (k + 2)."""
+    weights = 1 / (np.arange(size) + 3.0)
+    ranks = np.searchsorted(np.cumsum(weights / weights.sum())[:-1], rng.random(num_rows), side="right")
+    return rng.permutation(size)[ranks]
+
+
+def _draw_numbers(rng: np.random.Generator, num_rows: int) -> Numbers:
+    """Rounded as they are written, so that the truth belongs to what a reader sees."""
+    return {
+        "price": rng.lognormal(2.0, 0.6, num_rows).round(2),
+        "age": rng.integers(18, 80, num_rows).astype(np.float64),
+        "depth": rng.geometric(0.4, num_rows).astype(np.float64),
+    }
+
+
+def _probabilities(rng: np.random.Generator, codes: Codes, numbers: Numbers) -> NDArray[np.float64]:
+    main = np.sum([rng.normal(size=size)[codes[name]] for name, size in _SIZES.items()], axis=0)
+    latent = {
+        name: rng.normal(size=(size, _LATENT_DIM)) for name, size in _SIZES.items() if any(name in p for p in _PAIRS)
+    }
+    pairs = np.sum(
+        [np.einsum("rd,rd->r", latent[left][codes[left]], latent[right][codes[right]]) for left, right in _PAIRS],
+        axis=0,
+    )
+    scaled = {name: _standardised(values) for name, values in numbers.items()}
+    numeric = scaled["depth"] - 0.5 * scaled["age"] ** 2
+    sensitivity = rng.normal(size=_SIZES["category"])[codes["category"]] * scaled["price"]
+    logits = (
+        _MAIN_DEVIATION * _standardised(main)
+        + _PAIR_DEVIATION * _standardised(pairs)
+        + _NUMERIC_DEVIATION * _standardised(numeric)
+        + _SENSITIVITY_DEVIATION * _standardised(sensitivity)
+    )
+    return _sigmoid(logits + _bias(logits))
+
+
+def _bias(logits: NDArray[np.float64]) -> float:
+    """The bias at which the mean probability is the click rate, by bisection."""
+    low, high = -20.0, 20.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _sigmoid(logits + middle).mean() < _CLICK_RATE else (low, middle)
+    return low
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    probabilities: NDArray[np.float64] = 1 / (1 + np.exp(-logits))
+    return probabilities
+
+
+def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    standardised: NDArray[np.float64] = (values - values.mean()) / values.std()
+    return standardised
+
+
+def _frame(labels: NDArray[np.int8], codes: Codes, numbers: Numbers) -> pl.DataFrame:
+    texts = {name: pl.Series(values).cast(pl.String).str.pad_start(4, "0") for name, values in codes.items()}
+    named = pl.DataFrame(texts).select(pl.format(f"{name}-{{}}", name).alias(name) for name in codes)
+    return pl.DataFrame({LABEL: labels}).hstack(named).hstack(pl.DataFrame(numbers))
+
+
+def _split_rows(num_rows: int) -> dict[SplitName, slice]:
+    first, second = num_rows * 8 // 10, num_rows * 9 // 10
+    return dict(zip(SPLITS, (slice(0, first), slice(first, second), slice(second, num_rows)), strict=True))
+
+
+def _best_possible(probabilities: NDArray[np.float64], labels: NDArray[np.int8]) -> BestPossible:
+    return BestPossible(auc=_auc(probabilities, labels), logloss=_logloss(probabilities, labels))
+
+
+def _auc(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
+    """Share of (click, no click) pairs in which the click has the higher score; ties count half."""
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(counts) - (counts - 1) / 2
+    num_clicks = int(labels.sum())
+    num_others = len(labels) - num_clicks
+    rank_sum = float(mean_rank[place][labels == 1].sum())
+    return (rank_sum - num_clicks * (num_clicks + 1) / 2) / (num_clicks * num_others)
+
+
+def _logloss(probabilities: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
+    return float(-np.log(np.where(labels == 1, probabilities, 1 - probabilities)).mean())
+
+
+def _write_truth(log: ClickLog, *, seed: int) -> None:
+    truth = {
+        "seed": seed,
+        "best_possible": {
+            split: {"num_rows": log.num_rows[split], "auc": best.auc, "logloss": best.logloss}
+            for split, best in log.best.items()
+        },
+    }
+    with whole_file(log.folder / TRUTH_FILE) as file:
+        file.write_text(json.dumps(truth, indent=2) + "\n", encoding="utf-8")

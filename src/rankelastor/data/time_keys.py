@@ -1,0 +1,63 @@
+"""The order of rows in time: numbers as they are, texts by their byte order."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rankelastor.data.cells import BLANK, cell_texts
+from rankelastor.data.interner import Interner
+from rankelastor.data.numbers import parse_numbers
+from rankelastor.data.raw_rows import RawRows
+from rankelastor.errors import DataError
+
+
+class TimeKeys:
+    """Turns the time column into numbers whose order is the order of time.
+
+    The first row decides: if it holds a number, all rows must; otherwise times are texts, ordered by their bytes.
+    Texts get provisional numbers that ``ordered`` replaces by their rank once all rows have been seen.
+    """
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+        self._texts: Interner | None = None
+        self._numeric: bool | None = None
+
+    def keys(self, rows: RawRows) -> NDArray[np.float64]:
+        """A key for each row, provisional where times are texts.
+
+        Raises:
+            DataError: a time is blank, or no number where the first row holds one.
+        """
+        if self._numeric is None:
+            self._numeric = _is_number(rows, self._column)
+        if self._numeric:
+            return parse_numbers(rows, self._column, blanks=(), blank=None)
+        texts = cell_texts(rows, self._column, blanks=())
+        blank = (texts.values == BLANK).to_numpy()[texts.codes]
+        if blank.any():
+            raise DataError(
+                f"{rows.file}, column {self._column!r}, row {rows.row_number(int(blank.argmax()))}: the time to split "
+                "by must not be blank; mend the row, or choose another data.split"
+            )
+        self._texts = self._texts or Interner()
+        return self._texts.codes(texts.values)[texts.codes].astype(np.float64)
+
+    def ordered(self, keys: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The final keys of all rows."""
+        if self._texts is None:
+            return keys
+        ranks = self._texts.values().rank("dense").to_numpy().astype(np.float64)
+        return ranks[keys.astype(np.int64)]
+
+
+def _is_number(rows: RawRows, column: str) -> bool:
+    cells = rows.column(column)
+    if pa.types.is_floating(cells.type) or pa.types.is_integer(cells.type):
+        return True
+    first = cell_texts(rows, column, blanks=())
+    text = first.values.gather(first.codes[:1])
+    return text.cast(pl.Float64, strict=False).null_count() == 0

@@ -1,0 +1,141 @@
+"""The values of a categorical feature and their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from rankelastor.config.fields import BlankIds
+from rankelastor.data.cells import BLANK
+from rankelastor.errors import DataError
+from rankelastor.schema import PADDING_ID
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Known values, ordered by count (most frequent first), then by value (byte order of UTF-8).
+
+    Id 0 is padding, ids 1..K are the K known values in that order, id K + 1 is out of vocabulary.
+    ``counts`` are those of the train split.
+
+    Example:
+        >>> vocabulary = Vocabulary.fit(pl.Series(["b", "a", "c"]), np.array([2, 2, 1]), min_count=2, blank="value")
+        >>> vocabulary.values.to_list(), vocabulary.num_ids
+        (['a', 'b'], 4)
+        >>> vocabulary.ids(pl.Series(["b", "c"])).tolist()
+        [2, 3]
+    """
+
+    values: pl.Series
+    counts: NDArray[np.int64]
+    blank: BlankIds = "value"
+
+    @classmethod
+    def fit(cls, values: pl.Series, counts: NDArray[np.int64], *, min_count: int, blank: BlankIds) -> Self:
+        """The vocabulary of ``values`` (distinct, in any order) that the train split holds ``counts`` times.
+
+        Args:
+            values: distinct texts.
+            counts: how often the train split holds each.
+            min_count: values seen fewer times are out of vocabulary.
+            blank: whether the blank text is a value of its own, out of vocabulary, or padding.
+        """
+        known = pl.DataFrame({"value": values, "count": counts}).filter(pl.col("count") >= min_count)
+        if blank != "value":
+            known = known.filter(pl.col("value") != BLANK)
+        known = known.sort("count", "value", descending=[True, False])
+        return cls(known["value"], known["count"].to_numpy(), blank)
+
+    @property
+    def num_ids(self) -> int:
+        """Padding, the known values, out of vocabulary."""
+        return len(self.values) + 2
+
+    @property
+    def out_of_vocabulary_id(self) -> int:
+        """The last id."""
+        return len(self.values) + 1
+
+    def ids(self, texts: pl.Series) -> NDArray[np.int32]:
+        """The id of each text; unknown texts are out of vocabulary. ``texts`` holds no null."""
+        by_text, id_by_rank = self._sorted
+        unknown = np.int32(self.out_of_vocabulary_id)
+        if len(by_text) == 0:
+            ids = np.full(len(texts), unknown)
+        else:
+            ranks = by_text.search_sorted(texts).to_numpy().astype(np.int64).clip(max=len(by_text) - 1)
+            is_known = (by_text.gather(ranks) == texts).to_numpy()
+            ids = np.where(is_known, id_by_rank[ranks], unknown)
+        if self.blank == "padding":
+            ids[(texts == BLANK).to_numpy()] = PADDING_ID
+        return ids
+
+    def values_by_id(self) -> pl.Series:
+        """The text of each id; null for padding and for out of vocabulary."""
+        null = pl.Series([None], dtype=pl.String)
+        return pl.concat([null, self.values.alias(""), null])
+
+    def write(self, path: Path) -> None:
+        """Write columns value, count, id as Parquet."""
+        ids = np.arange(1, len(self.values) + 1, dtype=np.int32)
+        table = pa.table({"value": self.values.to_arrow(), "count": self.counts, "id": ids})
+        pq.write_table(table, path, compression="zstd")
+
+    @classmethod
+    def read(cls, path: Path, *, blank: BlankIds) -> Self:
+        """Read what ``write`` wrote.
+
+        Raises:
+            DataError: the file is missing or damaged.
+        """
+        try:
+            table = pq.read_table(path, columns=["value", "count"])
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(
+                f"{path} must be a vocabulary that can be read, but {error}; run `rankelastor prepare` again"
+            ) from error
+        values = pl.Series("value", table["value"], dtype=pl.String)
+        return cls(values, table["count"].to_numpy(), blank)
+
+    @cached_property
+    def _sorted(self) -> tuple[pl.Series, NDArray[np.int32]]:
+        order = self.values.arg_sort()
+        return self.values.gather(order), (order.to_numpy() + 1).astype(np.int32)
+
+
+def vocabulary_file_names(features: Collection[str]) -> dict[str, str]:
+    """A safe file name for each feature, whatever its name holds.
+
+    Letters, digits, ``_`` and ``-`` stay; other characters become ``%`` and their bytes in hexadecimal. Names that
+    differ only in case get a number, because some disks do not tell them apart.
+
+    Example:
+        >>> vocabulary_file_names(["site", "a/b", "Site"])
+        {'site': 'site.parquet', 'a/b': 'a%2Fb.parquet', 'Site': 'Site~2.parquet'}
+    """
+    taken: set[str] = set()
+    names = {}
+    for feature in features:
+        safe = "".join(_quote(mark) for mark in feature)[:150]
+        candidate, number = safe, 1
+        while candidate.lower() in taken:
+            number += 1
+            candidate = f"{safe}~{number}"
+        taken.add(candidate.lower())
+        names[feature] = f"{candidate}.parquet"
+    return names
+
+
+def _quote(mark: str) -> str:
+    if mark.isascii() and (mark.isalnum() or mark in "_-"):
+        return mark
+    return "".join(f"%{byte:02X}" for byte in mark.encode())
