@@ -1,0 +1,39 @@
+"""The bounds that the RankElastor paper offers (arXiv 2605.23191), in one place.
+
+1. Split mixing expands little: `split_mixing_lower_bound`, `split_mixing_upper_bound`.
+2. An FFN shared by all rows keeps rank one low: `ffn_rank_bound`; low stable rank contracts: `ffn_contraction`;
+   `departure_from_homogeneity` says how far GELU is from what both suppose.
+3. Block mixing reaches less than full mixing: `block_mixing_reach`.
+4. The gate makes new directions: `gate_rank_bound`, `gate_stable_rank_gain`.
+
+Each returns a `BoundCheck`: the bound, the measured value, which conditions hold, the slack.
+"""
+
+from rankelastor.spectrum.bound_check import BoundCheck, Condition
+from rankelastor.spectrum.ffn_bounds import (
+    departure_from_homogeneity,
+    ffn_contraction,
+    ffn_rank_bound,
+    gate_rank_bound,
+    gate_stable_rank_gain,
+)
+from rankelastor.spectrum.mixing_bounds import (
+    block_mixing_reach,
+    split_mixed,
+    split_mixing_lower_bound,
+    split_mixing_upper_bound,
+)
+
+__all__ = [
+    "BoundCheck",
+    "Condition",
+    "block_mixing_reach",
+    "departure_from_homogeneity",
+    "ffn_contraction",
+    "ffn_rank_bound",
+    "gate_rank_bound",
+    "gate_stable_rank_gain",
+    "split_mixed",
+    "split_mixing_lower_bound",
+    "split_mixing_upper_bound",
+]

@@ -1,0 +1,119 @@
+"""Measures of what a model has learned: embedding tables by field, weight matrices, and the gradients of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rankelastor.errors import SettingsError
+from rankelastor.spectrum.measures import MEASURES, default_tolerance
+from rankelastor.spectrum.running_gram import finite_or_none
+from rankelastor.spectrum.singular_values import SpectrumMethod, relative_singular_values
+from rankelastor.spectrum.statistics import MatrixMeasures
+
+
+@torch.no_grad()
+def measures_of_matrix(
+    matrix: Float[Tensor, "row column"], *, name: str, method: SpectrumMethod = "gram"
+) -> MatrixMeasures:
+    """All measures of one matrix with its relative singular values; a measure that does not exist is None.
+
+    Example:
+        >>> measures_of_matrix(torch.eye(2, 5), name="the identity").measures["stable_rank"]
+        2.0
+    """
+    num_rows, num_columns = matrix.shape
+    relative = relative_singular_values(matrix.detach(), method=method)
+    tolerance = default_tolerance(matrix, method=method)
+    return MatrixMeasures(
+        matrix=name,
+        num_rows=num_rows,
+        num_columns=num_columns,
+        measures={name: finite_or_none(measure.of_relative(relative, tolerance)) for name, measure in MEASURES.items()},
+        singular_values=tuple(relative.nan_to_num(0).tolist()),
+    )
+
+
+def measures_of_embedding_tables(
+    table: Float[Tensor, "row embedding_dim"], fields: Mapping[str, slice], *, method: SpectrumMethod = "gram"
+) -> dict[str, MatrixMeasures]:
+    """All measures of each field's embedding table (vocabulary x e), where one weight holds the tables of all fields.
+
+    A slice that leaves out the padding row leaves the measures as they are: its row is zero.
+
+    Args:
+        table: The weight, or its gradient (dense).
+        fields: The rows of each field.
+        method: How singular values are found.
+
+    Raises:
+        SettingsError: For a field without rows.
+
+    Example:
+        >>> tables = measures_of_embedding_tables(torch.eye(5, 4), {"site": slice(0, 2), "app": slice(2, 5)})
+        >>> tables["app"].num_rows, tables["app"].measures["stable_rank"]
+        (3, 2.0)
+    """
+    measured = {}
+    for field, rows in fields.items():
+        if len(table[rows]) == 0:
+            raise SettingsError(
+                f"Each field must have rows in the table of {len(table)} rows, but field {field!r} has {rows}"
+            )
+        words = f"embedding table of {field} (vocabulary x e)"
+        measured[field] = measures_of_matrix(table[rows], name=words, method=method)
+    return measured
+
+
+def measures_of_weight(
+    model: nn.Module, name: str, *, plus_identity: bool = False, method: SpectrumMethod = "gram"
+) -> MatrixMeasures:
+    """All measures of a weight matrix W, or of ``W + I``, the map that full mixing applies with its residual.
+
+    Args:
+        model: That has the parameter.
+        name: Dotted name of a parameter with two axes.
+        plus_identity: Whether to add the identity; the weight must be square.
+        method: How singular values are found.
+
+    Raises:
+        SettingsError: For an unknown parameter (the message lists those with two axes), or one that is not square.
+
+    Example:
+        >>> layer = nn.Linear(3, 3)
+        >>> _ = nn.init.zeros_(layer.weight)
+        >>> measures_of_weight(layer, "weight", plus_identity=True).measures["stable_rank"]
+        3.0
+    """
+    weight = _parameter_with_two_axes(model, name).detach()
+    if not plus_identity:
+        return measures_of_matrix(weight, name=f"weight {name}", method=method)
+    if weight.shape[0] != weight.shape[1]:
+        raise SettingsError(
+            f"A weight must be square for plus_identity, but {name!r} is {weight.shape[0]} x {weight.shape[1]}"
+        )
+    identity = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
+    return measures_of_matrix(weight + identity, name=f"weight {name} plus identity", method=method)
+
+
+def measures_of_gradient(model: nn.Module, name: str, *, method: SpectrumMethod = "gram") -> MatrixMeasures:
+    """All measures of the gradient of a weight matrix, as the last backward pass left it.
+
+    Raises:
+        SettingsError: For an unknown parameter, or one without a gradient.
+    """
+    gradient = _parameter_with_two_axes(model, name).grad
+    if gradient is None:
+        raise SettingsError(f"{name!r} must have a gradient, but it has none; try again after loss.backward()")
+    dense = gradient.to_dense() if gradient.is_sparse else gradient
+    return measures_of_matrix(dense, name=f"gradient of {name}", method=method)
+
+
+def _parameter_with_two_axes(model: nn.Module, name: str) -> nn.Parameter:
+    matrices = {known: parameter for known, parameter in model.named_parameters() if parameter.ndim == 2}  # noqa: PLR2004
+    if name not in matrices:
+        raise SettingsError(f"A weight matrix must be one of {', '.join(matrices)}, but {name!r} was given")
+    return matrices[name]

@@ -1,0 +1,141 @@
+"""What a recorder hands over: plain frozen dataclasses that go to JSON and back, with no nan in them.
+
+A number that does not exist (the mean over no examples, the stable rank of a zero matrix) is None, never 0.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts in equal bins from ``low`` to ``high``; what rounding puts outside is counted in the outermost bins."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Borders of the bins, one more than there are bins.
+
+        Example:
+            >>> Histogram(low=1, high=3, counts=(5, 0, 1, 4)).edges
+            (1.0, 1.5, 2.0, 2.5, 3.0)
+        """
+        width = (self.high - self.low) / len(self.counts)
+        return tuple(self.low + width * index for index in range(len(self.counts) + 1))
+
+    @property
+    def density(self) -> tuple[float, ...]:
+        """Share of the examples in each bin over its width: integrates to 1, or all 0 where nothing was counted.
+
+        Example:
+            >>> Histogram(low=1, high=3, counts=(5, 0, 1, 4)).density
+            (1.0, 0.0, 0.2, 0.8)
+        """
+        width = (self.high - self.low) / len(self.counts)
+        total = max(sum(self.counts), 1)
+        return tuple(count / total / width for count in self.counts)
+
+
+@dataclass(frozen=True)
+class MeasureStatistics:
+    """One measure over many matrices: ``count`` of them, their mean and spread, and how they are distributed.
+
+    ``confidence_interval`` is mean -+ 1.96 s / sqrt(count), the 95 % interval of the mean for independent examples.
+    """
+
+    measure: str
+    count: int
+    mean: float | None
+    standard_deviation: float | None
+    confidence_interval: tuple[float, float] | None
+    minimum: float | None
+    maximum: float | None
+    histogram: Histogram
+
+
+@dataclass(frozen=True)
+class SingularValueCurve:
+    """Mean and standard deviation over examples of ``s_i / s_1``, by i."""
+
+    mean: tuple[float, ...]
+    standard_deviation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class MatrixMeasures:
+    """The measures of one matrix, which ``matrix`` names in words, and its relative singular values ``s_i / s_1``."""
+
+    matrix: str
+    num_rows: int
+    num_columns: int
+    measures: dict[str, float | None]
+    singular_values: tuple[float, ...]
+
+    @property
+    def max_possible_rank(self) -> int:
+        """No measure of the matrix can be above this: min(rows, columns)."""
+        return min(self.num_rows, self.num_columns)
+
+
+@dataclass(frozen=True)
+class PointStatistics:
+    """All that was recorded at one point of a model.
+
+    Attributes:
+        point: its name.
+        num_tokens: rows T of each example's token matrix; None before the first example.
+        token_dim: columns D of it; None before the first example.
+        num_examples: examples seen, those counted next included.
+        num_not_finite: examples with a NaN or an infinite activation; they are in no statistic.
+        num_zero: examples whose token matrix is zero; they are in no statistic over examples.
+        examples: each example's token matrix (T x D), by measure.
+        singular_values: of each example's token matrix.
+        flattened: the whole sample's tokens flattened (examples x TD), where that was asked for.
+        flattened_centred: the same after subtracting the mean over examples, which often dwarfs the rest.
+        single_tokens: each token across the whole sample (examples x D), where that was asked for.
+    """
+
+    point: str
+    num_tokens: int | None
+    token_dim: int | None
+    num_examples: int
+    num_not_finite: int
+    num_zero: int
+    examples: dict[str, MeasureStatistics]
+    singular_values: SingularValueCurve | None
+    flattened: MatrixMeasures | None
+    flattened_centred: MatrixMeasures | None
+    single_tokens: tuple[MatrixMeasures, ...]
+
+    @property
+    def max_possible_rank(self) -> int | None:
+        """No measure of an example's token matrix can be above this: min(T, D)."""
+        if self.num_tokens is None or self.token_dim is None:
+            return None
+        return min(self.num_tokens, self.token_dim)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a recorder saw at each of its points, in the order of the points."""
+
+    points: tuple[PointStatistics, ...]
+
+    def __getitem__(self, point: str) -> PointStatistics:
+        return {statistics.point: statistics for statistics in self.points}[point]
+
+    def to_json(self) -> str:
+        """JSON text that `from_json` reads back."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Recording:
+        """The recording that `to_json` wrote; its parts are checked."""
+        return TypeAdapter(Recording).validate_json(text)

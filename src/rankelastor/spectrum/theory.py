@@ -1,0 +1,180 @@
+"""Monte-Carlo check of the paper's bounds: where they hold, and where a condition fails in real networks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from statistics import fmean
+
+import torch
+from pydantic import TypeAdapter
+
+from rankelastor.errors import SettingsError
+from rankelastor.spectrum.bound_check import BoundCheck
+from rankelastor.spectrum.ffn_bounds import departure_from_homogeneity
+from rankelastor.spectrum.theory_trials import ACTIVATIONS, Trials, all_trials
+
+HOMOGENEITY_SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
+
+WHAT_FAILS_IN_NETWORKS = {
+    "split_mixing_lower": "In a network <X, Y> is rarely zero, but it is the sign that counts, and the LayerNorm after "
+    "the sum is not covered.",
+    "split_mixing_upper": "It often lies above min(T, D) and then says nothing.",
+    "ffn_rank": "GELU is not homogeneous, per-token weights are not shared, and biases and residuals are not covered: "
+    "in RankMixer and RankElastor the conditions do not hold.",
+    "ffn_contraction": "It is a statement about chance, and no stable rank can fall below 1: a rank-one input whose "
+    "rows have both signs grows instead.",
+    "block_mixing_reach": "Fewer blocks than their width never span it, so there the condition always holds.",
+    "gate_rank": "No rank exceeds the rows or the inner width: the paper's min(D, k(k+1)/2) is not in reach without.",
+    "gate_gain": "It is a statement about chance; how often it holds depends on the activation, the initial scale and "
+    "how much rank the input leaves to gain.",
+}
+"""By statement, what to know before reading it into an actual ranker."""
+
+
+@dataclass(frozen=True)
+class TheoryRow:
+    """One statement in one setting, over many seeded draws.
+
+    Attributes:
+        statement: its name.
+        setting: sizes, activation, scale, kind of tokens.
+        num_trials: draws.
+        share_conditions_hold: of the draws.
+        share_bound_holds: of the draws, whether or not the conditions hold.
+        share_bound_holds_given_conditions: None where the conditions never hold.
+        mean_slack: distance from the bound, positive on the right side.
+        worst_slack: the least of them; negative where the bound was broken at least once.
+        broken_conditions: how many draws break each condition.
+        sentence: the same in plain words.
+    """
+
+    statement: str
+    setting: dict[str, str | int | float]
+    num_trials: int
+    share_conditions_hold: float
+    share_bound_holds: float
+    share_bound_holds_given_conditions: float | None
+    mean_slack: float
+    worst_slack: float
+    broken_conditions: dict[str, int]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class HomogeneityRow:
+    """How far an activation is off ``phi(cx) = c phi(x)``, relative to ``c * scale``, for |x| up to ``scale``."""
+
+    activation: str
+    scale: float
+    departure: float
+
+
+@dataclass(frozen=True)
+class TheoryReport:
+    """All rows, how homogeneous each activation is, and a sentence for each statement."""
+
+    seed: int
+    num_trials: int
+    rows: tuple[TheoryRow, ...]
+    homogeneity: tuple[HomogeneityRow, ...]
+    sentences: dict[str, str]
+
+    def to_json(self) -> str:
+        """JSON text that `from_json` reads back."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> TheoryReport:
+        """The report that `to_json` wrote; its parts are checked."""
+        return TypeAdapter(TheoryReport).validate_json(text)
+
+
+def check_bounds(*, seed: int = 0, num_trials: int = 100) -> TheoryReport:
+    """Try every statement of `bounds` in every setting; the same seed gives the same report.
+
+    About a minute on 2 busy cores with the default number of trials; the time is proportional to it.
+
+    Args:
+        seed: Of the first setting; each setting has a random stream of its own.
+        num_trials: Draws a setting.
+
+    Raises:
+        SettingsError: For fewer than one trial.
+    """
+    if num_trials < 1:
+        raise SettingsError(f"num_trials must be at least 1, but {num_trials} was given; try 100")
+    with _one_thread():
+        rows = tuple(_row(trials, seed + offset, num_trials) for offset, trials in enumerate(all_trials()))
+    homogeneity = tuple(
+        HomogeneityRow(name, scale, departure_from_homogeneity(activation, scale=scale))
+        for name, activation in ACTIVATIONS.items()
+        for scale in HOMOGENEITY_SCALES
+    )
+    statements = dict.fromkeys(row.statement for row in rows)
+    sentences = {name: _overall([row for row in rows if row.statement == name]) for name in statements}
+    return TheoryReport(seed, num_trials, rows, homogeneity, sentences)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """On matrices this small PyTorch's threads wait for each other: one is up to eight times as fast as two."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
+
+
+def _row(trials: Trials, seed: int, num_trials: int) -> TheoryRow:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        checks = [trials.draw(generator) for _ in range(num_trials)]
+    covered = [check for check in checks if check.conditions_hold]
+    broken = Counter(name for check in checks for name in check.broken_conditions)
+    return TheoryRow(
+        statement=trials.statement,
+        setting=trials.setting,
+        num_trials=num_trials,
+        share_conditions_hold=len(covered) / num_trials,
+        share_bound_holds=_share_holding(checks),
+        share_bound_holds_given_conditions=_share_holding(covered) if covered else None,
+        mean_slack=fmean(check.slack for check in checks),
+        worst_slack=min(check.slack for check in checks),
+        broken_conditions=dict(broken),
+        sentence=_sentence(trials, checks, broken),
+    )
+
+
+def _share_holding(checks: Sequence[BoundCheck]) -> float:
+    return fmean(check.holds for check in checks)
+
+
+def _sentence(trials: Trials, checks: Sequence[BoundCheck], broken: Counter[str]) -> str:
+    setting = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in trials.setting.items())
+    value, bound = (
+        fmean(numbers) for numbers in zip(*((check.measured, check.bound) for check in checks), strict=True)
+    )
+    conditions = "all conditions hold" if not broken else f"broken: {', '.join(broken)}"
+    return (
+        f"{trials.statement} ({setting}): {value:.2f} is to be {checks[0].side} {bound:.2f} on average, and is in "
+        f"{_share_holding(checks):.0%} of {len(checks)} trials; {conditions}."
+    )
+
+
+def _overall(rows: Sequence[TheoryRow]) -> str:
+    covered = [row for row in rows if row.share_bound_holds_given_conditions is not None]
+    num_trials = sum(row.num_trials for row in rows)
+    num_covered = sum(row.num_trials * row.share_conditions_hold for row in covered)
+    num_held = sum(
+        row.num_trials * row.share_conditions_hold * (row.share_bound_holds_given_conditions or 0) for row in covered
+    )
+    num_outside = num_trials - num_covered
+    held_outside = sum(row.num_trials * row.share_bound_holds for row in rows) - num_held
+    within = f"holds in {round(num_held)} of the {round(num_covered)} trials that meet its conditions"
+    outside = f", and in {round(held_outside)} of the {round(num_outside)} that do not" if round(num_outside) else ""
+    return f"{rows[0].statement} {within}{outside}. {WHAT_FAILS_IN_NETWORKS[rows[0].statement]}"
