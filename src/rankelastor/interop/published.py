@@ -1,0 +1,223 @@
+"""Weights of the published RankElastor code, turned into a backbone of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rankelastor.config.model import ModelSettings, RankElastorSettings
+from rankelastor.errors import SettingsError
+from rankelastor.models.build import build_backbone
+from rankelastor.models.ranker import Backbone
+from rankelastor.nn.block import Block
+from rankelastor.nn.gate import PublishedGate, UnitExpansionGate
+from rankelastor.nn.head import LinearHead, MlpHead
+from rankelastor.nn.mixing import FullMixing, KroneckerMixing, SplitMixing
+from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
+from rankelastor.nn.tokenizer import ReshapeTokenizer
+
+_MIXINGS: dict[int, dict[str, Any]] = {
+    2: {"kind": "split"},
+    999: {"kind": "full"},
+    8881: {"kind": "kronecker", "num_groups": 26, "norm": "pre"},
+    8882: {"kind": "kronecker", "num_groups": 2, "norm": "post"},
+}
+_TOKENIZERS = {"matrix": "split", "vector": "joint"}
+_HEADS = {"mlp": "mlp", "flatten": "linear", "mean": "mean"}
+# The published code's names of a gate's maps, in the order in which our gates lay them side by side.
+_LIFTS: dict[type, tuple[str, ...]] = {
+    PublishedGate: ("fc_lift1", "fc_lift2", "skip2", "skip1"),
+    UnitExpansionGate: ("fc_lift1", "fc_lift2", "skip1"),
+}
+
+
+def backbone_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Backbone:
+    """A backbone with the weights of the published code, in their precision and in evaluation mode.
+
+    Args:
+        state: parameter names of the published code and their arrays.
+        settings: its settings, with the keys ``num_fields``, ``embedding_dim``, ``num_tokens``, ``token_dim``,
+            ``num_blocks``, ``published_mixing_type``, ``use_tokenizer``, ``projection``, ``ffn``, ``head``.
+
+    Returns:
+        A module from field embeddings (batch, field, embedding_dim) to logits (batch,).
+
+    Raises:
+        SettingsError: a setting has no equal here, or parameters are missing, left over or of another shape.
+    """
+    dtype = torch.from_numpy(next(iter(state.values()))).dtype
+    backbone = _fresh_backbone(settings).to(dtype).eval()
+    try:
+        backbone.load_state_dict(translated_state(state, settings))
+    except RuntimeError as error:
+        raise SettingsError(f"published parameters must fit their settings, but {error}") from error
+    return backbone
+
+
+def translated_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Arrays by the published names (parameters or their gradients) as tensors by the names of our backbone.
+
+    Raises:
+        SettingsError: an array is missing or left over.
+    """
+    translation = _Translation(state)
+    with torch.device("meta"):
+        translated = dict(_translated(translation, _fresh_backbone(settings)))
+    translation.check_all_used()
+    return translated
+
+
+def model_settings(settings: Mapping[str, Any]) -> ModelSettings:
+    """Our settings for settings of the published code.
+
+    Raises:
+        SettingsError: a variant is unknown.
+    """
+    return RankElastorSettings.model_validate(
+        {
+            "kind": "rankelastor",
+            **{key: settings[key] for key in ("embedding_dim", "num_tokens", "token_dim", "num_blocks")},
+            "tokenizer": _tokenizer(settings),
+            "mixing": _known(_MIXINGS, settings["published_mixing_type"], "published_mixing_type"),
+            "ffn": _ffn(settings["ffn"]),
+            "head": {"kind": _known(_HEADS, settings["head"], "head")},
+        }
+    )
+
+
+def _fresh_backbone(settings: Mapping[str, Any]) -> Backbone:
+    return build_backbone(model_settings(settings), [f"field{index}" for index in range(settings["num_fields"])])
+
+
+def _tokenizer(settings: Mapping[str, Any]) -> dict[str, Any]:
+    if not settings["use_tokenizer"]:
+        return {"kind": "none"}
+    projection = settings["projection"]
+    return {
+        "kind": _known(_TOKENIZERS, projection["trans_type"], "projection.trans_type"),
+        "hidden_dims": projection["hidden_units"],
+        "activation": projection["activation"],
+        "norm": projection["use_layer_norm"],
+        "dropout": projection["dropout"],
+    }
+
+
+def _ffn(ffn: Mapping[str, Any]) -> dict[str, Any]:
+    shared = {"hidden_dims": ffn["hidden_units"], "norm": ffn["use_layer_norm"], "dropout": ffn["dropout"]}
+    if ffn["activation"] == "swiglu":
+        return {"kind": "glu", "expansion": ffn["expansion_rate"], "gate": "published", **shared}
+    return {"kind": "mlp", "activation": ffn["activation"], **shared}
+
+
+def _known(table: Mapping[Any, Any], key: Any, name: str) -> Any:
+    if key not in table:
+        raise SettingsError(f"{name} must be one of {list(table)}, but {key!r} was given")
+    return table[key]
+
+
+class _Translation:
+    """Takes arrays out of a published state by name and remembers which were taken."""
+
+    def __init__(self, state: Mapping[str, np.ndarray]) -> None:
+        self._state = state
+        self._taken: set[str] = set()
+
+    def take(self, name: str) -> Tensor:
+        if name not in self._state:
+            raise SettingsError(f"the published state must hold {name}, but it does not")
+        self._taken.add(name)
+        return torch.from_numpy(self._state[name])
+
+    def steps(self, prefix: str) -> list[str]:
+        """Prefixes ``prefix.{i}`` that hold parameters, in order; steps without parameters are skipped."""
+        indices = {int(name[len(prefix) + 1 :].split(".")[0]) for name in self._state if name.startswith(f"{prefix}.")}
+        return [f"{prefix}.{index}" for index in sorted(indices)]
+
+    def check_all_used(self) -> None:
+        left_over = sorted(set(self._state) - self._taken)
+        if left_over:
+            raise SettingsError(f"the published state holds parameters that these settings do not have: {left_over}")
+
+
+def _translated(state: _Translation, backbone: Backbone) -> Iterator[tuple[str, Tensor]]:
+    """Walk our modules and take the published arrays in turn: both have their parameters in the same order."""
+    yield "tokenizer.norm.weight", state.take("embedding_tokenization.pre_norm.gamma")
+    if not isinstance(backbone.tokenizer, ReshapeTokenizer):
+        mlp = backbone.tokenizer.get_submodule("mlp")
+        yield from _translated_steps(state, mlp, ["embedding_tokenization.mlp"], "tokenizer.mlp")
+    for index, module in enumerate(backbone.blocks):
+        block = cast("Block", module)
+        yield from _translated_mixing(state, block.mixing, f"backbone.{index}.token_mixing", f"blocks.{index}.mixing")
+        yield f"blocks.{index}.norm.weight", state.take(f"backbone.{index}.layer_norm1.gamma")
+        num_tokens = len(next(block.pffn.parameters()))
+        ffns = [f"backbone.{index}.token_interaction.parallel_ffns.{token}" for token in range(num_tokens)]
+        yield from _translated_steps(state, block.pffn.ffn, ffns, f"blocks.{index}.pffn.ffn")
+    match backbone.head:
+        case MlpHead():
+            yield from _translated_steps(state, backbone.head.mlp, ["pred"], "head.mlp")
+        case LinearHead():
+            yield from _linear(state, state.steps("pred")[0], "head.linear")
+
+
+def _translated_steps(
+    state: _Translation, ours: nn.Module, theirs: Sequence[str], our_name: str
+) -> Iterator[tuple[str, Tensor]]:
+    """The steps of one sequence of ours from one published sequence, or from one a token."""
+    published = zip(*(state.steps(prefix) for prefix in theirs), strict=True)
+    with_parameters = ((name, step) for name, step in ours.named_children() if any(True for _ in step.parameters()))
+    for (place, step), steps in zip(with_parameters, published, strict=True):
+        yield from _translated_step(state, step, steps, f"{our_name}.{place}")
+
+
+def _translated_step(
+    state: _Translation, step: nn.Module, theirs: Sequence[str], ours: str
+) -> Iterator[tuple[str, Tensor]]:
+    match step:
+        case nn.Linear():
+            yield from _linear(state, theirs[0], ours)
+        case nn.RMSNorm():
+            yield f"{ours}.weight", state.take(f"{theirs[0]}.gamma")
+        case PerTokenRMSNorm():
+            yield f"{ours}.weight", torch.stack([state.take(f"{name}.gamma") for name in theirs])
+        case PerTokenLinear():
+            yield from _per_token_linear(state, [(name,) for name in theirs], ours)
+        case PublishedGate() | UnitExpansionGate():
+            lifts = _LIFTS[type(step)]
+            lifted = [[f"{name}.{lift}" for lift in lifts] for name in theirs]
+            yield from _per_token_linear(state, lifted, f"{ours}.lift")
+            if isinstance(step, PublishedGate):
+                yield from _per_token_linear(state, [(f"{name}.fc_reduce",) for name in theirs], f"{ours}.reduce")
+
+
+def _translated_mixing(state: _Translation, mixing: nn.Module, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
+    match mixing:
+        case SplitMixing():
+            yield from _linear(state, f"{theirs}.layer_norm", f"{ours}.norm")
+        case FullMixing():
+            yield f"{ours}.norm.weight", state.take(f"{theirs}.pre_norm.gamma")
+            yield from _linear(state, f"{theirs}.cross_mixing", f"{ours}.linear")
+        case KroneckerMixing():
+            yield f"{ours}.linear.weight", state.take(f"{theirs}.permutation_mixing.weight")
+            if isinstance(mixing.pre_norm, nn.RMSNorm):
+                yield f"{ours}.pre_norm.weight", state.take(f"{theirs}.l_norm.gamma")
+            else:
+                yield from _linear(state, f"{theirs}.l_norm", f"{ours}.post_norm")
+
+
+def _linear(state: _Translation, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
+    for name in ("weight", "bias"):
+        yield f"{ours}.{name}", state.take(f"{theirs}.{name}")
+
+
+def _per_token_linear(
+    state: _Translation, maps_of_token: Sequence[Sequence[str]], ours: str
+) -> Iterator[tuple[str, Tensor]]:
+    """Published (out, in) maps of each token, side by side, as our (token, in, out) weights."""
+    weights = [torch.cat([state.take(f"{name}.weight").T for name in maps], dim=1) for maps in maps_of_token]
+    biases = [torch.cat([state.take(f"{name}.bias") for name in maps]) for maps in maps_of_token]
+    yield f"{ours}.weight", torch.stack(weights)
+    yield f"{ours}.bias", torch.stack(biases)

@@ -1,0 +1,122 @@
+"""The published code's numbers (tests/parity) come out of our modules, to 1e-9 in float64."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from rankelastor.errors import SettingsError
+from rankelastor.interop.published import backbone_from_state, translated_state
+from rankelastor.models.ranker import Backbone
+from rankelastor.nn.observation import watching
+from rankelastor.spectrum.measures import entropy_effective_rank, stable_rank
+
+PARITY = Path(__file__).parents[1] / "parity"
+NAMES = sorted(path.stem for path in PARITY.glob("*.npz"))
+TOLERANCE = 1e-9
+
+
+class Case:
+    """One pair of files, and our backbone after a forward and a backward pass over its input."""
+
+    def __init__(self, name: str) -> None:
+        self.settings: dict[str, Any] = json.loads((PARITY / f"{name}.json").read_text())
+        self.arrays = dict(np.load(PARITY / f"{name}.npz"))
+        self.state = self.group("param.")
+        self.backbone = backbone_from_state(self.state, self.settings)
+        self.activations: dict[str, Tensor] = {}
+        self.embeddings = torch.from_numpy(self.arrays["in.embeddings"]).requires_grad_()
+        with watching(self.backbone.points, self.activations.__setitem__):
+            self.logits = self.backbone(self.embeddings)
+        self.loss = binary_cross_entropy_with_logits(self.logits, torch.from_numpy(self.arrays["in.labels"]))
+        self.loss.backward()
+
+    def group(self, prefix: str) -> dict[str, np.ndarray]:
+        return {key.removeprefix(prefix): array for key, array in self.arrays.items() if key.startswith(prefix)}
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(request.param)
+
+
+def assert_match(actual: Tensor, expected: np.ndarray) -> None:
+    assert actual.shape == expected.shape
+    assert np.abs(actual.detach().numpy() - expected).max() <= TOLERANCE
+
+
+def test_all_eight_pairs_are_there() -> None:
+    assert len(NAMES) == 8
+
+
+def test_logits_and_loss_match(case: Case) -> None:
+    assert_match(case.logits, case.arrays["out.logits"])
+    assert_match(case.loss, case.arrays["out.loss"])
+
+
+def test_activations_match_at_every_point(case: Case) -> None:
+    expected = case.group("act.")
+    assert case.activations.keys() == expected.keys()
+    for point, array in expected.items():
+        assert_match(case.activations[point], array)
+
+
+def test_input_gradients_match(case: Case) -> None:
+    assert case.embeddings.grad is not None
+    assert_match(case.embeddings.grad, case.arrays["out.grad_embeddings"])
+
+
+def test_parameter_gradients_match(case: Case) -> None:
+    expected = translated_state(case.group("grad."), case.settings)
+    gradients = {name: parameter.grad for name, parameter in case.backbone.named_parameters()}
+    assert gradients.keys() == expected.keys()
+    for name, gradient in gradients.items():
+        assert gradient is not None, name
+        assert_match(gradient, expected[name].numpy())
+
+
+def test_both_ranks_match_at_every_point(case: Case) -> None:
+    for point, activation in case.activations.items():
+        assert_match(entropy_effective_rank(activation), case.arrays[f"entropy_erank.{point}"])
+        assert_match(stable_rank(activation), case.arrays[f"stable_rank.{point}"])
+
+
+def first_case() -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    case = Case(NAMES[0])
+    return case.state, case.settings
+
+
+def test_a_missing_parameter_is_named() -> None:
+    state, settings = first_case()
+    del state["pred.3.bias"]
+    with pytest.raises(SettingsError, match=r"must hold pred\.3\.bias"):
+        backbone_from_state(state, settings)
+
+
+def test_a_parameter_left_over_is_named() -> None:
+    state, settings = first_case()
+    with pytest.raises(SettingsError, match=r"do not have.*backbone\.9\.extra"):
+        backbone_from_state(state | {"backbone.9.extra": np.zeros(1)}, settings)
+
+
+def test_a_parameter_of_another_shape_is_an_error() -> None:
+    state, settings = first_case()
+    with pytest.raises(SettingsError, match=r"head\.mlp\.2\.bias"):
+        backbone_from_state(state | {"pred.3.bias": np.zeros(3)}, settings)
+
+
+def test_an_unknown_mixing_type_lists_the_known_ones() -> None:
+    state, settings = first_case()
+    with pytest.raises(SettingsError, match=r"published_mixing_type must be one of \[2, 999, 8881, 8882\].*7"):
+        backbone_from_state(state, settings | {"published_mixing_type": 7})
+
+
+def test_the_backbone_is_in_evaluation_mode() -> None:
+    backbone = backbone_from_state(*first_case())
+    assert isinstance(backbone, Backbone)
+    assert not backbone.training
