@@ -1,0 +1,41 @@
+"""Weights as safetensors, written whole or not at all; nothing is unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from rankelastor.errors import RunError
+from rankelastor.storage import whole_file
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Write the parameters of ``module`` to ``path``.
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    with whole_file(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Read the parameters of ``module`` from ``path``, in place.
+
+    Raises:
+        RunError: the file is missing or damaged, or holds another model's parameters.
+    """
+    if not path.is_file():
+        raise RunError(f"weights must lie at {path}, but there is no such file; was the training stopped early?")
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise RunError(f"{path} must hold safetensors, but cannot be read: {error}") from error
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise RunError(f"{path} must hold the parameters of this model, but {error}") from error

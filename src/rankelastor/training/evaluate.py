@@ -1,0 +1,58 @@
+"""Use a run again: its ranker, and its metrics on a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rankelastor.config.recipe import Recipe
+from rankelastor.data.encoder import RowEncoder
+from rankelastor.data.loader import BatchLoader
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.metrics.report import Metrics
+from rankelastor.models.build import build_ranker
+from rankelastor.models.ranker import Ranker
+from rankelastor.progress import ProgressListener
+from rankelastor.schema import SplitName
+from rankelastor.training.checkpoint import load_weights
+from rankelastor.training.device import choose_device
+from rankelastor.training.run_folder import RunFolder
+from rankelastor.training.scoring import score_split
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run read back: its recipe, what turns raw rows into batches, and its ranker in evaluation mode."""
+
+    folder: Path
+    recipe: Recipe
+    encoder: RowEncoder
+    ranker: Ranker
+
+
+def load_run(folder: str | Path) -> LoadedRun:
+    """Read a run folder back.
+
+    Raises:
+        RunError: it is missing, or has no weights, or weights of another model.
+    """
+    run = RunFolder.open(folder)
+    recipe = run.recipe()
+    encoder = RowEncoder.load(run.features)
+    ranker = build_ranker(recipe.model, encoder.schema).to(choose_device(recipe.training))
+    load_weights(ranker, run.best_weights)
+    return LoadedRun(folder=run.path, recipe=recipe, encoder=encoder, ranker=ranker.eval())
+
+
+def evaluate(folder: str | Path, *, split: SplitName = "test", progress: ProgressListener | None = None) -> Metrics:
+    """Metrics of a run's best weights on a split of the prepared data that it was trained on.
+
+    Raises:
+        RunError: the run folder cannot be used.
+        StalePreparedError: the prepared folder has changed since.
+        DataError: the prepared folder or the split is missing.
+    """
+    run = load_run(folder)
+    dataset = PreparedDataset.open_matching(run.recipe.data)
+    loader = BatchLoader(dataset.split(split), batch_size=run.recipe.training.evaluation_batch_size)
+    return score_split(run.ranker, loader, run.recipe.training, progress=progress).metrics()

@@ -1,0 +1,116 @@
+"""The training loop: epochs, evaluations, the best weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from rankelastor.config.training import TrainingSettings
+from rankelastor.data.loader import BatchLoader
+from rankelastor.errors import RunError
+from rankelastor.models.ranker import Ranker
+from rankelastor.training.early_stopping import Plateau
+from rankelastor.training.observers import Evaluation, Step, TrainingObserver
+from rankelastor.training.scoring import score_split
+from rankelastor.training.step import Stepper
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What training came to. ``examples_per_second`` counts training steps alone, not evaluations."""
+
+    best: Evaluation
+    num_epochs: int
+    num_steps: int
+    examples_per_second: float
+
+
+def fit(
+    ranker: Ranker,
+    *,
+    train: BatchLoader,
+    valid: BatchLoader,
+    settings: TrainingSettings,
+    save_best: Callable[[], None],
+    observers: Sequence[TrainingObserver] = (),
+) -> Fit:
+    """Train until the plateau stops it or the epochs are done.
+
+    Args:
+        ranker: changed in place; it ends with the weights of the last step, not of the best evaluation.
+        train: training batches, shuffled by (seed, epoch).
+        valid: scored after each epoch.
+        settings: the protocol.
+        save_best: called after each evaluation that improved; it keeps the weights.
+        observers: told of every step and evaluation.
+
+    Raises:
+        RunError: the loss is no longer finite.
+    """
+    stepper, plateau = Stepper(ranker, settings), Plateau(settings)
+    learning_rate, num_steps, epoch, best = settings.learning_rate, 0, 0, None
+    began, step_seconds = time.perf_counter(), 0.0
+    for observer in observers:
+        observer.on_start(ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
+    for epoch in range(1, settings.epochs + 1):
+        epoch_began = time.perf_counter()
+        train_loss = _run_epoch(stepper, ranker, train, epoch=epoch, first_step=num_steps, observers=observers)
+        num_steps += len(train)
+        step_seconds += time.perf_counter() - epoch_began
+        metrics = score_split(ranker, valid, settings).metrics().as_dict()
+        verdict = plateau.judge(metrics)
+        evaluation = Evaluation(
+            epoch=epoch,
+            step=num_steps,
+            learning_rate=learning_rate,
+            train_loss=round(train_loss, 6),
+            metrics=metrics,
+            improved=verdict.improved,
+            seconds=round(time.perf_counter() - began, 3),
+        )
+        if verdict.improved:
+            best = evaluation
+            save_best()
+        for observer in observers:
+            observer.on_evaluation(evaluation)
+        if verdict.stop:
+            break
+        learning_rate = verdict.learning_rate
+        stepper.set_learning_rate(learning_rate)
+    if best is None:
+        raise RunError(
+            f"an evaluation must give training.monitor={settings.monitor}, but none did; "
+            "gauc needs a group field, and groups that hold both labels"
+        )
+    return Fit(best, epoch, num_steps, examples_per_second=epoch * train.num_rows / step_seconds)
+
+
+def _run_epoch(
+    stepper: Stepper,
+    ranker: Ranker,
+    train: BatchLoader,
+    *,
+    epoch: int,
+    first_step: int,
+    observers: Sequence[TrainingObserver],
+) -> float:
+    """All steps of one epoch; returns the mean loss over its examples."""
+    ranker.train()
+    for observer in observers:
+        observer.on_epoch_start(epoch)
+    total = torch.zeros((), device=next(ranker.parameters()).device, dtype=torch.float64)
+    for index, batch in enumerate(train.epoch(epoch), start=first_step + 1):
+        loss = stepper.step(batch)
+        total += loss.double() * batch.num_examples
+        for observer in observers:
+            observer.on_step(Step(epoch=epoch, index=index, batch=batch, loss=loss))
+    mean_loss = total.item() / train.num_rows
+    if not torch.isfinite(total):
+        raise RunError(
+            f"the training loss must stay finite, but was {mean_loss} in epoch {epoch}; "
+            "try a smaller training.learning_rate"
+        )
+    return mean_loss

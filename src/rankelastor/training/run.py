@@ -1,0 +1,154 @@
+"""From a recipe to a run folder: prepare if needed, train, test."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rankelastor.config.recipe import Recipe
+from rankelastor.data.loader import BatchLoader
+from rankelastor.data.prepare import prepare
+from rankelastor.data.prepared import PreparedDataset, copy_feature_state
+from rankelastor.models.build import build_ranker
+from rankelastor.models.cost import cost_of
+from rankelastor.models.ranker import Ranker
+from rankelastor.progress import ProgressListener
+from rankelastor.schema import SplitName
+from rankelastor.training.checkpoint import load_weights, save_weights
+from rankelastor.training.device import choose_device
+from rankelastor.training.environment import describe_environment
+from rankelastor.training.loop import Fit, fit
+from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
+from rankelastor.training.run_folder import RunFolder
+from rankelastor.training.scoring import score_split
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run: its folder, its ranker with the best weights in evaluation mode, ``result.json``."""
+
+    folder: Path
+    ranker: Ranker
+    result: dict[str, Any]
+
+
+def train(
+    recipe: Recipe,
+    *,
+    folder: str | Path | None = None,
+    observers: Sequence[TrainingObserver] = (),
+    progress: ProgressListener | None = None,
+) -> TrainedRun:
+    """Train the recipe's ranker and test it.
+
+    Prepares the data first where the prepared folder does not exist yet. Two calls with the same recipe on the same
+    machine give identical results.
+
+    Args:
+        recipe: data, model and training.
+        folder: the run folder, which must not exist; None takes ``runs/<name of the recipe>``.
+        observers: told of every step and evaluation.
+        progress: told of preparation and of the final scoring.
+
+    Raises:
+        RunError: the folder exists, or training diverged.
+        StalePreparedError: the prepared folder was made from other settings or sources.
+        SettingsError: the model's sizes do not go together.
+    """
+    began = time.perf_counter()
+    dataset = open_or_prepare(recipe, progress=progress)
+    device = choose_device(recipe.training)
+    cost = cost_of(recipe.model, dataset.schema)
+    with _new_run_folder(Path(folder or Path("runs") / recipe.name), recipe) as run:
+        copy_feature_state(dataset.folder, run.features)
+        run.write_json(
+            "environment.json",
+            {**describe_environment(device), "seed": recipe.training.seed, "data_fingerprint": dataset.fingerprint},
+        )
+        torch.manual_seed(recipe.training.seed)
+        ranker = build_ranker(recipe.model, dataset.schema).to(device)
+        fitted = fit(
+            ranker,
+            train=_loader(dataset, "train", recipe, shuffle=True),
+            valid=_loader(dataset, "valid", recipe),
+            settings=recipe.training,
+            save_best=lambda: save_weights(ranker, run.best_weights),
+            observers=[_MetricsWriter(run), *observers],
+        )
+        load_weights(ranker, run.best_weights)
+        for observer in observers:
+            observer.on_end()
+        result = {
+            "recipe": recipe.name,
+            "model": recipe.model.kind,
+            "seed": recipe.training.seed,
+            **_final_metrics(ranker.eval(), dataset, recipe, fitted, progress=progress),
+            "cost": asdict(cost),
+            "best_epoch": fitted.best.epoch,
+            "epochs": fitted.num_epochs,
+            "steps": fitted.num_steps,
+            "examples_per_second": round(fitted.examples_per_second, 1),
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+        run.write_json("result.json", result)
+    return TrainedRun(folder=run.path, ranker=ranker, result=result)
+
+
+def open_or_prepare(recipe: Recipe, *, progress: ProgressListener | None = None) -> PreparedDataset:
+    """The recipe's prepared data set; prepared now where the folder does not exist.
+
+    Raises:
+        StalePreparedError: the folder exists, made from other settings or sources.
+    """
+    if not Path(recipe.data.prepared).exists():
+        return prepare(recipe.data, progress=progress)
+    return PreparedDataset.open_matching(recipe.data)
+
+
+def _loader(dataset: PreparedDataset, split: SplitName, recipe: Recipe, *, shuffle: bool = False) -> BatchLoader:
+    settings = recipe.training
+    batch_size = settings.batch_size if split == "train" else settings.evaluation_batch_size
+    return BatchLoader(dataset.split(split), batch_size=batch_size, shuffle=shuffle, seed=settings.seed)
+
+
+def _final_metrics(
+    ranker: Ranker, dataset: PreparedDataset, recipe: Recipe, fitted: Fit, *, progress: ProgressListener | None
+) -> dict[str, Any]:
+    final: dict[str, Any] = {"valid": fitted.best.metrics}
+    if "test" in dataset.splits:
+        loader = _loader(dataset, "test", recipe)
+        final["test"] = score_split(ranker, loader, recipe.training, progress=progress).metrics().as_dict()
+    return final
+
+
+@contextmanager
+def _new_run_folder(path: Path, recipe: Recipe) -> Iterator[RunFolder]:
+    """A new run folder. Where the run fails or is stopped, it stays only if it holds weights that can be used."""
+    run = RunFolder.create(path, recipe)
+    try:
+        yield run
+    except BaseException:
+        if run.best_weights.is_file():
+            logger.warning("%s keeps the best weights so far; evaluate and predict can use them", run.path)
+        else:
+            run.remove()
+        raise
+
+
+class _MetricsWriter(SilentObserver):
+    """Writes each evaluation to ``metrics.jsonl``."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        self._run.append_metrics(asdict(evaluation))
