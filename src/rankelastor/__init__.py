@@ -1,3 +1,38 @@
-"""RankElastor: train, understand and use click-through-rate rankers of the RankMixer / RankElastor family."""
+"""RankElastor: train, understand and use click-through-rate rankers of the RankMixer / RankElastor family.
+
+Example:
+    >>> import rankelastor
+    >>> rankelastor.__all__
+    ['evaluate', 'load_recipe', 'load_run', 'predict', 'prepare', 'train']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rankelastor.config.load import load_recipe
+    from rankelastor.data.prepare import prepare
+    from rankelastor.serving.predict import predict
+    from rankelastor.training.evaluate import evaluate, load_run
+    from rankelastor.training.run import train
 
 __version__ = "0.1.0"
+__all__ = ["evaluate", "load_recipe", "load_run", "predict", "prepare", "train"]
+
+_HOMES = {
+    "evaluate": "rankelastor.training.evaluate",
+    "load_recipe": "rankelastor.config.load",
+    "load_run": "rankelastor.training.evaluate",
+    "predict": "rankelastor.serving.predict",
+    "prepare": "rankelastor.data.prepare",
+    "train": "rankelastor.training.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: the command line answers --help without loading torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rankelastor' has no attribute {name!r}; it has {__all__}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,19 @@
+"""Where the command line prints, and how it logs."""
+
+from __future__ import annotations
+
+import logging
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+console = Console()
+error_console = Console(stderr=True)
+
+
+def set_up_logging(*, verbose: bool) -> None:
+    """Log warnings to stderr; with ``verbose``, or on a terminal, also what is done."""
+    level = logging.INFO if verbose or error_console.is_terminal else logging.WARNING
+    handler = RichHandler(console=error_console, show_path=False, show_time=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    logging.getLogger("rankelastor").setLevel(level)

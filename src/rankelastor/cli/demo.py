@@ -1,0 +1,77 @@
+"""`rankelastor demo`: the whole way on a synthetic log, in minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from rankelastor.cli.console import console
+
+if TYPE_CHECKING:
+    from rankelastor.studies.demo import DemoReport, DemoRow
+
+MIN_ROWS = 1_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("demo", epilog="Example: rankelastor demo --rows 50000")(demo)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where everything is written.")] = Path("demo"),
+    rows: Annotated[int, typer.Option("--rows", min=MIN_ROWS, help="Rows of the synthetic log.")] = 200_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the log and of the training.")] = 7,
+) -> None:
+    """Make a click log whose best possible AUC is known, train RankMixer and RankElastor on it, compare them."""
+    from rankelastor.cli.progress import Bar
+    from rankelastor.cli.training_view import TrainingView
+    from rankelastor.studies.demo import run_demo
+
+    with Bar() as bar:
+        report = run_demo(
+            folder,
+            num_rows=rows,
+            seed=seed,
+            observers_for=lambda model: [TrainingView(bar, label=model)],
+            progress=bar,
+        )
+    console.print(_table(report))
+    console.print(
+        f"\nSynthetic log of {report.num_rows:,} rows. Best possible on its test split, by the planted truth: "
+        f"AUC {report.best.auc:.6f}, logloss {report.best.logloss:.6f}.\n"
+        f"Stable rank: mean over the token matrices of {report.num_rank_examples:,} test examples, "
+        f"at most min(tokens, dim) = {report.max_rank}.\n"
+        f"Runs: {folder / 'runs'}. Next: rankelastor describe {folder / 'runs' / 'rankelastor'}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _rank(mean: float | None) -> str:
+    return "" if mean is None else f"{mean:.3f}"
+
+
+def _table(report: DemoReport) -> Table:
+    table = Table("", *[row.model for row in report.rows], box=None, pad_edge=False, header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, value in _LINES:
+        table.add_row(name, *[value(row) for row in report.rows])
+    for point in report.rows[0].mean_stable_rank:
+        table.add_row(f"stable rank, {point}", *[_rank(row.mean_stable_rank[point]) for row in report.rows])
+    return table
+
+
+_LINES: tuple[tuple[str, Callable[[DemoRow], str]], ...] = (
+    ("test AUC", lambda row: f"{row.auc:.6f}"),
+    ("test logloss (nats)", lambda row: f"{row.logloss:.6f}"),
+    ("share of the possible AUC gain", lambda row: f"{row.share_of_gain:.1%}"),
+    ("dense parameters", lambda row: f"{row.dense_parameters:,}"),
+    ("FLOPs an example", lambda row: f"{row.flops_per_example:,}"),
+    ("seconds", lambda row: f"{row.seconds:.1f}"),
+)

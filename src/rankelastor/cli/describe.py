@@ -1,0 +1,88 @@
+"""`rankelastor describe`: fields, vocabularies, the model as a tree, its cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.tree import Tree
+
+from rankelastor.cli.arguments import Assignments
+from rankelastor.cli.console import console
+
+if TYPE_CHECKING:
+    from rankelastor.config.recipe import Recipe
+    from rankelastor.models.outline import Part
+    from rankelastor.schema import FeatureSchema
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("describe", epilog="Example: rankelastor describe recipes/frappe/rankelastor.yaml")(describe)
+
+
+def describe(
+    place: Annotated[Path, typer.Argument(metavar="RECIPE_OR_RUN", help="A recipe, or a run folder.")],
+    assignments: Assignments = None,
+) -> None:
+    """Show the fields with their vocabulary sizes, the model as a tree with shapes, and what it costs.
+
+    A recipe is prepared first where that has not been done: vocabulary sizes come from the data.
+    """
+    from rankelastor.models.cost import cost_of
+    from rankelastor.models.outline import outline
+
+    recipe, schema = _recipe_and_schema(place, assignments or [])
+    console.print(_field_table(schema))
+    console.print()
+    console.print(_model_tree(outline(recipe.model, schema)))
+    cost = cost_of(recipe.model, schema)
+    console.print(
+        f"\n{cost.dense_parameters:,} dense parameters, {cost.embedding_parameters:,} embedding parameters, "
+        f"{cost.flops_per_example:,} FLOPs an example (matrix products of a forward pass)",
+        highlight=False,
+    )
+
+
+def _recipe_and_schema(place: Path, assignments: list[str]) -> tuple[Recipe, FeatureSchema]:
+    from rankelastor.cli.progress import Bar
+    from rankelastor.config.load import load_recipe, parse_overrides, with_overrides
+    from rankelastor.data.encoder import RowEncoder
+    from rankelastor.training.run import open_or_prepare
+    from rankelastor.training.run_folder import RunFolder
+
+    overrides = parse_overrides(assignments)
+    if place.is_dir():
+        run = RunFolder.open(place)
+        return with_overrides(run.recipe(), overrides), RowEncoder.load(run.features).schema
+    recipe = load_recipe(place, overrides)
+    with Bar() as bar:
+        return recipe, open_or_prepare(recipe, progress=bar).schema
+
+
+def _field_table(schema: FeatureSchema) -> Table:
+    from rankelastor.schema import CategoricalFeature
+
+    table = Table("field", "kind", "ids (padding and unseen included)", box=None, pad_edge=False, header_style="bold")
+    table.columns[2].justify = "right"
+    for feature in schema.features:
+        if isinstance(feature, CategoricalFeature):
+            table.add_row(feature.name, "categorical", f"{feature.num_ids:,}")
+        else:
+            table.add_row(feature.name, "numeric", "")
+    num_ids = sum(feature.num_ids for feature in schema.categorical)
+    table.add_section()
+    table.add_row(f"{schema.num_fields} fields", "", f"{num_ids:,}")
+    return table
+
+
+def _model_tree(part: Part, branch: Tree | None = None) -> Tree:
+    shape = " x ".join(str(size) for size in part.output_shape)
+    parameters = f"[dim]{part.num_parameters:,} parameters[/]" if part.num_parameters else ""
+    line = f"[bold]{part.name}[/] {part.kind}  {f'-> {shape}' if shape else ''}  {parameters}".rstrip()
+    tree = Tree(line) if branch is None else branch.add(line)
+    for inner in part.parts:
+        _model_tree(inner, tree)
+    return tree

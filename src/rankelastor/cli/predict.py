@@ -1,0 +1,34 @@
+"""`rankelastor predict`: probabilities for raw rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rankelastor.cli.arguments import RunPath
+from rankelastor.cli.console import console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("predict", epilog="Example: rankelastor predict runs/frappe-rankelastor new.csv scored.csv")(predict)
+
+
+def predict(
+    run: RunPath,
+    input_file: Annotated[Path, typer.Argument(metavar="INPUT", help="Raw rows, CSV or Parquet, as trained on.")],
+    output_file: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The same rows with a probability column.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace OUTPUT if it exists.")] = False,
+) -> None:
+    """Score raw rows: the same rows come out with a last column `probability`.
+
+    Values that training did not see are fine; the label column may be missing.
+    """
+    from rankelastor.cli.progress import Bar
+    from rankelastor.serving.predict import predict as predict_rows
+
+    with Bar() as bar:
+        num_rows = predict_rows(run, input_file, output_file, overwrite=force, progress=bar)
+    console.print(f"{output_file}: {num_rows:,} rows with probabilities", highlight=False, soft_wrap=True)

@@ -1,0 +1,35 @@
+"""`rankelastor prepare`: raw files to a prepared folder."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rankelastor.cli.arguments import Assignments, RecipePath
+from rankelastor.cli.console import console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("prepare", epilog="Example: rankelastor prepare recipes/frappe/rankelastor.yaml")(prepare)
+
+
+def prepare(
+    recipe: RecipePath,
+    force: Annotated[bool, typer.Option("--force", help="Prepare again even if nothing has changed.")] = False,
+    assignments: Assignments = None,
+) -> None:
+    """Read the raw files of a recipe and write vocabularies and typed columns to its prepared folder.
+
+    Does no work where the folder was made from the same settings and the same files.
+    """
+    from rankelastor.cli.progress import Bar
+    from rankelastor.config.load import load_recipe, parse_overrides
+    from rankelastor.data.prepare import prepare as prepare_data
+
+    settings = load_recipe(recipe, parse_overrides(assignments or [])).data
+    with Bar() as bar:
+        dataset = prepare_data(settings, force=force, progress=bar)
+    rows = ", ".join(f"{name} {dataset.split(name).num_rows:,} rows" for name in dataset.splits)
+    console.print(f"{dataset.folder}: {dataset.schema.num_fields} features; {rows}", highlight=False, soft_wrap=True)

@@ -1,0 +1,54 @@
+"""`rankelastor train`: a recipe to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rankelastor.cli.arguments import Assignments, RecipePath
+from rankelastor.cli.console import console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(
+        "train",
+        epilog="Example: rankelastor train recipes/frappe/rankelastor.yaml --run runs/mine --set training.seed=2",
+    )(train)
+
+
+def train(
+    recipe: RecipePath,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="DIR", help="The run folder; it must not exist. [default: runs/NAME]"),
+    ] = None,
+    assignments: Assignments = None,
+) -> None:
+    """Train the ranker of a recipe, keep the best weights by the valid split, and test them.
+
+    Prepares the data first where that has not been done.
+    """
+    from rankelastor.cli.progress import Bar
+    from rankelastor.cli.tables import metrics_table
+    from rankelastor.cli.training_view import TrainingView
+    from rankelastor.config.load import load_recipe, parse_overrides
+    from rankelastor.training.run import train as train_recipe
+
+    settings = load_recipe(recipe, parse_overrides(assignments or []))
+    with Bar() as bar:
+        trained = train_recipe(settings, folder=run, observers=[TrainingView(bar)], progress=bar)
+    result = trained.result
+    console.print(metrics_table({split: result[split] for split in ("valid", "test") if split in result}))
+    cost = result["cost"]
+    console.print(
+        f"\n{cost['dense_parameters']:,} dense and {cost['embedding_parameters']:,} embedding parameters, "
+        f"{cost['flops_per_example']:,} FLOPs an example\n"
+        f"best epoch {result['best_epoch']} of {result['epochs']}, {result['seconds']:.1f} s, "
+        f"{result['examples_per_second']:,.0f} examples/s in training steps\n"
+        f"run folder: {trained.folder}",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,53 @@
+"""What `train` shows while it trains: a bar an epoch, a line an evaluation."""
+
+from __future__ import annotations
+
+import time
+
+from rankelastor.cli.progress import Bar
+from rankelastor.models.ranker import Ranker
+from rankelastor.training.observers import Evaluation, SilentObserver, Step
+
+_REFRESH_SECONDS = 0.2
+
+
+class TrainingView(SilentObserver):
+    """Draws training on a progress bar; the loss is read from the device a few times a second, not every step."""
+
+    def __init__(self, bar: Bar, *, label: str = "") -> None:
+        self._bar = bar
+        self._label = f"{label} " if label else ""
+        self._num_epochs = self._num_examples = self._pending = 0
+        self._last_refresh = 0.0
+        self._figures: dict[str, float] = {}
+
+    def on_start(self, ranker: Ranker, *, num_epochs: int, num_examples: int) -> None:
+        """Remember how much there is to do."""
+        del ranker
+        self._num_epochs, self._num_examples = num_epochs, num_examples
+
+    def on_epoch_start(self, epoch: int) -> None:
+        """A new bar."""
+        title = f"{self._label}epoch {epoch} of at most {self._num_epochs}"
+        self._bar.begin(title, total=self._num_examples, unit="examples")
+        self._pending = 0
+
+    def on_step(self, step: Step) -> None:
+        """Move the bar, some times a second."""
+        self._pending += step.batch.num_examples
+        if time.monotonic() - self._last_refresh < _REFRESH_SECONDS:
+            return
+        self._figures["loss"] = step.loss.item()
+        self._bar.advance(self._pending, **self._figures)
+        self._pending, self._last_refresh = 0, time.monotonic()
+
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        """A line with the metrics, and the bar of this epoch goes."""
+        self._bar.end()
+        self._figures["valid_auc"] = evaluation.metrics.get("auc", float("nan"))
+        gauc = f"  gauc {evaluation.metrics['gauc']:.6f}" if "gauc" in evaluation.metrics else ""
+        self._bar.say(
+            f"{self._label}epoch {evaluation.epoch:>3}  train loss {evaluation.train_loss:.6f}"
+            f"  valid auc {evaluation.metrics['auc']:.6f}{gauc}  logloss {evaluation.metrics['logloss']:.6f}"
+            f"  lr {evaluation.learning_rate:g}  {evaluation.seconds:.1f} s{'  best' if evaluation.improved else ''}"
+        )

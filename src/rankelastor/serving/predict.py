@@ -1,0 +1,130 @@
+"""Raw rows in, the same rows with a ``probability`` column out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw_rows import RawRows, column_names, is_parquet, read_rows
+from rankelastor.errors import DataError, StorageError
+from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.storage import whole_file
+from rankelastor.training.evaluate import LoadedRun, load_run
+from rankelastor.training.scoring import probabilities
+
+PROBABILITY = "probability"
+
+
+def predict(
+    folder: str | Path,
+    input_file: str | Path,
+    output_file: str | Path,
+    *,
+    overwrite: bool = False,
+    progress: ProgressListener | None = None,
+) -> int:
+    """Score the rows of a CSV or Parquet file with a run, in bounded memory.
+
+    Unknown values count as out of vocabulary; the label column may be missing. The output is CSV or Parquet, as its
+    name says; a CSV is written as the training files were (delimiter, header).
+
+    Args:
+        folder: a run folder.
+        input_file: raw rows as the run was trained on.
+        output_file: the same rows in the same order, with a last column ``probability``.
+        overwrite: replace a file that is there.
+        progress: told of the bytes read.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        RunError: the run folder cannot be used.
+        DataError: a row or column of the input is wrong, or it has a column ``probability`` already.
+        StorageError: the output exists, or cannot be written; nothing half-written stays.
+    """
+    input_file, output_file = Path(input_file), Path(output_file)
+    if output_file.exists() and not overwrite:
+        raise StorageError(f"the output must be a new file, but {output_file} exists; add --force to replace it")
+    run, progress = load_run(folder), progress or SilentProgress()
+    _refuse_probability_column(input_file, run)
+    num_rows = 0
+    with whole_file(output_file) as temporary, _writer(temporary, output_file, run.encoder.csv) as writer:
+        progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
+        bytes_done = 0
+        for rows in read_rows(input_file, run.encoder.csv, may_lack=run.recipe.data.label):
+            writer.write(_with_probability(rows, run))
+            num_rows += rows.num_rows
+            progress.advance(rows.bytes_read - bytes_done)
+            bytes_done = rows.bytes_read
+        progress.end()
+    return num_rows
+
+
+def _refuse_probability_column(input_file: Path, run: LoadedRun) -> None:
+    if PROBABILITY in column_names(input_file, run.encoder.csv):
+        raise DataError(
+            f"{input_file} must not have a column `{PROBABILITY}`, since that is what is added; rename it first"
+        )
+
+
+def _with_probability(rows: RawRows, run: LoadedRun) -> pa.RecordBatch:
+    scores = probabilities(run.ranker, run.encoder.encode(rows), run.recipe.training)
+    return rows.table.append_column(PROBABILITY, pa.array(scores))
+
+
+class _Writer(Protocol):
+    def write(self, rows: pa.RecordBatch) -> None: ...
+
+
+class _CsvWriter:
+    def __init__(self, file: BinaryIO, csv: CsvSettings, *, delimiter: str) -> None:
+        self._file, self._csv, self._delimiter = file, csv, delimiter
+        self._header = csv.header
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        frame = cast("pl.DataFrame", pl.from_arrow(pa.Table.from_batches([rows])))
+        frame.write_csv(
+            self._file,
+            separator=self._delimiter,
+            include_header=self._header,
+            quote_style="never" if self._csv.quote is None else "necessary",
+            quote_char=self._csv.quote or '"',
+        )
+        self._header = False
+
+
+class _ParquetWriter:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, rows.schema)
+        self._writer.write_batch(rows)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+@contextmanager
+def _writer(temporary: Path, output_file: Path, csv: CsvSettings) -> Iterator[_Writer]:
+    if is_parquet(output_file):
+        parquet = _ParquetWriter(temporary)
+        try:
+            yield parquet
+        finally:
+            parquet.close()
+        return
+    compression = {".gz": "gzip", ".zst": "zstd"}.get(output_file.suffix)
+    with pa.output_stream(str(temporary), compression=compression) as stream:
+        yield _CsvWriter(stream, csv, delimiter=csv.delimiter or ("\t" if ".tsv" in output_file.suffixes else ","))

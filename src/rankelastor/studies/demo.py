@@ -1,0 +1,165 @@
+"""The demo: RankMixer and RankElastor of about equal size on a synthetic log whose best possible AUC is known."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from rankelastor.config.data import DataSettings
+from rankelastor.config.model import (
+    GluFfnSettings,
+    MlpFfnSettings,
+    ModelSettings,
+    RankElastorSettings,
+    RankMixerSettings,
+    SplitTokenizerSettings,
+)
+from rankelastor.config.recipe import Recipe
+from rankelastor.config.training import TrainingSettings
+from rankelastor.data.loader import BatchLoader
+from rankelastor.data.prepare import prepare
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.synthetic import BestPossible, write_click_log
+from rankelastor.errors import RunError
+from rankelastor.models.ranker import Ranker
+from rankelastor.progress import ProgressListener
+from rankelastor.schema import Batch
+from rankelastor.spectrum.recorder import Recorder
+from rankelastor.training.observers import TrainingObserver
+from rankelastor.training.run import TrainedRun, train
+
+MEASURE = "stable_rank"
+RANK_EXAMPLES = 4096
+_LOG_FOLDER, _PREPARED_FOLDER, _RUNS_FOLDER = "log", "prepared", "runs"
+_OURS = {_LOG_FOLDER, _PREPARED_FOLDER, _RUNS_FOLDER}
+
+ObserverFor = Callable[[str], Sequence[TrainingObserver]]
+
+
+@dataclass(frozen=True)
+class DemoRow:
+    """What one model came to. ``share_of_gain``: (AUC - 0.5) / (best possible AUC - 0.5) on the test split."""
+
+    model: str
+    auc: float
+    logloss: float
+    share_of_gain: float
+    dense_parameters: int
+    flops_per_example: int
+    seconds: float
+    mean_stable_rank: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """The demo's table, and what could be reached on the same test rows."""
+
+    rows: tuple[DemoRow, ...]
+    best: BestPossible
+    num_rows: int
+    num_rank_examples: int
+    max_rank: int
+
+
+def run_demo(
+    folder: str | Path,
+    *,
+    num_rows: int = 200_000,
+    seed: int = 7,
+    observers_for: ObserverFor = lambda _model: (),
+    progress: ProgressListener | None = None,
+) -> DemoReport:
+    """Make a log, prepare it, train both models, test them, measure the rank of their tokens.
+
+    Args:
+        folder: everything is written below it; what an earlier demo wrote there is replaced.
+        num_rows: rows of the log.
+        seed: of the log and of the training.
+        observers_for: observers of the training of the model named.
+        progress: told of the preparation and of the scoring.
+
+    Raises:
+        RunError: the folder holds other things than a demo's.
+    """
+    folder = Path(folder)
+    _clear_runs(folder)
+    log = write_click_log(folder / _LOG_FOLDER, num_rows=num_rows, seed=seed)
+    data = log.data_settings(folder / _PREPARED_FOLDER)
+    dataset = prepare(data, progress=progress)
+    rows = []
+    for model in demo_models():
+        recipe = demo_recipe(model, data, seed=seed)
+        run = train(
+            recipe, folder=folder / _RUNS_FOLDER / model.kind, observers=observers_for(model.kind), progress=progress
+        )
+        rows.append(_row(run, dataset, best=log.best["test"]))
+    return DemoReport(
+        rows=tuple(rows),
+        best=log.best["test"],
+        num_rows=num_rows,
+        num_rank_examples=min(RANK_EXAMPLES, dataset.split("test").num_rows),
+        max_rank=min(min(model.num_tokens, model.token_dim) for model in demo_models()),
+    )
+
+
+def demo_models() -> tuple[ModelSettings, ...]:
+    """The two rankers: the same tokens, blocks and head, about the same number of dense parameters."""
+    tokenizer = SplitTokenizerSettings(kind="split", dropout=0.0)
+    return (
+        RankMixerSettings(
+            kind="rankmixer",
+            embedding_dim=8,
+            num_tokens=6,
+            token_dim=12,
+            tokenizer=tokenizer,
+            ffn=MlpFfnSettings(kind="mlp", hidden_dims=(120,), dropout=0.1),
+        ),
+        RankElastorSettings(
+            kind="rankelastor",
+            embedding_dim=8,
+            num_tokens=6,
+            token_dim=12,
+            tokenizer=tokenizer,
+            ffn=GluFfnSettings(kind="glu", hidden_dims=(12,), dropout=0.1),
+        ),
+    )
+
+
+def demo_recipe(model: ModelSettings, data: DataSettings, *, seed: int) -> Recipe:
+    """The recipe with which the demo trains ``model``: the same training for both."""
+    training = TrainingSettings(seed=seed, epochs=10, batch_size=2048, learning_rate=2e-3, embedding_l2=1e-3)
+    return Recipe(name=f"demo-{model.kind}", data=data, model=model, training=training)
+
+
+def _clear_runs(folder: Path) -> None:
+    """Remove the runs of an earlier demo; refuse a folder that holds anything else."""
+    if folder.is_dir() and (others := sorted(item.name for item in folder.iterdir() if item.name not in _OURS)):
+        raise RunError(f"the demo must have a folder of its own, but {folder} holds {others[:5]}; name another")
+    shutil.rmtree(folder / _RUNS_FOLDER, ignore_errors=True)
+
+
+def _row(run: TrainedRun, dataset: PreparedDataset, *, best: BestPossible) -> DemoRow:
+    test, cost = run.result["test"], run.result["cost"]
+    return DemoRow(
+        model=run.result["model"],
+        auc=test["auc"],
+        logloss=test["logloss"],
+        share_of_gain=(test["auc"] - 0.5) / (best.auc - 0.5),
+        dense_parameters=cost["dense_parameters"],
+        flops_per_example=cost["flops_per_example"],
+        seconds=run.result["seconds"],
+        mean_stable_rank=_mean_stable_rank(run.ranker, dataset),
+    )
+
+
+def _mean_stable_rank(ranker: Ranker, dataset: PreparedDataset) -> dict[str, float | None]:
+    """Mean over examples of the test split of the stable rank of each example's token matrix, by point."""
+    device = next(ranker.parameters()).device
+    batch: Batch = next(iter(BatchLoader(dataset.split("test"), batch_size=RANK_EXAMPLES).epoch()))
+    with Recorder(ranker, ranker.points, measures=[MEASURE]) as recorder, torch.inference_mode():
+        ranker(batch.to(device))
+    return {point.point: point.examples[MEASURE].mean for point in recorder.recording().points}
