@@ -55,7 +55,7 @@ class CategoricalField(ColumnSettings):
 class NumericField(ColumnSettings):
     """A column of numbers x; the feature is x times one learned vector.
 
-    ``transform``: ``as_is``; ``log`` is sign(x) * ln(1 + \\|x\\|); ``standardise`` subtracts the mean and divides by
+    ``transform``: ``as_is``; ``log`` is sign(x) * ln(1 + abs(x)); ``standardise`` subtracts the mean and divides by
     the standard deviation; ``min_max`` maps to 0..1. Mean, deviation and range are those of the train split.
     ``blank``: the number that a blank cell stands for, before the transform; null refuses blanks.
     """

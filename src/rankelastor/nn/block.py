@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankelastor.nn.ffn import ResidualFfn
-from rankelastor.nn.norm import rms_norm
+from rankelastor.nn.norm import RMSNorm
 
 
 class Block(nn.Module):
@@ -24,7 +24,7 @@ class Block(nn.Module):
     def __init__(self, *, mixing: nn.Module, ffn: nn.Module, token_dim: int) -> None:
         super().__init__()
         self.mixing = mixing
-        self.norm = rms_norm(token_dim)
+        self.norm = RMSNorm(token_dim)
         self.pffn = ResidualFfn(ffn)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:

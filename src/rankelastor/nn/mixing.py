@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from rankelastor.nn.divide import divided
 from rankelastor.nn.init import init_linear_
-from rankelastor.nn.norm import rms_norm
+from rankelastor.nn.norm import RMSNorm
 
 
 def swap_parts(tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
@@ -63,7 +63,7 @@ class FullMixing(nn.Module):
     def __init__(self, *, num_tokens: int, token_dim: int) -> None:
         super().__init__()
         flat_dim = num_tokens * token_dim
-        self.norm = rms_norm(flat_dim)
+        self.norm = RMSNorm(flat_dim)
         self.linear = nn.Linear(flat_dim, flat_dim)
         init_linear_(self)
 
@@ -94,7 +94,7 @@ class KroneckerMixing(nn.Module):
             flat_dim, "num_tokens * token_dim", num_groups, "mixing.num_groups", purpose="Kronecker mixing"
         )
         self.num_groups = num_groups
-        self.pre_norm = rms_norm(flat_dim) if norm == "pre" else nn.Identity()
+        self.pre_norm = RMSNorm(flat_dim) if norm == "pre" else nn.Identity()
         self.post_norm = nn.LayerNorm(token_dim) if norm == "post" else nn.Identity()
         self.linear = nn.Linear(group_dim, group_dim, bias=False)
         init_linear_(self)

@@ -1,15 +1,24 @@
 """RMSNorm with the published epsilon."""
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
 
 PUBLISHED_EPSILON = 1e-12
 
 
-def rms_norm(dim: int) -> nn.RMSNorm:
-    """RMSNorm(x) = gain * x / sqrt(mean(x^2) + eps) over the last axis, with eps = 1e-12 as published.
+class RMSNorm(nn.RMSNorm):
+    """gain * x / sqrt(mean(x^2) + 1e-12) over the last axis, in the precision of the gain also under autocast.
 
     Example:
-        >>> rms_norm(4).normalized_shape
-        (4,)
+        >>> import torch
+        >>> RMSNorm(4)(torch.full((1, 4), 7.0)).tolist()
+        [[1.0, 1.0, 1.0, 1.0]]
     """
-    return nn.RMSNorm(dim, eps=PUBLISHED_EPSILON)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, eps=PUBLISHED_EPSILON)
+
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """Normed values."""
+        return functional.rms_norm(x.to(self.weight.dtype), self.normalized_shape, self.weight, self.eps)

@@ -54,4 +54,5 @@ class PerTokenRMSNorm(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Normed tokens."""
+        tokens = tokens.to(self.weight.dtype)
         return functional.rms_norm(tokens, tokens.shape[-1:], eps=PUBLISHED_EPSILON) * self.weight

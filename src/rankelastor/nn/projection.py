@@ -7,7 +7,7 @@ from torch import nn
 
 from rankelastor.nn.activation import activation
 from rankelastor.nn.init import init_linear_
-from rankelastor.nn.norm import rms_norm
+from rankelastor.nn.norm import RMSNorm
 
 
 def projection(
@@ -29,7 +29,7 @@ def projection(
     for width, next_width in pairwise([in_dim, *hidden_dims]):
         steps.append(nn.Linear(width, next_width))
         if norm:
-            steps.append(rms_norm(next_width))
+            steps.append(RMSNorm(next_width))
         steps += [activation(activation_name), nn.Dropout(dropout)]
     steps.append(nn.Linear([in_dim, *hidden_dims][-1], out_dim))
     mlp = nn.Sequential(*steps)

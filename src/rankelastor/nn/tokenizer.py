@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankelastor.nn.divide import divided
-from rankelastor.nn.norm import rms_norm
+from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.projection import projection
 
 
@@ -41,7 +41,7 @@ class SplitTokenizer(nn.Module):
         flat_dim = num_fields * embedding_dim
         self.num_tokens = num_tokens
         part_dim = divided(flat_dim, "field * embedding_dim", num_tokens, "num_tokens", purpose="the split tokenizer")
-        self.norm = rms_norm(flat_dim)
+        self.norm = RMSNorm(flat_dim)
         self.mlp = projection(
             in_dim=part_dim,
             hidden_dims=hidden_dims,
@@ -83,7 +83,7 @@ class JointTokenizer(nn.Module):
     ) -> None:
         super().__init__()
         self.num_tokens = num_tokens
-        self.norm = rms_norm(num_fields * embedding_dim)
+        self.norm = RMSNorm(num_fields * embedding_dim)
         self.mlp = projection(
             in_dim=num_fields * embedding_dim,
             hidden_dims=hidden_dims,
@@ -129,7 +129,7 @@ class GroupedTokenizer(nn.Module):
         if members != list(range(len(members))):
             raise ValueError(f"every field must stand in exactly one group, but the groups hold fields {members}")
         self.groups = [list(group) for group in groups]
-        self.norm = rms_norm(len(members) * embedding_dim)
+        self.norm = RMSNorm(len(members) * embedding_dim)
         self.mlps = nn.ModuleList(
             projection(
                 in_dim=len(group) * embedding_dim,
@@ -167,7 +167,7 @@ class ReshapeTokenizer(nn.Module):
                 f"try num_tokens={num_fields}, token_dim={embedding_dim}"
             )
         self.num_tokens = num_tokens
-        self.norm = rms_norm(num_fields * embedding_dim)
+        self.norm = RMSNorm(num_fields * embedding_dim)
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
         """Tokens of field embeddings."""
