@@ -19,6 +19,7 @@ _ADVICE = {
     errno.EACCES: "permission is denied; choose a place that you can write",
     errno.EROFS: "the disk is read-only; choose a place that you can write",
     errno.ENOTDIR: "a part of the path is a file; choose another place",
+    errno.EEXIST: "a part of the path is a file; choose another place",
 }
 
 
@@ -38,7 +39,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         StorageError: the disk is full or the place cannot be written; nothing is left behind.
     """
     path = Path(path)
-    with _explained(path):
+    with explained_storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
@@ -59,7 +60,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         StorageError: the disk is full or the place cannot be written; nothing is left behind.
     """
     path = Path(path)
-    with _explained(path):
+    with explained_storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
         temporary.chmod(0o755)
@@ -86,11 +87,16 @@ def _flush_to_disk(path: Path) -> None:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained_storage_errors(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` of a place that cannot be written into a ``StorageError`` that says what to do.
+
+    Raises:
+        StorageError: the disk is full, permission is denied, a part of the path is a file.
+    """
     try:
         yield
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0)
         if advice is None:
             raise
-        raise StorageError(f"{path} cannot be written: {advice}; nothing half-written was left") from error
+        raise StorageError(f"{path} cannot be written: {advice}") from error

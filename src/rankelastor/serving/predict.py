@@ -91,7 +91,8 @@ class _CsvWriter:
 
     def write(self, rows: pa.RecordBatch) -> None:
         frame = cast("pl.DataFrame", pl.from_arrow(pa.Table.from_batches([rows])))
-        frame.write_csv(
+        # A blank cell was read as an empty text, which would be written in quotes.
+        frame.with_columns(pl.col(pl.String).replace("", None)).write_csv(
             self._file,
             separator=self._delimiter,
             include_header=self._header,

@@ -21,7 +21,7 @@ from typing import Any, Self
 from rankelastor.config.load import dump_yaml, load_recipe
 from rankelastor.config.recipe import Recipe
 from rankelastor.errors import RunError
-from rankelastor.storage import whole_file
+from rankelastor.storage import explained_storage_errors, whole_file
 
 
 class RunFolder:
@@ -36,11 +36,13 @@ class RunFolder:
 
         Raises:
             RunError: something is there already.
+            StorageError: the place cannot be written.
         """
         run = cls(path)
         if run.path.exists():
             raise RunError(f"a run folder must be new, but {path} exists; name another with --run, or remove that one")
-        run.path.mkdir(parents=True)
+        with explained_storage_errors(run.path):
+            run.path.mkdir(parents=True)
         run._write_text("config.yaml", dump_yaml(recipe))
         return run
 
@@ -90,7 +92,8 @@ class RunFolder:
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
         """Add one line to ``metrics.jsonl``."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        path = self.path / "metrics.jsonl"
+        with explained_storage_errors(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
     def remove(self) -> None:

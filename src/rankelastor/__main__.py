@@ -1,0 +1,5 @@
+"""`python -m rankelastor` is the command `rankelastor`."""
+
+from rankelastor.cli.main import main
+
+main()
