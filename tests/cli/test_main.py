@@ -1,0 +1,120 @@
+"""The command line as a person uses it: a process of its own, its exit code and what it prints."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+VERBS = ["demo", "prepare", "train", "evaluate", "predict", "describe", "schema"]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+
+
+def rankelastor(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rankelastor", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=cwd, env=ENVIRONMENT)
+
+
+@pytest.fixture
+def recipe_file(recipe_values: dict[str, Any], tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(recipe_values))
+    return path
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    shown = rankelastor(verb, "--help")
+    assert shown.returncode == 0
+    assert f"Example: rankelastor {verb}" in shown.stdout
+
+
+def test_help_does_not_load_torch() -> None:
+    code = "import sys; from rankelastor.cli.main import app; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_from_raw_files_to_probabilities(recipe_file: Path, tmp_path: Path) -> None:
+    prepared = rankelastor("prepare", recipe_file)
+    assert prepared.returncode == 0, prepared.stderr
+    assert "train 10 rows" in prepared.stdout
+    trained = rankelastor("train", recipe_file, "--run", tmp_path / "run", "--set", "training.seed=4")
+    assert trained.returncode == 0, trained.stderr
+    assert "AUC" in trained.stdout
+    assert trained.stderr == ""
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["seed"] == 4
+    evaluated = rankelastor("evaluate", tmp_path / "run", "--split", "valid", "--json")
+    assert json.loads(evaluated.stdout)["valid"]["num_examples"] == 10
+    (tmp_path / "new.csv").write_text("site,device,price,user\na,phone,1.0,u1\n")
+    predicted = rankelastor("predict", tmp_path / "run", tmp_path / "new.csv", tmp_path / "scored.csv")
+    assert predicted.returncode == 0, predicted.stderr
+    assert (tmp_path / "scored.csv").read_text().startswith("site,device,price,user,probability\na,phone,1.0,u1,0.")
+
+
+def test_describe_tells_fields_tree_and_cost(recipe_file: Path) -> None:
+    shown = rankelastor("describe", recipe_file)
+    assert shown.returncode == 0, shown.stderr
+    for text in ("device", "numeric", "FullMixing  -> 3 x 6", "dense parameters", "FLOPs an example"):
+        assert text in shown.stdout
+
+
+def test_schema_describes_the_recipe(tmp_path: Path) -> None:
+    assert rankelastor("schema", tmp_path / "schema.json").returncode == 0
+    schema = json.loads((tmp_path / "schema.json").read_text())
+    assert schema["additionalProperties"] is False
+    assert json.loads(rankelastor("schema").stdout) == schema
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "training.sed=2"], "training.sed is no setting; did you mean seed?"),
+        (["--set", "training.seed"], "--set must read PATH=VALUE"),
+        (["--set", "model.kind=deepfm"], "model.kind must be one of 'rankelastor', 'rankmixer'"),
+        (["--set", "model.num_tokens=5"], "num_tokens must divide field * embedding_dim = 12"),
+        (["--set", "data.files.train=nowhere.csv"], "nowhere.csv"),
+        (["--set", "data.label=clicked"], "clicked"),
+    ],
+)
+def test_a_mistake_is_one_message_and_exit_code_2(
+    recipe_file: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    failed = rankelastor("train", recipe_file, "--run", tmp_path / "run", *arguments)
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("error: ")
+    assert message in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train"], ["train", "nowhere.yaml"], ["fly"], ["evaluate", "nowhere"], ["predict", "a", "b", "c"]]
+)
+def test_a_wrong_call_exits_with_2(arguments: list[str], tmp_path: Path) -> None:
+    failed = rankelastor(*arguments, cwd=tmp_path)
+    assert failed.returncode == 2
+    assert "Traceback" not in failed.stderr
+
+
+def test_ctrl_c_exits_with_130_and_leaves_nothing(
+    recipe_values: dict[str, Any], recipe_file: Path, tmp_path: Path
+) -> None:
+    rows = (Path(recipe_values["data"]["files"]["folder"]) / "train.csv").read_text().splitlines()
+    many = "\n".join([rows[0], *rows[1:] * 100_000])
+    (Path(recipe_values["data"]["files"]["folder"]) / "train.csv").write_text(many)
+    command = [sys.executable, "-m", "rankelastor", "prepare", str(recipe_file)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".prepared.*.partial")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "error: stopped; nothing half-written was left" in stderr
+    assert not list(tmp_path.glob("*prepared*"))

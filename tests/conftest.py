@@ -1,0 +1,77 @@
+"""Shared by all tests: small logs, and one thread each, since tests run side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rankelastor.config.load import recipe_from_values
+from rankelastor.config.recipe import Recipe
+
+torch.set_num_threads(1)
+
+CLICKS = """\
+click,site,device,price,user
+1,a,phone,1.5,u1
+0,a,tablet,2.0,u1
+1,b,phone,0.5,u2
+0,b,tablet,,u2
+1,a,phone,1.0,u3
+0,c,tablet,2.5,u3
+1,b,phone,0.7,u1
+0,a,tablet,3.0,u2
+1,c,phone,0.1,u3
+0,b,tablet,2.2,u1
+"""
+"""Ten rows by hand: phones are clicked, tablets are not."""
+
+
+@pytest.fixture
+def click_log(tmp_path: Path) -> Path:
+    """A folder with the ten rows as train, valid and test."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    for split in ("train", "valid", "test"):
+        (folder / f"{split}.csv").write_text(CLICKS)
+    return folder
+
+
+MakeRecipe = Callable[..., Recipe]
+
+
+@pytest.fixture
+def recipe_values(click_log: Path, tmp_path: Path) -> dict[str, Any]:
+    """The settings of a tiny ranker on the ten rows, as they stand in YAML."""
+    return {
+        "name": "tiny",
+        "data": {
+            "prepared": str(tmp_path / "prepared"),
+            "files": {"folder": str(click_log), "train": "train.csv", "valid": "valid.csv", "test": "test.csv"},
+            "label": "click",
+            "fields": [
+                {"kind": "categorical", "column": ["site", "device"]},
+                {"kind": "numeric", "column": "price", "transform": "log"},
+                {"kind": "group", "column": "user"},
+            ],
+        },
+        "model": {
+            "kind": "rankelastor",
+            "embedding_dim": 4,
+            "num_tokens": 3,
+            "token_dim": 6,
+            "num_blocks": 1,
+            "tokenizer": {"kind": "split"},
+            "ffn": {"kind": "glu", "hidden_dims": [6], "dropout": 0.1},
+        },
+        "training": {"epochs": 3, "batch_size": 4, "learning_rate": 0.01, "device": "cpu"},
+    }
+
+
+@pytest.fixture
+def recipe(recipe_values: dict[str, Any]) -> Recipe:
+    """A tiny ranker on the ten rows."""
+    return recipe_from_values(recipe_values)

@@ -1,0 +1,72 @@
+import datetime as dt
+from pathlib import Path
+from typing import Any, get_args
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rankelastor.config.fields import CalendarPart, TimeFormat
+from rankelastor.data.calendar_parts import calendar_part
+from rankelastor.data.cells import cell_texts
+from rankelastor.data.raw_rows import RawRows
+from rankelastor.errors import DataError
+
+
+def parts_of(values: Any, time_format: TimeFormat) -> list[tuple[str, ...]]:
+    rows = RawRows(pa.RecordBatch.from_pydict({"time": values}), Path("log.csv"), first_row=1)
+    times = cell_texts(rows, "time", ())
+    columns = []
+    for part in get_args(CalendarPart):
+        texts = calendar_part(rows, "time", times, part=part, time_format=time_format)
+        columns.append(texts.values.gather(texts.codes).to_list())
+    return list(zip(*columns, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("values", "time_format", "expected"),
+    [
+        (["14102123"], "yymmddhh", ("23", "1", "0")),  # a Tuesday
+        (["14102600"], "yymmddhh", ("0", "6", "1")),  # a Sunday
+        ([14102505], "yymmddhh", ("5", "5", "1")),  # a Saturday, an integer column
+        (["2014-10-21T23:00:00"], "iso", ("23", "1", "0")),
+        (["2014-10-21 23:59"], "iso", ("23", "1", "0")),
+        (["2014-10-21"], "iso", ("0", "1", "0")),
+        (["2014-10-21T23:00:00.5+02:00"], "iso", ("23", "1", "0")),  # as written, the offset is not applied
+        ([dt.datetime(2014, 10, 21, 23, 5, tzinfo=None)], "iso", ("23", "1", "0")),  # noqa: DTZ001
+        (["1413932400"], "epoch_seconds", ("23", "1", "0")),
+        (["-1"], "epoch_seconds", ("23", "2", "0")),  # 1969-12-31, a Wednesday
+        ([""], "iso", ("", "", "")),
+    ],
+)
+def test_parts_of_known_moments(values: Any, time_format: TimeFormat, expected: tuple[str, ...]) -> None:
+    assert parts_of(values, time_format) == [expected]
+
+
+@given(st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2068, 12, 31)))  # noqa: DTZ001
+def test_all_formats_agree_with_the_standard_library(moment: dt.datetime) -> None:
+    utc = moment.replace(tzinfo=dt.UTC)
+    expected = (str(moment.hour), str(moment.weekday()), str(int(moment.weekday() >= 5)))
+    assert parts_of([moment.isoformat()], "iso") == [expected]
+    assert parts_of([moment.strftime("%y%m%d%H")], "yymmddhh") == [expected]
+    assert parts_of([str(int(utc.timestamp()))], "epoch_seconds") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("value", "time_format"),
+    [
+        ("1410212", "yymmddhh"),
+        ("14133123", "yymmddhh"),
+        ("14102124", "yymmddhh"),
+        ("2014-02-30", "iso"),
+        ("21.10.2014", "iso"),
+        ("2014-10-21T24:00:00", "iso"),
+        ("now", "epoch_seconds"),
+        ("1e300", "epoch_seconds"),
+    ],
+)
+def test_what_is_no_time_is_named_with_its_row(value: str, time_format: TimeFormat) -> None:
+    good = {"yymmddhh": "14102123", "iso": "2014-10-21", "epoch_seconds": "0"}[time_format]
+    with pytest.raises(DataError, match=rf"log.csv, column 'time', row 2 must hold times as {time_format} .*{value}"):
+        parts_of([good, value], time_format)

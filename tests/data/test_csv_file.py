@@ -1,0 +1,135 @@
+"""Reading CSV; every way in which a file can be wrong is told with its row."""
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw_rows import column_names, read_rows
+from rankelastor.errors import DataError
+
+HEADER = CsvSettings()
+NAMED = CsvSettings(header=False, columns=("label", "site"))
+
+
+def write(folder: Path, name: str, content: bytes | str) -> Path:
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return file
+
+
+def read(file: Path, csv: CsvSettings = HEADER, *, read_bytes: int = 1 << 20) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for piece in read_rows(file, csv, read_bytes=read_bytes):
+        rows.extend(zip(*(column.to_pylist() for column in piece.table.columns), strict=True))
+    return rows
+
+
+def test_quotes_delimiters_and_newlines_in_quoted_cells_survive(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", 'label,site\n1,"a,b"\n0,"say ""hi"""\n1,"two\nlines"\n')
+    assert read(file) == [("1", "a,b"), ("0", 'say "hi"'), ("1", "two\nlines")]
+
+
+def test_without_quoting_a_quote_is_plain_text(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "a.csv", 'label,site\n1,"x\n'), CsvSettings(quote=None)) == [("1", '"x')]
+
+
+def test_a_tsv_is_split_at_tabs_and_another_delimiter_may_be_declared(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "a.tsv", "label\tsite\n1\ta\n")) == [("1", "a")]
+    assert read(write(tmp_path, "a.txt", "label|site\n1|a\n"), CsvSettings(delimiter="|")) == [("1", "a")]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_cells(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", b"\xef\xbb\xbflabel,site\r\n1,a\r\n")
+    assert column_names(file, HEADER) == ("label", "site")
+    assert read(file) == [("1", "a")]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd"])
+def test_compressed_files_are_read_as_they_come(tmp_path: Path, codec: str) -> None:
+    file = tmp_path / {"gzip": "a.csv.gz", "zstd": "a.csv.zst"}[codec]
+    with pa.output_stream(file, compression=codec) as sink:
+        sink.write(b"label,site\n1,a\n")
+    assert read(file) == [("1", "a")]
+
+
+def test_gzip_files_put_one_after_the_other_are_one_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv.gz", gzip.compress(b"label,site\n1,a\n") + gzip.compress(b"0,b\n"))
+    assert read(file) == [("1", "a"), ("0", "b")]
+
+
+def test_rows_are_numbered_through_all_pieces(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", "label,site\n" + "1,abcdefgh\n" * 1000)
+    pieces = list(read_rows(file, HEADER, read_bytes=1000))
+    assert len(pieces) > 5
+    assert pieces[-1].first_row + pieces[-1].num_rows - 1 == 1000
+    assert pieces[-1].bytes_read == file.stat().st_size
+
+
+def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
+    (piece,) = read_rows(write(tmp_path, "a.csv", "label,site,x\n1,a,2\n"), HEADER, ["x"])
+    assert piece.names == ("x",)
+
+
+def test_rows_to_predict_may_lack_the_label_where_no_header_names_columns(tmp_path: Path) -> None:
+    (piece,) = read_rows(write(tmp_path, "a.csv", "a\nb\n"), NAMED, may_lack="label")
+    assert piece.names == ("site",)
+
+
+BAD_FILES = [
+    ("a.csv", "label,site\n1,a\n2\n", HEADER, r"a.csv, row 2 must have 2 cells, one a column, but has 1: '2'"),
+    ("a.csv", "label,site\n1,a\n1,b,c\n", HEADER, r"a.csv, row 2 must have 2 cells, one a column, but has 3: '1,b,c'"),
+    ("a.csv", "1,a\n1\n", NAMED, r"a.csv, row 2 must have 2 cells, one a column, but has 1"),
+    ("a.csv", b"label,site\n1,a\n1,\xff\n", HEADER, r"a.csv, column 'site', row 2 must be UTF-8 text"),
+    ("a.csv", b"label,\xff\n1,a\n", HEADER, r"a.csv must be UTF-8 text, but its first line is not"),
+    ("a.csv", b"label,site\n1,a\n1,b\0\n", HEADER, r"a.csv, column 'site', row 2 must be UTF-8 text, but a NUL byte"),
+    ("a.csv", "label,site\n1,a\n".encode("utf-16"), HEADER, r"a.csv must be UTF-8 text"),
+    ("a.csv", 'label,site\n1,a\n1,"never ends\n0,b\n', HEADER, r"a.csv: a quoted cell must end with \""),
+    ("a.csv", "", HEADER, r"a.csv must hold rows, but it is empty"),
+    ("a.csv", "\n\n", HEADER, r"a.csv must hold rows, but it is empty"),
+    ("a.csv", "label,label\n1,2\n", HEADER, r"a.csv must name each column once, but 'label' stands twice"),
+    ("a.csv", "label,site\n1,a\n", NAMED, r"a.csv must have no header \(csv.header is false\), but .* 'label', 'site'"),
+    ("a.csv.gz", b"label,site\n1,a\n", HEADER, r"a.csv.gz must be a file that can be read whole, but its compressed"),
+    ("a.csv.gz", gzip.compress(b"label,site\n" + b"1,a\n" * 9)[:-9], HEADER, r"a.csv.gz must .* damaged or cut off"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "csv", "message"), BAD_FILES)
+def test_a_wrong_file_is_named_with_its_row(
+    tmp_path: Path, name: str, content: bytes | str, csv: CsvSettings, message: str
+) -> None:
+    file = write(tmp_path, name, content)
+    with pytest.raises(DataError, match=message):
+        read(file, csv)
+
+
+def test_the_row_is_right_also_far_into_a_file_with_quoted_newlines(tmp_path: Path) -> None:
+    lines = '1,"two\nlines"\n' * 5000
+    file = write(tmp_path, "a.csv", "label,site\n" + lines + "1\n" + lines)
+    with pytest.raises(DataError, match=r"row 5001 must have 2 cells"):
+        read(file, HEADER, read_bytes=4000)
+
+
+def test_a_row_longer_than_a_piece_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", 'label,site\n1,"' + "x\n" * 4000 + '"\n')
+    with pytest.raises(DataError, match=r"a row must be shorter than"):
+        read(file, HEADER, read_bytes=1000)
+
+
+def test_a_missing_column_names_the_nearest_and_lists_all(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", "label,site\n1,a\n")
+    with pytest.raises(DataError, match=r"must have the column 'sites', .* 'label', 'site'; did you mean 'site'\?"):
+        next(read_rows(file, HEADER, ["sites"]))
+
+
+def test_a_file_without_the_declared_header_is_told_so(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", "1,a\n0,b\n")
+    with pytest.raises(DataError, match=r"if the first line is no header, set csv.header to false"):
+        next(read_rows(file, HEADER, ["label", "site"]))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"absent.csv must be a file that can be read whole, but it does not exist"):
+        next(read_rows(tmp_path / "absent.csv", HEADER))

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw_rows import column_names, read_rows
+from rankelastor.errors import DataError
+
+
+def test_batches_keep_types_and_number_rows(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": list(range(100_000)), "y": ["a"] * 100_000}), file, row_group_size=30_000)
+    pieces = list(read_rows(file, CsvSettings(), ["x"]))
+    assert column_names(file, CsvSettings()) == ("x", "y")
+    assert sum(piece.num_rows for piece in pieces) == 100_000
+    assert pieces[-1].column("x")[-1].as_py() == pieces[-1].row_number(pieces[-1].num_rows - 1) - 1
+    assert pieces[-1].bytes_read == file.stat().st_size
+    assert pieces[0].names == ("x",)
+
+
+@pytest.mark.parametrize("content", [b"", b"no parquet at all", b"PAR1" + b"x" * 20 + b"PAR1"])
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "a.parquet"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"a.parquet must be a Parquet file that can be read, but"):
+        next(read_rows(file, CsvSettings()))
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": [1]}), file)
+    with pytest.raises(DataError, match=r"a.parquet must have the column 'y', but has only 'x'"):
+        next(read_rows(file, CsvSettings(), ["y"]))
+
+
+def test_an_empty_table_has_no_rows(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": pa.array([], pa.int64())}), file)
+    assert sum(piece.num_rows for piece in read_rows(file, CsvSettings())) == 0

@@ -1,0 +1,24 @@
+"""Every recipe trains: a smoke run each on the real data, where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rankelastor.config.load import load_recipe, with_overrides
+from rankelastor.training.run import train
+
+CHECKOUT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("RANKELASTOR_DATA", CHECKOUT / "../shared/data"))
+RECIPES = sorted(path for path in CHECKOUT.glob("recipes/*/*.yaml") if path.name != "data.yaml")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_recipe_trains_and_tests(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (DATA / path.parent.name).is_dir():
+        pytest.skip(f"no data set {path.parent.name} in {DATA}; RANKELASTOR_DATA names the folder")
+    monkeypatch.setenv("RANKELASTOR_DATA", str(DATA.resolve()))
+    quick = {"data.prepared": str(tmp_path / "prepared"), "training.epochs": 1, "training.device": "cpu"}
+    result = train(with_overrides(load_recipe(path), quick), folder=tmp_path / "run").result
+    assert result["test"]["auc"] > 0.55
+    assert result["test"]["logloss"] < 0.7

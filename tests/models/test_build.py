@@ -1,0 +1,116 @@
+from typing import Any
+
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from rankelastor.config.model import ModelSettings
+from rankelastor.errors import SettingsError
+from rankelastor.models.build import build_backbone, build_ranker
+from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, SplitMixing
+from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
+
+SCHEMA = FeatureSchema(
+    (CategoricalFeature("site", 5), NumericFeature("price"), CategoricalFeature("user", 9), NumericFeature("age"))
+)
+BATCH = Batch(
+    categorical=torch.tensor([[1, 8], [4, 0], [3, 2]], dtype=torch.int32),
+    numeric=torch.tensor([[0.5, 1.0], [0.0, -1.0], [2.0, 0.1]]),
+    label=None,
+    group=None,
+)
+GLU = {"kind": "glu", "hidden_dims": [6]}
+MLP = {"kind": "mlp", "hidden_dims": [7]}
+
+
+def settings(**changes: Any) -> ModelSettings:
+    base = {"kind": "rankelastor", "embedding_dim": 6, "num_tokens": 4, "token_dim": 8, "tokenizer": {"kind": "split"}}
+    adapter: TypeAdapter[ModelSettings] = TypeAdapter(ModelSettings)
+    return adapter.validate_python(base | {"ffn": GLU} | changes)
+
+
+TOKENIZERS = [
+    {"tokenizer": {"kind": "split", "hidden_dims": [5], "dropout": 0.5}},
+    {"tokenizer": {"kind": "joint"}},
+    {"tokenizer": {"kind": "none"}, "token_dim": 6, "mixing": {"kind": "full"}},
+    {"tokenizer": {"kind": "grouped", "groups": {"a": ["site"], "b": ["price", "user"], "c": ["age"]}}, "num_tokens": 3,
+     "mixing": {"kind": "full"}},
+]  # fmt: skip
+MIXINGS = [
+    {"kind": "split"},
+    {"kind": "full"},
+    {"kind": "kronecker", "num_groups": 2, "norm": "post"},
+    {"kind": "kronecker", "num_groups": 4, "norm": "pre"},
+    {"kind": "identity"},
+]
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda changes: changes["tokenizer"]["kind"])
+@pytest.mark.parametrize("head", ["mlp", "linear", "mean"])
+@pytest.mark.parametrize("kind", ["rankelastor", "rankmixer"])
+def test_every_tokenizer_and_head_gives_one_logit_an_example(tokenizer: dict[str, Any], head: str, kind: str) -> None:
+    changes = {"kind": kind, "mixing": {"kind": "full"}, "head": {"kind": head}, **tokenizer}
+    ranker = build_ranker(settings(**changes), SCHEMA)
+    logits = ranker(BATCH)
+    assert logits.shape == (3,)
+    logits.sum().backward()
+
+
+@pytest.mark.parametrize("mixing", MIXINGS, ids=lambda mixing: f"{mixing['kind']}")
+@pytest.mark.parametrize("ffn", [GLU, GLU | {"gate": "paper"}, MLP], ids=["published", "paper", "mlp"])
+def test_every_mixing_goes_with_every_ffn(mixing: dict[str, Any], ffn: dict[str, Any]) -> None:
+    ranker = build_ranker(settings(mixing=mixing, ffn=ffn), SCHEMA)
+    assert torch.isfinite(ranker(BATCH)).all()
+
+
+def test_rankmixer_and_rankelastor_are_the_same_blocks_with_other_defaults() -> None:
+    def mixing_of(**changes: Any) -> type:
+        return type(build_ranker(settings(**changes), SCHEMA).points["block0.mixing"])
+
+    assert mixing_of(kind="rankmixer") is SplitMixing
+    assert mixing_of(kind="rankelastor") is FullMixing
+    assert mixing_of(kind="rankmixer", mixing={"kind": "kronecker", "num_groups": 2}) is KroneckerMixing
+    assert mixing_of(kind="rankelastor", mixing={"kind": "identity"}) is IdentityMixing
+
+
+def test_points_are_named_in_the_order_of_computation() -> None:
+    points = build_ranker(settings(num_blocks=2), SCHEMA).points
+    assert list(points) == ["tokens", "block0.mixing", "block0.pffn", "block1.mixing", "block1.pffn"]
+
+
+def test_the_same_seed_gives_the_same_ranker() -> None:
+    states = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        states.append(build_ranker(settings(), SCHEMA).state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_tokens": 5}, r"model: num_tokens must divide field \* embedding_dim = 24 .* but 5 was given"),
+        ({"mixing": {"kind": "split"}, "num_tokens": 3}, "num_tokens must divide token_dim = 8 for split mixing"),
+        ({"mixing": {"kind": "kronecker", "num_groups": 5}}, r"mixing\.num_groups must divide"),
+        ({"tokenizer": {"kind": "none"}}, r"must equal num_tokens \* token_dim without a tokenizer"),
+        (
+            {"tokenizer": {"kind": "grouped", "groups": {"a": ["site"]}}},
+            r"must name one group a token, but 1 groups and num_tokens 4",
+        ),
+        (
+            {"tokenizer": {"kind": "grouped", "groups": {"a": ["sight"]}}, "num_tokens": 1},
+            r"must hold every field once, but \['sight'\] are no fields",
+        ),
+        (
+            {"tokenizer": {"kind": "grouped", "groups": {"a": ["site", "price", "user"]}}, "num_tokens": 1},
+            r"\['age'\] stand in no group",
+        ),
+        (
+            {"tokenizer": {"kind": "grouped", "groups": {"a": list(SCHEMA.names), "b": ["age"]}}, "num_tokens": 2},
+            r"\['age'\] stand twice",
+        ),
+    ],
+)
+def test_sizes_that_do_not_go_together_are_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        build_backbone(settings(**changes), SCHEMA.names)

@@ -1,0 +1,50 @@
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from rankelastor.nn.embedding import FieldEmbedding
+
+
+def test_each_field_looks_up_its_own_rows() -> None:
+    embed = FieldEmbedding(num_ids=[3, 4], num_numeric=0, embedding_dim=2)
+    embed.table.data = torch.arange(12.0).view(6, 2)  # row 0 padding, rows 1-2 first field, rows 3-5 second
+    out = embed(torch.tensor([[1, 1], [2, 3]]), torch.empty(2, 0))
+    assert out.tolist() == [[[2.0, 3.0], [6.0, 7.0]], [[4.0, 5.0], [10.0, 11.0]]]
+
+
+def test_padding_is_zero_and_learns_nothing() -> None:
+    embed = FieldEmbedding(num_ids=[3], num_numeric=0, embedding_dim=2)
+    out = embed(torch.tensor([[0], [1]]), torch.empty(2, 0))
+    out.sum().backward()
+    assert out[0].abs().sum() == 0
+    assert embed.table.grad is not None
+    assert embed.table.grad[0].abs().sum() == 0
+    assert embed.table.grad[1].tolist() == [1.0, 1.0]
+
+
+def test_a_number_scales_its_fields_vector() -> None:
+    embed = FieldEmbedding(num_ids=[], num_numeric=2, embedding_dim=3)
+    out = embed(torch.empty(1, 0, dtype=torch.int32), torch.tensor([[2.0, -1.0]]))
+    assert torch.equal(out[0], embed.numeric_vectors * torch.tensor([[2.0], [-1.0]]))
+
+
+def test_order_puts_fields_as_declared() -> None:
+    embed = FieldEmbedding(num_ids=[3], num_numeric=2, embedding_dim=2, order=[2, 0, 1])
+    out = embed(torch.tensor([[1]]), torch.tensor([[5.0, 7.0]]))
+    expected = torch.stack([embed.table[1], 5 * embed.numeric_vectors[0], 7 * embed.numeric_vectors[1]])
+    assert torch.equal(out[0], expected)
+
+
+def test_lookup_equals_a_product_with_one_hot_rows() -> None:
+    embed = FieldEmbedding(num_ids=[5], num_numeric=0, embedding_dim=4)
+    ids = torch.tensor([[4], [2], [0]], dtype=torch.int32)
+    expected = one_hot(ids[:, 0].long(), 5).float() @ embed.table
+    assert torch.allclose(embed(ids, torch.empty(3, 0))[:, 0], expected)
+
+
+def test_initial_values_are_the_published_ones() -> None:
+    torch.manual_seed(0)
+    embed = FieldEmbedding(num_ids=[20_001], num_numeric=3_000, embedding_dim=10)
+    assert embed.table[1:].std().item() == pytest.approx(1e-4, rel=0.02)
+    assert embed.numeric_vectors.std().item() == pytest.approx((2 / 11) ** 0.5, rel=0.02)
+    assert embed.table[0].abs().sum() == 0

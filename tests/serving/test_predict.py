@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from rankelastor.config.load import with_overrides
+from rankelastor.config.recipe import Recipe
+from rankelastor.errors import DataError, RunError, StorageError
+from rankelastor.serving.predict import predict
+from rankelastor.training.run import train
+
+NEW_ROWS = "site,device,price,user\na,phone,1.0,u1\na,tablet,1.0,u1\nnever seen,watch,,u9\n"
+
+
+@pytest.fixture
+def run(recipe: Recipe, tmp_path: Path) -> Path:
+    learned = {"training.epochs": 30, "training.patience": 30, "model.ffn.dropout": 0.0}
+    return train(with_overrides(recipe, learned), folder=tmp_path / "run").folder
+
+
+def scored(run: Path, text: str, folder: Path, *, suffix: str = ".csv") -> pl.DataFrame:
+    (folder / "new.csv").write_text(text)
+    predict(run, folder / "new.csv", folder / f"scored{suffix}", overwrite=True)
+    read = pl.read_parquet if suffix == ".parquet" else pl.read_csv
+    return read(folder / f"scored{suffix}")
+
+
+def test_the_same_rows_come_out_with_a_probability(run: Path, tmp_path: Path) -> None:
+    frame = scored(run, NEW_ROWS, tmp_path)
+    assert frame.columns == ["site", "device", "price", "user", "probability"]
+    assert frame["site"].to_list() == ["a", "a", "never seen"]
+    assert frame["price"].to_list() == [1.0, 1.0, None]
+    assert frame["probability"].is_between(0, 1).all()
+
+
+def test_a_changed_value_of_one_field_changes_the_probability(run: Path, tmp_path: Path) -> None:
+    phone, tablet, _ = scored(run, NEW_ROWS, tmp_path)["probability"]
+    assert phone > 0.5 > tablet
+
+
+def test_the_label_and_columns_that_are_no_feature_pass_through(run: Path, tmp_path: Path) -> None:
+    frame = scored(run, 'click,note,site,device,price,user\n1,"a, b",a,phone,1,u1\n', tmp_path)
+    assert frame.row(0)[:3] == (1, "a, b", "a")
+
+
+def test_parquet_in_and_out(run: Path, tmp_path: Path) -> None:
+    from_csv = scored(run, NEW_ROWS, tmp_path)
+    pl.read_csv(tmp_path / "new.csv").write_parquet(tmp_path / "new.parquet")
+    assert predict(run, tmp_path / "new.parquet", tmp_path / "out.parquet") == 3
+    from_parquet = pl.read_parquet(tmp_path / "out.parquet")
+    assert from_parquet["probability"].to_list() == pytest.approx(from_csv["probability"].to_list(), abs=1e-7)
+
+
+def test_compressed_output_goes_by_its_name(run: Path, tmp_path: Path) -> None:
+    plain = scored(run, NEW_ROWS, tmp_path)
+    zipped = scored(run, NEW_ROWS, tmp_path, suffix=".csv.gz")
+    assert zipped.equals(plain)
+
+
+def test_headerless_rows_may_lack_the_label(recipe: Recipe, tmp_path: Path) -> None:
+    folder = tmp_path / "headerless"
+    folder.mkdir()
+    rows = (Path(recipe.data.files.folder) / "train.csv").read_text().split("\n", 1)[1].replace(",", "\t")
+    (folder / "all.tsv").write_text(rows * 3)
+    headerless = with_overrides(
+        recipe,
+        {
+            "data.files": {"folder": str(folder), "all": "all.tsv"},
+            "data.split": {"kind": "random", "valid": 0.3, "test": 0.3},
+            "data.csv": {"header": False, "columns": ["click", "site", "device", "price", "user"]},
+        },
+    )
+    run = train(headerless, folder=tmp_path / "run").folder
+    with_label, without = tmp_path / "with.tsv", tmp_path / "without.tsv"
+    with_label.write_text("1\ta\tphone\t1.0\tu1\n")
+    without.write_text("a\tphone\t1.0\tu1\n")
+    for file in (with_label, without):
+        predict(run, file, file.with_suffix(".out.tsv"))
+    first = with_label.with_suffix(".out.tsv").read_text().strip().split("\t")
+    second = without.with_suffix(".out.tsv").read_text().strip().split("\t")
+    assert first[:5] == ["1", "a", "phone", "1.0", "u1"]
+    assert second == first[1:]
+
+
+def test_a_run_predicts_after_its_prepared_folder_is_gone(run: Path, recipe: Recipe, tmp_path: Path) -> None:
+    before = scored(run, NEW_ROWS, tmp_path)
+    Path(recipe.data.prepared).rename(tmp_path / "moved")
+    assert scored(run, NEW_ROWS, tmp_path).equals(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("site,device,user\na,phone,u1\n", r"new\.csv.*price"),
+        ("site,device,price,user\na,phone,cheap,u1\n", r"new\.csv.*price.*row 1.*'cheap'|row 1.*price.*'cheap'"),
+        ("site,device,price,user\na,phone,1,u1\na,phone\n", r"new\.csv.*row 2"),
+        ("site,device,price,user,probability\na,phone,1,u1,0.5\n", "must not have a column `probability`"),
+    ],
+)
+def test_a_wrong_row_is_named_and_nothing_is_left(run: Path, tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        scored(run, text, tmp_path)
+    assert not [path.name for path in tmp_path.iterdir() if "scored" in path.name]
+
+
+def test_an_output_that_exists_is_left_alone(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text(NEW_ROWS)
+    (tmp_path / "out.csv").write_text("mine")
+    with pytest.raises(StorageError, match=r"must be a new file, but .*out\.csv exists; add --force"):
+        predict(run, tmp_path / "new.csv", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "mine"
+
+
+def test_a_missing_run_or_input_is_an_error(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="a run must be a folder"):
+        predict(tmp_path / "nowhere", tmp_path / "new.csv", tmp_path / "out.csv")
+    with pytest.raises(DataError, match=r"nowhere\.csv"):
+        predict(run, tmp_path / "nowhere.csv", tmp_path / "out.csv")

@@ -1,0 +1,28 @@
+import pytest
+import torch
+
+from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
+
+
+def test_features_keep_their_declared_order() -> None:
+    schema = FeatureSchema((CategoricalFeature("a", 3), NumericFeature("x"), CategoricalFeature("b", 4)))
+    assert schema.names == ("a", "x", "b")
+    assert [feature.name for feature in schema.categorical] == ["a", "b"]
+    assert schema.concatenation_order == (1, 0, 2)
+
+
+def test_a_batch_moves_as_a_whole_and_what_is_missing_stays_missing() -> None:
+    batch = Batch(
+        categorical=torch.ones(2, 1, dtype=torch.int32), numeric=torch.zeros(2, 1), label=torch.ones(2), group=None
+    )
+    moved = batch.to(torch.device("meta"))
+    assert moved.categorical.is_meta
+    assert moved.label is not None
+    assert moved.label.is_meta
+    assert moved.group is None
+
+
+def test_a_batch_is_frozen() -> None:
+    batch = Batch(categorical=torch.ones(2, 1), numeric=torch.zeros(2, 1), label=None, group=None)
+    with pytest.raises(AttributeError):
+        batch.label = torch.ones(2)  # type: ignore[misc]

@@ -1,0 +1,191 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rankelastor.config.load import load_recipe, recipe_from_values, with_overrides
+from rankelastor.config.recipe import Recipe
+from rankelastor.errors import RunError, StalePreparedError
+from rankelastor.training.evaluate import evaluate, load_run
+from rankelastor.training.observers import Evaluation, SilentObserver, Step
+from rankelastor.training.run import train
+from rankelastor.training.run_folder import RunFolder
+from rankelastor.training.step import Stepper
+
+TIMES = {"seconds", "examples_per_second"}
+
+
+def without_times(result: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in result.items() if key not in TIMES}
+
+
+def test_a_run_folder_holds_what_it_took_and_what_came_out(recipe: Recipe, tmp_path: Path) -> None:
+    run = train(recipe, folder=tmp_path / "run")
+    names = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*") if path.is_file()}
+    assert {"config.yaml", "environment.json", "metrics.jsonl", "result.json", "features/schema.json"} <= names
+    assert "checkpoints/best.safetensors" in names
+    assert load_recipe(run.folder / "config.yaml") == recipe
+    result = json.loads((run.folder / "result.json").read_text())
+    assert result == run.result
+    assert {"auc", "logloss", "gauc", "normalized_entropy", "num_examples"} <= result["test"].keys()
+    assert result["valid"].keys() == result["test"].keys()
+    assert set(result["cost"]) == {"dense_parameters", "embedding_parameters", "flops_per_example"}
+    environment = json.loads((run.folder / "environment.json").read_text())
+    assert environment["seed"] == 1
+    assert environment["packages"]["torch"] == torch.__version__
+    assert environment["data_fingerprint"]
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == list(range(1, result["epochs"] + 1))
+
+
+def test_two_runs_with_the_same_seed_are_identical(recipe: Recipe, tmp_path: Path) -> None:
+    first, second = (train(recipe, folder=tmp_path / name) for name in ("first", "second"))
+    assert without_times(first.result) == without_times(second.result)
+    for name, tensor in first.ranker.state_dict().items():
+        assert torch.equal(tensor, second.ranker.state_dict()[name]), name
+
+
+def test_another_seed_gives_another_run(recipe: Recipe, tmp_path: Path) -> None:
+    first = train(recipe, folder=tmp_path / "first")
+    second = train(with_overrides(recipe, {"training.seed": 2}), folder=tmp_path / "second")
+    assert first.result["test"]["logloss"] != second.result["test"]["logloss"]
+
+
+def test_the_best_weights_are_restored_before_the_test(recipe: Recipe, tmp_path: Path) -> None:
+    diverging = with_overrides(recipe, {"training.learning_rate": 0.3, "training.epochs": 12})
+    run = train(diverging, folder=tmp_path / "run")
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    best = max(lines, key=lambda line: line["metrics"]["auc"])
+    assert run.result["best_epoch"] == best["epoch"]
+    assert evaluate(run.folder, split="valid").as_dict() == best["metrics"] == run.result["valid"]
+
+
+def test_a_run_reads_back_and_evaluates_the_same(recipe: Recipe, tmp_path: Path) -> None:
+    run = train(recipe, folder=tmp_path / "run")
+    assert evaluate(run.folder, split="test").as_dict() == run.result["test"]
+    loaded = load_run(run.folder)
+    assert loaded.recipe == recipe
+    assert not loaded.ranker.training
+
+
+def test_a_ranker_learns_what_ten_rows_say(recipe: Recipe, tmp_path: Path) -> None:
+    longer = with_overrides(recipe, {"training.epochs": 60, "training.patience": 60, "model.ffn.dropout": 0.0})
+    assert train(longer, folder=tmp_path / "run").result["test"]["auc"] == 1.0
+
+
+def test_bf16_trains_too(recipe: Recipe, tmp_path: Path) -> None:
+    run = train(with_overrides(recipe, {"training.precision": "bf16"}), folder=tmp_path / "run")
+    assert 0 <= run.result["test"]["auc"] <= 1
+
+
+def test_a_run_without_a_test_split_has_no_test_metrics(recipe: Recipe, tmp_path: Path) -> None:
+    run = train(with_overrides(recipe, {"data.files.test": None}), folder=tmp_path / "run")
+    assert "test" not in run.result
+    assert "valid" in run.result
+
+
+def test_observers_hear_every_step_and_evaluation(recipe: Recipe, tmp_path: Path) -> None:
+    class Counter(SilentObserver):
+        steps = 0
+        evaluations = 0
+
+        def on_step(self, step: Step) -> None:
+            self.steps += 1
+            assert step.index == self.steps
+
+        def on_evaluation(self, evaluation: Evaluation) -> None:
+            self.evaluations += 1
+            assert evaluation.step == self.steps
+
+    counter = Counter()
+    run = train(recipe, folder=tmp_path / "run", observers=[counter])
+    assert (counter.steps, counter.evaluations) == (run.result["steps"], run.result["epochs"])
+
+
+def test_a_run_folder_that_exists_is_left_alone(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"a run folder must be new, but .*run exists; name another with --run"):
+        train(recipe, folder=tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_a_prepared_folder_from_other_settings_is_refused(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, folder=tmp_path / "run")
+    other = with_overrides(recipe, {"data.fields.0.min_count": 3})
+    with pytest.raises(StalePreparedError, match="rankelastor prepare"):
+        train(other, folder=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+class _Stop(SilentObserver):
+    """Presses Ctrl-C after some evaluations."""
+
+    def __init__(self, after: int) -> None:
+        self._left = after
+
+    def on_step(self, step: Step) -> None:
+        del step
+        if not self._left:
+            raise KeyboardInterrupt
+
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        del evaluation
+        self._left -= 1
+
+
+def test_ctrl_c_before_the_first_evaluation_leaves_nothing(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, folder=tmp_path / "run", observers=[_Stop(after=0)])
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_later_leaves_weights_that_can_be_used(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, folder=tmp_path / "run", observers=[_Stop(after=1)])
+    assert 0 <= evaluate(tmp_path / "run").auc <= 1
+    with pytest.raises(RunError, match=r"must hold result\.json, but .* does not: it was stopped early"):
+        RunFolder.open(tmp_path / "run").result()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stepper, "step", lambda *_: torch.tensor(float("nan")))
+    with pytest.raises(RunError, match="the training loss must stay finite, but was nan in epoch 1"):
+        train(recipe, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_monitor_that_no_evaluation_gives_is_an_error(recipe_values: dict[str, Any], tmp_path: Path) -> None:
+    recipe_values["data"]["fields"].pop()
+    recipe_values["training"]["monitor"] = "gauc"
+    with pytest.raises(RunError, match="gauc needs a group field"):
+        train(recipe_from_values(recipe_values), folder=tmp_path / "run")
+
+
+def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="a run must be a folder"):
+        evaluate(tmp_path / "nowhere")
+    with pytest.raises(RunError, match=r"must hold config\.yaml"):
+        evaluate(tmp_path)
+
+
+def test_a_run_without_weights_is_an_error(recipe: Recipe, tmp_path: Path) -> None:
+    run = train(recipe, folder=tmp_path / "run")
+    shutil.rmtree(run.folder / "checkpoints")
+    with pytest.raises(RunError, match=r"weights must lie at .*best\.safetensors"):
+        evaluate(run.folder)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_run_on_cuda_gives_the_same_kind_of_result(recipe: Recipe, tmp_path: Path, precision: str) -> None:
+    on_cuda = with_overrides(recipe, {"training.device": "cuda", "training.precision": precision})
+    first, second = (train(on_cuda, folder=tmp_path / name) for name in ("first", "second"))
+    assert next(first.ranker.parameters()).is_cuda
+    assert without_times(first.result)["test"] == pytest.approx(without_times(second.result)["test"], abs=1e-3)
