@@ -1,0 +1,39 @@
+# make demo   set up .venv and run the demo        make check   ruff, mypy, import-linter, typos
+# make test   the whole default test suite         make clean   remove what these made
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --no-cache-dir
+
+.PHONY: demo test check format setup clean
+
+demo: setup
+	$(BIN)/rankelastor demo
+
+test: setup
+	$(BIN)/pytest -n 2
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/typos
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+setup: $(READY)
+
+# torch comes first, so that nothing that needs it can choose another build.
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer must run this, but {v.major}.{v.minor} does; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -c constraints.txt torch
+	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo prepared runs reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
