@@ -40,6 +40,11 @@ def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> N
         ("data.split", {"kind": "random"}, "split must be left out where files names the splits"),
         ("data.files.train", None, "files must name `train` and `valid`"),
         ("data.csv.columns", ["a"], "columns must be left out where header is true"),
+        (
+            "data.fields.0.column",
+            ["site", "site"],
+            r"data\.fields\.0: column must name each .* \['site'\] stand there twice",
+        ),
         ("data.fields.0.name", "x", "name must stand beside a single column"),
         ("name", "../x", "name: String should match pattern"),
     ],

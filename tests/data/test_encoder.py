@@ -11,7 +11,7 @@ from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.data.raw_rows import RawRows, read_rows
+from rankelastor.data.raw.rows import RawRows, read_rows
 from rankelastor.errors import DataError
 
 LINES = [

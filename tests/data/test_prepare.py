@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from rankelastor.config.data import DataSettings
-from rankelastor.data import build as building
+from rankelastor.data.building import build as building
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.data.source_files import find_source_files
+from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.errors import DataError, SettingsError
 from rankelastor.progress import SilentProgress
 

@@ -9,7 +9,7 @@ from rankelastor.config.data import DataSettings
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset, copy_feature_state
-from rankelastor.data.raw_rows import read_rows
+from rankelastor.data.raw.rows import read_rows
 from rankelastor.errors import DataError, StalePreparedError
 
 

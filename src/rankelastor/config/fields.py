@@ -31,6 +31,13 @@ class ColumnSettings(Settings):
         return (self.column,) if isinstance(self.column, str) else self.column
 
     @model_validator(mode="after")
+    def _columns_differ(self) -> "ColumnSettings":
+        twice = sorted({name for name in self.patterns if self.patterns.count(name) > 1})
+        if twice:
+            raise ValueError(f"column must name each column once, but {twice} stand there twice")
+        return self
+
+    @model_validator(mode="after")
     def _name_needs_one_column(self) -> "ColumnSettings":
         if self.name is not None and (len(self.patterns) != 1 or any(mark in self.patterns[0] for mark in "*?")):
             raise ValueError(

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from rankelastor.config.data import CsvSettings
-from rankelastor.data.calendar_parts import calendar_part
-from rankelastor.data.cells import cell_texts
-from rankelastor.data.column_names import require_columns
+from rankelastor.data.cells.calendar_parts import calendar_part
+from rankelastor.data.cells.numbers import parse_numbers
+from rankelastor.data.cells.texts import cell_texts
 from rankelastor.data.manifest import VOCABULARY_FOLDER, CalendarSpec, CategoricalSpec, Manifest, NumericSpec
-from rankelastor.data.numbers import parse_numbers
-from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.raw.column_names import require_columns
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.data.transform import transform_numbers
 from rankelastor.data.vocabulary import Vocabulary
 from rankelastor.schema import Batch, FeatureSchema

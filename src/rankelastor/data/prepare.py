@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 
 from rankelastor.config.data import DataSettings
-from rankelastor.data.build import build
-from rankelastor.data.fingerprint import differences
+from rankelastor.data.building.build import build
+from rankelastor.data.building.fingerprint import differences
 from rankelastor.data.manifest import MANIFEST_FILE
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.data.source_files import find_source_files
+from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.storage import whole_folder

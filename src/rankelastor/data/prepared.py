@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rankelastor.config.data import DataSettings
-from rankelastor.data.fingerprint import differences
+from rankelastor.data.building.fingerprint import differences
 from rankelastor.data.manifest import MANIFEST_FILE, VOCABULARY_FOLDER, Manifest
 from rankelastor.data.shards import Shard, open_shard, shard_path
 from rankelastor.errors import DataError, StalePreparedError

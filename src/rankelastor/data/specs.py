@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rankelastor.config.fields import CalendarField, NumericField
-from rankelastor.data.field_plan import FieldPlan, PlannedFeature
-from rankelastor.data.fitting import Fit
+from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
+from rankelastor.data.building.fitting import Fit
 from rankelastor.data.manifest import CalendarSpec, CategoricalSpec, FeatureSpec, NumericSpec
 
 

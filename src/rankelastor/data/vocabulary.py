@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rankelastor.config.fields import BlankIds
-from rankelastor.data.cells import BLANK
+from rankelastor.data.cells.texts import BLANK
 from rankelastor.errors import DataError
 from rankelastor.schema import PADDING_ID
 

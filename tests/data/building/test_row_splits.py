@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankelastor.config.data import FileOrderSplit, RandomSplit, TimeSplit
-from rankelastor.data.row_splits import assign_rows, splits_of_files
+from rankelastor.data.building.row_splits import assign_rows, splits_of_files
 from rankelastor.errors import DataError
 
 TIME = TimeSplit(kind="time", column="t", valid=0.2, test=0.2)

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rankelastor.data.cells import BLANK, cell_texts
-from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.cells.texts import BLANK, cell_texts
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 _TRUTH = {"true": 1.0, "false": 0.0}

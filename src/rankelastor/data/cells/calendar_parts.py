@@ -8,8 +8,8 @@ from __future__ import annotations
 import polars as pl
 
 from rankelastor.config.fields import CalendarPart, TimeFormat
-from rankelastor.data.cells import BLANK, CellTexts
-from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.cells.texts import BLANK, CellTexts
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 _SATURDAY = 6

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rankelastor.config.data import CsvSettings
-from rankelastor.data.raw_rows import column_names, read_rows
+from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError
 
 

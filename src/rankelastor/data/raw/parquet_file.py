@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankelastor.data.column_names import require_columns, require_different
+from rankelastor.data.raw.column_names import require_columns, require_different
 from rankelastor.errors import DataError
 
 BATCH_ROWS = 65_536

@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rankelastor.data.raw_rows import RawRows
-from rankelastor.data.time_keys import TimeKeys
+from rankelastor.data.cells.time_keys import TimeKeys
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 

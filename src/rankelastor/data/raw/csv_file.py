@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from rankelastor.config.data import CsvSettings
-from rankelastor.data.column_names import quoted, require_columns, require_different
-from rankelastor.data.csv_mistakes import explained, refuse_unterminated_quote
-from rankelastor.data.csv_stream import CsvStream, first_record, open_reader
+from rankelastor.data.raw.column_names import quoted, require_columns, require_different
+from rankelastor.data.raw.csv_mistakes import explained, refuse_unterminated_quote
+from rankelastor.data.raw.csv_stream import CsvStream, first_record, open_reader
 from rankelastor.errors import DataError
 
 _NO_HEADER = "if the first line is no header, set csv.header to false and name the columns in csv.columns"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.data.numbers import parse_numbers
-from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.cells.numbers import parse_numbers
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 

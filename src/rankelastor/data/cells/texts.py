@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 BLANK = ""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rankelastor.config.data import DataSettings
-from rankelastor.data.field_plan import FieldPlan, plan_fields
+from rankelastor.data.building.field_plan import FieldPlan, plan_fields
 from rankelastor.errors import DataError, SettingsError
 
 NAMES = ("click", "C1", "C2", "C10", "I1", "user", "time")

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankelastor.config.fields import NumericField
-from rankelastor.data.field_plan import FieldPlan, PlannedFeature
-from rankelastor.data.interner import Interner
-from rankelastor.data.row_splits import SplitCodes
-from rankelastor.data.staging import StagedColumns, StagedPart
+from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
+from rankelastor.data.building.interner import Interner
+from rankelastor.data.building.row_splits import SplitCodes
+from rankelastor.data.building.staging import StagedColumns, StagedPart
 from rankelastor.data.transform import NumberStatistics, StatisticsFit
 from rankelastor.data.vocabulary import Vocabulary
 from rankelastor.progress import ProgressListener

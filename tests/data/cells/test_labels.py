@@ -4,8 +4,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from rankelastor.data.labels import parse_labels
-from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.cells.labels import parse_labels
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 

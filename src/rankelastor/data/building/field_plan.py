@@ -16,7 +16,7 @@ from rankelastor.config.fields import (
     GroupField,
     NumericField,
 )
-from rankelastor.data.column_names import quoted, require_columns
+from rankelastor.data.raw.column_names import quoted, require_columns
 from rankelastor.errors import DataError, SettingsError
 
 _CALENDAR_DEFAULTS = CategoricalField(column="calendar part")

@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rankelastor.data.cells import as_text
-from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.cells.texts import as_text
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 _BEYOND_64_BITS = 2.0**63

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankelastor.config.fields import CalendarPart, TimeFormat
-from rankelastor.data.calendar_parts import calendar_part
-from rankelastor.data.cells import cell_texts
-from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.cells.calendar_parts import calendar_part
+from rankelastor.data.cells.texts import cell_texts
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 

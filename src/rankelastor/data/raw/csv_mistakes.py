@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from rankelastor.config.data import CsvSettings
-from rankelastor.data.csv_stream import CsvStream, NulByteError, open_reader
+from rankelastor.data.raw.csv_stream import CsvStream, NulByteError, open_reader
 from rankelastor.errors import DataError
 
 _READ_BYTES = 8 << 20

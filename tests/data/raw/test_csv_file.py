@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from rankelastor.config.data import CsvSettings
-from rankelastor.data.raw_rows import column_names, read_rows
+from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError
 
 HEADER = CsvSettings()

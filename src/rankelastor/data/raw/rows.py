@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from rankelastor.config.data import CsvSettings
-from rankelastor.data import csv_file, parquet_file
+from rankelastor.data.raw import csv_file, parquet_file
 
 READ_BYTES = 8 << 20
 """Bytes of a CSV file (before compression) that are read and staged at a time."""

@@ -5,8 +5,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from rankelastor.data.cells import cell_texts
-from rankelastor.data.raw_rows import RawRows
+from rankelastor.data.cells.texts import cell_texts
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rankelastor.config.data import DataSettings
 from rankelastor.data.manifest import FORMAT_VERSION, Manifest, SourceRecord
-from rankelastor.data.source_files import SourceFile, find_source_files
+from rankelastor.data.raw.source_files import SourceFile, find_source_files
 from rankelastor.errors import DataError
 
 

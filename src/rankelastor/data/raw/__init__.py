@@ -1,0 +1,1 @@
+"""Raw files, CSV and Parquet, as Arrow columns, piece by piece."""
