@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankelastor.config.data import CsvSettings
-from rankelastor.data.raw_rows import RawRows, column_names, is_parquet, read_rows
+from rankelastor.data.raw.rows import RawRows, column_names, is_parquet, read_rows
 from rankelastor.errors import DataError, StorageError
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.storage import whole_file
