@@ -1,0 +1,68 @@
+"""Train recipes with several seeds and print a table of test metrics with their spread.
+
+Example:
+    python benchmarks/seeds.py recipes/frappe/rankelastor.yaml recipes/frappe/rankmixer.yaml --seeds 1,2,3
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from rankelastor.config.load import load_recipe
+from rankelastor.training.environment import describe_environment
+from rankelastor.training.run import train
+
+
+def main(
+    recipes: Annotated[list[Path], typer.Argument(help="Recipes to compare.")],
+    seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "1,2,3",
+    runs: Annotated[Path, typer.Option(help="Where the run folders go; each must be new.")] = Path("runs/seeds"),
+    output: Annotated[Path | None, typer.Option(help="Write all results there as JSON.")] = None,
+) -> None:
+    """Train every recipe with every seed, one after the other, and compare them."""
+    results: dict[str, list[dict[str, Any]]] = {}
+    for seed in (int(text) for text in seeds.split(",")):
+        for path in recipes:
+            recipe = load_recipe(path, {"training.seed": seed})
+            run = train(recipe, folder=runs / f"{recipe.name}-seed{seed}")
+            results.setdefault(recipe.name, []).append(run.result)
+            test = run.result["test"]
+            typer.echo(
+                f"{recipe.name} seed {seed}: valid AUC {run.result['valid']['auc']:.6f}, test AUC {test['auc']:.6f}, "
+                f"logloss {test['logloss']:.6f}, {run.result['epochs']} epochs, {run.result['seconds']:.0f} s"
+            )
+    typer.echo(_table(results))
+    if output is not None:
+        environment = {
+            key: value for key, value in describe_environment(torch.device("cpu")).items() if key != "platform"
+        }
+        output.write_text(json.dumps({"environment": environment, "results": results}, indent=2) + "\n")
+
+
+def _table(results: dict[str, list[dict[str, Any]]]) -> str:
+    lines = [
+        "| recipe | dense parameters | valid AUC | test AUC | test logloss | seconds |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, runs in results.items():
+        valid = _mean_and_spread([run["valid"]["auc"] for run in runs])
+        auc, logloss = (_mean_and_spread([run["test"][metric] for run in runs]) for metric in ("auc", "logloss"))
+        seconds = f"{min(run['seconds'] for run in runs):.0f}-{max(run['seconds'] for run in runs):.0f}"
+        lines.append(f"| {name} | {runs[0]['cost']['dense_parameters']:,} | {valid} | {auc} | {logloss} | {seconds} |")
+    return "\n".join(lines)
+
+
+def _mean_and_spread(values: list[float]) -> str:
+    """Mean and standard deviation over the seeds."""
+    spread = statistics.stdev(values) if len(values) > 1 else float("nan")
+    return f"{statistics.mean(values):.6f} ± {spread:.6f}"
+
+
+if __name__ == "__main__":
+    typer.run(main)
