@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from rankelastor.spectrum.recorder import Recorder
+from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.spectrum.trajectory import StagePoints, Trajectory, trajectory
 from rankelastor.spectrum.verdict import verdict
 

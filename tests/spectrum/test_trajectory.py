@@ -10,8 +10,8 @@ from torch import nn
 
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.damping import Damping, damping
-from rankelastor.spectrum.recorder import Recorder
-from rankelastor.spectrum.statistics import Histogram, MeasureStatistics, PointStatistics, Recording
+from rankelastor.spectrum.recording.recorder import Recorder
+from rankelastor.spectrum.recording.statistics import Histogram, MeasureStatistics, PointStatistics, Recording
 from rankelastor.spectrum.trajectory import StagePoints, Trajectory, gaussian_reference, trajectory
 from rankelastor.spectrum.verdict import compare, verdict
 
@@ -141,9 +141,14 @@ def test_two_runs_are_compared_in_words() -> None:
         "RankElastor ends at a stable rank of 5.00 of 10 possible (50%), RankMixer at 2.00 of 10 possible (20%): "
         "clearly apart."
     )
-    assert "RankElastor expands more (+4.00 a mixing against +2.00)" in changes
-    assert "shrinks less (+1.00 lost an FFN against +2.00) than RankMixer" in changes
+    assert "RankElastor expands more than RankMixer at its mixings (+4.00 a mixing against +2.00)" in changes
+    assert "shrinks less at its FFNs (1.00 lost an FFN against 2.00 lost an FFN)" in changes
     assert verdict(wide, other=narrow).sentences[-2:] == (ends, changes)
+
+
+def test_ffns_that_gain_rank_are_said_to() -> None:
+    _, changes = compare(path_through(2, 3, 5, name="RankElastor"), path_through(2, 4, 3, name="RankMixer"))
+    assert "shrinks less at its FFNs (2.00 gained an FFN against 1.00 lost an FFN)" in changes
 
 
 def test_runs_whose_intervals_overlap_are_not_called_apart() -> None:

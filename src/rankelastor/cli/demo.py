@@ -30,6 +30,8 @@ def demo(
     """Make a click log whose best possible AUC is known, train RankMixer and RankElastor on it, compare them."""
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.training_view import TrainingView
+    from rankelastor.config.spectrum import SpectrumSettings
+    from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.studies.demo import run_demo
 
     with Bar() as bar:
@@ -37,7 +39,10 @@ def demo(
             folder,
             num_rows=rows,
             seed=seed,
-            observers_for=lambda model: [TrainingView(bar, label=model)],
+            observers_for=lambda model: [
+                TrainingView(bar, label=model),
+                SpectrumObserver(SpectrumSettings(), folder / "runs" / model),
+            ],
             progress=bar,
         )
     console.print(_table(report))
@@ -46,7 +51,8 @@ def demo(
         f"AUC {report.best.auc:.6f}, logloss {report.best.logloss:.6f}.\n"
         f"Stable rank: mean over the token matrices of {report.num_rank_examples:,} test examples, "
         f"at most min(tokens, dim) = {report.max_rank}.\n"
-        f"Runs: {folder / 'runs'}. Next: rankelastor describe {folder / 'runs' / 'rankelastor'}",
+        f"Runs: {folder / 'runs'}. Next: rankelastor spectrum {folder / 'runs' / 'rankmixer'} "
+        f"{folder / 'runs' / 'rankelastor'}",
         highlight=False,
         soft_wrap=True,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from rankelastor.cli.console import console, error_console
@@ -34,12 +35,12 @@ class Bar:
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f}%"),
-            ThroughputColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}", style="cyan"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=16),
+            TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True)),
+            ThroughputColumn(table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[figures]}", style="cyan", table_column=Column(no_wrap=True)),
             console=error_console,
             transient=True,
             disable=not error_console.is_terminal,

@@ -29,17 +29,21 @@ def train(
 ) -> None:
     """Train the ranker of a recipe, keep the best weights by the valid split, and test them.
 
-    Prepares the data first where that has not been done.
+    Prepares the data first where that has not been done. Samples the rank of the representations meanwhile, see
+    the settings `spectrum`; `rankelastor spectrum RUN` shows it.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.tables import metrics_table
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.config.load import load_recipe, parse_overrides
+    from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.training.run import train as train_recipe
 
     settings = load_recipe(recipe, parse_overrides(assignments or []))
+    folder = run or Path("runs") / settings.name
     with Bar() as bar:
-        trained = train_recipe(settings, folder=run, observers=[TrainingView(bar)], progress=bar)
+        observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
+        trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)
     result = trained.result
     console.print(metrics_table({split: result[split] for split in ("valid", "test") if split in result}))
     cost = result["cost"]

@@ -28,7 +28,7 @@ class TrainingView(SilentObserver):
 
     def on_epoch_start(self, epoch: int) -> None:
         """A new bar."""
-        title = f"{self._label}epoch {epoch} of at most {self._num_epochs}"
+        title = f"{self._label}epoch {epoch}/{self._num_epochs}"
         self._bar.begin(title, total=self._num_examples, unit="examples")
         self._pending = 0
 

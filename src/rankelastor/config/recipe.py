@@ -7,11 +7,12 @@ from pydantic import Field
 from rankelastor.config.base import Settings
 from rankelastor.config.data import DataSettings
 from rankelastor.config.model import ModelSettings
+from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
 
 
 class Recipe(Settings):
-    """Data, model and training of one experiment.
+    """Data, model, training of one experiment, and what is watched meanwhile.
 
     ``name`` names the run folder ``runs/<name>`` unless another is given.
     """
@@ -20,3 +21,4 @@ class Recipe(Settings):
     data: DataSettings
     model: ModelSettings
     training: TrainingSettings = TrainingSettings()
+    spectrum: SpectrumSettings = SpectrumSettings()

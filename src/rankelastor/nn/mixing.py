@@ -17,8 +17,8 @@ def swap_parts(tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch
 
     Example:
         >>> import torch
-        >>> swap_parts(torch.tensor([[[1, 2], [3, 4]]])).tolist()
-        [[[1, 3], [2, 4]]]
+        >>> swap_parts(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])).tolist()
+        [[[1.0, 3.0], [2.0, 4.0]]]
     """
     batch, num_tokens, dim = tokens.shape
     return tokens.reshape(batch, num_tokens, num_tokens, dim // num_tokens).transpose(1, 2).flatten(2)

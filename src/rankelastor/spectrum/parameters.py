@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.measures import MEASURES, default_tolerance
-from rankelastor.spectrum.running_gram import finite_or_none
+from rankelastor.spectrum.recording.running_gram import finite_or_none
+from rankelastor.spectrum.recording.statistics import MatrixMeasures
 from rankelastor.spectrum.singular_values import SpectrumMethod, relative_singular_values
-from rankelastor.spectrum.statistics import MatrixMeasures
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.damping import Damping, damping
 from rankelastor.spectrum.measures import all_measures, measure_named
-from rankelastor.spectrum.statistics import Recording
+from rankelastor.spectrum.recording.statistics import Recording
 
 StageKind = Literal["tokens", "mixing", "ffn"]
 NUM_GAUSSIAN_MATRICES = 64

@@ -81,12 +81,18 @@ def compare(path: Trajectory, other: Trajectory) -> list[str]:
     expansion, other_expansion = (fmean(layer.expansion for layer in run.layers) for run in (path, other))
     shrinking, other_shrinking = (fmean(layer.contraction for layer in run.layers) for run in (path, other))
     more = "more" if expansion > other_expansion else "no more"
-    less = "less" if shrinking < other_shrinking else "no less"
+    keeps = "less" if shrinking < other_shrinking else "no less"
     changes = (
-        f"Over its layers {path.name} expands {more} ({expansion:+.2f} a mixing against {other_expansion:+.2f}) and "
-        f"shrinks {less} ({shrinking:+.2f} lost an FFN against {other_shrinking:+.2f}) than {other.name}."
+        f"Over its layers {path.name} expands {more} than {other.name} at its mixings ({expansion:+.2f} a mixing "
+        f"against {other_expansion:+.2f}), and shrinks {keeps} at its FFNs ({_change_at_ffns(shrinking)} against "
+        f"{_change_at_ffns(other_shrinking)})."
     )
     return [ends, changes]
+
+
+def _change_at_ffns(contraction: float) -> str:
+    """A mean contraction in words: FFNs may gain rank."""
+    return f"{contraction:.2f} lost an FFN" if contraction >= 0 else f"{-contraction:.2f} gained an FFN"
 
 
 def _on_collapse(path: Trajectory, *, collapsed: bool, threshold: float) -> str:

@@ -28,7 +28,7 @@ from rankelastor.errors import RunError
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import Batch
-from rankelastor.spectrum.recorder import Recorder
+from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.training.observers import TrainingObserver
 from rankelastor.training.run import TrainedRun, train
 

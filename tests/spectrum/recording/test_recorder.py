@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from rankelastor.errors import RankElastorError, SettingsError
 from rankelastor.spectrum.measures import MEASURES, all_measures
-from rankelastor.spectrum.recorder import Recorder
+from rankelastor.spectrum.recording.recorder import Recorder
+from rankelastor.spectrum.recording.statistics import Recording
 from rankelastor.spectrum.singular_values import relative_singular_values
-from rankelastor.spectrum.statistics import Recording
 
 
 class Doubling(nn.Module):

@@ -12,15 +12,15 @@ from jaxtyping import Float64
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from rankelastor.spectrum.bound_check import BoundCheck
-from rankelastor.spectrum.ffn_bounds import (
+from rankelastor.spectrum.bounds.check import BoundCheck
+from rankelastor.spectrum.bounds.ffn import (
     Activation,
     ffn_contraction,
     ffn_rank_bound,
     gate_rank_bound,
     gate_stable_rank_gain,
 )
-from rankelastor.spectrum.mixing_bounds import (
+from rankelastor.spectrum.bounds.mixing import (
     block_mixing_reach,
     split_mixed,
     split_mixing_lower_bound,

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.measures import MEASURES, default_tolerance, measure_named
-from rankelastor.spectrum.running_gram import RunningGram
+from rankelastor.spectrum.recording.running_gram import RunningGram
+from rankelastor.spectrum.recording.statistics import MatrixMeasures, PointStatistics, SingularValueCurve
+from rankelastor.spectrum.recording.streaming import RunningMeasures, RunningMoments
 from rankelastor.spectrum.singular_values import SpectrumMethod, computable, relative_singular_values
-from rankelastor.spectrum.statistics import MatrixMeasures, PointStatistics, SingularValueCurve
-from rankelastor.spectrum.streaming import RunningMeasures, RunningMoments
 
 MatrixKind = Literal["example", "flattened", "single_token"]
 MATRIX_KINDS: tuple[MatrixKind, ...] = ("example", "flattened", "single_token")

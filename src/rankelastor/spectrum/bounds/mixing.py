@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rankelastor.spectrum.bound_check import BoundCheck, Condition
+from rankelastor.spectrum.bounds.check import BoundCheck, Condition
 from rankelastor.spectrum.measures import numerical_rank, stable_rank
 
 ROUNDING = 1e-9

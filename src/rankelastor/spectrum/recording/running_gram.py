@@ -7,8 +7,8 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from rankelastor.spectrum.measures import MEASURES
+from rankelastor.spectrum.recording.statistics import MatrixMeasures
 from rankelastor.spectrum.singular_values import relative_singular_values_from_gram
-from rankelastor.spectrum.statistics import MatrixMeasures
 
 ROUNDING_SHARE = 1e-12
 """Rows whose squared distance from their mean is under this share of their squared length count as equal."""

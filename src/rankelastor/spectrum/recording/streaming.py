@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from rankelastor.spectrum.statistics import Histogram, MeasureStatistics
+from rankelastor.spectrum.recording.statistics import Histogram, MeasureStatistics
 
 NORMAL_95_PERCENT = 1.96
 

@@ -13,9 +13,10 @@ import torch
 from pydantic import TypeAdapter
 
 from rankelastor.errors import SettingsError
-from rankelastor.spectrum.bound_check import BoundCheck
-from rankelastor.spectrum.ffn_bounds import departure_from_homogeneity
-from rankelastor.spectrum.theory_trials import ACTIVATIONS, Trials, all_trials
+from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.spectrum.bounds.check import BoundCheck
+from rankelastor.spectrum.bounds.ffn import departure_from_homogeneity
+from rankelastor.spectrum.bounds.trials import ACTIVATIONS, Trials, all_trials
 
 HOMOGENEITY_SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 
@@ -93,7 +94,7 @@ class TheoryReport:
         return TypeAdapter(TheoryReport).validate_json(text)
 
 
-def check_bounds(*, seed: int = 0, num_trials: int = 100) -> TheoryReport:
+def check_bounds(*, seed: int = 0, num_trials: int = 100, progress: ProgressListener | None = None) -> TheoryReport:
     """Try every statement of `bounds` in every setting; the same seed gives the same report.
 
     About a minute on 2 busy cores with the default number of trials; the time is proportional to it.
@@ -101,6 +102,7 @@ def check_bounds(*, seed: int = 0, num_trials: int = 100) -> TheoryReport:
     Args:
         seed: Of the first setting; each setting has a random stream of its own.
         num_trials: Draws a setting.
+        progress: Told of each setting that is done.
 
     Raises:
         SettingsError: For fewer than one trial.
@@ -108,7 +110,7 @@ def check_bounds(*, seed: int = 0, num_trials: int = 100) -> TheoryReport:
     if num_trials < 1:
         raise SettingsError(f"num_trials must be at least 1, but {num_trials} was given; try 100")
     with _one_thread():
-        rows = tuple(_row(trials, seed + offset, num_trials) for offset, trials in enumerate(all_trials()))
+        rows = tuple(_rows(seed, num_trials, progress or SilentProgress()))
     homogeneity = tuple(
         HomogeneityRow(name, scale, departure_from_homogeneity(activation, scale=scale))
         for name, activation in ACTIVATIONS.items()
@@ -128,6 +130,15 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(num_threads)
+
+
+def _rows(seed: int, num_trials: int, progress: ProgressListener) -> Iterator[TheoryRow]:
+    settings = list(all_trials())
+    progress.begin("checking the bounds", total=len(settings), unit="settings")
+    for offset, trials in enumerate(settings):
+        yield _row(trials, seed + offset, num_trials)
+        progress.advance(1)
+    progress.end()
 
 
 def _row(trials: Trials, seed: int, num_trials: int) -> TheoryRow:

@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from rankelastor.spectrum import bounds
-from rankelastor.spectrum.bound_check import BoundCheck, Condition
 from rankelastor.spectrum.bounds import (
     block_mixing_reach,
     departure_from_homogeneity,
@@ -22,8 +21,9 @@ from rankelastor.spectrum.bounds import (
     split_mixing_lower_bound,
     split_mixing_upper_bound,
 )
-from rankelastor.spectrum.ffn_bounds import is_homogeneous_on
-from rankelastor.spectrum.theory_trials import ACTIVATIONS
+from rankelastor.spectrum.bounds.check import BoundCheck, Condition
+from rankelastor.spectrum.bounds.ffn import is_homogeneous_on
+from rankelastor.spectrum.bounds.trials import ACTIVATIONS
 
 EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True)
 seeds = st.integers(0, 100_000)

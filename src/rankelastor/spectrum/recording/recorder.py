@@ -13,9 +13,9 @@ from torch.utils.hooks import RemovableHandle
 
 from rankelastor.errors import RankElastorError, SettingsError
 from rankelastor.spectrum.measures import MEASURES
-from rankelastor.spectrum.point import PointAccumulator, PointSettings
+from rankelastor.spectrum.recording.point import PointAccumulator, PointSettings
+from rankelastor.spectrum.recording.statistics import Recording
 from rankelastor.spectrum.singular_values import SpectrumMethod
-from rankelastor.spectrum.statistics import Recording
 
 NUM_NAMES_SHOWN = 40
 """A message about an unknown point lists at most so many known ones."""

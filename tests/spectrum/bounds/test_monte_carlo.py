@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rankelastor.errors import SettingsError
-from rankelastor.spectrum.theory import WHAT_FAILS_IN_NETWORKS, TheoryReport, TheoryRow, check_bounds
+from rankelastor.spectrum.bounds.monte_carlo import WHAT_FAILS_IN_NETWORKS, TheoryReport, TheoryRow, check_bounds
 
 THEOREMS = ("split_mixing_lower", "split_mixing_upper", "ffn_rank", "block_mixing_reach", "gate_rank")
 

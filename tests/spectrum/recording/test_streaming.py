@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankelastor.spectrum.running_gram import RunningGram
-from rankelastor.spectrum.statistics import Histogram
-from rankelastor.spectrum.streaming import RunningMeasures, RunningMoments
+from rankelastor.spectrum.recording.running_gram import RunningGram
+from rankelastor.spectrum.recording.statistics import Histogram
+from rankelastor.spectrum.recording.streaming import RunningMeasures, RunningMoments
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

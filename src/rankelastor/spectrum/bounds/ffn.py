@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rankelastor.spectrum.bound_check import BoundCheck, Condition
+from rankelastor.spectrum.bounds.check import BoundCheck, Condition
 from rankelastor.spectrum.measures import numerical_rank, stable_rank
 
 Activation = Callable[[Tensor], Tensor]

@@ -9,15 +9,15 @@
 Each returns a `BoundCheck`: the bound, the measured value, which conditions hold, the slack.
 """
 
-from rankelastor.spectrum.bound_check import BoundCheck, Condition
-from rankelastor.spectrum.ffn_bounds import (
+from rankelastor.spectrum.bounds.check import BoundCheck, Condition
+from rankelastor.spectrum.bounds.ffn import (
     departure_from_homogeneity,
     ffn_contraction,
     ffn_rank_bound,
     gate_rank_bound,
     gate_stable_rank_gain,
 )
-from rankelastor.spectrum.mixing_bounds import (
+from rankelastor.spectrum.bounds.mixing import (
     block_mixing_reach,
     split_mixed,
     split_mixing_lower_bound,

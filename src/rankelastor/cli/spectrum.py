@@ -1,0 +1,123 @@
+"""`rankelastor spectrum`: where the rank goes in one run, or in several side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from rankelastor.cli.console import console, error_console
+from rankelastor.cli.evaluate import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rankelastor.spectrum.report.write import WrittenReport
+    from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("spectrum", epilog="Example: rankelastor spectrum demo/runs/rankmixer demo/runs/rankelastor")(spectrum)
+
+
+def spectrum(  # noqa: PLR0917 - typer calls it by keywords
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders; the others are compared with the first.")
+    ],
+    split: Annotated[Split, typer.Option("--split", help="The split to record.")] = Split.test,
+    examples: Annotated[int, typer.Option("--examples", min=2, help="Examples of it, from its beginning.")] = 8192,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Where to write. [default: RUN/spectrum; ./spectrum for several runs]"
+        ),
+    ] = None,
+    measure: Annotated[
+        str, typer.Option("--measure", help="What the table and the paper figures show; the page has all measures.")
+    ] = "stable_rank",
+    points: Annotated[
+        list[str] | None,
+        typer.Option("--point", metavar="NAME", help="Also record this module of the model. Repeatable."),
+    ] = None,
+) -> None:
+    """Show how the rank of the representations travels through the trained model, and where it collapses.
+
+    Prints the trajectory, and writes report.html (works offline), spectrum.json and figures/ for papers.
+    """
+    from rankelastor.cli.progress import Bar
+    from rankelastor.spectrum.measures import measure_named
+    from rankelastor.spectrum.report.write import write_report
+    from rankelastor.spectrum.runs.measure_run import measure_run
+    from rankelastor.spectrum.runs.run_names import distinct_names
+
+    title = measure_named(measure).title
+    with Bar() as bar:
+        spectra = [
+            measure_run(
+                run, split=split.value, num_examples=examples, name=name, more_points=points or (), progress=bar
+            )
+            for run, name in zip(runs, distinct_names(runs), strict=True)
+        ]
+    written = write_report(spectra, out or _default_folder(runs), measure=measure)
+    console.print(f"{title} of each example's token matrix, mean with 95 % interval", highlight=False, soft_wrap=True)
+    console.print(_trajectory_table(spectra, measure=measure))
+    _print_words(spectra, measure=measure)
+    _print_paths(written)
+
+
+def _default_folder(runs: Sequence[Path]) -> Path:
+    return runs[0] / "spectrum" if len(runs) == 1 else Path("spectrum")
+
+
+def _trajectory_table(spectra: Sequence[RunSpectrum], *, measure: str) -> Table:
+    from rankelastor.spectrum.report.stage_names import stage_label
+
+    table = Table("stage", *[escape(run.name) for run in spectra], box=None, pad_edge=False, header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    stages = dict.fromkeys(stage for run in spectra for stage in run.stages)
+    for stage in stages:
+        table.add_row(stage_label(stage), *[_stage(run, stage, measure) for run in spectra])
+    table.add_row("possible", *[_possible(run) for run in spectra], style="dim")
+    table.add_row("examples", *[f"{run.num_examples:,}" for run in spectra], style="dim")
+    return table
+
+
+def _stage(run: RunSpectrum, stage: str, measure: str) -> str:
+    """The mean and half of its interval, blank where there is none."""
+    found = {point.point: point.examples.get(measure) for point in run.recording.points}.get(stage)
+    if found is None or found.mean is None:
+        return ""
+    if found.confidence_interval is None:
+        return f"{found.mean:.3f}"
+    return f"{found.mean:.3f} ± {found.confidence_interval[1] - found.mean:.3f}"
+
+
+def _possible(run: RunSpectrum) -> str:
+    return str(max((point.max_possible_rank or 0 for point in run.recording.points), default=0) or "")
+
+
+def _print_words(spectra: Sequence[RunSpectrum], *, measure: str) -> None:
+    from rankelastor.spectrum.report.payload import comparisons
+
+    for run in spectra:
+        for problem in run.problems:
+            error_console.print(f"warning: {run.name}: {problem}", style="yellow", markup=False, soft_wrap=True)
+    sentences = [
+        sentence for run in spectra if measure in run.verdicts for sentence in run.verdicts[measure].sentences[:2]
+    ]
+    sentences += comparisons(spectra, measure)
+    console.print()
+    for sentence in sentences:
+        console.print(sentence, markup=False, highlight=False)
+
+
+def _print_paths(written: WrittenReport) -> None:
+    figures = f", figures: {written.figures[0].parent}" if written.figures else ""
+    console.print(
+        f"\nreport: {written.page}, data: {written.data}{figures}", markup=False, highlight=False, soft_wrap=True
+    )

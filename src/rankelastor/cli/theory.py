@@ -1,0 +1,73 @@
+"""`rankelastor theory`: the paper's bounds by Monte Carlo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from rankelastor.cli.console import console
+
+if TYPE_CHECKING:
+    from rankelastor.spectrum.bounds.monte_carlo import TheoryReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("theory", epilog="Example: rankelastor theory --report theory")(theory)
+
+
+def theory(
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Also write theory.json and theory.md there.")
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Draws of random matrices a setting.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draws.")] = 0,
+) -> None:
+    """Check the RankElastor paper's statements on random matrices, over sizes, activations and initial scales.
+
+    Says where each holds, and which of its conditions real networks break.
+    """
+    from rankelastor.cli.progress import Bar
+    from rankelastor.spectrum.bounds.monte_carlo import check_bounds
+
+    with Bar() as bar:
+        found = check_bounds(seed=seed, num_trials=trials, progress=bar)
+    console.print(_table(found))
+    console.print()
+    for sentence in found.sentences.values():
+        console.print(sentence, markup=False, highlight=False)
+    if report is not None:
+        _write(found, report)
+        console.print(
+            f"\nreport: {report / 'theory.md'}, data: {report / 'theory.json'}", highlight=False, soft_wrap=True
+        )
+
+
+def _table(found: TheoryReport) -> Table:
+    from rankelastor.spectrum.bounds.summary import percent, summaries
+
+    table = Table("statement", "trials", "conditions met", "holds there", "holds elsewhere", box=None, pad_edge=False)
+    table.header_style = "bold"
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for line in summaries(found):
+        table.add_row(
+            line.statement,
+            f"{line.num_trials:,}",
+            f"{line.num_covered:,}",
+            percent(line.share_holds_covered),
+            percent(line.share_holds_outside),
+        )
+    return table
+
+
+def _write(found: TheoryReport, folder: Path) -> None:
+    from rankelastor.spectrum.bounds.summary import to_markdown
+    from rankelastor.storage import whole_file
+
+    for name, text in (("theory.json", found.to_json() + "\n"), ("theory.md", to_markdown(found))):
+        with whole_file(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")

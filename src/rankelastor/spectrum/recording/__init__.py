@@ -1,0 +1,1 @@
+"""Streaming statistics of the spectrum at named points of any module."""

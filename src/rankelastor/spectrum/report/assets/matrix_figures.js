@@ -1,0 +1,101 @@
+"use strict";
+// The figures of embedding tables, singular values and mixings, and of rank beside AUC; made as those in figures.js.
+
+function tableRows(runs, choice) {
+  return runs.flatMap((run) => run.tables.map((table) => {
+    const { measures, num_rows: rows, num_columns: columns } = table.spectrum;
+    const rank = measures[choice.measure.name];
+    return { run: run.name, index: run.index, field: table.field, rows, columns, rank,
+      share: rank === null ? null : rank / Math.min(rows, columns), seen: table.num_occurrences,
+      each: table.num_known_values ? table.num_occurrences / table.num_known_values : null };
+  }));
+}
+
+function tablesFigure(runs, choice) {
+  const rows = tableRows(runs, choice).filter((row) => row.share !== null);
+  if (!rows.length) return { empty: "The runs shown have no embedding tables." };
+  const mean = new Map();
+  rows.forEach((row) => mean.set(row.field, [...(mean.get(row.field) || []), row.share]));
+  const fields = [...mean.keys()].sort((one, other) => average(mean.get(other)) - average(mean.get(one)));
+  const traces = [...runs].reverse().map((run) => {
+    const own = fields.map((field) => rows.find((row) => row.index === run.index && row.field === field)).filter(Boolean);
+    return { type: "bar", orientation: "h", name: safe(run.name), y: own.map((row) => safe(row.field)), x: own.map((row) => row.share),
+      marker: { color: colourOf(run.index), pattern: { shape: ["", "/", ".", "x", "-", "|"][run.index % 6],
+        fillmode: "overlay", fgcolor: token("paper"), fgopacity: 0.55, size: 7, solidity: 0.22 } },
+      hovertemplate: own.map((row) => `<b>${safe(row.field)}</b>, ${safe(run.name)}<br>${number(row.rank)} of ${Math.min(row.rows, row.columns)} possible<br>`
+        + `${whole(row.rows)} rows × ${row.columns}, ${whole(row.seen)} times seen<extra></extra>`) };
+  });
+  return {
+    traces,
+    layout: baseLayout({ height: 80 + fields.length * Math.max(24, 11 * runs.length + 8), barmode: "group", bargap: 0.3,
+      xaxis: axis({ title: `${choice.measure.title} over the largest possible`, range: [0, 1.02], tickformat: ".0%" }),
+      yaxis: axis({ showgrid: false, ticks: "", categoryorder: "array", categoryarray: fields.map(safe), dtick: 1 }) }),
+    caption: `${capital(choice.measure.title)} of each field’s embedding table (vocabulary × e) over the largest possible, `
+      + "min(rows, e). The lowest stand at the top. One row of each table is for values out of vocabulary. Below the same as numbers, with each field’s frequency in the train split; a heading sorts.",
+  };
+}
+
+function valuesFigure(runs, choice) {
+  const traces = [];
+  const counts = new Set();
+  let smallest = 1;
+  for (const run of runs) {
+    const point = pointOf(run, choice.valuesStage);
+    if (!point || !point.singular_values) continue;
+    counts.add(point.num_examples - point.num_not_finite - point.num_zero);
+    const { mean, standard_deviation: deviation } = point.singular_values;
+    const x = mean.map((_, place) => place + 1);
+    const colour = colourOf(run.index);
+    const low = mean.map((value, i) => Math.max(value - deviation[i], value / 10));
+    smallest = Math.min(smallest, ...mean.filter((value) => value > 0));
+    traces.push({ type: "scatter", mode: "lines", x: [...x, ...[...x].reverse()], hoverinfo: "skip", fill: "toself",
+      y: [...mean.map((value, i) => value + deviation[i]), ...low.reverse()], fillcolor: faded(colour, 0.15), line: { width: 0 } });
+    traces.push({ type: "scatter", mode: "lines+markers", name: safe(run.name), x, y: mean,
+      line: { color: colour, width: 2.2, dash: dashOf(run.index) }, marker: { size: 6 },
+      hovertemplate: `<b>${safe(run.name)}</b><br>s<sub>%{x}</sub> / s<sub>1</sub> = %{y:.4g}<extra></extra>` });
+  }
+  if (!traces.length) return { empty: "No run shown has singular values at this stage." };
+  return {
+    traces,
+    layout: baseLayout({ height: isNarrow() ? 300 : 380, xaxis: axis({ title: "singular value, by size", showgrid: false, rangemode: "tozero" }),
+      yaxis: axis({ title: "s<sub>i</sub> / s<sub>1</sub>", type: "log", tickformat: "~g", dtick: smallest > 1e-3 ? "D2" : 1,
+        range: [Math.log10(Math.max(smallest, 1e-8)) - 0.3, 0.1] }) }),
+    caption: `Singular values of each example’s token matrix (T × D, ${sizesInWords(runs)}) after ${stageLabel(choice.valuesStage)}, `
+      + `relative to the largest; mean over ${[...counts].map(whole).join(" and ")} examples; shaded: ± one standard deviation. `
+      + "Every measure is a function of such a curve: the switch above does not change it.",
+  };
+}
+
+function mixingFigure(run, choice, most) {
+  const map = run.mixings.find((found) => found.point === choice.mixingPoint);
+  if (!map) return { empty: `The mixing of ${run.name} has no matrix of its own: there is nothing to draw.` };
+  const rows = choice.residual ? map.norms : map.norms_of_weight;
+  const places = rows.map((_, place) => place + 1);
+  return {
+    traces: [{ type: "heatmap", z: rows, x: places, y: places, zmin: 0, zmax: most, colorscale: "Cividis", xgap: 1, ygap: 1,
+      colorbar: { thickness: 10, outlinewidth: 0, len: 0.9, ticks: "" },
+      hovertemplate: "token %{y} takes from token %{x}<br>norm %{z:.3f}<extra></extra>" }],
+    layout: baseLayout({ height: isNarrow() ? 330 : 400, margin: { l: 48, r: 8, t: 8, b: 48 },
+      xaxis: axis({ title: "from token", showgrid: false, constrain: "domain", ticks: "", dtick: Math.ceil(rows.length / 8), tick0: 1 }),
+      yaxis: axis({ title: "to token", showgrid: false, autorange: "reversed", scaleanchor: "x", constrain: "domain", ticks: "", dtick: Math.ceil(rows.length / 8), tick0: 1 }) }),
+    measured: `${choice.measure.title} of W + I: ${number(map.spectrum.measures[choice.measure.name])} of ${map.spectrum.num_rows} possible`,
+  };
+}
+
+function mixingsCaption(runs, choice) {
+  return `Frobenius norm of each D × D block of ${choice.residual ? "W + I" : "W"} of ${choice.mixingPoint} (TD × TD): how strongly a token (row) `
+    + "listens to another (column). The norm before or after W is left out, as it differs from example to example. The trained weights alone, no examples.";
+}
+
+function aucFigure(runs, choice) {
+  const drawn = runs.map((run) => ({ run, value: stageValue(run, run.stages.at(-1), choice) }))
+    .filter(({ run, value }) => value && run.test_auc !== null);
+  if (!drawn.length) return { empty: "No run shown has both a rank and a test AUC." };
+  return {
+    traces: drawn.map(({ run, value }) => ({ type: "scatter", mode: "markers", x: [value.mean], y: [run.test_auc], name: safe(run.name),
+      marker: { size: 12, color: colourOf(run.index) }, hovertemplate: `<b>${safe(run.name)}</b><br>${number(value.mean, 3)}, AUC %{y:.5f}<extra></extra>` })),
+    layout: baseLayout({ height: 380, xaxis: axis({ title: `${choice.measure.title} after the last stage` }), yaxis: axis({ title: "test AUC" }) }),
+    caption: `${capital(choice.measure.title)} of ${matrixInWords(runs, choice)} after the last stage, ${overWhat(runs)}, beside the AUC of each run’s `
+      + "test split. A few runs show no more than whether the two go together here.",
+  };
+}

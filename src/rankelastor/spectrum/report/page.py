@@ -1,0 +1,44 @@
+"""The page: a template with its style, its script, plotly and the data put in place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from plotly.offline import get_plotlyjs
+
+_TEMPLATE = "page.html"
+_SCRIPTS = ("theme.js", "figures.js", "matrix_figures.js", "page.js")
+
+
+def render_page(payload: Mapping[str, Any]) -> str:
+    """One HTML text that asks nothing of the network; ``payload`` is what `payload.page_payload` makes."""
+    parts = {
+        "style": _resource("page.css"),
+        "plotly": get_plotlyjs(),
+        "data": json_for_script(payload),
+        "script": "\n".join(_resource(name) for name in _SCRIPTS),
+    }
+    pieces = _resource(_TEMPLATE).split("{{")
+    filled = [pieces[0]]
+    for piece in pieces[1:]:
+        name, rest = piece.split("}}", maxsplit=1)
+        filled += [parts[name], rest]
+    return "".join(filled)
+
+
+def json_for_script(values: Mapping[str, Any]) -> str:
+    r"""JSON that cannot end the script element it stands in: names of runs and fields are anybody's.
+
+    Example:
+        >>> print(json_for_script({"run": "</script><b>"}))
+        {"run":"\u003c/script>\u003cb>"}
+    """
+    text = json.dumps(values, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _resource(name: str) -> str:
+    return (files("rankelastor.spectrum.report") / "assets" / name).read_text(encoding="utf-8")

@@ -1,0 +1,85 @@
+"""What the page draws: the spectra of all runs as plain values, thinned where a screen cannot show more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import rankelastor
+from rankelastor.spectrum.measures import MEASURES
+from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
+from rankelastor.spectrum.runs.training_samples import TrainingSample
+from rankelastor.spectrum.verdict import compare
+
+FORMAT_VERSION = 1
+SIGNIFICANT_DIGITS = 5
+MAX_SAMPLES = 800
+"""Training samples on the page, all runs together."""
+SMALLEST_MAX_SAMPLES = 50
+
+
+def full_payload(runs: Sequence[RunSpectrum]) -> dict[str, Any]:
+    """All that was measured: the contents of ``spectrum.json``."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "made_by": f"rankelastor {rankelastor.__version__}",
+        "measures": [
+            {"name": measure.name, "title": measure.title, "formula": measure.formula, "source": measure.source}
+            for measure in MEASURES.values()
+        ],
+        "comparisons": {name: comparisons(runs, name) for name in MEASURES},
+        "runs": [asdict(run) for run in runs],
+    }
+
+
+def page_payload(runs: Sequence[RunSpectrum], *, measure: str) -> dict[str, Any]:
+    """The same with five digits, without singular values that the page does not draw, and fewer training samples.
+
+    Args:
+        runs: in the order of the report.
+        measure: that the page shows first.
+    """
+    payload = full_payload(runs)
+    most = max(SMALLEST_MAX_SAMPLES, MAX_SAMPLES // len(runs))
+    for run, values in zip(runs, payload["runs"], strict=True):
+        values["samples"] = [asdict(sample) for sample in thinned(run.samples, most=most)]
+        for point in values["recording"]["points"]:
+            for kind in ("flattened", "flattened_centred"):
+                if point[kind] is not None:
+                    del point[kind]["singular_values"]
+        for part in (*values["tables"], *values["mixings"]):
+            del part["spectrum"]["singular_values"]
+    payload["first_measure"] = measure
+    rounded: dict[str, Any] = _rounded(payload)
+    return rounded
+
+
+def thinned(samples: Sequence[TrainingSample], *, most: int) -> list[TrainingSample]:
+    """At most so many samples, evenly spaced, the last one among them.
+
+    Example:
+        >>> thinned(range(10), most=4)
+        [0, 3, 6, 9]
+    """
+    stride = math.ceil(len(samples) / most) if samples else 1
+    return list(samples[::-1][::stride][::-1])
+
+
+def comparisons(runs: Sequence[RunSpectrum], measure: str) -> list[str]:
+    """Each later run beside the first one, in words; runs without a trajectory are left out."""
+    paths = [run.trajectories[measure] for run in runs if measure in run.trajectories]
+    return [sentence for other in paths[1:] for sentence in compare(other, paths[0])]
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+        case dict():
+            return {key: _rounded(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_rounded(inner) for inner in value]
+        case _:
+            return value

@@ -1,0 +1,19 @@
+"""What the stages are called in figures and tables."""
+
+from __future__ import annotations
+
+import re
+
+_SUBLAYER = re.compile(r"block(\d+)\.(mixing|pffn)")
+_WORDS = {"mixing": "mixing", "pffn": "FFN"}
+
+
+def stage_label(point: str) -> str:
+    """A point in words, layers counted from 1; points that are no stage keep their names.
+
+    Example:
+        >>> [stage_label(point) for point in ("tokens", "block0.mixing", "block0.pffn", "backbone.head")]
+        ['tokens', 'mixing 1', 'FFN 1', 'backbone.head']
+    """
+    found = _SUBLAYER.fullmatch(point)
+    return f"{_WORDS[found[2]]} {int(found[1]) + 1}" if found else point

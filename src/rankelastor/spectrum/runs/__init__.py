@@ -1,0 +1,1 @@
+"""The spectrum of a run: while it trains, and of its best weights."""

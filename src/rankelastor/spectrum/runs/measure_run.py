@@ -1,0 +1,191 @@
+"""From a run folder to its spectrum: load the best weights, record a split, look at tables and mixings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rankelastor.data.loader import BatchLoader
+from rankelastor.data.prepared import PreparedDataset, PreparedSplit
+from rankelastor.errors import DataError, SettingsError
+from rankelastor.models.ranker import Ranker
+from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.schema import Batch, SplitName
+from rankelastor.spectrum.measures import MEASURES
+from rankelastor.spectrum.parameters import measures_of_embedding_tables
+from rankelastor.spectrum.recording.recorder import Recorder
+from rankelastor.spectrum.recording.statistics import PointStatistics, Recording
+from rankelastor.spectrum.runs.mixing_map import MixingMap, mixing_map
+from rankelastor.spectrum.runs.run_spectrum import EmbeddingTable, RunSpectrum
+from rankelastor.spectrum.runs.training_samples import read_samples
+from rankelastor.spectrum.trajectory import StagePoints, Trajectory, trajectory
+from rankelastor.spectrum.verdict import verdict
+from rankelastor.training.evaluate import LoadedRun, load_run
+from rankelastor.training.run_folder import RunFolder
+
+DEFAULT_NUM_EXAMPLES = 8192
+NUM_BINS = 240
+"""Fine, so that a report can join bins to what the values need: most ranks are far below the largest possible."""
+LARGEST_FLATTENED_DIM = 1024
+"""Flattened tokens are measured up to this width; the eigenvalues of wider ones take seconds a point."""
+
+
+def measure_run(
+    folder: str | Path,
+    *,
+    split: SplitName = "test",
+    num_examples: int = DEFAULT_NUM_EXAMPLES,
+    name: str | None = None,
+    more_points: Sequence[str] = (),
+    progress: ProgressListener | None = None,
+) -> RunSpectrum:
+    """The spectrum of a run's best weights over the first examples of a split of its prepared data.
+
+    Args:
+        folder: the run folder.
+        split: which rows.
+        num_examples: at most so many, in the order of the split.
+        name: what figures and sentences call the run; None takes the folder's name.
+        more_points: dotted names of modules to record beside the stages; they must put out tokens.
+        progress: told of the recording.
+
+    Raises:
+        RunError: the run folder has no weights, or cannot be used.
+        DataError: the prepared folder or the split is missing, or the split has no rows.
+        SettingsError: fewer than two examples, or a point that does not exist (the message lists those that do).
+    """
+    if num_examples <= 1:
+        raise SettingsError(f"The number of examples must be at least 2, but {num_examples} was given; try 8192")
+    run = load_run(folder)
+    points = _points(run.ranker, more_points)
+    rows = _rows(run, split)
+    recording = _record(run, rows, points, num_examples=num_examples, progress=progress or SilentProgress())
+    name = run.folder.resolve().name if name is None else name
+    paths, problems = _trajectories(recording, run.ranker, name=name)
+    result = _result(run.folder)
+    return RunSpectrum(
+        name=name,
+        folder=str(run.folder),
+        model=run.recipe.model.kind,
+        split=split,
+        num_examples=min(num_examples, rows.num_rows),
+        test_auc=result.get("test", {}).get("auc"),
+        dense_parameters=result.get("cost", {}).get("dense_parameters"),
+        recording=recording,
+        stages=tuple(run.ranker.points),
+        trajectories=paths,
+        verdicts={measure: verdict(path) for measure, path in paths.items()},
+        tables=_tables(run),
+        mixings=_mixings(run),
+        samples=read_samples(run.folder),
+        problems=(*_not_finite(recording), *problems),
+    )
+
+
+def _points(ranker: Ranker, more: Sequence[str]) -> dict[str, nn.Module]:
+    modules = dict(ranker.named_modules())
+    for name in more:
+        if not name or name not in modules:
+            known = [*ranker.points, *(module for module in modules if module)]
+            raise SettingsError(f"A point must be one of {', '.join(known)}, but {name!r} was given")
+    return ranker.points | {name: modules[name] for name in more}
+
+
+def _rows(run: LoadedRun, split: SplitName) -> PreparedSplit:
+    dataset = PreparedDataset.open_matching(run.recipe.data)
+    rows = dataset.split(split)
+    if rows.num_rows == 0:
+        raise DataError(f"A split must hold rows to be measured, but {dataset.folder / split} has none; try another")
+    return rows
+
+
+@torch.inference_mode()
+def _record(
+    run: LoadedRun,
+    rows: PreparedSplit,
+    points: Mapping[str, nn.Module],
+    *,
+    num_examples: int,
+    progress: ProgressListener,
+) -> Recording:
+    device = next(run.ranker.parameters()).device
+    model = run.recipe.model
+    fits = model.num_tokens * model.token_dim <= LARGEST_FLATTENED_DIM
+    recorder = Recorder(
+        run.ranker, points, matrices=("example", "flattened") if fits else ("example",), num_bins=NUM_BINS
+    )
+    left = min(num_examples, rows.num_rows)
+    progress.begin(f"recording {run.folder.name}", total=left, unit="examples")
+    with recorder:
+        for batch in BatchLoader(rows, batch_size=min(left, run.recipe.training.evaluation_batch_size)).epoch():
+            taken = _first(batch, left)
+            run.ranker(taken.to(device))
+            progress.advance(taken.num_examples)
+            left -= taken.num_examples
+            if left == 0:
+                break
+    progress.end()
+    return recorder.recording()
+
+
+def _first(batch: Batch, num_examples: int) -> Batch:
+    return Batch(
+        categorical=batch.categorical[:num_examples], numeric=batch.numeric[:num_examples], label=None, group=None
+    )
+
+
+def _trajectories(recording: Recording, ranker: Ranker, *, name: str) -> tuple[dict[str, Trajectory], tuple[str, ...]]:
+    """By measure, or none and the reason."""
+    try:
+        points = StagePoints.of_ranker(ranker.points)
+        return {measure: trajectory(recording, points, measure=measure, name=name) for measure in MEASURES}, ()
+    except SettingsError as error:
+        return {}, (f"There is no trajectory and no verdict: {error}",)
+
+
+def _not_finite(recording: Recording) -> list[str]:
+    return [_fault(point) for point in recording.points if point.num_not_finite]
+
+
+def _fault(point: PointStatistics) -> str:
+    return (
+        f"{point.num_not_finite:,} of {point.num_examples:,} examples have NaN or infinite activations after "
+        f"{point.point}; they are in no figure"
+    )
+
+
+def _tables(run: LoadedRun) -> tuple[EmbeddingTable, ...]:
+    features, embedding = run.encoder.schema.categorical, run.ranker.embedding
+    starts = [1 + offset for offset in embedding.offsets.tolist()]
+    fields = {
+        feature.name: slice(start, start + feature.num_ids - 1) for feature, start in zip(features, starts, strict=True)
+    }
+    measured = measures_of_embedding_tables(embedding.table.detach().cpu(), fields)
+    vocabularies = run.encoder.vocabularies
+    return tuple(
+        EmbeddingTable(
+            field=name,
+            num_known_values=len(vocabularies[name].values),
+            num_occurrences=int(vocabularies[name].counts.sum()),
+            spectrum=spectrum,
+        )
+        for name, spectrum in measured.items()
+    )
+
+
+def _mixings(run: LoadedRun) -> tuple[MixingMap, ...]:
+    maps = (
+        mixing_map(module, point=point, token_dim=run.recipe.model.token_dim)
+        for point, module in run.ranker.points.items()
+        if point.endswith(".mixing")
+    )
+    return tuple(found for found in maps if found is not None)
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    """The run's result; nothing for a run that was stopped early, which has none."""
+    return RunFolder.open(folder).result() if (folder / "result.json").is_file() else {}

@@ -1,0 +1,147 @@
+"""Sample the rank of the representations while a model trains, without touching the training."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from rankelastor.config.spectrum import SpectrumSettings
+from rankelastor.models.ranker import Ranker
+from rankelastor.spectrum.measures import all_measures, measure_named
+from rankelastor.spectrum.runs.tensorboard import TensorBoardWriter
+from rankelastor.spectrum.runs.training_samples import StageSample, TrainingSample, append_sample
+from rankelastor.training.observers import SilentObserver, Step
+
+logger = logging.getLogger(__name__)
+
+
+class SpectrumObserver(SilentObserver):
+    """Samples each stage's token matrices at the first step and at every n-th, in the training forward pass itself.
+
+    Hooks are there during the sampled steps alone and keep copies of a few examples; the measures are computed after
+    the step. No random number is used and no tensor of the model is changed: the weights are those of a run without.
+
+    Args:
+        settings: how often, how many examples, which measures, when to warn.
+        folder: the run folder, which training makes; the samples go to ``spectrum/samples.jsonl`` in it.
+    """
+
+    def __init__(self, settings: SpectrumSettings, folder: str | Path) -> None:
+        self._settings = settings
+        self._folder = Path(folder)
+        self._tensorboard = TensorBoardWriter(self._folder) if settings.tensorboard else None
+        self._handles: list[RemovableHandle] = []
+        self._seen: dict[str, Float[Tensor, "example token dim"]] = {}
+        self._points: dict[str, nn.Module] = {}
+        self._num_steps = 0
+        self._warned: set[str] = set()
+
+    def on_start(self, ranker: Ranker, *, num_epochs: int, num_examples: int) -> None:
+        """Remember where to look."""
+        del num_epochs, num_examples
+        self._points = ranker.points
+        self._num_steps = 0
+        self._warned.clear()
+
+    def on_epoch_start(self, epoch: int) -> None:
+        """Watch the first step of the epoch where it is due."""
+        del epoch
+        self._watch_next_step()
+
+    def on_step(self, step: Step) -> None:
+        """Write what was seen in this step; watch the next one where it is due."""
+        self._num_steps = step.index
+        if self._seen:
+            self._unwatch()
+            sample = self._sample(step)
+            append_sample(self._folder, sample)
+            if self._tensorboard is not None:
+                self._tensorboard.add(sample)
+            self._warn(sample)
+        self._watch_next_step()
+
+    def on_end(self) -> None:
+        """Leave the model as it was."""
+        self._unwatch()
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+
+    def _watch_next_step(self) -> None:
+        every, upcoming = self._settings.every_steps, self._num_steps + 1
+        due = every is not None and (upcoming == 1 or upcoming % every == 0)
+        if due and not self._handles:
+            self._handles = [
+                module.register_forward_hook(self._hook_for(name)) for name, module in self._points.items()
+            ]
+
+    def _unwatch(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def _hook_for(self, name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def hook(module: nn.Module, _inputs: object, output: Tensor) -> None:
+            if module.training:  # the valid split is scored between the steps of two epochs
+                self._seen[name] = _evenly_spaced(output.detach(), self._settings.examples)
+
+        return hook
+
+    def _sample(self, step: Step) -> TrainingSample:
+        seen, self._seen = self._seen, {}
+        stages = {name: _stage_sample(tokens, self._settings.measures) for name, tokens in seen.items()}
+        num_examples = min(len(tokens) for tokens in seen.values())
+        return TrainingSample(epoch=step.epoch, step=step.index, num_examples=num_examples, stages=stages)
+
+    def _warn(self, sample: TrainingSample) -> None:
+        measure = self._settings.measures[0]
+        for name, stage in sample.stages.items():
+            if stage.num_not_finite:
+                self._warn_once(
+                    f"{name}, not finite",
+                    f"spectrum: at step {sample.step}, {stage.num_not_finite} of {sample.num_examples} sampled "
+                    f"examples have NaN or infinite activations after {name}",
+                )
+            mean, limit = stage.means.get(measure), self._settings.warn_share * stage.max_possible_rank
+            if mean is not None and mean < limit:
+                self._warn_once(
+                    name,
+                    f"spectrum: at step {sample.step} the {measure_named(measure).title} after {name} is {mean:.2f} "
+                    f"of {stage.max_possible_rank} possible ({mean / stage.max_possible_rank:.1%}), under "
+                    f"spectrum.warn_share={self._settings.warn_share:g}",
+                )
+
+    def _warn_once(self, about: str, message: str) -> None:
+        if about not in self._warned:
+            self._warned.add(about)
+            logger.warning(message)
+
+
+def _evenly_spaced(tokens: Float[Tensor, "batch token dim"], num_examples: int) -> Float[Tensor, "example token dim"]:
+    """A copy of at most so many examples, so that the batch need not be kept."""
+    stride = math.ceil(len(tokens) / num_examples)
+    return tokens[::stride].clone()
+
+
+@torch.no_grad()
+def _stage_sample(tokens: Float[Tensor, "example token dim"], names: Sequence[str]) -> StageSample:
+    measured = all_measures(tokens.float().cpu(), method="gram", names=names)
+    means, errors = {}, {}
+    for name, values in measured.items():
+        finite = values[values.isfinite()].double()
+        if len(finite):
+            means[name] = float(finite.mean())
+        if len(finite) > 1:
+            errors[name] = float(finite.std()) / math.sqrt(len(finite))
+    return StageSample(
+        max_possible_rank=min(tokens.shape[1:]),
+        num_not_finite=int((~tokens.isfinite()).flatten(1).any(dim=1).sum()),
+        means=means,
+        standard_errors=errors,
+    )

@@ -1,0 +1,53 @@
+"""Training samples as TensorBoard scalars, one for each measure and stage."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rankelastor.errors import SettingsError
+from rankelastor.spectrum.runs.training_samples import TrainingSample
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+TENSORBOARD_FOLDER = "tensorboard"
+"""Below the run folder."""
+
+
+class TensorBoardWriter:
+    """Writes scalars ``<measure>/<stage>`` to ``tensorboard/`` in the run folder, which need not exist yet.
+
+    Raises:
+        SettingsError: TensorBoard is not installed.
+    """
+
+    def __init__(self, run_folder: Path) -> None:
+        if find_spec("tensorboard") is None:
+            raise SettingsError(
+                "spectrum.tensorboard: true needs the package tensorboard, but it is not installed; "
+                "try pip install 'rankelastor[track]', or spectrum.tensorboard: false"
+            )
+        self._folder = run_folder / TENSORBOARD_FOLDER
+        self._opened: SummaryWriter | None = None
+
+    def add(self, sample: TrainingSample) -> None:
+        """Write all means of the sample at its step."""
+        writer = self._writer()
+        for stage, values in sample.stages.items():
+            for measure, mean in values.means.items():
+                writer.add_scalar(f"{measure}/{stage}", mean, sample.step)
+
+    def close(self) -> None:
+        """Flush to disk."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _writer(self) -> SummaryWriter:
+        if self._opened is None:
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - only where it was asked for
+
+            self._opened = SummaryWriter(str(self._folder))
+        return self._opened

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner, Result
+
+from rankelastor.cli.main import app
+from rankelastor.spectrum.runs.training_samples import read_samples
+from rankelastor.studies.demo import run_demo
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the runs rankmixer and rankelastor; read only."""
+    folder = tmp_path_factory.mktemp("trained") / "demo"
+    run_demo(folder, num_rows=1000)
+    return folder / "runs"
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rankelastor.cli.console.console.width", 200, raising=False)
+
+
+def invoke(*arguments: str | int | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_it_prints_the_trajectory_and_where_the_report_is(runs: Path, tmp_path: Path) -> None:
+    result = invoke("spectrum", runs / "rankmixer", runs / "rankelastor", "--out", tmp_path, "--examples", 50)
+    assert result.exit_code == 0, result.output
+    for words in ("stable rank of each example's token matrix", "mixing 2", "possible", "rankelastor ends at"):
+        assert words in result.output
+    assert f"report: {tmp_path / 'report.html'}" in result.output
+    assert [run["num_examples"] for run in json.loads((tmp_path / "spectrum.json").read_text())["runs"]] == [50, 50]
+
+
+def test_the_report_of_one_run_stands_in_its_folder(runs: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(runs / "rankmixer", tmp_path / "run")
+    assert invoke("spectrum", run, "--split", "valid", "--examples", 20).exit_code == 0
+    assert (run / "spectrum" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "a run must be a folder, but nowhere is none"),
+        (["{run}", "{run}"], "was given twice"),
+        (["{run}", "--measure", "rank"], "A measure must be one of stable_rank, "),
+        (["{run}", "--point", "block9.mixing"], "A point must be one of tokens, block0.mixing"),
+    ],
+)
+def test_a_mistake_is_one_readable_message(runs: Path, arguments: list[str], words: str) -> None:
+    result = invoke("spectrum", *[argument.format(run=runs / "rankmixer") for argument in arguments])
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_nan_activations_are_said(runs: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(runs / "rankmixer", tmp_path / "run")
+    weights = load_file(run / "checkpoints" / "best.safetensors")
+    poisoned = next(name for name in weights if "blocks.0.pffn" in name)
+    weights[poisoned] = torch.full_like(weights[poisoned], torch.nan)
+    save_file(weights, run / "checkpoints" / "best.safetensors")
+    result = invoke("spectrum", run, "--examples", 20, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "20 of 20 examples have NaN or infinite activations after block0.pffn" in result.output
+    assert "NaN or infinite" in (tmp_path / "out" / "spectrum.json").read_text()
+
+
+def test_training_samples_the_rank_as_the_settings_say(runs: Path, tmp_path: Path) -> None:
+    recipe, folder = runs / "rankmixer" / "config.yaml", tmp_path / "again"
+    result = invoke("train", recipe, "--run", folder, "--set", "training.epochs=2", "--set", "spectrum.every_steps=2")
+    assert result.exit_code == 0, result.output
+    assert [sample.step for sample in read_samples(folder)] == [1, 2]
+
+
+def test_theory_prints_each_statement_and_writes_a_report(tmp_path: Path) -> None:
+    result = invoke("theory", "--trials", "1", "--report", tmp_path / "theory")
+    assert result.exit_code == 0, result.output
+    for words in ("split_mixing_lower", "gate_gain", "GELU is not homogeneous", "theory.md"):
+        assert words in result.output
+    assert json.loads((tmp_path / "theory" / "theory.json").read_text())["num_trials"] == 1
+    assert (tmp_path / "theory" / "theory.md").read_text().startswith("# The paper's bounds")

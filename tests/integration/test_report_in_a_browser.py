@@ -1,0 +1,208 @@
+"""The spectrum report in a real browser: headless Chromium opens it from a file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rankelastor.config.spectrum import SpectrumSettings
+from rankelastor.spectrum.report.page import render_page
+from rankelastor.spectrum.report.payload import page_payload
+from rankelastor.spectrum.runs.measure_run import measure_run
+from rankelastor.spectrum.runs.observer import SpectrumObserver
+from rankelastor.studies.demo import run_demo
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+pytestmark = pytest.mark.browser
+
+PHONE, DESKTOP = 390, 1280
+ENTER = "\ue007"  # the key, in WebDriver's alphabet
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+HOSTILE = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1</script>'
+
+FIGURES = """
+return [...document.querySelectorAll("section:not([hidden]) .plot:not(.empty)")].map((plot) => ({
+  id: plot.id,
+  traces: (plot.data || []).length,
+  drawn: plot.querySelectorAll(".scatterlayer .trace path, .barlayer .trace path, .heatmaplayer image").length,
+}));
+"""
+CURVE = """
+return [...document.querySelectorAll("#trajectory .scatterlayer .js-line")].map((line) => line.getAttribute("d"));
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromedriver = shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        pytest.skip("no chromium and chromedriver; on Debian: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of a RankMixer whose name is hostile and a RankElastor."""
+    folder = tmp_path_factory.mktemp("trained")
+    sampled = SpectrumSettings(every_steps=2, examples=16)
+    run_demo(
+        folder / "demo",
+        num_rows=1000,
+        observers_for=lambda model: [SpectrumObserver(sampled, folder / "demo" / "runs" / model)],
+    )
+    spectra = [
+        measure_run(folder / "demo" / "runs" / "rankmixer", name=HOSTILE),
+        measure_run(folder / "demo" / "runs" / "rankelastor"),
+    ]
+    spectra[1] = replace(spectra[1], problems=("a problem, for the test",))
+    page = folder / "report.html"
+    page.write_text(render_page(page_payload(spectra, measure="stable_rank")), encoding="utf-8")
+    return page
+
+
+def opened(browser: Chrome, report: Path, *, width: int = DESKTOP, dark: bool = False) -> None:
+    mobile = width == PHONE
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": mobile}
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    browser.get(report.as_uri())
+    assert script(browser, "return document.documentElement.dataset.ready") == "true"
+
+
+def script(browser: Chrome, text: str, *arguments: Any) -> Any:
+    return browser.execute_script(text, *arguments)
+
+
+def choose(browser: Chrome, select: str, value: str) -> None:
+    script(
+        browser,
+        "const select = document.getElementById(arguments[0]); select.value = arguments[1];"
+        "select.dispatchEvent(new Event('change', {bubbles: true}));",
+        select,
+        value,
+    )
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_every_figure_has_drawn_its_traces(browser: Chrome, report: Path, width: int) -> None:
+    opened(browser, report, width=width)
+    figures = {figure["id"]: figure for figure in script(browser, FIGURES)}
+    assert figures.keys() == {"trajectory", "densities", "training", "tables", "values", "mixing-1"}
+    for figure in figures.values():
+        assert figure["traces"] > 0, figure
+        assert figure["drawn"] > 0, figure
+    wide, inner = script(browser, "return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= inner, "the page must not scroll sideways"
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_switching_the_measure_changes_the_curve(browser: Chrome, report: Path, width: int) -> None:
+    opened(browser, report, width=width)
+    before, verdict = script(browser, CURVE), script(browser, "return document.getElementById('verdicts').innerText")
+    assert len(before) >= 2
+    choose(browser, "measure", "entropy_effective_rank")
+    assert script(browser, CURVE) != before
+    assert script(browser, "return document.getElementById('verdicts').innerText") != verdict
+    assert "entropy effective rank" in script(
+        browser, "return document.getElementById('trajectory-caption').innerText.toLowerCase()"
+    )
+    choose(browser, "measure", "stable_rank")
+    assert script(browser, CURVE) == before
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("select", "value", "figure"),
+    [
+        ("matrix", "flattened_centred", "trajectory"),
+        ("training-stage", "tokens", "training"),
+        ("values-stage", "tokens", "values"),
+        ("mixing-point", "block1.mixing", "mixing-1"),
+    ],
+)
+def test_other_choices_change_their_figure(browser: Chrome, report: Path, select: str, value: str, figure: str) -> None:
+    opened(browser, report)
+    values = "return JSON.stringify(document.getElementById(arguments[0]).data.map((trace) => trace.z || trace.y));"
+    before = script(browser, values, figure)
+    choose(browser, select, value)
+    assert script(browser, values, figure) != before
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_every_figure_says_measure_matrix_and_examples(browser: Chrome, report: Path) -> None:
+    opened(browser, report)
+    captions = script(
+        browser,
+        "return Object.fromEntries([...document.querySelectorAll('figcaption')].map((c) => [c.id, c.innerText]));",
+    )
+    for figure in ("trajectory", "densities"):
+        assert "stable rank" in captions[f"{figure}-caption"].lower()
+        assert "token matrix (T \u00d7 D, 6 \u00d7 12)" in captions[f"{figure}-caption"]
+        assert "100 examples of the test split" in captions[f"{figure}-caption"]
+    assert "16 examples of the training batch" in captions["training-caption"]
+
+
+def test_nothing_is_asked_of_the_network_and_no_name_runs_as_code(browser: Chrome, report: Path) -> None:
+    opened(browser, report)
+    asked = script(browser, "return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert [name for name in asked if not name.startswith("data:")] == []
+    assert script(browser, "return window.hacked") is None
+    assert HOSTILE in script(browser, "return document.querySelector('.card h3').textContent")
+    assert "a problem, for the test" in script(browser, "return document.getElementById('problems').innerText")
+
+
+def test_the_table_is_sorted_by_keyboard(browser: Chrome, report: Path) -> None:
+    opened(browser, report)
+    shares = (
+        "return [...document.querySelectorAll('#tables-table tbody tr')]"
+        ".map((row) => parseFloat(row.cells[1].innerText))"
+    )
+    before = script(browser, shares)
+    assert before == sorted(before)
+    button = browser.find_element("css selector", "#tables-table [data-key=share]")
+    button.send_keys(ENTER)
+    assert script(browser, shares) == sorted(before, reverse=True)
+    assert script(browser, "return document.activeElement.dataset.key") == "share"
+
+
+def test_a_run_can_be_hidden_and_the_theme_switched(browser: Chrome, report: Path) -> None:
+    opened(browser, report, dark=True)
+    background = "return getComputedStyle(document.body).backgroundColor"
+    dark = script(browser, background)
+    browser.find_element("id", "theme").click()
+    assert script(browser, background) != dark
+    browser.find_element("id", "run-0").click()
+    assert len(script(browser, "return [...document.querySelectorAll('.card')]")) == 1
+    browser.find_element("id", "run-1").click()
+    assert "No stage has a value" in script(browser, "return document.getElementById('trajectory').innerText")
+    browser.find_element("id", "run-1").click()
+    assert len(script(browser, CURVE)) > 0
+    script(browser, "localStorage.clear()")
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]

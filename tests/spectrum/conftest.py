@@ -1,0 +1,34 @@
+"""Two rankers trained on a small synthetic log, sampled while they trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rankelastor.config.spectrum import SpectrumSettings
+from rankelastor.spectrum.runs.measure_run import measure_run
+from rankelastor.spectrum.runs.observer import SpectrumObserver
+from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
+from rankelastor.studies.demo import run_demo
+
+NUM_ROWS = 1500
+
+
+@pytest.fixture(scope="session")
+def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Run folders of a RankMixer and a RankElastor; read only."""
+    folder = tmp_path_factory.mktemp("trained") / "demo"
+    sampled = SpectrumSettings(every_steps=2, examples=16)
+    run_demo(
+        folder,
+        num_rows=NUM_ROWS,
+        observers_for=lambda model: [SpectrumObserver(sampled, folder / "runs" / model)],
+    )
+    return folder / "runs" / "rankmixer", folder / "runs" / "rankelastor"
+
+
+@pytest.fixture(scope="session")
+def demo_spectra(demo_runs: tuple[Path, Path]) -> tuple[RunSpectrum, ...]:
+    """The spectra of both, over all rows of their test split."""
+    return tuple(measure_run(run) for run in demo_runs)

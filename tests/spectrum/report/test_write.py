@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rankelastor.errors import SettingsError
+from rankelastor.spectrum.report import write
+from rankelastor.spectrum.report.page import render_page
+from rankelastor.spectrum.report.payload import full_payload, page_payload, thinned
+from rankelastor.spectrum.report.write import write_report
+from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
+
+Spectra = tuple[RunSpectrum, ...]
+LARGEST_PAGE = 6_000_000
+
+
+def test_a_report_is_a_page_its_data_and_figures(demo_spectra: Spectra, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    written = write_report(demo_spectra, tmp_path / "out")
+    assert written.page.stat().st_size < LARGEST_PAGE
+    assert json.loads(written.data.read_text())["runs"][0]["name"] == "rankmixer"
+    assert {path.name for path in written.figures} == {
+        f"{name}.{ending}"
+        for name in ("trajectory", "densities", "embedding_tables", "singular_values", "mixings")
+        for ending in ("png", "svg", "pdf")
+    }
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["figures", "report.html", "spectrum.json"]
+
+
+def test_a_figure_that_has_nothing_to_draw_is_left_out(demo_spectra: Spectra, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    written = write_report(demo_spectra[:1], tmp_path)
+    assert "mixings.pdf" not in {path.name for path in written.figures}
+
+
+def test_without_matplotlib_there_is_a_report_and_one_warning(
+    demo_spectra: Spectra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(write, "find_spec", lambda _: None)
+    with caplog.at_level(logging.WARNING):
+        written = write_report(demo_spectra, tmp_path)
+    assert written.page.is_file()
+    assert written.figures == ()
+    (record,) = caplog.records
+    assert "pip install 'rankelastor[report]'" in record.getMessage()
+
+
+def test_the_page_asks_nothing_of_the_network(demo_spectra: Spectra) -> None:
+    page = render_page(page_payload(demo_spectra, measure="stable_rank"))
+    assert "default-src 'none'" in page
+    assert not re.search(r"<(script|link|img)[^>]*(src|href)=[\"']?(https?:)?//", page)
+
+
+def test_a_name_cannot_end_the_script_it_stands_in(demo_spectra: Spectra) -> None:
+    hostile = replace(demo_spectra[0], name="</script><script>alert(1)</script>")
+    page = render_page(page_payload([hostile], measure="stable_rank"))
+    assert "<script>alert(1)" not in page
+
+
+def test_later_runs_are_compared_with_the_first(demo_spectra: Spectra) -> None:
+    first, *_ = full_payload(demo_spectra)["comparisons"]["stable_rank"]
+    assert first.startswith("rankelastor ends at a stable rank of ")
+    assert ", rankmixer at " in first
+
+
+def test_runs_without_a_trajectory_are_compared_with_none(demo_spectra: Spectra) -> None:
+    broken = replace(demo_spectra[0], name="broken", trajectories={}, verdicts={})
+    compared = full_payload([broken, *demo_spectra])["comparisons"]["stable_rank"]
+    assert compared == full_payload(demo_spectra)["comparisons"]["stable_rank"]
+
+
+def test_a_run_without_a_trajectory_still_has_a_report(demo_spectra: Spectra, tmp_path: Path) -> None:
+    broken = replace(demo_spectra[0], trajectories={}, verdicts={}, problems=("all is NaN",))
+    written = write_report([broken, demo_spectra[1]], tmp_path)
+    assert json.loads(written.data.read_text())["comparisons"]["stable_rank"] == []
+
+
+def test_long_training_is_thinned_on_the_page_alone(demo_spectra: Spectra) -> None:
+    samples = demo_spectra[0].samples[:1] * 5000
+    long = replace(demo_spectra[0], samples=samples)
+    assert len(full_payload([long])["runs"][0]["samples"]) == 5000
+    assert len(page_payload([long], measure="stable_rank")["runs"][0]["samples"]) <= 800
+    assert thinned((), most=4) == []
+
+
+def test_a_report_needs_a_run_and_a_known_measure(demo_spectra: Spectra, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="at least one run"):
+        write_report([], tmp_path)
+    with pytest.raises(SettingsError, match="A measure must be one of stable_rank"):
+        write_report(demo_spectra, tmp_path, measure="rank")
