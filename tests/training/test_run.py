@@ -8,7 +8,7 @@ import torch
 
 from rankelastor.config.load import load_recipe, recipe_from_values, with_overrides
 from rankelastor.config.recipe import Recipe
-from rankelastor.errors import RunError, StalePreparedError
+from rankelastor.errors import RunError, SettingsError, StalePreparedError
 from rankelastor.training.evaluate import evaluate, load_run
 from rankelastor.training.observers import Evaluation, SilentObserver, Step
 from rankelastor.training.run import train
@@ -160,10 +160,19 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_monitor_that_no_evaluation_gives_is_an_error(recipe_values: dict[str, Any], tmp_path: Path) -> None:
+def test_gauc_as_the_monitor_needs_a_group_field(recipe_values: dict[str, Any], tmp_path: Path) -> None:
     recipe_values["data"]["fields"].pop()
     recipe_values["training"]["monitor"] = "gauc"
-    with pytest.raises(RunError, match="gauc needs a group field"):
+    with pytest.raises(SettingsError, match=r"gauc was given and data\.fields has no group; add"):
+        train(recipe_from_values(recipe_values), folder=tmp_path / "run")
+
+
+def test_gauc_as_the_monitor_needs_a_group_with_both_labels(
+    recipe_values: dict[str, Any], click_log: Path, tmp_path: Path
+) -> None:
+    (click_log / "valid.csv").write_text("click,site,device,price,user\n1,a,phone,1,u1\n0,a,tablet,1,u2\n")
+    recipe_values["training"]["monitor"] = "gauc"
+    with pytest.raises(RunError, match="gauc needs groups that hold both labels"):
         train(recipe_from_values(recipe_values), folder=tmp_path / "run")
 
 

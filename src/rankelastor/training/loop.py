@@ -51,20 +51,19 @@ def fit(
         RunError: the loss is no longer finite.
     """
     stepper, plateau = Stepper(ranker, settings), Plateau(settings)
-    learning_rate, num_steps, epoch, best = settings.learning_rate, 0, 0, None
     began, step_seconds = time.perf_counter(), 0.0
+    learning_rate, epoch, best = settings.learning_rate, 0, None
     for observer in observers:
         observer.on_start(ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
     for epoch in range(1, settings.epochs + 1):
         epoch_began = time.perf_counter()
-        train_loss = _run_epoch(stepper, ranker, train, epoch=epoch, first_step=num_steps, observers=observers)
-        num_steps += len(train)
+        train_loss = _run_epoch(stepper, ranker, train, epoch=epoch, observers=observers)
         step_seconds += time.perf_counter() - epoch_began
         metrics = score_split(ranker, valid, settings).metrics().as_dict()
         verdict = plateau.judge(metrics)
         evaluation = Evaluation(
             epoch=epoch,
-            step=num_steps,
+            step=epoch * len(train),
             learning_rate=learning_rate,
             train_loss=round(train_loss, 6),
             metrics=metrics,
@@ -80,12 +79,21 @@ def fit(
             break
         learning_rate = verdict.learning_rate
         stepper.set_learning_rate(learning_rate)
+    return Fit(
+        best=_found(best, settings),
+        num_epochs=epoch,
+        num_steps=epoch * len(train),
+        examples_per_second=epoch * train.num_rows / step_seconds,
+    )
+
+
+def _found(best: Evaluation | None, settings: TrainingSettings) -> Evaluation:
     if best is None:
         raise RunError(
             f"an evaluation must give training.monitor={settings.monitor}, but none did; "
-            "gauc needs a group field, and groups that hold both labels"
+            "gauc needs groups that hold both labels"
         )
-    return Fit(best, epoch, num_steps, examples_per_second=epoch * train.num_rows / step_seconds)
+    return best
 
 
 def _run_epoch(
@@ -94,7 +102,6 @@ def _run_epoch(
     train: BatchLoader,
     *,
     epoch: int,
-    first_step: int,
     observers: Sequence[TrainingObserver],
 ) -> float:
     """All steps of one epoch; returns the mean loss over its examples."""
@@ -102,7 +109,7 @@ def _run_epoch(
     for observer in observers:
         observer.on_epoch_start(epoch)
     total = torch.zeros((), device=next(ranker.parameters()).device, dtype=torch.float64)
-    for index, batch in enumerate(train.epoch(epoch), start=first_step + 1):
+    for index, batch in enumerate(train.epoch(epoch), start=(epoch - 1) * len(train) + 1):
         loss = stepper.step(batch)
         total += loss.double() * batch.num_examples
         for observer in observers:

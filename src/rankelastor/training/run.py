@@ -16,6 +16,7 @@ from rankelastor.config.recipe import Recipe
 from rankelastor.data.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset, copy_feature_state
+from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import cost_of
 from rankelastor.models.ranker import Ranker
@@ -62,10 +63,11 @@ def train(
     Raises:
         RunError: the folder exists, or training diverged.
         StalePreparedError: the prepared folder was made from other settings or sources.
-        SettingsError: the model's sizes do not go together.
+        SettingsError: the model's sizes do not go together, or the data do not give the monitor.
     """
     began = time.perf_counter()
     dataset = open_or_prepare(recipe, progress=progress)
+    _check_monitor(recipe, dataset)
     device = choose_device(recipe.training)
     cost = cost_of(recipe.model, dataset.schema)
     with _new_run_folder(Path(folder or Path("runs") / recipe.name), recipe) as run:
@@ -93,10 +95,7 @@ def train(
             "seed": recipe.training.seed,
             **_final_metrics(ranker.eval(), dataset, recipe, fitted, progress=progress),
             "cost": asdict(cost),
-            "best_epoch": fitted.best.epoch,
-            "epochs": fitted.num_epochs,
-            "steps": fitted.num_steps,
-            "examples_per_second": round(fitted.examples_per_second, 1),
+            **_effort(fitted),
             "seconds": round(time.perf_counter() - began, 3),
         }
         run.write_json("result.json", result)
@@ -128,6 +127,23 @@ def _final_metrics(
         loader = _loader(dataset, "test", recipe)
         final["test"] = score_split(ranker, loader, recipe.training, progress=progress).metrics().as_dict()
     return final
+
+
+def _effort(fitted: Fit) -> dict[str, Any]:
+    return {
+        "best_epoch": fitted.best.epoch,
+        "epochs": fitted.num_epochs,
+        "steps": fitted.num_steps,
+        "examples_per_second": round(fitted.examples_per_second, 1),
+    }
+
+
+def _check_monitor(recipe: Recipe, dataset: PreparedDataset) -> None:
+    if recipe.training.monitor == "gauc" and not dataset.split("valid").has_group:
+        raise SettingsError(
+            "training.monitor must be a metric that the data give, but gauc was given and data.fields has no group; "
+            "add {kind: group, column: ...}, or try training.monitor=auc"
+        )
 
 
 @contextmanager
