@@ -22,6 +22,16 @@ def test_a_batch_moves_as_a_whole_and_what_is_missing_stays_missing() -> None:
     assert moved.group is None
 
 
+def test_a_batch_splits_into_parts_in_order() -> None:
+    ids = torch.arange(7, dtype=torch.int32).view(7, 1)
+    batch = Batch(categorical=ids, numeric=torch.zeros(7, 0), label=torch.arange(7.0), group=None)
+    parts = list(batch.split(3))
+    assert [part.num_examples for part in parts] == [3, 3, 1]
+    assert torch.equal(torch.cat([part.categorical for part in parts]), ids)
+    assert parts[2].label is not None
+    assert parts[2].label.tolist() == [6.0]
+
+
 def test_a_batch_is_frozen() -> None:
     batch = Batch(categorical=torch.ones(2, 1), numeric=torch.zeros(2, 1), label=None, group=None)
     with pytest.raises(AttributeError):

@@ -1,4 +1,5 @@
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,30 @@ def test_a_full_disk_is_explained_and_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="the disk is full"), whole_folder(tmp_path / "f"):
         fill_the_disk()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("[Errno 28] No space left on device"), shutil.Error([("a", "b", "[Errno 28] No space left")])]
+)
+def test_a_full_disk_is_recognised_in_words(tmp_path: Path, error: OSError) -> None:
+    with pytest.raises(StorageError, match="the disk is full"), whole_file(tmp_path / "b.txt"):
+        raise error
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "old.txt").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with whole_folder(tmp_path / "link") as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "target").iterdir()] == ["new.txt"]
+    assert {path.name for path in tmp_path.iterdir()} == {"link", "target"}
+
+
+def test_what_is_no_file_is_not_replaced() -> None:
+    with pytest.raises(StorageError, match="/dev/null must be a file that can be replaced"), whole_file("/dev/null"):
+        pass
 
 
 def test_a_place_below_a_file_is_explained(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ field's embedding, ``token`` number of tokens, ``dim`` width of a token.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from operator import itemgetter
 from typing import Literal, Self
 
 import torch
@@ -104,6 +105,18 @@ class Batch:
     def num_examples(self) -> int:
         """Number of rows."""
         return self.categorical.shape[0]
+
+    def split(self, num_examples: int) -> Iterator[Self]:
+        """The batch in parts of at most so many examples, in order.
+
+        Example:
+            >>> ids = torch.arange(5, dtype=torch.int32).view(5, 1)
+            >>> batch = Batch(categorical=ids, numeric=torch.zeros(5, 0), label=None, group=None)
+            >>> [part.num_examples for part in batch.split(2)]
+            [2, 2, 1]
+        """
+        for start in range(0, self.num_examples, num_examples):
+            yield self._map(itemgetter(slice(start, start + num_examples)))
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device; the copy from pinned memory does not block."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,11 @@ _ADVICE = {
     errno.EROFS: "the disk is read-only; choose a place that you can write",
     errno.ENOTDIR: "a part of the path is a file; choose another place",
     errno.EEXIST: "a part of the path is a file; choose another place",
+    errno.EISDIR: "it is a folder; choose another name",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EPERM: "it is not permitted; choose a place that you can write",
+    errno.ELOOP: "its links lead in a circle; choose another place",
+    errno.EIO: "the disk reports an error; choose another disk",
 }
 
 
@@ -40,6 +46,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     with explained_storage_errors(path):
+        path = path.resolve()  # what a link points to is replaced, not the link
+        if path.exists() and not path.is_file():
+            raise StorageError(f"{path} must be a file that can be replaced, but it is none; choose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
@@ -61,6 +70,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     with explained_storage_errors(path):
+        path = path.resolve()  # what a link points to is replaced, not the link
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
         temporary.chmod(0o755)
@@ -96,7 +106,13 @@ def explained_storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0)
+        advice = _ADVICE.get(_number(error))
         if advice is None:
             raise
         raise StorageError(f"{path} cannot be written: {advice}") from error
+
+
+def _number(error: OSError) -> int:
+    """The error's number; libraries may give it in words alone, and `shutil` gives a list of errors."""
+    found = re.search(r"\[Errno (\d+)\]|os error (\d+)", str(error))
+    return error.errno or (int(found[1] or found[2]) if found else 0)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-VERBS = ["demo", "prepare", "train", "evaluate", "predict", "describe", "schema"]
+VERBS = ["demo", "prepare", "train", "evaluate", "spectrum", "predict", "theory", "describe", "schema"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
@@ -33,6 +33,11 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
     shown = rankelastor(verb, "--help")
     assert shown.returncode == 0
     assert f"Example: rankelastor {verb}" in shown.stdout
+
+
+def test_help_names_what_happens_without_an_option() -> None:
+    assert "runs/NAME" in rankelastor("train", "--help").stdout
+    assert "standard output" in rankelastor("schema", "--help").stdout
 
 
 def test_help_does_not_load_torch() -> None:
@@ -116,5 +121,5 @@ def test_ctrl_c_exits_with_130_and_leaves_nothing(
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "error: stopped; nothing half-written was left" in stderr
+    assert "error: stopped; what is on disk is whole" in stderr
     assert not list(tmp_path.glob("*prepared*"))

@@ -39,6 +39,9 @@ def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> N
         ("training.learning_rate", float("nan"), r"training\.learning_rate: .*finite"),
         ("data.split", {"kind": "random"}, "split must be left out where files names the splits"),
         ("data.files.train", None, "files must name `train` and `valid`"),
+        ("training.seed", 2**70, r"training\.seed: Input should be less than"),
+        ("data.csv.quote", "é", "quote must be an ASCII character"),
+        ("data.csv.delimiter", '"', "quote and delimiter must differ"),
         ("data.csv.columns", ["a"], "columns must be left out where header is true"),
         (
             "data.fields.0.column",

@@ -116,6 +116,16 @@ def test_an_unknown_mixing_type_lists_the_known_ones() -> None:
         backbone_from_state(state, settings | {"published_mixing_type": 7})
 
 
+def test_settings_that_lack_or_break_something_are_named() -> None:
+    state, settings = first_case()
+    with pytest.raises(SettingsError, match="must hold parameters, but it is empty"):
+        backbone_from_state({}, settings)
+    with pytest.raises(SettingsError, match="published settings must hold 'head'"):
+        backbone_from_state(state, {key: value for key, value in settings.items() if key != "head"})
+    with pytest.raises(SettingsError, match=r"published settings: num_blocks: .* but -1 was given"):
+        backbone_from_state(state, settings | {"num_blocks": -1})
+
+
 def test_the_backbone_is_in_evaluation_mode() -> None:
     backbone = backbone_from_state(*first_case())
     assert isinstance(backbone, Backbone)

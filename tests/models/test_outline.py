@@ -16,6 +16,11 @@ def test_the_outline_tells_shapes_for_one_example() -> None:
     assert find(whole, "backbone", "head").output_shape == ()
 
 
+def test_the_outline_reaches_the_gate_and_its_products() -> None:
+    lift = find(outline(SETTINGS, SCHEMA), "backbone", "blocks", "0", "pffn", "ffn", "1", "lift")
+    assert (lift.kind, lift.output_shape) == ("PerTokenLinear", (2, 40))
+
+
 def test_parts_add_up() -> None:
     whole = outline(SETTINGS, SCHEMA)
     assert whole.num_parameters == sum(part.num_parameters for part in whole.parts)

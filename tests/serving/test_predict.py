@@ -2,10 +2,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from torch import Tensor
 
 from rankelastor.config.load import with_overrides
 from rankelastor.config.recipe import Recipe
 from rankelastor.errors import DataError, RunError, StorageError
+from rankelastor.models.ranker import Ranker
+from rankelastor.schema import Batch
 from rankelastor.serving.predict import predict
 from rankelastor.training.run import train
 
@@ -101,6 +104,37 @@ def test_a_wrong_row_is_named_and_nothing_is_left(run: Path, tmp_path: Path, tex
     with pytest.raises(DataError, match=message):
         scored(run, text, tmp_path)
     assert not [path.name for path in tmp_path.iterdir() if "scored" in path.name]
+
+
+def test_no_more_rows_than_an_evaluation_batch_pass_at_a_time(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    forward = Ranker.forward
+
+    def counted(self: Ranker, batch: Batch) -> Tensor:
+        sizes.append(batch.num_examples)
+        return forward(self, batch)
+
+    monkeypatch.setattr(Ranker, "forward", counted)
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("evaluation_batch_size: 8192", "evaluation_batch_size: 2"))
+    assert scored(run, NEW_ROWS, tmp_path).height == 3
+    assert sizes == [2, 1]
+
+
+def test_a_list_column_cannot_go_into_csv(run: Path, tmp_path: Path) -> None:
+    frame = pl.DataFrame({"site": ["a"], "device": ["phone"], "price": [1.0], "seen": [[1, 2]]})
+    frame.write_parquet(tmp_path / "new.parquet")
+    with pytest.raises(DataError, match=r"column 'seen' must hold single texts or numbers .* ends in \.parquet"):
+        predict(run, tmp_path / "new.parquet", tmp_path / "out.csv")
+    assert predict(run, tmp_path / "new.parquet", tmp_path / "out.parquet") == 1
+
+
+def test_an_output_that_is_a_folder_is_an_error(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text(NEW_ROWS)
+    with pytest.raises(StorageError, match=r"the output must be a file, but .* is a folder"):
+        predict(run, tmp_path / "new.csv", tmp_path, overwrite=True)
 
 
 def test_an_output_that_exists_is_left_alone(run: Path, tmp_path: Path) -> None:

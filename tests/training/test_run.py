@@ -8,6 +8,7 @@ import torch
 
 from rankelastor.config.load import load_recipe, recipe_from_values, with_overrides
 from rankelastor.config.recipe import Recipe
+from rankelastor.data.prepare import prepare
 from rankelastor.errors import RunError, SettingsError, StalePreparedError
 from rankelastor.training.evaluate import evaluate, load_run
 from rankelastor.training.observers import Evaluation, SilentObserver, Step
@@ -174,6 +175,27 @@ def test_gauc_as_the_monitor_needs_a_group_with_both_labels(
     recipe_values["training"]["monitor"] = "gauc"
     with pytest.raises(RunError, match="gauc needs groups that hold both labels"):
         train(recipe_from_values(recipe_values), folder=tmp_path / "run")
+
+
+@pytest.mark.parametrize("row", ["1,a,phone,1,u1", "1,new,phone,1,u1"], ids=["the same ids", "more ids"])
+def test_data_prepared_again_from_other_rows_do_not_evaluate_an_older_run(
+    recipe: Recipe, click_log: Path, tmp_path: Path, row: str
+) -> None:
+    run = train(recipe, folder=tmp_path / "run")
+    with (click_log / "train.csv").open("a") as file:
+        file.write(f"{row}\n")
+    prepare(recipe.data)
+    with pytest.raises(StalePreparedError, match=r"must be what .* was trained on, but it was prepared again"):
+        evaluate(run.folder)
+
+
+def test_a_model_beyond_memory_is_an_error(recipe: Recipe, tmp_path: Path) -> None:
+    huge = with_overrides(recipe, {"model.token_dim": 300_000, "model.ffn.hidden_dims": [1]})
+    with pytest.raises(
+        SettingsError, match=r"the model must fit in memory, but .* parameters take .* GB; try a smaller"
+    ):
+        train(huge, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ error_console = Console(stderr=True)
 
 
 def set_up_logging(*, verbose: bool) -> None:
-    """Log warnings to stderr; with ``verbose``, or on a terminal, also what is done."""
-    level = logging.INFO if verbose or error_console.is_terminal else logging.WARNING
+    """Log warnings to stderr; with ``verbose`` also what is done."""
+    level = logging.INFO if verbose else logging.WARNING
     handler = RichHandler(console=error_console, show_path=False, show_time=False, markup=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("rankelastor").setLevel(level)

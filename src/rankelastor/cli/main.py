@@ -30,7 +30,7 @@ class _Verbs(TyperGroup):
             _show_error(str(error))
             raise typer.Exit(USER_MISTAKE) from None
         except KeyboardInterrupt:
-            _show_error("stopped; nothing half-written was left")
+            _show_error("stopped; what is on disk is whole")
             raise typer.Exit(INTERRUPTED) from None
 
 

@@ -55,7 +55,8 @@ class Bar:
         self._progress.stop()
 
     def begin(self, stage: str, *, total: int, unit: str) -> None:
-        """Draw another stage."""
+        """Draw another stage in place of the one before."""
+        self.end()
         self._task = self._progress.add_task(stage, total=total, unit=unit, figures="")
 
     def advance(self, amount: int, **figures: float) -> None:

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def schema(
     output_file: Annotated[
-        Path | None, typer.Argument(metavar="OUTPUT", help="Where to write it. [default: standard output]")
+        Path | None, typer.Argument(metavar="OUTPUT", help="Where to write it.", show_default="standard output")
     ] = None,
 ) -> None:
     """Write the JSON schema of recipes, with which an editor completes and checks the YAML.

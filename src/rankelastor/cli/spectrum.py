@@ -33,7 +33,7 @@ def spectrum(  # noqa: PLR0917 - typer calls it by keywords
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Where to write. [default: RUN/spectrum; ./spectrum for several runs]"
+            "--out", metavar="DIR", help="Where to write.", show_default="RUN/spectrum; ./spectrum for several runs"
         ),
     ] = None,
     measure: Annotated[

@@ -23,7 +23,7 @@ def train(
     recipe: RecipePath,
     run: Annotated[
         Path | None,
-        typer.Option("--run", metavar="DIR", help="The run folder; it must not exist. [default: runs/NAME]"),
+        typer.Option("--run", metavar="DIR", help="The run folder; it must not exist.", show_default="runs/NAME"),
     ] = None,
     assignments: Assignments = None,
 ) -> None:

@@ -56,6 +56,15 @@ class CsvSettings(Settings):
     blanks: tuple[str, ...] = ()
 
     @model_validator(mode="after")
+    def _marks_are_plain_and_differ(self) -> Self:
+        for name, mark in (("delimiter", self.delimiter), ("quote", self.quote)):
+            if mark is not None and (not mark.isascii() or mark in "\r\n\0"):
+                raise ValueError(f"{name} must be an ASCII character and no line end, but {mark!r} was given")
+        if self.quote is not None and self.quote == self.delimiter:
+            raise ValueError(f"quote and delimiter must differ, but both are {self.quote!r}")
+        return self
+
+    @model_validator(mode="after")
     def _names_come_from_one_place(self) -> Self:
         if self.header and self.columns is not None:
             raise ValueError("columns must be left out where header is true: the header names the columns")

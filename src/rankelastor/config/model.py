@@ -150,14 +150,14 @@ class _MixerRanker(Settings):
 
 
 class RankElastorSettings(_MixerRanker):
-    """RankElastor: full mixing and GLU per-token FFNs unless said otherwise."""
+    """RankElastor: full mixing unless said otherwise; its per-token FFNs are `kind: glu`."""
 
     kind: Literal["rankelastor"]
     mixing: MixingSettings = FullMixingSettings(kind="full")
 
 
 class RankMixerSettings(_MixerRanker):
-    """RankMixer: split mixing and MLP per-token FFNs unless said otherwise."""
+    """RankMixer: split mixing unless said otherwise; its per-token FFNs are `kind: mlp`."""
 
     kind: Literal["rankmixer"]
     mixing: MixingSettings = SplitMixingSettings(kind="split")

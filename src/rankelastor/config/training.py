@@ -18,7 +18,7 @@ class TrainingSettings(Settings):
     ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
     """
 
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     epochs: PositiveInt = 100
     batch_size: PositiveInt = 4096
     evaluation_batch_size: PositiveInt = 8192

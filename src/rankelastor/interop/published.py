@@ -7,8 +7,10 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
+from rankelastor.config.explain import explain_validation_error
 from rankelastor.config.model import ModelSettings, RankElastorSettings
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_backbone
@@ -49,6 +51,8 @@ def backbone_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, 
     Raises:
         SettingsError: a setting has no equal here, or parameters are missing, left over or of another shape.
     """
+    if not state:
+        raise SettingsError("the published state must hold parameters, but it is empty")
     dtype = torch.from_numpy(next(iter(state.values()))).dtype
     backbone = _fresh_backbone(settings).to(dtype).eval()
     try:
@@ -75,10 +79,10 @@ def model_settings(settings: Mapping[str, Any]) -> ModelSettings:
     """Our settings for settings of the published code.
 
     Raises:
-        SettingsError: a variant is unknown.
+        SettingsError: a setting is missing, or a variant or value is unknown.
     """
-    return RankElastorSettings.model_validate(
-        {
+    try:
+        values = {
             "kind": "rankelastor",
             **{key: settings[key] for key in ("embedding_dim", "num_tokens", "token_dim", "num_blocks")},
             "tokenizer": _tokenizer(settings),
@@ -86,7 +90,12 @@ def model_settings(settings: Mapping[str, Any]) -> ModelSettings:
             "ffn": _ffn(settings["ffn"]),
             "head": {"kind": _known(_HEADS, settings["head"], "head")},
         }
-    )
+        return RankElastorSettings.model_validate(values)
+    except KeyError as error:
+        raise SettingsError(f"the published settings must hold {error}, but do not") from None
+    except ValidationError as error:
+        source = "published settings"
+        raise SettingsError(explain_validation_error(error, RankElastorSettings, source=source)) from None
 
 
 def _fresh_backbone(settings: Mapping[str, Any]) -> Backbone:

@@ -11,7 +11,7 @@ from rankelastor.config.model import ModelSettings
 from rankelastor.models.cost import meta_batch, meta_ranker
 from rankelastor.schema import FeatureSchema
 
-_MAX_DEPTH = 4
+_MAX_DEPTH = 7
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ def predict(
         StorageError: the output exists, or cannot be written; nothing half-written stays.
     """
     input_file, output_file = Path(input_file), Path(output_file)
+    if output_file.is_dir():
+        raise StorageError(f"the output must be a file, but {output_file} is a folder; name a file in it")
     if output_file.exists() and not overwrite:
         raise StorageError(f"the output must be a new file, but {output_file} exists; add --force to replace it")
     run, progress = load_run(folder), progress or SilentProgress()
@@ -80,6 +82,15 @@ def _with_probability(rows: RawRows, run: LoadedRun) -> pa.RecordBatch:
     return rows.table.append_column(PROBABILITY, pa.array(scores))
 
 
+def _refuse_nested_columns(rows: pa.RecordBatch) -> None:
+    for column in rows.schema:
+        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            raise DataError(
+                f"column {column.name!r} must hold single texts or numbers to go into CSV, but holds {column.type}; "
+                "name an output that ends in .parquet"
+            )
+
+
 class _Writer(Protocol):
     def write(self, rows: pa.RecordBatch) -> None: ...
 
@@ -90,15 +101,16 @@ class _CsvWriter:
         self._header = csv.header
 
     def write(self, rows: pa.RecordBatch) -> None:
+        _refuse_nested_columns(rows)
         frame = cast("pl.DataFrame", pl.from_arrow(pa.Table.from_batches([rows])))
         # A blank cell was read as an empty text, which would be written in quotes.
-        frame.with_columns(pl.col(pl.String).replace("", None)).write_csv(
-            self._file,
+        text = frame.with_columns(pl.col(pl.String).replace("", None)).write_csv(
             separator=self._delimiter,
             include_header=self._header,
             quote_style="never" if self._csv.quote is None else "necessary",
             quote_char=self._csv.quote or '"',
         )
+        self._file.write(text.encode())  # by Python: a full disk is then an OSError, which whole_file explains
         self._header = False
 
 
@@ -126,6 +138,6 @@ def _writer(temporary: Path, output_file: Path, csv: CsvSettings) -> Iterator[_W
         finally:
             parquet.close()
         return
-    compression = {".gz": "gzip", ".zst": "zstd"}.get(output_file.suffix)
+    compression = {".gz": "gzip", ".zst": "zstd"}.get(output_file.suffix.lower())
     with pa.output_stream(str(temporary), compression=compression) as stream:
         yield _CsvWriter(stream, csv, delimiter=csv.delimiter or ("\t" if ".tsv" in output_file.suffixes else ","))

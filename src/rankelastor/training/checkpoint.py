@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from rankelastor.errors import RunError
@@ -20,7 +20,8 @@ def save_weights(module: nn.Module, path: Path) -> None:
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     with whole_file(path) as temporary:
-        save_file(tensors, temporary)
+        # written by Python: a full disk is then an OSError, which whole_file explains
+        temporary.write_bytes(save(tensors))
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

@@ -43,9 +43,14 @@ def _processor() -> str | None:
 
 def _commit() -> str | None:
     """The commit of the checkout this package lies in; None for an installed package."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("describe", "--always", "--dirty", "--abbrev=12") or None
     except (OSError, subprocess.SubprocessError):
         return None
-    return finished.stdout.strip() or None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
+    return finished.stdout.strip()

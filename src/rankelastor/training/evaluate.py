@@ -9,6 +9,7 @@ from rankelastor.config.recipe import Recipe
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.loader import BatchLoader
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.errors import StalePreparedError
 from rankelastor.metrics.report import Metrics
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
@@ -28,6 +29,21 @@ class LoadedRun:
     recipe: Recipe
     encoder: RowEncoder
     ranker: Ranker
+
+    def dataset(self) -> PreparedDataset:
+        """The prepared data that the run was trained on.
+
+        Raises:
+            StalePreparedError: the prepared folder was made anew from other data or settings since.
+            DataError: it is missing.
+        """
+        dataset = PreparedDataset.open_matching(self.recipe.data)
+        if dataset.fingerprint != self.encoder.manifest.fingerprint:
+            raise StalePreparedError(
+                f"{dataset.folder} must be what {self.folder} was trained on, but it was prepared again "
+                "from other data; train anew, or bring the former files back and run `rankelastor prepare RECIPE`"
+            )
+        return dataset
 
 
 def load_run(folder: str | Path) -> LoadedRun:
@@ -53,6 +69,5 @@ def evaluate(folder: str | Path, *, split: SplitName = "test", progress: Progres
         DataError: the prepared folder or the split is missing.
     """
     run = load_run(folder)
-    dataset = PreparedDataset.open_matching(run.recipe.data)
-    loader = BatchLoader(dataset.split(split), batch_size=run.recipe.training.evaluation_batch_size)
+    loader = BatchLoader(run.dataset().split(split), batch_size=run.recipe.training.evaluation_batch_size)
     return score_split(run.ranker, loader, run.recipe.training, progress=progress).metrics()

@@ -12,6 +12,7 @@ from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loader import BatchLoader
 from rankelastor.errors import RunError
 from rankelastor.models.ranker import Ranker
+from rankelastor.progress import ProgressListener
 from rankelastor.training.early_stopping import Plateau
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
 from rankelastor.training.scoring import score_split
@@ -36,6 +37,7 @@ def fit(
     settings: TrainingSettings,
     save_best: Callable[[], None],
     observers: Sequence[TrainingObserver] = (),
+    progress: ProgressListener | None = None,
 ) -> Fit:
     """Train until the plateau stops it or the epochs are done.
 
@@ -46,6 +48,7 @@ def fit(
         settings: the protocol.
         save_best: called after each evaluation that improved; it keeps the weights.
         observers: told of every step and evaluation.
+        progress: told of the scoring of the valid split.
 
     Raises:
         RunError: the loss is no longer finite.
@@ -59,7 +62,7 @@ def fit(
         epoch_began = time.perf_counter()
         train_loss = _run_epoch(stepper, ranker, train, epoch=epoch, observers=observers)
         step_seconds += time.perf_counter() - epoch_began
-        metrics = score_split(ranker, valid, settings).metrics().as_dict()
+        metrics = score_split(ranker, valid, settings, progress=progress).metrics().as_dict()
         verdict = plateau.judge(metrics)
         evaluation = Evaluation(
             epoch=epoch,

@@ -18,10 +18,11 @@ from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset, copy_feature_state
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
-from rankelastor.models.cost import cost_of
+from rankelastor.models.cost import Cost, cost_of
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import SplitName
+from rankelastor.storage import explained_storage_errors
 from rankelastor.training.checkpoint import load_weights, save_weights
 from rankelastor.training.device import choose_device
 from rankelastor.training.environment import describe_environment
@@ -71,13 +72,14 @@ def train(
     device = choose_device(recipe.training)
     cost = cost_of(recipe.model, dataset.schema)
     with _new_run_folder(Path(folder or Path("runs") / recipe.name), recipe) as run:
-        copy_feature_state(dataset.folder, run.features)
+        with explained_storage_errors(run.features):
+            copy_feature_state(dataset.folder, run.features)
         run.write_json(
             "environment.json",
             {**describe_environment(device), "seed": recipe.training.seed, "data_fingerprint": dataset.fingerprint},
         )
         torch.manual_seed(recipe.training.seed)
-        ranker = build_ranker(recipe.model, dataset.schema).to(device)
+        ranker = _fresh_ranker(recipe, dataset, cost).to(device)
         fitted = fit(
             ranker,
             train=_loader(dataset, "train", recipe, shuffle=True),
@@ -85,6 +87,7 @@ def train(
             settings=recipe.training,
             save_best=lambda: save_weights(ranker, run.best_weights),
             observers=[_MetricsWriter(run), *observers],
+            progress=progress,
         )
         load_weights(ranker, run.best_weights)
         for observer in observers:
@@ -127,6 +130,17 @@ def _final_metrics(
         loader = _loader(dataset, "test", recipe)
         final["test"] = score_split(ranker, loader, recipe.training, progress=progress).metrics().as_dict()
     return final
+
+
+def _fresh_ranker(recipe: Recipe, dataset: PreparedDataset, cost: Cost) -> Ranker:
+    try:
+        return build_ranker(recipe.model, dataset.schema)
+    except RuntimeError as error:  # torch's allocator
+        num_parameters = cost.dense_parameters + cost.embedding_parameters
+        raise SettingsError(
+            f"the model must fit in memory, but {num_parameters:,} parameters take {4e-9 * num_parameters:,.1f} GB; "
+            "try a smaller model.token_dim, model.num_tokens or model.embedding_dim"
+        ) from error
 
 
 def _effort(fitted: Fit) -> dict[str, Any]:

@@ -43,7 +43,11 @@ class RunFolder:
             raise RunError(f"a run folder must be new, but {path} exists; name another with --run, or remove that one")
         with explained_storage_errors(run.path):
             run.path.mkdir(parents=True)
-        run._write_text("config.yaml", dump_yaml(recipe))
+        try:
+            run._write_text("config.yaml", dump_yaml(recipe))
+        except BaseException:
+            run.remove()
+            raise
         return run
 
     @classmethod

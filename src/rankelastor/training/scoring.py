@@ -35,12 +35,15 @@ class Predictions:
 def probabilities(ranker: Ranker, batch: Batch, settings: TrainingSettings) -> Float64[ndarray, " batch"]:
     """Click probabilities of a batch, the sigmoid in float64 so that close scores stay apart.
 
+    At most ``training.evaluation_batch_size`` examples pass through the ranker at a time.
+
     Raises:
         RunError: the ranker puts out numbers that are not finite.
     """
     device = next(ranker.parameters()).device
     with torch.inference_mode(), autocast(settings, device):
-        logits = ranker(batch.to(device))
+        parts = [ranker(part.to(device)) for part in batch.split(settings.evaluation_batch_size)]
+        logits = torch.cat(parts) if parts else torch.empty(0)
     if not torch.isfinite(logits).all():
         raise RunError(
             "the ranker's logits must be finite, but some are not: training has diverged; "

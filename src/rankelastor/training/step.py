@@ -34,6 +34,8 @@ class Stepper:
 
     def step(self, batch: Batch) -> Tensor:
         """Learn from one batch; returns its mean cross-entropy (without L2), still on the device."""
+        if self._device.type == "cuda":
+            batch = batch.pin_memory()
         batch = batch.to(self._device)
         assert batch.label is not None, "training needs labels"
         with autocast(self._settings, self._device):

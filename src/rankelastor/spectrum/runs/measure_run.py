@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rankelastor.data.loader import BatchLoader
-from rankelastor.data.prepared import PreparedDataset, PreparedSplit
+from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import DataError, SettingsError
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, SilentProgress
@@ -96,7 +96,7 @@ def _points(ranker: Ranker, more: Sequence[str]) -> dict[str, nn.Module]:
 
 
 def _rows(run: LoadedRun, split: SplitName) -> PreparedSplit:
-    dataset = PreparedDataset.open_matching(run.recipe.data)
+    dataset = run.dataset()
     rows = dataset.split(split)
     if rows.num_rows == 0:
         raise DataError(f"A split must hold rows to be measured, but {dataset.folder / split} has none; try another")

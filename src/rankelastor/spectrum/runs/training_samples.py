@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from rankelastor.errors import RunError
+from rankelastor.storage import explained_storage_errors
 
 SAMPLES_FILE = Path("spectrum") / "samples.jsonl"
 """Below the run folder."""
@@ -44,9 +45,10 @@ class TrainingSample:
 def append_sample(run_folder: Path, sample: TrainingSample) -> None:
     """Add one line to the run's samples."""
     path = run_folder / SAMPLES_FILE
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(sample), allow_nan=False) + "\n")
+    with explained_storage_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(sample), allow_nan=False) + "\n")
 
 
 def read_samples(run_folder: Path) -> tuple[TrainingSample, ...]:
