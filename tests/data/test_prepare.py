@@ -1,6 +1,9 @@
+import errno
+import hashlib
 import logging
 import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,9 +58,71 @@ def test_force_prepares_again_with_the_same_result(small: DataSettings) -> None:
 def test_a_file_that_was_touched_but_not_changed_is_the_same(small: DataSettings) -> None:
     first = prepare(small)
     os.utime(Path(small.files.folder) / "train.csv", ns=(1, 1))
-    inode = (first.folder / "schema.json").stat().st_ino
+    shard = first.folder / "train" / "part-00000.arrow"
+    inode = shard.stat().st_ino
+    assert prepare(small).fingerprint == first.fingerprint
+    assert shard.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("look", [prepare, PreparedDataset.open_matching])
+def test_a_file_that_was_touched_is_hashed_once_and_not_on_every_look(
+    small: DataSettings, monkeypatch: pytest.MonkeyPatch, look: Callable[[DataSettings], PreparedDataset]
+) -> None:
+    first = prepare(small)
+    os.utime(Path(small.files.folder) / "train.csv", ns=(1, 1))
+    assert look(small).manifest.sources[0].modified_ns == 1
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("hashed again")
+
+    monkeypatch.setattr(hashlib, "file_digest", refuse)
+    assert look(small).fingerprint == first.fingerprint
+
+
+def test_a_touched_file_is_fine_where_the_prepared_folder_cannot_be_written(
+    small: DataSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = prepare(small)
+    os.utime(Path(small.files.folder) / "train.csv", ns=(1, 1))
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "denied")
+
+    before = contents(first.folder)
+    monkeypatch.setattr(Path, "write_text", refuse)
+    assert PreparedDataset.open_matching(small).fingerprint == first.fingerprint
+    assert contents(first.folder) == before
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize(
+    ("damage", "part"),
+    [
+        (Path.unlink, "train/part-00000.arrow"),
+        (truncate, "valid/part-00000.arrow"),
+        (shutil.rmtree, "valid"),
+        (Path.unlink, "vocabulary/site.parquet"),
+        (truncate, "vocabulary/site.parquet"),
+        (shutil.rmtree, "vocabulary"),
+        (truncate, "schema.json"),
+    ],
+)
+def test_a_damaged_folder_is_refused_by_name_and_prepared_again(
+    small: DataSettings, damage: Callable[[Path], None], part: str
+) -> None:
+    first = prepare(small)
+    before = contents(first.folder)
+    damage(first.folder / part)
+    message = rf"{part}.* must be .*run `rankelastor prepare RECIPE --force`"
+    with pytest.raises(DataError, match=message):
+        PreparedDataset.open(first.folder)
+    with pytest.raises(DataError, match=message):
+        PreparedDataset.open_matching(small)
     prepare(small)
-    assert (first.folder / "schema.json").stat().st_ino == inode
+    assert contents(first.folder) == before
 
 
 def test_a_changed_file_is_prepared_again(small: DataSettings) -> None:

@@ -111,3 +111,11 @@ def test_a_copy_of_the_feature_state_is_all_that_encoding_needs(small: DataSetti
     encoder = RowEncoder.load(run)
     (rows,) = read_rows(Path(small.files.folder) / "valid.csv", encoder.csv, encoder.columns)
     assert encoder.encode(rows).categorical[:, 0].tolist() == expected
+
+
+def test_a_copy_of_a_damaged_feature_state_is_refused(small_prepared: PreparedDataset, tmp_path: Path) -> None:
+    shutil.rmtree(small_prepared.folder / "vocabulary")
+    with pytest.raises(
+        DataError, match=r"site.parquet must be a vocabulary .*run `rankelastor prepare RECIPE --force`"
+    ):
+        copy_feature_state(small_prepared.folder, tmp_path)

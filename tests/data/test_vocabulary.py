@@ -3,12 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rankelastor.config.fields import BlankIds
-from rankelastor.data.vocabulary import Vocabulary, vocabulary_file_names
+from rankelastor.data.vocabulary import Vocabulary, require_vocabulary, vocabulary_file_names
 from rankelastor.errors import DataError
 
 
@@ -87,6 +89,18 @@ def test_an_empty_vocabulary_survives_the_disk(tmp_path: Path) -> None:
 def test_a_missing_vocabulary_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"x.parquet must be a vocabulary that can be read, but"):
         Vocabulary.read(tmp_path / "x.parquet", blank="value")
+
+
+def test_a_table_without_the_columns_of_a_vocabulary_is_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"value": ["a"]}), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"x.parquet must be a vocabulary that can be read, but .*count"):
+        Vocabulary.read(tmp_path / "x.parquet", blank="value")
+
+
+def test_a_vocabulary_of_another_size_than_expected_is_named(tmp_path: Path) -> None:
+    Vocabulary(pl.Series(["a"]), np.array([1])).write(tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"x.parquet .* but it holds 1 values where 2 are expected; run"):
+        require_vocabulary(tmp_path / "x.parquet", num_ids=4)
 
 
 @given(st.lists(st.text(min_size=1), unique=True))

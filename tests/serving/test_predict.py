@@ -123,6 +123,19 @@ def test_no_more_rows_than_an_evaluation_batch_pass_at_a_time(
     assert sizes == [2, 1]
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("source", [".csv", ".parquet"])
+def test_no_rows_give_no_rows_with_all_columns(run: Path, tmp_path: Path, source: str, suffix: str) -> None:
+    (tmp_path / "new.csv").write_text("site,device,price,user\n")
+    pl.DataFrame(schema=dict.fromkeys(["site", "device", "price", "user"], pl.String)).write_parquet(
+        tmp_path / "new.parquet"
+    )
+    assert predict(run, tmp_path / f"new{source}", tmp_path / f"out{suffix}") == 0
+    frame = (pl.read_parquet if suffix == ".parquet" else pl.read_csv)(tmp_path / f"out{suffix}")
+    assert frame.columns == ["site", "device", "price", "user", "probability"]
+    assert frame.height == 0
+
+
 def test_a_list_column_cannot_go_into_csv(run: Path, tmp_path: Path) -> None:
     frame = pl.DataFrame({"site": ["a"], "device": ["phone"], "price": [1.0], "seen": [[1, 2]]})
     frame.write_parquet(tmp_path / "new.parquet")

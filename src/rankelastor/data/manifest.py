@@ -118,8 +118,11 @@ class Manifest(Settings):
 
     def write(self, folder: Path) -> None:
         """Write ``schema.json``."""
-        text = self.model_dump_json(indent=2)
-        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+        self.write_file(folder / MANIFEST_FILE)
+
+    def write_file(self, file: Path) -> None:
+        """Write what ``schema.json`` holds to ``file``."""
+        file.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -161,7 +164,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise DataError(
-            f"{path} must be JSON that can be read, but {error}; run `rankelastor prepare` again"
+            f"{path} must be JSON that can be read, but {error}; run `rankelastor prepare RECIPE --force`"
         ) from error
     if not isinstance(values, dict):
         raise DataError(f"{path} must describe a prepared folder, but holds {type(values).__name__}")

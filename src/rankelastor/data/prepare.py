@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rankelastor.config.data import DataSettings
 from rankelastor.data.building.build import build
-from rankelastor.data.building.fingerprint import differences
+from rankelastor.data.fingerprint import compare
 from rankelastor.data.manifest import MANIFEST_FILE
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
@@ -56,12 +56,12 @@ def _still_fitting(folder: Path, settings: DataSettings) -> PreparedDataset | No
     except DataError as error:
         _logger.info("preparing again: %s", error)
         return None
-    changed = differences(dataset.manifest, settings)
-    if changed:
-        _logger.info("preparing %s again: %s", folder, "; ".join(changed))
+    now = compare(dataset.manifest, settings)
+    if now.differences:
+        _logger.info("preparing %s again: %s", folder, "; ".join(now.differences))
         return None
     _logger.info("%s is up to date: nothing to prepare", folder)
-    return dataset
+    return dataset.with_sources(now.sources)
 
 
 def _refuse_foreign_folder(folder: Path) -> None:

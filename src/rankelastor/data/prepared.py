@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -12,11 +13,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rankelastor.config.data import DataSettings
-from rankelastor.data.building.fingerprint import differences
-from rankelastor.data.manifest import MANIFEST_FILE, VOCABULARY_FOLDER, Manifest
+from rankelastor.data.fingerprint import compare
+from rankelastor.data.manifest import MANIFEST_FILE, VOCABULARY_FOLDER, Manifest, SourceRecord
 from rankelastor.data.shards import Shard, open_shard, shard_path
-from rankelastor.errors import DataError, StalePreparedError
+from rankelastor.data.vocabulary import require_vocabulary
+from rankelastor.errors import DataError, StalePreparedError, StorageError
 from rankelastor.schema import SPLITS, FeatureSchema, SplitName
+from rankelastor.storage import whole_file
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,16 @@ class PreparedDataset:
     def open(cls, folder: str | Path) -> Self:
         """Open a prepared folder.
 
+        Every file's footer is read, so that a damaged folder is noticed now and not in the midst of training.
+
         Raises:
-            DataError: it is missing, no prepared folder, or another version wrote it.
+            DataError: it is missing, no prepared folder, or another version wrote it; a file of it is missing or
+                damaged.
         """
         folder = Path(folder)
-        return cls(folder, Manifest.read(folder))
+        dataset = cls(folder, Manifest.read(folder))
+        dataset._require_whole()
+        return dataset
 
     @classmethod
     def open_matching(cls, settings: DataSettings) -> Self:
@@ -65,13 +73,26 @@ class PreparedDataset:
             DataError: it is missing or no prepared folder.
         """
         dataset = cls.open(settings.prepared)
-        changed = differences(dataset.manifest, settings, sources_may_be_gone=True)
-        if changed:
+        now = compare(dataset.manifest, settings, sources_may_be_gone=True)
+        if now.differences:
             raise StalePreparedError(
                 f"{dataset.folder} must be prepared from the recipe's data settings and raw files, but "
-                f"{'; '.join(changed)}. Run `rankelastor prepare RECIPE`"
+                f"{'; '.join(now.differences)}. Run `rankelastor prepare RECIPE`"
             )
-        return dataset
+        return dataset.with_sources(now.sources)
+
+    def with_sources(self, sources: tuple[SourceRecord, ...]) -> Self:
+        """The same data set that knows the raw files, whose contents are as before, by their new times.
+
+        ``schema.json`` is written anew, so that the next look at the raw files need not read them. Where it cannot
+        be written, it stays.
+        """
+        if sources == self.manifest.sources:
+            return self
+        manifest = self.manifest.model_copy(update={"sources": sources})
+        with suppress(StorageError, OSError), whole_file(self.folder / MANIFEST_FILE) as temporary:
+            manifest.write_file(temporary)
+        return replace(self, manifest=manifest)
 
     @property
     def fingerprint(self) -> str:
@@ -115,6 +136,11 @@ class PreparedDataset:
         shards = self.split(name).shards
         return pl.concat([self._frame(shard) for shard in shards])
 
+    def _require_whole(self) -> None:
+        _require_vocabularies(self.folder, self.manifest)
+        for name in self.splits:
+            self.split(name)
+
     def _frame(self, shard: Shard) -> pl.DataFrame:
         columns: dict[str, NDArray[Any]] = {}
         for place, categorical in enumerate(self.schema.categorical):
@@ -129,12 +155,20 @@ class PreparedDataset:
 
 
 def copy_feature_state(prepared_folder: str | Path, target_folder: str | Path) -> None:
-    """Copy what ``RowEncoder.load`` needs (``schema.json`` and ``vocabulary/``) into an existing folder.
+    """Copy what ``RowEncoder.load`` needs (``schema.json`` and ``vocabulary/``) into a folder, made if need be.
 
     Raises:
-        DataError: the source is no prepared folder.
+        DataError: the source is no prepared folder, or a vocabulary is missing or damaged.
     """
     source, target = Path(prepared_folder), Path(target_folder)
-    Manifest.read(source)
-    shutil.copytree(source / VOCABULARY_FOLDER, target / VOCABULARY_FOLDER, dirs_exist_ok=True)
+    manifest = Manifest.read(source)
+    _require_vocabularies(source, manifest)
+    (target / VOCABULARY_FOLDER).mkdir(parents=True, exist_ok=True)
+    for spec in manifest.categorical:
+        shutil.copy2(source / VOCABULARY_FOLDER / spec.vocabulary, target / VOCABULARY_FOLDER)
     shutil.copy2(source / MANIFEST_FILE, target / MANIFEST_FILE)
+
+
+def _require_vocabularies(folder: Path, manifest: Manifest) -> None:
+    for spec in manifest.categorical:
+        require_vocabulary(folder / VOCABULARY_FOLDER / spec.vocabulary, num_ids=spec.num_ids)

@@ -131,7 +131,7 @@ def open_shard(path: Path, schema: FeatureSchema) -> Shard:
         )
     except (OSError, ValueError, KeyError) as error:  # Arrow's errors are ValueErrors and KeyErrors
         raise DataError(
-            f"{path} must be a shard of a prepared folder, but {error}; run `rankelastor prepare --force` again"
+            f"{path} must be a shard of a prepared folder, but {error}; run `rankelastor prepare RECIPE --force`"
         ) from error
 
 

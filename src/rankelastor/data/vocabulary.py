@@ -99,17 +99,35 @@ class Vocabulary:
         """
         try:
             table = pq.read_table(path, columns=["value", "count"])
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"{path} must be a vocabulary that can be read, but {error}; run `rankelastor prepare` again"
-            ) from error
-        values = pl.Series("value", table["value"], dtype=pl.String)
-        return cls(values, table["count"].to_numpy(), blank)
+            values = pl.Series("value", table["value"], dtype=pl.String)
+            return cls(values, table["count"].to_numpy(), blank)
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise _damaged(path, error) from error
 
     @cached_property
     def _sorted(self) -> tuple[pl.Series, NDArray[np.int32]]:
         order = self.values.arg_sort()
         return self.values.gather(order), (order.to_numpy() + 1).astype(np.int32)
+
+
+def require_vocabulary(path: Path, *, num_ids: int) -> None:
+    """Make sure that a vocabulary is there and whole, by its footer alone.
+
+    Raises:
+        DataError: the file is missing or damaged, or holds another number of values.
+    """
+    try:
+        num_values = pq.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+    if num_values + 2 != num_ids:
+        raise _damaged(path, f"it holds {num_values} values where {num_ids - 2} are expected")
+
+
+def _damaged(path: Path, reason: object) -> DataError:
+    return DataError(
+        f"{path} must be a vocabulary that can be read, but {reason}; run `rankelastor prepare RECIPE --force`"
+    )
 
 
 def vocabulary_file_names(features: Collection[str]) -> dict[str, str]:

@@ -61,7 +61,7 @@ def predict(
     with whole_file(output_file) as temporary, _writer(temporary, output_file, run.encoder.csv) as writer:
         progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
         bytes_done = 0
-        for rows in read_rows(input_file, run.encoder.csv, may_lack=run.recipe.data.label):
+        for rows in read_rows(input_file, run.encoder.csv, may_lack=run.recipe.data.label, allow_empty=True):
             writer.write(_with_probability(rows, run))
             num_rows += rows.num_rows
             progress.advance(rows.bytes_read - bytes_done)

@@ -1,6 +1,7 @@
 """Reading CSV; every way in which a file can be wrong is told with its row."""
 
 import gzip
+import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -77,6 +78,74 @@ def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
 def test_rows_to_predict_may_lack_the_label_where_no_header_names_columns(tmp_path: Path) -> None:
     (piece,) = read_rows(write(tmp_path, "a.csv", "a\nb\n"), NAMED, may_lack="label")
     assert piece.names == ("site",)
+
+
+def test_a_file_that_seems_to_lack_the_label_is_told_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = write(tmp_path, "a.csv", "a\nb\n")
+    list(read_rows(file, NAMED, may_lack="label"))
+    assert caplog.messages == [f"{file} has 1 cells a row, csv.columns names 2: taken to lack `label`"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.csv.zst"])
+def test_progress_is_that_of_the_rows_and_not_of_what_is_read_ahead(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    rng = random.Random(1)
+    lines = "".join(f"{number % 2},{rng.randbytes(8).hex()}\n" for number in range(40_000))
+    with pa.output_stream(file, compression="detect") as sink:
+        sink.write(b"label,site\n" + lines.encode())
+    positions = [piece.bytes_read for piece in read_rows(file, HEADER, read_bytes=10_000)]
+    size = file.stat().st_size
+    assert len(positions) > 20
+    assert positions[0] < size / 2
+    assert positions == sorted(positions)
+    assert positions[-1] == size
+
+
+def test_empty_lines_are_no_rows_and_move_no_position_back(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", "label,site\n" + "\n" * 5000 + "1,a\n" + "\n" * 5000)
+    assert [piece.bytes_read for piece in read_rows(file, HEADER, read_bytes=1000)] == [file.stat().st_size]
+
+
+EMPTY_FILES = [
+    ("label,site\n", HEADER),
+    ("label,site", HEADER),
+    ("\ufefflabel,site\r\n\r\n", HEADER),
+    ("", NAMED),
+    ("\n\n", NAMED),
+]
+
+
+@pytest.mark.parametrize(("content", "csv"), EMPTY_FILES)
+def test_a_file_of_columns_and_no_rows_is_one_empty_piece_where_asked_for(
+    tmp_path: Path, content: str, csv: CsvSettings
+) -> None:
+    file = write(tmp_path, "a.csv", content)
+    (piece,) = read_rows(file, csv, distinct=["site"], allow_empty=True)
+    assert (piece.num_rows, piece.names) == (0, ("label", "site"))
+    assert piece.table.schema.types == [pa.string(), pa.dictionary(pa.int32(), pa.string())]
+    assert piece.bytes_read == file.stat().st_size
+    assert column_names(file, csv) == ("label", "site")
+
+
+def test_a_file_of_rows_is_read_the_same_where_it_might_have_been_empty(tmp_path: Path) -> None:
+    (piece,) = read_rows(write(tmp_path, "a.csv", "label,site\n1,a\n"), HEADER, allow_empty=True)
+    assert piece.num_rows == 1
+
+
+def test_a_file_of_nothing_is_refused_where_it_must_have_a_header_or_rows(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", "")
+    with pytest.raises(DataError, match=r"a.csv must hold rows, but it is empty"):
+        next(read_rows(file, HEADER, allow_empty=True))
+    with pytest.raises(DataError, match=r"a.csv must hold rows, but it is empty"):
+        next(read_rows(file, NAMED))
+
+
+def test_the_columns_of_an_empty_file_must_be_there_too(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", "label,site\n")
+    with pytest.raises(DataError, match=r"must have the column 'age'"):
+        next(read_rows(file, HEADER, ["age"], allow_empty=True))
 
 
 BAD_FILES = [

@@ -39,3 +39,16 @@ def test_an_empty_table_has_no_rows(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     pq.write_table(pa.table({"x": pa.array([], pa.int64())}), file)
     assert sum(piece.num_rows for piece in read_rows(file, CsvSettings())) == 0
+
+
+@pytest.mark.parametrize("groups", [0, 1])
+def test_an_empty_table_is_one_empty_piece_where_asked_for(tmp_path: Path, groups: int) -> None:
+    file = tmp_path / "a.parquet"
+    schema = pa.schema({"x": pa.int64(), "y": pa.dictionary(pa.int32(), pa.string())})
+    with pq.ParquetWriter(file, schema) as writer:
+        for _ in range(groups):
+            writer.write_table(schema.empty_table())
+    (piece,) = read_rows(file, CsvSettings(), ["y", "x"], allow_empty=True)
+    assert (piece.num_rows, piece.names) == (0, ("x", "y"))
+    assert piece.bytes_read == file.stat().st_size
+    assert list(read_rows(file, CsvSettings())) == []

@@ -10,14 +10,14 @@ import numpy as np
 from rankelastor.config.data import DataSettings
 from rankelastor.data.building.encoding import StagedEncoder, write_splits
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
-from rankelastor.data.building.fingerprint import fingerprint_of, record_sources, settings_that_matter
 from rankelastor.data.building.fitting import Fit
 from rankelastor.data.building.row_splits import SplitCodes, assign_rows, splits_of_files
+from rankelastor.data.building.specs import feature_specs
 from rankelastor.data.building.staging import StagedPart, Stager
+from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter
 from rankelastor.data.manifest import VOCABULARY_FOLDER, FeatureSpec, Manifest, SplitSummary, schema_of
 from rankelastor.data.raw.rows import READ_BYTES, column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile
-from rankelastor.data.specs import feature_specs
 from rankelastor.data.vocabulary import vocabulary_file_names
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from rankelastor.config.fields import NumericField
 from rankelastor.data.building.field_plan import FieldPlan
 from rankelastor.data.building.fitting import Fit
-from rankelastor.data.building.interner import Interner
 from rankelastor.data.building.row_splits import SplitCodes
 from rankelastor.data.building.staging import StagedColumns, StagedPart, group_ranks
+from rankelastor.data.interner import Interner
 from rankelastor.data.shards import ShardWriter
 from rankelastor.data.transform import transform_numbers
 from rankelastor.progress import ProgressListener

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from rankelastor.config.fields import NumericField
 from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
-from rankelastor.data.building.interner import Interner
 from rankelastor.data.building.row_splits import SplitCodes
 from rankelastor.data.building.staging import StagedColumns, StagedPart
+from rankelastor.data.interner import Interner
 from rankelastor.data.transform import NumberStatistics, StatisticsFit
 from rankelastor.data.vocabulary import Vocabulary
 from rankelastor.progress import ProgressListener

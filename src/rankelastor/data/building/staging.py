@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from rankelastor.config.data import CsvSettings
 from rankelastor.config.fields import CalendarField, NumericField
 from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
-from rankelastor.data.building.interner import Interner
 from rankelastor.data.cells.calendar_parts import calendar_part
 from rankelastor.data.cells.labels import parse_labels
 from rankelastor.data.cells.numbers import parse_numbers
 from rankelastor.data.cells.texts import CellTexts, cell_texts
 from rankelastor.data.cells.time_keys import TimeKeys
+from rankelastor.data.interner import Interner
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.schema import SplitName
 

@@ -7,9 +7,9 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rankelastor.data.building.interner import Interner
 from rankelastor.data.cells.numbers import parse_numbers
 from rankelastor.data.cells.texts import BLANK, cell_texts
+from rankelastor.data.interner import Interner
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 

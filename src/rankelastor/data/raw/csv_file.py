@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import logging
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +11,10 @@ import pyarrow as pa
 from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw.column_names import quoted, require_columns, require_different
 from rankelastor.data.raw.csv_mistakes import explained, refuse_unterminated_quote
-from rankelastor.data.raw.csv_stream import CsvStream, first_record, open_reader
+from rankelastor.data.raw.csv_stream import CsvStream, first_record, holds_rows, open_reader
 from rankelastor.errors import DataError
+
+_logger = logging.getLogger(__name__)
 
 _NO_HEADER = "if the first line is no header, set csv.header to false and name the columns in csv.columns"
 
@@ -22,23 +25,31 @@ def column_names(file: Path, settings: CsvSettings, *, may_lack: str | None = No
     Args:
         file: the file.
         settings: how it is written.
-        may_lack: a name of ``csv.columns`` that is left out where the first line has one cell fewer.
+        may_lack: a name of ``csv.columns`` that is left out, with a warning, where the first line has one cell fewer.
 
     Raises:
-        DataError: the file cannot be read, is empty, names a column twice, or has a header where none was declared.
+        DataError: the file cannot be read, is empty though it must have a header, names a column twice, or has a
+            header where none was declared.
     """
     with explained(file, settings):
         first = first_record(file, settings)
     if settings.columns is None:
+        if first is None:
+            raise DataError(f"{file} must hold rows, but it is empty")
         require_different(first, file, advice=f"rename one; {_NO_HEADER}")
         return first
     names = settings.columns
+    if first is None:
+        return names
     if set(first) & set(names) and set(first) <= set(names):
         raise DataError(
             f"{file} must have no header (csv.header is false), but its first line holds the column names "
             f"{quoted(first, at_most=5)}; set csv.header to true and leave csv.columns out"
         )
     if may_lack in names and len(first) == len(names) - 1:
+        _logger.warning(
+            "%s has %d cells a row, csv.columns names %d: taken to lack `%s`", file, len(first), len(names), may_lack
+        )
         return tuple(name for name in names if name != may_lack)
     return names
 
@@ -50,6 +61,7 @@ def read_batches(
     *,
     distinct: Collection[str],
     may_lack: str | None,
+    allow_empty: bool,
     read_bytes: int,
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield record batches of text columns and the position in the file; see ``raw_rows.read_rows``."""
@@ -61,13 +73,28 @@ def read_batches(
     types = {name: encoded if name in set(distinct) else pa.string() for name in wanted}
     last = None
     with explained(file, settings, names), CsvStream(file) as stream:
-        for batch in open_reader(stream, settings, names, column_types=types, read_bytes=read_bytes):
-            if batch.num_rows:
-                last = batch
-                yield batch, stream.position
+        if allow_empty and not holds_rows(file, settings):
+            yield pa.RecordBatch.from_pylist([], schema=pa.schema(types)), file.stat().st_size
+            return
+        batches = open_reader(stream, settings, names, column_types=types, read_bytes=read_bytes)
+        for last, position in _with_positions(batches, stream):
+            yield last, position
         tail = stream.tail
     if last is not None:
         refuse_unterminated_quote(last, tail, file, settings)
+
+
+def _with_positions(batches: Iterable[pa.RecordBatch], stream: CsvStream) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """The batches that hold rows, each with the end of the block that Arrow made it of; the last with the file's."""
+    held: tuple[pa.RecordBatch, int] | None = None
+    for num_blocks, batch in enumerate(batches, start=1):
+        if not batch.num_rows:
+            continue
+        if held is not None:
+            yield held
+        held = batch, stream.position_after(num_blocks)
+    if held is not None:
+        yield held[0], stream.position
 
 
 def _header_advice(settings: CsvSettings, names: tuple[str, ...], needed: Collection[str]) -> str:

@@ -15,7 +15,7 @@ from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw.csv_stream import CsvStream, NulByteError, open_reader
 from rankelastor.errors import DataError
 
-_READ_BYTES = 8 << 20
+_READ_BYTES = 2 << 20
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Literal, Self
 
@@ -25,7 +26,8 @@ class NulByteError(OSError):
 class CsvStream(io.RawIOBase):
     """The decompressed bytes of a file.
 
-    ``position`` tells how many stored bytes have been read; ``tail`` is the last few decompressed bytes.
+    ``position`` tells how many stored bytes have been read, ``positions`` how many after each ``read``: Arrow reads
+    dozens of blocks ahead of the one that it parses. ``tail`` is the last few decompressed bytes.
     """
 
     def __init__(self, file: Path, *, allow_nul: bool = False) -> None:
@@ -35,8 +37,17 @@ class CsvStream(io.RawIOBase):
         compression = _COMPRESSION.get(file.suffix.lower())
         self._text = pa.CompressedInputStream(self._stored, compression) if compression else self._stored
         self._allow_nul = allow_nul
-        self.position = 0
+        self.positions = [0]
         self.tail = b""
+
+    @property
+    def position(self) -> int:
+        """Stored bytes read so far."""
+        return self.positions[-1]
+
+    def position_after(self, num_reads: int) -> int:
+        """Stored bytes that the first ``num_reads`` calls of ``read`` took."""
+        return self.positions[min(num_reads, len(self.positions) - 1)]
 
     def readable(self) -> bool:
         """True: it is there to be read."""
@@ -47,7 +58,7 @@ class CsvStream(io.RawIOBase):
         data: bytes = self._text.read(None if size < 0 else size)
         if not self._allow_nul and b"\0" in data:
             raise NulByteError(f"{self.file} holds a NUL byte")
-        self.position = self._stored.tell()
+        self.positions.append(self._stored.tell())
         self.tail = (self.tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         return data
 
@@ -80,29 +91,42 @@ def delimiter_of(file: Path, settings: CsvSettings) -> str:
     return "\t" if ".tsv" in (suffix.lower() for suffix in file.suffixes) else ","
 
 
-def first_record(file: Path, settings: CsvSettings) -> tuple[str, ...]:
-    """The cells of the first line that is not empty: the header, if there is one.
+def first_record(file: Path, settings: CsvSettings) -> tuple[str, ...] | None:
+    """The cells of the first line that is not empty: the header, if there is one; None if all lines are empty.
 
     Raises:
-        DataError: the file is empty or its start is no UTF-8 text.
+        DataError: the file's start is no UTF-8 text.
     """
-    delimiter = delimiter_of(file, settings)
     try:
-        with (
-            CsvStream(file, allow_nul=True) as stream,
-            io.TextIOWrapper(
-                io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline=""
-            ) as text,
-        ):
-            records = csv.reader(text, delimiter=delimiter, quotechar=settings.quote, quoting=_quoting(settings))
-            record = next((tuple(record) for record in records if record), None)
+        records = _first_records(file, settings, at_most=1)
     except csv.Error as error:
         raise DataError(f"{file} must be CSV text, but its first line is not: {error}; check csv.quote") from error
-    if record is None:
-        raise DataError(f"{file} must hold rows, but it is empty")
-    if any("\0" in cell or not _is_text(cell) for cell in record):
+    if not records:
+        return None
+    if any("\0" in cell or not _is_text(cell) for cell in records[0]):
         raise DataError(f"{file} must be UTF-8 text, but its first line is not; convert the file to UTF-8")
-    return record
+    return records[0]
+
+
+def holds_rows(file: Path, settings: CsvSettings) -> bool:
+    """Whether a line that is not empty follows the header, or stands at all where there is none."""
+    needed = 2 if settings.header else 1
+    try:
+        return len(_first_records(file, settings, at_most=needed)) == needed
+    except csv.Error:  # something stands there; reading will say what is wrong
+        return True
+
+
+def _first_records(file: Path, settings: CsvSettings, *, at_most: int) -> list[tuple[str, ...]]:
+    """Lines that are not empty. Bytes that are no UTF-8 become lone surrogates."""
+    with (
+        CsvStream(file, allow_nul=True) as stream,
+        io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
+    ):
+        records = csv.reader(
+            text, delimiter=delimiter_of(file, settings), quotechar=settings.quote, quoting=_quoting(settings)
+        )
+        return list(islice((tuple(record) for record in records if record), at_most))
 
 
 def _quoting(settings: CsvSettings) -> Literal[0, 3]:

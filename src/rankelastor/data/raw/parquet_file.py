@@ -27,8 +27,12 @@ def column_names(file: Path) -> tuple[str, ...]:
     return names
 
 
-def read_batches(file: Path, columns: Collection[str] | None) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_batches(
+    file: Path, columns: Collection[str] | None, *, allow_empty: bool
+) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield record batches and the bytes of the file behind them, as far as that is known.
+
+    A file without rows yields nothing or, with ``allow_empty``, one batch of none.
 
     Raises:
         DataError: the file cannot be read, is no Parquet, or lacks a column.
@@ -39,6 +43,11 @@ def read_batches(file: Path, columns: Collection[str] | None) -> Iterator[tuple[
     wanted = names if columns is None else [name for name in names if name in set(columns)]
     with _explained(file), pq.ParquetFile(file) as parquet:
         size, num_rows, rows_read = file.stat().st_size, parquet.metadata.num_rows, 0
+        if not num_rows:
+            if allow_empty:
+                schema = pa.schema([parquet.schema_arrow.field(name) for name in wanted])
+                yield pa.RecordBatch.from_pylist([], schema=schema), size
+            return
         batches = parquet.iter_batches(batch_size=BATCH_ROWS, columns=list(wanted))
         for batch in batches:
             rows_read += batch.num_rows

@@ -11,8 +11,11 @@ import pyarrow as pa
 from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw import csv_file, parquet_file
 
-READ_BYTES = 8 << 20
-"""Bytes of a CSV file (before compression) that are read and staged at a time."""
+READ_BYTES = 2 << 20
+"""Bytes of a CSV file (before compression) that are read and staged at a time.
+
+Arrow reads some 32 such blocks ahead and offers no bound: smaller blocks bound the memory.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def column_names(file: str | Path, csv: CsvSettings) -> tuple[str, ...]:
     """The names of the columns that a file has, from its header, its schema, or ``csv.columns``.
 
     Raises:
-        DataError: the file cannot be read, is empty, or names a column twice.
+        DataError: the file cannot be read, is empty though it must have a header, or names a column twice.
     """
     file = Path(file)
     return parquet_file.column_names(file) if is_parquet(file) else csv_file.column_names(file, csv)
@@ -75,6 +78,7 @@ def read_rows(
     *,
     distinct: Collection[str] = (),
     may_lack: str | None = None,
+    allow_empty: bool = False,
     read_bytes: int = READ_BYTES,
 ) -> Iterator[RawRows]:
     """Read a CSV or Parquet file piece by piece.
@@ -85,7 +89,10 @@ def read_rows(
         columns: the columns to read; None reads all.
         distinct: CSV columns to read dictionary-encoded: quick where values repeat. All others are read as text.
         may_lack: the last missing column that is fine (the label of rows to predict): where ``csv.columns`` names
-            the columns and the file has one cell fewer, this name is left out.
+            the columns and the file has one cell fewer, this name is left out, with a warning.
+        allow_empty: a file that has columns but no rows (only a header; nothing, where ``csv.columns`` names the
+            columns; a Parquet table of no rows) yields one piece of no rows that has the columns. Otherwise it yields
+            nothing or is refused.
         read_bytes: size of a piece. The longest row must be shorter.
 
     Raises:
@@ -94,9 +101,17 @@ def read_rows(
     """
     file = Path(file)
     if is_parquet(file):
-        batches = parquet_file.read_batches(file, columns)
+        batches = parquet_file.read_batches(file, columns, allow_empty=allow_empty)
     else:
-        batches = csv_file.read_batches(file, csv, columns, distinct=distinct, may_lack=may_lack, read_bytes=read_bytes)
+        batches = csv_file.read_batches(
+            file,
+            csv,
+            columns,
+            distinct=distinct,
+            may_lack=may_lack,
+            allow_empty=allow_empty,
+            read_bytes=read_bytes,
+        )
     first_row = 1
     for batch, bytes_read in batches:
         yield RawRows(batch, file, first_row, bytes_read)

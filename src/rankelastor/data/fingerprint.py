@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rankelastor.config.data import DataSettings
@@ -39,8 +40,21 @@ def fingerprint_of(settings: dict[str, Any], sources: Iterable[SourceRecord]) ->
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def differences(manifest: Manifest, settings: DataSettings, *, sources_may_be_gone: bool = False) -> list[str]:
-    """What has changed since the folder was prepared, a sentence each; empty if it still fits.
+@dataclass(frozen=True)
+class Comparison:
+    """A prepared folder against the settings and raw files of now.
+
+    Attributes:
+        differences: what has changed, a sentence each; empty if the folder still fits.
+        sources: the raw files as they are now, as far as they were looked at.
+    """
+
+    differences: tuple[str, ...]
+    sources: tuple[SourceRecord, ...]
+
+
+def compare(manifest: Manifest, settings: DataSettings, *, sources_may_be_gone: bool = False) -> Comparison:
+    """What has changed since the folder was prepared.
 
     Args:
         manifest: the prepared folder's.
@@ -50,16 +64,17 @@ def differences(manifest: Manifest, settings: DataSettings, *, sources_may_be_go
     Raises:
         DataError: raw files are missing, unless they may be.
     """
-    changed = list(_changed("data", manifest.settings, settings_that_matter(settings)))
+    changed = tuple(_changed("data", manifest.settings, settings_that_matter(settings)))
     if changed:
-        return changed
+        return Comparison(changed, manifest.sources)
     try:
         sources = find_source_files(settings.files)
     except DataError:
         if sources_may_be_gone:
-            return []
+            return Comparison((), manifest.sources)
         raise
-    return list(_changed_sources(manifest.sources, record_sources(sources, manifest.sources)))
+    records = record_sources(sources, manifest.sources)
+    return Comparison(tuple(_changed_sources(manifest.sources, records)), records)
 
 
 def _changed_sources(before: Sequence[SourceRecord], now: Sequence[SourceRecord]) -> Iterator[str]:

@@ -2,7 +2,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.data.building.interner import Interner
+from rankelastor.data.interner import Interner
 
 
 @given(st.lists(st.lists(st.text())))
