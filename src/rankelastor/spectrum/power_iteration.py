@@ -55,11 +55,13 @@ def _stable_rank(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*
 
 
 def _last_two_iterates(gram: Float[Tensor, "*batch n n"]) -> tuple[Float[Tensor, "*batch n 1"], ...]:
-    power = _over_trace(gram)
+    """Overwrites ``gram``: two buffers take turns, since fresh ones cost more than the products."""
+    power, squared = _over_trace_(gram), torch.empty_like(gram)
     for step in range(NUM_SQUARINGS):
-        power = power @ power
+        torch.matmul(power, power, out=squared)
+        power, squared = squared, power
         if step == MIDDLE_SQUARING:
-            power = _over_trace(power)
+            _over_trace_(power)
     leading = _diagonal(power).argmax(dim=-1)[..., None, None]
     start = _to_unit_length(torch.take_along_dim(power, leading, dim=-1))
     first = _to_unit_length(power @ start)
@@ -82,9 +84,10 @@ def _rayleigh_ritz(
     return _to_unit_length(angle.cos() * later + angle.sin() * beside)
 
 
-def _over_trace(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n n"]:
+def _over_trace_(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n n"]:
+    """In place."""
     trace = _diagonal(gram).sum(dim=-1)[..., None, None]
-    return gram / trace.clamp_min(torch.finfo(gram.dtype).tiny)
+    return gram.div_(trace.clamp_min(torch.finfo(gram.dtype).tiny))
 
 
 def _diagonal(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n"]:
