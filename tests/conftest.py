@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,15 @@ def click_log(tmp_path: Path) -> Path:
     return folder
 
 
-MakeRecipe = Callable[..., Recipe]
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """The command line sets logging up for its process; a test that calls it must not change the next one."""
+    root, ours = logging.getLogger(), logging.getLogger("rankelastor")
+    before = (list(root.handlers), root.level, ours.level)
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
 
 
 @pytest.fixture
