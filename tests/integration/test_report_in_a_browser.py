@@ -73,7 +73,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_demo(
         folder / "demo",
         num_rows=1000,
-        observers_for=lambda model: [SpectrumObserver(sampled, folder / "demo" / "runs" / model)],
+        observers_for=lambda _model, run: [SpectrumObserver(sampled, run)],
     )
     spectra = [
         measure_run(folder / "demo" / "runs" / "rankmixer", name=HOSTILE),

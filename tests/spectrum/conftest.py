@@ -23,7 +23,7 @@ def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     run_demo(
         folder,
         num_rows=NUM_ROWS,
-        observers_for=lambda model: [SpectrumObserver(sampled, folder / "runs" / model)],
+        observers_for=lambda _model, run: [SpectrumObserver(sampled, run)],
     )
     return folder / "runs" / "rankmixer", folder / "runs" / "rankelastor"
 

@@ -39,9 +39,9 @@ def demo(
             folder,
             num_rows=rows,
             seed=seed,
-            observers_for=lambda model: [
+            observers_for=lambda model, run: [
                 TrainingView(bar, label=model),
-                SpectrumObserver(SpectrumSettings(), folder / "runs" / model),
+                SpectrumObserver(SpectrumSettings(), run),
             ],
             progress=bar,
         )

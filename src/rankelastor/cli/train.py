@@ -38,9 +38,10 @@ def train(
     from rankelastor.config.load import load_recipe, parse_overrides
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.training.run import train as train_recipe
+    from rankelastor.training.run_folder import default_run_folder
 
     settings = load_recipe(recipe, parse_overrides(assignments or []))
-    folder = run or Path("runs") / settings.name
+    folder = run or default_run_folder(settings)
     with Bar() as bar:
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
         trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw.csv_stream import compression_of, delimiter_of
 from rankelastor.data.raw.rows import RawRows, column_names, is_parquet, read_rows
 from rankelastor.errors import DataError, StorageError
 from rankelastor.progress import ProgressListener, SilentProgress
@@ -138,6 +139,5 @@ def _writer(temporary: Path, output_file: Path, csv: CsvSettings) -> Iterator[_W
         finally:
             parquet.close()
         return
-    compression = {".gz": "gzip", ".zst": "zstd"}.get(output_file.suffix.lower())
-    with pa.output_stream(str(temporary), compression=compression) as stream:
-        yield _CsvWriter(stream, csv, delimiter=csv.delimiter or ("\t" if ".tsv" in output_file.suffixes else ","))
+    with pa.output_stream(str(temporary), compression=compression_of(output_file)) as stream:
+        yield _CsvWriter(stream, csv, delimiter=delimiter_of(output_file, csv))

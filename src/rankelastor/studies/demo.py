@@ -37,7 +37,7 @@ RANK_EXAMPLES = 4096
 _LOG_FOLDER, _PREPARED_FOLDER, _RUNS_FOLDER = "log", "prepared", "runs"
 _OURS = {_LOG_FOLDER, _PREPARED_FOLDER, _RUNS_FOLDER}
 
-ObserverFor = Callable[[str], Sequence[TrainingObserver]]
+ObserverFor = Callable[[str, Path], Sequence[TrainingObserver]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def run_demo(
     *,
     num_rows: int = 200_000,
     seed: int = 7,
-    observers_for: ObserverFor = lambda _model: (),
+    observers_for: ObserverFor = lambda _model, _run: (),
     progress: ProgressListener | None = None,
 ) -> DemoReport:
     """Make a log, prepare it, train both models, test them, measure the rank of their tokens.
@@ -79,7 +79,7 @@ def run_demo(
         folder: everything is written below it; what an earlier demo wrote there is replaced.
         num_rows: rows of the log.
         seed: of the log and of the training.
-        observers_for: observers of the training of the model named.
+        observers_for: observers of the training of the model named, given its run folder.
         progress: told of the preparation and of the scoring.
 
     Raises:
@@ -93,9 +93,9 @@ def run_demo(
     rows = []
     for model in demo_models():
         recipe = demo_recipe(model, data, seed=seed)
-        run = train(
-            recipe, folder=folder / _RUNS_FOLDER / model.kind, observers=observers_for(model.kind), progress=progress
-        )
+        run_folder = folder / _RUNS_FOLDER / model.kind
+        observers = observers_for(model.kind, run_folder)
+        run = train(recipe, folder=run_folder, observers=observers, progress=progress)
         rows.append(_row(run, dataset, best=log.best["test"]))
     return DemoReport(
         rows=tuple(rows),

@@ -28,7 +28,7 @@ from rankelastor.training.device import choose_device
 from rankelastor.training.environment import describe_environment
 from rankelastor.training.loop import Fit, fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
-from rankelastor.training.run_folder import RunFolder
+from rankelastor.training.run_folder import RunFolder, default_run_folder
 from rankelastor.training.scoring import score_split
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def train(
     _check_monitor(recipe, dataset)
     device = choose_device(recipe.training)
     cost = cost_of(recipe.model, dataset.schema)
-    with _new_run_folder(Path(folder or Path("runs") / recipe.name), recipe) as run:
+    with _new_run_folder(Path(folder or default_run_folder(recipe)), recipe) as run:
         with explained_storage_errors(run.features):
             copy_feature_state(dataset.folder, run.features)
         run.write_json(

@@ -24,6 +24,11 @@ from rankelastor.errors import RunError
 from rankelastor.storage import explained_storage_errors, whole_file
 
 
+def default_run_folder(recipe: Recipe) -> Path:
+    """Where a run goes that is given no folder: ``runs/<name of the recipe>``."""
+    return Path("runs") / recipe.name
+
+
 class RunFolder:
     """Paths and parts of a run folder."""
 

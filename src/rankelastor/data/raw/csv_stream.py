@@ -15,7 +15,7 @@ import pyarrow.csv as pacsv
 from rankelastor.config.data import CsvSettings
 from rankelastor.errors import DataError
 
-_COMPRESSION = {".gz": "gzip", ".zst": "zstd"}
+_COMPRESSION: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}
 _TAIL_BYTES = 16
 
 
@@ -34,7 +34,7 @@ class CsvStream(io.RawIOBase):
         super().__init__()
         self.file = file
         self._stored = pa.OSFile(str(file))
-        compression = _COMPRESSION.get(file.suffix.lower())
+        compression = compression_of(file)
         self._text = pa.CompressedInputStream(self._stored, compression) if compression else self._stored
         self._allow_nul = allow_nul
         self.positions = [0]
@@ -77,6 +77,16 @@ class CsvStream(io.RawIOBase):
 
     def __enter__(self) -> Self:
         return self
+
+
+def compression_of(file: Path) -> Literal["gzip", "zstd"] | None:
+    """The compression that the file's name says.
+
+    Example:
+        >>> compression_of(Path("log.csv.GZ")), compression_of(Path("log.csv"))
+        ('gzip', None)
+    """
+    return _COMPRESSION.get(file.suffix.lower())
 
 
 def delimiter_of(file: Path, settings: CsvSettings) -> str:
