@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
+from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature
 
 
 def test_features_keep_their_declared_order() -> None:
@@ -36,3 +36,11 @@ def test_a_batch_is_frozen() -> None:
     batch = Batch(categorical=torch.ones(2, 1), numeric=torch.zeros(2, 1), label=None, group=None)
     with pytest.raises(AttributeError):
         batch.label = torch.ones(2)  # type: ignore[misc]
+
+
+def test_sequences_lie_side_by_side_after_the_other_features() -> None:
+    schema = FeatureSchema(
+        (SequenceFeature("history", 4, max_length=3, shares="item"), CategoricalFeature("item", 4), NumericFeature("x"))
+    )
+    assert schema.concatenation_order == (2, 1, 0)
+    assert schema.num_positions == 3

@@ -34,13 +34,28 @@ class CategoricalFeature:
     """A feature that is one id an example.
 
     ``num_ids`` counts every id the column may hold: padding (0), the known values, out-of-vocabulary (last).
+    ``shares`` names the categorical feature whose ids and embedding rows it uses; None: it has its own.
     """
 
     name: str
     num_ids: int
+    shares: str | None = None
 
 
-Feature = NumericFeature | CategoricalFeature
+@dataclass(frozen=True)
+class SequenceFeature:
+    """A feature that is a list of ids an example, cut to the newest ``max_length`` and padded on the left with 0.
+
+    ``num_ids`` and ``shares`` as for a categorical feature: a history of items shares the rows of the item.
+    """
+
+    name: str
+    num_ids: int
+    max_length: int
+    shares: str | None = None
+
+
+Feature = NumericFeature | CategoricalFeature | SequenceFeature
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,7 @@ class FeatureSchema:
 
     @property
     def num_fields(self) -> int:
-        """Number of features, numeric and categorical together."""
+        """Number of features of all kinds together."""
         return len(self.features)
 
     @property
@@ -78,15 +93,28 @@ class FeatureSchema:
         return tuple(feature for feature in self.features if isinstance(feature, CategoricalFeature))
 
     @property
+    def sequence(self) -> tuple[SequenceFeature, ...]:
+        """The sequence features in declared order: ``Batch.sequence`` holds their positions side by side."""
+        return tuple(feature for feature in self.features if isinstance(feature, SequenceFeature))
+
+    @property
+    def num_positions(self) -> int:
+        """Number of columns of ``Batch.sequence``: the lengths of all sequence features together."""
+        return sum(feature.max_length for feature in self.sequence)
+
+    @property
     def concatenation_order(self) -> tuple[int, ...]:
-        """For each declared feature, its place in the concatenation of numeric and categorical columns."""
-        concatenated = [*(feature.name for feature in self.numeric), *(feature.name for feature in self.categorical)]
-        return tuple(concatenated.index(name) for name in self.names)
+        """For each declared feature, its place in the concatenation of numeric, categorical and sequence features."""
+        concatenated: list[Feature] = [*self.numeric, *self.categorical, *self.sequence]
+        return tuple(concatenated.index(feature) for feature in self.features)
 
 
 @dataclass(frozen=True)
 class Batch:
     """Some examples as tensors. ``label`` and ``group`` are None where the rows have none.
+
+    ``sequence`` holds the ids of all sequence features side by side, each padded on the left to its ``max_length``;
+    it is None where the schema has no sequence feature.
 
     Example:
         >>> batch = Batch(
@@ -100,6 +128,7 @@ class Batch:
     numeric: Float32[Tensor, "batch numeric"]
     label: Float32[Tensor, " batch"] | None
     group: Int64[Tensor, " batch"] | None
+    sequence: Integer[Tensor, "batch position"] | None = None
 
     @property
     def num_examples(self) -> int:
