@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-VERBS = ["demo", "prepare", "train", "evaluate", "spectrum", "predict", "theory", "describe", "schema"]
+VERBS = ["demo", "data", "prepare", "train", "evaluate", "spectrum", "predict", "theory", "describe", "schema"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
