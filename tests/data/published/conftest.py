@@ -68,6 +68,7 @@ class Served:
     cut_after: int | None = None
     status: int | None = None
     asked: list[str | None] = field(default_factory=list)
+    authorisations: list[str | None] = field(default_factory=list)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -77,6 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         served = self.served
         asked = self.headers.get("Range")
         served.asked.append(asked)
+        served.authorisations.append(self.headers.get("Authorization"))
         if served.status is not None:
             self.send_error(served.status)
             return

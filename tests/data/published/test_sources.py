@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.data.published.conftest import Served
 
 from rankelastor.data.published.catalogue import PublishedDataset
 from rankelastor.data.published.sources import Hub, LocalFolder, Mirror, source_of
@@ -15,15 +16,18 @@ from rankelastor.errors import DataError
 from rankelastor.progress import SilentProgress
 
 ARCHIVE_PATH = "/datasets/reczoo/Tiny_x1/resolve/main/Tiny_x1.zip"
+FILE_URL = "/{repo_id}/resolve/{revision}/{filename}"
 
 
 @dataclass
 class FakeHub:
-    """The two requests that a download takes; ``cut_after`` cuts the first answer."""
+    """The two requests that a download takes; ``cut_after`` cuts the first answer, ``sends_to`` redirects."""
 
     content: bytes
     cut_after: int | None = None
+    sends_to: str | None = None
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    authorisations: list[str | None] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -40,7 +44,9 @@ def hub(zips: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
 
         def _answer(self, *, body: bool) -> None:
             asked = self.headers.get("Range")
-            fake.requests.append((self.command, self.path, asked))
+            if "/resolve/" in self.path:
+                fake.requests.append((self.command, self.path, asked))
+                fake.authorisations.append(self.headers.get("Authorization"))
             if self.path != ARCHIVE_PATH:
                 self.send_response(404)
                 self.send_header("X-Error-Code", "RepoNotFound")
@@ -49,7 +55,10 @@ def hub(zips: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
                 return
             start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
             rest = fake.content[start:]
-            self.send_response(206 if asked else 200)
+            self.send_response(302 if fake.sends_to else 206 if asked else 200)
+            if fake.sends_to:
+                self.send_header("Location", fake.sends_to)
+                self.send_header("X-Linked-ETag", '"1234"')
             self.send_header("X-Repo-Commit", "0" * 40)
             self.send_header("ETag", '"1234"')
             self.send_header("Accept-Ranges", "bytes")
@@ -103,7 +112,17 @@ def test_a_download_from_the_hub_that_is_cut_goes_on(hub: FakeHub, dataset: Publ
     hub.cut_after = 200_000
     archive = Hub().archive(dataset, tmp_path / "work", SilentProgress())
     assert archive.read_bytes() == hub.content
-    assert [asked for method, _, asked in hub.requests if method == "GET"][1:] == ["bytes=200000-"]
+    assert [asked for method, _, asked in hub.requests if method == "GET"] == [None, "bytes=200000-"]
+
+
+def test_credentials_stay_with_the_hub_when_it_sends_us_elsewhere(
+    hub: FakeHub, mirror: Served, dataset: PublishedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.sends_to = f"{mirror.url}/signed"
+    assert Hub().archive(dataset, tmp_path, SilentProgress()).read_bytes() == mirror.content
+    assert hub.authorisations == ["Bearer hf_secret"]
+    assert mirror.authorisations == [None]
 
 
 def test_a_data_set_that_the_hub_lacks_is_explained(
@@ -119,11 +138,8 @@ def test_a_hub_that_cannot_be_reached_is_explained(
     hub: FakeHub, dataset: PublishedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
-        "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}",
-    )
-    with pytest.raises(DataError, match=r"on the hub must be there to download, but .*run the same command again"):
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9" + FILE_URL)
+    with pytest.raises(DataError, match=r"on the hub must be there to download, but .*try again later, or --from"):
         Hub().archive(dataset, tmp_path / "work", SilentProgress())
     assert not hub.requests
 

@@ -85,10 +85,13 @@ def test_an_archive_that_declares_less_than_it_holds_is_refused(
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no zip"])
 def test_a_broken_archive_is_refused(damage: str, dataset: PublishedDataset, target: Path, zips: Path) -> None:
     archive = zips / "Tiny_x1.zip"
-    content = bytearray(archive.read_bytes())
-    if damage == "flipped":
-        content[1000] ^= 1
-    archive.write_bytes({"cut": content[:-2000], "flipped": content, "no zip": b"<html>not found</html>"}[damage])
+    content = archive.read_bytes()
+    damaged = {
+        "cut": content[:-2000],
+        "flipped": content[:1000] + bytes([content[1000] ^ 1]) + content[1001:],
+        "no zip": b"<html>not found</html>",
+    }
+    archive.write_bytes(damaged[damage])
     with pytest.raises(DataError, match=r"Tiny_x1.zip must be a whole zip file, but .*; fetch it again"):
         unpack_quietly(archive, dataset, target)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -55,29 +55,37 @@ class _Partial:
         self._mark.unlink(missing_ok=True)
 
 
-def download(url: str, target: Path, progress: ProgressListener, *, wait: Callable[[float], None] = time.sleep) -> None:
+def download(
+    url: str,
+    target: Path,
+    progress: ProgressListener,
+    *,
+    headers: Mapping[str, str] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
     """Fetch ``url`` to ``target``; the bytes so far wait in ``<target>.partial`` until it is whole.
 
     A connection that is cut is opened again, by a Range request where the server knows these; three attempts in a
-    row that bring no byte end it. A later call goes on where this one stopped.
+    row that bring no byte end it. A later call goes on where this one stopped. ``headers`` go along.
 
     Raises:
         DataError: the server does not answer, refuses, or stops for good.
     """
     if urlsplit(url).scheme not in {"http", "https"}:
         raise DataError(f"a mirror must be an http or https URL, but {url!r} was given")
+    target.parent.mkdir(parents=True, exist_ok=True)
     partial = _Partial(target.with_name(f"{target.name}.partial"))
     vain = 0
     while vain < _VAIN_ATTEMPTS:
         before = partial.size
         try:
-            if _fetch_rest(url, partial, progress):
+            if _fetch_rest(url, partial, progress, headers or {}):
                 partial.finish(target)
                 return
             reason = "the connection was cut"
         except HTTPError as error:
             raise DataError(f"{url} must be a file to download, but the server answers {error.code} {error.reason}; "
-                            "check --from") from error  # fmt: skip
+                            "check the place, or try again later") from error  # fmt: skip
         except (URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         vain = 0 if partial.size > before else vain + 1
@@ -88,10 +96,10 @@ def download(url: str, target: Path, progress: ProgressListener, *, wait: Callab
     )
 
 
-def _fetch_rest(url: str, partial: _Partial, progress: ProgressListener) -> bool:
+def _fetch_rest(url: str, partial: _Partial, progress: ProgressListener, headers: Mapping[str, str]) -> bool:
     """Append what the server sends; True when the file is whole."""
     try:
-        response = urlopen(_request(url, partial), timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the scheme was checked
+        response = urlopen(_request(url, partial, headers), timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the scheme was checked
     except HTTPError as error:
         if error.code != _RANGE_NOT_SATISFIABLE or partial.size == 0:
             raise
@@ -109,8 +117,8 @@ def _fetch_rest(url: str, partial: _Partial, progress: ProgressListener) -> bool
     return total is None or partial.size == total
 
 
-def _request(url: str, partial: _Partial) -> Request:
-    headers = {"User-Agent": "rankelastor", "Accept-Encoding": "identity"}
+def _request(url: str, partial: _Partial, given: Mapping[str, str]) -> Request:
+    headers = {"User-Agent": "rankelastor", **given, "Accept-Encoding": "identity"}
     if partial.size:
         headers["Range"] = f"bytes={partial.size}-"
         if partial.version:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from rankelastor.data.published.catalogue import PublishedDataset
@@ -74,52 +74,43 @@ class Mirror:
 
 @dataclass(frozen=True)
 class Hub:
-    """The data set's repository on the Hugging Face hub; ``HF_ENDPOINT`` names another server of the same kind."""
+    """The data set's repository on the Hugging Face hub; ``HF_ENDPOINT`` names another server of the same kind.
+
+    `huggingface_hub` finds the file and gives the credentials. The bytes come by our own download, since its own
+    (2.4) throws away what was fetched when it is interrupted.
+    """
 
     def archive(self, dataset: PublishedDataset, workplace: Path, progress: ProgressListener) -> Path:
-        """Let `huggingface_hub` download the zip, or the rest of it."""
-        try:
-            from huggingface_hub import hf_hub_download  # noqa: PLC0415 - an extra
-            from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise DataError(
-                "fetching from the hub needs huggingface_hub, but it is not installed; try "
-                "pip install 'rankelastor[hub]', or --from with a folder of zips or the URL of a mirror"
-            ) from None
-        try:
-            path = hf_hub_download(
-                dataset.repository,
-                dataset.archive,
-                repo_type="dataset",
-                local_dir=workplace,
-                tqdm_class=_hub_bar(progress),
-            )
-        except (HfHubHTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise DataError(
-                f"{self.place(dataset)} must be there to download, but {reason}; "
-                "run the same command again to go on, or try --from with a mirror or a folder of zips"
-            ) from error
-        return Path(path)
+        """Download the zip, or the rest of it."""
+        target = workplace / dataset.archive
+        if not target.exists():
+            url, headers = self._address(dataset)
+            download(url, target, progress, headers=headers)
+        return target
 
     def place(self, dataset: PublishedDataset) -> str:
         """Repository and file."""
         return f"{dataset.repository}/{dataset.archive} on the hub"
 
-
-def _hub_bar(progress: ProgressListener) -> Any:
-    """A bar class for `huggingface_hub` that draws nothing and tells our listener."""
-    from tqdm import tqdm  # noqa: PLC0415 - comes with the extra
-
-    class Bar(tqdm):  # type: ignore[type-arg, unused-ignore]
-        def __init__(self, *arguments: Any, **keywords: Any) -> None:
-            self._total = int(keywords.get("total") or 0)
-            progress.begin(f"download {keywords.get('desc') or ''}".strip(), total=self._total, unit="bytes")
-            progress.advance(int(keywords.get("initial") or 0))
-            super().__init__(*arguments, **(keywords | {"disable": True}))
-
-        def update(self, n: float | None = 1) -> bool | None:
-            progress.advance(int(n or 0))
-            return None
-
-    return Bar
+    def _address(self, dataset: PublishedDataset) -> tuple[str, dict[str, str]]:
+        """Where the hub keeps the bytes, and what to send there; credentials go to the hub alone."""
+        try:
+            from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url  # noqa: PLC0415 - an extra
+            from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined] # noqa: PLC0415 - an extra
+        except ImportError:
+            raise DataError(
+                "fetching from the hub needs huggingface_hub, but it is not installed; try "
+                "pip install 'rankelastor[hub]', or --from with a folder of zips or the URL of a mirror"
+            ) from None
+        url = hf_hub_url(dataset.repository, dataset.archive, repo_type="dataset")
+        try:
+            location = get_hf_file_metadata(url).location
+        except (HTTPError, OSError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise DataError(
+                f"{self.place(dataset)} must be there to download, but {reason}; "
+                "try again later, or --from with a mirror or a folder of zips"
+            ) from error
+        same_server = urlsplit(location).netloc == urlsplit(url).netloc
+        token = get_token() if same_server else None
+        return location, {"Authorization": f"Bearer {token}"} if token else {}
