@@ -12,7 +12,19 @@ from typing import Any
 import pytest
 import yaml
 
-VERBS = ["demo", "prepare", "train", "evaluate", "spectrum", "predict", "theory", "describe", "schema"]
+VERBS = [
+    "demo",
+    "data",
+    "prepare",
+    "train",
+    "evaluate",
+    "spectrum",
+    "predict",
+    "theory",
+    "describe",
+    "schema",
+    "import-fuxictr",
+]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 

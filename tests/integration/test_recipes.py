@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from rankelastor.config.load import load_recipe, with_overrides
+from rankelastor.data.published.catalogue import DATASETS
 from rankelastor.training.run import train
 
 CHECKOUT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("RANKELASTOR_DATA", CHECKOUT / "../shared/data"))
-RECIPES = sorted(path for path in CHECKOUT.glob("recipes/*/*.yaml") if path.name != "data.yaml")
+PUBLISHED = {dataset.id.lower() for dataset in DATASETS}  # too large; test_published_recipes.py has these
+RECIPES = sorted(
+    path for path in CHECKOUT.glob("recipes/*/*.yaml") if path.name != "data.yaml" and path.parent.name not in PUBLISHED
+)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}-{path.stem}")

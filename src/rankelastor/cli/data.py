@@ -1,0 +1,130 @@
+"""`rankelastor data`: the published data sets, what there is and fetching one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from rankelastor.cli.console import console
+
+if TYPE_CHECKING:
+    from rankelastor.data.published.catalogue import PublishedDataset
+
+_GROUP_EXAMPLE = "Example: rankelastor data fetch Frappe_x1"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb with its own verbs."""
+    group = typer.Typer(
+        help="List the published data sets, and fetch one for the recipes of its name.",
+        epilog=_GROUP_EXAMPLE,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+    )
+    group.command("list", epilog="Example: rankelastor data list")(list_datasets)
+    group.command(
+        "fetch",
+        epilog="Example: rankelastor data fetch Criteo_x1 --to /big/disk/Criteo_x1 --from /media/zips --accept-terms",
+    )(fetch)
+    app.add_typer(group, name="data")
+
+
+def list_datasets() -> None:
+    """Show the published data sets, how many rows they have, and which are here."""
+    from rankelastor.data.published.catalogue import DATASETS
+
+    table = Table("ID", "train", "valid", "test", "here", "about", box=None, pad_edge=False, header_style="bold")
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    for column in table.columns[:5]:
+        column.no_wrap = True
+    for dataset in DATASETS:
+        rows = [dataset.num_rows(split) for split in ("train", "valid", "test")]
+        counts = ["-" if count is None else f"{count:,}" for count in rows]
+        table.add_row(dataset.id, *counts, _where(dataset), dataset.about)
+    console.print(table, highlight=False)
+    console.print(
+        "\n- : there is no such file; the test file also serves for early stopping.\n"
+        "rankelastor data fetch ID shows the owner's terms and downloads; the recipes are recipes/<id>/*.yaml.",
+        highlight=False,
+    )
+
+
+def fetch(
+    dataset_id: Annotated[str, typer.Argument(metavar="ID", help="One of `rankelastor data list`.")],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="The folder for its files.", show_default="$RANKELASTOR_DATA/ID"),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PLACE",
+            help="The URL of a mirror or a local folder that holds ID.zip.",
+            show_default="the Hugging Face hub",
+        ),
+    ] = None,
+    accept_terms: Annotated[
+        bool, typer.Option("--accept-terms", help="Accept the owner's terms without being asked.")
+    ] = False,
+) -> None:
+    r"""Download a published data set, check it against the published checksums, and unpack it.
+
+    Shows the owner's terms and asks once. A download that was interrupted goes on where it stopped; where the data
+    are there already, nothing is done. Without --to and RANKELASTOR_DATA the folder is data/ID, where the recipes
+    of that data set look for it. The hub needs: pip install 'rankelastor\[hub]'
+    """
+    from rankelastor.cli.progress import Bar
+    from rankelastor.data.published.catalogue import find_dataset
+    from rankelastor.data.published.fetch import fetch as fetch_dataset
+
+    dataset = find_dataset(dataset_id)
+    folder = to or default_folder(dataset.id)
+    with Bar() as bar:
+        fetched = fetch_dataset(
+            dataset,
+            folder,
+            place=source,
+            accept=lambda shown: _show_and_ask(shown, accept_terms=accept_terms),
+            progress=bar,
+        )
+    what = "is there already, nothing to do" if fetched.was_there else "is whole"
+    console.print(f"{folder}: {dataset.id} {what}", highlight=False, soft_wrap=True)
+    for file in fetched.record.files:
+        checked = "md5 as published" if file.published else "no md5 was published"
+        console.print(f"  {file.name}  {file.num_bytes:,} bytes, {checked}", highlight=False, soft_wrap=True)
+
+
+def default_folder(dataset_id: str) -> Path:
+    """Where the published recipes look for their data."""
+    return Path(os.environ.get("RANKELASTOR_DATA") or "data") / dataset_id
+
+
+def _where(dataset: PublishedDataset) -> str:
+    folder = default_folder(dataset.id)
+    return "yes" if all((folder / file.name).is_file() for file in dataset.files) else ""
+
+
+def _show_and_ask(dataset: PublishedDataset, *, accept_terms: bool) -> bool:
+    from rankelastor.errors import DataError
+
+    console.print(
+        f"{dataset.id} belongs to {dataset.owner}.\nTerms: {dataset.terms}.\nIn full: {dataset.terms_page}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    if accept_terms:
+        return True
+    if not sys.stdin.isatty():
+        raise DataError(
+            f"the owner's terms of {dataset.id} must be accepted before it is fetched, but there is no terminal to ask "
+            f"at; read {dataset.terms_page} and add --accept-terms"
+        )
+    return typer.confirm("Do you accept these terms?", default=False)

@@ -1,0 +1,40 @@
+"""Read YAML that is no recipe: settings of other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rankelastor.errors import SettingsError
+
+
+def read_plain_yaml(path: str | Path) -> dict[Any, Any]:
+    """A YAML file as plain values: anchors and merge keys (``<<``) are followed, nothing is checked or expanded.
+
+    Raises:
+        SettingsError: the file cannot be read, is no YAML, or holds no mapping.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} must be YAML, but {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} must be a readable UTF-8 text, but {error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} must hold settings as `key: value`, but holds {type(values).__name__}")
+    return values
+
+
+def plain_yaml_text(values: dict[str, Any]) -> str:
+    """Plain values as YAML, keys in their order, short lists and mappings on one line.
+
+    Example:
+        >>> print(plain_yaml_text({"name": "a", "fields": [{"kind": "group", "column": "user"}]}), end="")
+        name: a
+        fields:
+        - {kind: group, column: user}
+    """
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=118)
+    return text

@@ -1,0 +1,150 @@
+"""Bring a published data set onto this machine: terms, archive, checksums, folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rankelastor.data.published.catalogue import PublishedDataset
+from rankelastor.data.published.record import RECORD_FILE, AcceptedTerms, FileRecord, Record
+from rankelastor.data.published.sources import LocalFolder, source_of
+from rankelastor.data.published.unpack import md5_of, unpack
+from rankelastor.errors import DataError
+from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.storage import explained_storage_errors, whole_folder
+
+_logger = logging.getLogger(__name__)
+
+Accept = Callable[[PublishedDataset], bool]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A data set that is there: ``was_there`` tells whether nothing had to be done."""
+
+    folder: Path
+    record: Record
+    was_there: bool
+
+
+def fetch(
+    dataset: PublishedDataset,
+    folder: str | Path,
+    *,
+    place: str | None = None,
+    accept: Accept,
+    progress: ProgressListener | None = None,
+) -> Fetched:
+    """Download, check and unpack a published data set, unless the folder holds it already.
+
+    The archive and what was downloaded of it wait in ``.<folder>.download`` beside the folder until all is done, so
+    that an interrupted call goes on where it stopped. The folder itself appears when it is whole.
+
+    Args:
+        dataset: from the catalogue.
+        folder: where the files go.
+        place: the URL of a mirror, or a folder of zips; None: the Hugging Face hub.
+        accept: shows the owner's terms and tells whether they are accepted; called unless that was done before.
+        progress: hears how far the work is.
+
+    Raises:
+        DataError: terms are not accepted, the archive cannot be had or is not the published one, or the folder holds
+            other things.
+        StorageError: the place cannot be written.
+    """
+    folder, progress = Path(folder), progress or SilentProgress()
+    record = Record.read(folder)
+    if (complete := _complete(dataset, folder, record, progress)) is not None:
+        return Fetched(folder, complete, was_there=True)
+    _refuse_foreign_files(dataset, folder, record)
+    workplace = folder.resolve().parent / f".{folder.resolve().name}.download"
+    terms = _accepted(dataset, workplace, record, accept)
+    source = source_of(place)
+    with explained_storage_errors(workplace):
+        archive = source.archive(dataset, workplace, progress)
+    try:
+        record = _unpacked(dataset, folder, archive, terms, progress, origin=source.place(dataset))
+    except DataError:
+        if not isinstance(source, LocalFolder):
+            archive.unlink(missing_ok=True)  # so that the next call downloads it anew
+        raise
+    shutil.rmtree(workplace, ignore_errors=True)
+    return Fetched(folder, record, was_there=False)
+
+
+def _complete(
+    dataset: PublishedDataset, folder: Path, record: Record | None, progress: ProgressListener
+) -> Record | None:
+    """What is known of the folder if it holds the data set whole, else None."""
+    paths = [folder / file.name for file in dataset.files]
+    if not all(path.is_file() for path in paths):
+        return None
+    if record is not None and record.dataset == dataset.id and record.still_describes(folder):
+        return record
+    progress.begin(f"check {dataset.id}", total=sum(path.stat().st_size for path in paths), unit="bytes")
+    sums = [md5_of(path, progress) for path in paths]
+    progress.end()
+    if any(file.md5 not in {None, md5} for file, md5 in zip(dataset.files, sums, strict=True)):
+        return None
+    files = tuple(
+        FileRecord.of(path, md5, published=file.md5 is not None)
+        for file, path, md5 in zip(dataset.files, paths, sums, strict=True)
+    )
+    terms = record.terms if record is not None else None
+    return Record(dataset=dataset.id, source=record.source if record else None, terms=terms, files=files)
+
+
+def _refuse_foreign_files(dataset: PublishedDataset, folder: Path, record: Record | None) -> None:
+    """The folder will be replaced: it must be new, empty, or one that was fetched before."""
+    if folder.is_file():
+        raise DataError(f"--to must be a folder, but {folder} is a file; name another place")
+    if not folder.is_dir():
+        return
+    names = sorted(item.name for item in folder.iterdir())
+    ours = {RECORD_FILE, *(file.name for file in dataset.files)} if record else set()
+    foreign = [name for name in names if name not in ours]
+    if foreign or (record is not None and record.dataset != dataset.id):
+        raise DataError(
+            f"--to must be a new or empty folder, or one that holds {dataset.id} as published, but {folder} holds "
+            f"{', '.join((foreign or names)[:8])}; move these away or name another place"
+        )
+
+
+def _accepted(dataset: PublishedDataset, workplace: Path, record: Record | None, accept: Accept) -> AcceptedTerms:
+    """The terms that were accepted now or before; remembered beside the folder until it is whole."""
+    before = record.terms if record is not None else AcceptedTerms.read(workplace)
+    if before is not None and before.terms == dataset.terms and before.page == dataset.terms_page:
+        return before
+    if not accept(dataset):
+        raise DataError(f"the owner's terms of {dataset.id} must be accepted before it is fetched, but they were not")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    terms = AcceptedTerms(terms=dataset.terms, page=dataset.terms_page, time=now)
+    with explained_storage_errors(workplace):
+        workplace.mkdir(parents=True, exist_ok=True)
+        terms.write(workplace)
+    return terms
+
+
+def _unpacked(
+    dataset: PublishedDataset,
+    folder: Path,
+    archive: Path,
+    terms: AcceptedTerms,
+    progress: ProgressListener,
+    *,
+    origin: str,
+) -> Record:
+    published = {file.name for file in dataset.files if file.md5 is not None}
+    with whole_folder(folder) as building:
+        written = unpack(archive, dataset, building, progress)
+        files = tuple(
+            FileRecord.of(building / file.name, file.md5, published=file.name in published) for file in written
+        )
+        record = Record(dataset=dataset.id, source=origin, terms=terms, files=files)
+        record.write(building)
+    _logger.info("fetched %s to %s", dataset.id, folder)
+    return record

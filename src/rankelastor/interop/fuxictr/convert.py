@@ -1,0 +1,86 @@
+"""An experiment of FuxiCTR as a recipe of ours, with notes on everything that does not carry over."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rankelastor.config.load import recipe_from_values
+from rankelastor.config.plain_yaml import plain_yaml_text
+from rankelastor.config.recipe import Recipe
+from rankelastor.interop.fuxictr.columns import data_fields, label_column
+from rankelastor.interop.fuxictr.files import data_files, note_rest_of_files
+from rankelastor.interop.fuxictr.notes import VERDICTS, Note, Settings
+from rankelastor.interop.fuxictr.protocol import protocol
+from rankelastor.interop.fuxictr.ranker import PUBLISHED_MODEL, ranker
+from rankelastor.interop.fuxictr.reading import Experiment, read_experiment
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A recipe as plain values, checked, and the notes."""
+
+    experiment: Experiment
+    values: dict[str, Any]
+    notes: tuple[Note, ...]
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, validated."""
+        return recipe_from_values(self.values, source=f"the recipe made of {self.experiment.expid}")
+
+    def text(self) -> str:
+        """The recipe as YAML, with the notes as comments at the top."""
+        return f"{self._comments()}\n{plain_yaml_text(self.values)}"
+
+    def _comments(self) -> str:
+        lines = [f"FuxiCTR's experiment {self.experiment.expid} on the data set {self.experiment.dataset_id}."]
+        for verdict, heading in VERDICTS.items():
+            notes = [note for note in self.notes if note.verdict == verdict]
+            lines += [f"{heading[0].upper()}{heading[1:]}:"] if notes else []
+            for note in notes:
+                line = f"{note.setting}: {note.value} - {note.text}"
+                lines += textwrap.wrap(line, 114, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
+        return "\n".join(f"# {line}" for line in lines)
+
+
+def import_experiment(folder: str | Path, expid: str) -> Imported:
+    """Turn an experiment of FuxiCTR into a recipe.
+
+    Args:
+        folder: FuxiCTR's folder of settings: ``model_config.yaml`` and ``dataset_config.yaml``, or folders of several.
+        expid: the experiment's name in the model's settings.
+
+    Raises:
+        SettingsError: the experiment is not there, or holds something that FuxiCTR does not know or we cannot do.
+    """
+    experiment = read_experiment(folder, expid)
+    model, dataset = Settings(experiment.model), Settings(experiment.dataset)
+    training = protocol(model)
+    ranks = ranker(model)
+    files = data_files(dataset, seed=training["seed"])
+    fields = data_fields(dataset, model, folder=files["files"]["folder"], embedding_dim=ranks["embedding_dim"])
+    data = {"prepared": f"prepared/{experiment.dataset_id}", **files, "label": label_column(dataset), "fields": fields}
+    note_rest_of_files(dataset)
+    _note_rest(model, dataset)
+    values = {"name": _run_name(expid), "data": data, "model": ranks, "training": training}
+    imported = Imported(experiment, values, (*model.notes, *dataset.notes))
+    assert imported.recipe.name == values["name"]
+    return imported
+
+
+def _note_rest(model: Settings, dataset: Settings) -> None:
+    name = model.take("model")
+    if name == PUBLISHED_MODEL:
+        model.note_rest("ignored by FuxiCTR", f"{name} accepts any setting and does not read this one")
+    else:
+        model.note_rest("no equal", f"it belongs to {name}")
+    dataset.note_rest("ignored by FuxiCTR", "FuxiCTR 2.3.1 does not read it")
+
+
+def _run_name(expid: str) -> str:
+    """The experiment's name as far as it can name a folder."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", expid).lstrip("._-") or "imported"

@@ -1,0 +1,65 @@
+"""What a person must know of an import: settings without equal, settings that did nothing, things that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["no equal", "ignored by FuxiCTR", "differs", "chosen here"]
+
+VERDICTS: dict[Verdict, str] = {
+    "no equal": "settings that have no equal here",
+    "ignored by FuxiCTR": "settings that FuxiCTR accepts and ignores",
+    "differs": "settings that mean something else here",
+    "chosen here": "settings that FuxiCTR does not have",
+}
+"""The verdicts in the order in which they are shown, with their headings."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One setting of FuxiCTR, its value, and what became of it."""
+
+    verdict: Verdict
+    setting: str
+    value: Any
+    text: str
+
+
+@dataclass
+class Settings:
+    """Settings of FuxiCTR under one path; remembers which were looked at, and the notes on all of them."""
+
+    values: Mapping[str, Any]
+    path: str = ""
+    notes: list[Note] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+
+    def take(self, key: str, default: Any = None) -> Any:
+        """The value of a setting, or the default where it is missing or null."""
+        self._seen.add(key)
+        value = self.values.get(key)
+        return default if value is None else value
+
+    def inner(self, key: str) -> Settings:
+        """The settings under a key, with the same list of notes."""
+        values = self.take(key, {})
+        return Settings(values if isinstance(values, Mapping) else {}, f"{self.path}{key}.", self.notes)
+
+    def note(self, verdict: Verdict, key: str, text: str) -> None:
+        """Remember what became of a setting."""
+        self._seen.add(key)
+        self.notes.append(Note(verdict, f"{self.path}{key}", self.values.get(key), text))
+
+    def note_all(self, verdict: Verdict, texts: Mapping[str, str]) -> None:
+        """Remember what became of those settings that are given."""
+        for key, text in texts.items():
+            if key in self.values:
+                self.note(verdict, key, text)
+
+    def note_rest(self, verdict: Verdict, text: str) -> None:
+        """Remember what became of all settings that nobody looked at."""
+        for key in self.values:
+            if key not in self._seen:
+                self.note(verdict, str(key), text)

@@ -1,0 +1,111 @@
+"""FuxiCTR's settings of training as ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rankelastor.errors import SettingsError
+from rankelastor.interop.fuxictr.notes import Settings
+
+_MONITORS = {"AUC": "auc", "logloss": "logloss", "gAUC": "gauc"}
+_LOSSES = {"binary_crossentropy", "binary_cross_entropy", "bce"}
+_REGULARIZER = re.compile(r"(?P<kind>l1_l2|l1|l2)\((?P<numbers>[^()]+)\)")
+_IGNORED = {
+    "patience": "FuxiCTR 2.3.1 reads early_stop_patience, 2 unless given",
+    "every_x_epochs": "FuxiCTR 2.3.1 reads eval_steps; without it every epoch is evaluated",
+    "eval_interval": "FuxiCTR 2.3.1 reads eval_steps; without it every epoch is evaluated",
+    "pickle_feature_encoder": "FuxiCTR 2.3.1 does not read it",
+    "use_hdf5": "FuxiCTR 2.3.1 does not read it",
+    "debug": "FuxiCTR 2.3.1 does not read it",
+    "debug_mode": "FuxiCTR 2.3.1 does not read it",
+    "version": "FuxiCTR 2.3.1 does not read it",
+}
+_WITHOUT_EQUAL = {
+    "gpu": "training.device chooses the device",
+    "num_workers": "prepared rows are read without worker processes",
+    "model_root": "runs go to runs/NAME, or where --run says",
+    "verbose": "progress is shown on a terminal",
+}
+_SILENT = ("metrics", "model_id", "dataset_id", "task", "loss", "optimizer")
+
+
+def protocol(model: Settings) -> dict[str, Any]:
+    """``training`` of a recipe.
+
+    Raises:
+        SettingsError: the task is not to tell clicks from the rest.
+    """
+    if (task := model.take("task", "binary_classification")) != "binary_classification":
+        raise SettingsError(
+            f"task must be binary_classification, but {task!r} was given; other tasks have no equal here"
+        )
+    _note_what_we_do_otherwise(model)
+    values = {
+        "seed": int(model.take("seed", 2019)),
+        "epochs": int(model.take("epochs", 1)),
+        "batch_size": int(model.take("batch_size", 32)),
+        "learning_rate": float(model.take("learning_rate", 1e-3)),
+        "embedding_l2": _embedding_l2(model),
+        "clip_norm": float(model.take("max_gradient_norm", 10)),
+        "monitor": _monitor(model),
+        "patience": int(model.take("early_stop_patience", 2)),
+    }
+    if model.take("reduce_lr_on_plateau", True) is False:  # noqa: FBT003 - a default
+        values["rate_drop"] = 1.0
+    return values
+
+
+def _note_what_we_do_otherwise(model: Settings) -> None:
+    for key in _SILENT:
+        model.take(key)
+    model.note_all("ignored by FuxiCTR", _IGNORED)
+    model.note_all("no equal", _WITHOUT_EQUAL)
+    if str(model.take("optimizer", "adam")).lower() != "adam":
+        model.note("no equal", "optimizer", "the recipe trains with Adam")
+    if model.take("loss", "bce") not in _LOSSES:
+        model.note("no equal", "loss", "the recipe minimises the binary cross-entropy")
+    if model.take("net_regularizer", 0) not in {0, "0"}:
+        model.note("no equal", "net_regularizer", "only embeddings are regularised")
+    if model.take("shuffle", True) is False:  # noqa: FBT003 - a default
+        model.note("no equal", "shuffle", "the train split is shuffled in every epoch")
+    if model.take("eval_steps") is not None:
+        model.note("no equal", "eval_steps", "the valid split is scored after each epoch")
+    if model.take("save_best_only", True) is False:  # noqa: FBT003 - a default
+        model.note("no equal", "save_best_only", "the weights of the best evaluation are kept")
+
+
+def _embedding_l2(model: Settings) -> float:
+    """Lambda of (lambda / 2) * sum of squares, which is also FuxiCTR's scale."""
+    given = model.take("embedding_regularizer", 0)
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        parts = _REGULARIZER.fullmatch(str(given).replace(" ", ""))
+    if parts is None:
+        raise SettingsError(
+            f"embedding_regularizer must be a number, l1(x), l2(x) or l1_l2(x, y), but {given!r} was given"
+        )
+    numbers = [float(number) for number in parts["numbers"].split(",")]
+    if parts["kind"] != "l2":
+        model.note(
+            "no equal", "embedding_regularizer", "only the sum of squares is regularised; the l1 part is left out"
+        )
+    return numbers[-1] if parts["kind"] != "l1" else 0.0
+
+
+def _monitor(model: Settings) -> str:
+    given = model.take("monitor", "AUC")
+    weights = given if isinstance(given, Mapping) else {given: 1}
+    unknown = [name for name in weights if name not in _MONITORS]
+    if unknown or not weights:
+        raise SettingsError(f"monitor must be of {list(_MONITORS)}, but {given!r} was given")
+    name = next(iter(weights))
+    if len(weights) > 1:
+        model.note("no equal", "monitor", f"a sum of metrics; the recipe stops by {_MONITORS[name]} alone")
+    mode = model.take("monitor_mode", "max")
+    sense = mode if weights[name] > 0 else {"max": "min", "min": "max"}[mode]
+    if sense != ("min" if name == "logloss" else "max"):
+        model.note("no equal", "monitor_mode", f"{_MONITORS[name]} is always taken in its good sense")
+    return _MONITORS[name]

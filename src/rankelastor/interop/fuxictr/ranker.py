@@ -1,0 +1,132 @@
+"""The published RankElastor settings (the model `UniMixer` on FuxiCTR) as settings of our rankers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from rankelastor.errors import SettingsError
+from rankelastor.interop.fuxictr.notes import Settings
+from rankelastor.interop.published import model_settings
+
+PUBLISHED_MODEL = "UniMixer"
+
+_HEADS = {"mlp": "mlp", "flatten": "flatten", "noparam_mean": "mean"}
+_PROJECTION = {"hidden_units": [500], "activation": "relu", "dropout": 0.1, "use_layer_norm": False}
+_FFN = {"hidden_units": [64, 64, 64], "activation": "swiglu", "dropout": 0.1, "use_layer_norm": False}
+_FFN_EXPANSION = 2.0
+_IGNORED = {
+    "net_dropout": "the model builds no dropout from it; dropout stands in proj_param and interaction_mlp_params",
+    "batch_norm": "the model has no batch norm",
+    "mixing_mlp_params": "none of the published mixings reads it",
+    "mixing_attn_params": "none of the published mixings reads it",
+}
+
+
+def ranker(model: Settings) -> dict[str, Any]:
+    """``model`` of a recipe. An experiment of another model gets a RankElastor to start from, and a note.
+
+    Raises:
+        SettingsError: a mixing, head or tokenizer that the published code does not have, or that we do not have.
+    """
+    name = model.take("model")
+    embedding_dim = int(model.take("embedding_dim", 10))
+    if name != PUBLISHED_MODEL:
+        text = "RankElastor of a small size stands in: choose num_tokens, token_dim and num_blocks yourself"
+        model.note("no equal", "model", text)
+        return _stand_in(embedding_dim)
+    model.note_all("ignored by FuxiCTR", _IGNORED)
+    _note_rotation(model)
+    settings = {
+        "embedding_dim": embedding_dim,
+        "num_tokens": model.take("Token_num", 10),
+        "token_dim": model.take("Token_dim", 10),
+        "num_blocks": model.take("depth", 2),
+        "published_mixing_type": _mixing_type(model),
+        "use_tokenizer": model.take("use_tokenizer", True),  # noqa: FBT003 - a default
+        "projection": _projection(model),
+        "ffn": _ffn(model),
+        "head": _head(model),
+    }
+    values = model_settings(settings).model_dump(mode="json")
+    if values["mixing"]["kind"] == "split" and values["ffn"]["kind"] == "mlp":
+        values["kind"] = "rankmixer"
+    return values
+
+
+def _stand_in(embedding_dim: int) -> dict[str, Any]:
+    return {
+        "kind": "rankelastor",
+        "embedding_dim": embedding_dim,
+        "num_tokens": 16,
+        "token_dim": 16,
+        "num_blocks": 1,
+        "tokenizer": {"kind": "joint", "hidden_dims": [200], "dropout": 0.1},
+        "ffn": {"kind": "glu", "hidden_dims": [16], "dropout": 0.1},
+    }
+
+
+def _note_rotation(model: Settings) -> None:
+    if model.take("use_opq", False):  # noqa: FBT003 - a default
+        model.note("no equal", "use_opq", "tokens are not rotated")
+        model.note_all("no equal", {"opq_momentum": "it belongs to use_opq"})
+    else:
+        model.note_all("ignored by FuxiCTR", {"opq_momentum": "read with use_opq alone, which is off"})
+
+
+def _mixing_type(model: Settings) -> int:
+    given = model.take("mixing_type")
+    kinds = set(given) if isinstance(given, list) else {given}
+    if len(kinds) != 1:
+        raise SettingsError(
+            f"mixing_type must be the same in every block, but {given!r} was given; choose one mixing"
+        )
+    return int(kinds.pop()) if given is not None else 0
+
+
+def _projection(model: Settings) -> dict[str, Any]:
+    given = model.inner("proj_param")
+    if not model.take("use_tokenizer", True) and given.values:  # noqa: FBT003 - a default
+        model.note("ignored by FuxiCTR", "proj_param", "read with use_tokenizer alone, which is off")
+        return {}
+    values = {key: given.take(key, default) for key, default in _PROJECTION.items()}
+    values["trans_type"] = given.take("trans_type", "matrix")
+    values["activation"] = _activation(given, known={"relu", "gelu", "silu", "tanh", "identity"}, otherwise="relu")
+    given.note_rest("ignored by FuxiCTR", "the tokenizer does not read it")
+    return values
+
+
+def _ffn(model: Settings) -> dict[str, Any]:
+    if (kind := model.take("interaction_ffn_type", "mlp")) != "mlp":
+        raise SettingsError(
+            f"interaction_ffn_type must be mlp, but {kind!r} was given; the published code has no other"
+        )
+    given = model.inner("interaction_mlp_params")
+    values = {key: given.take(key, default) for key, default in _FFN.items()}
+    known = {"relu", "gelu", "tanh", "swiglu", "swiglu-mhc"}
+    values["activation"] = _activation(given, default="swiglu", known=known, otherwise="gelu")
+    if values["activation"] == "swiglu":
+        values["expansion_rate"] = given.take("expansion_rate", _FFN_EXPANSION)
+    else:
+        given.note_all("ignored by FuxiCTR", {"expansion_rate": "read with activation swiglu alone"})
+    if not given.take("bias", True):  # noqa: FBT003 - a default
+        given.note("no equal", "bias", "all maps of the FFN have a bias")
+    given.note_rest("ignored by FuxiCTR", "the FFN does not read it")
+    return values
+
+
+def _activation(given: Settings, *, known: Collection[str], otherwise: str, default: str = "relu") -> str:
+    name = str(given.take("activation", default)).lower()
+    if name in known:
+        return name
+    given.note(
+        "ignored by FuxiCTR", "activation", f"an unknown name: the published code takes {otherwise} without a word"
+    )
+    return otherwise
+
+
+def _head(model: Settings) -> str:
+    head = model.take("pred_head", "noparam_mean")
+    if head not in _HEADS:
+        raise SettingsError(f"pred_head must be one of {list(_HEADS)}, but {head!r} was given")
+    return _HEADS[head]
