@@ -30,16 +30,26 @@ class NumericFeature:
 
 
 @dataclass(frozen=True)
+class PretrainedVectors:
+    """Vectors that a feature brings along in place of learned rows: their width, and whether training changes them."""
+
+    dim: int
+    trained: bool
+
+
+@dataclass(frozen=True)
 class CategoricalFeature:
     """A feature that is one id an example.
 
     ``num_ids`` counts every id the column may hold: padding (0), the known values, out-of-vocabulary (last).
-    ``shares`` names the categorical feature whose ids and embedding rows it uses; None: it has its own.
+    ``shares`` names the feature whose ids and embedding rows it uses; None: it has its own.
+    ``pretrained`` says that its rows are vectors given with the data.
     """
 
     name: str
     num_ids: int
     shares: str | None = None
+    pretrained: PretrainedVectors | None = None
 
 
 @dataclass(frozen=True)

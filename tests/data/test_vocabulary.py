@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankelastor.config.fields import BlankIds
-from rankelastor.data.vocabulary import Vocabulary, require_vocabulary, vocabulary_file_names
+from rankelastor.data.vocabulary import Vocabulary, require_vocabulary, safe_file_names
 from rankelastor.errors import DataError
 
 
@@ -105,7 +105,7 @@ def test_a_vocabulary_of_another_size_than_expected_is_named(tmp_path: Path) -> 
 
 @given(st.lists(st.text(min_size=1), unique=True))
 def test_file_names_are_safe_and_differ_whatever_the_features_are_called(features: list[str]) -> None:
-    names = vocabulary_file_names(features)
+    names = safe_file_names(features)
     assert list(names) == features
     assert len({name.lower() for name in names.values()}) == len(features)
     assert all(name.isascii() and "/" not in name and len(name) < 200 and name[0] != "." for name in names.values())

@@ -1,12 +1,15 @@
 """Settings of fields: which columns there are and how each becomes a feature."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, FiniteFloat, PositiveInt, model_validator
 
 from rankelastor.config.base import Settings
+from rankelastor.config.pretrained import PretrainedSettings
 
 ColumnPattern = Annotated[str, Field(min_length=1)]
+
+FieldName = Annotated[str, Field(min_length=1)]
 
 BlankIds = Literal["value", "out_of_vocabulary", "padding"]
 NumericTransform = Literal["as_is", "log", "standardise", "min_max"]
@@ -52,11 +55,67 @@ class CategoricalField(ColumnSettings):
 
     ``min_count``: a value seen fewer times than this in the train split is out of vocabulary.
     ``blank``: a blank cell is a value of its own (``value``), out of vocabulary, or padding (a zero vector).
+    ``shares``: the name of a categorical or sequence field whose vocabulary and embedding rows this one uses. One
+    vocabulary then counts the train occurrences in all columns that share it; ``min_count`` and ``blank`` are those
+    of the field that is shared.
+    ``pretrained``: vectors that take the place of learned embedding rows; a learned linear map gives them the
+    model's width.
     """
 
     kind: Literal["categorical"] = "categorical"
     min_count: PositiveInt = 1
     blank: BlankIds = "value"
+    shares: FieldName | None = None
+    pretrained: PretrainedSettings | None = None
+
+    @model_validator(mode="after")
+    def _the_shared_field_has_the_rules(self) -> Self:
+        _refuse_rules_beside_shares(self.shares, min_count=self.min_count, blank=self.blank)
+        if self.shares is not None and self.pretrained is not None:
+            raise ValueError(f"pretrained must be left out beside shares; set it for the field {self.shares!r}")
+        return self
+
+
+class HashedField(ColumnSettings):
+    """A column of values whose ids are hashes: as many embedding rows as buckets, however many values there are.
+
+    A value goes to bucket 1 + murmurhash3_32(its UTF-8 bytes, seed 0) mod ``num_buckets``, on every machine and in
+    every version. No value is out of vocabulary: one that training has not seen falls into a bucket too.
+    ``blank``: a blank cell is a value like any other (``value``), out of vocabulary, or padding (a zero vector).
+    """
+
+    kind: Literal["hashed"]
+    num_buckets: Annotated[int, Field(ge=1, le=2**31 - 3)]
+    blank: BlankIds = "value"
+
+
+class SequenceField(ColumnSettings):
+    """A column of lists of values: a history, or several values at once (genres ``Comedy|Drama``).
+
+    Only the newest ``max_length`` elements count: the last ones of a list. Shorter lists are padded on the left. The
+    model takes the mean of the elements' embeddings; a list without elements gives a zero vector.
+
+    ``separator``: the character between elements where the column is text; null where it holds Parquet lists.
+    ``shares``: the name of a categorical field (or of another sequence) whose vocabulary and embedding rows the
+    elements use, as a history of items uses those of the item. One vocabulary then counts the train occurrences in
+    all columns that share it. Null gives the elements a vocabulary of their own.
+    ``min_count``: with a vocabulary of its own, an element seen fewer times than this in the train split is out of
+    vocabulary. Elements beyond ``max_length`` are not counted.
+
+    A blank element (null, nothing between two separators, a text in ``csv.blanks``) keeps its place as padding, so
+    that aligned lists stay aligned; it does not count in the mean.
+    """
+
+    kind: Literal["sequence"]
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    max_length: Annotated[int, Field(ge=1, le=100_000)]
+    shares: FieldName | None = None
+    min_count: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _the_shared_field_has_the_rules(self) -> Self:
+        _refuse_rules_beside_shares(self.shares, min_count=self.min_count)
+        return self
 
 
 class NumericField(ColumnSettings):
@@ -70,6 +129,20 @@ class NumericField(ColumnSettings):
     kind: Literal["numeric"]
     transform: NumericTransform = "as_is"
     blank: FiniteFloat | None = 0.0
+
+
+class QuantileField(ColumnSettings):
+    """A column of numbers cut into buckets of equal mass, each with an embedding.
+
+    The edges are exact quantiles of the train split: bucket k starts at the number that stands at place
+    floor(k * rows / ``num_buckets``) of the sorted column. Where equal numbers make edges fall together there are
+    fewer buckets.
+    ``blank``: a blank cell has an id of its own (``value``), is out of vocabulary, or padding (a zero vector).
+    """
+
+    kind: Literal["quantile"]
+    num_buckets: Annotated[int, Field(ge=2, le=1024)]
+    blank: BlankIds = "value"
 
 
 class CalendarField(ColumnSettings):
@@ -90,4 +163,18 @@ class GroupField(ColumnSettings):
     kind: Literal["group"]
 
 
-FieldSettings = Annotated[CategoricalField | NumericField | CalendarField | GroupField, Field(discriminator="kind")]
+FieldSettings = Annotated[
+    CategoricalField | HashedField | SequenceField | NumericField | QuantileField | CalendarField | GroupField,
+    Field(discriminator="kind"),
+]
+
+
+def _refuse_rules_beside_shares(shares: str | None, *, min_count: int, blank: BlankIds = "value") -> None:
+    if shares is None:
+        return
+    for name, given, default in (("min_count", min_count, 1), ("blank", blank, "value")):
+        if given != default:
+            raise ValueError(
+                f"{name} must be left out beside shares, but {given!r} was given: the vocabulary is that of {shares!r}; "
+                "set it there"
+            )

@@ -11,6 +11,7 @@ from typing import Any
 from rankelastor.config.data import DataSettings
 from rankelastor.data.manifest import FORMAT_VERSION, Manifest, SourceRecord
 from rankelastor.data.raw.source_files import SourceFile, find_source_files
+from rankelastor.data.vector_files import find_vector_files
 from rankelastor.errors import DataError
 
 
@@ -68,7 +69,7 @@ def compare(manifest: Manifest, settings: DataSettings, *, sources_may_be_gone: 
     if changed:
         return Comparison(changed, manifest.sources)
     try:
-        sources = find_source_files(settings.files)
+        sources = [*find_source_files(settings.files), *find_vector_files(settings)]
     except DataError:
         if sources_may_be_gone:
             return Comparison((), manifest.sources)

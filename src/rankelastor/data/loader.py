@@ -87,6 +87,7 @@ def _batch(shard: Shard, rows: RowNumbers) -> Batch:
         numeric=torch.from_numpy(taken.numeric),
         label=torch.from_numpy(taken.label),
         group=None if taken.group is None else torch.from_numpy(taken.group),
+        sequence=None if taken.sequence is None else torch.from_numpy(taken.sequence),
     )
 
 
@@ -101,6 +102,7 @@ def _take(shard: Shard, rows: RowNumbers) -> Shard:
         numeric=_take_rows(shard.numeric, rows),
         label=_take_rows(shard.label, rows),
         group=None if shard.group is None else _take_rows(shard.group, rows),
+        sequence=None if shard.sequence is None else _take_rows(shard.sequence, rows),
     )
 
 
@@ -113,9 +115,11 @@ def _take_rows(values: NDArray[Number], rows: RowNumbers) -> NDArray[Number]:
 
 def _concatenate(pieces: list[Shard]) -> Shard:
     groups = [piece.group for piece in pieces if piece.group is not None]
+    sequences = [piece.sequence for piece in pieces if piece.sequence is not None]
     return Shard(
         categorical=np.concatenate([piece.categorical for piece in pieces]),
         numeric=np.concatenate([piece.numeric for piece in pieces]),
         label=np.concatenate([piece.label for piece in pieces]),
         group=np.concatenate(groups) if groups else None,
+        sequence=np.concatenate(sequences) if sequences else None,
     )

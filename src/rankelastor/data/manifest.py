@@ -5,64 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from rankelastor.config.base import Settings
 from rankelastor.config.data import CsvSettings
 from rankelastor.config.explain import explain_validation_error
-from rankelastor.config.fields import BlankIds, CalendarPart, NumericTransform, TimeFormat
-from rankelastor.data.transform import NumberStatistics
+from rankelastor.data.feature_specs import (
+    FeatureSpec,
+    IdSpec,
+    NumericSpec,
+    SequenceSpec,
+    VocabularySpec,
+    feature_of,
+)
 from rankelastor.errors import DataError
-from rankelastor.schema import CategoricalFeature, Feature, FeatureSchema, NumericFeature, SplitName
+from rankelastor.schema import FeatureSchema, SplitName
 
 MANIFEST_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabulary"
+VECTOR_FOLDER = "vectors"
 FORMAT_VERSION = 1
-
-
-class NumericSpec(Settings):
-    """A fitted numeric feature. ``blank`` is the number a blank stands for; None refuses blanks."""
-
-    kind: Literal["numeric"] = "numeric"
-    name: str
-    column: str
-    transform: NumericTransform
-    blank: float | None
-    statistics: NumberStatistics
-
-
-class CategoricalSpec(Settings):
-    """A fitted categorical feature. ``vocabulary`` is the file in the folder ``vocabulary``."""
-
-    kind: Literal["categorical"] = "categorical"
-    name: str
-    column: str
-    min_count: int
-    blank: BlankIds
-    num_ids: int
-    vocabulary: str
-
-
-class CalendarSpec(Settings):
-    """A fitted calendar part of a timestamp column."""
-
-    kind: Literal["calendar"] = "calendar"
-    name: str
-    column: str
-    part: CalendarPart
-    format: TimeFormat
-    num_ids: int
-    vocabulary: str
-
-    @property
-    def blank(self) -> BlankIds:
-        """A blank timestamp is a value of its own."""
-        return "value"
-
-
-FeatureSpec = Annotated[NumericSpec | CategoricalSpec | CalendarSpec, Field(discriminator="kind")]
 
 
 class SplitSummary(Settings):
@@ -112,9 +76,19 @@ class Manifest(Settings):
         return tuple(spec for spec in self.features if isinstance(spec, NumericSpec))
 
     @property
-    def categorical(self) -> tuple[CategoricalSpec | CalendarSpec, ...]:
-        """The features that are ids: the columns of ``Batch.categorical``."""
-        return tuple(spec for spec in self.features if not isinstance(spec, NumericSpec))
+    def categorical(self) -> tuple[IdSpec, ...]:
+        """The features that are one id: the columns of ``Batch.categorical``."""
+        return tuple(spec for spec in self.features if not isinstance(spec, NumericSpec | SequenceSpec))
+
+    @property
+    def sequence(self) -> tuple[SequenceSpec, ...]:
+        """The features that are lists of ids: they lie side by side in ``Batch.sequence``."""
+        return tuple(spec for spec in self.features if isinstance(spec, SequenceSpec))
+
+    @property
+    def with_vocabulary(self) -> tuple[VocabularySpec, ...]:
+        """The features whose ids come from a vocabulary, of their own or shared."""
+        return tuple(spec for spec in self.features if isinstance(spec, VocabularySpec))
 
     def write(self, folder: Path) -> None:
         """Write ``schema.json``."""
@@ -146,13 +120,7 @@ class Manifest(Settings):
 
 def schema_of(specs: Iterable[FeatureSpec]) -> FeatureSchema:
     """Fitted features as models see them."""
-    return FeatureSchema(tuple(_feature(spec) for spec in specs))
-
-
-def _feature(spec: NumericSpec | CategoricalSpec | CalendarSpec) -> Feature:
-    if isinstance(spec, NumericSpec):
-        return NumericFeature(spec.name)
-    return CategoricalFeature(spec.name, spec.num_ids)
+    return FeatureSchema(tuple(feature_of(spec) for spec in specs))
 
 
 def _read_json(folder: Path) -> dict[str, Any]:

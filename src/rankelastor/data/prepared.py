@@ -9,16 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from rankelastor.config.data import DataSettings
+from rankelastor.data.feature_specs import CategoricalSpec
 from rankelastor.data.fingerprint import compare
-from rankelastor.data.manifest import MANIFEST_FILE, VOCABULARY_FOLDER, Manifest, SourceRecord
+from rankelastor.data.manifest import MANIFEST_FILE, VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SourceRecord
 from rankelastor.data.shards import Shard, open_shard, shard_path
 from rankelastor.data.vocabulary import require_vocabulary
 from rankelastor.errors import DataError, StalePreparedError, StorageError
-from rankelastor.schema import SPLITS, FeatureSchema, SplitName
+from rankelastor.schema import PADDING_ID, SPLITS, FeatureSchema, SplitName
 from rankelastor.storage import whole_file
 
 
@@ -131,22 +134,38 @@ class PreparedDataset:
     def frame(self, name: SplitName) -> pl.DataFrame:
         """A split as a table for people: a column a feature (ids int32, numbers float32), the label, the group.
 
+        A sequence is a list of ids, without the padding on its left.
         The group's column is named ``group:<column>``, because the column may be a feature too.
         """
         shards = self.split(name).shards
         return pl.concat([self._frame(shard) for shard in shards])
 
+    def pretrained_vectors(self) -> dict[str, NDArray[np.float32]]:
+        """The vectors of features that have pretrained ones, by name: float32 (num_ids, dim), mapped into memory.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        specs = (spec for spec in self.manifest.features if isinstance(spec, CategoricalSpec))
+        return {
+            spec.name: _open_vectors(self.folder / VECTOR_FOLDER / spec.pretrained.file, spec.num_ids, spec.pretrained.dim)
+            for spec in specs
+            if spec.pretrained is not None
+        }
+
     def _require_whole(self) -> None:
         _require_vocabularies(self.folder, self.manifest)
+        self.pretrained_vectors()
         for name in self.splits:
             self.split(name)
 
     def _frame(self, shard: Shard) -> pl.DataFrame:
-        columns: dict[str, NDArray[Any]] = {}
+        columns: dict[str, NDArray[Any] | pl.Series] = {}
         for place, categorical in enumerate(self.schema.categorical):
             columns[categorical.name] = shard.categorical[:, place]
         for place, numeric in enumerate(self.schema.numeric):
             columns[numeric.name] = shard.numeric[:, place]
+        columns |= _lists_by_feature(shard, self.schema)
         columns = {feature: columns[feature] for feature in self.schema.names}
         columns[self.manifest.label] = shard.label
         if shard.group is not None:
@@ -164,11 +183,37 @@ def copy_feature_state(prepared_folder: str | Path, target_folder: str | Path) -
     manifest = Manifest.read(source)
     _require_vocabularies(source, manifest)
     (target / VOCABULARY_FOLDER).mkdir(parents=True, exist_ok=True)
-    for spec in manifest.categorical:
+    for spec in manifest.with_vocabulary:
         shutil.copy2(source / VOCABULARY_FOLDER / spec.vocabulary, target / VOCABULARY_FOLDER)
     shutil.copy2(source / MANIFEST_FILE, target / MANIFEST_FILE)
 
 
+def _lists_by_feature(shard: Shard, schema: FeatureSchema) -> dict[str, pl.Series]:
+    lists: dict[str, pl.Series] = {}
+    start = 0
+    for feature in schema.sequence:
+        assert shard.sequence is not None, "the schema has sequence features"
+        ids = shard.sequence[:, start : start + feature.max_length]
+        start += feature.max_length
+        is_element = np.maximum.accumulate(ids != PADDING_ID, axis=1)
+        offsets = np.concatenate([[0], np.cumsum(is_element.sum(axis=1))])
+        array = pa.LargeListArray.from_arrays(offsets, ids[is_element])
+        lists[feature.name] = pl.Series(array, dtype=pl.List(pl.Int32))
+    return lists
+
+
+def _open_vectors(path: Path, num_ids: int, dim: int) -> NDArray[np.float32]:
+    try:
+        vectors: NDArray[np.float32] = np.load(path, mmap_mode="r")
+        if vectors.shape != (num_ids, dim) or vectors.dtype != np.float32:
+            raise ValueError(f"it holds {vectors.dtype} {vectors.shape} where float32 ({num_ids}, {dim}) is expected")
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} must be vectors of a prepared folder, but {error}; run `rankelastor prepare RECIPE --force`"
+        ) from error
+    return vectors
+
+
 def _require_vocabularies(folder: Path, manifest: Manifest) -> None:
-    for spec in manifest.categorical:
+    for spec in manifest.with_vocabulary:
         require_vocabulary(folder / VOCABULARY_FOLDER / spec.vocabulary, num_ids=spec.num_ids)

@@ -26,13 +26,15 @@ class Shard:
     """The rows of one shard as NumPy views of the mapped file; they cannot be written.
 
     ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``label`` float32
-    (row,), ``group`` int64 (row,) or None.
+    (row,), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by side)
+    or None where there is no sequence feature.
     """
 
     categorical: NDArray[np.int32]
     numeric: NDArray[np.float32]
     label: NDArray[np.float32]
     group: NDArray[np.int64] | None
+    sequence: NDArray[np.int32] | None = None
 
     @property
     def num_rows(self) -> int:
@@ -56,6 +58,7 @@ class ShardWriter:
         self._numeric = np.empty((size, len(schema.numeric)), dtype=np.float32)
         self._label = np.empty(size, dtype=np.float32)
         self._group = np.empty(size, dtype=np.int64) if has_group else None
+        self._sequence = np.empty((size, schema.num_positions), dtype=np.int32) if schema.num_positions else None
         self._filled = 0
         self.num_shards = 0
 
@@ -65,6 +68,7 @@ class ShardWriter:
         numeric: NDArray[np.float32],
         label: NDArray[np.float32],
         group: NDArray[np.int64] | None,
+        sequence: NDArray[np.int32] | None = None,
     ) -> None:
         """Add rows; full shards are written."""
         start = 0
@@ -76,6 +80,9 @@ class ShardWriter:
             self._label[place] = label[start:stop]
             if self._group is not None and group is not None:
                 self._group[place] = group[start:stop]
+            if self._sequence is not None:
+                assert sequence is not None, "the schema has sequence features"
+                self._sequence[place] = sequence[start:stop]
             self._filled = place.stop
             start = stop
             if self._filled == self._shard_rows:
@@ -96,9 +103,12 @@ class ShardWriter:
         columns["label"] = pa.array(self._label[rows])
         if self._group is not None:
             columns["group"] = pa.array(self._group[rows])
+        if self._sequence is not None:
+            columns["sequence"] = _matrix(self._sequence[rows])
         names = {
             "categorical": json.dumps([feature.name for feature in self._schema.categorical]),
             "numeric": json.dumps([feature.name for feature in self._schema.numeric]),
+            "sequence": json.dumps({feature.name: feature.max_length for feature in self._schema.sequence}),
         }
         batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
         schema = batch.schema.with_metadata(names)
@@ -128,6 +138,9 @@ def open_shard(path: Path, schema: FeatureSchema) -> Shard:
             numeric=_view_matrix(batch, "numeric", len(schema.numeric), np.dtype(np.float32)),
             label=_view(batch.column("label"), np.dtype(np.float32)),
             group=_view(batch.column("group"), np.dtype(np.int64)) if "group" in batch.schema.names else None,
+            sequence=_view_matrix(batch, "sequence", schema.num_positions, np.dtype(np.int32))
+            if schema.num_positions
+            else None,
         )
     except (OSError, ValueError, KeyError) as error:  # Arrow's errors are ValueErrors and KeyErrors
         raise DataError(

@@ -143,14 +143,14 @@ def _damaged(path: Path, reason: object) -> DataError:
     )
 
 
-def vocabulary_file_names(features: Collection[str]) -> dict[str, str]:
+def safe_file_names(features: Collection[str], *, suffix: str = ".parquet") -> dict[str, str]:
     """A safe file name for each feature, whatever its name holds.
 
     Letters, digits, ``_`` and ``-`` stay; other characters become ``%`` and their bytes in hexadecimal. Names that
     differ only in case get a number, because some disks do not tell them apart.
 
     Example:
-        >>> vocabulary_file_names(["site", "a/b", "Site"])
+        >>> safe_file_names(["site", "a/b", "Site"])
         {'site': 'site.parquet', 'a/b': 'a%2Fb.parquet', 'Site': 'Site~2.parquet'}
     """
     taken: set[str] = set()
@@ -162,7 +162,7 @@ def vocabulary_file_names(features: Collection[str]) -> dict[str, str]:
             number += 1
             candidate = f"{safe}~{number}"
         taken.add(candidate.lower())
-        names[feature] = f"{candidate}.parquet"
+        names[feature] = f"{candidate}{suffix}"
     return names
 
 

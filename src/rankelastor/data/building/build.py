@@ -11,14 +11,17 @@ from rankelastor.config.data import DataSettings
 from rankelastor.data.building.encoding import StagedEncoder, write_splits
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
 from rankelastor.data.building.fitting import Fit
+from rankelastor.data.building.pretrained import write_pretrained
 from rankelastor.data.building.row_splits import SplitCodes, assign_rows, splits_of_files
 from rankelastor.data.building.specs import feature_specs
 from rankelastor.data.building.staging import StagedPart, Stager
+from rankelastor.data.feature_specs import FeatureSpec
 from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter
-from rankelastor.data.manifest import VOCABULARY_FOLDER, FeatureSpec, Manifest, SplitSummary, schema_of
+from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
 from rankelastor.data.raw.rows import READ_BYTES, column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile
-from rankelastor.data.vocabulary import vocabulary_file_names
+from rankelastor.data.vector_files import find_vector_files
+from rankelastor.data.vocabulary import safe_file_names
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import SPLITS, SplitName
@@ -40,15 +43,16 @@ def build(
         DataError: a raw file is wrong, or a split is empty or has one label only.
         SettingsError: the declared fields do not go with the files.
     """
-    records = record_sources(sources)
+    vector_files = find_vector_files(settings)
+    records = record_sources([*sources, *vector_files])
     stager = _stage(settings, sources, folder, progress, read_bytes)
-    if record_sources(sources, records) != records:
+    if record_sources([*sources, *vector_files], records) != records:
         raise DataError("the raw files must stay as they are while they are read, but one changed; prepare again")
     splits = _assign(settings, stager)
     means = _label_means(stager.parts, splits)
     fit = Fit(stager.plan, stager.interners)
     fit.run(stager.parts, splits, progress)
-    specs = _write_vocabularies(stager.plan, fit, folder)
+    specs = _write_vocabularies(stager.plan, fit, folder, settings.files.folder)
     num_shards = write_splits(
         stager.parts,
         splits,
@@ -157,10 +161,10 @@ def _label_means(parts: Sequence[StagedPart], splits: SplitCodes) -> dict[SplitN
     return {split: float(total / size) for split, total, size in zip(SPLITS, sums, sizes, strict=True) if size}
 
 
-def _write_vocabularies(plan: FieldPlan, fit: Fit, folder: Path) -> tuple[FeatureSpec, ...]:
-    files = vocabulary_file_names([feature.name for feature in plan.categorical])
+def _write_vocabularies(plan: FieldPlan, fit: Fit, folder: Path, source: str) -> tuple[FeatureSpec, ...]:
+    files = safe_file_names([feature.name for feature in plan.vocabularies])
     vocabularies = folder / VOCABULARY_FOLDER
     vocabularies.mkdir()
-    for name, vocabulary in fit.vocabularies.items():
-        vocabulary.write(vocabularies / files[name])
-    return feature_specs(plan, fit, files)
+    for name, file in files.items():
+        fit.vocabularies[name].write(vocabularies / file)
+    return feature_specs(plan, fit, files, write_pretrained(plan, fit.vocabularies, source, folder))

@@ -8,16 +8,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.config.fields import NumericField
-from rankelastor.data.building.field_plan import FieldPlan
+from rankelastor.config.fields import HashedField, NumericField, QuantileField, SequenceField
+from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
 from rankelastor.data.building.fitting import Fit
 from rankelastor.data.building.row_splits import SplitCodes
+from rankelastor.data.building.sequences import BLANK_CODE
 from rankelastor.data.building.staging import StagedColumns, StagedPart, group_ranks
+from rankelastor.data.cells.lists import left_padded
 from rankelastor.data.interner import Interner
+from rankelastor.data.quantiles import bucket_ids
 from rankelastor.data.shards import ShardWriter
 from rankelastor.data.transform import transform_numbers
 from rankelastor.progress import ProgressListener
-from rankelastor.schema import SPLITS, FeatureSchema, SplitName
+from rankelastor.schema import PADDING_ID, SPLITS, FeatureSchema, SplitName
 
 
 class StagedEncoder:
@@ -26,7 +29,7 @@ class StagedEncoder:
     def __init__(self, plan: FieldPlan, fit: Fit, interners: dict[str, Interner], groups: Interner | None) -> None:
         self._plan = plan
         self._fit = fit
-        self._id_of_code = {name: fit.vocabularies[name].ids(interner.values()) for name, interner in interners.items()}
+        self._id_of_code = {feature.name: _id_of_code(feature, fit, interners) for feature in plan.with_vocabulary}
         self._group_of_code = group_ranks(groups) if groups is not None else None
 
     @property
@@ -39,10 +42,27 @@ class StagedEncoder:
         ids = np.empty((columns.batch.num_rows, len(self._plan.categorical)), dtype=np.int32)
         place = 0
         for index, feature in enumerate(self._plan.features):
-            if not isinstance(feature.settings, NumericField):
-                ids[:, place] = self._id_of_code[feature.name][columns.codes(index)]
-                place += 1
+            match feature.settings:
+                case NumericField() | SequenceField():
+                    continue
+                case HashedField():
+                    ids[:, place] = columns.ids(index)
+                case QuantileField(blank=blank):
+                    edges = np.array(self._fit.edges[feature.name])
+                    ids[:, place] = bucket_ids(columns.numbers(index), edges, blank)
+                case _:
+                    ids[:, place] = self._id_of_code[feature.name][columns.codes(index)]
+            place += 1
         return ids
+
+    def sequence(self, columns: StagedColumns) -> NDArray[np.int32]:
+        """Ids of all sequence features side by side, padded on the left, int32 (row, position)."""
+        padded = [np.empty((columns.batch.num_rows, 0), dtype=np.int32)]
+        for index, feature in enumerate(self._plan.features):
+            if isinstance(feature.settings, SequenceField):
+                codes, offsets = columns.lists(index)
+                padded.append(left_padded(self._id_of_code[feature.name][codes], offsets, feature.settings.max_length))
+        return np.concatenate(padded, axis=1)
 
     def numeric(self, columns: StagedColumns) -> NDArray[np.float32]:
         """Transformed numbers, float32 (row, numeric feature)."""
@@ -59,6 +79,13 @@ class StagedEncoder:
     def group(self, columns: StagedColumns) -> NDArray[np.int64] | None:
         """Final group numbers, int64 (row,), if there is a group."""
         return None if self._group_of_code is None else self._group_of_code[columns.groups()]
+
+
+def _id_of_code(feature: PlannedFeature, fit: Fit, interners: dict[str, Interner]) -> NDArray[np.int32]:
+    assert feature.vocabulary is not None
+    ids = fit.vocabularies[feature.name].ids(interners[feature.vocabulary].values())
+    # Codes of elements are one higher than the dictionary's.
+    return np.insert(ids, BLANK_CODE, PADDING_ID) if isinstance(feature.settings, SequenceField) else ids
 
 
 def write_splits(
@@ -101,11 +128,12 @@ def write_splits(
 def _write_part(
     columns: StagedColumns, codes: SplitCodes, encoder: StagedEncoder, writers: dict[int, ShardWriter]
 ) -> None:
-    categorical, numeric = encoder.categorical(columns), encoder.numeric(columns)
+    categorical, numeric, sequence = encoder.categorical(columns), encoder.numeric(columns), encoder.sequence(columns)
     label, group = columns.labels(), encoder.group(columns)
     for code, writer in writers.items():
         rows = np.flatnonzero(codes == code)
         if len(rows) == len(codes):
-            writer.add(categorical, numeric, label, group)
+            writer.add(categorical, numeric, label, group, sequence)
         elif len(rows):
-            writer.add(categorical[rows], numeric[rows], label[rows], None if group is None else group[rows])
+            groups = None if group is None else group[rows]
+            writer.add(categorical[rows], numeric[rows], label[rows], groups, sequence[rows])

@@ -14,12 +14,19 @@ from rankelastor.config.fields import (
     CategoricalField,
     FieldSettings,
     GroupField,
+    HashedField,
     NumericField,
+    QuantileField,
+    SequenceField,
 )
+from rankelastor.data.building.sharing import require_sharing_that_works
 from rankelastor.data.raw.column_names import quoted, require_columns
 from rankelastor.errors import DataError, SettingsError
 
 _CALENDAR_DEFAULTS = CategoricalField(column="calendar part")
+
+
+FeatureSettings = CategoricalField | HashedField | SequenceField | NumericField | QuantileField | CalendarField
 
 
 @dataclass(frozen=True)
@@ -28,14 +35,31 @@ class PlannedFeature:
 
     name: str
     column: str
-    settings: CategoricalField | NumericField | CalendarField
+    settings: FeatureSettings
     part: CalendarPart | None = None
+
+    @property
+    def vocabulary(self) -> str | None:
+        """The feature whose vocabulary gives the ids: this one or the one it shares; None: it needs none."""
+        match self.settings:
+            case CategoricalField(shares=shares) | SequenceField(shares=shares):
+                return shares or self.name
+            case CalendarField():
+                return self.name
+            case _:
+                return None
 
     @property
     def identity(self) -> CategoricalField:
         """How values become ids; parts of a calendar field have the defaults of a categorical one."""
-        assert not isinstance(self.settings, NumericField)
-        return self.settings if isinstance(self.settings, CategoricalField) else _CALENDAR_DEFAULTS
+        match self.settings:
+            case CategoricalField() as field:
+                return field
+            case SequenceField(min_count=min_count):
+                return CategoricalField(column=self.column, min_count=min_count, blank="padding")
+            case _:
+                assert isinstance(self.settings, CalendarField), "other fields have no vocabulary"
+                return _CALENDAR_DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -54,8 +78,24 @@ class FieldPlan:
 
     @property
     def categorical(self) -> tuple[PlannedFeature, ...]:
-        """All features that become ids, calendar parts among them."""
-        return tuple(feature for feature in self.features if not isinstance(feature.settings, NumericField))
+        """All features that are one id a row, calendar parts, hashes and buckets among them."""
+        others = NumericField | SequenceField
+        return tuple(feature for feature in self.features if not isinstance(feature.settings, others))
+
+    @property
+    def sequences(self) -> tuple[PlannedFeature, ...]:
+        """The sequence features."""
+        return tuple(feature for feature in self.features if isinstance(feature.settings, SequenceField))
+
+    @property
+    def with_vocabulary(self) -> tuple[PlannedFeature, ...]:
+        """The features whose ids come from a vocabulary, of their own or shared."""
+        return tuple(feature for feature in self.features if feature.vocabulary is not None)
+
+    @property
+    def vocabularies(self) -> tuple[PlannedFeature, ...]:
+        """The features that have a vocabulary of their own."""
+        return tuple(feature for feature in self.features if feature.vocabulary == feature.name)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -67,7 +107,8 @@ class FieldPlan:
     def distinct_columns(self) -> tuple[str, ...]:
         """The columns of which each distinct text is looked at once."""
         others = (self.label, self.group)
-        return tuple(dict.fromkeys([*(feature.column for feature in self.categorical), *filter(None, others)]))
+        as_text = [feature for feature in self.features if not isinstance(feature.settings, NumericField | QuantileField)]
+        return tuple(dict.fromkeys([*(feature.column for feature in as_text), *filter(None, others)]))
 
 
 def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> FieldPlan:
@@ -90,6 +131,7 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
     features = tuple(feature for _, _, feature in declared if feature is not None)
     if not features:
         raise SettingsError("data.fields must hold a feature, but only a group was given; add a categorical field")
+    require_sharing_that_works({feature.name: feature.settings for feature in features})
     time = settings.split.column if isinstance(settings.split, TimeSplit) else None
     if time is not None:
         require_columns(names, [time], file, advice="check data.split.column")

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.config.fields import NumericField
+from rankelastor.config.fields import NumericField, SequenceField
 from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
+from rankelastor.data.building.quantile_fit import fit_edges
 from rankelastor.data.building.row_splits import SplitCodes
-from rankelastor.data.building.staging import StagedColumns, StagedPart
+from rankelastor.data.building.sequences import codes_of_rows
+from rankelastor.data.building.staging import StagedPart
+from rankelastor.data.building.train_rows import train_rows
 from rankelastor.data.interner import Interner
 from rankelastor.data.transform import NumberStatistics, StatisticsFit
 from rankelastor.data.vocabulary import Vocabulary
 from rankelastor.progress import ProgressListener
-from rankelastor.schema import SPLITS
-
-_TRAIN = SPLITS.index("train")
 
 
 class Fit:
-    """Fits every feature of a plan in two passes over the train rows of the staged parts.
+    """Fits every feature of a plan in a few passes over the train rows of the staged parts.
 
     Attributes:
-        vocabularies: by feature name.
+        vocabularies: by feature name; features that share one differ in what a blank is alone.
         statistics: by feature name.
+        edges: of quantile buckets, by feature name.
     """
 
     def __init__(self, plan: FieldPlan, interners: dict[str, Interner]) -> None:
@@ -35,6 +37,7 @@ class Fit:
         self._numbers = {feature.name: StatisticsFit() for feature in plan.numeric}
         self.vocabularies: dict[str, Vocabulary] = {}
         self.statistics: dict[str, NumberStatistics] = {}
+        self.edges: dict[str, tuple[float, ...]] = {}
 
     def run(self, parts: Sequence[StagedPart], splits: SplitCodes, progress: ProgressListener) -> None:
         """Read the parts; ``splits`` tells the split of each of their rows, in order."""
@@ -43,15 +46,24 @@ class Fit:
             for index, feature in enumerate(self._plan.features):
                 if isinstance(feature.settings, NumericField):
                     self._numbers[feature.name].add(columns.numbers(index)[is_train])
-                else:
-                    np.add.at(self._counts[feature.name], columns.codes(index)[is_train], 1)
+                elif isinstance(feature.settings, SequenceField):
+                    self._count(feature, codes_of_rows(*columns.lists(index), is_train))
+                elif feature.vocabulary is not None:
+                    self._count(feature, columns.codes(index)[is_train])
             progress.advance(part.num_rows)
         progress.end()
         for fit in self._numbers.values():
             fit.end_first_pass()
         self._add_deviations(parts, splits)
         self.statistics = {name: fit.statistics for name, fit in self._numbers.items()}
-        self.vocabularies = {feature.name: self._vocabulary(feature) for feature in self._plan.categorical}
+        self.edges = fit_edges(self._plan, parts, splits)
+        own = {feature.name: self._vocabulary(feature) for feature in self._plan.vocabularies}
+        self.vocabularies = {feature.name: _shared(feature, own) for feature in self._plan.with_vocabulary}
+
+    def _count(self, feature: PlannedFeature, codes: NDArray[np.uint32]) -> None:
+        """One vocabulary counts the occurrences in all columns that share it."""
+        assert feature.vocabulary is not None
+        np.add.at(self._counts[feature.vocabulary], codes, 1)
 
     def _add_deviations(self, parts: Sequence[StagedPart], splits: SplitCodes) -> None:
         numeric = [
@@ -72,13 +84,7 @@ class Fit:
         return Vocabulary.fit(values, counts, min_count=rules.min_count, blank=rules.blank)
 
 
-def train_rows(
-    parts: Sequence[StagedPart], splits: SplitCodes
-) -> Iterator[tuple[StagedPart, StagedColumns, NDArray[np.bool_]]]:
-    """Each part with its columns and a mask of its train rows; parts without any are skipped."""
-    start = 0
-    for part in parts:
-        is_train = splits[start : start + part.num_rows] == _TRAIN
-        start += part.num_rows
-        if is_train.any():
-            yield part, part.columns(), is_train
+def _shared(feature: PlannedFeature, own: dict[str, Vocabulary]) -> Vocabulary:
+    assert feature.vocabulary is not None
+    vocabulary = own[feature.vocabulary]
+    return replace(vocabulary, blank="padding") if isinstance(feature.settings, SequenceField) else vocabulary

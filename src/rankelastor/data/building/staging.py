@@ -1,7 +1,7 @@
 """The one pass over the raw files: each piece is parsed, checked and set aside on disk as numbers.
 
-A staged part holds, for each row, provisional codes of texts (4 bytes a categorical feature), numbers (8 bytes),
-the label, the group and the time. Memory holds the dictionaries of distinct texts and one piece.
+A staged part holds, for each row, provisional codes of texts (4 bytes a categorical feature, or an element of a
+sequence), hashed ids, numbers (8 bytes), the label, the group and the time. Memory holds the dictionaries of distinct texts and one piece.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rankelastor.config.data import CsvSettings
-from rankelastor.config.fields import CalendarField, NumericField
+from rankelastor.config.fields import CalendarField, HashedField, NumericField, QuantileField, SequenceField
 from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
+from rankelastor.data.building.sequences import stage_lists, view_lists
 from rankelastor.data.cells.calendar_parts import calendar_part
+from rankelastor.data.cells.hashes import hashed_ids
 from rankelastor.data.cells.labels import parse_labels
-from rankelastor.data.cells.numbers import parse_numbers
+from rankelastor.data.cells.lists import Offsets
+from rankelastor.data.cells.numbers import parse_numbers, parse_numbers_or_blanks
 from rankelastor.data.cells.texts import CellTexts, cell_texts
 from rankelastor.data.cells.time_keys import TimeKeys
 from rankelastor.data.interner import Interner
@@ -55,8 +58,17 @@ class StagedColumns:
         codes: NDArray[np.uint32] = self._view(f"feature_{index}")
         return codes
 
+    def lists(self, index: int) -> tuple[NDArray[np.uint32], Offsets]:
+        """Codes of the elements and offsets of the lists of the sequence feature at ``index`` of the plan."""
+        return view_lists(self.batch.column(f"feature_{index}"))
+
+    def ids(self, index: int) -> NDArray[np.int32]:
+        """Final ids of the hashed feature at ``index`` of the plan."""
+        ids: NDArray[np.int32] = self._view(f"feature_{index}")
+        return ids
+
     def numbers(self, index: int) -> NDArray[np.float64]:
-        """Numbers of the numeric feature at ``index`` of the plan."""
+        """Numbers of the numeric or quantile feature at ``index`` of the plan; NaN is a blank of the latter."""
         numbers: NDArray[np.float64] = self._view(f"feature_{index}")
         return numbers
 
@@ -84,7 +96,7 @@ class Stager:
 
     Attributes:
         parts: what was staged, in order.
-        interners: the dictionary of each categorical feature, by name.
+        interners: the dictionary of each vocabulary, by the name of the feature that owns it.
         groups: the dictionary of the groups, if there is a group.
     """
 
@@ -94,7 +106,7 @@ class Stager:
         self.folder = folder
         self._blanks = csv.blanks
         self.parts: list[StagedPart] = []
-        self.interners = {feature.name: Interner() for feature in plan.categorical}
+        self.interners = {feature.name: Interner() for feature in plan.vocabularies}
         self.groups = Interner() if plan.group is not None else None
         self._times = TimeKeys(plan.time) if plan.time is not None else None
 
@@ -106,7 +118,8 @@ class Stager:
         """
         columns = dict(self._columns(rows))
         file = self.folder / f"part-{len(self.parts):06d}.arrow"
-        batch = pa.RecordBatch.from_arrays([pa.array(column) for column in columns.values()], names=list(columns))
+        arrays = [column if isinstance(column, pa.Array) else pa.array(column) for column in columns.values()]
+        batch = pa.RecordBatch.from_arrays(arrays, names=list(columns))
         with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
             writer.write_batch(batch)
         self.parts.append(StagedPart(file, split, rows.num_rows))
@@ -122,7 +135,7 @@ class Stager:
             return None
         return self._times.ordered(np.concatenate([part.columns().times() for part in self.parts]))
 
-    def _columns(self, rows: RawRows) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    def _columns(self, rows: RawRows) -> Iterator[tuple[str, NDArray[np.generic] | pa.ListArray]]:
         yield LABEL, parse_labels(rows, self.plan.label)
         if self.groups is not None and self.plan.group is not None:
             groups = cell_texts(rows, self.plan.group, self._blanks)
@@ -132,11 +145,21 @@ class Stager:
         for index, feature in enumerate(self.plan.features):
             yield f"feature_{index}", self._feature(rows, feature)
 
-    def _feature(self, rows: RawRows, feature: PlannedFeature) -> NDArray[np.generic]:
-        if isinstance(feature.settings, NumericField):
-            return parse_numbers(rows, feature.column, blanks=self._blanks, blank=feature.settings.blank)
+    def _feature(self, rows: RawRows, feature: PlannedFeature) -> NDArray[np.generic] | pa.ListArray:
+        match feature.settings:
+            case NumericField(blank=blank):
+                return parse_numbers(rows, feature.column, blanks=self._blanks, blank=blank)
+            case QuantileField():
+                return parse_numbers_or_blanks(rows, feature.column, blanks=self._blanks)
+            case HashedField(num_buckets=num_buckets, blank=blank_ids):
+                hashed = cell_texts(rows, feature.column, self._blanks)
+                return hashed_ids(hashed.values, num_buckets=num_buckets, blank=blank_ids)[hashed.codes]
+        assert feature.vocabulary is not None
+        interner = self.interners[feature.vocabulary]
+        if isinstance(feature.settings, SequenceField):
+            return stage_lists(rows, feature.column, feature.settings, interner, self._blanks)
         texts = self._texts(rows, feature)
-        return self.interners[feature.name].codes(texts.values)[texts.codes]
+        return interner.codes(texts.values)[texts.codes]
 
     def _texts(self, rows: RawRows, feature: PlannedFeature) -> CellTexts:
         texts = cell_texts(rows, feature.column, self._blanks)

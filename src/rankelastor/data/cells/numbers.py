@@ -41,11 +41,27 @@ def parse_numbers(rows: RawRows, column: str, *, blanks: Collection[str], blank:
     numbers, is_blank = _convert(rows, column, blanks)
     if blank is None:
         _refuse(rows, column, is_blank, "must not be blank (blank: null)", "try blank: 0")
-    numbers = numbers.zip_with(~is_blank, pl.Series([blank], dtype=pl.Float64))
+    return _checked(rows, column, numbers.zip_with(~is_blank, pl.Series([blank], dtype=pl.Float64)))
+
+
+def parse_numbers_or_blanks(rows: RawRows, column: str, *, blanks: Collection[str]) -> NDArray[np.float64]:
+    """The numbers of a column, NaN where a cell is blank.
+
+    Raises:
+        DataError: as ``parse_numbers``; NaN itself is refused, so that it means blank alone.
+    """
+    numbers, is_blank = _convert(rows, column, blanks)
+    checked = _checked(rows, column, numbers.zip_with(~is_blank, pl.Series([0.0])))
+    checked[is_blank.to_numpy()] = np.nan
+    return checked
+
+
+def _checked(rows: RawRows, column: str, numbers: pl.Series) -> NDArray[np.float64]:
     advice = "if it means blank, leave the cell empty or list it in csv.blanks"
     _refuse(rows, column, ~numbers.is_finite(), "must hold finite numbers", advice)
     _refuse_too_large(rows, column, numbers)
-    return numbers.to_numpy() + 0.0  # -0.0 becomes 0.0: equal numbers are the same bytes
+    checked: NDArray[np.float64] = numbers.to_numpy() + 0.0  # -0.0 becomes 0.0: equal numbers are the same bytes
+    return checked
 
 
 def _convert(rows: RawRows, column: str, blanks: Collection[str]) -> tuple[pl.Series, pl.Series]:

@@ -52,7 +52,7 @@ def cell_texts(rows: RawRows, column: str, blanks: Collection[str]) -> CellTexts
     if codes.null_count:
         codes = codes.fill_null(len(values))
         values = values.extend(pl.Series([BLANK], dtype=pl.String))
-    return CellTexts(_with_blanks(values, blanks), codes.to_numpy(zero_copy_only=True))
+    return CellTexts(with_blanks(values, blanks), codes.to_numpy(zero_copy_only=True))
 
 
 def as_text(rows: RawRows, column: str) -> pa.Array:
@@ -66,14 +66,16 @@ def as_text_array(rows: RawRows, column: str, cells: pa.Array) -> pa.Array:
     if pa.types.is_string(kind):
         return cells
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+        advice = "try kind: sequence" if is_list else "leave the column out of data.fields, or write it as text"
         raise DataError(
-            f"{rows.file}, column {column!r} must hold one text or number a row, but its type is {kind}; "
-            "leave the column out of data.fields, or write it as text"
+            f"{rows.file}, column {column!r} must hold one text or number a row, but its type is {kind}; {advice}"
         )
     return pc.cast(cells, pa.large_string() if pa.types.is_large_string(kind) else pa.string())
 
 
-def _with_blanks(values: pl.Series, blanks: Collection[str]) -> pl.Series:
+def with_blanks(values: pl.Series, blanks: Collection[str]) -> pl.Series:
+    """The texts with ``""`` for null and for every text in ``blanks``."""
     values = values.fill_null(BLANK)
     if not blanks:
         return values

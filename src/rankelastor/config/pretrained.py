@@ -1,0 +1,57 @@
+"""Settings of pretrained vectors: which file gives which value its vector."""
+
+from pathlib import PurePath
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from rankelastor.config.base import Settings
+
+Name = Annotated[str, Field(min_length=1)]
+VectorFormat = Literal["parquet", "npy", "npz", "h5"]
+
+_FORMATS: dict[str, VectorFormat] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".h5": "h5",
+    ".hdf5": "h5",
+}
+
+
+class PretrainedSettings(Settings):
+    """Vectors by key, from one file. Relative paths count from ``files.folder``.
+
+    ``.parquet``: ``key`` is the column of keys, ``vector`` a column of lists or several columns of numbers.
+    ``.npz`` and ``.h5``: ``key`` and ``vector`` name arrays of keys and of vectors (default ``key`` and ``value``).
+    ``.npy``: a matrix, one row a key; ``keys`` is a text file of one key a line, or ``.npy``.
+    ``trained``: whether training changes the vectors; frozen ones stay as they are.
+    """
+
+    file: Name
+    key: Name | None = None
+    vector: Name | Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    keys: Name | None = None
+    trained: bool = False
+
+    @property
+    def format(self) -> VectorFormat:
+        """What the file's name says."""
+        return _FORMATS[PurePath(self.file).suffix.lower()]
+
+    @model_validator(mode="after")
+    def _settings_go_with_the_format(self) -> Self:
+        suffix = PurePath(self.file).suffix.lower()
+        if suffix not in _FORMATS:
+            raise ValueError(f"file must end in one of {', '.join(_FORMATS)}, but {self.file!r} was given")
+        if (self.format == "npy") != (self.keys is not None):
+            rule = "must name a file of one key a line" if self.format == "npy" else "must be left out"
+            raise ValueError(f"keys {rule} where file is {suffix}, but {self.keys!r} was given")
+        if self.format == "parquet" and None in (self.key, self.vector):
+            raise ValueError("key and vector must name columns where file is Parquet; add the one that is missing")
+        if self.format == "npy" and (self.key, self.vector) != (None, None):
+            raise ValueError("key and vector must be left out where file is .npy: keys names the file of keys")
+        if self.format in {"npz", "h5"} and isinstance(self.vector, tuple):
+            raise ValueError(f"vector must name one array where file is {suffix}, but {list(self.vector)} was given")
+        return self

@@ -1,0 +1,167 @@
+"""Files of pretrained vectors: find them, and read keys and vectors piece by piece."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from rankelastor.config.data import DataSettings
+from rankelastor.config.fields import CategoricalField
+from rankelastor.config.pretrained import PretrainedSettings
+from rankelastor.data.raw.column_names import quoted, require_columns
+from rankelastor.data.raw.source_files import SourceFile
+from rankelastor.errors import DataError
+
+Piece = tuple[pl.Series, NDArray[np.float32]]
+"""Some keys as text, and their vectors (key, dim)."""
+
+_PIECE_ROWS = 65_536
+
+
+def find_vector_files(settings: DataSettings) -> tuple[SourceFile, ...]:
+    """Every file that pretrained vectors or their keys are read from, each once.
+
+    Raises:
+        DataError: a file does not exist.
+    """
+    fields = [field for field in settings.fields if isinstance(field, CategoricalField)]
+    named = [(place, name) for field in fields if field.pretrained for place, name in _named(field.pretrained)]
+    found: dict[str, SourceFile] = {}
+    for place, name in named:
+        path = Path(settings.files.folder) / name
+        if not path.is_file():
+            raise DataError(
+                f"pretrained.{place} must name a file, but {path} is none; relative paths count from files.folder"
+            )
+        found[name] = SourceFile(None, path, f"vectors:{name}")
+    return tuple(found.values())
+
+
+def read_vectors(folder: str | Path, settings: PretrainedSettings) -> Iterator[Piece]:
+    """Keys and vectors of a file, piece by piece.
+
+    Args:
+        folder: what relative paths count from.
+        settings: the file, and where keys and vectors stand in it.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column or array, or does not hold one vector of numbers a key;
+            or it is HDF5, and h5py is not installed.
+    """
+    path = Path(folder) / settings.file
+    with _explained(path):
+        match settings.format:
+            case "parquet":
+                yield from _read_parquet(path, settings)
+            case "npy":
+                assert settings.keys is not None, "settings hold it beside .npy"
+                yield from _pieces(_read_keys(Path(folder) / settings.keys), np.load(path, mmap_mode="r"), path)
+            case "npz":
+                with np.load(path) as arrays:
+                    key, vector = _array_names(list(arrays), path, settings)
+                    yield from _pieces(_texts(arrays[key], path), arrays[vector], path)
+            case "h5":
+                with _h5py(path).File(path, "r") as arrays:
+                    key, vector = _array_names(list(arrays), path, settings)
+                    yield from _pieces(_texts(arrays[key][:], path), arrays[vector], path)
+
+
+def _named(settings: PretrainedSettings) -> Iterator[tuple[str, str]]:
+    yield "file", settings.file
+    if settings.keys is not None:
+        yield "keys", settings.keys
+
+
+def _read_parquet(path: Path, settings: PretrainedSettings) -> Iterator[Piece]:
+    assert settings.key is not None, "settings hold it beside Parquet"
+    assert settings.vector is not None, "settings hold it beside Parquet"
+    columns = [settings.vector] if isinstance(settings.vector, str) else list(settings.vector)
+    with pq.ParquetFile(path) as parquet:
+        wanted = list(dict.fromkeys([settings.key, *columns]))
+        advice = "check pretrained.key and pretrained.vector"
+        require_columns(parquet.schema_arrow.names, wanted, path, advice=advice)
+        for batch in parquet.iter_batches(batch_size=_PIECE_ROWS, columns=wanted):
+            keys = pl.Series(pc.cast(batch.column(settings.key), pa.string()), dtype=pl.String)
+            numbers = [_parquet_numbers(batch.column(name), path, name) for name in columns]
+            yield keys, numbers[0] if len(numbers) == 1 else np.concatenate(numbers, axis=1)
+
+
+def _parquet_numbers(cells: pa.Array, path: Path, column: str) -> NDArray[np.float32]:
+    """A column of numbers as (row, 1), a column of lists as (row, dim)."""
+    if not pa.types.is_nested(cells.type):
+        return pc.cast(cells, pa.float32(), safe=False).to_numpy(zero_copy_only=False)[:, None]
+    widths = pc.unique(pc.list_value_length(cells)).to_pylist()
+    if len(widths) != 1 or widths[0] is None:
+        raise DataError(
+            f"{path}, column {column!r} must hold vectors of one width, but holds lists of the lengths "
+            f"{quoted(widths, at_most=5)}; leave out rows without a vector"
+        )
+    flat = pc.cast(pc.list_flatten(cells), pa.float32(), safe=False).to_numpy(zero_copy_only=False)
+    return flat.reshape(len(cells), widths[0])
+
+
+def _read_keys(path: Path) -> pl.Series:
+    """One key a line, or the array of an ``.npy`` file."""
+    with _explained(path):
+        if path.suffix.lower() == ".npy":
+            return _texts(np.load(path), path)
+        return pl.Series(path.read_text(encoding="utf-8").splitlines(), dtype=pl.String)
+
+
+def _pieces(keys: pl.Series, vectors: Any, path: Path) -> Iterator[Piece]:
+    """Slices of an array in memory or on disk."""
+    if len(vectors.shape) != 2 or vectors.shape[0] != len(keys):  # noqa: PLR2004 - a matrix
+        raise DataError(
+            f"{path} must hold a matrix with one vector a key, but its shape is {list(vectors.shape)} and there are "
+            f"{len(keys)} keys"
+        )
+    for start in range(0, len(keys), _PIECE_ROWS):
+        rows = slice(start, start + _PIECE_ROWS)
+        yield keys[rows], np.asarray(vectors[rows], dtype=np.float32)
+
+
+def _texts(keys: NDArray[Any], path: Path) -> pl.Series:
+    """Keys as the texts that a raw file would hold."""
+    if keys.ndim != 1 or keys.dtype.kind not in "iuUSO":
+        raise DataError(
+            f"{path} must hold its keys as a list of texts or integers, but they have the shape {list(keys.shape)} and "
+            f"the type {keys.dtype}"
+        )
+    if keys.dtype.kind in "SO":  # h5py reads texts as bytes
+        keys = np.array([key.decode() if isinstance(key, bytes) else str(key) for key in keys], dtype=object)
+    return pl.Series(keys.tolist()).cast(pl.String)
+
+
+def _array_names(names: list[str], path: Path, settings: PretrainedSettings) -> tuple[str, str]:
+    assert not isinstance(settings.vector, tuple), "settings refuse several arrays"
+    key, vector = settings.key or "key", settings.vector or "value"
+    require_columns(names, [key, vector], path, advice="check pretrained.key and pretrained.vector")
+    return key, vector
+
+
+def _h5py(path: Path) -> Any:
+    try:
+        import h5py  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise DataError(
+            f"h5py must be installed to read {path}, but is not; try pip install 'rankelastor[hub]'"
+        ) from error
+    return h5py
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} must be a file of vectors that can be read, but {error}") from error
