@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,8 @@ class UnseenIds:
     @classmethod
     def of(cls, manifest: Manifest) -> UnseenIds:
         """Those of a prepared folder or of a run."""
-        schema, files = manifest.feature_schema, vocabulary_files(manifest)
-        return cls(_last_ids(schema.categorical, files), _last_ids(schema.sequence, files))
+        schema, names = manifest.feature_schema, {spec.name for spec in manifest.with_vocabulary}
+        return cls(_last_ids(schema.categorical, names), _last_ids(schema.sequence, names))
 
 
 def first_rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, int]:
@@ -44,16 +44,9 @@ def first_rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, int
     Raises:
         DataError: a vocabulary is missing or damaged.
     """
-    folder, files = dataset.folder / VOCABULARY_FOLDER, vocabulary_files(dataset.manifest)
+    folder, files = dataset.folder / VOCABULARY_FOLDER, _vocabulary_files(dataset.manifest)
     by_file = {file: _first_rare_id(folder / file, max_count) for file in set(files.values())}
     return {name: by_file[file] for name, file in files.items()}
-
-
-def vocabulary_files(manifest: Manifest) -> dict[str, str]:
-    """The vocabulary file of each feature that has one; a feature that shares another's names the same file."""
-    files = {spec.name: spec.vocabulary for spec in manifest.categorical}
-    shared = {feature.name: feature.shares for feature in id_features(manifest.feature_schema) if feature.shares}
-    return files | {name: files[owner] for name, owner in shared.items() if owner in files}
 
 
 def id_features(schema: FeatureSchema) -> list[CategoricalFeature | SequenceFeature]:
@@ -61,8 +54,13 @@ def id_features(schema: FeatureSchema) -> list[CategoricalFeature | SequenceFeat
     return [*schema.categorical, *schema.sequence]
 
 
-def _last_ids(features: Iterable[CategoricalFeature | SequenceFeature], files: Mapping[str, str]) -> NDArray[np.int32]:
-    return np.array([feature.num_ids - 1 if feature.name in files else NO_ID for feature in features], dtype=np.int32)
+def _last_ids(features: Iterable[CategoricalFeature | SequenceFeature], names: Collection[str]) -> NDArray[np.int32]:
+    return np.array([feature.num_ids - 1 if feature.name in names else NO_ID for feature in features], dtype=np.int32)
+
+
+def _vocabulary_files(manifest: Manifest) -> dict[str, str]:
+    """The vocabulary file of each feature that has one; features that share a vocabulary name the same file."""
+    return {spec.name: spec.vocabulary for spec in manifest.with_vocabulary}
 
 
 def _first_rare_id(path: Path, max_count: int) -> int:

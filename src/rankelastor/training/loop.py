@@ -123,9 +123,11 @@ def _run_epoch(
     for observer in observers:
         observer.on_epoch_start(epoch)
     total = torch.zeros((), device=next(ranker.parameters()).device, dtype=torch.float64)
-    for index, batch in enumerate(train.epoch(epoch), start=(epoch - 1) * len(train) + 1):
-        if rare_as_unseen is not None:
-            batch = rare_as_unseen(batch, step=index)  # noqa: PLW2901 - the batch as it is learned from
+    first_step = (epoch - 1) * len(train) + 1
+    batches = train.epoch(epoch)
+    if rare_as_unseen is not None:
+        batches = rare_as_unseen.over(batches, first_step=first_step)
+    for index, batch in enumerate(batches, start=first_step):
         loss = stepper.step(batch)
         total += loss.double() * batch.num_examples
         for observer in observers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -68,6 +68,11 @@ class RareAsUnseen:
     def has_rare(self) -> bool:
         """Whether any feature has a rare value."""
         return self._categorical.has_rare or self._sequence.has_rare
+
+    def over(self, batches: Iterable[Batch], *, first_step: int) -> Iterator[Batch]:
+        """The batches of training steps ``first_step`` and on, with some rare ids replaced."""
+        for step, batch in enumerate(batches, start=first_step):
+            yield self(batch, step=step)
 
     def __call__(self, batch: Batch, *, step: int) -> Batch:
         """The batch of training step ``step`` with some rare ids replaced; the given one stays as it is."""
