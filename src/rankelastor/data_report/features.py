@@ -47,6 +47,9 @@ def id_figures(
 def number_figures(spec: NumericSpec, place: int, splits: Splits, *, judged: str | None) -> NumberFigures:
     """Figures of a numeric feature, which is column ``place`` of ``Batch.numeric``."""
     moments = splits["train"].moments[spec.name]
+    auc_alone = None
+    if judged is not None:
+        auc_alone = auc_of_numbers(splits[judged].sample_label, splits[judged].sample[:, place])
     quantiles = np.quantile(splits["train"].sample[:, place], QUANTILES)
     return NumberFigures(
         transform=spec.transform,
@@ -57,9 +60,7 @@ def number_figures(spec: NumericSpec, place: int, splits: Splits, *, judged: str
         quantiles={str(share): float(value) for share, value in zip(QUANTILES, quantiles, strict=True)},
         at_blank_share=None if spec.blank is None else moments.num_at_blank / moments.num_rows,
         means={split: of.moments[spec.name].mean for split, of in splits.items()},
-        auc_alone=None
-        if judged is None
-        else auc_of_numbers(splits[judged].sample_label, splits[judged].sample[:, place]),
+        auc_alone=auc_alone,
     )
 
 

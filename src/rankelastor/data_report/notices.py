@@ -68,7 +68,7 @@ def leak_notices(auc_alone: Mapping[str, float | None], judged: str | None, labe
             )
 
 
-def id_notices(name: str, figures: IdFigures, splits: Mapping[str, SplitFigures]) -> Iterator[Notice]:
+def id_notices(name: str, figures: IdFigures) -> Iterator[Notice]:
     """What is odd about one feature of ids."""
     if figures.most_frequent and figures.most_frequent[0].share == 1 and figures.lengths is None:
         yield _constant(name)
@@ -76,15 +76,15 @@ def id_notices(name: str, figures: IdFigures, splits: Mapping[str, SplitFigures]
         yield Notice(
             "mostly_blank", (name,), f"{name} has no element in {figures.lengths.empty_share:.1%} of the train rows"
         )
-    for split in splits:
-        unseen = (figures.unseen_share or {}).get(split, 0.0)
-        if split != "train" and unseen > MOSTLY_UNSEEN:
-            yield Notice(
-                "mostly_unseen",
-                (name, split),
-                f"{unseen:.1%} of {name} in {split} is not in its vocabulary: it says little about new rows; "
-                "try a coarser field, a smaller min_count or kind: hashed",
-            )
+    unseen = {split: share for split, share in (figures.unseen_share or {}).items() if split != "train"}
+    if max(unseen.values(), default=0.0) > MOSTLY_UNSEEN:
+        shares = " and ".join(f"{share:.1%} in {split}" for split, share in unseen.items())
+        yield Notice(
+            "mostly_unseen",
+            (name,),
+            f"most values of {name} are not in its vocabulary ({shares}): it says little about new rows; "
+            "try a coarser field, a smaller min_count or kind: hashed",
+        )
     blank = (figures.blank_share or {}).get("train", 0.0)
     if MOSTLY_BLANK < blank < 1:
         yield Notice("mostly_blank", (name,), f"{name} is blank in {blank:.1%} of the train rows")
@@ -92,8 +92,8 @@ def id_notices(name: str, figures: IdFigures, splits: Mapping[str, SplitFigures]
         yield Notice(
             "one_row_a_value",
             (name,),
-            f"{figures.once_share:.1%} of the train rows hold a value of {name} that no other train row holds: it can be "
-            "learned by heart only; raise min_count, or leave it out",
+            f"{figures.once_share:.1%} of the train rows hold a value of {name} that no other train row holds: it can "
+            "be learned by heart only; raise min_count, or leave it out",
         )
 
 

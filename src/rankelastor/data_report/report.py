@@ -54,7 +54,9 @@ def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListe
 def _read(dataset: PreparedDataset, progress: ProgressListener) -> dict[str, SplitCounts]:
     total = sum(summary.num_rows for summary in dataset.manifest.splits.values())
     progress.begin("reading", total=total, unit="rows")
-    counts = {name: read_split(dataset, dataset.split(name), progress) for name in dataset.splits}
+    counts: dict[str, SplitCounts] = {
+        name: read_split(dataset, dataset.split(name), progress) for name in dataset.splits
+    }
     progress.end()
     return counts
 
@@ -78,12 +80,13 @@ def _notices(
 ) -> list[Notice]:
     found = list(notices.label_notices({name: of.labels for name, of in counts.items()}))
     if judged is not None:
-        auc_alone = {name: figures.auc_alone for name, figures in (ids | numbers).items()}
+        auc_alone = {name: figures.auc_alone for name, figures in ids.items()}
+        auc_alone |= {name: figures.auc_alone for name, figures in numbers.items()}
         found += notices.leak_notices(auc_alone, judged, counts[judged].labels)
     for name, figures in ids.items():
-        found += notices.id_notices(name, figures, splits)
-    for name, figures in numbers.items():
-        found += notices.number_notices(name, figures, splits)
+        found += notices.id_notices(name, figures)
+    for name, of_numbers in numbers.items():
+        found += notices.number_notices(name, of_numbers, splits)
     return [*found, *notices.twin_notices([*twins(dataset, counts["train"].ids), *_same_numbers(dataset, counts)])]
 
 
