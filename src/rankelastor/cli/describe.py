@@ -1,7 +1,8 @@
-"""`rankelastor describe`: fields, vocabularies, the model as a tree, its cost."""
+"""`rankelastor describe`: fields, vocabularies, the model as a tree, its cost; or what prepared data hold."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from rich.tree import Tree
 
 from rankelastor.cli.arguments import Assignments
 from rankelastor.cli.console import console
+from rankelastor.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from rankelastor.config.recipe import Recipe
@@ -20,29 +22,88 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("describe", epilog="Example: rankelastor describe recipes/frappe/rankelastor.yaml")(describe)
+    epilog = "Examples: rankelastor describe recipes/frappe/rankelastor.yaml; rankelastor describe prepared/frappe"
+    app.command("describe", epilog=epilog)(describe)
 
 
 def describe(
-    place: Annotated[Path, typer.Argument(metavar="RECIPE_OR_RUN", help="A recipe, or a run folder.")],
+    place: Annotated[
+        Path,
+        typer.Argument(metavar="RECIPE_OR_FOLDER", help="A recipe, a run folder, or a prepared folder.", dir_okay=True),
+    ],
     assignments: Assignments = None,
+    top: Annotated[
+        int, typer.Option("--top", min=0, help="Prepared folder: most frequent values to show of each feature.")
+    ] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Prepared folder: print JSON for programs.")] = False,
 ) -> None:
-    """Show the fields with their vocabulary sizes, the model as a tree with shapes, and what it costs.
+    """Show a recipe or a run (fields, the model as a tree, its cost), or report on a prepared folder.
 
-    A recipe is prepared first where that has not been done: vocabulary sizes come from the data.
+    A recipe is prepared first where that has not been done: vocabulary sizes come from the data. The report on a
+    prepared folder shows rows, label rates, distinct, blank, unseen and frequent values, and warns of leaks, constant
+    and repeated features, and label rates that move between splits.
     """
+    if _is_prepared(place):
+        _refuse_assignments(assignments)
+        _report(place, top=top, as_json=as_json)
+    elif as_json:
+        raise SettingsError(f"--json needs a prepared folder, but {place} is none; `rankelastor prepare` makes one")
+    else:
+        _describe_model(place, assignments or [])
+
+
+def _is_prepared(place: Path) -> bool:
+    """Tell a prepared folder from a run folder, which holds ``config.yaml``, by what lies in it."""
+    from rankelastor.data.manifest import MANIFEST_FILE
+
+    if not place.is_dir() or (place / "config.yaml").is_file():
+        return False
+    if not (place / MANIFEST_FILE).is_file():
+        raise DataError(
+            f"{place} must be a recipe file, a run folder (with config.yaml) or a prepared folder (with "
+            f"{MANIFEST_FILE}), but it is a folder with neither"
+        )
+    return True
+
+
+def _refuse_assignments(assignments: list[str] | None) -> None:
+    if assignments:
+        raise SettingsError(
+            f"--set changes a recipe, but a prepared folder and --set {assignments[0]} were given; "
+            "change the recipe and run `rankelastor prepare`"
+        )
+
+
+def _report(folder: Path, *, top: int, as_json: bool) -> None:
+    from rankelastor.cli.data_tables import report_view
+    from rankelastor.cli.progress import Bar
+    from rankelastor.data.prepared import PreparedDataset
+    from rankelastor.data_report.report import report_on
+
+    with Bar() as bar:
+        report = report_on(PreparedDataset.open(folder), top=top, progress=bar)
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), indent=2, allow_nan=False))
+    else:
+        console.print(report_view(report, width=console.width, top=top))
+
+
+def _describe_model(place: Path, assignments: list[str]) -> None:
     from rankelastor.models.cost import cost_of
     from rankelastor.models.outline import outline
 
-    recipe, schema = _recipe_and_schema(place, assignments or [])
+    recipe, schema = _recipe_and_schema(place, assignments)
     console.print(_field_table(schema))
     console.print()
     console.print(_model_tree(outline(recipe.model, schema)))
     cost = cost_of(recipe.model, schema)
     console.print(
         f"\n{cost.dense_parameters:,} dense parameters, {cost.embedding_parameters:,} embedding parameters, "
-        f"{cost.flops_per_example:,} FLOPs an example (matrix products of a forward pass)",
+        f"{cost.flops_per_example:,} FLOPs an example (matrix products of a forward pass)\n"
+        f"what the data hold: rankelastor describe {recipe.data.prepared}",
         highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
 
 

@@ -30,14 +30,19 @@ def evaluate(
     split: Annotated[Split, typer.Option("--split", help="The split to score.")] = Split.test,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Score a split of the prepared data with the best weights of a run and print the metrics."""
+    """Score a split of the prepared data with the best weights of a run and print the metrics.
+
+    Also shows how much of the split training has not seen, and the AUC of the rows that hold such values.
+    """
     from rankelastor.cli.progress import Bar
-    from rankelastor.cli.tables import metrics_table
-    from rankelastor.training.evaluate import evaluate as evaluate_run
+    from rankelastor.cli.tables import metrics_table, unseen_view
+    from rankelastor.training.evaluate import evaluate_with_unseen
 
     with Bar() as bar:
-        metrics = evaluate_run(run, split=split.value, progress=bar).as_dict()
+        evaluated = evaluate_with_unseen(run, split=split.value, progress=bar)
+    metrics = evaluated.metrics.as_dict()
     if as_json:
-        typer.echo(json.dumps({split.value: metrics}, indent=2))
+        typer.echo(json.dumps({split.value: metrics, "unseen": {split.value: evaluated.unseen}}, indent=2))
     else:
         console.print(metrics_table({split.value: metrics}))
+        console.print(unseen_view(evaluated.unseen))

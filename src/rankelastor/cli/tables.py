@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
+
+_MOST_UNSEEN = 10
 
 _NAMES = {
     "auc": "AUC",
@@ -33,3 +38,21 @@ def format_metric(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:.6f}"
+
+
+def unseen_view(unseen: Mapping[str, Any]) -> Group:
+    """What training has not seen of a split: the fields with most of it, and the AUC of the rows that hold any."""
+    shares = sorted(unseen["share_by_field"].items(), key=lambda item: -item[1])
+    held = [(name, share) for name, share in shares if share > 0]
+    auc = f", their AUC is {unseen['auc']:.6f}" if "auc" in unseen else ""
+    says = (
+        f"\n{unseen['num_examples']:,} rows ({unseen['share_of_examples']:.2%}) hold values that training has not seen"
+    )
+    if not held:
+        return Group(Text(f"{says.rstrip()}."))
+    table = Table("field", "unseen values", box=None, pad_edge=False, header_style="bold")
+    table.columns[1].justify = "right"
+    for name, share in held[:_MOST_UNSEEN]:
+        table.add_row(Text(name), f"{share:.2%}")
+    more = len(held) - _MOST_UNSEEN
+    return Group(Text(f"{says}{auc}."), "", table, *([Text(f"and {more} more: see --json", style="dim")] * (more > 0)))

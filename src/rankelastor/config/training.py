@@ -7,6 +7,17 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from rankelastor.config.base import Settings
 
 
+class RareAsUnseenSettings(Settings):
+    """Rare values that stand in for unseen ones while training, so that the out-of-vocabulary row learns.
+
+    Each time a value is met that the train split holds at most ``max_count`` times, it is replaced by out of
+    vocabulary with probability ``share``; 0 replaces nothing. Evaluation and prediction replace nothing.
+    """
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    max_count: PositiveInt = 1
+
+
 class TrainingSettings(Settings):
     """The published protocol: Adam, embedding L2 over all rows, clipped gradients, a learning rate that drops.
 
@@ -15,6 +26,7 @@ class TrainingSettings(Settings):
     After each epoch the valid split is scored: a ``monitor`` that does not improve by more than ``min_delta``
     multiplies the learning rate by ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such
     evaluations in a row end the run. The weights of the best evaluation are kept.
+    ``rare_as_unseen`` gives the out-of-vocabulary row of each field examples to learn from.
     ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
     """
 
@@ -30,6 +42,7 @@ class TrainingSettings(Settings):
     rate_drop: Annotated[float, Field(gt=0, le=1)] = 0.1
     min_learning_rate: NonNegativeFloat = 1e-6
     patience: PositiveInt = 2
+    rare_as_unseen: RareAsUnseenSettings = RareAsUnseenSettings()
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: PositiveInt | None = None

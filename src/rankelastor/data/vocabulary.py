@@ -110,6 +110,19 @@ class Vocabulary:
         return self.values.gather(order), (order.to_numpy() + 1).astype(np.int32)
 
 
+def read_counts(path: Path) -> NDArray[np.int64]:
+    """How often the train split holds each known value, in the order of ids: most frequent first.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    try:
+        counts: NDArray[np.int64] = pq.read_table(path, columns=["count"])["count"].to_numpy()
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise _damaged(path, error) from error
+    return counts
+
+
 def require_vocabulary(path: Path, *, num_ids: int) -> None:
     """Make sure that a vocabulary is there and whole, by its footer alone.
 

@@ -6,8 +6,14 @@ from numpy import ndarray
 from sklearn.metrics import roc_auc_score
 
 
-def auc(label: Shaped[ndarray, " example"], score: Float[ndarray, " example"]) -> float:
+def auc(
+    label: Shaped[ndarray, " example"],
+    score: Float[ndarray, " example"],
+    weight: Shaped[ndarray, " example"] | None = None,
+) -> float:
     """Area under the ROC curve, exact, ties counted half; nan where only one label is there.
+
+    ``weight`` counts each example so many times; None counts each once.
 
     Example:
         >>> import numpy as np
@@ -16,7 +22,7 @@ def auc(label: Shaped[ndarray, " example"], score: Float[ndarray, " example"]) -
     """
     if label.min() == label.max():
         return float("nan")
-    return float(roc_auc_score(label, score))
+    return float(roc_auc_score(label, score, sample_weight=weight))
 
 
 def grouped_auc(

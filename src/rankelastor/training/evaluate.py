@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rankelastor.config.recipe import Recipe
 from rankelastor.data.encoder import RowEncoder
@@ -19,6 +20,7 @@ from rankelastor.training.checkpoint import load_weights
 from rankelastor.training.device import choose_device
 from rankelastor.training.run_folder import RunFolder
 from rankelastor.training.scoring import score_split
+from rankelastor.training.unseen import count_unseen
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,28 @@ def evaluate(folder: str | Path, *, split: SplitName = "test", progress: Progres
         StalePreparedError: the prepared folder has changed since.
         DataError: the prepared folder or the split is missing.
     """
+    return evaluate_with_unseen(folder, split=split, progress=progress).metrics
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Metrics of a split, and what of it training has not seen (``UnseenValues.report``)."""
+
+    metrics: Metrics
+    unseen: dict[str, Any]
+
+
+def evaluate_with_unseen(
+    folder: str | Path, *, split: SplitName = "test", progress: ProgressListener | None = None
+) -> Evaluated:
+    """Metrics as ``evaluate`` gives them, with the share of unseen values by field and the AUC of rows that hold any.
+
+    Raises:
+        RunError: the run folder cannot be used.
+        StalePreparedError: the prepared folder has changed since.
+        DataError: the prepared folder or the split is missing.
+    """
     run = load_run(folder)
     loader = BatchLoader(run.dataset().split(split), batch_size=run.recipe.training.evaluation_batch_size)
-    return score_split(run.ranker, loader, run.recipe.training, progress=progress).metrics()
+    predictions = score_split(run.ranker, loader, run.recipe.training, progress=progress)
+    return Evaluated(predictions.metrics(), count_unseen(loader, run.encoder.manifest).report(predictions))

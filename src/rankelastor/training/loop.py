@@ -15,18 +15,23 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.training.early_stopping import Plateau
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
-from rankelastor.training.scoring import score_split
+from rankelastor.training.rare_as_unseen import RareAsUnseen
+from rankelastor.training.scoring import Predictions, score_split
 from rankelastor.training.step import Stepper
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What training came to. ``examples_per_second`` counts training steps alone, not evaluations."""
+    """What training came to. ``examples_per_second`` counts training steps alone, not evaluations.
+
+    ``best_predictions`` are those of the best evaluation for the valid split.
+    """
 
     best: Evaluation
     num_epochs: int
     num_steps: int
     examples_per_second: float
+    best_predictions: Predictions
 
 
 def fit(
@@ -36,6 +41,7 @@ def fit(
     valid: BatchLoader,
     settings: TrainingSettings,
     save_best: Callable[[], None],
+    rare_as_unseen: RareAsUnseen | None = None,
     observers: Sequence[TrainingObserver] = (),
     progress: ProgressListener | None = None,
 ) -> Fit:
@@ -46,6 +52,7 @@ def fit(
         train: training batches, shuffled by (seed, epoch).
         valid: scored after each epoch.
         settings: the protocol.
+        rare_as_unseen: changes each training batch; None leaves it as it is.
         save_best: called after each evaluation that improved; it keeps the weights.
         observers: told of every step and evaluation.
         progress: told of the scoring of the valid split.
@@ -60,9 +67,10 @@ def fit(
         observer.on_start(ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
     for epoch in range(1, settings.epochs + 1):
         epoch_began = time.perf_counter()
-        train_loss = _run_epoch(stepper, ranker, train, epoch=epoch, observers=observers)
+        train_loss = _run_epoch(stepper, ranker, train, epoch=epoch, rare_as_unseen=rare_as_unseen, observers=observers)
         step_seconds += time.perf_counter() - epoch_began
-        metrics = score_split(ranker, valid, settings, progress=progress).metrics().as_dict()
+        predictions = score_split(ranker, valid, settings, progress=progress)
+        metrics = predictions.metrics().as_dict()
         verdict = plateau.judge(metrics)
         evaluation = Evaluation(
             epoch=epoch,
@@ -74,7 +82,7 @@ def fit(
             seconds=round(time.perf_counter() - began, 3),
         )
         if verdict.improved:
-            best = evaluation
+            best = evaluation, predictions
             save_best()
         for observer in observers:
             observer.on_evaluation(evaluation)
@@ -82,15 +90,17 @@ def fit(
             break
         learning_rate = verdict.learning_rate
         stepper.set_learning_rate(learning_rate)
+    best_evaluation, best_predictions = _found(best, settings)
     return Fit(
-        best=_found(best, settings),
+        best=best_evaluation,
+        best_predictions=best_predictions,
         num_epochs=epoch,
         num_steps=epoch * len(train),
         examples_per_second=epoch * train.num_rows / step_seconds,
     )
 
 
-def _found(best: Evaluation | None, settings: TrainingSettings) -> Evaluation:
+def _found(best: tuple[Evaluation, Predictions] | None, settings: TrainingSettings) -> tuple[Evaluation, Predictions]:
     if best is None:
         raise RunError(
             f"an evaluation must give training.monitor={settings.monitor}, but none did; "
@@ -105,6 +115,7 @@ def _run_epoch(
     train: BatchLoader,
     *,
     epoch: int,
+    rare_as_unseen: RareAsUnseen | None,
     observers: Sequence[TrainingObserver],
 ) -> float:
     """All steps of one epoch; returns the mean loss over its examples."""
@@ -112,7 +123,11 @@ def _run_epoch(
     for observer in observers:
         observer.on_epoch_start(epoch)
     total = torch.zeros((), device=next(ranker.parameters()).device, dtype=torch.float64)
-    for index, batch in enumerate(train.epoch(epoch), start=(epoch - 1) * len(train) + 1):
+    first_step = (epoch - 1) * len(train) + 1
+    batches = train.epoch(epoch)
+    if rare_as_unseen is not None:
+        batches = rare_as_unseen.over(batches, first_step=first_step)
+    for index, batch in enumerate(batches, start=first_step):
         loss = stepper.step(batch)
         total += loss.double() * batch.num_examples
         for observer in observers:

@@ -21,7 +21,7 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import Cost, cost_of
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
-from rankelastor.schema import SplitName
+from rankelastor.schema import SPLITS, SplitName
 from rankelastor.storage import explained_storage_errors
 from rankelastor.training.checkpoint import load_weights, save_weights
 from rankelastor.training.device import choose_device
@@ -29,8 +29,10 @@ from rankelastor.training.environment import describe_environment
 from rankelastor.training.initial_vectors import with_pretrained_vectors
 from rankelastor.training.loop import Fit, fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
+from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run_folder import RunFolder, default_run_folder
 from rankelastor.training.scoring import score_split
+from rankelastor.training.unseen import count_unseen
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ def train(
             valid=_loader(dataset, "valid", recipe),
             settings=recipe.training,
             save_best=lambda: save_weights(ranker, run.best_weights),
+            rare_as_unseen=RareAsUnseen.of(dataset, recipe.training.rare_as_unseen, seed=recipe.training.seed),
             observers=[_MetricsWriter(run), *observers],
             progress=progress,
         )
@@ -127,9 +130,15 @@ def _final_metrics(
     ranker: Ranker, dataset: PreparedDataset, recipe: Recipe, fitted: Fit, *, progress: ProgressListener | None
 ) -> dict[str, Any]:
     final: dict[str, Any] = {"valid": fitted.best.metrics}
+    predictions = {"valid": fitted.best_predictions}
     if "test" in dataset.splits:
-        loader = _loader(dataset, "test", recipe)
-        final["test"] = score_split(ranker, loader, recipe.training, progress=progress).metrics().as_dict()
+        predictions["test"] = score_split(ranker, _loader(dataset, "test", recipe), recipe.training, progress=progress)
+        final["test"] = predictions["test"].metrics().as_dict()
+    final["unseen"] = {
+        split: count_unseen(_loader(dataset, split, recipe), dataset.manifest).report(predictions[split])
+        for split in SPLITS
+        if split in predictions
+    }
     return final
 
 

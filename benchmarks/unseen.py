@@ -1,0 +1,180 @@
+"""What it is worth to train out of vocabulary on rare values: AUC by share and by what counts as rare.
+
+Logs: soso_clicks (min_count 1, 2, 3), avazu_10k and criteo_10k without a minimum count, and a drawn log in which ads
+and users come and go, so that valid and test hold many that training has not seen.
+
+Example:
+    python benchmarks/unseen.py --logs soso_1,churn --shares 0,0.05,0.2 --max-counts 1,3 --seeds 1,2,3
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import polars as pl
+import torch
+import typer
+
+from rankelastor.config.load import load_recipe, recipe_from_values, with_overrides
+from rankelastor.config.recipe import Recipe
+from rankelastor.training.environment import describe_environment
+from rankelastor.training.run import train
+
+NUM_ROWS = 80_000
+
+
+def main(
+    logs: Annotated[str, typer.Option(help="Logs to train on.")] = "soso_1,soso_2,soso_3,churn,avazu,criteo",
+    shares: Annotated[str, typer.Option(help="Shares of rare values to replace.")] = "0,0.02,0.05,0.1,0.2,0.5",
+    max_counts: Annotated[str, typer.Option(help="Train counts up to which a value is rare.")] = "1,3",
+    seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "1,2,3",
+    recipe: Annotated[Path | None, typer.Option(help="Train this recipe in place of the logs.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Add a JSON line a run to this file.")] = None,
+) -> None:
+    """Train each log with each setting and seed, and compare each setting with share 0, seed by seed."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        for log in [str(recipe)] if recipe else logs.split(","):
+            base = load_recipe(recipe) if recipe else _recipe(log, Path(folder))
+            results: dict[tuple[float, int], list[dict[str, Any]]] = {}
+            for share, max_count in _settings(shares, max_counts):
+                for seed in map(int, seeds.split(",")):
+                    run = Path(folder) / f"{base.name}-{share}-{max_count}-{seed}"
+                    result = train(_changed(base, share, max_count, seed, Path(folder)), folder=run).result
+                    results.setdefault((share, max_count), []).append(result)
+                    if output is not None:
+                        _append(output, log=log, share=share, max_count=max_count, result=result)
+            typer.echo(f"\n{log}: {_describe(results[0.0, 1][0])}\n\n{_table(results)}", color=False)
+    environment = describe_environment(torch.device("cpu"))
+    typer.echo(f"\ncommit {environment['commit']}, {environment['processor']}, one thread")
+
+
+def _settings(shares: str, max_counts: str) -> list[tuple[float, int]]:
+    """Share 0 once, and every other share with every maximum count."""
+    replaced = [share for share in map(float, shares.split(",")) if share]
+    return [(0.0, 1), *((share, count) for count in map(int, max_counts.split(",")) for share in replaced)]
+
+
+def _changed(recipe: Recipe, share: float, max_count: int, seed: int, folder: Path) -> Recipe:
+    """The recipe with a setting to try; the seed also draws the split where it is random."""
+    changes: dict[str, Any] = {
+        "data.prepared": str(folder / f"{recipe.name}-data-{seed}"),
+        "training.rare_as_unseen": {"share": share, "max_count": max_count},
+        "training.seed": seed,
+        "training.threads": 1,
+    }
+    if recipe.data.split is not None and recipe.data.split.kind == "random":
+        changes["data.split.seed"] = seed
+    return with_overrides(recipe, changes)
+
+
+def _recipe(log: str, folder: Path) -> Recipe:
+    """The recipe of a log: the one that the project ships, without a minimum count, or that of the drawn log."""
+    name, _, min_count = log.partition("_")
+    if name == "churn":
+        return _churn(folder)
+    shipped = {"soso": "soso_clicks", "avazu": "avazu_10k", "criteo": "criteo_10k"}[name]
+    recipe = load_recipe(Path("recipes") / shipped / "rankelastor.yaml")
+    changes: dict[str, Any] = {
+        f"data.fields.{index}.min_count": int(min_count or 1)
+        for index, field in enumerate(recipe.data.fields)
+        if field.kind == "categorical"
+    }
+    return with_overrides(recipe, changes)
+
+
+def _churn(folder: Path) -> Recipe:
+    """A log in the order of time: each ad and each user is seen for a while only."""
+    rng = np.random.default_rng(11)
+    time = np.arange(NUM_ROWS) / NUM_ROWS
+    ad, user = (_alive(rng, time, number) for number in (2_000, 6_000))
+    category, segment = rng.integers(0, 25, 2_000)[ad], rng.integers(0, 40, 6_000)[user]
+    site = rng.integers(0, 60, NUM_ROWS)
+    logit = (
+        rng.normal(0, 0.8, 2_000)[ad]
+        + rng.normal(0, 0.8, 6_000)[user]
+        + rng.normal(0, 0.5, 25)[category]
+        + rng.normal(0, 0.5, 60)[site]
+        + rng.normal(0, 1.0, (40, 25))[segment, category]
+        - 1.5
+    )
+    click = (rng.random(NUM_ROWS) < 1 / (1 + np.exp(-logit))).astype(np.int8)
+    columns = {"click": click, "ad": ad, "user": user, "category": category, "site": site, "segment": segment}
+    pl.DataFrame(columns).write_csv(folder / "churn.csv")
+    return recipe_from_values(
+        {
+            "name": "churn",
+            "data": {
+                "prepared": str(folder / "prepared"),
+                "files": {"folder": str(folder), "all": "churn.csv"},
+                "split": {"kind": "file_order", "valid": 0.1, "test": 0.1},
+                "label": "click",
+                "fields": [{"kind": "categorical", "column": [name for name in columns if name != "click"]}],
+            },
+            "model": {
+                "kind": "rankelastor",
+                "embedding_dim": 8,
+                "num_tokens": 5,
+                "token_dim": 8,
+                "num_blocks": 1,
+                "tokenizer": {"kind": "joint", "hidden_dims": [64], "dropout": 0.1},
+                "ffn": {"kind": "glu", "hidden_dims": [8], "dropout": 0.1},
+            },
+            "training": {"batch_size": 512, "embedding_l2": 0.005, "learning_rate": 0.002},
+        }
+    )
+
+
+def _alive(rng: np.random.Generator, time: np.ndarray[Any, Any], number: int) -> np.ndarray[Any, Any]:
+    """For each row one of ``number`` things, of which the k-th is seen around the time k / number, some much more."""
+    place = np.clip(time + rng.normal(0, 0.08, len(time)), 0, 0.9999) * number
+    popular = np.floor(place / 8) * 8  # every eighth is seen about as often as the seven after it
+    return np.where(rng.random(len(time)) < 0.5, popular, place).astype(np.int64)
+
+
+def _describe(result: dict[str, Any]) -> str:
+    unseen = result["unseen"]["test"]
+    return f"{unseen['share_of_examples']:.1%} of {result['test']['num_examples']:,} test rows hold an unseen value"
+
+
+def _table(results: dict[tuple[float, int], list[dict[str, Any]]]) -> str:
+    plain = results[0.0, 1]
+    lines = [
+        "| share | rare: at most | test AUC | against share 0 | AUC of rows with unseen values | against share 0 |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for (share, max_count), runs in results.items():
+        cells = []
+        for auc in (_test_auc, _unseen_auc):
+            gains = [auc(run) - auc(other) for run, other in zip(runs, plain, strict=True)]
+            cells += [f"{statistics.mean(map(auc, runs)):.5f}", _mean_and_spread(gains) if share else ""]
+        lines.append(f"| {share:g} | {max_count if share else ''} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _test_auc(result: dict[str, Any]) -> float:
+    return float(result["test"]["auc"])
+
+
+def _unseen_auc(result: dict[str, Any]) -> float:
+    return float(result["unseen"]["test"].get("auc", float("nan")))
+
+
+def _mean_and_spread(values: list[float]) -> str:
+    """Mean and standard error of the mean over the seeds."""
+    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return f"{statistics.mean(values):+.5f} ± {error:.5f}"
+
+
+def _append(output: Path, *, log: str, share: float, max_count: int, result: dict[str, Any]) -> None:
+    with output.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"log": log, "share": share, "max_count": max_count, "result": result}) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,158 @@
+"""The report on prepared data as tables for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rankelastor.data_report.figures import DataReport, IdFigures, NumberFigures, SplitFigures, ValueFigures
+
+_LONGEST_VALUE = 40
+_WIDE = 100
+
+
+def report_view(report: DataReport, *, width: int, top: int) -> RenderableType:
+    """The whole report; ``top`` values of each feature are shown, fewer columns where the terminal is narrow."""
+    parts: list[RenderableType] = [_headline(report), "", _split_table(report.splits)]
+    if report.ids:
+        parts += ["", _id_table(report.ids, list(report.splits))]
+    if report.numbers:
+        parts += ["", _number_table(report.numbers, wide=width >= _WIDE)]
+    if report.ids and top:
+        parts += ["", _value_table(report, top)]
+    return Group(*parts, "", *_notices(report))
+
+
+def _headline(report: DataReport) -> Text:
+    num_rows = sum(split.num_rows for split in report.splits.values())
+    line = Text.assemble(
+        (report.folder, "bold"), f"  {num_rows:,} rows, {len(report.ids) + len(report.numbers)} features, label "
+    )
+    return line.append(_shown(report.label), style="bold")
+
+
+def _table(title: str, *columns: str, left: int = 1) -> Table:
+    """A table whose first ``left`` columns are text, the others figures."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for place, name in enumerate(columns):
+        if place < left:
+            table.add_column(name, overflow="ellipsis", no_wrap=True)
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _split_table(splits: Mapping[str, SplitFigures]) -> Table:
+    table = _table("Splits", "split", "rows", "share", "label rate")
+    for name, split in splits.items():
+        table.add_row(name, f"{split.num_rows:,}", _percent(split.share), f"{split.label_rate:.2%}")
+    return table
+
+
+def _id_table(features: Mapping[str, IdFigures], splits: list[str]) -> Table:
+    others = [split for split in splits if split != "train"]
+    titles = [f"unseen\n{split}" for split in others]
+    table = _table("Features of ids", "feature", "kind", "distinct", "blank", *titles, "AUC\nalone", left=2)
+    for name, figures in features.items():
+        unseen, blank = figures.unseen_share or {}, figures.blank_share or {}
+        table.add_row(
+            _name(name),
+            figures.kind,
+            f"{figures.num_distinct:,}",
+            _percent(blank.get("train")),
+            *[_percent(unseen.get(split)) for split in others],
+            _auc(figures.auc_alone),
+        )
+        if figures.lengths is not None:
+            table.add_row(Text("  mean length", style="dim"), f"{figures.lengths.mean:.1f}")
+            table.add_row(Text("  empty", style="dim"), _percent(figures.lengths.empty_share))
+    return table
+
+
+def _number_table(features: Mapping[str, NumberFigures], *, wide: bool) -> Table:
+    shares = ("0.01", "0.25", "0.5", "0.75", "0.99") if wide else ("0.5", "0.99")
+    names = {"0.5": "median"} | {share: f"{float(share):.0%}" for share in shares if share != "0.5"}
+    columns = ["mean", "sd", "min", *[names[share] for share in shares], "max", "at\nblank", "AUC\nalone"]
+    table = _table("Numbers, as the model sees them", "feature", "transform", *columns, left=2)
+    for name, of in features.items():
+        figures = [of.mean, of.standard_deviation, of.minimum, *[of.quantiles[share] for share in shares], of.maximum]
+        table.add_row(
+            _name(name), of.transform, *map(_number, figures), _percent(of.at_blank_share), _auc(of.auc_alone)
+        )
+    return table
+
+
+def _value_table(report: DataReport, top: int) -> Table:
+    table = _table("Most frequent values in train", "feature", "value", "share", "label rate", left=2)
+    for name, figures in report.ids.items():
+        for place, value in enumerate(figures.most_frequent[:top]):
+            label_rate = f"{value.label_rate:.2%}"
+            table.add_row(_name(name) if place == 0 else "", _value(value), _percent(value.share), label_rate)
+    return table
+
+
+def _notices(report: DataReport) -> Iterator[RenderableType]:
+    if not report.notices:
+        yield Text("Nothing to warn of.", style="green")
+        return
+    number = len(report.notices)
+    yield Text(f"{number} thing{'s' if number > 1 else ''} to look at", style="bold yellow")
+    for notice in report.notices:
+        line = Text(_plain(notice.message))
+        for name in sorted(notice.about, key=len, reverse=True):
+            line.highlight_words([_plain(name)], style="bold")
+        mark = Text("! ", style="bold red" if notice.rule == "leak" else "yellow")
+        grid = Table.grid()
+        grid.add_row(mark, line)
+        yield Padding(grid, (0, 0, 0, 1))
+
+
+def _name(name: str) -> Text:
+    return Text(_shown(name))
+
+
+def _value(value: ValueFigures) -> Text:
+    if value.kind == "padding":
+        return Text("blank (padding)", style="dim italic")
+    if value.kind == "out_of_vocabulary":
+        return Text("out of vocabulary", style="dim italic")
+    return Text(_shown(value.text)) if value.text else Text("blank", style="dim italic")
+
+
+def _shown(text: str | None) -> str:
+    """A text that fits a cell of a table."""
+    plain = _plain(text or "")
+    return plain if len(plain) <= _LONGEST_VALUE else plain[: _LONGEST_VALUE - 1] + "…"
+
+
+def _plain(text: str) -> str:
+    """Text that a terminal can show: what is not printable (line ends, control characters) is written as an escape."""
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
+
+
+def _percent(share: float | None) -> str:
+    """A share for people: 0 % only where there is none, a dash where it is not known."""
+    if share is None:
+        return "-"
+    if 0 < share < 0.0005:  # noqa: PLR2004 - would round to 0.0 %
+        return "<0.1%"
+    if 0.9995 < share < 1:  # noqa: PLR2004 - would round to 100.0 %
+        return ">99.9%"
+    return f"{share:.1%}"
+
+
+def _auc(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _number(value: float) -> str:
+    """About four figures, without an exponent where that is short."""
+    if value and not 1e-3 <= abs(value) < 1e6:  # noqa: PLR2004 - beyond these an exponent is shorter
+        return f"{value:.2e}"
+    digits = max(0, 3 - (math.floor(math.log10(abs(value))) if value else 0))
+    return f"{value:,.{min(digits, 4)}f}".rstrip("0").rstrip(".") if digits else f"{value:,.0f}"

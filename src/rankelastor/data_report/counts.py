@@ -1,0 +1,113 @@
+"""Count ids and sum numbers shard by shard: memory is bounded by the vocabularies, one shard and a sample."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankelastor.schema import PADDING_ID
+
+Ids = NDArray[np.int32]
+
+
+class IdCounts:
+    """How many rows of one split hold each id, and how many of these are clicked: uint32 (id,) each."""
+
+    def __init__(self, num_ids: int) -> None:
+        self.rows = np.zeros(num_ids, dtype=np.uint32)
+        self.clicks = np.zeros(num_ids, dtype=np.uint32)
+
+    def add(self, ids: Ids, clicked: NDArray[np.bool_]) -> None:
+        """Count some rows: ``ids`` (row,), ``clicked`` (row,)."""
+        self._count(self.rows, ids)
+        self._count(self.clicks, ids[clicked])
+
+    def _count(self, into: NDArray[np.uint32], ids: Ids) -> None:
+        if len(ids):
+            found = np.bincount(ids)
+            into[: len(found)] += found.astype(np.uint32)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows counted, padding among them."""
+        return int(self.rows.sum())
+
+    def share(self, index: int) -> float:
+        """The share of rows that hold this id; 0 where there are no rows."""
+        return int(self.rows[index]) / max(self.num_rows, 1)
+
+
+class SequenceCounts:
+    """Counts of one split's sequences: ``elements`` by id without padding, ``lengths`` by number of elements."""
+
+    def __init__(self, num_ids: int, max_length: int) -> None:
+        self.elements = IdCounts(num_ids)
+        self.lengths = IdCounts(max_length + 1)
+
+    def add(self, ids: Ids, clicked: NDArray[np.bool_]) -> None:
+        """Count some rows: ``ids`` (row, position), ``clicked`` (row,)."""
+        is_element = ids != PADDING_ID
+        lengths = is_element.sum(axis=1)
+        self.lengths.add(lengths.astype(np.int32), clicked)
+        self.elements.add(ids[is_element], np.repeat(clicked, lengths))
+
+
+@dataclass
+class NumberMoments:
+    """Count, mean, spread and range of numbers that come in pieces.
+
+    ``blank`` is the number that stands for a blank; ``num_at_blank`` counts it.
+
+    Example:
+        >>> moments = NumberMoments(blank=0.0)
+        >>> moments.add(np.array([0.0, 4.0], dtype=np.float32))
+        >>> moments.add(np.array([2.0], dtype=np.float32))
+        >>> moments.mean, moments.minimum, moments.maximum, moments.num_at_blank
+        (2.0, 0.0, 4.0, 1)
+
+    Source: Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
+    """
+
+    blank: float | None
+    num_rows: int = 0
+    mean: float = 0.0
+    minimum: float = math.inf
+    maximum: float = -math.inf
+    num_at_blank: int = 0
+    _squares: float = 0.0
+
+    def add(self, numbers: NDArray[np.float32]) -> None:
+        """Take a piece, which holds at least one number."""
+        piece = numbers.astype(np.float64)
+        mean, total = float(piece.mean()), self.num_rows + len(piece)
+        apart = mean - self.mean
+        self._squares += float(((piece - mean) ** 2).sum()) + apart**2 * self.num_rows * len(piece) / total
+        self.mean += apart * len(piece) / total
+        self.num_rows = total
+        self.minimum, self.maximum = min(self.minimum, float(piece.min())), max(self.maximum, float(piece.max()))
+        if self.blank is not None:
+            self.num_at_blank += int((numbers == np.float32(self.blank)).sum())
+
+    @property
+    def standard_deviation(self) -> float:
+        """Of the population."""
+        return math.sqrt(self._squares / self.num_rows)
+
+
+def sampled_rows(num_rows: int, size: int) -> NDArray[np.int64]:
+    """Row numbers in ascending order: all, or one drawn from each of ``size`` equal stretches, always the same ones.
+
+    Example:
+        >>> sampled_rows(3, 5).tolist()
+        [0, 1, 2]
+        >>> len(sampled_rows(1000, 5))
+        5
+    """
+    if num_rows <= size:
+        return np.arange(num_rows)
+    places = (np.arange(size) + np.random.default_rng(0).random(size)) * (num_rows / size)
+    rows: NDArray[np.int64] = places.astype(np.int64)
+    return rows

@@ -1,0 +1,100 @@
+"""The report on a prepared folder: one pass over its shards, then figures and notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rankelastor.data.feature_specs import NumericSpec
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data_report import notices
+from rankelastor.data_report.features import id_figures, number_figures
+from rankelastor.data_report.figures import DataReport, IdFigures, Notice, NumberFigures, SplitFigures
+from rankelastor.data_report.reading import SplitCounts, read_split
+from rankelastor.data_report.twins import twins
+from rankelastor.progress import ProgressListener, SilentProgress
+
+
+def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListener | None = None) -> DataReport:
+    """Count everything in a prepared folder and say what a person should be warned of.
+
+    Memory is bounded by the vocabularies (8 bytes an id and split), one shard and a sample of 200,000 rows a split.
+
+    Args:
+        dataset: the prepared folder.
+        top: how many of the most frequent values of each feature are kept.
+        progress: told of the rows read.
+
+    Raises:
+        DataError: a shard or a vocabulary is missing or damaged.
+    """
+    counts = _read(dataset, progress or SilentProgress())
+    splits = _split_figures(counts)
+    judged = next((split for split in ("valid", "test") if split in counts), None)
+    numeric = list(dataset.schema.numeric)
+    ids, numbers = {}, {}
+    for spec in dataset.manifest.features:
+        if isinstance(spec, NumericSpec):
+            place = [feature.name for feature in numeric].index(spec.name)
+            numbers[spec.name] = number_figures(spec, place, counts, judged=judged)
+        else:
+            ids[spec.name] = id_figures(dataset, spec, counts, judged=judged, top=top)
+    found = _notices(dataset, counts, splits, ids, numbers, judged=judged)
+    return DataReport(
+        folder=str(dataset.folder),
+        label=dataset.manifest.label,
+        splits=splits,
+        ids=ids,
+        numbers=numbers,
+        notices=notices.in_order(found, dataset.schema.names),
+    )
+
+
+def _read(dataset: PreparedDataset, progress: ProgressListener) -> dict[str, SplitCounts]:
+    total = sum(summary.num_rows for summary in dataset.manifest.splits.values())
+    progress.begin("reading", total=total, unit="rows")
+    counts: dict[str, SplitCounts] = {
+        name: read_split(dataset, dataset.split(name), progress) for name in dataset.splits
+    }
+    progress.end()
+    return counts
+
+
+def _split_figures(counts: Mapping[str, SplitCounts]) -> dict[str, SplitFigures]:
+    total = sum(of.labels.num_rows for of in counts.values())
+    return {
+        name: SplitFigures(of.labels.num_rows, of.labels.num_rows / total, of.labels.share(1))
+        for name, of in counts.items()
+    }
+
+
+def _notices(
+    dataset: PreparedDataset,
+    counts: Mapping[str, SplitCounts],
+    splits: Mapping[str, SplitFigures],
+    ids: Mapping[str, IdFigures],
+    numbers: Mapping[str, NumberFigures],
+    *,
+    judged: str | None,
+) -> list[Notice]:
+    found = list(notices.label_notices({name: of.labels for name, of in counts.items()}))
+    if judged is not None:
+        auc_alone = {name: figures.auc_alone for name, figures in ids.items()}
+        auc_alone |= {name: figures.auc_alone for name, figures in numbers.items()}
+        found += notices.leak_notices(auc_alone, judged, counts[judged].labels)
+    for name, figures in ids.items():
+        found += notices.id_notices(name, figures)
+    for name, of_numbers in numbers.items():
+        found += notices.number_notices(name, of_numbers, splits)
+    return [*found, *notices.twin_notices([*twins(dataset, counts["train"].ids), *_same_numbers(dataset, counts)])]
+
+
+def _same_numbers(dataset: PreparedDataset, counts: Mapping[str, SplitCounts]) -> list[tuple[str, str]]:
+    """Pairs of numeric features that are equal in every sampled row of train and vary."""
+    sample, names = counts["train"].sample, [feature.name for feature in dataset.schema.numeric]
+    by_column: dict[bytes, list[str]] = {}
+    for name, column in zip(names, sample.T, strict=True):
+        if np.ptp(column) > 0:
+            by_column.setdefault(column.tobytes(), []).append(name)
+    return [(same[0], other) for same in by_column.values() for other in same[1:]]

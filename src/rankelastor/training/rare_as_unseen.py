@@ -1,0 +1,111 @@
+"""Let the out-of-vocabulary row learn: while training, some rare values are taken for unseen ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rankelastor.config.training import RareAsUnseenSettings
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.unseen import first_rare_ids, id_features
+from rankelastor.schema import Batch, CategoricalFeature, SequenceFeature
+
+_DRAWS = 1 << 16
+_STREAM = 0x756E7365  # keeps these draws apart from the loader's, which start from (seed, epoch)
+
+
+class RareAsUnseen:
+    """Replaces rare ids of a batch by out of vocabulary, each with the same probability.
+
+    Ids are ordered by count, so that the rare ones of a field are one range just below its last id, which is the
+    out-of-vocabulary one. What is replaced depends on (seed, step) and on the batch alone.
+
+    Args:
+        first_rare: for each feature its first rare id; a feature that is not named is left as it is.
+        features: the id columns of a batch: categorical features, then sequences.
+        share: probability of a replacement, to the nearest 1/65536.
+        seed: of the draws.
+
+    Example:
+        >>> features = [CategoricalFeature("item", 6)]  # padding, four known values, out of vocabulary (5)
+        >>> unseen = RareAsUnseen({"item": 3}, features, share=1.0, seed=1)
+        >>> ids = torch.tensor([[0], [1], [2], [3], [4], [5]], dtype=torch.int32)
+        >>> batch = Batch(categorical=ids, numeric=torch.zeros(6, 0), label=None, group=None)
+        >>> unseen(batch, step=1).categorical.flatten().tolist()
+        [0, 1, 2, 5, 5, 5]
+    """
+
+    def __init__(
+        self,
+        first_rare: dict[str, int],
+        features: Sequence[CategoricalFeature | SequenceFeature],
+        *,
+        share: float,
+        seed: int,
+    ) -> None:
+        self._num_drawn = round(share * _DRAWS)
+        self._seed = seed
+        categorical = [feature for feature in features if isinstance(feature, CategoricalFeature)]
+        sequence = [feature for feature in features if isinstance(feature, SequenceFeature)]
+        self._categorical = _Range(first_rare, categorical, [1] * len(categorical))
+        self._sequence = _Range(first_rare, sequence, [feature.max_length for feature in sequence])
+
+    @classmethod
+    def of(cls, dataset: PreparedDataset, settings: RareAsUnseenSettings, *, seed: int) -> Self | None:
+        """The replacement that settings ask for; None where nothing would be replaced."""
+        if settings.share == 0:
+            return None
+        first_rare = first_rare_ids(dataset, max_count=settings.max_count)
+        unseen = cls(first_rare, id_features(dataset.schema), share=settings.share, seed=seed)
+        return unseen if unseen.has_rare else None
+
+    @property
+    def has_rare(self) -> bool:
+        """Whether any feature has a rare value."""
+        return self._categorical.has_rare or self._sequence.has_rare
+
+    def over(self, batches: Iterable[Batch], *, first_step: int) -> Iterator[Batch]:
+        """The batches of training steps ``first_step`` and on, with some rare ids replaced."""
+        for step, batch in enumerate(batches, start=first_step):
+            yield self(batch, step=step)
+
+    def __call__(self, batch: Batch, *, step: int) -> Batch:
+        """The batch of training step ``step`` with some rare ids replaced; the given one stays as it is."""
+        draws = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self._seed, step, _STREAM])))
+        categorical = self._replace(batch.categorical, self._categorical, draws)
+        if batch.sequence is None:
+            return replace(batch, categorical=categorical)
+        return replace(batch, categorical=categorical, sequence=self._replace(batch.sequence, self._sequence, draws))
+
+    def _replace(self, ids: Tensor, rare: _Range, draws: np.random.Generator) -> Tensor:
+        if not rare.has_rare:
+            return ids
+        known = ids.numpy()
+        replaced = draws.integers(0, _DRAWS, size=known.shape, dtype=np.uint16) < self._num_drawn
+        replaced &= known >= rare.first
+        replaced &= known < rare.last
+        changed = known.copy()
+        np.copyto(changed, rare.last, where=replaced)
+        return torch.from_numpy(changed)
+
+
+class _Range:
+    """For each id column, its first rare id and its out-of-vocabulary id, int32 (column,)."""
+
+    def __init__(
+        self,
+        first_rare: dict[str, int],
+        features: Sequence[CategoricalFeature | SequenceFeature],
+        widths: Sequence[int],
+    ) -> None:
+        first = [first_rare.get(feature.name, feature.num_ids - 1) for feature in features]
+        last = [feature.num_ids - 1 for feature in features]
+        repeats = np.array(widths, dtype=np.int64)
+        self.first = np.array(first, dtype=np.int32).repeat(repeats)
+        self.last = np.array(last, dtype=np.int32).repeat(repeats)
+        self.has_rare = bool((self.first < self.last).any())
