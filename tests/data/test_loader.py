@@ -1,13 +1,10 @@
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rankelastor.data.loader import BatchLoader, epoch_order
+from rankelastor.data.loader import BatchLoader
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.data.shards import ShardWriter, open_shard, shard_path
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
@@ -23,7 +20,7 @@ def make_split(folder: Path, *, shard_rows: int) -> PreparedSplit:
     writer.add(ids, (rows / 2).astype(np.float32)[:, None], (rows % 2).astype(np.float32), 10 * rows)
     writer.finish()
     shards = tuple(open_shard(shard_path(folder, index), SCHEMA) for index in range(writer.num_shards))
-    return PreparedSplit("train", NUM_ROWS, shard_rows, shards)
+    return PreparedSplit("train", NUM_ROWS, shard_rows, shards, "abc")
 
 
 @pytest.fixture(params=[NUM_ROWS, 10, 1])
@@ -81,15 +78,3 @@ def test_batches_do_not_write_through_to_the_file(tmp_path: Path) -> None:
         batch.categorical.zero_()
     assert row_numbers(list(BatchLoader(split, batch_size=50).epoch())) == list(range(NUM_ROWS))
     assert shard_path(tmp_path / "train", 0).read_bytes() == before
-
-
-@given(st.integers(0, 200), st.integers(0, 2**40), st.integers(0, 1000))
-def test_an_epoch_order_is_a_permutation(num_rows: int, seed: int, epoch: int) -> None:
-    assert sorted(epoch_order(num_rows, seed=seed, epoch=epoch).tolist()) == list(range(num_rows))
-
-
-def test_every_order_of_four_rows_is_equally_likely() -> None:
-    counts = Counter(tuple(epoch_order(4, seed=0, epoch=epoch).tolist()) for epoch in range(4800))
-    assert len(counts) == 24
-    chi_square = sum((count - 200) ** 2 / 200 for count in counts.values())
-    assert chi_square < 55  # 23 degrees of freedom: passes with probability .9998

@@ -16,7 +16,7 @@ from rankelastor.training.run import train
 from rankelastor.training.run_folder import RunFolder
 from rankelastor.training.step import Stepper
 
-TIMES = {"seconds", "examples_per_second"}
+TIMES = {"seconds", "examples_per_second", "data_wait_share"}
 
 
 def without_times(result: dict[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,29 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from rankelastor.config.base import Settings
+
+
+class UniformOrder(Settings):
+    """Each epoch is a uniform order of all rows: for data that fit the page cache."""
+
+    kind: Literal["uniform"] = "uniform"
+
+
+class WindowOrder(Settings):
+    """Blocks of neighbouring rows are shuffled, then rows within windows of that line: for data larger than memory.
+
+    ``block_rows`` neighbours move together; ``window_rows`` rows are shuffled with each other.
+    """
+
+    kind: Literal["window"]
+    block_rows: PositiveInt = 1024
+    window_rows: PositiveInt = 1_000_000
+
+
+OrderSettings = Annotated[UniformOrder | WindowOrder, Field(discriminator="kind")]
 
 
 class TrainingSettings(Settings):
@@ -16,6 +36,8 @@ class TrainingSettings(Settings):
     multiplies the learning rate by ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such
     evaluations in a row end the run. The weights of the best evaluation are kept.
     ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
+    ``order``: how each epoch shuffles the rows. ``read_ahead``: batches that a thread makes ahead of the steps; 0 makes
+    each when its step asks for it.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
@@ -32,4 +54,13 @@ class TrainingSettings(Settings):
     patience: PositiveInt = 2
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: PositiveInt | None = None
+    threads: int | None = None
+    order: OrderSettings = UniformOrder()
+    read_ahead: NonNegativeInt = 8
+
+    @field_validator("threads")
+    @classmethod
+    def _some_threads(cls, threads: int | None) -> int | None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"must be 1 or more, but {threads} was given; try null, which leaves the number to torch")
+        return threads
