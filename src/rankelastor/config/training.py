@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rankelastor.config.base import Settings
 
@@ -54,13 +54,6 @@ class TrainingSettings(Settings):
     patience: PositiveInt = 2
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int | None = None
+    threads: PositiveInt | None = None
     order: OrderSettings = UniformOrder()
     read_ahead: NonNegativeInt = 8
-
-    @field_validator("threads")
-    @classmethod
-    def _some_threads(cls, threads: int | None) -> int | None:
-        if threads is not None and threads < 1:
-            raise ValueError(f"must be 1 or more, but {threads} was given; try null, which leaves the number to torch")
-        return threads

@@ -16,8 +16,8 @@ from rankelastor.data.steps import EpochSteps, World
 from rankelastor.errors import RunError
 from rankelastor.schema import Batch
 
-ROWS_PER_PASS = 65_536
-"""Rows that are gathered together: 10 MB for 39 fields."""
+ROWS_PER_PASS = 32_768
+"""Rows that are gathered together: 5 MB for 39 fields."""
 
 
 class BatchLoader:

@@ -97,24 +97,24 @@ class ShuffledWindows:
 
 
 class _BlockLine:
-    """All rows, block by block in uniform order; the last, shorter block stands at a uniform place among them."""
+    """All rows, block by block in uniform order, begun at a uniform place: so every row is equally likely anywhere.
+
+    The last, shorter block ends the line before it is turned: the others stand in uniform order around it.
+    """
 
     def __init__(self, num_rows: int, block_rows: int, key: np.random.SeedSequence) -> None:
-        blocks_key, place_key = key.spawn(2)
-        self._block_rows = block_rows
-        self._num_full, self._short = divmod(num_rows, block_rows)
+        blocks_key, turn_key = key.spawn(2)
+        self._num_rows, self._block_rows = num_rows, block_rows
+        self._num_full = num_rows // block_rows
         self._blocks = permutation(self._num_full, blocks_key)
-        place = np.random.Generator(np.random.PCG64(place_key)).integers(self._num_full + 1)
-        self._short_start = int(place) * block_rows
+        self._turn = int(np.random.Generator(np.random.PCG64(turn_key)).integers(num_rows))
 
     def at(self, places: Places) -> Places:
         """The row numbers at these places of the line."""
-        in_short = (places >= self._short_start) & (places < self._short_start + self._short)
-        rows = np.empty_like(places)
-        rows[in_short] = self._num_full * self._block_rows + places[in_short] - self._short_start
-        others = places[~in_short]
-        block, inside = np.divmod(others - self._short * (others >= self._short_start), self._block_rows)
-        rows[~in_short] = self._blocks.at(block) * self._block_rows + inside
+        block, inside = np.divmod((places + self._turn) % self._num_rows, self._block_rows)
+        full = block < self._num_full
+        block[full] = self._blocks.at(block[full])
+        rows: Places = block * self._block_rows + inside
         return rows
 
 
