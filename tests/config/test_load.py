@@ -34,12 +34,12 @@ def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> N
         ("model.kind", "deepfm", r"model\.kind must be one of 'rankelastor', 'rankmixer', but 'deepfm' was given"),
         ("model.ffn.kind", "moe", r"model\.ffn\.kind must be one of 'mlp', 'glu', but 'moe' was given"),
         ("model.ffn.hidden_dim", [3], r"model\.ffn\.hidden_dim is no setting; did you mean hidden_dims\?"),
-        ("data.fields.0.min_count", 0, r"data\.fields\.0\.min_count: Input should be greater than 0, but 0 was given"),
-        ("training.learning_rate", "fast", r"training\.learning_rate: .*valid number.* but 'fast' was given"),
-        ("training.learning_rate", float("nan"), r"training\.learning_rate: .*finite"),
+        ("data.fields.0.min_count", 0, r"data\.fields\.0\.min_count must be greater than 0, but 0 was given"),
+        ("training.learning_rate", "fast", r"training\.learning_rate must be .*valid number.* but 'fast' was given"),
+        ("training.learning_rate", float("nan"), r"training\.learning_rate must be .*finite"),
         ("data.split", {"kind": "random"}, "split must be left out where files names the splits"),
         ("data.files.train", None, "files must name `train` and `valid`"),
-        ("training.seed", 2**70, r"training\.seed: Input should be less than"),
+        ("training.seed", 2**70, r"training\.seed must be less than"),
         ("data.csv.quote", "é", "quote must be an ASCII character"),
         ("data.csv.delimiter", '"', "quote and delimiter must differ"),
         ("data.csv.columns", ["a"], "columns must be left out where header is true"),
@@ -144,3 +144,16 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         load_recipe(tmp_path / "nowhere.yaml")
     with pytest.raises(SettingsError, match="is a folder"):
         load_recipe(tmp_path)
+
+
+def test_no_threads_and_no_batch_are_refused(recipe: Recipe) -> None:
+    with pytest.raises(SettingsError, match=r"training\.threads must be greater than 0, but 0 was given"):
+        with_overrides(recipe, {"training.threads": 0})
+    with pytest.raises(SettingsError, match=r"training\.batch_size must be greater than 0, but 0 was given"):
+        with_overrides(recipe, {"training.batch_size": 0})
+    assert with_overrides(recipe, {"training.threads": None}).training.threads is None
+
+
+def test_the_order_names_its_kind(recipe: Recipe) -> None:
+    with pytest.raises(SettingsError, match=r"training\.order\.kind must be one of 'uniform', 'window', but 'blocks'"):
+        with_overrides(recipe, {"training.order": {"kind": "blocks"}})

@@ -1,5 +1,6 @@
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rankelastor.training.run import train
 from rankelastor.training.run_folder import RunFolder
 from rankelastor.training.step import Stepper
 
-TIMES = {"seconds", "examples_per_second"}
+TIMES = {"seconds", "examples_per_second", "data_wait_share"}
 
 
 def without_times(result: dict[str, Any]) -> dict[str, Any]:
@@ -120,6 +121,42 @@ def test_a_prepared_folder_from_other_settings_is_refused(recipe: Recipe, tmp_pa
     with pytest.raises(StalePreparedError, match="rankelastor prepare"):
         train(other, folder=tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("read_ahead", [0, 1, 5])
+def test_reading_ahead_changes_nothing_but_the_time(recipe: Recipe, tmp_path: Path, read_ahead: int) -> None:
+    expected = train(recipe, folder=tmp_path / "default").result
+    run = train(with_overrides(recipe, {"training.read_ahead": read_ahead}), folder=tmp_path / "run")
+    assert without_times(run.result) == without_times(expected)
+    assert 0 < run.result["data_wait_share"] < 1
+
+
+def test_rows_can_be_shuffled_within_windows(recipe: Recipe, tmp_path: Path) -> None:
+    order = {"kind": "window", "block_rows": 2, "window_rows": 4}
+    run = train(with_overrides(recipe, {"training.order": order}), folder=tmp_path / "run")
+    assert run.result["steps"] == 3 * run.result["epochs"]
+
+
+def test_a_batch_larger_than_the_data_trains_with_a_warning(
+    recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = train(with_overrides(recipe, {"training.batch_size": 4096}), folder=tmp_path / "run")
+    assert run.result["steps"] == run.result["epochs"]
+    assert (
+        "training.batch_size should be smaller than the data, but 4,096 was given for 10 rows: an epoch is 1 step; "
+        "try training.batch_size=1"
+    ) in caplog.text
+
+
+def test_a_batch_of_all_rows_is_no_warning(recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train(with_overrides(recipe, {"training.batch_size": 10}), folder=tmp_path / "run")
+    assert "batch_size" not in caplog.text
+
+
+def test_no_thread_is_left_when_training_stops(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, folder=tmp_path / "run", observers=[_Stop(after=0)])
+    assert "read-ahead" not in {thread.name for thread in threading.enumerate()}
 
 
 class _Stop(SilentObserver):

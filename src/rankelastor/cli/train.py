@@ -52,7 +52,8 @@ def train(
         f"\n{cost['dense_parameters']:,} dense and {cost['embedding_parameters']:,} embedding parameters, "
         f"{cost['flops_per_example']:,} FLOPs an example\n"
         f"best epoch {result['best_epoch']} of {result['epochs']}, {result['seconds']:.1f} s, "
-        f"{result['examples_per_second']:,.0f} examples/s in training steps\n"
+        f"{result['examples_per_second']:,.0f} examples/s in training steps, "
+        f"which waited for data {result['data_wait_share']:.1%} of the time\n"
         f"run folder: {trained.folder}",
         highlight=False,
         soft_wrap=True,

@@ -43,7 +43,9 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
             reason = detail["msg"].removeprefix("Value error, ")
             return f"{path}: {reason}" if path else reason
         case _:
-            return f"{path}: {detail['msg']}, but {given!r} was given"
+            rule = detail["msg"].removeprefix("Input should be ")
+            must = f"{path}: {rule}" if rule == detail["msg"] else f"{path} must be {rule}"
+            return f"{must}, but {given!r} was given"
 
 
 def _nearest(key: str, owner: type[BaseModel] | None) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rankelastor.config.base import Settings
 
@@ -18,6 +18,26 @@ class RareAsUnseenSettings(Settings):
     max_count: PositiveInt = 1
 
 
+class UniformOrder(Settings):
+    """Each epoch is a uniform order of all rows: for data that fit the page cache."""
+
+    kind: Literal["uniform"] = "uniform"
+
+
+class WindowOrder(Settings):
+    """Blocks of neighbouring rows are shuffled, then rows within windows of that line: for data larger than memory.
+
+    ``block_rows`` neighbours move together; ``window_rows`` rows are shuffled with each other.
+    """
+
+    kind: Literal["window"]
+    block_rows: PositiveInt = 1024
+    window_rows: PositiveInt = 1_000_000
+
+
+OrderSettings = Annotated[UniformOrder | WindowOrder, Field(discriminator="kind")]
+
+
 class TrainingSettings(Settings):
     """The published protocol: Adam, embedding L2 over all rows, clipped gradients, a learning rate that drops.
 
@@ -28,6 +48,8 @@ class TrainingSettings(Settings):
     evaluations in a row end the run. The weights of the best evaluation are kept.
     ``rare_as_unseen`` gives the out-of-vocabulary row of each field examples to learn from.
     ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
+    ``order``: how each epoch shuffles the rows. ``read_ahead``: batches that a thread makes ahead of the steps; 0 makes
+    each when its step asks for it.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
@@ -46,3 +68,5 @@ class TrainingSettings(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: PositiveInt | None = None
+    order: OrderSettings = UniformOrder()
+    read_ahead: NonNegativeInt = 8

@@ -1,125 +1,133 @@
-"""Batches of a prepared split: whole batches are gathered by index from memory-mapped rows."""
+"""Batches of a prepared split, in an order from (seed, epoch) alone, from any position on."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from rankelastor.config.training import OrderSettings, UniformOrder
+from rankelastor.data.gather import Columns, gather
+from rankelastor.data.order import AsTheyStand, RowOrder, epoch_order
 from rankelastor.data.prepared import PreparedSplit
-from rankelastor.data.shards import Number, Shard
+from rankelastor.data.steps import EpochSteps, World
+from rankelastor.errors import RunError
 from rankelastor.schema import Batch
 
-RowNumbers = NDArray[np.integer[Any]]
+ROWS_PER_PASS = 32_768
+"""Rows that are gathered together: 5 MB for 39 fields."""
 
 
 class BatchLoader:
     """Batches of ``batch_size`` rows; the last one of an epoch may be smaller.
 
-    Without ``shuffle`` rows come as they stand. With it, each epoch is a permutation of all rows, drawn uniformly
-    from (seed, epoch) alone: neither the number of shards nor earlier epochs matter. It takes 4 bytes a row.
+    Without ``shuffle`` rows come as they stand. With it, each epoch is a permutation of all rows that depends on
+    (order, seed, epoch) alone: neither the number of shards nor earlier epochs matter. Several processes share each
+    step, see ``EpochSteps``.
 
     Args:
         split: the rows.
-        batch_size: rows in a batch.
+        batch_size: rows in a batch of one process.
         shuffle: another order each epoch.
+        order: which kind of order, where ``shuffle``.
         seed: of the orders.
+        world: which of several processes this one is.
+
+    Raises:
+        DataError: there are fewer rows than processes.
     """
 
-    def __init__(self, split: PreparedSplit, *, batch_size: int, shuffle: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        split: PreparedSplit,
+        *,
+        batch_size: int,
+        shuffle: bool = False,
+        order: OrderSettings | None = None,
+        seed: int = 0,
+        world: World | None = None,
+    ) -> None:
         assert batch_size > 0, "settings hold it positive"
         self._split = split
-        self._batch_size = batch_size
-        self._shuffle = shuffle
+        self._order = (order or UniformOrder()) if shuffle else None
         self._seed = seed
+        self._steps = EpochSteps(split.num_rows, batch_size, world or World())
 
     @property
     def num_rows(self) -> int:
-        """Rows in an epoch."""
+        """Rows in an epoch, of all processes together."""
         return self._split.num_rows
 
     def __len__(self) -> int:
-        return math.ceil(self.num_rows / self._batch_size)
+        return len(self._steps)
 
-    def epoch(self, index: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch."""
-        order = epoch_order(self.num_rows, seed=self._seed, epoch=index) if self._shuffle else None
-        for start in range(0, self.num_rows, self._batch_size):
-            stop = min(start + self._batch_size, self.num_rows)
-            yield self._gather(np.arange(start, stop) if order is None else order[start:stop])
+    def epoch(self, index: int = 0, *, first_batch: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch from ``first_batch`` on; those before cost nothing."""
+        order = self._order_of(index)
+        batches_per_pass = max(1, ROWS_PER_PASS // self._steps.batch_size)
+        for first in range(first_batch, len(self), batches_per_pass):
+            bounds = [self._steps.bounds(step) for step in range(first, min(first + batches_per_pass, len(self)))]
+            rows = np.concatenate([order.rows(start, stop) for start, stop in bounds])
+            stops = np.cumsum([stop - start for start, stop in bounds]).tolist()
+            for columns in gather(self._split, rows, stops):
+                yield _batch(columns)
 
-    def _gather(self, rows: RowNumbers) -> Batch:
-        split = self._split
-        if len(split.shards) == 1:
-            return _batch(split.shards[0], rows)
-        shard_of_row = rows // split.shard_rows
-        by_shard = np.argsort(shard_of_row, kind="stable")
-        counts = np.bincount(shard_of_row, minlength=len(split.shards))
-        pieces = [
-            _take(split.shards[index], piece - index * split.shard_rows)
-            for index, piece in enumerate(np.split(rows[by_shard], np.cumsum(counts)[:-1]))
-            if len(piece)
+    def state(self, *, epoch: int, batch: int) -> dict[str, Any]:
+        """A position as plain values that JSON holds: ``batch`` batches of ``epoch`` are done.
+
+        The one who trains says how many are done: a thread that loads ahead is further on. The same state serves
+        all processes.
+
+        Example:
+            ``loader.state(epoch=3, batch=120)`` is saved; later, with a loader made the same way,
+            ``epoch, batch = loader.restore(state)`` and ``loader.epoch(epoch, first_batch=batch)`` go on.
+        """
+        return {"epoch": epoch, "batch": batch, **self._identity()}
+
+    def restore(self, state: Mapping[str, Any]) -> tuple[int, int]:
+        """The epoch and the number of its batches that are done, from what ``state`` gave.
+
+        Raises:
+            RunError: the state is of other data, another seed, order, batch size or number of processes, or no state.
+        """
+        differences = [
+            f"{name} was {state.get(name, 'missing')} there and is {value} here"
+            for name, value in self._identity().items()
+            if state.get(name) != value
         ]
-        return _batch(_concatenate(pieces), np.argsort(by_shard))
+        if differences:
+            raise RunError(
+                f"a position must be restored where it was saved, but {'; '.join(differences)}; "
+                "try the same recipe and prepared folder, or start anew"
+            )
+        epoch, batch = state.get("epoch"), state.get("batch")
+        if not (isinstance(epoch, int) and isinstance(batch, int) and epoch >= 0 and 0 <= batch <= len(self)):
+            raise RunError(
+                f"a position must be an epoch and 0 to {len(self)} batches done, but {epoch} and {batch} were given; "
+                "start anew"
+            )
+        return epoch, batch
+
+    def _identity(self) -> dict[str, Any]:
+        """All that the sequence of batches depends on, but the rank."""
+        return {
+            "data": self._split.fingerprint,
+            "split": self._split.name,
+            "num_rows": self.num_rows,
+            "batch_size": self._steps.batch_size,
+            "world_size": self._steps.world.size,
+            "seed": self._seed,
+            "order": None if self._order is None else self._order.model_dump(mode="json"),
+        }
+
+    def _order_of(self, epoch: int) -> RowOrder:
+        if self._order is None:
+            return AsTheyStand()
+        return epoch_order(self._order, self.num_rows, seed=self._seed, epoch=epoch)
 
 
-def epoch_order(num_rows: int, *, seed: int, epoch: int) -> RowNumbers:
-    """A permutation of ``num_rows`` row numbers, uniform, from (seed, epoch) alone.
-
-    Example:
-        >>> sorted(epoch_order(4, seed=1, epoch=0).tolist())
-        [0, 1, 2, 3]
-    """
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
-    rows: RowNumbers = np.arange(num_rows, dtype=np.int32 if num_rows <= np.iinfo(np.int32).max else np.int64)
-    generator.shuffle(rows)
-    return rows
-
-
-def _batch(shard: Shard, rows: RowNumbers) -> Batch:
-    taken = _take(shard, rows)
-    return Batch(
-        categorical=torch.from_numpy(taken.categorical),
-        numeric=torch.from_numpy(taken.numeric),
-        label=torch.from_numpy(taken.label),
-        group=None if taken.group is None else torch.from_numpy(taken.group),
-        sequence=None if taken.sequence is None else torch.from_numpy(taken.sequence),
-    )
-
-
-def _take(shard: Shard, rows: RowNumbers) -> Shard:
-    """Copies of some rows.
-
-    One thread of NumPy: PyTorch's parallel ``index_select`` is faster on idle cores, but ten times slower where the
-    training step keeps them busy.
-    """
-    return Shard(
-        categorical=_take_rows(shard.categorical, rows),
-        numeric=_take_rows(shard.numeric, rows),
-        label=_take_rows(shard.label, rows),
-        group=None if shard.group is None else _take_rows(shard.group, rows),
-        sequence=None if shard.sequence is None else _take_rows(shard.sequence, rows),
-    )
-
-
-def _take_rows(values: NDArray[Number], rows: RowNumbers) -> NDArray[Number]:
-    taken = np.empty((len(rows), *values.shape[1:]), dtype=values.dtype)
-    # With "clip" NumPy writes straight to `out`; no index is out of range.
-    np.take(values, rows, axis=0, out=taken, mode="clip")
-    return taken
-
-
-def _concatenate(pieces: list[Shard]) -> Shard:
-    groups = [piece.group for piece in pieces if piece.group is not None]
-    sequences = [piece.sequence for piece in pieces if piece.sequence is not None]
-    return Shard(
-        categorical=np.concatenate([piece.categorical for piece in pieces]),
-        numeric=np.concatenate([piece.numeric for piece in pieces]),
-        label=np.concatenate([piece.label for piece in pieces]),
-        group=np.concatenate(groups) if groups else None,
-        sequence=np.concatenate(sequences) if sequences else None,
-    )
+def _batch(columns: Columns) -> Batch:
+    tensors: dict[str, Any] = {name: torch.from_numpy(values) for name, values in columns.items()}
+    return Batch(**({"label": None, "group": None} | tensors))

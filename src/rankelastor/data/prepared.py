@@ -29,13 +29,14 @@ from rankelastor.storage import whole_file
 class PreparedSplit:
     """The rows of one split, mapped into memory.
 
-    ``shards`` hold ``shard_rows`` rows each, the last one the rest.
+    ``shards`` hold ``shard_rows`` rows each, the last one the rest. ``fingerprint`` is the data set's.
     """
 
     name: SplitName
     num_rows: int
     shard_rows: int
     shards: tuple[Shard, ...]
+    fingerprint: str
 
     @property
     def has_group(self) -> bool:
@@ -129,7 +130,7 @@ class PreparedDataset:
                 f"{self.folder / name} must hold {summary.num_rows} rows, but holds {held}; "
                 "run `rankelastor prepare RECIPE --force`"
             )
-        return PreparedSplit(name, summary.num_rows, self.manifest.shard_rows, shards)
+        return PreparedSplit(name, summary.num_rows, self.manifest.shard_rows, shards, self.fingerprint)
 
     def frame(self, name: SplitName) -> pl.DataFrame:
         """A split as a table for people: a column a feature (ids int32, numbers float32), the label, the group.

@@ -10,9 +10,11 @@ import torch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loader import BatchLoader
+from rankelastor.data.read_ahead import ReadAhead
 from rankelastor.errors import RunError
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
+from rankelastor.schema import Batch
 from rankelastor.training.early_stopping import Plateau
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
 from rankelastor.training.rare_as_unseen import RareAsUnseen
@@ -25,6 +27,7 @@ class Fit:
     """What training came to. ``examples_per_second`` counts training steps alone, not evaluations.
 
     ``best_predictions`` are those of the best evaluation for the valid split.
+    ``data_wait_share`` is the share of that time in which the next step waited for its batch.
     """
 
     best: Evaluation
@@ -32,6 +35,7 @@ class Fit:
     num_steps: int
     examples_per_second: float
     best_predictions: Predictions
+    data_wait_share: float
 
 
 def fit(
@@ -61,13 +65,16 @@ def fit(
         RunError: the loss is no longer finite.
     """
     stepper, plateau = Stepper(ranker, settings), Plateau(settings)
-    began, step_seconds = time.perf_counter(), 0.0
+    began, step_seconds, wait_seconds = time.perf_counter(), 0.0, 0.0
     learning_rate, epoch, best = settings.learning_rate, 0, None
     for observer in observers:
         observer.on_start(ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
     for epoch in range(1, settings.epochs + 1):
         epoch_began = time.perf_counter()
-        train_loss = _run_epoch(stepper, ranker, train, epoch=epoch, rare_as_unseen=rare_as_unseen, observers=observers)
+        train_loss, waited = _run_epoch(
+            stepper, ranker, train, settings, epoch=epoch, rare_as_unseen=rare_as_unseen, observers=observers
+        )
+        wait_seconds += waited
         step_seconds += time.perf_counter() - epoch_began
         predictions = score_split(ranker, valid, settings, progress=progress)
         metrics = predictions.metrics().as_dict()
@@ -97,6 +104,7 @@ def fit(
         num_epochs=epoch,
         num_steps=epoch * len(train),
         examples_per_second=epoch * train.num_rows / step_seconds,
+        data_wait_share=wait_seconds / step_seconds,
     )
 
 
@@ -113,29 +121,33 @@ def _run_epoch(
     stepper: Stepper,
     ranker: Ranker,
     train: BatchLoader,
+    settings: TrainingSettings,
     *,
     epoch: int,
     rare_as_unseen: RareAsUnseen | None,
     observers: Sequence[TrainingObserver],
-) -> float:
-    """All steps of one epoch; returns the mean loss over its examples."""
+) -> tuple[float, float]:
+    """All steps of one epoch; returns the mean loss over its examples and the seconds they waited for batches."""
     ranker.train()
     for observer in observers:
         observer.on_epoch_start(epoch)
-    total = torch.zeros((), device=next(ranker.parameters()).device, dtype=torch.float64)
+    device = next(ranker.parameters()).device
+    total = torch.zeros((), device=device, dtype=torch.float64)
+    pin = Batch.pin_memory if device.type == "cuda" else None
     first_step = (epoch - 1) * len(train) + 1
-    batches = train.epoch(epoch)
+    source = train.epoch(epoch)
     if rare_as_unseen is not None:
-        batches = rare_as_unseen.over(batches, first_step=first_step)
-    for index, batch in enumerate(batches, start=first_step):
-        loss = stepper.step(batch)
-        total += loss.double() * batch.num_examples
-        for observer in observers:
-            observer.on_step(Step(epoch=epoch, index=index, batch=batch, loss=loss))
+        source = rare_as_unseen.over(source, first_step=first_step)
+    with ReadAhead(source, depth=settings.read_ahead, prepare=pin) as batches:
+        for index, batch in enumerate(batches, start=first_step):
+            loss = stepper.step(batch)
+            total += loss.double() * batch.num_examples
+            for observer in observers:
+                observer.on_step(Step(epoch=epoch, index=index, batch=batch, loss=loss))
     mean_loss = total.item() / train.num_rows
     if not torch.isfinite(total):
         raise RunError(
             f"the training loss must stay finite, but was {mean_loss} in epoch {epoch}; "
             "try a smaller training.learning_rate"
         )
-    return mean_loss
+    return mean_loss, batches.waited_seconds

@@ -72,6 +72,7 @@ def train(
     began = time.perf_counter()
     dataset = open_or_prepare(recipe, progress=progress)
     _check_monitor(recipe, dataset)
+    _warn_of_few_steps(recipe, dataset)
     device = choose_device(recipe.training)
     cost = cost_of(recipe.model, dataset.schema)
     with _new_run_folder(Path(folder or default_run_folder(recipe)), recipe) as run:
@@ -123,7 +124,9 @@ def open_or_prepare(recipe: Recipe, *, progress: ProgressListener | None = None)
 def _loader(dataset: PreparedDataset, split: SplitName, recipe: Recipe, *, shuffle: bool = False) -> BatchLoader:
     settings = recipe.training
     batch_size = settings.batch_size if split == "train" else settings.evaluation_batch_size
-    return BatchLoader(dataset.split(split), batch_size=batch_size, shuffle=shuffle, seed=settings.seed)
+    return BatchLoader(
+        dataset.split(split), batch_size=batch_size, shuffle=shuffle, order=settings.order, seed=settings.seed
+    )
 
 
 def _final_metrics(
@@ -159,6 +162,7 @@ def _effort(fitted: Fit) -> dict[str, Any]:
         "epochs": fitted.num_epochs,
         "steps": fitted.num_steps,
         "examples_per_second": round(fitted.examples_per_second, 1),
+        "data_wait_share": round(fitted.data_wait_share, 6),
     }
 
 
@@ -167,6 +171,19 @@ def _check_monitor(recipe: Recipe, dataset: PreparedDataset) -> None:
         raise SettingsError(
             "training.monitor must be a metric that the data give, but gauc was given and data.fields has no group; "
             "add {kind: group, column: ...}, or try training.monitor=auc"
+        )
+
+
+def _warn_of_few_steps(recipe: Recipe, dataset: PreparedDataset) -> None:
+    """Training works, but a batch of everything is seldom meant."""
+    num_rows, batch_size = dataset.manifest.splits["train"].num_rows, recipe.training.batch_size
+    if batch_size > num_rows:
+        logger.warning(
+            "training.batch_size should be smaller than the data, but %s was given for %s rows: "
+            "an epoch is 1 step; try training.batch_size=%s",
+            f"{batch_size:,}",
+            f"{num_rows:,}",
+            max(1, num_rows // 10),
         )
 
 
