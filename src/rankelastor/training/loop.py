@@ -12,6 +12,7 @@ from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loader import BatchLoader
 from rankelastor.errors import RunError
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.progress import ProgressListener
 from rankelastor.training.early_stopping import Plateau
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
@@ -111,8 +112,11 @@ def _run_epoch(
     ranker.train()
     for observer in observers:
         observer.on_epoch_start(epoch)
+    scheduled = scheduled_modules(ranker)
     total = torch.zeros((), device=next(ranker.parameters()).device, dtype=torch.float64)
     for index, batch in enumerate(train.epoch(epoch), start=(epoch - 1) * len(train) + 1):
+        for module in scheduled:
+            module.set_epochs_done((index - 1) / len(train))
         loss = stepper.step(batch)
         total += loss.double() * batch.num_examples
         for observer in observers:
