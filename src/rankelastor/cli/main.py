@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import rankelastor
-from rankelastor.cli import demo, describe, evaluate, predict, prepare, schema, spectrum, theory, train
+from rankelastor.cli import demo, describe, evaluate, predict, prepare, profile, schema, spectrum, theory, train
 from rankelastor.cli.console import error_console, set_up_logging
 from rankelastor.errors import RankElastorError
 
@@ -44,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for verb in (demo, prepare, train, evaluate, spectrum, predict, theory, describe, schema):
+for verb in (demo, prepare, train, evaluate, spectrum, predict, theory, describe, profile, schema):
     verb.register(app)
 
 

@@ -30,6 +30,7 @@ from rankelastor.training.loop import Fit, fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
 from rankelastor.training.run_folder import RunFolder, default_run_folder
 from rankelastor.training.scoring import score_split
+from rankelastor.training.speed import speed_of
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ def train(
             observers=[_MetricsWriter(run), *observers],
             progress=progress,
         )
+        speed = speed_of(cost, examples_per_second=fitted.examples_per_second, settings=recipe.training, device=device)
         load_weights(ranker, run.best_weights)
         for observer in observers:
             observer.on_end()
@@ -99,6 +101,7 @@ def train(
             **_final_metrics(ranker.eval(), dataset, recipe, fitted, progress=progress),
             "cost": asdict(cost),
             **_effort(fitted),
+            "speed": speed.as_dict(),
             "seconds": round(time.perf_counter() - began, 3),
         }
         run.write_json("result.json", result)
