@@ -4,10 +4,13 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
+from rankelastor.config.load import recipe_from_values
 from rankelastor.config.model import ModelSettings
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_backbone, build_ranker
 from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, SplitMixing
+from rankelastor.nn.scheduled import scheduled_modules
+from rankelastor.nn.sinkhorn import DoublyStochasticMatrix
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 
 SCHEMA = FeatureSchema(
@@ -41,6 +44,9 @@ MIXINGS = [
     {"kind": "full"},
     {"kind": "kronecker", "num_groups": 2, "norm": "post"},
     {"kind": "kronecker", "num_groups": 4, "norm": "pre"},
+    {"kind": "low_rank", "rank": 3},
+    {"kind": "block", "block_dim": 16},
+    {"kind": "block", "block_dim": 4, "global_map": {"kind": "sinkhorn"}},
     {"kind": "identity"},
 ]
 
@@ -92,6 +98,11 @@ def test_the_same_seed_gives_the_same_ranker() -> None:
         ({"num_tokens": 5}, r"model: num_tokens must divide field \* embedding_dim = 24 .* but 5 was given"),
         ({"mixing": {"kind": "split"}, "num_tokens": 3}, "num_tokens must divide token_dim = 8 for split mixing"),
         ({"mixing": {"kind": "kronecker", "num_groups": 5}}, r"mixing\.num_groups must divide"),
+        ({"mixing": {"kind": "low_rank", "rank": 33}}, r"model: mixing\.rank must be at most .* = 32 .* 33 was given"),
+        (
+            {"mixing": {"kind": "block", "block_dim": 5}},
+            r"mixing\.block_dim must divide .* = 32 .* try one of 1, 2",
+        ),
         ({"tokenizer": {"kind": "none"}}, r"must equal num_tokens \* token_dim without a tokenizer"),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["site"]}}},
@@ -114,3 +125,18 @@ def test_the_same_seed_gives_the_same_ranker() -> None:
 def test_sizes_that_do_not_go_together_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         build_backbone(settings(**changes), SCHEMA.names)
+
+
+def test_the_settings_of_the_sinkhorn_map_reach_the_layer() -> None:
+    made = {"kind": "sinkhorn", "start_temperature": 2.0, "end_temperature": 0.5, "fall_epochs": 4, "iterations": 7}
+    changes = {"mixing": {"kind": "block", "block_dim": 8, "global_map": made}, "num_blocks": 1}
+    (matrix,) = scheduled_modules(build_ranker(settings(**changes), SCHEMA))
+    assert isinstance(matrix, DoublyStochasticMatrix)
+    assert (matrix.start_temperature, matrix.end_temperature, matrix.fall_epochs, matrix.iterations) == (2, 0.5, 4, 7)
+
+
+def test_an_unknown_mixing_lists_the_known_ones(recipe_values: dict[str, Any]) -> None:
+    recipe_values["model"]["mixing"] = {"kind": "lowrank"}
+    known = "'split', 'full', 'kronecker', 'low_rank', 'block', 'identity'"
+    with pytest.raises(SettingsError, match=rf"model\.mixing\.kind must be one of {known}, but 'lowrank' was given"):
+        recipe_from_values(recipe_values)

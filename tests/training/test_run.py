@@ -249,6 +249,16 @@ def test_a_run_without_weights_is_an_error(recipe: Recipe, tmp_path: Path) -> No
         evaluate(run.folder)
 
 
+def test_the_temperature_of_a_block_mixing_falls_while_training_and_is_stored(recipe: Recipe, tmp_path: Path) -> None:
+    sinkhorn = {"kind": "sinkhorn", "start_temperature": 1.0, "end_temperature": 0.2, "fall_epochs": 0.6}
+    mixing = {"kind": "block", "block_dim": 6, "global_map": sinkhorn}
+    run = train(with_overrides(recipe, {"model.mixing": mixing, "training.epochs": 1}), folder=tmp_path / "run")
+    # ten rows in batches of 4: the last of three steps begins after two thirds of the epoch
+    temperature = "backbone.blocks.0.mixing.global_map.temperature"
+    assert run.ranker.state_dict()[temperature].item() == pytest.approx(0.2)
+    assert load_run(run.folder).ranker.state_dict()[temperature].item() == pytest.approx(0.2)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -16,6 +16,7 @@ from rankelastor.cli import (
     import_fuxictr,
     predict,
     prepare,
+    profile,
     schema,
     spectrum,
     theory,
@@ -56,7 +57,20 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for verb in (demo, data, prepare, train, evaluate, spectrum, predict, theory, describe, schema, import_fuxictr):
+for verb in (
+    demo,
+    data,
+    prepare,
+    train,
+    evaluate,
+    spectrum,
+    predict,
+    theory,
+    describe,
+    profile,
+    schema,
+    import_fuxictr,
+):
     verb.register(app)
 
 

@@ -56,3 +56,29 @@ def unseen_view(unseen: Mapping[str, Any]) -> Group:
         table.add_row(Text(name), f"{share:.2%}")
     more = len(held) - _MOST_UNSEEN
     return Group(Text(f"{says}{auc}."), "", table, *([Text(f"and {more} more: see --json", style="dim")] * (more > 0)))
+
+
+def describe_speed(speed: Mapping[str, float | int]) -> str:
+    """The speed of ``result.json`` in words: what was reached, of what the machine can do, and the memory it took.
+
+    Example:
+        >>> describe_speed(
+        ...     {
+        ...         "dense_flops_per_second": 2e10,
+        ...         "machine_peak_flops_per_second": 1e11,
+        ...         "share_of_machine_peak": 0.2,
+        ...         "peak_memory_bytes": 512_000_000,
+        ...     }
+        ... )
+        '20.0 dense GFLOP/s, 20.0% of the 100.0 GFLOP/s that a matrix product reaches here; 512 MB peak memory'
+    """
+    memory = [
+        f"{speed[name] / 1e6:,.0f} MB peak {words}"
+        for name, words in (("peak_memory_bytes", "memory"), ("peak_device_memory_bytes", "on the device"))
+        if name in speed
+    ]
+    reached, peak = (speed[f"{name}_flops_per_second"] / 1e9 for name in ("dense", "machine_peak"))
+    return (
+        f"{reached:,.1f} dense GFLOP/s, {speed['share_of_machine_peak']:.1%} of the {peak:,.1f} GFLOP/s that a matrix "
+        f"product reaches here; {', '.join(memory)}"
+    )

@@ -33,7 +33,7 @@ def train(
     the settings `spectrum`; `rankelastor spectrum RUN` shows it.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.cli.tables import metrics_table
+    from rankelastor.cli.tables import describe_speed, metrics_table
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.config.load import load_recipe, parse_overrides
     from rankelastor.spectrum.runs.observer import SpectrumObserver
@@ -47,13 +47,14 @@ def train(
         trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)
     result = trained.result
     console.print(metrics_table({split: result[split] for split in ("valid", "test") if split in result}))
-    cost = result["cost"]
+    cost, speed = result["cost"], result["speed"]
     console.print(
         f"\n{cost['dense_parameters']:,} dense and {cost['embedding_parameters']:,} embedding parameters, "
         f"{cost['flops_per_example']:,} FLOPs an example\n"
         f"best epoch {result['best_epoch']} of {result['epochs']}, {result['seconds']:.1f} s, "
         f"{result['examples_per_second']:,.0f} examples/s in training steps, "
         f"which waited for data {result['data_wait_share']:.1%} of the time\n"
+        f"{describe_speed(speed)}\n"
         f"run folder: {trained.folder}",
         highlight=False,
         soft_wrap=True,

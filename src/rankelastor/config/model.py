@@ -75,6 +75,47 @@ class KroneckerMixingSettings(Settings):
     norm: Literal["pre", "post"] = "pre"
 
 
+class LowRankMixingSettings(Settings):
+    """Full mixing with W = U V^T of the rank given: cheaper than full where rank is below T * D / 2."""
+
+    kind: Literal["low_rank"]
+    rank: PositiveInt
+
+
+class PlainGlobalMapSettings(Settings):
+    """Any matrix across the blocks."""
+
+    kind: Literal["plain"] = "plain"
+
+
+class SinkhornGlobalMapSettings(Settings):
+    """A symmetric, doubly stochastic matrix across the blocks, by Sinkhorn's scaling of scores over a temperature.
+
+    The temperature falls linearly from ``start_temperature`` to ``end_temperature`` over the first ``fall_epochs``
+    epochs of training and stays there; equal ends give a fixed temperature. ``iterations``: scaling steps.
+    """
+
+    kind: Literal["sinkhorn"]
+    start_temperature: PositiveFloat = 1.0
+    end_temperature: PositiveFloat = 0.05
+    fall_epochs: PositiveFloat = 1.0
+    iterations: PositiveInt = 20
+
+
+GlobalMapSettings = Annotated[PlainGlobalMapSettings | SinkhornGlobalMapSettings, Field(discriminator="kind")]
+
+
+class BlockMixingSettings(Settings):
+    """A local map in each block of ``block_dim`` coordinates and a global map across the blocks (UniMixer's structure).
+
+    ``block_dim`` must divide num_tokens * token_dim; near its square root the mixing costs least.
+    """
+
+    kind: Literal["block"]
+    block_dim: PositiveInt
+    global_map: GlobalMapSettings = PlainGlobalMapSettings()
+
+
 class IdentityMixingSettings(Settings):
     """No mixing, for ablation."""
 
@@ -82,7 +123,12 @@ class IdentityMixingSettings(Settings):
 
 
 MixingSettings = Annotated[
-    SplitMixingSettings | FullMixingSettings | KroneckerMixingSettings | IdentityMixingSettings,
+    SplitMixingSettings
+    | FullMixingSettings
+    | KroneckerMixingSettings
+    | LowRankMixingSettings
+    | BlockMixingSettings
+    | IdentityMixingSettings,
     Field(discriminator="kind"),
 ]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import nn
 
 from rankelastor.config.model import (
+    BlockMixingSettings,
     FfnSettings,
     FullMixingSettings,
+    GlobalMapSettings,
     GluFfnSettings,
     GroupedTokenizerSettings,
     HeadSettings,
@@ -16,22 +19,27 @@ from rankelastor.config.model import (
     JointTokenizerSettings,
     KroneckerMixingSettings,
     LinearHeadSettings,
+    LowRankMixingSettings,
     MeanHeadSettings,
     MixingSettings,
     MlpFfnSettings,
     MlpHeadSettings,
     ModelSettings,
     NoTokenizerSettings,
+    PlainGlobalMapSettings,
+    SinkhornGlobalMapSettings,
     SplitMixingSettings,
     SplitTokenizerSettings,
 )
 from rankelastor.errors import SettingsError
 from rankelastor.models.ranker import Backbone, Ranker
 from rankelastor.nn.block import Block
+from rankelastor.nn.block_mixing import BlockMixing, PlainMatrix
 from rankelastor.nn.embedding import FieldEmbedding
 from rankelastor.nn.ffn import PerTokenGlu, PerTokenMlp
 from rankelastor.nn.head import LinearHead, MeanHead, MlpHead
-from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, SplitMixing
+from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, LowRankMixing, SplitMixing
+from rankelastor.nn.sinkhorn import DoublyStochasticMatrix
 from rankelastor.nn.tokenizer import GroupedTokenizer, JointTokenizer, ReshapeTokenizer, SplitTokenizer
 from rankelastor.schema import FeatureSchema
 
@@ -145,8 +153,31 @@ def _mixing(settings: MixingSettings, *, num_tokens: int, token_dim: int) -> nn.
             return KroneckerMixing(
                 num_tokens=num_tokens, token_dim=token_dim, num_groups=settings.num_groups, norm=settings.norm
             )
+        case LowRankMixingSettings():
+            return LowRankMixing(num_tokens=num_tokens, token_dim=token_dim, rank=settings.rank)
+        case BlockMixingSettings():
+            return BlockMixing(
+                num_tokens=num_tokens,
+                token_dim=token_dim,
+                block_dim=settings.block_dim,
+                global_map=_global_map(settings.global_map),
+            )
         case IdentityMixingSettings():
             return IdentityMixing()
+
+
+def _global_map(settings: GlobalMapSettings) -> Callable[..., nn.Module]:
+    match settings:
+        case PlainGlobalMapSettings():
+            return PlainMatrix
+        case SinkhornGlobalMapSettings():
+            return partial(
+                DoublyStochasticMatrix,
+                start_temperature=settings.start_temperature,
+                end_temperature=settings.end_temperature,
+                fall_epochs=settings.fall_epochs,
+                iterations=settings.iterations,
+            )
 
 
 def _ffn(settings: FfnSettings, *, num_tokens: int, token_dim: int) -> nn.Module:

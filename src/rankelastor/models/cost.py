@@ -19,11 +19,14 @@ class Cost:
 
     ``dense_parameters``: everything behind the field embeddings. ``embedding_parameters``: rows and numeric vectors.
     ``flops_per_example``: the matrix products of one forward pass, a multiply-add counted as 2.
+    ``training_flops_per_example``: those of a forward and a backward pass, as PyTorch's ``FlopCounterMode`` counts
+    them: without the optimiser, the embedding lookups and what is computed value by value.
     """
 
     dense_parameters: int
     embedding_parameters: int
     flops_per_example: int
+    training_flops_per_example: int
 
 
 def cost_of(settings: ModelSettings, schema: FeatureSchema) -> Cost:
@@ -33,12 +36,15 @@ def cost_of(settings: ModelSettings, schema: FeatureSchema) -> Cost:
         SettingsError: the sizes do not go together.
     """
     ranker = meta_ranker(settings, schema)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with FlopCounterMode(display=False) as forward, torch.no_grad():
         ranker(meta_batch(schema))
+    with FlopCounterMode(display=False) as training:
+        torch.autograd.backward(ranker(meta_batch(schema)).sum())
     return Cost(
         dense_parameters=sum(parameter.numel() for parameter in ranker.backbone.parameters()),
         embedding_parameters=sum(parameter.numel() for parameter in ranker.embedding.parameters()),
-        flops_per_example=counter.get_total_flops(),
+        flops_per_example=forward.get_total_flops(),
+        training_flops_per_example=training.get_total_flops(),
     )
 
 

@@ -13,6 +13,7 @@ from rankelastor.data.loader import BatchLoader
 from rankelastor.data.read_ahead import ReadAhead
 from rankelastor.errors import RunError
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import Batch
 from rankelastor.training.early_stopping import Plateau
@@ -131,6 +132,7 @@ def _run_epoch(
     ranker.train()
     for observer in observers:
         observer.on_epoch_start(epoch)
+    scheduled = scheduled_modules(ranker)
     device = next(ranker.parameters()).device
     total = torch.zeros((), device=device, dtype=torch.float64)
     pin = Batch.pin_memory if device.type == "cuda" else None
@@ -140,6 +142,8 @@ def _run_epoch(
         source = rare_as_unseen.over(source, first_step=first_step)
     with ReadAhead(source, depth=settings.read_ahead, prepare=pin) as batches:
         for index, batch in enumerate(batches, start=first_step):
+            for module in scheduled:
+                module.set_epochs_done((index - 1) / len(train))
             loss = stepper.step(batch)
             total += loss.double() * batch.num_examples
             for observer in observers:

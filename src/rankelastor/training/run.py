@@ -32,6 +32,7 @@ from rankelastor.training.observers import Evaluation, SilentObserver, TrainingO
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run_folder import RunFolder, default_run_folder
 from rankelastor.training.scoring import score_split
+from rankelastor.training.speed import speed_of
 from rankelastor.training.unseen import count_unseen
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def train(
             observers=[_MetricsWriter(run), *observers],
             progress=progress,
         )
+        speed = speed_of(cost, examples_per_second=fitted.examples_per_second, settings=recipe.training, device=device)
         load_weights(ranker, run.best_weights)
         for observer in observers:
             observer.on_end()
@@ -104,6 +106,7 @@ def train(
             **_final_metrics(ranker.eval(), dataset, recipe, fitted, progress=progress),
             "cost": asdict(cost),
             **_effort(fitted),
+            "speed": speed.as_dict(),
             "seconds": round(time.perf_counter() - began, 3),
         }
         run.write_json("result.json", result)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
-from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, SplitMixing
+from rankelastor.nn.block_mixing import BlockMixing
+from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, LowRankMixing, SplitMixing
+from rankelastor.nn.sinkhorn import DoublyStochasticMatrix
 from rankelastor.spectrum.runs.mixing_map import mixing_map
 
 
@@ -28,6 +31,24 @@ def test_a_kronecker_map_is_what_the_mixing_does() -> None:
     expected = columns.view(4, 3, 4, 3).square().sum(dim=(1, 3)).sqrt()
     torch.testing.assert_close(torch.tensor(found.norms), expected)
     assert found.norms[0][2] == 0.0  # tokens 1 and 3 are in different groups
+
+
+@pytest.mark.parametrize("kind", ["low rank", "block", "doubly stochastic block"])
+def test_a_map_of_a_cheaper_mixing_is_what_the_mixing_does(kind: str) -> None:
+    torch.manual_seed(0)
+    mixing: LowRankMixing | BlockMixing
+    match kind:
+        case "low rank":
+            mixing = LowRankMixing(num_tokens=4, token_dim=3, rank=2)
+        case "block":
+            mixing = BlockMixing(num_tokens=4, token_dim=3, block_dim=2)
+        case _:
+            mixing = BlockMixing(num_tokens=4, token_dim=3, block_dim=4, global_map=DoublyStochasticMatrix)
+    mixing.norm = nn.Identity()  # type: ignore[assignment]
+    columns = mixing(torch.eye(12).view(12, 4, 3)).detach().flatten(1).mT
+    found = mixing_map(mixing, point="mixing", token_dim=3)
+    assert found is not None
+    torch.testing.assert_close(torch.tensor(found.norms), columns.view(4, 3, 4, 3).square().sum(dim=(1, 3)).sqrt())
 
 
 def test_mixings_without_a_matrix_have_no_map() -> None:

@@ -78,9 +78,7 @@ def _mixing_type(model: Settings) -> int:
     given = model.take("mixing_type")
     kinds = set(given) if isinstance(given, list) else {given}
     if len(kinds) != 1:
-        raise SettingsError(
-            f"mixing_type must be the same in every block, but {given!r} was given; choose one mixing"
-        )
+        raise SettingsError(f"mixing_type must be the same in every block, but {given!r} was given; choose one mixing")
     return int(kinds.pop()) if given is not None else 0
 
 

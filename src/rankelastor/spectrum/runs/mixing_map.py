@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.nn.mixing import FullMixing, KroneckerMixing
+from rankelastor.nn.block_mixing import BlockMixing
+from rankelastor.nn.mixing import FullMixing, KroneckerMixing, LowRankMixing
 from rankelastor.spectrum.parameters import measures_of_matrix
 from rankelastor.spectrum.recording.statistics import MatrixMeasures
 
@@ -34,7 +35,7 @@ class MixingMap:
 
 @torch.no_grad()
 def mixing_map(mixing: nn.Module, *, point: str, token_dim: int) -> MixingMap | None:
-    """The map of a full or a Kronecker mixing; None for a mixing without a matrix of its own (split, identity).
+    """The map of a full, low-rank, Kronecker or block mixing; None for one without a matrix (split, identity).
 
     The norms around W (an RMSNorm before, or a LayerNorm after) are left out: they differ from example to example.
 
@@ -78,5 +79,13 @@ def _expanded_weight(mixing: nn.Module) -> Float[Tensor, "flat flat"] | None:
         case KroneckerMixing():
             shared = mixing.linear.weight.detach().float().cpu()
             return torch.kron(torch.eye(mixing.num_groups), shared)
+        case LowRankMixing():
+            product: Tensor = mixing.up.weight @ mixing.down.weight
+            return product.float().cpu()
+        case BlockMixing():
+            local = torch.block_diag(*mixing.local_maps.weight.mT.float().cpu())
+            across = torch.kron(mixing.global_map().float().cpu(), torch.eye(mixing.local_maps.weight.shape[1]))
+            matrix: Tensor = across @ local
+            return matrix
         case _:
             return None

@@ -1,0 +1,104 @@
+"""What a ranker's mixings cost, and what cheaper mixings would cost in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rankelastor.config.model import (
+    BlockMixingSettings,
+    FullMixingSettings,
+    IdentityMixingSettings,
+    KroneckerMixingSettings,
+    LowRankMixingSettings,
+    MixingSettings,
+    ModelSettings,
+)
+from rankelastor.models.cost import Cost, cost_of
+from rankelastor.schema import FeatureSchema
+
+DOMINANT_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class MixingCost:
+    """One kind of mixing in a ranker: its parameters and forward FLOPs an example, over all blocks.
+
+    ``parameter_share`` and ``flops_share``: of the ranker's dense parameters and of its FLOPs an example.
+    """
+
+    mixing: MixingSettings
+    parameters: int
+    flops_per_example: int
+    parameter_share: float
+    flops_share: float
+
+    @property
+    def dominates(self) -> bool:
+        """Whether it takes more than half of the dense parameters or of the FLOPs."""
+        return max(self.parameter_share, self.flops_share) > DOMINANT_SHARE
+
+
+def mixing_cost(settings: ModelSettings, schema: FeatureSchema) -> MixingCost:
+    """The cost of the mixings of the ranker that these settings give: what it has more than without any mixing.
+
+    Raises:
+        SettingsError: the sizes do not go together.
+    """
+    return _above(_cost_with(settings, IdentityMixingSettings(kind="identity"), schema), settings, schema)
+
+
+def cheaper_mixings(settings: ModelSettings, schema: FeatureSchema) -> tuple[MixingCost, ...]:
+    """Kronecker, low-rank and block mixing in place of a full mixing that dominates; nothing otherwise.
+
+    Their sizes lie near the square root of what they divide, which keeps each near its least cost: groups near
+    sqrt(T), so that a group still spans tokens; rank and width of a block near sqrt(T * D).
+
+    Raises:
+        SettingsError: the sizes do not go together.
+    """
+    if not isinstance(settings.mixing, FullMixingSettings) or not mixing_cost(settings, schema).dominates:
+        return ()
+    bare = _cost_with(settings, IdentityMixingSettings(kind="identity"), schema)
+    return tuple(
+        _above(bare, settings.model_copy(update={"mixing": mixing}), schema)
+        for mixing in _suggested(settings.num_tokens, settings.token_dim)
+    )
+
+
+def _suggested(num_tokens: int, token_dim: int) -> Iterator[MixingSettings]:
+    near_root = divisor_near_root(num_tokens * token_dim)
+    if num_tokens > 1:
+        groups = divisor_near_root(num_tokens) if divisor_near_root(num_tokens) < num_tokens else 1
+        yield KroneckerMixingSettings(kind="kronecker", num_groups=groups)
+    yield LowRankMixingSettings(kind="low_rank", rank=near_root)
+    yield BlockMixingSettings(kind="block", block_dim=near_root)
+
+
+def divisor_near_root(size: int) -> int:
+    """The divisor of ``size`` that is nearest to its square root, by ratio; the larger of two that are as near.
+
+    Example:
+        >>> divisor_near_root(12), divisor_near_root(13), divisor_near_root(400)
+        (4, 13, 20)
+    """
+    root = size**0.5
+    small = max(divisor for divisor in range(1, int(root) + 1) if size % divisor == 0)
+    return size // small
+
+
+def _cost_with(settings: ModelSettings, mixing: MixingSettings, schema: FeatureSchema) -> Cost:
+    return cost_of(settings.model_copy(update={"mixing": mixing}), schema)
+
+
+def _above(bare: Cost, settings: ModelSettings, schema: FeatureSchema) -> MixingCost:
+    whole = cost_of(settings, schema)
+    parameters = whole.dense_parameters - bare.dense_parameters
+    flops = whole.flops_per_example - bare.flops_per_example
+    return MixingCost(
+        mixing=settings.mixing,
+        parameters=parameters,
+        flops_per_example=flops,
+        parameter_share=parameters / whole.dense_parameters if whole.dense_parameters else 0.0,
+        flops_share=flops / whole.flops_per_example if whole.flops_per_example else 0.0,
+    )
