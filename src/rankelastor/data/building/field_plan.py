@@ -66,8 +66,14 @@ class FieldPlan:
     @property
     def distinct_columns(self) -> tuple[str, ...]:
         """The columns of which each distinct text is looked at once."""
-        others = (self.label, self.group)
-        return tuple(dict.fromkeys([*(feature.column for feature in self.categorical), *filter(None, others)]))
+        calendars = (feature.column for feature in self.features if isinstance(feature.settings, CalendarField))
+        return tuple(dict.fromkeys([*calendars, self.label]))
+
+    @property
+    def number_columns(self) -> tuple[str, ...]:
+        """The columns that are numbers and nothing else."""
+        texts = {self.label, self.group, self.time, *(feature.column for feature in self.categorical)}
+        return tuple(dict.fromkeys(feature.column for feature in self.numeric if feature.column not in texts))
 
 
 def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> FieldPlan:
