@@ -18,7 +18,7 @@ from rankelastor.errors import DataError
 
 _COMPRESSION: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}
 _TAIL_BYTES = 1 << 16
-_PATIENCE_SECONDS = 0.5
+_PATIENCE_SECONDS = 0.1
 
 READ_BYTES = 8 << 20
 """Bytes of text that are read and staged at a time: the longest row must be shorter."""
