@@ -110,9 +110,7 @@ def command(values: dict[str, Any], recipe_values: dict[str, Any], tmp_path: Pat
 def test_stopped_by_sigterm_it_cleans_up(command: list[str], tmp_path: Path) -> None:
     log = tmp_path / "raw" / "all.csv"
     log.write_text(log.read_text() + log.read_text().split("\n", 1)[1] * 20)
-    with subprocess.Popen(
-        command_line(values, tmp_path), text=True, env=ENVIRONMENT, stderr=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen(command, text=True, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob(".prepared.partial/staged/*")) and time.monotonic() < deadline:
             time.sleep(0.01)
