@@ -1,5 +1,7 @@
 import errno
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,54 @@ def test_a_place_below_a_file_is_explained(tmp_path: Path) -> None:
         whole_file(tmp_path / "file" / "b.txt"),
     ):
         pass
+
+
+def test_nothing_is_replaced_where_nothing_was_written(tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "old.txt").write_text("old")
+    with whole_folder(tmp_path / "f"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    assert (tmp_path / "f" / "old.txt").read_text() == "old"
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / ".f.partial" / "staged"
+    left.mkdir(parents=True)
+    (left / "part.arrow").write_text("half")
+    (left.parent / "schema.json").write_text("half")
+    with whole_folder(tmp_path / "f") as temporary:
+        assert list(temporary.iterdir()) == []
+        (temporary / "new.txt").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_folder_that_a_killed_process_had_moved_aside_comes_back(tmp_path: Path) -> None:
+    (tmp_path / ".f.old").mkdir()
+    (tmp_path / ".f.old" / "whole.txt").write_text("whole")
+    with whole_folder(tmp_path / "f"):
+        assert (tmp_path / "f" / "whole.txt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_one_writer_waits_for_the_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[str] = []
+
+    def write(name: str, begun: threading.Event) -> None:
+        with whole_folder(tmp_path / "f") as temporary:
+            begun.set()
+            seen.append(f"{name} finds {sorted(path.name for path in tmp_path.glob('f/*'))}")
+            time.sleep(0.1)
+            (temporary / name).write_text(name)
+
+    first, second = threading.Event(), threading.Event()
+    writers = [threading.Thread(target=write, args=("a", first)), threading.Thread(target=write, args=("b", second))]
+    writers[0].start()
+    assert first.wait(10)
+    writers[1].start()
+    for writer in writers:
+        writer.join()
+    assert seen == ["a finds []", "b finds ['a']"]
+    assert [path.name for path in tmp_path.glob("f/*")] == ["b"]
+    assert "another process is writing" in caplog.text
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]

@@ -6,12 +6,12 @@ import errno
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rankelastor.errors import StorageError
+from rankelastor.folder_lock import folder_of_one_writer
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -61,9 +61,19 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``; put it in place of ``path`` on success, remove it on any failure.
+    """Yield an empty temporary folder beside ``path``; put it in place of ``path`` on success, remove it on failure.
 
-    A folder that stood at ``path`` before is replaced only when the new one is complete.
+    A folder that stood at ``path`` before is replaced only when the new one is complete, and stays where nothing was
+    written. One process at a time writes: others wait here until it is done, so look again, once inside, whether
+    there is still something to do. What a killed process left behind is removed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with whole_folder(Path(folder) / "data") as temporary:
+        ...         _ = (temporary / "numbers.txt").write_text("1 2 3")
+        ...     sorted(str(item.relative_to(folder)) for item in Path(folder).rglob("*"))
+        ['data', 'data/numbers.txt']
 
     Raises:
         StorageError: the disk is full or the place cannot be written; nothing is left behind.
@@ -72,21 +82,35 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     with explained_storage_errors(path):
         path = path.resolve()  # what a link points to is replaced, not the link
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-        temporary.chmod(0o755)
-        try:
-            yield temporary
-            _replace_folder(temporary, path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        temporary, old = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.old")
+        with folder_of_one_writer(temporary):
+            try:
+                _clear(temporary, old, path)
+                yield temporary
+                if any(temporary.iterdir()):
+                    _replace_folder(temporary, path, old)
+                else:
+                    temporary.rmdir()
+            except BaseException:  # once renamed, another process may have begun a new one: then it is not ours
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
 
 
-def _replace_folder(new: Path, path: Path) -> None:
-    if not path.exists():
-        new.rename(path)
-        return
-    old = new.with_suffix(".old")
-    path.rename(old)
+def _clear(temporary: Path, old: Path, path: Path) -> None:
+    """Remove what a killed process left; if it was killed between its two renames, the old folder comes back."""
+    for item in temporary.iterdir():
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        else:
+            item.unlink()
+    if old.exists() and not path.exists():
+        old.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _replace_folder(new: Path, path: Path, old: Path) -> None:
+    if path.exists():
+        path.rename(old)
     new.rename(path)
     shutil.rmtree(old, ignore_errors=True)
 

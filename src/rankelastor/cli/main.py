@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import signal
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -26,10 +27,17 @@ from rankelastor.cli.console import error_console, set_up_logging
 from rankelastor.errors import RankElastorError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from typer._click import Context
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM: as Ctrl-C, everything that is half-written is cleaned up."""
 
 
 class _Verbs(TyperGroup):
@@ -42,9 +50,9 @@ class _Verbs(TyperGroup):
         except RankElastorError as error:
             _show_error(str(error))
             raise typer.Exit(USER_MISTAKE) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             _show_error("stopped; what is on disk is whole")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(TERMINATED if isinstance(stop, _TerminatedError) else INTERRUPTED) from None
 
 
 app = typer.Typer(
@@ -95,6 +103,12 @@ def _show_error(message: str) -> None:
     error_console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the system calls it so
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not stop the cleaning up
+    raise _TerminatedError
+
+
 def main() -> None:
-    """Run the command line; exit code 2 on a user's mistake, 130 on Ctrl-C."""
+    """Run the command line; exit code 2 on a user's mistake, 130 on Ctrl-C, 143 on SIGTERM."""
+    signal.signal(signal.SIGTERM, _terminate)
     app()

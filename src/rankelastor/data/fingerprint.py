@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,15 @@ def record_sources(sources: Iterable[SourceFile], known: Sequence[SourceRecord] 
     """
     earlier = {(record.split, record.name): record for record in known}
     return tuple(_record(source, earlier.get((source.split, source.name))) for source in sources)
+
+
+def states_of(sources: Iterable[SourceFile]) -> tuple[tuple[int, int], ...]:
+    """Size and time of change of each raw file: a file whose state stays is taken not to change.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    return tuple(_state(source) for source in sources)
 
 
 def fingerprint_of(settings: dict[str, Any], sources: Iterable[SourceRecord]) -> str:
@@ -107,13 +117,23 @@ def _short(value: Any) -> str:
 
 
 def _record(source: SourceFile, known: SourceRecord | None) -> SourceRecord:
-    try:
+    size, modified = _state(source)
+    if known is not None and (known.num_bytes, known.modified_ns) == (size, modified):
+        return known
+    with _explained(source), source.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return SourceRecord(split=source.split, name=source.name, num_bytes=size, modified_ns=modified, digest=digest)
+
+
+def _state(source: SourceFile) -> tuple[int, int]:
+    with _explained(source):
         state = source.path.stat()
-        size, modified = state.st_size, state.st_mtime_ns
-        if known is not None and (known.num_bytes, known.modified_ns) == (size, modified):
-            return known
-        with source.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return state.st_size, state.st_mtime_ns
+
+
+@contextmanager
+def _explained(source: SourceFile) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DataError(f"{source.path} must be a file that can be read, but {error.strerror}") from error
-    return SourceRecord(split=source.split, name=source.name, num_bytes=size, modified_ns=modified, digest=digest)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 
 class Interner:
-    """A growing dictionary of texts, held natively by Polars.
+    """A growing dictionary of texts, held natively by Polars. Threads may share it.
 
     The numbers depend on the order of arrival; they are provisional until the vocabulary is fitted.
 
@@ -25,15 +27,17 @@ class Interner:
         # Polars drops the dictionary when no column uses it any more: this one does.
         self._keep = pl.Series([], dtype=self._dtype)
         self._num_values = 0
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self._num_values
 
     def codes(self, texts: pl.Series) -> NDArray[np.uint32]:
         """The number of each text, new numbers for new texts. ``texts`` holds no null."""
-        codes = texts.cast(self._dtype).to_physical().to_numpy()
-        if len(codes):
-            self._num_values = max(self._num_values, int(codes.max()) + 1)
+        with self._lock:
+            codes = texts.cast(self._dtype).to_physical().to_numpy()
+            if len(codes):
+                self._num_values = max(self._num_values, int(codes.max()) + 1)
         return codes
 
     def values(self) -> pl.Series:

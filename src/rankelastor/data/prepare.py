@@ -24,7 +24,8 @@ def prepare(
     """Read the raw files once, fit vocabularies and statistics on the train split, write memory-mappable shards.
 
     A folder that was made from the same settings and the same contents of the raw files is opened with no work.
-    Otherwise a new one takes its place when it is whole; on any failure nothing half-written stays.
+    Otherwise a new one takes its place when it is whole; on any failure nothing half-written stays. Of several
+    processes that prepare the same folder at once, one works and the others wait and take what it made.
 
     Args:
         settings: files, format, split, label and fields; ``settings.prepared`` is the folder.
@@ -41,7 +42,9 @@ def prepare(
     if not force and (dataset := _still_fitting(folder, settings)) is not None:
         return dataset
     sources = find_source_files(settings.files)
-    with whole_folder(folder) as building:
+    with whole_folder(folder) as building:  # waits while another process prepares it
+        if not force and (dataset := _still_fitting(folder, settings)) is not None:
+            return dataset
         manifest = build(settings, sources, building, progress or SilentProgress())
     rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in manifest.splits.items())
     _logger.info("prepared %s: %s", folder, rows)

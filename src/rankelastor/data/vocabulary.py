@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rankelastor.config.fields import BlankIds
 from rankelastor.data.cells.texts import BLANK
+from rankelastor.data.interner import Interner
 from rankelastor.errors import DataError
 from rankelastor.schema import PADDING_ID
 
@@ -77,6 +78,25 @@ class Vocabulary:
             ids = np.where(is_known, id_by_rank[ranks], unknown)
         if self.blank == "padding":
             ids[(texts == BLANK).to_numpy()] = PADDING_ID
+        return ids
+
+    def ids_of_codes(self, interner: Interner) -> NDArray[np.int32]:
+        """The id of each text by its code in the dictionary that the vocabulary was fitted from.
+
+        Example:
+            >>> interner = Interner()
+            >>> _ = interner.codes(pl.Series(["a", "b", "c"]))
+            >>> counts = np.array([1, 3, 2])
+            >>> vocabulary = Vocabulary.fit(interner.values(), counts, min_count=2, blank="value")
+            >>> vocabulary.ids_of_codes(interner).tolist()
+            [3, 1, 2]
+        """
+        codes = interner.codes(self.values)
+        ids = np.full(len(interner), self.out_of_vocabulary_id, dtype=np.int32)
+        ids[codes] = np.arange(1, len(codes) + 1, dtype=np.int32)
+        if self.blank == "padding":
+            blank = interner.codes(pl.Series([BLANK]))
+            ids[blank[blank < len(ids)]] = PADDING_ID
         return ids
 
     def values_by_id(self) -> pl.Series:

@@ -40,6 +40,11 @@ def test_any_float_survives_the_round_trip_through_text(values: list[float]) -> 
     assert numbers_of([repr(value) for value in values]) == values
 
 
+@pytest.mark.parametrize("text", [" 1.5", "1.5 ", "\t1.5"])
+def test_spaces_around_a_number_do_not_matter(text: str) -> None:
+    assert numbers_of([text]) == [1.5]
+
+
 def test_minus_zero_becomes_zero_so_that_equal_numbers_are_equal_bytes() -> None:
     assert not np.signbit(numbers_of(["-0.0"])[0])
 
@@ -48,7 +53,9 @@ def test_minus_zero_becomes_zero_so_that_equal_numbers_are_equal_bytes() -> None
     ("values", "message"),
     [
         (["1", "x"], r"log.csv, column 'age', row 12 must hold numbers, but 'x' was given; try kind: categorical"),
-        (["1", " 2"], r"row 12 must hold numbers, but ' 2' was given"),
+        (["1", " x "], r"row 12 must hold numbers, but ' x ' was given"),
+        (["1", " "], r"row 12 must hold numbers, but ' ' was given"),
+        ([" 18441000000000000000"], r"row 11 must hold integers that fit in 64 bits"),
         (["nan"], r"row 11 must hold finite numbers, but 'nan' was given"),
         (["1", "-inf"], r"row 12 must hold finite numbers, but '-inf' was given"),
         ([1.0, float("nan")], r"row 12 must hold finite numbers, but nan was given"),
@@ -65,5 +72,7 @@ def test_what_is_no_number_is_named_with_its_row(values: Any, message: str) -> N
 
 
 def test_blanks_are_refused_where_no_number_stands_for_them() -> None:
-    with pytest.raises(DataError, match=r"row 12 must not be blank \(blank: null\), but '' was given; try blank: 0"):
+    with pytest.raises(
+        DataError, match=r"row 12 must not be blank \(blank: null\), but a blank was given; try blank: 0"
+    ):
         numbers_of(["1", ""], blank=None)

@@ -2,12 +2,19 @@
 
 import gzip
 import random
+import re
+import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rankelastor.config.data import CsvSettings
+from rankelastor.data.cells.numbers import parse_numbers
+from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, parsed_batches
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError
 
@@ -148,6 +155,13 @@ def test_the_columns_of_an_empty_file_must_be_there_too(tmp_path: Path) -> None:
         next(read_rows(file, HEADER, ["age"], allow_empty=True))
 
 
+NUMBERS_AND_WORSE = [
+    "1", "-2.5", "1e3", "+4", " 7", "8 ", "", "NA", "nan", "inf", "-0.0", ".5", "5.", "x", "1_0", "0x1", " ",
+    "1e39", "9223372036854775807", "18446744073709551616", "1e400", "1e-400", "0.1", "3.4028235e38",
+    "12345678.87654321",
+]  # fmt: skip
+
+
 BAD_FILES = [
     ("a.csv", "label,site\n1,a\n2\n", HEADER, r"a.csv, row 2 must have 2 cells, one a column, but has 1: '2'"),
     ("a.csv", "label,site\n1,a\n1,b,c\n", HEADER, r"a.csv, row 2 must have 2 cells, one a column, but has 3: '1,b,c'"),
@@ -156,7 +170,9 @@ BAD_FILES = [
     ("a.csv", b"label,\xff\n1,a\n", HEADER, r"a.csv must be UTF-8 text, but its first line is not"),
     ("a.csv", b"label,site\n1,a\n1,b\0\n", HEADER, r"a.csv, column 'site', row 2 must be UTF-8 text, but a NUL byte"),
     ("a.csv", "label,site\n1,a\n".encode("utf-16"), HEADER, r"a.csv must be UTF-8 text"),
-    ("a.csv", 'label,site\n1,a\n1,"never ends\n0,b\n', HEADER, r"a.csv: a quoted cell must end with \""),
+    ("a.csv", 'label,site\n1,a\n1,"never ends\n0,b\n', HEADER, r"a.csv, column 'site', row 2: a quoted cell must end"),
+    ("a.csv", 'label,site\n1,a\n1,"ends, or not', HEADER, r"column 'site', row 2: a quoted cell must end with \""),
+    ("a.csv", 'label,site\n1,a\n1,"a ""b', HEADER, r"column 'site', row 2: a quoted cell must end with \""),
     ("a.csv", "", HEADER, r"a.csv must hold rows, but it is empty"),
     ("a.csv", "\n\n", HEADER, r"a.csv must hold rows, but it is empty"),
     ("a.csv", "label,label\n1,2\n", HEADER, r"a.csv must name each column once, but 'label' stands twice"),
@@ -173,6 +189,81 @@ def test_a_wrong_file_is_named_with_its_row(
     file = write(tmp_path, name, content)
     with pytest.raises(DataError, match=message):
         read(file, csv)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n0,x,b\n"])
+def test_a_quote_that_never_ends_is_found_in_a_column_that_is_not_read(tmp_path: Path, end: str) -> None:
+    file = write(tmp_path, "a.csv", f'label,x,site\n1,"q",a\n1,x,"never ends{end}')
+    with pytest.raises(DataError, match=r"a.csv, column 'site', row 2: a quoted cell must end with"):
+        list(read_rows(file, HEADER, ["label"]))
+
+
+@pytest.mark.parametrize("last", ['0,12" disc\n', '0,12" disc', '0,"12"" disc"\n', '0,"two\nlines"\n0,a"b"c"d\n'])
+def test_quotes_inside_cells_are_no_open_quotes(tmp_path: Path, last: str) -> None:
+    file = write(tmp_path, "a.csv", "label,site\n1,a\n" + last)
+    assert sum(piece.num_rows for piece in read_rows(file, HEADER, ["label"])) == 2 + last.count("\n0")
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.csv.zst"])
+def test_a_compressed_file_that_was_cut_off_says_how_far_it_goes(tmp_path: Path, name: str) -> None:
+    rng = random.Random(1)
+    text = b"label,site\n" + b"".join(b"1,%s\n" % rng.randbytes(12).hex().encode() for _ in range(100_000))
+    with pa.output_stream(tmp_path / name, compression="detect") as sink:
+        sink.write(text)
+    file = write(tmp_path, name, (tmp_path / name).read_bytes()[:1_000_000])
+    with pytest.raises(
+        DataError, match=rf"{name} must .* damaged or cut off after line [0-9,]+ of its text, [0-9,]+ byt"
+    ) as caught:
+        read(file)
+    line = int("".join(re.findall(r"after line ([0-9,]+)", str(caught.value))).replace(",", ""))
+    assert 60_000 < line < 100_000
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(NUMBERS_AND_WORSE), min_size=1), min_size=1, max_size=8))
+def test_columns_of_numbers_are_read_as_text_would_be(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[list[str]]
+) -> None:
+    """The quick path, the careful path and the change from one to the other in the middle of a file agree."""
+    cells = [cell for run in runs for cell in run * 20]
+    folder = tmp_path_factory.mktemp("numbers")
+    file = write(folder, "a.csv", "label,x\n" + "".join(f"1,{cell}\n" for cell in cells))
+    csv = CsvSettings(blanks=("NA",))
+
+    def outcome(numbers: list[str]) -> list[float] | str:
+        try:
+            pieces = [
+                parse_numbers(piece, "x", blanks=csv.blanks, blank=0.5)
+                for piece in read_rows(file, csv, numbers=numbers, read_bytes=200)
+            ]
+        except DataError as error:
+            return str(error)
+        return [float(number) for number in np.concatenate(pieces)]
+
+    assert outcome(["x"]) == outcome([])
+
+
+def test_plain_numbers_are_read_as_numbers_until_one_is_odd(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", "label,x\n" + "1,2.5\n" * 500 + "1,1e30\n" * 500)
+    pieces = list(read_rows(file, HEADER, numbers=["x"], read_bytes=1000))
+    assert [str(piece.column("x").type) for piece in pieces[:2]] == ["double", "double"]
+    assert str(pieces[-1].column("x").type) == "string"
+    assert sum(piece.num_rows for piece in pieces) == 1000
+    assert [piece.first_row for piece in pieces[1:]] == [piece.first_row + piece.num_rows for piece in pieces[:-1]]
+
+
+def test_no_more_than_a_few_blocks_are_read_ahead(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", "label,site\n" + "1,abcdefgh\n" * 20_000)
+    with CsvStream(file, read_ahead=READ_AHEAD) as stream:
+        names = ("label", "site")
+        types = {name: pa.string() for name in names}
+        batches = parsed_batches(stream, HEADER, names, column_types=types, read_bytes=1000)
+        ahead = []
+        for number, _ in enumerate(batches, start=1):
+            time.sleep(0.001)
+            ahead.append(len(stream.positions) - 1 - number)
+    assert number > 200
+    assert max(ahead) <= READ_AHEAD
 
 
 def test_the_row_is_right_also_far_into_a_file_with_quoted_newlines(tmp_path: Path) -> None:

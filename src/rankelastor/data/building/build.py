@@ -15,11 +15,13 @@ from rankelastor.data.building.pretrained import write_pretrained
 from rankelastor.data.building.row_splits import SplitCodes, assign_rows, splits_of_files
 from rankelastor.data.building.specs import feature_specs
 from rankelastor.data.building.staging import StagedPart, Stager
+from rankelastor.data.building.workers import Workers
 from rankelastor.data.feature_specs import FeatureSpec
-from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter
+from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter, states_of
 from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
+from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds
-from rankelastor.data.raw.rows import READ_BYTES, column_names, read_rows
+from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile
 from rankelastor.data.vector_files import find_vector_files
 from rankelastor.data.vocabulary import safe_file_names
@@ -35,33 +37,51 @@ def build(
     progress: ProgressListener,
     *,
     read_bytes: int = READ_BYTES,
+    num_threads: int | None = None,
 ) -> Manifest:
     """Fill ``folder``, which exists and is empty, with a prepared data set.
 
-    The result depends on the contents of the files and on the settings alone, not on ``read_bytes`` or threads.
+    The result depends on the contents of the files and on the settings alone, not on ``read_bytes`` or
+    ``num_threads`` (None: as many as Arrow takes).
 
     Raises:
         DataError: a raw file is wrong, or a split is empty or has one label only.
         SettingsError: the declared fields do not go with the files.
     """
-    vector_files = find_vector_files(settings)
-    records = record_sources([*sources, *vector_files])
-    stager = _stage(settings, sources, folder, progress, read_bytes)
-    if record_sources([*sources, *vector_files], records) != records:
+    with Workers(num_threads) as workers:
+        return _build(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
+
+
+def _build(
+    settings: DataSettings,
+    sources: Sequence[SourceFile],
+    folder: Path,
+    progress: ProgressListener,
+    *,
+    read_bytes: int,
+    workers: Workers,
+) -> Manifest:
+    files = (*sources, *find_vector_files(settings))
+    before = states_of(files)
+    hashed = workers.start(record_sources, files)
+    stager = _stage(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
+    records = hashed.result()
+    if not before == states_of(files) == tuple((record.num_bytes, record.modified_ns) for record in records):
         raise DataError("the raw files must stay as they are while they are read, but one changed; prepare again")
     splits = _assign(settings, stager)
     means = _label_means(stager.parts, splits)
-    fit = Fit(stager.plan, stager.interners)
+    fit = Fit(stager.plan, stager.interners, workers)
     fit.run(stager.parts, splits, progress)
-    specs = _write_vocabularies(stager.plan, fit, folder, settings.files.folder)
+    specs = _write_vocabularies(stager.plan, fit, folder, settings.files.folder, workers)
     num_shards = write_splits(
         stager.parts,
         splits,
-        StagedEncoder(stager.plan, fit, stager.interners, stager.groups),
+        StagedEncoder(stager.plan, fit, stager.interners, stager.groups, workers),
         schema_of(specs),
         folder,
         shard_rows=settings.shard_rows,
         progress=progress,
+        workers=workers,
     )
     stager.folder.rmdir()
     manifest = Manifest(
@@ -90,19 +110,30 @@ def _summaries(
 
 
 def _stage(
-    settings: DataSettings, sources: Sequence[SourceFile], folder: Path, progress: ProgressListener, read_bytes: int
+    settings: DataSettings,
+    sources: Sequence[SourceFile],
+    folder: Path,
+    progress: ProgressListener,
+    *,
+    read_bytes: int,
+    workers: Workers,
 ) -> Stager:
     """Read all files, the first of which tells the columns."""
     first = sources[0].path
     plan = plan_fields(settings, column_names(first, settings.csv), first)
     require_same_kinds([source.path for source in sources], plan.columns)
-    stager = Stager(plan, settings.csv, folder / "staged")
+    stager = Stager(plan, settings.csv, folder / "staged", workers)
     progress.begin("reading", total=sum(source.path.stat().st_size for source in sources), unit="bytes")
     for source in sources:
         _require_same_features(plan, settings, source, first)
         position = 0
         for rows in read_rows(
-            source.path, settings.csv, plan.columns, distinct=plan.distinct_columns, read_bytes=read_bytes
+            source.path,
+            settings.csv,
+            plan.columns,
+            distinct=plan.distinct_columns,
+            numbers=plan.number_columns,
+            read_bytes=read_bytes,
         ):
             stager.add(rows, source.split)
             progress.advance(rows.bytes_read - position)
@@ -163,10 +194,12 @@ def _label_means(parts: Sequence[StagedPart], splits: SplitCodes) -> dict[SplitN
     return {split: float(total / size) for split, total, size in zip(SPLITS, sums, sizes, strict=True) if size}
 
 
-def _write_vocabularies(plan: FieldPlan, fit: Fit, folder: Path, source: str) -> tuple[FeatureSpec, ...]:
+def _write_vocabularies(
+    plan: FieldPlan, fit: Fit, folder: Path, source: str, workers: Workers
+) -> tuple[FeatureSpec, ...]:
     files = safe_file_names([feature.name for feature in plan.vocabularies])
     vocabularies = folder / VOCABULARY_FOLDER
     vocabularies.mkdir()
-    for name, file in files.items():
-        fit.vocabularies[name].write(vocabularies / file)
+    for _ in workers.map(lambda item: fit.vocabularies[item[0]].write(vocabularies / item[1]), files.items()):
+        pass
     return feature_specs(plan, fit, files, write_pretrained(plan, fit.vocabularies, source, folder))

@@ -14,6 +14,7 @@ from rankelastor.data.building.fitting import Fit
 from rankelastor.data.building.row_splits import SplitCodes
 from rankelastor.data.building.sequences import BLANK_CODE
 from rankelastor.data.building.staging import StagedColumns, StagedPart, group_ranks
+from rankelastor.data.building.workers import Workers
 from rankelastor.data.cells.lists import left_padded
 from rankelastor.data.interner import Interner
 from rankelastor.data.quantiles import bucket_ids
@@ -22,14 +23,22 @@ from rankelastor.data.transform import transform_numbers
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import PADDING_ID, SPLITS, FeatureSchema, SplitName
 
+EncodedRows = tuple[
+    NDArray[np.int32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64] | None, NDArray[np.int32]
+]
+"""Ids, numbers, labels, groups and sequences of some rows: what a shard takes."""
+
 
 class StagedEncoder:
     """Encodes staged columns: provisional codes become ids by one table look-up, numbers are transformed."""
 
-    def __init__(self, plan: FieldPlan, fit: Fit, interners: dict[str, Interner], groups: Interner | None) -> None:
+    def __init__(
+        self, plan: FieldPlan, fit: Fit, interners: dict[str, Interner], groups: Interner | None, workers: Workers
+    ) -> None:
         self._plan = plan
         self._fit = fit
-        self._id_of_code = {feature.name: _id_of_code(feature, fit, interners) for feature in plan.with_vocabulary}
+        tables = workers.map(lambda feature: _id_of_code(feature, fit, interners), plan.with_vocabulary)
+        self._id_of_code = dict(zip((feature.name for feature in plan.with_vocabulary), tables, strict=True))
         self._group_of_code = group_ranks(groups) if groups is not None else None
 
     @property
@@ -83,7 +92,7 @@ class StagedEncoder:
 
 def _id_of_code(feature: PlannedFeature, fit: Fit, interners: dict[str, Interner]) -> NDArray[np.int32]:
     assert feature.vocabulary is not None
-    ids = fit.vocabularies[feature.name].ids(interners[feature.vocabulary].values())
+    ids = fit.vocabularies[feature.name].ids_of_codes(interners[feature.vocabulary])
     # Codes of elements are one higher than the dictionary's.
     return np.insert(ids, BLANK_CODE, PADDING_ID) if isinstance(feature.settings, SequenceField) else ids
 
@@ -97,6 +106,7 @@ def write_splits(
     *,
     shard_rows: int,
     progress: ProgressListener,
+    workers: Workers,
 ) -> dict[SplitName, int]:
     """Encode all parts into ``folder/<split>/``; each part is deleted when done.
 
@@ -112,11 +122,11 @@ def write_splits(
         if size
     }
     progress.begin("writing", total=len(splits), unit="rows")
-    start = 0
-    for part in parts:
-        codes = splits[start : start + part.num_rows]
-        start += part.num_rows
-        _write_part(part.columns(), codes, encoder, writers)
+    ends = np.cumsum([part.num_rows for part in parts])
+    of_parts = zip(parts, np.split(splits, ends[:-1]), strict=True)
+    for part, encoded in zip(parts, workers.map(lambda item: _encode(*item, encoder), of_parts), strict=True):
+        for code, rows in encoded.items():
+            writers[code].add(*rows)
         part.file.unlink()
         progress.advance(part.num_rows)
     for writer in writers.values():
@@ -125,15 +135,23 @@ def write_splits(
     return {SPLITS[code]: writer.num_shards for code, writer in writers.items()}
 
 
-def _write_part(
-    columns: StagedColumns, codes: SplitCodes, encoder: StagedEncoder, writers: dict[int, ShardWriter]
-) -> None:
-    categorical, numeric, sequence = encoder.categorical(columns), encoder.numeric(columns), encoder.sequence(columns)
-    label, group = columns.labels(), encoder.group(columns)
-    for code, writer in writers.items():
+def _encode(part: StagedPart, codes: SplitCodes, encoder: StagedEncoder) -> dict[int, EncodedRows]:
+    """The rows of a part by split."""
+    columns = part.columns()
+    everything = (
+        encoder.categorical(columns),
+        encoder.numeric(columns),
+        columns.labels(),
+        encoder.group(columns),
+        encoder.sequence(columns),
+    )
+    encoded = {}
+    for code in np.flatnonzero(np.bincount(codes)).tolist():
         rows = np.flatnonzero(codes == code)
-        if len(rows) == len(codes):
-            writer.add(categorical, numeric, label, group, sequence)
-        elif len(rows):
-            groups = None if group is None else group[rows]
-            writer.add(categorical[rows], numeric[rows], label[rows], groups, sequence[rows])
+        encoded[code] = everything if len(rows) == len(codes) else _taken(everything, rows)
+    return encoded
+
+
+def _taken(encoded: EncodedRows, rows: NDArray[np.int64]) -> EncodedRows:
+    categorical, numeric, label, group, sequence = encoded
+    return categorical[rows], numeric[rows], label[rows], None if group is None else group[rows], sequence[rows]

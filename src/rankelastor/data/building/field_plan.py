@@ -106,11 +106,18 @@ class FieldPlan:
     @property
     def distinct_columns(self) -> tuple[str, ...]:
         """The columns of which each distinct text is looked at once."""
-        others = (self.label, self.group)
-        as_text = [
-            feature for feature in self.features if not isinstance(feature.settings, NumericField | QuantileField)
-        ]
-        return tuple(dict.fromkeys([*(feature.column for feature in as_text), *filter(None, others)]))
+        of_distinct = CalendarField | HashedField | SequenceField
+        columns = (feature.column for feature in self.features if isinstance(feature.settings, of_distinct))
+        return tuple(dict.fromkeys([*columns, self.label]))
+
+    @property
+    def number_columns(self) -> tuple[str, ...]:
+        """The columns that are numbers and nothing else."""
+        of_numbers = NumericField | QuantileField
+        texts = {self.label, self.group, self.time} | {
+            feature.column for feature in self.features if not isinstance(feature.settings, of_numbers)
+        }
+        return tuple(dict.fromkeys(feature.column for feature in self.features if feature.column not in texts))
 
 
 def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> FieldPlan:

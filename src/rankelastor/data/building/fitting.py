@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,15 @@ from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
 from rankelastor.data.building.quantile_fit import fit_edges
 from rankelastor.data.building.row_splits import SplitCodes
 from rankelastor.data.building.sequences import codes_of_rows
-from rankelastor.data.building.staging import StagedPart
+from rankelastor.data.building.staging import StagedColumns, StagedPart
 from rankelastor.data.building.train_rows import train_rows
+from rankelastor.data.building.workers import Workers
 from rankelastor.data.interner import Interner
 from rankelastor.data.transform import NumberStatistics, StatisticsFit
 from rankelastor.data.vocabulary import Vocabulary
 from rankelastor.progress import ProgressListener
+
+_Place = tuple[int, PlannedFeature]
 
 
 class Fit:
@@ -30,8 +34,13 @@ class Fit:
         edges: of quantile buckets, by feature name.
     """
 
-    def __init__(self, plan: FieldPlan, interners: dict[str, Interner]) -> None:
+    def __init__(self, plan: FieldPlan, interners: dict[str, Interner], workers: Workers) -> None:
         self._plan = plan
+        self._workers = workers
+        # What has counts in common is counted by one thread.
+        self._by_target: dict[str, list[_Place]] = {}
+        for place in enumerate(plan.features):
+            self._by_target.setdefault(place[1].vocabulary or place[1].name, []).append(place)
         self._interners = interners
         self._counts = {name: np.zeros(len(interner), dtype=np.int64) for name, interner in interners.items()}
         self._numbers = {feature.name: StatisticsFit() for feature in plan.numeric}
@@ -43,13 +52,8 @@ class Fit:
         """Read the parts; ``splits`` tells the split of each of their rows, in order."""
         progress.begin("fitting", total=sum(part.num_rows for part in parts), unit="rows")
         for part, columns, is_train in train_rows(parts, splits):
-            for index, feature in enumerate(self._plan.features):
-                if isinstance(feature.settings, NumericField):
-                    self._numbers[feature.name].add(columns.numbers(index)[is_train])
-                elif isinstance(feature.settings, SequenceField):
-                    self._count(feature, codes_of_rows(*columns.lists(index), is_train))
-                elif feature.vocabulary is not None:
-                    self._count(feature, columns.codes(index)[is_train])
+            for _ in self._workers.map(partial(self._add, columns, is_train), self._by_target.values()):
+                pass
             progress.advance(part.num_rows)
         progress.end()
         for fit in self._numbers.values():
@@ -57,13 +61,27 @@ class Fit:
         self._add_deviations(parts, splits)
         self.statistics = {name: fit.statistics for name, fit in self._numbers.items()}
         self.edges = fit_edges(self._plan, parts, splits)
-        own = {feature.name: self._vocabulary(feature) for feature in self._plan.vocabularies}
+        fitted = self._workers.map(self._vocabulary, self._plan.vocabularies)
+        own = {feature.name: values for feature, values in zip(self._plan.vocabularies, fitted, strict=True)}
         self.vocabularies = {feature.name: _shared(feature, own) for feature in self._plan.with_vocabulary}
 
-    def _count(self, feature: PlannedFeature, codes: NDArray[np.uint32]) -> None:
-        """One vocabulary counts the occurrences in all columns that share it."""
+    def _add(self, columns: StagedColumns, is_train: NDArray[np.bool_], features: Sequence[_Place]) -> None:
+        """Add the train rows of a part to the counts or sums of features that have these in common.
+
+        One vocabulary counts the occurrences in all columns that share it.
+        """
+        rows = slice(None) if is_train.all() else is_train
+        for index, feature in features:
+            if isinstance(feature.settings, NumericField):
+                self._numbers[feature.name].add(columns.numbers(index)[rows])
+            elif isinstance(feature.settings, SequenceField):
+                np.add.at(self._counts_of(feature), codes_of_rows(*columns.lists(index), is_train), 1)
+            elif feature.vocabulary is not None:
+                np.add.at(self._counts_of(feature), columns.codes(index)[rows], 1)
+
+    def _counts_of(self, feature: PlannedFeature) -> NDArray[np.int64]:
         assert feature.vocabulary is not None
-        np.add.at(self._counts[feature.vocabulary], codes, 1)
+        return self._counts[feature.vocabulary]
 
     def _add_deviations(self, parts: Sequence[StagedPart], splits: SplitCodes) -> None:
         numeric = [

@@ -7,8 +7,9 @@ texts and one piece.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from numpy.typing import NDArray
 from rankelastor.config.data import CsvSettings
 from rankelastor.config.fields import CalendarField, HashedField, NumericField, QuantileField, SequenceField
 from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
+from rankelastor.data.building.interning import interned
 from rankelastor.data.building.sequences import stage_lists, view_lists
+from rankelastor.data.building.workers import Workers
 from rankelastor.data.cells.calendar_parts import calendar_part
 from rankelastor.data.cells.hashes import hashed_ids
 from rankelastor.data.cells.labels import parse_labels
@@ -101,8 +104,9 @@ class Stager:
         groups: the dictionary of the groups, if there is a group.
     """
 
-    def __init__(self, plan: FieldPlan, csv: CsvSettings, folder: Path) -> None:
+    def __init__(self, plan: FieldPlan, csv: CsvSettings, folder: Path, workers: Workers) -> None:
         folder.mkdir()
+        self._workers = workers
         self.plan = plan
         self.folder = folder
         self._blanks = csv.blanks
@@ -117,10 +121,10 @@ class Stager:
         Raises:
             DataError: a cell is wrong; the message names file, column, row and value.
         """
-        columns = dict(self._columns(rows))
+        columns = dict(self._columns())
+        staged = self._workers.map(lambda stage: _as_arrow(stage(rows)), columns.values())
+        batch = pa.RecordBatch.from_arrays(list(staged), names=list(columns))
         file = self.folder / f"part-{len(self.parts):06d}.arrow"
-        arrays = [column if isinstance(column, pa.Array) else pa.array(column) for column in columns.values()]
-        batch = pa.RecordBatch.from_arrays(arrays, names=list(columns))
         with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
             writer.write_batch(batch)
         self.parts.append(StagedPart(file, split, rows.num_rows))
@@ -136,17 +140,17 @@ class Stager:
             return None
         return self._times.ordered(np.concatenate([part.columns().times() for part in self.parts]))
 
-    def _columns(self, rows: RawRows) -> Iterator[tuple[str, NDArray[np.generic] | pa.ListArray]]:
-        yield LABEL, parse_labels(rows, self.plan.label)
-        if self.groups is not None and self.plan.group is not None:
-            groups = cell_texts(rows, self.plan.group, self._blanks)
-            yield GROUP, self.groups.codes(groups.values)[groups.codes]
+    def _columns(self) -> Iterator[tuple[str, Callable[[RawRows], NDArray[np.generic] | pa.ListArray]]]:
+        """How each column of a part is made; a function stages one piece at a time, beside the other functions."""
+        yield LABEL, lambda rows: parse_labels(rows, self.plan.label)
+        if (groups := self.groups) is not None and (group := self.plan.group) is not None:
+            yield GROUP, lambda rows: interned(rows, group, self._blanks, groups)
         if self._times is not None:
-            yield TIME, self._times.keys(rows)
+            yield TIME, self._times.keys
         for index, feature in enumerate(self.plan.features):
-            yield f"feature_{index}", self._feature(rows, feature)
+            yield f"feature_{index}", partial(self._feature, feature)
 
-    def _feature(self, rows: RawRows, feature: PlannedFeature) -> NDArray[np.generic] | pa.ListArray:
+    def _feature(self, feature: PlannedFeature, rows: RawRows) -> NDArray[np.generic] | pa.ListArray:
         match feature.settings:
             case NumericField(blank=blank):
                 return parse_numbers(rows, feature.column, blanks=self._blanks, blank=blank)
@@ -157,17 +161,24 @@ class Stager:
                 return hashed_ids(hashed.values, num_buckets=num_buckets, blank=blank_ids)[hashed.codes]
         assert feature.vocabulary is not None
         interner = self.interners[feature.vocabulary]
-        if isinstance(feature.settings, SequenceField):
-            return stage_lists(rows, feature.column, feature.settings, interner, self._blanks)
-        texts = self._texts(rows, feature)
-        return interner.codes(texts.values)[texts.codes]
+        match feature.settings:
+            case SequenceField() as field:
+                return stage_lists(rows, feature.column, field, interner, self._blanks)
+            case CalendarField():
+                texts = self._calendar_part(feature, rows)
+                return interner.codes(texts.values)[texts.codes]
+            case _:
+                return interned(rows, feature.column, self._blanks, interner)
 
-    def _texts(self, rows: RawRows, feature: PlannedFeature) -> CellTexts:
-        texts = cell_texts(rows, feature.column, self._blanks)
-        if not isinstance(feature.settings, CalendarField):
-            return texts
+    def _calendar_part(self, feature: PlannedFeature, rows: RawRows) -> CellTexts:
+        assert isinstance(feature.settings, CalendarField)
         assert feature.part is not None
-        return calendar_part(rows, feature.column, texts, part=feature.part, time_format=feature.settings.format)
+        times = cell_texts(rows, feature.column, self._blanks)
+        return calendar_part(rows, feature.column, times, part=feature.part, time_format=feature.settings.format)
+
+
+def _as_arrow(column: NDArray[np.generic] | pa.ListArray) -> pa.Array:
+    return column if isinstance(column, pa.Array) else pa.array(column)
 
 
 def group_ranks(interner: Interner) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from rankelastor.data.cells.texts import as_text
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
+_SPACES = " \t"  # around a number they do not matter, as in Arrow's reader
 _BEYOND_64_BITS = 2.0**63
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -38,6 +39,9 @@ def parse_numbers(rows: RawRows, column: str, *, blanks: Collection[str], blank:
     Raises:
         DataError: text that is no number, NaN, infinity, an integer beyond 64 bits, or a blank where none may be.
     """
+    quick = _plain_floats(rows.column(column), blank)
+    if quick is not None:
+        return quick
     numbers, is_blank = _convert(rows, column, blanks)
     if blank is None:
         _refuse(rows, column, is_blank, "must not be blank (blank: null)", "try blank: 0")
@@ -64,6 +68,14 @@ def _checked(rows: RawRows, column: str, numbers: pl.Series) -> NDArray[np.float
     return checked
 
 
+def _plain_floats(cells: pa.Array, blank: float | None) -> NDArray[np.float64] | None:
+    """The numbers of a float64 column in which nothing is to be refused; None if it must be looked at closely."""
+    if cells.type != pa.float64() or (cells.null_count and blank is None):
+        return None
+    numbers: NDArray[np.float64] = cells.fill_null(blank or 0.0).to_numpy(zero_copy_only=False) + 0.0
+    return numbers if np.all(np.abs(numbers) <= _FLOAT32_MAX) else None
+
+
 def _convert(rows: RawRows, column: str, blanks: Collection[str]) -> tuple[pl.Series, pl.Series]:
     """Numbers (null where blank), and whether each is blank."""
     cells = rows.column(column)
@@ -72,7 +84,7 @@ def _convert(rows: RawRows, column: str, blanks: Collection[str]) -> tuple[pl.Se
         return numbers, numbers.is_null()
     texts = pl.Series(column, as_text(rows, column), dtype=pl.String)
     is_blank = texts.is_null() | texts.is_in(["", *blanks])
-    numbers = texts.cast(pl.Float64, strict=False)
+    numbers = texts.str.strip_chars(_SPACES).cast(pl.Float64, strict=False)
     advice = "try kind: categorical, or csv.blanks if it means blank"
     _refuse(rows, column, numbers.is_null() & ~is_blank, "must hold numbers", advice)
     return numbers, is_blank
@@ -84,6 +96,7 @@ def _refuse_too_large(rows: RawRows, column: str, numbers: pl.Series) -> None:
         return
     if not pa.types.is_floating(rows.column(column).type):
         texts = pl.Series(column, as_text(rows, column), dtype=pl.String)
+        texts = texts.str.strip_chars(_SPACES)
         is_integer = texts.str.contains(r"^[+-]?\d+$").fill_null(value=False)
         beyond = large & is_integer & texts.cast(pl.Int64, strict=False).is_null()
         advice = "such an integer is surely an id: try kind: categorical"
@@ -99,6 +112,7 @@ def _refuse(rows: RawRows, column: str, wrong: pl.Series, rule: str, advice: str
     index = wrong.arg_max()
     assert index is not None
     value = rows.column(column)[index].as_py()
+    given = "a blank" if value in {None, ""} else repr(value)
     raise DataError(
-        f"{rows.file}, column {column!r}, row {rows.row_number(index)} {rule}, but {value!r} was given; {advice}"
+        f"{rows.file}, column {column!r}, row {rows.row_number(index)} {rule}, but {given} was given; {advice}"
     )

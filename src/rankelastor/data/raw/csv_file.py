@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw.column_names import quoted, require_columns, require_different
 from rankelastor.data.raw.csv_mistakes import explained, refuse_unterminated_quote
-from rankelastor.data.raw.csv_stream import CsvStream, first_record, holds_rows, open_reader
+from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, first_record, holds_rows, parsed_batches
 from rankelastor.errors import DataError
 
 _logger = logging.getLogger(__name__)
 
+_BEYOND_64_BITS = 2.0**63
 _NO_HEADER = "if the first line is no header, set csv.header to false and name the columns in csv.columns"
 
 
@@ -60,6 +63,7 @@ def read_batches(
     columns: Collection[str] | None,
     *,
     distinct: Collection[str],
+    numbers: Collection[str],
     may_lack: str | None,
     allow_empty: bool,
     read_bytes: int,
@@ -71,17 +75,52 @@ def read_batches(
     wanted = [name for name in names if columns is None or name in set(columns)]
     encoded = pa.dictionary(pa.int32(), pa.string())
     types = {name: encoded if name in set(distinct) else pa.string() for name in wanted}
-    last = None
-    with explained(file, settings, names), CsvStream(file) as stream:
+    with explained(file, settings, names):
         if allow_empty and not holds_rows(file, settings):
             yield pa.RecordBatch.from_pylist([], schema=pa.schema(types)), file.stat().st_size
             return
-        batches = open_reader(stream, settings, names, column_types=types, read_bytes=read_bytes)
-        for last, position in _with_positions(batches, stream):
-            yield last, position
-        tail = stream.tail
+        plain = {name: pa.float64() for name in wanted if name in set(numbers) - set(distinct)}
+        num_read = 0
+        try:
+            for batch, position in _read(file, settings, names, types | plain, read_bytes):
+                _require_plain_numbers(batch, plain)
+                yield batch, position
+                num_read += 1
+        except _OddNumberError:
+            yield from islice(_read(file, settings, names, types, read_bytes), num_read, None)
+
+
+class _OddNumberError(Exception):
+    """A column of numbers holds something that must be looked at as text."""
+
+
+def _read(
+    file: Path, settings: CsvSettings, names: tuple[str, ...], types: dict[str, pa.DataType], read_bytes: int
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """The batches of a file. The same ``read_bytes`` cut it into the same batches, whatever the types."""
+    last, num_rows = None, 0
+    with CsvStream(file, quote=settings.quote, read_ahead=READ_AHEAD) as stream:
+        try:
+            batches = parsed_batches(
+                stream, settings, names, column_types=types, read_bytes=read_bytes, blanks=settings.blanks
+            )
+            for last, position in _with_positions(batches, stream):
+                num_rows += last.num_rows
+                yield last, position
+        except pa.ArrowInvalid as error:
+            if "conversion error to double" in str(error):
+                raise _OddNumberError from error
+            raise
     if last is not None:
-        refuse_unterminated_quote(last, tail, file, settings)
+        refuse_unterminated_quote(last, num_rows, stream, settings, names)
+
+
+def _require_plain_numbers(batch: pa.RecordBatch, columns: Collection[str]) -> None:
+    """Integers from 2**63 on may be ids, NaN and infinity are no numbers here: all three need their text."""
+    for name in columns:
+        numbers = batch.column(name).fill_null(0.0).to_numpy()
+        if not np.abs(numbers).max(initial=0.0) < _BEYOND_64_BITS:  # nor is NaN
+            raise _OddNumberError
 
 
 def _with_positions(batches: Iterable[pa.RecordBatch], stream: CsvStream) -> Iterator[tuple[pa.RecordBatch, int]]:

@@ -12,10 +12,17 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from rankelastor.config.data import CsvSettings
-from rankelastor.data.raw.csv_stream import CsvStream, NulByteError, open_reader
+from rankelastor.data.raw.csv_stream import (
+    READ_AHEAD,
+    READ_BYTES,
+    CsvStream,
+    NulByteError,
+    compression_of,
+    parsed_batches,
+)
 from rankelastor.errors import DataError
 
-_READ_BYTES = 2 << 20
+_SMALL_READ = 1 << 12
 
 
 @contextmanager
@@ -30,39 +37,78 @@ def explained(file: Path, settings: CsvSettings, names: tuple[str, ...] = ()) ->
             "the file may be damaged, binary or UTF-16: convert it"
         ) from error
     except OSError as error:
-        raise DataError(f"{file} must be a file that can be read whole, but {_reason(error)}") from error
+        raise DataError(f"{file} must be a file that can be read whole, but {_reason(error, file)}") from error
     except pa.ArrowInvalid as error:
         raise _explain(str(error), file, settings, names) from error
 
 
-def refuse_unterminated_quote(last: pa.RecordBatch, tail: bytes, file: Path, settings: CsvSettings) -> None:
+def refuse_unterminated_quote(
+    last: pa.RecordBatch, num_rows: int, stream: CsvStream, settings: CsvSettings, names: tuple[str, ...]
+) -> None:
     """Raise if the last cell swallowed the end of the file: Arrow takes a quote that never ends for one that does.
 
     Args:
-        last: the last rows of the file, all columns that were read.
-        tail: the last bytes of the file.
-        file: for the message.
+        last: the last rows of the file, the columns that were read.
+        num_rows: rows of the file.
+        stream: the file, read to its end.
         settings: how the file is written.
+        names: its columns.
     """
-    if settings.quote is None or tail.rstrip(b"\r\n").endswith(settings.quote.encode()):
+    if settings.quote is None or stream.tail.rstrip(b"\r\n").endswith(settings.quote.encode()):
         return
-    ends = (str(column[last.num_rows - 1].as_py()) for column in last.columns)
-    if any(end.endswith(("\n", "\r")) for end in ends):
+    swallowed = any(str(column[last.num_rows - 1].as_py()).endswith(("\n", "\r")) for column in last.columns)
+    if not swallowed and stream.num_quotes % 2:  # looks wrong, though quotes inside an unquoted cell are fine
+        swallowed = _never_closes(_last_cell(stream.file, settings, names), stream.tail, settings.quote)
+    if swallowed:
         raise DataError(
-            f"{file}: a quoted cell must end with {settings.quote}, but the last one never does; "
-            "look for a stray quote, or set csv.quote to null if quotes are plain text"
+            f"{stream.file}, column {names[-1]!r}, row {num_rows}: a quoted cell must end with {settings.quote}, but "
+            "this one never does; look for a stray quote, or set csv.quote to null if quotes are plain text"
         )
 
 
-def _reason(error: OSError) -> str:
+def _never_closes(cell: str, tail: bytes, quote: str) -> bool:
+    """Whether the last cell of a file was opened by a quote, given that the file does not end with one."""
+    if cell.endswith(("\n", "\r")):
+        return True
+    written = (quote + cell.replace(quote, quote * 2)).encode()
+    return tail.endswith(written[-len(tail) :])
+
+
+def _last_cell(file: Path, settings: CsvSettings, names: tuple[str, ...]) -> str:
+    """The last column's cell of the last row, which need not be among the columns that were read."""
+    cell = ""
+    with CsvStream(file, read_ahead=READ_AHEAD) as stream:
+        for batch in parsed_batches(stream, settings, names, column_types={names[-1]: pa.binary()}):
+            if batch.num_rows:
+                cell = batch.column(0)[batch.num_rows - 1].as_py().decode(errors="replace")
+    return cell
+
+
+def _reason(error: OSError, file: Path) -> str:
     text = str(error)
     if isinstance(error, FileNotFoundError):
         return "it does not exist"
     if isinstance(error, PermissionError):
         return "permission is denied"
     if re.search(r"[Cc]ompress|inflate|zlib|ZSTD|zstd", text):
-        return f"its compressed stream is damaged or cut off ({text}); copy or download it again"
+        return (
+            f"its compressed stream is damaged or cut off{_where_it_breaks(file)} ({text}); copy or download it again"
+        )
     return text
+
+
+def _where_it_breaks(file: Path) -> str:
+    """How far a compressed file can be read. Counts lines: of a header, of quoted newlines it knows nothing."""
+    num_bytes = num_lines = 0
+    if compression_of(file) is None:
+        return ""
+    try:
+        with CsvStream(file, allow_nul=True) as stream:
+            while data := stream.read(_SMALL_READ):
+                num_bytes, num_lines = num_bytes + len(data), num_lines + data.count(b"\n")
+    except OSError:
+        pass
+    return f" after line {num_lines:,} of its text, {num_bytes:,} bytes in"
 
 
 def _explain(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...]) -> DataError:
@@ -73,7 +119,7 @@ def _explain(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...
         return DataError(f"{file}{where} must be UTF-8 text, but its bytes are not; convert the file to UTF-8")
     if "straddling" in text or "block size" in text:
         return DataError(
-            f"{file}: a row must be shorter than {_READ_BYTES >> 20} MiB, but one is longer; "
+            f"{file}: a row must be shorter than {READ_BYTES >> 20} MiB, but one is longer; "
             "a quote may never end: look for a stray one, or set csv.quote to null if quotes are plain text"
         )
     if "Empty CSV" in text:
@@ -90,13 +136,11 @@ def _ragged(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...]
         return "error"
 
     try:
-        with CsvStream(file) as stream:
+        with CsvStream(file, read_ahead=READ_AHEAD) as stream:
             types = {name: pa.binary() for name in names}
-            reader = open_reader(
-                stream, settings, names, column_types=types, read_bytes=_READ_BYTES, parallel=False,
-                invalid_row_handler=note,
-            )  # fmt: skip
-            for _ in reader:
+            for _ in parsed_batches(
+                stream, settings, names, column_types=types, parallel=False, invalid_row_handler=note
+            ):
                 pass
     except pa.ArrowInvalid:
         pass
@@ -114,11 +158,9 @@ def _row_of_text(file: Path, settings: CsvSettings, names: tuple[str, ...], *, p
     """Column and row of the first cell that holds ``pattern``, or that is no UTF-8; nothing if not found."""
     rows_before = 0
     try:
-        with CsvStream(file, allow_nul=True) as stream:
+        with CsvStream(file, allow_nul=True, read_ahead=READ_AHEAD) as stream:
             types = {name: pa.binary() for name in names}
-            for batch in open_reader(
-                stream, settings, names, column_types=types, read_bytes=_READ_BYTES, parallel=False
-            ):
+            for batch in parsed_batches(stream, settings, names, column_types=types, parallel=False):
                 found = [
                     (index, name)
                     for name, column in zip(batch.schema.names, batch.columns, strict=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Literal, Self
@@ -16,7 +17,14 @@ from rankelastor.config.data import CsvSettings
 from rankelastor.errors import DataError
 
 _COMPRESSION: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}
-_TAIL_BYTES = 16
+_TAIL_BYTES = 1 << 16
+_PATIENCE_SECONDS = 0.1
+
+READ_BYTES = 8 << 20
+"""Bytes of text that are read and staged at a time: the longest row must be shorter."""
+
+READ_AHEAD = 6
+"""Blocks of the text that may be read before they are asked for. Arrow by itself reads dozens."""
 
 
 class NulByteError(OSError):
@@ -24,15 +32,23 @@ class NulByteError(OSError):
 
 
 class CsvStream(io.RawIOBase):
-    """The decompressed bytes of a file.
+    """The decompressed bytes of a file; at most ``read_ahead`` reads go before what the consumer ``took``.
 
     ``position`` tells how many stored bytes have been read, ``positions`` how many after each ``read``: Arrow reads
-    dozens of blocks ahead of the one that it parses. ``tail`` is the last few decompressed bytes.
+    blocks ahead of the one that it parses, in a thread of its own. ``tail`` is the last few decompressed bytes,
+    ``num_quotes`` counts the byte ``quote``.
     """
 
-    def __init__(self, file: Path, *, allow_nul: bool = False) -> None:
+    def __init__(
+        self, file: Path, *, allow_nul: bool = False, quote: str | None = None, read_ahead: float = float("inf")
+    ) -> None:
         super().__init__()
         self.file = file
+        self._read_ahead = read_ahead
+        self.num_quotes = 0
+        self._quote = quote.encode() if quote else None
+        self._num_taken: float = 0
+        self._turn = threading.Condition()
         self._stored = pa.OSFile(str(file))
         compression = compression_of(file)
         self._text = pa.CompressedInputStream(self._stored, compression) if compression else self._stored
@@ -49,17 +65,26 @@ class CsvStream(io.RawIOBase):
         """Stored bytes that the first ``num_reads`` calls of ``read`` took."""
         return self.positions[min(num_reads, len(self.positions) - 1)]
 
+    def took(self, num_reads: int) -> None:
+        """The consumer has got what the first ``num_reads`` reads gave: more may be read ahead."""
+        with self._turn:
+            self._num_taken = max(self._num_taken, num_reads)
+            self._turn.notify_all()
+
     def readable(self) -> bool:
         """True: it is there to be read."""
         return True
 
     def read(self, size: int = -1) -> bytes:
         """The next decompressed bytes, ``size`` at most."""
+        self._wait_for_the_consumer()
         data: bytes = self._text.read(None if size < 0 else size)
         if not self._allow_nul and b"\0" in data:
             raise NulByteError(f"{self.file} holds a NUL byte")
         self.positions.append(self._stored.tell())
         self.tail = (self.tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        if self._quote is not None:
+            self.num_quotes += data.count(self._quote)
         return data
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # any writable buffer
@@ -71,12 +96,22 @@ class CsvStream(io.RawIOBase):
     def close(self) -> None:
         """Close the file."""
         if not self.closed:
+            with self._turn:
+                self._num_taken = float("inf")
+                self._turn.notify_all()
             self._text.close()
             self._stored.close()
         super().close()
 
     def __enter__(self) -> Self:
         return self
+
+    def _wait_for_the_consumer(self) -> None:
+        """Bound what is read ahead. Patience ends, so that a miscount costs time and never blocks."""
+        with self._turn:
+            self._turn.wait_for(
+                lambda: len(self.positions) - 1 - self._num_taken < self._read_ahead, timeout=_PATIENCE_SECONDS
+            )
 
 
 def compression_of(file: Path) -> Literal["gzip", "zstd"] | None:
@@ -151,21 +186,24 @@ def _is_text(cell: str) -> bool:
     return True
 
 
-def open_reader(
+def parsed_batches(
     stream: CsvStream,
     settings: CsvSettings,
     names: tuple[str, ...],
     *,
     column_types: dict[str, pa.DataType],
-    read_bytes: int,
+    read_bytes: int = READ_BYTES,
     parallel: bool = True,
+    blanks: Collection[str] = (),
     invalid_row_handler: Callable[[pacsv.InvalidRow], str] | None = None,
-) -> pacsv.CSVStreamingReader:
-    """Arrow's streaming reader of the columns that ``column_types`` names.
+) -> Iterator[pa.RecordBatch]:
+    """The columns that ``column_types`` names, by Arrow's streaming reader, a batch a block (of no rows, perhaps).
+
+    ``blanks`` are null in columns of numbers.
 
     Without ``parallel``, Arrow counts rows, so that ``invalid_row_handler`` hears their number.
     """
-    return pacsv.open_csv(
+    reader = pacsv.open_csv(
         stream,
         read_options=pacsv.ReadOptions(
             block_size=read_bytes, use_threads=parallel, column_names=None if settings.header else list(names)
@@ -178,6 +216,12 @@ def open_reader(
             invalid_row_handler=invalid_row_handler,
         ),
         convert_options=pacsv.ConvertOptions(
-            include_columns=list(column_types), column_types=column_types, strings_can_be_null=False
+            include_columns=list(column_types),
+            column_types=column_types,
+            strings_can_be_null=False,
+            null_values=["", *blanks],
         ),
     )
+    for num_batches, batch in enumerate(reader, start=1):
+        stream.took(num_batches)
+        yield batch

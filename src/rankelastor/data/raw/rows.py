@@ -10,12 +10,7 @@ import pyarrow as pa
 
 from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw import csv_file, parquet_file
-
-READ_BYTES = 2 << 20
-"""Bytes of a CSV file (before compression) that are read and staged at a time.
-
-Arrow reads some 32 such blocks ahead and offers no bound: smaller blocks bound the memory.
-"""
+from rankelastor.data.raw.csv_stream import READ_BYTES
 
 
 @dataclass(frozen=True)
@@ -77,6 +72,7 @@ def read_rows(
     columns: Collection[str] | None = None,
     *,
     distinct: Collection[str] = (),
+    numbers: Collection[str] = (),
     may_lack: str | None = None,
     allow_empty: bool = False,
     read_bytes: int = READ_BYTES,
@@ -88,6 +84,9 @@ def read_rows(
         csv: how CSV files are written.
         columns: the columns to read; None reads all.
         distinct: CSV columns to read dictionary-encoded: quick where values repeat. All others are read as text.
+        numbers: CSV columns to read as float64, with nulls for blanks, as long as all their cells are plain numbers
+            within 64 bits; from the first piece that holds anything else they are read as text, so that it can be
+            judged and shown as it stands.
         may_lack: the last missing column that is fine (the label of rows to predict): where ``csv.columns`` names
             the columns and the file has one cell fewer, this name is left out, with a warning.
         allow_empty: a file that has columns but no rows (only a header; nothing, where ``csv.columns`` names the
@@ -108,6 +107,7 @@ def read_rows(
             csv,
             columns,
             distinct=distinct,
+            numbers=numbers,
             may_lack=may_lack,
             allow_empty=allow_empty,
             read_bytes=read_bytes,

@@ -1,0 +1,54 @@
+"""Prepare one Criteo-like file once, in a process of its own, and print seconds, rows and peak memory as JSON."""
+
+# ruff: noqa: T201 - it speaks to the benchmark through its output
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import pyarrow as pa
+
+from rankelastor.config.data import DataSettings
+from rankelastor.data.prepare import prepare
+
+
+def main() -> None:
+    """Arguments: the file, the folder to make, whether the data are only to be trained on or split in three."""
+    file, folder, split = sys.argv[1:]
+    everything = {"all": file, "folder": "/"}
+    settings = DataSettings.model_validate(
+        {
+            "prepared": folder,
+            "files": everything if split == "split" else {"folder": "/", "train": file, "valid": f"{file}.valid.csv"},
+            "split": {"kind": "random"} if split == "split" else None,
+            "label": "label",
+            "fields": [{"kind": "numeric", "column": "I*"}, {"kind": "categorical", "column": "C*"}],
+        }
+    )
+    start, cpu = time.perf_counter(), time.process_time()
+    dataset = prepare(settings)
+    seconds = time.perf_counter() - start
+    vocabularies = [Path(folder) / "vocabulary" / spec.vocabulary for spec in dataset.manifest.categorical]
+    print(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "cpu_seconds": time.process_time() - cpu,
+                "num_rows": sum(dataset.manifest.splits[name].num_rows for name in dataset.splits),
+                "num_values": sum(spec.num_ids - 2 for spec in dataset.manifest.categorical),
+                "vocabulary_bytes": sum(path.stat().st_size for path in vocabularies),
+                "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "num_threads": pa.cpu_count(),
+                "versions": {name: version(name) for name in ("rankelastor", "pyarrow", "polars", "numpy")},
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Threads that share out independent pieces of work; their results come in the order of the work."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self, TypeVar
+
+import pyarrow as pa
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Workers:
+    """As many threads as Arrow takes (``OMP_NUM_THREADS``, or the cores that this process may use).
+
+    Arrow, Polars and NumPy let go of Python's lock while they work, so threads are enough.
+
+    Example:
+        >>> with Workers(num_threads=2) as workers:
+        ...     list(workers.map(str.upper, ["a", "b"]))
+        ['A', 'B']
+    """
+
+    def __init__(self, num_threads: int | None = None) -> None:
+        self.num_threads = num_threads or pa.cpu_count()
+        self._pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="rankelastor-prepare")
+
+    def start(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
+        """Begin one piece of work and go on."""
+        return self._pool.submit(work, item)
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """The result of each item, in order, with only a few items begun before they are asked for.
+
+        What the first failing item raises is raised here; the rest is not begun.
+        """
+        pending: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                pending.append(self._pool.submit(work, item))
+                if len(pending) > 2 * self.num_threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
