@@ -268,7 +268,10 @@ def changed(published: Path) -> Change:
     """Change the settings of one experiment, its data set or a column; returns the folder."""
 
     def change(
-        expid: str, model: dict[str, Any] | None = None, dataset: dict[str, Any] | None = None, column: dict[str, Any] | None = None
+        expid: str,
+        model: dict[str, Any] | None = None,
+        dataset: dict[str, Any] | None = None,
+        column: dict[str, Any] | None = None,
     ) -> Path:
         models = yaml.safe_load((published / "model_config.yaml").read_text())
         datasets = yaml.safe_load((published / "dataset_config.yaml").read_text())

@@ -7,7 +7,7 @@ from typing import Any
 
 from rankelastor.errors import SettingsError
 from rankelastor.interop.fuxictr.notes import Settings
-from rankelastor.interop.published import model_settings
+from rankelastor.interop.published import MIXING_TYPES, model_settings
 
 PUBLISHED_MODEL = "UniMixer"
 
@@ -49,9 +49,9 @@ def ranker(model: Settings) -> dict[str, Any]:
         "head": _head(model),
     }
     values = model_settings(settings).model_dump(mode="json")
-    if values["mixing"]["kind"] == "split" and values["ffn"]["kind"] == "mlp":
-        values["kind"] = "rankmixer"
-    return values
+    is_rankmixer = values["mixing"]["kind"] == "split" and values["ffn"]["kind"] == "mlp"
+    kind = "rankmixer" if is_rankmixer else values["kind"]
+    return {"kind": kind, **{key: value for key, value in values.items() if key != "kind"}}
 
 
 def _stand_in(embedding_dim: int) -> dict[str, Any]:
@@ -78,10 +78,11 @@ def _mixing_type(model: Settings) -> int:
     given = model.take("mixing_type")
     kinds = set(given) if isinstance(given, list) else {given}
     if len(kinds) != 1:
-        raise SettingsError(
-            f"mixing_type must be the same in every block, but {given!r} was given; choose one mixing"
-        )
-    return int(kinds.pop()) if given is not None else 0
+        raise SettingsError(f"mixing_type must be the same in every block, but {given!r} was given; choose one mixing")
+    kind = kinds.pop()
+    if kind not in MIXING_TYPES:
+        raise SettingsError(f"mixing_type must be one of {list(MIXING_TYPES)}, but {kind!r} was given")
+    return int(kind)
 
 
 def _projection(model: Settings) -> dict[str, Any]:
