@@ -65,7 +65,11 @@ def test_any_lists_of_texts_are_their_tails(lists: list[list[str] | None], max_l
     [
         (["a^b"], None, r"log.parquet, column 'x' must hold lists, but its type is string; set separator"),
         ([1], None, r"column 'x' must hold lists, but its type is int64"),
-        ([["a"]], "^", r"column 'x' must hold texts to be separated by '\^', but its type is list<.*leave separator out"),
+        (
+            [["a"]],
+            "^",
+            r"column 'x' must hold texts to be separated by '\^', but its type is list<.*leave separator out",
+        ),
         ([[["a"]]], None, r"column 'x' must hold lists of texts or numbers, but its type is list<"),
     ],
 )
