@@ -108,6 +108,11 @@ class FeatureSchema:
         return tuple(feature for feature in self.features if isinstance(feature, SequenceFeature))
 
     @property
+    def with_ids(self) -> tuple[CategoricalFeature | SequenceFeature, ...]:
+        """The categorical features, then the sequence features."""
+        return (*self.categorical, *self.sequence)
+
+    @property
     def num_positions(self) -> int:
         """Number of columns of ``Batch.sequence``: the lengths of all sequence features together."""
         return sum(feature.max_length for feature in self.sequence)
@@ -115,7 +120,7 @@ class FeatureSchema:
     @property
     def concatenation_order(self) -> tuple[int, ...]:
         """For each declared feature, its place in the concatenation of numeric, categorical and sequence features."""
-        concatenated: list[Feature] = [*self.numeric, *self.categorical, *self.sequence]
+        concatenated: list[Feature] = [*self.numeric, *self.with_ids]
         return tuple(concatenated.index(feature) for feature in self.features)
 
 

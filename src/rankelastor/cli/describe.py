@@ -15,7 +15,7 @@ from rankelastor.cli.console import console
 if TYPE_CHECKING:
     from rankelastor.config.recipe import Recipe
     from rankelastor.models.outline import Part
-    from rankelastor.schema import FeatureSchema
+    from rankelastor.schema import Feature, FeatureSchema
 
 
 def register(app: typer.Typer) -> None:
@@ -63,19 +63,30 @@ def _recipe_and_schema(place: Path, assignments: list[str]) -> tuple[Recipe, Fea
 
 
 def _field_table(schema: FeatureSchema) -> Table:
-    from rankelastor.schema import CategoricalFeature
-
     table = Table("field", "kind", "ids (padding and unseen included)", box=None, pad_edge=False, header_style="bold")
     table.columns[2].justify = "right"
     for feature in schema.features:
-        if isinstance(feature, CategoricalFeature):
-            table.add_row(feature.name, "categorical", f"{feature.num_ids:,}")
-        else:
-            table.add_row(feature.name, "numeric", "")
-    num_ids = sum(feature.num_ids for feature in schema.categorical)
+        table.add_row(feature.name, *_kind_and_ids(feature))
+    num_ids = sum(feature.num_ids for feature in schema.with_ids if feature.shares is None)
     table.add_section()
     table.add_row(f"{schema.num_fields} fields", "", f"{num_ids:,}")
     return table
+
+
+def _kind_and_ids(feature: Feature) -> tuple[str, str]:
+    from rankelastor.schema import NumericFeature, SequenceFeature
+
+    if isinstance(feature, NumericFeature):
+        return "numeric", ""
+    if isinstance(feature, SequenceFeature):
+        kind = f"sequence of {feature.max_length}"
+    elif feature.pretrained is not None:
+        kind = (
+            f"categorical, {'trained' if feature.pretrained.trained else 'frozen'} vectors of {feature.pretrained.dim}"
+        )
+    else:
+        kind = "categorical"
+    return kind, f"those of {feature.shares}" if feature.shares else f"{feature.num_ids:,}"
 
 
 def _model_tree(part: Part, branch: Tree | None = None) -> Tree:

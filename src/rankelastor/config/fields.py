@@ -175,6 +175,6 @@ def _refuse_rules_beside_shares(shares: str | None, *, min_count: int, blank: Bl
     for name, given, default in (("min_count", min_count, 1), ("blank", blank, "value")):
         if given != default:
             raise ValueError(
-                f"{name} must be left out beside shares, but {given!r} was given: the vocabulary is that of {shares!r}; "
-                "set it there"
+                f"{name} must be left out beside shares, but {given!r} was given: the vocabulary is that of "
+                f"{shares!r}; set it there"
             )

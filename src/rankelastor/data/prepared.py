@@ -148,7 +148,9 @@ class PreparedDataset:
         """
         specs = (spec for spec in self.manifest.features if isinstance(spec, CategoricalSpec))
         return {
-            spec.name: _open_vectors(self.folder / VECTOR_FOLDER / spec.pretrained.file, spec.num_ids, spec.pretrained.dim)
+            spec.name: _open_vectors(
+                self.folder / VECTOR_FOLDER / spec.pretrained.file, spec.num_ids, spec.pretrained.dim
+            )
             for spec in specs
             if spec.pretrained is not None
         }
@@ -205,13 +207,17 @@ def _lists_by_feature(shard: Shard, schema: FeatureSchema) -> dict[str, pl.Serie
 def _open_vectors(path: Path, num_ids: int, dim: int) -> NDArray[np.float32]:
     try:
         vectors: NDArray[np.float32] = np.load(path, mmap_mode="r")
-        if vectors.shape != (num_ids, dim) or vectors.dtype != np.float32:
-            raise ValueError(f"it holds {vectors.dtype} {vectors.shape} where float32 ({num_ids}, {dim}) is expected")
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} must be vectors of a prepared folder, but {error}; run `rankelastor prepare RECIPE --force`"
-        ) from error
+        raise _damaged_vectors(path, error) from error
+    if vectors.shape != (num_ids, dim) or vectors.dtype != np.float32:
+        raise _damaged_vectors(path, f"it holds {vectors.dtype} {vectors.shape}, and not float32 {(num_ids, dim)}")
     return vectors
+
+
+def _damaged_vectors(path: Path, reason: object) -> DataError:
+    return DataError(
+        f"{path} must be vectors of a prepared folder, but {reason}; run `rankelastor prepare RECIPE --force`"
+    )
 
 
 def _require_vocabularies(folder: Path, manifest: Manifest) -> None:

@@ -99,15 +99,19 @@ def _read_parquet(path: Path, settings: PretrainedSettings) -> Iterator[Piece]:
 def _parquet_numbers(cells: pa.Array, path: Path, column: str) -> NDArray[np.float32]:
     """A column of numbers as (row, 1), a column of lists as (row, dim)."""
     if not pa.types.is_nested(cells.type):
-        return pc.cast(cells, pa.float32(), safe=False).to_numpy(zero_copy_only=False)[:, None]
+        return _float32(cells)[:, None]
     widths = pc.unique(pc.list_value_length(cells)).to_pylist()
     if len(widths) != 1 or widths[0] is None:
         raise DataError(
             f"{path}, column {column!r} must hold vectors of one width, but holds lists of the lengths "
             f"{quoted(widths, at_most=5)}; leave out rows without a vector"
         )
-    flat = pc.cast(pc.list_flatten(cells), pa.float32(), safe=False).to_numpy(zero_copy_only=False)
-    return flat.reshape(len(cells), widths[0])
+    return _float32(pc.list_flatten(cells)).reshape(len(cells), widths[0])
+
+
+def _float32(cells: pa.Array) -> NDArray[np.float32]:
+    numbers: NDArray[np.float32] = pc.cast(cells, pa.float32(), safe=False).to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def _read_keys(path: Path) -> pl.Series:

@@ -42,13 +42,26 @@ def build_ranker(settings: ModelSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not go together (with sizes that do), or a group names an unknown field.
     """
-    embedding = FieldEmbedding(
-        num_ids=[feature.num_ids for feature in schema.categorical],
-        num_numeric=len(schema.numeric),
-        embedding_dim=settings.embedding_dim,
-        order=schema.concatenation_order,
-    )
+    embedding = build_embedding(schema, embedding_dim=settings.embedding_dim)
     return Ranker(embedding=embedding, backbone=build_backbone(settings, schema.names))
+
+
+def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedding:
+    """The embedding of the features, with fresh rows; pretrained vectors are zero until they are set."""
+    places = {feature.name: place for place, feature in enumerate(schema.with_ids)}
+    return FieldEmbedding(
+        num_ids=[feature.num_ids for feature in schema.with_ids],
+        num_numeric=len(schema.numeric),
+        embedding_dim=embedding_dim,
+        order=schema.concatenation_order,
+        max_lengths=[feature.max_length for feature in schema.sequence],
+        shares={places[feature.name]: places[feature.shares] for feature in schema.with_ids if feature.shares},
+        pretrained={
+            places[feature.name]: (feature.pretrained.dim, feature.pretrained.trained)
+            for feature in schema.categorical
+            if feature.pretrained is not None
+        },
+    )
 
 
 def build_backbone(settings: ModelSettings, field_names: Sequence[str]) -> Backbone:

@@ -55,4 +55,5 @@ def meta_batch(schema: FeatureSchema) -> Batch:
         numeric=torch.empty(1, len(schema.numeric), device="meta"),
         label=None,
         group=None,
+        sequence=torch.empty(1, schema.num_positions, dtype=torch.int32, device="meta") if schema.sequence else None,
     )

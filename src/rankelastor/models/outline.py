@@ -41,7 +41,11 @@ def outline(settings: ModelSettings, schema: FeatureSchema) -> Part:
 
 
 def _part(name: str, module: nn.Module, shapes: dict[nn.Module, tuple[int, ...]], *, depth: int) -> Part:
-    children = list(module.named_children()) if depth < _MAX_DEPTH else []
+    children = [
+        (child_name, child)
+        for child_name, child in module.named_children()
+        if depth < _MAX_DEPTH and (child in shapes or list(child.parameters()))  # no empty lists of modules
+    ]
     return Part(
         name=name,
         kind=type(module).__name__,

@@ -66,5 +66,5 @@ class Ranker(nn.Module):
 
     def forward(self, batch: Batch) -> Float[Tensor, " batch"]:
         """Logits of a batch."""
-        logits: Tensor = self.backbone(self.embedding(batch.categorical, batch.numeric))
+        logits: Tensor = self.backbone(self.embedding(batch.categorical, batch.numeric, batch.sequence))
         return logits

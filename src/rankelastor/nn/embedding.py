@@ -1,6 +1,6 @@
 """Field embeddings: one vector a field, from one table with offsets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Integer
@@ -8,20 +8,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rankelastor.nn.init import EMBEDDING_STD
+from rankelastor.nn.pooling import masked_mean
+from rankelastor.nn.pretrained import PretrainedEmbedding
 
 
 class FieldEmbedding(nn.Module):
-    """Embed numeric and categorical features: (batch, numeric), (batch, categorical) -> (batch, field, embedding_dim).
+    """Embed features: (batch, numeric), (batch, categorical), (batch, position) -> (batch, field, embedding_dim).
 
     A categorical id looks up a row; all fields share one table, each with its own range of rows. Id 0 is padding:
-    row 0, which is zero and stays zero. A numeric value x becomes x * w with one learned vector w for its field.
+    row 0, which is zero and stays zero. A sequence becomes the mean of the rows of its ids that are not padding.
+    Ids of all features, of sequences too, are looked up at once. A numeric value x becomes x * w with one learned
+    vector w for its field.
+
+    Below, "id features" are the categorical ones followed by the sequences.
 
     Args:
-        num_ids: for each categorical feature, how many ids it has, padding included.
+        num_ids: for each id feature, how many ids it has, padding included.
         num_numeric: number of numeric features.
         embedding_dim: width of an embedding.
-        order: for each output field, its place in the concatenation of numeric and categorical features;
-            None keeps numeric features first.
+        order: for each output field, its place in the concatenation of numeric and id features; None keeps numeric
+            features first.
+        max_lengths: of the last id features, which are sequences.
+        shares: from id features to the one whose rows they use.
+        pretrained: from id features to the width of the vectors that take the place of their rows, and whether these
+            are trained.
 
     Example:
         >>> embed = FieldEmbedding(num_ids=[3, 5], num_numeric=1, embedding_dim=4)
@@ -29,23 +39,43 @@ class FieldEmbedding(nn.Module):
         torch.Size([2, 3, 4])
         >>> embed.table.shape  # one shared padding row, 2 rows, 4 rows
         torch.Size([7, 4])
+        >>> embed = FieldEmbedding(num_ids=[3, 3], num_numeric=0, embedding_dim=4, max_lengths=[2], shares={1: 0})
+        >>> embed(torch.tensor([[1]]), torch.empty(1, 0), torch.tensor([[1, 2]])).shape, embed.table.shape
+        (torch.Size([1, 2, 4]), torch.Size([3, 4]))
 
     Source: initial values N(0, 1e-4) and Xavier normal as in the code published with arXiv 2605.23191.
     """
 
     offsets: Tensor
+    in_table: Tensor
     order: Tensor | None
 
     def __init__(
-        self, *, num_ids: Sequence[int], num_numeric: int, embedding_dim: int, order: Sequence[int] | None = None
+        self,
+        *,
+        num_ids: Sequence[int],
+        num_numeric: int,
+        embedding_dim: int,
+        order: Sequence[int] | None = None,
+        max_lengths: Sequence[int] = (),
+        shares: Mapping[int, int] | None = None,
+        pretrained: Mapping[int, tuple[int, bool]] | None = None,
     ) -> None:
         super().__init__()
-        num_rows = [ids - 1 for ids in num_ids]
-        offsets = [sum(num_rows[:field]) for field in range(len(num_rows))]
-        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.int64), persistent=False)
-        in_place = order is None or list(order) == sorted(order)
-        self.register_buffer("order", None if in_place else torch.tensor(order), persistent=False)
-        self.table = nn.Parameter(torch.empty(1 + sum(num_rows), embedding_dim))
+        self.num_categorical = len(num_ids) - len(max_lengths)
+        self.max_lengths = list(max_lengths)
+        self._owners = [(shares or {}).get(feature, feature) for feature in range(len(num_ids))]
+        self.pretrained = nn.ModuleDict(
+            {
+                str(feature): PretrainedEmbedding(
+                    num_ids=num_ids[feature], dim=dim, embedding_dim=embedding_dim, trained=trained
+                )
+                for feature, (dim, trained) in (pretrained or {}).items()
+            }
+        )
+        self.row_ranges = self._row_ranges(num_ids)
+        self._register_columns(order)
+        self.table = nn.Parameter(torch.empty(self._num_rows(num_ids), embedding_dim))
         self.numeric_vectors = nn.Parameter(torch.empty(num_numeric, embedding_dim))
         self.reset_parameters()
 
@@ -56,19 +86,80 @@ class FieldEmbedding(nn.Module):
         with torch.no_grad():
             self.table[0].zero_()
 
-    def rows(self, categorical: Integer[Tensor, "batch categorical"]) -> Integer[Tensor, "batch categorical"]:
-        """Rows of the table for ids: padding keeps row 0, every other id moves into its field's range."""
-        return torch.where(categorical == 0, 0, categorical + self.offsets)
+    def rows(self, ids: Integer[Tensor, "batch column"]) -> Integer[Tensor, "batch column"]:
+        """Rows of the table for ids: padding keeps row 0, every other id moves into its feature's range.
+
+        The columns are the categorical features, then the positions of the sequences. Ids with pretrained vectors
+        have no row here and get row 0.
+        """
+        return torch.where((ids != 0) & self.in_table, ids + self.offsets, 0)
 
     def forward(
         self,
         categorical: Integer[Tensor, "batch categorical"],
         numeric: Float[Tensor, "batch numeric"],
+        sequence: Integer[Tensor, "batch position"] | None = None,
     ) -> Float[Tensor, "batch field embedding_dim"]:
-        """Embeddings of the features, in declared order."""
-        looked_up = functional.embedding(self.rows(categorical), self.table, padding_idx=0)
+        """Embeddings of the features, in declared order. ``sequence`` holds all sequences side by side."""
+        ids = categorical if sequence is None else torch.cat([categorical, sequence], dim=1)
+        looked_up = functional.embedding(self.rows(ids), self.table, padding_idx=0)
+        if self.max_lengths or self.pretrained:
+            looked_up = self._one_a_feature(looked_up, ids)
         if not len(self.numeric_vectors):
-            return looked_up
+            return looked_up if self.order is None else looked_up.index_select(1, self.order)
         scaled = numeric.unsqueeze(-1) * self.numeric_vectors
         embeddings = torch.cat([scaled, looked_up], dim=1)
         return embeddings if self.order is None else embeddings.index_select(1, self.order)
+
+    def _one_a_feature(
+        self, looked_up: Float[Tensor, "batch column dim"], ids: Integer[Tensor, "batch column"]
+    ) -> Float[Tensor, "batch feature dim"]:
+        """Put pretrained vectors in their places, and take the mean over each sequence."""
+        widths = [self.num_categorical, *self.max_lengths]
+        single, *lists = zip(looked_up.split(widths, dim=1), ids.split(widths, dim=1), strict=True)
+        features = [self._with_pretrained(*single)]
+        for place, (embeddings, elements) in enumerate(lists, start=self.num_categorical):
+            vectors = self._pretrained_of(place)
+            pooled = masked_mean(embeddings if vectors is None else vectors(elements), elements)
+            features.append(pooled.unsqueeze(1))
+        return torch.cat(features, dim=1)
+
+    def _with_pretrained(
+        self, embeddings: Float[Tensor, "batch categorical dim"], ids: Integer[Tensor, "batch categorical"]
+    ) -> Float[Tensor, "batch categorical dim"]:
+        for place in range(self.num_categorical):
+            vectors = self._pretrained_of(place)
+            if vectors is not None:
+                column = torch.tensor([place], device=embeddings.device)
+                embeddings = embeddings.index_copy(1, column, vectors(ids[:, place : place + 1]).to(embeddings.dtype))
+        return embeddings
+
+    def _pretrained_of(self, feature: int) -> nn.Module | None:
+        return dict(self.pretrained.items()).get(str(self._owners[feature]))
+
+    def _num_rows(self, num_ids: Sequence[int]) -> int:
+        return 1 + sum(num_ids[feature] - 1 for feature in self._with_own_rows())
+
+    def _with_own_rows(self) -> list[int]:
+        owners = [feature for feature, owner in enumerate(self._owners) if feature == owner]
+        return [feature for feature in owners if str(feature) not in self.pretrained]
+
+    def _row_ranges(self, num_ids: Sequence[int]) -> list[slice | None]:
+        """For each id feature, the rows of its ids 1, 2, ...; None where it has pretrained vectors instead."""
+        ranges: dict[int, slice] = {}
+        stop = 1
+        for feature in self._with_own_rows():
+            ranges[feature] = slice(stop, stop + num_ids[feature] - 1)
+            stop = ranges[feature].stop
+        return [ranges.get(owner) for owner in self._owners]
+
+    def _register_columns(self, order: Sequence[int] | None) -> None:
+        """Offsets from ids to rows, one a column of ids, and which columns have rows at all."""
+        widths = [*[1] * self.num_categorical, *self.max_lengths]
+        columns = [rows for rows, width in zip(self.row_ranges, widths, strict=True) for _ in range(width)]
+        offsets = [rows.start - 1 if rows else 0 for rows in columns]
+        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.int64), persistent=False)
+        in_table = [rows is not None for rows in columns]
+        self.register_buffer("in_table", torch.tensor(in_table, dtype=torch.bool), persistent=False)
+        in_place = order is None or list(order) == sorted(order)
+        self.register_buffer("order", None if in_place else torch.tensor(order), persistent=False)

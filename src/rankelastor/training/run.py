@@ -26,6 +26,7 @@ from rankelastor.storage import explained_storage_errors
 from rankelastor.training.checkpoint import load_weights, save_weights
 from rankelastor.training.device import choose_device
 from rankelastor.training.environment import describe_environment
+from rankelastor.training.initial_vectors import with_pretrained_vectors
 from rankelastor.training.loop import Fit, fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
 from rankelastor.training.run_folder import RunFolder, default_run_folder
@@ -134,7 +135,7 @@ def _final_metrics(
 
 def _fresh_ranker(recipe: Recipe, dataset: PreparedDataset, cost: Cost) -> Ranker:
     try:
-        return build_ranker(recipe.model, dataset.schema)
+        return with_pretrained_vectors(build_ranker(recipe.model, dataset.schema), dataset)
     except RuntimeError as error:  # torch's allocator
         num_parameters = cost.dense_parameters + cost.embedding_parameters
         raise SettingsError(

@@ -18,6 +18,7 @@ from rankelastor.data.building.staging import StagedPart, Stager
 from rankelastor.data.feature_specs import FeatureSpec
 from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter
 from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
+from rankelastor.data.raw.parquet_types import require_same_kinds
 from rankelastor.data.raw.rows import READ_BYTES, column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile
 from rankelastor.data.vector_files import find_vector_files
@@ -94,6 +95,7 @@ def _stage(
     """Read all files, the first of which tells the columns."""
     first = sources[0].path
     plan = plan_fields(settings, column_names(first, settings.csv), first)
+    require_same_kinds([source.path for source in sources], plan.columns)
     stager = Stager(plan, settings.csv, folder / "staged")
     progress.begin("reading", total=sum(source.path.stat().st_size for source in sources), unit="bytes")
     for source in sources:

@@ -107,7 +107,9 @@ class FieldPlan:
     def distinct_columns(self) -> tuple[str, ...]:
         """The columns of which each distinct text is looked at once."""
         others = (self.label, self.group)
-        as_text = [feature for feature in self.features if not isinstance(feature.settings, NumericField | QuantileField)]
+        as_text = [
+            feature for feature in self.features if not isinstance(feature.settings, NumericField | QuantileField)
+        ]
         return tuple(dict.fromkeys([*(feature.column for feature in as_text), *filter(None, others)]))
 
 

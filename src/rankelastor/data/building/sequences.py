@@ -48,4 +48,5 @@ def codes_of_rows(codes: NDArray[np.uint32], offsets: Offsets, mask: NDArray[np.
         [2]
     """
     chosen = codes if mask.all() else codes[np.repeat(mask, np.diff(offsets))]
-    return chosen[chosen != BLANK_CODE] - 1
+    found: NDArray[np.uint32] = chosen[chosen != BLANK_CODE] - 1
+    return found

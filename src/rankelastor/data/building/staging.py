@@ -1,7 +1,8 @@
 """The one pass over the raw files: each piece is parsed, checked and set aside on disk as numbers.
 
 A staged part holds, for each row, provisional codes of texts (4 bytes a categorical feature, or an element of a
-sequence), hashed ids, numbers (8 bytes), the label, the group and the time. Memory holds the dictionaries of distinct texts and one piece.
+sequence), hashed ids, numbers (8 bytes), the label, the group and the time. Memory holds the dictionaries of distinct
+texts and one piece.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def _with_nulls_as_blank(values: pl.Series, indices: pa.Array, blanks: Collectio
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return any(is_kind(kind) for is_kind in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -14,7 +14,7 @@ from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import DataError, SettingsError
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, SilentProgress
-from rankelastor.schema import Batch, SplitName
+from rankelastor.schema import SplitName
 from rankelastor.spectrum.measures import MEASURES
 from rankelastor.spectrum.parameters import measures_of_embedding_tables
 from rankelastor.spectrum.recording.recorder import Recorder
@@ -122,7 +122,7 @@ def _record(
     progress.begin(f"recording {run.folder.name}", total=left, unit="examples")
     with recorder:
         for batch in BatchLoader(rows, batch_size=min(left, run.recipe.training.evaluation_batch_size)).epoch():
-            taken = _first(batch, left)
+            taken = next(batch.split(left))
             run.ranker(taken.to(device))
             progress.advance(taken.num_examples)
             left -= taken.num_examples
@@ -130,12 +130,6 @@ def _record(
                 break
     progress.end()
     return recorder.recording()
-
-
-def _first(batch: Batch, num_examples: int) -> Batch:
-    return Batch(
-        categorical=batch.categorical[:num_examples], numeric=batch.numeric[:num_examples], label=None, group=None
-    )
 
 
 def _trajectories(recording: Recording, ranker: Ranker, *, name: str) -> tuple[dict[str, Trajectory], tuple[str, ...]]:
@@ -159,13 +153,15 @@ def _fault(point: PointStatistics) -> str:
 
 
 def _tables(run: LoadedRun) -> tuple[EmbeddingTable, ...]:
-    features, embedding = run.encoder.schema.categorical, run.ranker.embedding
-    starts = [1 + offset for offset in embedding.offsets.tolist()]
+    vocabularies, embedding = run.encoder.vocabularies, run.ranker.embedding
+    ranges = zip(run.encoder.schema.with_ids, embedding.row_ranges, strict=True)
+    # Tables of hashes and of buckets have no counts to show them by.
     fields = {
-        feature.name: slice(start, start + feature.num_ids - 1) for feature, start in zip(features, starts, strict=True)
+        feature.name: rows
+        for feature, rows in ranges
+        if rows is not None and feature.shares is None and feature.name in vocabularies
     }
     measured = measures_of_embedding_tables(embedding.table.detach().cpu(), fields)
-    vocabularies = run.encoder.vocabularies
     return tuple(
         EmbeddingTable(
             field=name,

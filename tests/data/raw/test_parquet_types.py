@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rankelastor.data.raw.parquet_types import require_same_kinds
+from rankelastor.errors import DataError
+
+
+def written(folder: Path, name: str, cells: pa.Array) -> Path:
+    pq.write_table(pa.table({"x": cells}), folder / name)
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pa.array([1], pa.int8()),
+        pa.array([1.5]),
+        pa.array([None], pa.null()),
+    ],
+    ids=["narrow", "float", "null"],
+)
+def test_widths_may_change_and_nulls_go_with_all(tmp_path: Path, second: pa.Array) -> None:
+    require_same_kinds([written(tmp_path, "a.parquet", pa.array([1])), written(tmp_path, "b.parquet", second)], ["x"])
+
+
+def test_a_csv_file_between_has_no_types(tmp_path: Path) -> None:
+    files = [tmp_path / "c.csv", written(tmp_path, "a.parquet", pa.array(["a"]))]
+    require_same_kinds(files, ["x"])
+
+
+@pytest.mark.parametrize("first", [pa.array(["a"]), pa.array([[1]]), pa.array([True])], ids=["text", "list", "bool"])
+def test_another_kind_in_the_second_file_is_named(tmp_path: Path, first: pa.Array) -> None:
+    files = [written(tmp_path, "a.parquet", first), written(tmp_path, "b.parquet", pa.array([2]))]
+    with pytest.raises(DataError, match=r"b.parquet, column 'x' must hold the type .* as .*a.parquet does, but"):
+        require_same_kinds(files, ["x"])
+    require_same_kinds(files, ["y"])
