@@ -31,7 +31,7 @@ def test_a_missing_data_set_lists_the_known_ones(changed: Change) -> None:
         text + "other: {model: UniMixer, dataset_id: criteo_x2}\nnone: {model: X}\n"
     )
     with pytest.raises(
-        SettingsError, match=r"dataset_id of other must stand in .*'criteo_x2' was given; known are avazu_x4_3bbb"
+        SettingsError, match=r"dataset_id of other must stand in .*'criteo_x2' was given; known are criteo_x1_7b68"
     ):
         import_experiment(folder, "other")
     with pytest.raises(SettingsError, match="none must name its data set, but has no dataset_id"):
