@@ -81,6 +81,7 @@ def test_a_data_set_that_cannot_be_read_is_explained(dataset: dict[str, Any], me
 @pytest.mark.parametrize(
     ("model", "message"),
     [
+        ({"model": None}, "model must name FuxiCTR's model"),
         ({"mixing_type": 35}, r"mixing_type must be one of \[2, 999, 8881, 8882\], but 35 was given"),
         ({"mixing_type": [2, 999]}, "mixing_type must be the same in every block"),
         ({"pred_head": "attention"}, r"pred_head must be one of \['mlp', 'flatten', 'noparam_mean'\]"),

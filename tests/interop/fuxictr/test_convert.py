@@ -35,6 +35,12 @@ def test_published_rankelastor_settings_become_our_recipes(expid: str, recipe: s
     assert imported.training == ours.training
 
 
+def test_the_published_fast_mixing_is_the_kronecker_mixing(published: Path) -> None:
+    model = import_experiment(published, "criteo_e20_fast").recipe.model
+    assert model.mixing.model_dump() == {"kind": "kronecker", "num_groups": 26, "norm": "pre"}
+    assert model.num_blocks == 2
+
+
 @pytest.mark.parametrize(
     ("expid", "dataset_id"),
     [

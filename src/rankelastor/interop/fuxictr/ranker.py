@@ -30,6 +30,8 @@ def ranker(model: Settings) -> dict[str, Any]:
         SettingsError: a mixing, head or tokenizer that the published code does not have, or that we do not have.
     """
     name = model.take("model")
+    if name is None:
+        raise SettingsError("model must name FuxiCTR's model, but the experiment's settings have none; add it")
     embedding_dim = int(model.take("embedding_dim", 10))
     if name != PUBLISHED_MODEL:
         text = "RankElastor of a small size stands in: choose num_tokens, token_dim and num_blocks yourself"
