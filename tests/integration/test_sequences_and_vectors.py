@@ -21,7 +21,7 @@ from rankelastor.training.run import train
 
 HEADER = "click,item,seen,price,user\n"
 ROWS = [f"{item in seen:d},{item},{'|'.join(seen)},{index},u{index % 3}\n" for index, (item, seen) in enumerate(
-    [("a", "ab"), ("a", "b"), ("b", "ab"), ("b", "a"), ("c", "c"), ("c", "ba"), ("a", "a"), ("b", ""), ("c", "cab")]
+    [("a", "ab"), ("a", "b"), ("b", "ab"), ("b", "a"), ("c", "c"), ("c", "bb"), ("a", "a"), ("b", ""), ("c", "cab")]
 )]  # fmt: skip
 VECTORS = np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
 
