@@ -102,9 +102,15 @@ def test_every_setting_is_either_carried_over_or_noted(published: Path, changed:
     )
     imported = import_experiment(folder, "DIN_taobaoad")
     assert notes(imported, "no equal")["novel"] == "it belongs to DIN"
-    assert notes(imported, "ignored by FuxiCTR")["strange"] == "FuxiCTR 2.3.1 does not read it"
+    assert notes(imported, "ignored by FuxiCTR")["strange"] == "FuxiCTR 2.3.1 does not read it in a data set"
     assert notes(imported, "no equal")["feature_cols.a.unheard"] == "it has no meaning for this type of column"
     assert "the model's width, 32" in notes(imported, "no equal")["feature_cols.a.embedding_dim"]
+
+
+def test_a_setting_that_the_data_set_repeats_counts_for_the_model(changed: Change) -> None:
+    imported = import_experiment(changed("criteo_e10", dataset={"embedding_dim": 20, "seed": 5}), "criteo_e10")
+    assert (imported.recipe.model.embedding_dim, imported.recipe.training.seed) == (20, 5)
+    assert not {"embedding_dim", "seed"} & {note.setting for note in imported.notes}
 
 
 def test_another_model_keeps_data_and_training(published: Path) -> None:

@@ -33,7 +33,7 @@ def data_fields(dataset: Settings, model: Settings, *, folder: str, embedding_di
     """
     min_count = dataset.take("min_categr_count", 1)
     num_buckets = dataset.take("num_buckets", _DEFAULT_BUCKETS)
-    group = dataset.take("group_id") or model.take("group_id")
+    group = dataset.take("group_id", model.take("group_id"))
     fields: list[Field] = []
     for values in _expanded(dataset.take("feature_cols", []), model):
         column = Column(
