@@ -33,9 +33,10 @@ def main(
             run = train(recipe, folder=runs / f"{recipe.name}-seed{seed}")
             results.setdefault(recipe.name, []).append(run.result)
             test = run.result["test"]
+            gauc = f"gAUC {test['gauc']:.6f}, " if "gauc" in test else ""
             typer.echo(
                 f"{recipe.name} seed {seed}: valid AUC {run.result['valid']['auc']:.6f}, test AUC {test['auc']:.6f}, "
-                f"logloss {test['logloss']:.6f}, {run.result['epochs']} epochs, {run.result['seconds']:.0f} s"
+                f"{gauc}logloss {test['logloss']:.6f}, {run.result['epochs']} epochs, {run.result['seconds']:.0f} s"
             )
     typer.echo(_table(results))
     if output is not None:
@@ -47,15 +48,23 @@ def main(
 
 def _table(results: dict[str, list[dict[str, Any]]]) -> str:
     lines = [
-        "| recipe | dense parameters | valid AUC | test AUC | test logloss | seconds |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| recipe | dense parameters | valid AUC | test AUC | test gAUC | test logloss | seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, runs in results.items():
         valid = _mean_and_spread([run["valid"]["auc"] for run in runs])
-        auc, logloss = (_mean_and_spread([run["test"][metric] for run in runs]) for metric in ("auc", "logloss"))
+        auc, gauc, logloss = (_metric(runs, metric) for metric in ("auc", "gauc", "logloss"))
         seconds = f"{min(run['seconds'] for run in runs):.0f}-{max(run['seconds'] for run in runs):.0f}"
-        lines.append(f"| {name} | {runs[0]['cost']['dense_parameters']:,} | {valid} | {auc} | {logloss} | {seconds} |")
+        lines.append(
+            f"| {name} | {runs[0]['cost']['dense_parameters']:,} | {valid} | {auc} | {gauc} | {logloss} | {seconds} |"
+        )
     return "\n".join(lines)
+
+
+def _metric(runs: list[dict[str, Any]], metric: str) -> str:
+    """Of the test split; gAUC is missing where the recipe names no group."""
+    values = [run["test"][metric] for run in runs if run["test"].get(metric) is not None]
+    return _mean_and_spread(values) if values else ""
 
 
 def _mean_and_spread(values: list[float]) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from rankelastor.config.data import DataSettings
+from rankelastor.config.load import load_recipe, with_overrides
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
@@ -118,3 +119,67 @@ def test_soso_keeps_integers_beyond_64_bits_as_ids_and_refuses_them_as_numbers(t
     numbers = [{"kind": "numeric", "column": "url_hash"}]
     with pytest.raises(DataError, match=r"column 'url_hash', row 1 must hold integers that fit in 64 bits"):
         prepare_from("soso_clicks", tmp_path / "numbers", **common | {"fields": numbers})
+
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def prepare_by_recipe(name: str, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> PreparedDataset:
+    if not (DATA / name).is_dir():
+        pytest.skip(f"no data set {name} in {DATA}; RANKELASTOR_DATA names the folder")
+    monkeypatch.setenv("RANKELASTOR_DATA", str(DATA.resolve()))
+    recipe = load_recipe(CHECKOUT / "recipes" / name / "rankelastor.yaml")
+    return prepare(with_overrides(recipe, {"data.prepared": str(prepared)}).data)
+
+
+def source_rows(name: str) -> pl.DataFrame:
+    """All raw rows as texts, train first."""
+    if name == "criteo_10k":
+        file = DATA / name / "train.txt"
+        return pl.read_csv(file, separator="\t", has_header=False, new_columns=CRITEO, infer_schema=False)
+    order = {"train": 0, "valid": 1, "test": 2}
+    files = sorted((DATA / name).iterdir(), key=lambda file: order.get(file.stem, 0))
+    return pl.concat([pl.read_csv(file, infer_schema=False) for file in files])
+
+
+def expected_values(source: pl.Series, known: pl.Series) -> pl.Series:
+    """What ids map back to: blanks as empty texts, values that are not in the vocabulary as nothing."""
+    texts = source.fill_null("")
+    return pl.select(pl.when(texts.is_in(known.drop_nulls().implode())).then(texts)).to_series()
+
+
+@pytest.mark.parametrize("name", ["frappe", "criteo_10k", "avazu_10k", "soso_clicks"])
+def test_by_its_recipe_every_value_maps_back(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = prepare_by_recipe(name, tmp_path / "prepared", monkeypatch)
+    encoder = RowEncoder.load(dataset.folder)
+    frame = pl.concat([dataset.frame(split) for split in dataset.splits])
+    source = source_rows(name)
+    for spec in dataset.manifest.categorical:
+        if spec.kind != "categorical":
+            continue
+        known = encoder.vocabularies[spec.name].values_by_id()
+        mapped = known.gather(frame[spec.name].to_numpy())
+        expected = expected_values(source[spec.column], known)
+        if (dataset.manifest.settings["split"] or {}).get("kind") == "random":  # rows have changed places
+            assert mapped.sort().to_list() == expected.sort().to_list()
+        else:
+            assert mapped.to_list() == expected.to_list()
+
+
+def test_the_histories_of_ml1m_map_back_to_their_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = prepare_by_recipe("ml1m_history", tmp_path / "prepared", monkeypatch)
+    encoder = RowEncoder.load(dataset.folder)
+    for split in dataset.splits:
+        source = pl.read_parquet(DATA / "ml1m_history" / f"{split}.parquet")
+        frame = dataset.frame(split)
+        assert frame.height == source.height
+        for name in ("user_id", "gender", "age", "occupation", "zip", "item_id", "genre"):
+            known = encoder.vocabularies[name].values_by_id()
+            mapped = known.gather(frame[name].to_numpy())
+            assert mapped.equals(expected_values(source[name].cast(pl.String), known)), name
+        for name in ("history_item_id", "history_genre"):
+            known = encoder.vocabularies[name].values_by_id()
+            assert frame[name].list.len().equals(source[name].list.len()), name
+            mapped = known.gather(frame[name].explode().to_numpy())
+            assert mapped.equals(expected_values(source[name].explode().cast(pl.String), known)), name
+    assert encoder.vocabularies["history_item_id"].values.equals(encoder.vocabularies["item_id"].values)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -64,3 +65,66 @@ def test_any_parquet_of_texts_survives(rows: list[tuple[str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(table, Path(folder) / "train.parquet")
         assert prepared_texts(prepare_file(Path(folder), "train.parquet")) == rows
+
+
+LISTS = st.lists(st.tuples(TEXTS, st.lists(TEXTS, max_size=5)), max_size=10)
+
+
+def prepare_lists(folder: Path, name: str, *, separator: str | None) -> PreparedDataset:
+    shutil.copy(folder / name, folder / f"valid-{name}")
+    lists = {"kind": "sequence", "column": "own", "separator": separator}
+    values = {
+        "prepared": str(folder / "prepared"),
+        "files": {"folder": str(folder), "train": name, "valid": f"valid-{name}"},
+        "label": "click",
+        "fields": [
+            {"kind": "categorical", "column": "x"},
+            lists | {"max_length": 3},
+            lists | {"max_length": 5, "name": "shared", "shares": "x"},
+        ],
+    }
+    return prepare(DataSettings.model_validate(values))
+
+
+def prepared_lists(dataset: PreparedDataset, name: str) -> list[list[str]]:
+    """Elements by their ids; a blank one is padding and comes back as an empty text, but at the left of a list."""
+    known = RowEncoder.load(dataset.folder).vocabularies[name].values_by_id().to_list()
+    return [[known[element] or "" for element in row] for row in dataset.frame("train")[name].to_list()]
+
+
+def without_left_blanks(elements: list[str]) -> list[str]:
+    return elements[next((place for place, element in enumerate(elements) if element), len(elements)) :]
+
+
+def check_lists(dataset: PreparedDataset, rows: list[tuple[str, list[str]]]) -> None:
+    assert prepared_lists(dataset, "own") == [without_left_blanks(row[1][-3:]) for row in rows]
+    assert prepared_lists(dataset, "shared") == [without_left_blanks(row[1]) for row in rows]
+    known = RowEncoder.load(dataset.folder).vocabularies["x"].values_by_id()
+    assert known.gather(dataset.frame("train")["x"].to_numpy()).to_list() == [row[0] for row in rows]
+
+
+@settings(max_examples=30, deadline=None)
+@given(LISTS)
+def test_any_parquet_of_lists_survives(rows: list[tuple[str, list[str]]]) -> None:
+    rows = [*rows, ("a", ["b"]), ("a", [])]
+    columns = {
+        "click": [index % 2 for index in range(len(rows))],
+        "x": [row[0] for row in rows],
+        "own": pa.array([row[1] for row in rows], pa.list_(pa.string())),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        pq.write_table(pa.table(columns), Path(folder) / "train.parquet")
+        check_lists(prepare_lists(Path(folder), "train.parquet", separator=None), rows)
+
+
+@settings(max_examples=30, deadline=None)
+@given(LISTS)
+def test_any_csv_of_separated_lists_survives(rows: list[tuple[str, list[str]]]) -> None:
+    rows = [(one, [element.replace("^", "") for element in many]) for one, many in [*rows, ("a", ["b"]), ("a", [])]]
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(("click", "x", "own"))
+    writer.writerows((index % 2, one, "^".join(many)) for index, (one, many) in enumerate(rows))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "train.csv").write_bytes(text.getvalue().encode())
+        check_lists(prepare_lists(Path(folder), "train.csv", separator="^"), rows)

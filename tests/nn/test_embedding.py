@@ -3,6 +3,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from rankelastor.nn.embedding import FieldEmbedding
+from rankelastor.nn.pretrained import PretrainedEmbedding
 
 
 def test_each_field_looks_up_its_own_rows() -> None:
@@ -48,3 +49,43 @@ def test_initial_values_are_the_published_ones() -> None:
     assert embed.table[1:].std().item() == pytest.approx(1e-4, rel=0.02)
     assert embed.numeric_vectors.std().item() == pytest.approx((2 / 11) ** 0.5, rel=0.02)
     assert embed.table[0].abs().sum() == 0
+
+
+def test_a_sequence_is_the_mean_of_the_rows_it_shares() -> None:
+    embed = FieldEmbedding(num_ids=[3, 4, 3, 5], num_numeric=0, embedding_dim=2, max_lengths=[3, 2], shares={2: 0})
+    embed.table.data = torch.arange(20.0).view(10, 2)
+    embed.table.data[0] = 0
+    out = embed(torch.tensor([[1, 3]]), torch.empty(1, 0), torch.tensor([[0, 1, 2, 0, 4]]))
+    # rows 1-2 first field and first sequence, rows 3-5 second field, rows 6-9 second sequence
+    assert out[0].tolist() == [[2.0, 3.0], [10.0, 11.0], [3.0, 4.0], [18.0, 19.0]]
+    assert embed.row_ranges == [slice(1, 3), slice(3, 6), slice(1, 3), slice(6, 10)]
+
+
+def test_an_empty_sequence_is_zero_and_learns_nothing() -> None:
+    embed = FieldEmbedding(num_ids=[3], num_numeric=0, embedding_dim=2, max_lengths=[2])
+    out = embed(torch.empty(1, 0, dtype=torch.int32), torch.empty(1, 0), torch.zeros(1, 2, dtype=torch.int32))
+    out.sum().backward()
+    assert out.abs().sum() == 0
+    assert embed.table.grad is not None
+    assert embed.table.grad.abs().sum() == 0
+
+
+def test_pretrained_vectors_serve_a_field_and_the_sequence_that_shares_it() -> None:
+    embed = FieldEmbedding(
+        num_ids=[4, 3, 3], num_numeric=0, embedding_dim=2, max_lengths=[2], shares={2: 1}, pretrained={1: (3, False)}
+    )
+    vectors = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 2.0], [0.0, 3.0, 1.0]])
+    given = embed.pretrained["1"]
+    assert isinstance(given, PretrainedEmbedding)
+    given.set_vectors(vectors)
+    out = embed(torch.tensor([[3, 2]]), torch.empty(1, 0), torch.tensor([[1, 2]]))
+    projected = vectors @ given.projection.weight.T
+    assert torch.allclose(out[0], torch.stack([embed.table[3], projected[2], (projected[1] + projected[2]) / 2]))
+    assert embed.table.shape == (4, 2)
+    assert embed.row_ranges == [slice(1, 4), None, None]
+
+
+def test_features_of_all_kinds_come_in_declared_order() -> None:
+    embed = FieldEmbedding(num_ids=[3, 4], num_numeric=1, embedding_dim=2, max_lengths=[1], order=[2, 1, 0])
+    out = embed(torch.tensor([[1]]), torch.tensor([[5.0]]), torch.tensor([[2]]))
+    assert torch.equal(out[0], torch.stack([embed.table[4], embed.table[1], 5 * embed.numeric_vectors[0]]))

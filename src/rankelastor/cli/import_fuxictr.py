@@ -64,6 +64,7 @@ def _print_notes(notes: tuple[Note, ...]) -> None:
         if not chosen:
             continue
         table = Table("setting", "value", "what becomes of it", box=None, pad_edge=False, header_style="dim")
+        table.columns[0].overflow = table.columns[1].overflow = "fold"
         for note in chosen:
             table.add_row(escape(note.setting), escape(str(note.value)), escape(note.text))
         console.print(f"[bold]{heading[0].upper()}{heading[1:]}[/]")

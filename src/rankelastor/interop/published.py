@@ -28,6 +28,9 @@ _MIXINGS: dict[int, dict[str, Any]] = {
     8881: {"kind": "kronecker", "num_groups": 26, "norm": "pre"},
     8882: {"kind": "kronecker", "num_groups": 2, "norm": "post"},
 }
+MIXING_TYPES = tuple(_MIXINGS)
+"""The numbers by which the published code chooses a mixing, as far as they have an equal here."""
+
 _TOKENIZERS = {"matrix": "split", "vector": "joint"}
 _HEADS = {"mlp": "mlp", "flatten": "linear", "mean": "mean"}
 # The published code's names of a gate's maps, in the order in which our gates lay them side by side.

@@ -92,7 +92,8 @@ class FieldEmbedding(nn.Module):
         The columns are the categorical features, then the positions of the sequences. Ids with pretrained vectors
         have no row here and get row 0.
         """
-        return torch.where((ids != 0) & self.in_table, ids + self.offsets, 0)
+        has_row = (ids != 0) & self.in_table if self.pretrained else ids != 0
+        return torch.where(has_row, ids + self.offsets, 0)
 
     def forward(
         self,

@@ -4,13 +4,14 @@ import stat
 import struct
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.data.published.conftest import CONTENTS, pack
 
 from rankelastor.data.published.catalogue import PublishedDataset
 from rankelastor.data.published.unpack import unpack
-from rankelastor.errors import DataError
+from rankelastor.errors import DataError, StorageError
 from rankelastor.progress import SilentProgress
 
 
@@ -80,6 +81,15 @@ def test_an_archive_that_declares_less_than_it_holds_is_refused(
     with pytest.raises(DataError, match=r"must be a whole zip file, but Bad CRC-32 for file 'train.csv'"):
         unpack_quietly(archive, dataset, target)
     assert (target / "train.csv").stat().st_size <= 1000
+
+
+def test_a_disk_with_too_little_space_is_noticed_before_writing(
+    dataset: PublishedDataset, target: Path, zips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(StorageError, match=r"unpacking Tiny_x1 takes 2\d\d,\d{3} bytes, but .* has 1,000 free"):
+        unpack_quietly(zips / "Tiny_x1.zip", dataset, target)
+    assert not list(target.iterdir())
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no zip"])

@@ -34,8 +34,6 @@ def test_a_csv_file_between_has_no_types(tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", [pa.array(["a"]), pa.array([[1]]), pa.array([True])], ids=["text", "list", "bool"])
 def test_another_kind_in_the_second_file_is_named(tmp_path: Path, first: pa.Array) -> None:
     files = [written(tmp_path, "a.parquet", first), written(tmp_path, "b.parquet", pa.array([2]))]
-    with pytest.raises(
-        DataError, match=r"b.parquet, column 'x' must hold the type .* as .*a.parquet does, but its type"
-    ):
+    with pytest.raises(DataError, match=r"b.parquet, column 'x' must hold the type .* as .*a.parquet does, but"):
         require_same_kinds(files, ["x"])
     require_same_kinds(files, ["y"])

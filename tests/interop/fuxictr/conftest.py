@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -263,9 +264,15 @@ def published(tmp_path: Path) -> Path:
     return folder
 
 
+@cache
+def parsed() -> tuple[dict[str, Any], dict[str, Any]]:
+    """All settings of models and of data sets; reading them takes longer than a test."""
+    return yaml.safe_load(MODELS + BASE + DIN), yaml.safe_load(DATASETS)
+
+
 @pytest.fixture
-def changed(published: Path) -> Change:
-    """Change the settings of one experiment, its data set or a column; returns the folder."""
+def changed(tmp_path: Path) -> Change:
+    """Write one experiment with changes to its settings, its data set or its only column; returns the folder."""
 
     def change(
         expid: str,
@@ -273,15 +280,15 @@ def changed(published: Path) -> Change:
         dataset: dict[str, Any] | None = None,
         column: dict[str, Any] | None = None,
     ) -> Path:
-        models = yaml.safe_load((published / "model_config.yaml").read_text())
-        datasets = yaml.safe_load((published / "dataset_config.yaml").read_text())
-        models[expid] |= model or {}
-        values = datasets[models[expid]["dataset_id"]]
-        values |= dataset or {}
+        models, datasets = parsed()
+        settings = models[expid] | (model or {})
+        values = datasets[settings["dataset_id"]] | (dataset or {})
         if column is not None:
             values["feature_cols"] = [{"active": True, "dtype": "str", "type": "categorical", "name": "a"} | column]
-        (published / "model_config.yaml").write_text(yaml.safe_dump(models))
-        (published / "dataset_config.yaml").write_text(yaml.safe_dump(datasets))
-        return published
+        folder = tmp_path / "changed"
+        folder.mkdir(exist_ok=True)
+        (folder / "model_config.yaml").write_text(yaml.safe_dump({expid: settings}))
+        (folder / "dataset_config.yaml").write_text(yaml.safe_dump({settings["dataset_id"]: values}))
+        return folder
 
     return change

@@ -15,10 +15,10 @@ def require_sharing_that_works(features: Mapping[str, ColumnSettings]) -> None:
 
     Example:
         >>> item = CategoricalField(column="item")
-        >>> history = SequenceField(kind="sequence", column="history", max_length=3, shares="itme")
+        >>> history = SequenceField(kind="sequence", column="history", max_length=3, shares="items")
         >>> require_sharing_that_works({"item": item, "history": history})
         Traceback (most recent call last):
-        rankelastor.errors.SettingsError: data.fields: 'history' must share a field that is there, but shares 'itme'; \
+        rankelastor.errors.SettingsError: data.fields: 'history' must share a field that is there, but shares 'items'; \
 did you mean 'item'?
 
     Raises:

@@ -82,10 +82,10 @@ def _of_parquet_lists(
     rows: RawRows, column: str, cells: pa.Array, max_length: int, blanks: Collection[str]
 ) -> CellLists:
     if not _is_list(cells.type):
-        raise DataError(
-            f"{rows.file}, column {column!r} must hold lists, but its type is {_plain(cells.type)}; set separator to "
-            "the character between elements, or try kind: categorical"
-        )
+        kind = _plain(cells.type)
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        advice = "set separator to the character between elements" if is_text else "try kind: categorical"
+        raise DataError(f"{rows.file}, column {column!r} must hold lists, but its type is {kind}; {advice}")
     ends = np.cumsum(pc.list_value_length(cells).fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), ends])
     places, kept = _newest(offsets, max_length)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def download(
         except HTTPError as error:
             raise DataError(f"{url} must be a file to download, but the server answers {error.code} {error.reason}; "
                             "check the place, or try again later") from error  # fmt: skip
-        except (URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        except (URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         vain = 0 if partial.size > before else vain + 1
         wait(float(vain))

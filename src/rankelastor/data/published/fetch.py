@@ -58,9 +58,10 @@ def fetch(
     """
     folder, progress = Path(folder), progress or SilentProgress()
     record = Record.read(folder)
-    if (complete := _complete(dataset, folder, record, progress)) is not None:
-        return Fetched(folder, complete, was_there=True)
-    _refuse_foreign_files(dataset, folder, record)
+    with explained_storage_errors(folder):
+        if (complete := _complete(dataset, folder, record, progress)) is not None:
+            return Fetched(folder, complete, was_there=True)
+        _refuse_foreign_files(dataset, folder, record)
     workplace = folder.resolve().parent / f".{folder.resolve().name}.download"
     terms = _accepted(dataset, workplace, record, accept)
     source = source_of(place)

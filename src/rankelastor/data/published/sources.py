@@ -106,7 +106,7 @@ class Hub:
         try:
             location = get_hf_file_metadata(url).location
         except (HTTPError, OSError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = str(error).strip().splitlines()[0].rstrip(".")
             raise DataError(
                 f"{self.place(dataset)} must be there to download, but {reason}; "
                 "try again later, or --from with a mirror or a folder of zips"

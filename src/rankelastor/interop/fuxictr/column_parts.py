@@ -63,11 +63,9 @@ class Column:
 
     def note_common(self) -> None:
         """Notes on what any column may have."""
-        for key in ("active", "dtype", "embedding_dim", "emb_output_dim", "pretrain_dim"):
+        for key in ("name", "active", "dtype", "embedding_dim", "emb_output_dim", "pretrain_dim"):
             self.settings.take(key)
-        if self.settings.take("source", "") == "":
-            self.settings.take("source")
-        else:
+        if self.settings.take("source", ""):
             self.settings.note("no equal", "source", "all fields go into one ranker")
         width = self.settings.take("embedding_dim", self.embedding_dim)
         if width != self.embedding_dim and self.settings.take("pretrained_emb") is None:

@@ -33,7 +33,7 @@ def data_fields(dataset: Settings, model: Settings, *, folder: str, embedding_di
     """
     min_count = dataset.take("min_categr_count", 1)
     num_buckets = dataset.take("num_buckets", _DEFAULT_BUCKETS)
-    group = dataset.take("group_id") or model.take("group_id")
+    group = dataset.take("group_id", model.take("group_id"))
     fields: list[Field] = []
     for values in _expanded(dataset.take("feature_cols", []), model):
         column = Column(
@@ -101,7 +101,6 @@ def _by_name(specs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _field(column: Column, *, group: str | None) -> Field | None:
-    column.note_common()
     kinds: dict[str, Callable[[Column], Field]] = {
         "numeric": _numeric,
         "categorical": _categorical,
@@ -110,6 +109,7 @@ def _field(column: Column, *, group: str | None) -> Field | None:
     kind = column.settings.take("type")
     if kind == "meta":
         return _meta(column, group=group)
+    column.note_common()
     if kind not in kinds:
         raise SettingsError(
             f"{column.settings.path}type must be one of {[*kinds, 'meta']}, but {kind!r} was given; mend feature_cols"
@@ -118,7 +118,8 @@ def _field(column: Column, *, group: str | None) -> Field | None:
 
 
 def _meta(column: Column, *, group: str | None) -> Field | None:
-    column.settings.take("remap")
+    for key in ("active", "dtype", "remap"):
+        column.settings.take(key)
     if column.name != group:
         column.settings.note("no equal", "type", "a meta column that is not group_id is not read")
         return None

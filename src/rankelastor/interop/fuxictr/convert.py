@@ -78,7 +78,9 @@ def _note_rest(model: Settings, dataset: Settings) -> None:
         model.note_rest("ignored by FuxiCTR", f"{name} accepts any setting and does not read this one")
     else:
         model.note_rest("no equal", f"it belongs to {name}")
-    dataset.note_rest("ignored by FuxiCTR", "FuxiCTR 2.3.1 does not read it")
+    for repeated in model.values.keys() & dataset.values.keys():
+        dataset.take(repeated)
+    dataset.note_rest("ignored by FuxiCTR", "FuxiCTR 2.3.1 does not read it in a data set")
 
 
 def _run_name(expid: str) -> str:

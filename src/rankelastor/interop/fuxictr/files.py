@@ -92,7 +92,7 @@ def _split_by_size(dataset: Settings, paths: dict[str, PurePosixPath | None], *,
             dataset.note("no equal", f"{name}_data", "left out: rows are split off train_data by valid_size, test_size")
     train = paths["train"]
     assert train is not None, "checked before"
-    return {"files": {"folder": str(train.parent), "all": _pattern(train)}, "split": split}
+    return {"files": {"folder": str(train.parent), "all": _pattern(PurePosixPath(train.name))}, "split": split}
 
 
 def _split_by_file(dataset: Settings, paths: dict[str, PurePosixPath | None]) -> dict[str, Any]:

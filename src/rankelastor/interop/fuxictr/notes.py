@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["no equal", "ignored by FuxiCTR", "differs", "chosen here"]
+Verdict = Literal["no equal", "ignored by FuxiCTR", "differs"]
 
 VERDICTS: dict[Verdict, str] = {
     "no equal": "settings that have no equal here",
     "ignored by FuxiCTR": "settings that FuxiCTR accepts and ignores",
     "differs": "settings that mean something else here",
-    "chosen here": "settings that FuxiCTR does not have",
 }
 """The verdicts in the order in which they are shown, with their headings."""
 
@@ -55,11 +54,11 @@ class Settings:
     def note_all(self, verdict: Verdict, texts: Mapping[str, str]) -> None:
         """Remember what became of those settings that are given."""
         for key, text in texts.items():
-            if key in self.values:
+            if self.take(key) is not None:
                 self.note(verdict, key, text)
 
     def note_rest(self, verdict: Verdict, text: str) -> None:
         """Remember what became of all settings that nobody looked at."""
-        for key in self.values:
-            if key not in self._seen:
+        for key, value in self.values.items():
+            if key not in self._seen and value is not None:
                 self.note(verdict, str(key), text)

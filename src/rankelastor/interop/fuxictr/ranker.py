@@ -7,7 +7,7 @@ from typing import Any
 
 from rankelastor.errors import SettingsError
 from rankelastor.interop.fuxictr.notes import Settings
-from rankelastor.interop.published import model_settings
+from rankelastor.interop.published import MIXING_TYPES, model_settings
 
 PUBLISHED_MODEL = "UniMixer"
 
@@ -30,6 +30,8 @@ def ranker(model: Settings) -> dict[str, Any]:
         SettingsError: a mixing, head or tokenizer that the published code does not have, or that we do not have.
     """
     name = model.take("model")
+    if name is None:
+        raise SettingsError("model must name FuxiCTR's model, but the experiment's settings have none; add it")
     embedding_dim = int(model.take("embedding_dim", 10))
     if name != PUBLISHED_MODEL:
         text = "RankElastor of a small size stands in: choose num_tokens, token_dim and num_blocks yourself"
@@ -49,9 +51,9 @@ def ranker(model: Settings) -> dict[str, Any]:
         "head": _head(model),
     }
     values = model_settings(settings).model_dump(mode="json")
-    if values["mixing"]["kind"] == "split" and values["ffn"]["kind"] == "mlp":
-        values["kind"] = "rankmixer"
-    return values
+    is_rankmixer = values["mixing"]["kind"] == "split" and values["ffn"]["kind"] == "mlp"
+    kind = "rankmixer" if is_rankmixer else values["kind"]
+    return {"kind": kind, **{key: value for key, value in values.items() if key != "kind"}}
 
 
 def _stand_in(embedding_dim: int) -> dict[str, Any]:
@@ -79,7 +81,10 @@ def _mixing_type(model: Settings) -> int:
     kinds = set(given) if isinstance(given, list) else {given}
     if len(kinds) != 1:
         raise SettingsError(f"mixing_type must be the same in every block, but {given!r} was given; choose one mixing")
-    return int(kinds.pop()) if given is not None else 0
+    kind = kinds.pop()
+    if kind not in MIXING_TYPES:
+        raise SettingsError(f"mixing_type must be one of {list(MIXING_TYPES)}, but {kind!r} was given")
+    return int(kind)
 
 
 def _projection(model: Settings) -> dict[str, Any]:

@@ -17,7 +17,10 @@ _LISTED = 20
 
 @dataclass(frozen=True)
 class Experiment:
-    """Settings of one experiment; those under ``Base`` are filled in."""
+    """Settings of one experiment; those under ``Base`` are filled in.
+
+    Where the data set repeats a setting of the model, its value counts for both, as in FuxiCTR.
+    """
 
     expid: str
     dataset_id: str
@@ -46,7 +49,9 @@ def read_experiment(folder: str | Path, expid: str) -> Experiment:
         raise SettingsError(
             _unknown(f"dataset_id of {expid} must stand in {folder}/dataset_config", dataset_id, datasets)
         )
-    return Experiment(expid, str(dataset_id), model, datasets[dataset_id])
+    dataset = datasets[dataset_id]
+    repeated = {key: value for key, value in dataset.items() if key in model}
+    return Experiment(expid, str(dataset_id), model | repeated, dataset)
 
 
 def _entries(folder: Path, name: str) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,101 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rankelastor.config.pretrained import PretrainedSettings
+from rankelastor.data.vector_files import read_vectors
+from rankelastor.errors import DataError
+
+KEYS = ["7", "a", "ü"]
+VECTORS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.5]], dtype=np.float32)
+
+
+def lists(folder: Path) -> dict[str, Any]:
+    pq.write_table(pa.table({"item": KEYS, "vector": VECTORS.tolist()}), folder / "v.parquet")
+    return {"file": "v.parquet", "key": "item", "vector": "vector"}
+
+
+def columns(folder: Path) -> dict[str, Any]:
+    table = {"item": KEYS, "x": VECTORS[:, 0], "y": VECTORS[:, 1]}
+    pq.write_table(pa.table(table), folder / "v.parquet")
+    return {"file": "v.parquet", "key": "item", "vector": ["x", "y"]}
+
+
+def matrix_and_lines(folder: Path) -> dict[str, Any]:
+    np.save(folder / "v.npy", VECTORS)
+    (folder / "keys.txt").write_text("\n".join(KEYS) + "\n", encoding="utf-8")
+    return {"file": "v.npy", "keys": "keys.txt"}
+
+
+def matrix_and_array(folder: Path) -> dict[str, Any]:
+    np.save(folder / "v.npy", VECTORS.astype(np.float64))
+    np.save(folder / "keys.npy", np.array(KEYS))
+    return {"file": "v.npy", "keys": "keys.npy"}
+
+
+def arrays(folder: Path) -> dict[str, Any]:
+    np.savez(folder / "v.npz", key=np.array(KEYS), value=VECTORS)
+    return {"file": "v.npz"}
+
+
+def hdf5(folder: Path) -> dict[str, Any]:
+    h5py = pytest.importorskip("h5py", reason="h5py is in the extra `hub`")
+    with h5py.File(folder / "v.h5", "w") as file:
+        file["key"] = KEYS
+        file["value"] = VECTORS
+    return {"file": "v.h5"}
+
+
+@pytest.mark.parametrize("write", [lists, columns, matrix_and_lines, matrix_and_array, arrays, hdf5])
+def test_every_format_gives_the_same_keys_and_vectors(tmp_path: Path, write: Callable[[Path], dict[str, Any]]) -> None:
+    ((keys, vectors),) = read_vectors(tmp_path, PretrainedSettings.model_validate(write(tmp_path)))
+    assert keys.to_list() == KEYS
+    assert vectors.dtype == np.float32
+    assert np.array_equal(vectors, VECTORS)
+
+
+def test_integer_keys_are_the_texts_of_a_raw_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "v.npz", key=np.array([7, 8, 9]), value=VECTORS)
+    ((keys, _),) = read_vectors(tmp_path, PretrainedSettings(file="v.npz"))
+    assert keys.to_list() == ["7", "8", "9"]
+
+
+def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "v.h5").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(DataError, match=r"h5py must be installed to read .*v.h5.*try pip install 'rankelastor\[hub\]'"):
+        list(read_vectors(tmp_path, PretrainedSettings(file="v.h5")))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"key": np.array(KEYS), "value": VECTORS[:2]}, r"one vector a key, but its shape is \[2, 2\] and there are 3"),
+        ({"key": np.array(KEYS), "value": VECTORS[:, 0]}, r"one vector a key, but its shape is \[3\]"),
+        ({"key": np.array([0.5, 1.5, 2.5]), "value": VECTORS}, r"keys as a list of texts or integers, but they have"),
+        ({"ids": np.array(KEYS), "value": VECTORS}, r"v.npz must have the column 'key', but has only 'ids', 'value'"),
+    ],
+    ids=["rows", "flat", "float-keys", "no-key"],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, content: dict[str, Any], message: str) -> None:
+    np.savez(tmp_path / "v.npz", **content)
+    with pytest.raises(DataError, match=message):
+        list(read_vectors(tmp_path, PretrainedSettings(file="v.npz")))
+
+
+def test_lists_of_several_widths_and_broken_files_are_refused(tmp_path: Path) -> None:
+    settings = PretrainedSettings(file="v.parquet", key="item", vector="vector")
+    pq.write_table(pa.table({"item": ["a", "b"], "vector": [[1.0], [1.0, 2.0]]}), tmp_path / "v.parquet")
+    with pytest.raises(DataError, match=r"column 'vector' must hold vectors of one width, but .* lengths 1, 2"):
+        list(read_vectors(tmp_path, settings))
+    with pytest.raises(DataError, match=r"v.parquet must have the column 'embedding', but has only 'item', 'vector'"):
+        list(read_vectors(tmp_path, PretrainedSettings(file="v.parquet", key="item", vector="embedding")))
+    (tmp_path / "v.parquet").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"v.parquet must be a file of vectors that can be read, but"):
+        list(read_vectors(tmp_path, settings))
