@@ -26,9 +26,10 @@ from rankelastor.training.environment import describe_environment
 from rankelastor.training.run import train
 
 NUM_ROWS = 80_000
+_POPULAR_SHARE = 0.5
 
 
-def main(
+def main(  # noqa: PLR0917 - options of a command line
     logs: Annotated[str, typer.Option(help="Logs to train on.")] = "soso_1,soso_2,soso_3,churn,avazu,criteo",
     shares: Annotated[str, typer.Option(help="Shares of rare values to replace.")] = "0,0.02,0.05,0.1,0.2,0.5",
     max_counts: Annotated[str, typer.Option(help="Train counts up to which a value is rare.")] = "1,3",
@@ -134,7 +135,8 @@ def _alive(rng: np.random.Generator, time: np.ndarray[Any, Any], number: int) ->
     """For each row one of ``number`` things, of which the k-th is seen around the time k / number, some much more."""
     place = np.clip(time + rng.normal(0, 0.08, len(time)), 0, 0.9999) * number
     popular = np.floor(place / 8) * 8  # every eighth is seen about as often as the seven after it
-    return np.where(rng.random(len(time)) < 0.5, popular, place).astype(np.int64)
+    is_popular = rng.random(len(time)) < _POPULAR_SHARE
+    return np.where(is_popular, popular, place).astype(np.int64)
 
 
 def _describe(result: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    epilog = "Examples: rankelastor describe recipes/frappe/rankelastor.yaml; rankelastor describe prepared/frappe"
+    epilog = "Example: rankelastor describe recipes/frappe/rankelastor.yaml, then rankelastor describe prepared/frappe"
     app.command("describe", epilog=epilog)(describe)
 
 

@@ -108,6 +108,5 @@ def sampled_rows(num_rows: int, size: int) -> NDArray[np.int64]:
     """
     if num_rows <= size:
         return np.arange(num_rows)
-    places = (np.arange(size) + np.random.default_rng(0).random(size)) * (num_rows / size)
-    rows: NDArray[np.int64] = places.astype(np.int64)
-    return rows
+    borders = np.arange(size + 1) * num_rows // size
+    return np.random.default_rng(0).integers(borders[:-1], borders[1:])
