@@ -231,7 +231,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sizes = "10x20,20x30,30x50,40x75,60x100"
     parser.add_argument("--sizes", default=sizes, help=f"TxD, with commas between (default {sizes})")
-    parser.add_argument("--seeds", default="1,2", help="of the trainings, with commas between (default 1,2)")
+    parser.add_argument(
+        "--seeds", default="1,2", help="of the trainings, with commas between; '' trains none (default 1,2)"
+    )
     parser.add_argument("--rounds", type=int, default=9, help="of step times; 0 leaves them out (default 9)")
     parser.add_argument("--steps", type=int, default=3, help="in a round (default 3)")
     parser.add_argument("--rows", type=int, default=30_000, help="of the click log (default 30000)")
@@ -242,7 +244,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/reports/mixings.json"))
     arguments = parser.parse_args()
     arguments.sizes = [_size(text) for text in arguments.sizes.split(",")]
-    arguments.seeds = [int(text) for text in arguments.seeds.split(",")]
+    arguments.seeds = [int(text) for text in arguments.seeds.split(",") if text]
     torch.set_num_threads(arguments.threads)
     return arguments
 

@@ -22,6 +22,7 @@ VERBS = [
     "predict",
     "theory",
     "describe",
+    "profile",
     "schema",
     "import-fuxictr",
 ]
@@ -64,6 +65,8 @@ def test_from_raw_files_to_probabilities(recipe_file: Path, tmp_path: Path) -> N
     trained = rankelastor("train", recipe_file, "--run", tmp_path / "run", "--set", "training.seed=4")
     assert trained.returncode == 0, trained.stderr
     assert "AUC" in trained.stdout
+    assert "GFLOP/s that a matrix product reaches here" in trained.stdout
+    assert "MB peak memory" in trained.stdout
     assert trained.stderr == ""
     assert json.loads((tmp_path / "run" / "result.json").read_text())["seed"] == 4
     evaluated = rankelastor("evaluate", tmp_path / "run", "--split", "valid", "--json")
@@ -79,6 +82,30 @@ def test_describe_tells_fields_tree_and_cost(recipe_file: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     for text in ("device", "numeric", "FullMixing  -> 3 x 6", "dense parameters", "FLOPs an example"):
         assert text in shown.stdout
+
+
+def test_describe_names_cheaper_mixings_where_full_mixing_dominates(recipe_file: Path) -> None:
+    assert "warning" not in rankelastor("describe", recipe_file, "--set", "model.mixing={kind: split}").stdout
+    small = ["--set", "model.head.kind=linear", "--set", "model.ffn={kind: mlp, hidden_dims: [4]}"]
+    shown = rankelastor("describe", recipe_file, "--set", "model.token_dim=60", *small)
+    assert shown.returncode == 0, shown.stderr
+    assert "warning: full mixing takes" in shown.stdout
+    for kind in ("{kind: kronecker, num_groups: 1}", "{kind: low_rank, rank: 15}", "{kind: block, block_dim: 15}"):
+        assert kind in shown.stdout
+    assert "try --set 'model.mixing={kind: block, block_dim: 15}'" in shown.stdout
+
+
+def test_profile_shows_the_stages_of_a_step(recipe_file: Path) -> None:
+    shown = rankelastor("profile", recipe_file, "--steps", 2, "--warmup", 1)
+    assert shown.returncode == 0, shown.stderr
+    for text in ("embedding", "tokenizer", "mixing", "FFN", "head", "optimiser", "data", "backward", "examples/s"):
+        assert text in shown.stdout
+    as_json = json.loads(rankelastor("profile", recipe_file, "--steps", 2, "--json").stdout)
+    assert as_json["num_steps"] == 2
+    assert {"stage", "ms", "share", "forward_ms", "backward_ms"} == set(as_json["stages"][0])
+    none = rankelastor("profile", recipe_file, "--steps", 0)
+    assert none.returncode == 2
+    assert "error: steps must be 1 or more, but 0 was given" in none.stderr
 
 
 def test_schema_describes_the_recipe(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from rankelastor.training.run import train
 from rankelastor.training.run_folder import RunFolder
 from rankelastor.training.step import Stepper
 
-TIMES = {"seconds", "examples_per_second", "data_wait_share"}
+TIMES = {"seconds", "examples_per_second", "data_wait_share", "speed"}
 
 
 def without_times(result: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +34,18 @@ def test_a_run_folder_holds_what_it_took_and_what_came_out(recipe: Recipe, tmp_p
     assert result == run.result
     assert {"auc", "logloss", "gauc", "normalized_entropy", "num_examples"} <= result["test"].keys()
     assert result["valid"].keys() == result["test"].keys()
-    assert set(result["cost"]) == {"dense_parameters", "embedding_parameters", "flops_per_example"}
+    assert set(result["cost"]) == {
+        "dense_parameters",
+        "embedding_parameters",
+        "flops_per_example",
+        "training_flops_per_example",
+    }
+    reached, peak = (result["speed"][f"{name}_flops_per_second"] for name in ("dense", "machine_peak"))
+    assert reached == pytest.approx(
+        result["cost"]["training_flops_per_example"] * result["examples_per_second"], rel=1e-3, abs=1
+    )
+    assert result["speed"]["share_of_machine_peak"] == pytest.approx(reached / peak, abs=1e-6)
+    assert result["speed"]["peak_memory_bytes"] > 10_000_000
     environment = json.loads((run.folder / "environment.json").read_text())
     assert environment["seed"] == 1
     assert environment["packages"]["torch"] == torch.__version__

@@ -15,6 +15,7 @@ from rankelastor.cli.console import console
 from rankelastor.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
+    from rankelastor.config.model import MixingSettings, ModelSettings
     from rankelastor.config.recipe import Recipe
     from rankelastor.models.outline import Part
     from rankelastor.schema import Feature, FeatureSchema
@@ -105,6 +106,45 @@ def _describe_model(place: Path, assignments: list[str]) -> None:
         markup=False,
         soft_wrap=True,
     )
+    _warn_of_dominant_mixing(recipe.model, schema)
+
+
+def _warn_of_dominant_mixing(model: ModelSettings, schema: FeatureSchema) -> None:
+    """Where full mixing takes more than half of the parameters or FLOPs: what cheaper mixings would cost instead."""
+    from rankelastor.models.mixing_cost import cheaper_mixings, mixing_cost
+
+    cheaper = cheaper_mixings(model, schema)
+    if not cheaper:
+        return
+    full = mixing_cost(model, schema)
+    console.print(
+        f"\n[bold yellow]warning:[/] full mixing takes {full.parameter_share:.0%} of the dense parameters and "
+        f"{full.flops_share:.0%} of the FLOPs an example, over half; it grows with (num_tokens * token_dim)^2. "
+        "Cheaper mixings for this model, over all blocks:\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table("model.mixing", "parameters", "FLOPs an example", "of full", box=None, pad_edge=False)
+    table.header_style = "bold"
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for cost in (full, *cheaper):
+        share = cost.flops_per_example / full.flops_per_example
+        table.add_row(_as_yaml(cost.mixing), f"{cost.parameters:,}", f"{cost.flops_per_example:,}", f"{share:.1%}")
+    console.print(table)
+    console.print(
+        f"\ntry --set 'model.mixing={_as_yaml(cheaper[-1].mixing)}'; what it does to the AUC, training must tell",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _as_yaml(mixing: MixingSettings) -> str:
+    """The settings that differ from their defaults, as YAML on one line."""
+    import yaml
+
+    values = {"kind": mixing.kind} | mixing.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(values, default_flow_style=True, sort_keys=False, width=1000).strip()
 
 
 def _recipe_and_schema(place: Path, assignments: list[str]) -> tuple[Recipe, FeatureSchema]:

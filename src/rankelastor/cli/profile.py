@@ -35,8 +35,9 @@ def profile(
 ) -> None:
     """Show where the time of a training step goes: data, embedding, tokenizer, mixing, FFN, head, loss, optimiser.
 
-    Trains a fresh ranker for some steps and keeps nothing. Forward and backward of each stage are told apart; all
-    blocks count together. Prepares the data first where that has not been done.
+    Trains a fresh ranker for some steps and keeps nothing. All blocks count together.
+
+    Prepares the data first where that has not been done.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.config.load import load_recipe, parse_overrides
@@ -65,12 +66,11 @@ def _print_table(name: str, found: StepProfile) -> None:
         soft_wrap=True,
     )
     console.print(_stage_table(found))
-    forward, backward = (sum(getattr(stage, f"{way}_ms") for stage in found.stages) for way in ("forward", "backward"))
+    backward = sum(stage.backward_ms for stage in found.stages)
     console.print(
-        f"\nbackward in all {backward:.2f} ms, everything else {forward:.2f} ms\n"
-        f"a whole step without the hooks that tell the stages apart: {found.step_ms:.2f} ms, "
-        f"{found.examples_per_second:,.0f} examples/s\n"
-        f"the named stages leave {found.unaccounted_share:.1%} of it unaccounted for",
+        f"\nbackward {backward:.2f} ms in all, {backward / found.watched_step_ms:.1%}\n"
+        f"a whole step, measured in turn without hooks: {found.step_ms:.2f} ms, "
+        f"{found.examples_per_second:,.0f} examples/s; the named stages add up to {found.accounted_share:.1%} of it",
         highlight=False,
         soft_wrap=True,
     )

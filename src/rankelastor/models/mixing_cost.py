@@ -61,7 +61,7 @@ def cheaper_mixings(settings: ModelSettings, schema: FeatureSchema) -> tuple[Mix
         return ()
     bare = _cost_with(settings, IdentityMixingSettings(kind="identity"), schema)
     return tuple(
-        _above(bare, settings.model_copy(update={"mixing": mixing}), schema)
+        _above(bare, _with_mixing(settings, mixing), schema)
         for mixing in _suggested(settings.num_tokens, settings.token_dim)
     )
 
@@ -88,7 +88,11 @@ def divisor_near_root(size: int) -> int:
 
 
 def _cost_with(settings: ModelSettings, mixing: MixingSettings, schema: FeatureSchema) -> Cost:
-    return cost_of(settings.model_copy(update={"mixing": mixing}), schema)
+    return cost_of(_with_mixing(settings, mixing), schema)
+
+
+def _with_mixing(settings: ModelSettings, mixing: MixingSettings) -> ModelSettings:
+    return type(settings).model_validate(settings.model_dump() | {"mixing": mixing.model_dump()})
 
 
 def _above(bare: Cost, settings: ModelSettings, schema: FeatureSchema) -> MixingCost:

@@ -14,8 +14,8 @@ def symmetric_sinkhorn(logits: Float[Tensor, "block block"], *, iterations: int)
 
     Args:
         logits: a symmetric matrix.
-        iterations: steps; 20 leave an error of the sums below 1e-6 for logits of deviation 1, and of some per cent
-            for deviations of 10 and more.
+        iterations: steps; 20 leave an error of the sums of about 1e-6 for logits of deviation 1, and of several per
+            cent for deviations of 10 and more.
 
     Example:
         >>> matrix = symmetric_sinkhorn(torch.tensor([[2.0, 0.0], [0.0, 1.0]]), iterations=20)

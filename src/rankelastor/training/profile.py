@@ -47,8 +47,8 @@ class StepProfile:
         stages: in the order of a step; a stage that does not occur is left out.
         step_ms: a whole step with its loading, measured without hooks, in turn with the watched steps.
         watched_step_ms: a whole step with the hooks that tell the stages apart: the sum of the stages.
-        unaccounted_share: of ``step_ms``, what the named stages (all but ``other``) do not add up to; negative where
-            the hooks cost more than that.
+        accounted_share: what the named stages (all but ``other``) add up to, over ``step_ms``; above 1 where the hooks
+            cost more than what they leave out.
         num_steps: steps measured of each kind; every figure is the mean over the middle half of them by time.
         batch_size: examples in each of these steps.
         device: its name.
@@ -59,7 +59,7 @@ class StepProfile:
     stages: tuple[StageTime, ...]
     step_ms: float
     watched_step_ms: float
-    unaccounted_share: float
+    accounted_share: float
     num_steps: int
     batch_size: int
     device: str
@@ -151,7 +151,7 @@ def _profile_of(
         stages=stages,
         step_ms=1e3 * step,
         watched_step_ms=1e3 * whole,
-        unaccounted_share=1 - named / (1e3 * step),
+        accounted_share=named / (1e3 * step),
         num_steps=len(plain),
         batch_size=batch_size,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",

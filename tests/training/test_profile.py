@@ -1,0 +1,33 @@
+import pytest
+
+from rankelastor.config.load import with_overrides
+from rankelastor.config.recipe import Recipe
+from rankelastor.errors import SettingsError
+from rankelastor.training.profile import STAGES, profile
+
+
+def test_the_stages_of_a_step_add_up_to_it(recipe: Recipe) -> None:
+    found = profile(recipe, num_steps=4, num_warmup=1)
+    assert [stage.stage for stage in found.stages] == list(STAGES)
+    assert sum(stage.ms for stage in found.stages) == pytest.approx(found.watched_step_ms)
+    assert sum(stage.share for stage in found.stages) == pytest.approx(1)
+    named = sum(stage.ms for stage in found.stages if stage.stage != "other")
+    assert found.accounted_share == pytest.approx(named / found.step_ms)
+    assert all(stage.ms == pytest.approx(stage.forward_ms + stage.backward_ms) for stage in found.stages)
+    assert (found.num_steps, found.batch_size, found.device, found.precision) == (4, 4, "cpu", "fp32")
+    assert found.examples_per_second == pytest.approx(4 / (found.step_ms / 1000))
+
+
+def test_a_batch_larger_than_the_data_is_the_data(recipe: Recipe) -> None:
+    assert profile(with_overrides(recipe, {"training.batch_size": 64}), num_steps=1).batch_size == 10
+
+
+@pytest.mark.parametrize("num_steps", [0, -3])
+def test_no_steps_are_refused(recipe: Recipe, num_steps: int) -> None:
+    with pytest.raises(SettingsError, match=f"steps must be 1 or more, but {num_steps} was given; try 20"):
+        profile(recipe, num_steps=num_steps)
+
+
+def test_a_negative_warm_up_is_refused(recipe: Recipe) -> None:
+    with pytest.raises(SettingsError, match="warmup must be 0 or more steps, but -1 was given"):
+        profile(recipe, num_warmup=-1)
