@@ -12,6 +12,7 @@ from rankelastor.data.building.encoding import StagedEncoder, write_splits
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
 from rankelastor.data.building.fitting import Fit
 from rankelastor.data.building.row_splits import SplitCodes, assign_rows, splits_of_files
+from rankelastor.data.building.source_types import require_same_types
 from rankelastor.data.building.specs import feature_specs
 from rankelastor.data.building.staging import StagedPart, Stager
 from rankelastor.data.building.workers import Workers
@@ -68,10 +69,13 @@ def _build(
     fit = Fit(stager.plan, stager.interners, workers)
     fit.run(stager.parts, splits, progress)
     specs = _write_vocabularies(stager.plan, fit, folder, workers)
+    encoder = StagedEncoder(stager.plan, fit, stager.interners, stager.groups, workers)
+    stager.interners.clear()  # large; ids by code are all that writing needs
+    fit.vocabularies.clear()
     num_shards = write_splits(
         stager.parts,
         splits,
-        StagedEncoder(stager.plan, fit, stager.interners, stager.groups, workers),
+        encoder,
         schema_of(specs),
         folder,
         shard_rows=settings.shard_rows,
@@ -117,6 +121,7 @@ def _stage(
     first = sources[0].path
     plan = plan_fields(settings, column_names(first, settings.csv), first)
     stager = Stager(plan, settings.csv, folder / "staged", workers)
+    require_same_types([source.path for source in sources], plan.columns, [*plan.number_columns, plan.label])
     progress.begin("reading", total=sum(source.path.stat().st_size for source in sources), unit="bytes")
     for source in sources:
         _require_same_features(plan, settings, source, first)
