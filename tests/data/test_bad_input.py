@@ -40,6 +40,11 @@ BAD_TRAIN: list[tuple[str | bytes, str]] = [
     ("1,a,3\n0,b,2\n", r"train.csv must have the column 'click', but has only '1', 'a', '3'; .*csv.header"),
     ("click,site\n1,a\n0,b\n", r"train.csv must have the column 'age', but has only 'click', 'site'"),
     ("click,site,age,site\n1,a,1,a\n", r"train.csv must name each column once, but 'site' stands twice"),
+    (
+        HEADER + '1,a,1\n0,"b,2\n',
+        r"train.csv, column 'age', row 2: a quoted cell must end with|row 2 must have 3 cells",
+    ),
+    (HEADER + '1,a,1\n0,b,"2\n', r"train.csv, column 'age', row 2"),
     (HEADER.encode() + b"1,a,1\n0,\xe9,2\n", r"train.csv, column 'site', row 2 must be UTF-8 text"),
     (HEADER.encode() + b"1,a,1\n0,b\0,2\n", r"train.csv, column 'site', row 2 must be UTF-8 text, but a NUL byte"),
 ]
@@ -110,11 +115,15 @@ def test_a_truncated_gzip_is_named(write_files: WriteFiles, settings_for: Settin
         ({"click": [1, 0], "site": ["a", "b"]}, r"valid.parquet must have the column 'age'"),
         (
             {"click": [1, 0], "site": [["a"], ["b"]], "age": [1, 2]},
-            r"valid.parquet, column 'site' must hold the type string as .*train.parquet does, but its type is list<",
+            r"valid.parquet, column 'site' must have a type like string, as in .*train.parquet, but its type is list<",
         ),
         (
             {"click": [1, 0], "site": ["a", "b"], "age": ["1", "x"]},
-            r"valid.parquet, column 'age' must hold the type int64 as .*train.parquet does, but its type is string",
+            r"valid.parquet, column 'age' must have a type like int64, as in .*train.parquet, but its type is string",
+        ),
+        (
+            {"click": [1, 0], "site": [1, 2], "age": [1, 2]},
+            r"valid.parquet, column 'site' must have a type like string, .* but its type is int64",
         ),
     ],
 )
@@ -128,6 +137,33 @@ def test_a_second_parquet_file_of_another_shape_is_named(
     with pytest.raises(DataError, match=message):
         prepare(settings_for({"files": files}))
     assert left_behind(settings_for()) == ["raw"]
+
+
+def test_a_list_where_one_value_was_declared_is_refused(write_files: WriteFiles, settings_for: SettingsFor) -> None:
+    folder = write_files({"valid.csv": VALID})
+    pq.write_table(pa.table({"click": [1, 0], "site": [["a"], ["b"]], "age": [1, 2]}), folder / "train.parquet")
+    files = {"folder": str(folder), "train": "train.parquet", "valid": "valid.csv"}
+    with pytest.raises(
+        DataError, match=r"train.parquet, column 'site' must hold one text or number a row, but .* list<"
+    ):
+        prepare(settings_for({"files": files}))
+    assert left_behind(settings_for()) == ["raw"]
+
+
+def test_parquet_files_may_differ_in_width_and_in_encoding(write_files: WriteFiles, settings_for: SettingsFor) -> None:
+    folder = write_files({"valid.csv": VALID})
+    first = {"click": pa.array([1, 0], pa.int8()), "site": pa.array(["a", "b"]), "age": pa.array([1, 2])}
+    second = {
+        "click": pa.array([1.0, 0.0]),
+        "site": pa.array(["b", None], pa.large_string()).dictionary_encode(),
+        "age": pa.array([1.5, None], pa.float32()),
+    }
+    pq.write_table(pa.table(first), folder / "a.parquet")
+    pq.write_table(pa.table(second), folder / "b.parquet")
+    files = {"folder": str(folder), "train": "*.parquet", "valid": "valid.csv"}
+    dataset = prepare(settings_for({"files": files}))
+    assert dataset.frame("train")["age"].to_list() == [1.0, 2.0, 1.5, 0.0]
+    assert dataset.frame("train")["site"].to_list() == [3, 1, 1, 2]
 
 
 @pytest.mark.parametrize(

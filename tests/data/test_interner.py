@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,3 +22,13 @@ def test_two_interners_do_not_share_their_texts() -> None:
     assert second.codes(pl.Series(["b"])).tolist() == [0]
     assert len(first) == 2
     assert len(second) == 1
+
+
+def test_threads_may_share_an_interner() -> None:
+    interner = Interner()
+    texts = [pl.Series([str(number % 997 + part) for number in range(3000)]) for part in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        codes = list(pool.map(interner.codes, texts))
+    values = interner.values()
+    assert all(values.gather(code).equals(text) for code, text in zip(codes, texts, strict=True))
+    assert len(values) == values.n_unique() == 997 + 39

@@ -161,19 +161,26 @@ MANY_KINDS: dict[str, Any] = {
 }
 
 
-def test_the_result_does_not_depend_on_the_size_of_the_pieces(
+def test_the_result_does_not_depend_on_the_size_of_the_pieces_or_on_threads(
     write_files: WriteFiles, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
     text = "click,site,age,user\n" + "\n".join(random_log(2000, seed=1)) + "\n"
     write_files({"train.csv": text, "valid.csv": text + "1,s1,1,u1\n"})
     settings = settings_for(MANY_KINDS | {"shard_rows": 700})
     results = []
-    for read_bytes in (500, 7919, 1 << 20):
-        folder = tmp_path / f"built-{read_bytes}"
+    for read_bytes, num_threads in ((500, 1), (500, 4), (7919, 3), (1 << 20, 1)):
+        folder = tmp_path / f"built-{read_bytes}-{num_threads}"
         folder.mkdir()
-        building.build(settings, find_source_files(settings.files), folder, SilentProgress(), read_bytes=read_bytes)
+        building.build(
+            settings,
+            find_source_files(settings.files),
+            folder,
+            SilentProgress(),
+            read_bytes=read_bytes,
+            num_threads=num_threads,
+        )
         results.append(contents(folder))
-    assert results[0] == results[1] == results[2]
+    assert all(result == results[0] for result in results)
 
 
 def test_the_result_does_not_depend_on_the_order_of_rows_and_files(
@@ -242,6 +249,73 @@ def test_parquet_and_csv_of_the_same_rows_give_the_same_data(
     second = prepare(settings_for({"files": files, "prepared": str(tmp_path / "other")}))
     for split in first.splits:
         assert first.frame(split).equals(second.frame(split))
+
+
+MIXED_FIELDS: list[dict[str, Any]] = [
+    {"kind": "categorical", "column": ["site", "day", "code"]},
+    {"kind": "numeric", "column": ["age", "share"]},
+    {"kind": "calendar", "column": "day", "format": "iso", "parts": ["weekday"]},
+]
+
+
+def mixed_rows(num_rows: int) -> dict[str, list[Any]]:
+    rng = random.Random(3)
+    return {
+        "click": [rng.randint(0, 1) for _ in range(num_rows)],
+        "site": [rng.choice(["a", "b, c", 'say "hi"', "é", ""]) for _ in range(num_rows)],
+        "code": [rng.randint(-5, 2**62) for _ in range(num_rows)],
+        "age": [rng.choice([None, 1, 2, 3]) for _ in range(num_rows)],
+        "share": [rng.choice([None, rng.random()]) for _ in range(num_rows)],
+        "day": [f"2024-02-{rng.randint(1, 29):02}" for _ in range(num_rows)],
+    }
+
+
+def write_csv_as(rows: pl.DataFrame, path: Path, separator: str) -> None:
+    with pa.output_stream(path, compression="detect") as sink:
+        sink.write(rows.write_csv(separator=separator).encode())
+
+
+PARQUET_TYPES = [
+    {},
+    {"site": pa.large_string(), "age": pa.float32(), "share": pa.float64(), "code": pa.int64(), "day": pa.date32()},
+    {"site": pa.dictionary(pa.int16(), pa.string()), "age": pa.int8(), "click": pa.bool_()},
+    {
+        "site": pa.dictionary(pa.int32(), pa.large_string()),
+        "code": pa.uint64(),
+        "day": pa.dictionary(pa.int8(), pa.string()),
+    },
+]
+
+
+@pytest.mark.parametrize("types", PARQUET_TYPES, ids=["plain", "wide", "encoded", "both"])
+def test_all_formats_and_types_together_give_what_one_csv_gives(
+    write_files: WriteFiles, settings_for: SettingsFor, tmp_path: Path, types: dict[str, pa.DataType]
+) -> None:
+    folder = write_files({})
+    rows = pl.DataFrame(mixed_rows(1200)).with_columns(code=pl.col("code").abs())
+    rows.write_csv(folder / "whole.csv")
+    rows[:100].write_csv(folder / "valid.csv")
+    for part, name in enumerate(("0.csv", "1.csv.gz", "2.tsv.zst", "3.tsv", "4.parquet", "5.parquet")):
+        of_part = rows[part * 200 : (part + 1) * 200]
+        if name.endswith("parquet"):
+            table = pa.table({column: pa.array(values) for column, values in of_part.to_dict(as_series=False).items()})
+            for column, kind in types.items():
+                cells = table.column(column).cast(kind.value_type if pa.types.is_dictionary(kind) else kind)
+                encoded = cells.dictionary_encode() if pa.types.is_dictionary(kind) else cells
+                table = table.set_column(table.schema.get_field_index(column), column, encoded)
+            pq.write_table(table, folder / name, row_group_size=70)
+        else:
+            write_csv_as(of_part, folder / name, "\t" if "tsv" in name else ",")
+    results = []
+    for number, train in enumerate(("whole.csv", ["[0-3].*", "4.parquet", "5.parquet"])):
+        files = {"folder": str(folder), "train": train, "valid": "valid.csv"}
+        values = {"files": files, "fields": MIXED_FIELDS, "prepared": str(tmp_path / f"out{number}"), "shard_rows": 512}
+        results.append(prepare(settings_for(values)))
+    assert results[1].manifest.splits["train"].num_shards == 3
+    assert results[0].frame("train").equals(results[1].frame("train"))
+    assert results[0].manifest.features == results[1].manifest.features
+    for file in (results[0].folder / "vocabulary").iterdir():
+        assert file.read_bytes() == (results[1].folder / "vocabulary" / file.name).read_bytes()
 
 
 def test_odd_field_names_get_safe_vocabulary_files(write_files: WriteFiles, settings_for: SettingsFor) -> None:

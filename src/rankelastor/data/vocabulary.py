@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rankelastor.config.fields import BlankIds
 from rankelastor.data.cells.texts import BLANK
 from rankelastor.data.interner import Interner
+from rankelastor.data.text_order import order_of_texts
 from rankelastor.errors import DataError
 from rankelastor.schema import PADDING_ID
 
@@ -53,8 +54,9 @@ class Vocabulary:
         known = pl.DataFrame({"value": values, "count": counts}).filter(pl.col("count") >= min_count)
         if blank != "value":
             known = known.filter(pl.col("value") != BLANK)
-        known = known.sort("count", "value", descending=[True, False])
-        return cls(known["value"], known["count"].to_numpy(), blank)
+        by_value = order_of_texts(known["value"])
+        order = by_value[np.argsort(-known["count"].to_numpy()[by_value], kind="stable")]
+        return cls(known["value"].gather(order), known["count"].to_numpy()[order], blank)
 
     @property
     def num_ids(self) -> int:
@@ -108,7 +110,7 @@ class Vocabulary:
         """Write columns value, count, id as Parquet."""
         ids = np.arange(1, len(self.values) + 1, dtype=np.int32)
         table = pa.table({"value": self.values.to_arrow(), "count": self.counts, "id": ids})
-        pq.write_table(table, path, compression="zstd")
+        pq.write_table(table, path, compression="zstd", use_dictionary=["count"])  # the others repeat nothing
 
     @classmethod
     def read(cls, path: Path, *, blank: BlankIds) -> Self:

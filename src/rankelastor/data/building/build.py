@@ -73,10 +73,13 @@ def _build(
     fit = Fit(stager.plan, stager.interners, workers)
     fit.run(stager.parts, splits, progress)
     specs = _write_vocabularies(stager.plan, fit, folder, settings.files.folder, workers)
+    encoder = StagedEncoder(stager.plan, fit, stager.interners, stager.groups, workers)
+    stager.interners.clear()  # large; ids by code are all that writing needs
+    fit.vocabularies.clear()
     num_shards = write_splits(
         stager.parts,
         splits,
-        StagedEncoder(stager.plan, fit, stager.interners, stager.groups, workers),
+        encoder,
         schema_of(specs),
         folder,
         shard_rows=settings.shard_rows,
@@ -121,7 +124,7 @@ def _stage(
     """Read all files, the first of which tells the columns."""
     first = sources[0].path
     plan = plan_fields(settings, column_names(first, settings.csv), first)
-    require_same_kinds([source.path for source in sources], plan.columns)
+    require_same_kinds([source.path for source in sources], plan.columns, numbers=[*plan.number_columns, plan.label])
     stager = Stager(plan, settings.csv, folder / "staged", workers)
     progress.begin("reading", total=sum(source.path.stat().st_size for source in sources), unit="bytes")
     for source in sources:

@@ -27,6 +27,16 @@ def column_names(file: Path) -> tuple[str, ...]:
     return names
 
 
+def column_types(file: Path, columns: Collection[str]) -> dict[str, pa.DataType]:
+    """The types of those of ``columns`` that the file has.
+
+    Raises:
+        DataError: the file cannot be read or is no Parquet.
+    """
+    with _explained(file), pq.ParquetFile(file) as parquet:
+        return {field.name: field.type for field in parquet.schema_arrow if field.name in set(columns)}
+
+
 def read_batches(
     file: Path, columns: Collection[str] | None, *, allow_empty: bool
 ) -> Iterator[tuple[pa.RecordBatch, int]]:

@@ -2,53 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from rankelastor.data.raw.parquet_file import column_names
+from rankelastor.data.raw.parquet_file import column_types
 from rankelastor.data.raw.rows import is_parquet
 from rankelastor.errors import DataError
 
+_NOTHING = "nothing"
+_KINDS: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
+    (_NOTHING, pa.types.is_null),
+    ("text", lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)),
+    ("truth", pa.types.is_boolean),
+    ("integer", pa.types.is_integer),
+    ("floating", pa.types.is_floating),
+    ("date", pa.types.is_date),
+    ("timestamp", pa.types.is_timestamp),
+)
 
-def require_same_kinds(files: Sequence[Path], columns: Collection[str]) -> None:
-    """Raise unless each column holds the same kind of thing in every Parquet file.
 
-    Kinds are number, truth value, text, time, bytes, and list of one of these: the width of an integer or of a list's
-    offsets may change, and a column that is all null goes with every kind.
+def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers: Collection[str] = ()) -> None:
+    """Raise unless the Parquet files give each of ``columns`` a type of the same kind.
+
+    Widths may differ (int32, int64), also in lists, text may be dictionary-encoded, and a column that is all null goes
+    with every kind. In the columns ``numbers``, which are read as numbers alone, integers and floats are the same;
+    elsewhere ``3`` and ``3.0`` would become different values.
 
     Raises:
-        DataError: a column's kind changes, or a file is no Parquet; the message names the files and the column.
+        DataError: a column's kind changes, or a file is no Parquet; the message names file, column and both types.
     """
-    seen: dict[str, tuple[str, Path, pa.DataType]] = {}
+    first: dict[str, tuple[Path, pa.DataType]] = {}
     for file in filter(is_parquet, files):
-        column_names(file)  # explains a file that is no Parquet
-        schema = pq.read_schema(file)
-        for name in (name for name in schema.names if name in set(columns)):
-            kind = kind_of(schema.field(name).type)
-            first_kind, first, first_type = seen.setdefault(name, (kind, file, schema.field(name).type))
-            if kind != first_kind and "null" not in {kind, first_kind}:
+        for name, given in column_types(file, columns).items():
+            kind = kind_of(given, number=name in numbers)
+            if kind == _NOTHING:
+                continue
+            other, expected = first.setdefault(name, (file, given))
+            if kind != kind_of(expected, number=name in numbers):
                 raise DataError(
-                    f"{file}, column {name!r} must hold the type {first_type} as {first} does, but its type is "
-                    f"{schema.field(name).type}; write all files with one schema"
+                    f"{file}, column {name!r} must have a type like {expected}, as in {other}, "
+                    f"but its type is {given}; write all files with one schema"
                 )
 
 
-def kind_of(column_type: pa.DataType) -> str:
+def kind_of(column_type: pa.DataType, *, number: bool = False) -> str:
     """What a column holds, in words.
 
     Example:
-        >>> kind_of(pa.int8()) == kind_of(pa.float64()), kind_of(pa.large_list(pa.string()))
+        >>> kind_of(pa.int8()) == kind_of(pa.int64()), kind_of(pa.large_list(pa.string()))
         (True, 'list of text')
+        >>> kind_of(pa.int8(), number=True) == kind_of(pa.float64(), number=True)
+        True
     """
     if pa.types.is_dictionary(column_type):
-        return kind_of(column_type.value_type)
+        return kind_of(column_type.value_type, number=number)
     if pa.types.is_list(column_type) or pa.types.is_large_list(column_type) or pa.types.is_fixed_size_list(column_type):
         return f"list of {kind_of(column_type.value_type)}"
-    if pa.types.is_integer(column_type) or pa.types.is_floating(column_type) or pa.types.is_decimal(column_type):
-        return "number"
-    if pa.types.is_string(column_type) or pa.types.is_large_string(column_type):
-        return "text"
-    return "time" if pa.types.is_temporal(column_type) else str(column_type)
+    name = next((name for name, matches in _KINDS if matches(column_type)), str(column_type))
+    return "number" if number and name in {"integer", "floating", "truth"} else name

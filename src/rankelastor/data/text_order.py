@@ -1,0 +1,44 @@
+"""The byte order of distinct texts, quickly where they are short: ids mostly are."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+_KEY_BYTES = 8
+
+
+def order_of_texts(texts: pl.Series) -> NDArray[np.int64]:
+    """The places of ``texts``, which differ and hold no null, in the byte order of their UTF-8.
+
+    Texts of at most eight bytes are compared as integers, several times as fast as texts.
+
+    Example:
+        >>> order_of_texts(pl.Series(["b", "ab", "a", ""])).tolist()
+        [3, 2, 1, 0]
+    """
+    keys = _as_integers(texts)
+    if keys is None:
+        return texts.arg_sort().to_numpy().astype(np.int64)
+    return np.argsort(keys)
+
+
+def _as_integers(texts: pl.Series) -> NDArray[np.uint64] | None:
+    """Integers in the order of the texts; None where eight bytes do not tell all texts apart."""
+    if not len(texts) or int(texts.str.len_bytes().max()) > _KEY_BYTES:  # type: ignore[arg-type] # there are texts
+        return None
+    cells = texts.to_arrow().cast(pa.large_string())
+    _, offsets, data = cells.buffers()
+    marks = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
+    starts = np.frombuffer(offsets, dtype=np.int64)[cells.offset : cells.offset + len(cells) + 1]
+    if (marks[starts[0] : starts[-1]] == 0).any():  # "a" and "a\0" would be the same integer
+        return None
+    padded = np.append(marks, np.zeros(_KEY_BYTES, dtype=np.uint8))
+    lengths = np.diff(starts)
+    keys = np.zeros(len(cells), dtype=np.uint64)
+    for place in range(_KEY_BYTES):
+        mark = np.where(place < lengths, padded[starts[:-1] + place], np.uint8(0))
+        keys = (keys << np.uint64(8)) | mark
+    return keys
