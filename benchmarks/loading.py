@@ -38,6 +38,7 @@ from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
 from rankelastor.training.environment import describe_environment
 
 NUM_IDS = 100_000
+CLICK_RATE = 0.2
 NUMERIC = [f"I{place}" for place in range(13)]
 CATEGORICAL = [f"C{place}" for place in range(26)]
 SCHEMA = FeatureSchema(
@@ -63,7 +64,7 @@ class Rows:
         return cls(
             categorical=generator.integers(1, NUM_IDS, (num_rows, len(CATEGORICAL)), dtype=np.int32),
             numeric=generator.random((num_rows, len(NUMERIC)), dtype=np.float32),
-            label=(generator.random(num_rows) < 0.2).astype(np.float32),
+            label=(generator.random(num_rows) < CLICK_RATE).astype(np.float32),
         )
 
     def write_shards(self, folder: Path, num_shards: int) -> PreparedSplit:
@@ -195,8 +196,8 @@ def report(arguments: argparse.Namespace, figures: dict[str, Any]) -> str:
     lines = [
         "# Loading: rows per second",
         "",
-        f"`python benchmarks/loading.py`: {arguments.rows:,} rows of 39 fields, batch {arguments.batch_size:,}, shuffled,",
-        f"warm page cache, {arguments.rounds} rounds in turn, commit {facts['commit']}.",
+        f"`python benchmarks/loading.py`: {arguments.rows:,} rows of 39 fields, batch {arguments.batch_size:,},",
+        f"shuffled, warm page cache, {arguments.rounds} rounds in turn, commit {facts['commit']}.",
         f"{facts['processor']}, {os.cpu_count()} cores, torch threads: {facts['threads']}. Ours: torch",
         f"{facts['packages']['torch']}, numpy {facts['packages']['numpy']}. FuxiCTR {theirs['fuxictr']}: torch",
         f"{theirs['torch']}, numpy {theirs['numpy']}.",

@@ -35,7 +35,7 @@ class WindowOrder(Settings):
     """
 
     kind: Literal["window"]
-    block_rows: PositiveInt = 1024
+    block_rows: PositiveInt = 8192
     window_rows: PositiveInt = 1_000_000
 
 
