@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def _build(
     workers: Workers,
 ) -> Manifest:
     before = states_of(sources)
-    hashed = workers.start(record_sources, sources)
+    hashed = workers.start(partial(record_sources, stopped=workers.stopped.is_set), sources)
     stager = _stage(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
     records = hashed.result()
     if not before == states_of(sources) == tuple((record.num_bytes, record.modified_ns) for record in records):
