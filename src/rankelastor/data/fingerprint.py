@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from typing import Any
 
 from rankelastor.config.data import DataSettings
@@ -21,18 +22,25 @@ def settings_that_matter(settings: DataSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}})
 
 
-def record_sources(sources: Iterable[SourceFile], known: Sequence[SourceRecord] = ()) -> tuple[SourceRecord, ...]:
+def record_sources(
+    sources: Iterable[SourceFile],
+    known: Sequence[SourceRecord] = (),
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> tuple[SourceRecord, ...]:
     """Size, time of change and SHA-256 of each raw file.
 
     Args:
         sources: the raw files.
         known: earlier records; the bytes of a file whose size and time are unchanged are not read again.
+        stopped: is asked again and again, so that a thread need not read a large file to its end in vain.
 
     Raises:
         DataError: a file cannot be read.
+        StoppedError: ``stopped`` said so.
     """
     earlier = {(record.split, record.name): record for record in known}
-    return tuple(_record(source, earlier.get((source.split, source.name))) for source in sources)
+    return tuple(_record(source, earlier.get((source.split, source.name)), stopped) for source in sources)
 
 
 def states_of(sources: Iterable[SourceFile]) -> tuple[tuple[int, int], ...]:
@@ -116,12 +124,32 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - a line's width
 
 
-def _record(source: SourceFile, known: SourceRecord | None) -> SourceRecord:
+class StoppedError(Exception):
+    """Nobody waits for the result any more."""
+
+
+@dataclass(frozen=True)
+class _Stoppable:
+    """A file that is read until ``stopped``."""
+
+    file: BufferedReader
+    stopped: Callable[[], bool]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:
+        if self.stopped():
+            raise StoppedError
+        return self.file.readinto(buffer)
+
+
+def _record(source: SourceFile, known: SourceRecord | None, stopped: Callable[[], bool]) -> SourceRecord:
     size, modified = _state(source)
     if known is not None and (known.num_bytes, known.modified_ns) == (size, modified):
         return known
     with _explained(source), source.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(_Stoppable(file, stopped), "sha256").hexdigest()
     return SourceRecord(split=source.split, name=source.name, num_bytes=size, modified_ns=modified, digest=digest)
 
 

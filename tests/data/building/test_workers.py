@@ -45,3 +45,18 @@ def test_work_runs_beside_the_caller() -> None:
         waiting = workers.start(go_on.wait, 10.0)
         go_on.set()
         assert waiting.result()
+
+
+def test_long_work_that_looks_at_stopped_does_not_hold_up_a_failure() -> None:
+    def until_stopped(workers: Workers) -> None:
+        assert workers.stopped.wait(10.0)
+
+    def fail() -> None:
+        with Workers(num_threads=1) as workers:
+            workers.start(until_stopped, workers)
+            raise KeyboardInterrupt
+
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert time.perf_counter() - start < 5

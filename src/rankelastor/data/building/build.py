@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def _build(
 ) -> Manifest:
     files = (*sources, *find_vector_files(settings))
     before = states_of(files)
-    hashed = workers.start(record_sources, files)
+    hashed = workers.start(partial(record_sources, stopped=workers.stopped.is_set), files)
     stager = _stage(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
     records = hashed.result()
     if not before == states_of(files) == tuple((record.num_bytes, record.modified_ns) for record in records):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ Result = TypeVar("Result")
 class Workers:
     """As many threads as Arrow takes (``OMP_NUM_THREADS``, or the cores that this process may use).
 
+    ``stopped`` is set when they are given up, on success or failure: long work should look at it.
     Arrow, Polars and NumPy let go of Python's lock while they work, so threads are enough.
 
     Example:
@@ -27,6 +29,7 @@ class Workers:
 
     def __init__(self, num_threads: int | None = None) -> None:
         self.num_threads = num_threads or pa.cpu_count()
+        self.stopped = threading.Event()
         self._pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="rankelastor-prepare")
 
     def start(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
@@ -56,4 +59,5 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stopped.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
