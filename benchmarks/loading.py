@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.data.shards import ShardWriter, open_shard, shard_path
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature

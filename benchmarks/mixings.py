@@ -41,7 +41,7 @@ from rankelastor.config.model import (
 from rankelastor.config.recipe import Recipe
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.synthetic import ClickLog, write_click_log

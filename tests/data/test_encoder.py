@@ -8,7 +8,7 @@ import torch
 
 from rankelastor.config.data import DataSettings
 from rankelastor.data.encoder import RowEncoder
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.rows import RawRows, read_rows

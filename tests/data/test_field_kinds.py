@@ -16,7 +16,7 @@ from rankelastor.config.data import DataSettings
 from rankelastor.data.building import build as building
 from rankelastor.data.cells.hashes import hashed_ids
 from rankelastor.data.encoder import RowEncoder
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset, copy_feature_state
 from rankelastor.data.raw.rows import read_rows

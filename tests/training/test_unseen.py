@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from rankelastor.cli.main import app
 from rankelastor.config.load import recipe_from_values
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.metrics.ranking import auc
 from rankelastor.training.evaluate import evaluate, evaluate_with_unseen

@@ -13,7 +13,7 @@ from rankelastor.cli.arguments import Assignments, RecipePath
 from rankelastor.cli.console import console
 
 if TYPE_CHECKING:
-    from rankelastor.training.profile import StepProfile
+    from rankelastor.training.profiling.profile import StepProfile
 
 _BAR_WIDTH = 30
 
@@ -41,7 +41,7 @@ def profile(
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.config.load import load_recipe, parse_overrides
-    from rankelastor.training.profile import profile as profile_steps
+    from rankelastor.training.profiling.profile import profile as profile_steps
 
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     with Bar() as bar:

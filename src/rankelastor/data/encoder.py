@@ -17,13 +17,13 @@ from rankelastor.data.cells.hashes import hashed_ids
 from rankelastor.data.cells.lists import cell_lists, left_padded
 from rankelastor.data.cells.numbers import parse_numbers, parse_numbers_or_blanks
 from rankelastor.data.cells.texts import cell_texts
-from rankelastor.data.feature_specs import CalendarSpec, HashedSpec, IdSpec, NumericSpec, QuantileSpec, SequenceSpec
+from rankelastor.data.features.quantiles import bucket_ids
+from rankelastor.data.features.specs import CalendarSpec, HashedSpec, IdSpec, NumericSpec, QuantileSpec, SequenceSpec
+from rankelastor.data.features.transform import transform_numbers
+from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest
-from rankelastor.data.quantiles import bucket_ids
 from rankelastor.data.raw.column_names import require_columns
 from rankelastor.data.raw.rows import RawRows
-from rankelastor.data.transform import transform_numbers
-from rankelastor.data.vocabulary import Vocabulary
 from rankelastor.schema import Batch, FeatureSchema
 
 

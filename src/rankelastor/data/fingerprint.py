@@ -11,9 +11,9 @@ from io import BufferedReader
 from typing import Any
 
 from rankelastor.config.data import DataSettings
+from rankelastor.data.features.vector_files import find_vector_files
 from rankelastor.data.manifest import FORMAT_VERSION, Manifest, SourceRecord
 from rankelastor.data.raw.source_files import SourceFile, find_source_files
-from rankelastor.data.vector_files import find_vector_files
 from rankelastor.errors import DataError
 
 

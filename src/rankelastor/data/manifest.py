@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rankelastor.config.base import Settings
 from rankelastor.config.data import CsvSettings
 from rankelastor.config.explain import explain_validation_error
-from rankelastor.data.feature_specs import (
+from rankelastor.data.features.specs import (
     FeatureSpec,
     IdSpec,
     NumericSpec,

@@ -15,11 +15,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rankelastor.config.data import DataSettings
-from rankelastor.data.feature_specs import CategoricalSpec
+from rankelastor.data.features.specs import CategoricalSpec
+from rankelastor.data.features.vocabulary import require_vocabulary
 from rankelastor.data.fingerprint import compare
 from rankelastor.data.manifest import MANIFEST_FILE, VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SourceRecord
 from rankelastor.data.shards import Shard, open_shard, shard_path
-from rankelastor.data.vocabulary import require_vocabulary
 from rankelastor.errors import DataError, StalePreparedError, StorageError
 from rankelastor.schema import PADDING_ID, SPLITS, FeatureSchema, SplitName
 from rankelastor.storage import whole_file

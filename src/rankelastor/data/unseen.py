@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rankelastor.data.features.vocabulary import read_counts
 from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.data.vocabulary import read_counts
 from rankelastor.schema import CategoricalFeature, FeatureSchema, SequenceFeature
 
 NO_ID = -1

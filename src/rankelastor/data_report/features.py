@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from rankelastor.data.cells.texts import BLANK
-from rankelastor.data.feature_specs import CategoricalSpec, HashedSpec, IdSpec, NumericSpec, QuantileSpec, SequenceSpec
+from rankelastor.data.features.specs import CategoricalSpec, HashedSpec, IdSpec, NumericSpec, QuantileSpec, SequenceSpec
+from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.manifest import VOCABULARY_FOLDER
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.data.vocabulary import Vocabulary
 from rankelastor.data_report.counts import IdCounts
 from rankelastor.data_report.figures import IdFigures, LengthFigures, NumberFigures, ValueFigures
 from rankelastor.data_report.leaks import auc_of_ids, auc_of_numbers, auc_of_places

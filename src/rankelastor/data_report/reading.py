@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.data.feature_specs import NumericSpec
+from rankelastor.data.features.specs import NumericSpec
+from rankelastor.data.features.transform import transform_numbers
 from rankelastor.data.prepared import PreparedDataset, PreparedSplit
 from rankelastor.data.shards import Shard
-from rankelastor.data.transform import transform_numbers
 from rankelastor.data_report.counts import IdCounts, NumberMoments, SequenceCounts, sampled_rows
 from rankelastor.progress import ProgressListener
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rankelastor.data.feature_specs import NumericSpec
+from rankelastor.data.features.specs import NumericSpec
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data_report import notices
 from rankelastor.data_report.features import id_figures, number_figures

@@ -8,7 +8,7 @@ from typing import Any
 
 from rankelastor.config.recipe import Recipe
 from rankelastor.data.encoder import RowEncoder
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import StalePreparedError
 from rankelastor.metrics.report import Metrics

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from rankelastor.config.training import TrainingSettings
-from rankelastor.data.loader import BatchLoader
-from rankelastor.data.read_ahead import ReadAhead
+from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.data.loading.read_ahead import ReadAhead
 from rankelastor.errors import RunError
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.scheduled import scheduled_modules

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from rankelastor.config.recipe import Recipe
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset, copy_feature_state
 from rankelastor.errors import SettingsError
@@ -29,10 +29,10 @@ from rankelastor.training.environment import describe_environment
 from rankelastor.training.initial_vectors import with_pretrained_vectors
 from rankelastor.training.loop import Fit, fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
+from rankelastor.training.profiling.speed import speed_of
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run_folder import RunFolder, default_run_folder
 from rankelastor.training.scoring import score_split
-from rankelastor.training.speed import speed_of
 from rankelastor.training.unseen import count_unseen
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from jaxtyping import Float32, Float64, Int64
 from numpy import ndarray
 
 from rankelastor.config.training import TrainingSettings
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.errors import RunError
 from rankelastor.metrics.report import Metrics, evaluate_predictions
 from rankelastor.models.ranker import Ranker

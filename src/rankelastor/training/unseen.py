@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.manifest import Manifest
 from rankelastor.data.unseen import UnseenIds, id_features
 from rankelastor.metrics.ranking import auc

@@ -7,7 +7,7 @@ import pytest
 
 from rankelastor.config.pretrained import PretrainedSettings
 from rankelastor.data.building.pretrained import aligned_vectors
-from rankelastor.data.vocabulary import Vocabulary
+from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.errors import DataError
 
 VOCABULARY = Vocabulary.fit(pl.Series(["a", "b", "c"]), np.array([3, 2, 1]), min_count=1, blank="value")

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.data.vocabulary import Vocabulary
 from rankelastor.errors import DataError, RunError, SettingsError
 from rankelastor.nn.observation import watching
 from rankelastor.spectrum.measures import MEASURES, stable_rank

@@ -17,15 +17,15 @@ from rankelastor.data.building.row_splits import SplitCodes, assign_rows, splits
 from rankelastor.data.building.specs import feature_specs
 from rankelastor.data.building.staging import StagedPart, Stager
 from rankelastor.data.building.workers import Workers
-from rankelastor.data.feature_specs import FeatureSpec
+from rankelastor.data.features.specs import FeatureSpec
+from rankelastor.data.features.vector_files import find_vector_files
+from rankelastor.data.features.vocabulary import safe_file_names
 from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter, states_of
 from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
 from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile
-from rankelastor.data.vector_files import find_vector_files
-from rankelastor.data.vocabulary import safe_file_names
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import SPLITS, SplitName

@@ -16,10 +16,10 @@ from rankelastor.data.building.sequences import BLANK_CODE
 from rankelastor.data.building.staging import StagedColumns, StagedPart, group_ranks
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.cells.lists import left_padded
+from rankelastor.data.features.quantiles import bucket_ids
+from rankelastor.data.features.transform import transform_numbers
 from rankelastor.data.interner import Interner
-from rankelastor.data.quantiles import bucket_ids
 from rankelastor.data.shards import ShardWriter
-from rankelastor.data.transform import transform_numbers
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import PADDING_ID, SPLITS, FeatureSchema, SplitName
 

@@ -17,9 +17,9 @@ from rankelastor.data.building.sequences import codes_of_rows
 from rankelastor.data.building.staging import StagedColumns, StagedPart
 from rankelastor.data.building.train_rows import train_rows
 from rankelastor.data.building.workers import Workers
+from rankelastor.data.features.transform import NumberStatistics, StatisticsFit
+from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.interner import Interner
-from rankelastor.data.transform import NumberStatistics, StatisticsFit
-from rankelastor.data.vocabulary import Vocabulary
 from rankelastor.progress import ProgressListener
 
 _Place = tuple[int, PlannedFeature]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from rankelastor.config.fields import CategoricalField
 from rankelastor.config.pretrained import PretrainedSettings
 from rankelastor.data.building.field_plan import FieldPlan
-from rankelastor.data.feature_specs import PretrainedSpec
+from rankelastor.data.features.specs import PretrainedSpec
+from rankelastor.data.features.vector_files import read_vectors
+from rankelastor.data.features.vocabulary import Vocabulary, safe_file_names
 from rankelastor.data.manifest import VECTOR_FOLDER
-from rankelastor.data.vector_files import read_vectors
-from rankelastor.data.vocabulary import Vocabulary, safe_file_names
 from rankelastor.errors import DataError
 
 _logger = logging.getLogger(__name__)

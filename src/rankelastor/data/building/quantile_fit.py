@@ -12,7 +12,7 @@ from rankelastor.data.building.field_plan import FieldPlan
 from rankelastor.data.building.row_splits import SplitCodes
 from rankelastor.data.building.staging import StagedPart
 from rankelastor.data.building.train_rows import train_rows
-from rankelastor.data.quantiles import OrderStatistics, distinct_edges, edge_places
+from rankelastor.data.features.quantiles import OrderStatistics, distinct_edges, edge_places
 
 
 def fit_edges(plan: FieldPlan, parts: Sequence[StagedPart], splits: SplitCodes) -> dict[str, tuple[float, ...]]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from rankelastor.config.fields import CalendarField, HashedField, NumericField, QuantileField, SequenceField
 from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
 from rankelastor.data.building.fitting import Fit
-from rankelastor.data.feature_specs import (
+from rankelastor.data.features.quantiles import num_bucket_ids
+from rankelastor.data.features.specs import (
     CalendarSpec,
     CategoricalSpec,
     FeatureSpec,
@@ -17,7 +18,6 @@ from rankelastor.data.feature_specs import (
     QuantileSpec,
     SequenceSpec,
 )
-from rankelastor.data.quantiles import num_bucket_ids
 
 
 def feature_specs(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import DataError, SettingsError
 from rankelastor.models.ranker import Ranker

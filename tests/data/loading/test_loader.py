@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
-from rankelastor.data import loader as loader_module
-from rankelastor.data.gather import Columns, gather
-from rankelastor.data.loader import BatchLoader
-from rankelastor.data.permutation import Places
+from rankelastor.data.loading import loader as loader_module
+from rankelastor.data.loading.epoch_steps import World
+from rankelastor.data.loading.gather import Columns, gather
+from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.data.loading.permutation import Places
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.data.shards import Shard, ShardWriter, open_shard, shard_path
-from rankelastor.data.steps import World
 from rankelastor.errors import RunError
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 

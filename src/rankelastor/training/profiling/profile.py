@@ -11,16 +11,16 @@ from typing import TypeVar
 import torch
 
 from rankelastor.config.recipe import Recipe
-from rankelastor.data.loader import BatchLoader
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import Batch
 from rankelastor.training.device import choose_device
-from rankelastor.training.machine_peak import wait_for
+from rankelastor.training.profiling.machine_peak import wait_for
+from rankelastor.training.profiling.stage_clock import MODULE_STAGES, Stage, StageClock
 from rankelastor.training.run import open_or_prepare
-from rankelastor.training.stage_clock import MODULE_STAGES, Stage, StageClock
 from rankelastor.training.step import Stepper
 
 Item = TypeVar("Item")

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from rankelastor.config.training import OrderSettings, UniformOrder
-from rankelastor.data.gather import Columns, gather
-from rankelastor.data.order import AsTheyStand, RowOrder, epoch_order
+from rankelastor.data.loading.epoch_steps import EpochSteps, World
+from rankelastor.data.loading.gather import Columns, gather
+from rankelastor.data.loading.order import AsTheyStand, RowOrder, epoch_order
 from rankelastor.data.prepared import PreparedSplit
-from rankelastor.data.steps import EpochSteps, World
 from rankelastor.errors import RunError
 from rankelastor.schema import Batch
 

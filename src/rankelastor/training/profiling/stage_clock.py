@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.block import Block
+from rankelastor.training.profiling.timeline import Timeline
 from rankelastor.training.step import StepPhase
-from rankelastor.training.timeline import Timeline
 
 Stage = tuple[str, Literal["forward", "backward"]]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankelastor.config.fields import BlankIds
-from rankelastor.data.vocabulary import Vocabulary, require_vocabulary, safe_file_names
+from rankelastor.data.features.vocabulary import Vocabulary, require_vocabulary, safe_file_names
 from rankelastor.errors import DataError
 
 

@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from rankelastor.training.timeline import Timeline
+from rankelastor.training.profiling.timeline import Timeline
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.data.permutation import Places
+from rankelastor.data.loading.permutation import Places
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.data.shards import Number, Shard
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from rankelastor.config.base import Settings
 from rankelastor.config.fields import BlankIds, CalendarPart, NumericTransform, TimeFormat
-from rankelastor.data.transform import NumberStatistics
+from rankelastor.data.features.transform import NumberStatistics
 from rankelastor.schema import CategoricalFeature, Feature, NumericFeature, PretrainedVectors, SequenceFeature
 
 

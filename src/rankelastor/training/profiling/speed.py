@@ -9,7 +9,7 @@ import torch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.models.cost import Cost
-from rankelastor.training.machine_peak import machine_peak
+from rankelastor.training.profiling.machine_peak import machine_peak
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from rankelastor.config.fields import BlankIds
 from rankelastor.data.cells.texts import BLANK
+from rankelastor.data.features.text_order import order_of_texts
 from rankelastor.data.interner import Interner
-from rankelastor.data.text_order import order_of_texts
 from rankelastor.errors import DataError
 from rankelastor.schema import PADDING_ID
 

@@ -3,7 +3,7 @@ import pytest
 from rankelastor.config.load import with_overrides
 from rankelastor.config.recipe import Recipe
 from rankelastor.errors import SettingsError
-from rankelastor.training.profile import STAGES, profile
+from rankelastor.training.profiling.profile import STAGES, profile
 
 
 def test_the_stages_of_a_step_add_up_to_it(recipe: Recipe) -> None:

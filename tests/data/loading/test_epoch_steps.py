@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.data.steps import EpochSteps, World
+from rankelastor.data.loading.epoch_steps import EpochSteps, World
 from rankelastor.errors import DataError
 
 ROWS, BATCH, WORLD = st.integers(1, 300), st.integers(1, 40), st.integers(1, 9)

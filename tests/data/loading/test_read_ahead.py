@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rankelastor.data.read_ahead import ReadAhead
+from rankelastor.data.loading.read_ahead import ReadAhead
 
 DEPTHS = pytest.mark.parametrize("depth", [0, 1, 3])
 

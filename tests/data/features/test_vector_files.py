@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rankelastor.config.pretrained import PretrainedSettings
-from rankelastor.data.vector_files import read_vectors
+from rankelastor.data.features.vector_files import read_vectors
 from rankelastor.errors import DataError
 
 KEYS = ["7", "a", "ü"]

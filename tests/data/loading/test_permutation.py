@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.data.permutation import LARGEST_DRAWN, FeistelPermutation, permutation
+from rankelastor.data.loading.permutation import LARGEST_DRAWN, FeistelPermutation, permutation
 
 
 def key(*numbers: int) -> np.random.SeedSequence:

@@ -3,9 +3,9 @@ import torch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.models.cost import Cost
-from rankelastor.training import speed
-from rankelastor.training.machine_peak import machine_peak
-from rankelastor.training.speed import peak_memory_bytes, speed_of
+from rankelastor.training.profiling import speed
+from rankelastor.training.profiling.machine_peak import machine_peak
+from rankelastor.training.profiling.speed import peak_memory_bytes, speed_of
 
 CPU = torch.device("cpu")
 COST = Cost(dense_parameters=1, embedding_parameters=1, flops_per_example=100, training_flops_per_example=300)

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.data.exact_sum import ExactSum
+from rankelastor.data.features.exact_sum import ExactSum
 
 FLOATS = st.lists(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e200, max_value=1e200))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rankelastor.config.base import Settings
 from rankelastor.config.fields import NumericTransform
-from rankelastor.data.exact_sum import ExactSum
+from rankelastor.data.features.exact_sum import ExactSum
 
 
 class NumberStatistics(Settings):

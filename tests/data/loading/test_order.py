@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
-from rankelastor.data.order import AsTheyStand, epoch_order
+from rankelastor.data.loading.order import AsTheyStand, epoch_order
 
 
 def window(block_rows: int, window_rows: int) -> WindowOrder:

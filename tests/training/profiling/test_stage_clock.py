@@ -10,7 +10,7 @@ from rankelastor.config.training import TrainingSettings
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch
-from rankelastor.training.stage_clock import MODULE_STAGES, Stage, StageClock, modules_by_stage
+from rankelastor.training.profiling.stage_clock import MODULE_STAGES, Stage, StageClock, modules_by_stage
 from rankelastor.training.step import Stepper
 
 CPU = torch.device("cpu")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.data.text_order import order_of_texts
+from rankelastor.data.features.text_order import order_of_texts
 
 TEXTS = st.one_of(st.text(max_size=3), st.text(alphabet="ab\0é", max_size=12), st.integers().map(str))
 

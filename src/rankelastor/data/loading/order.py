@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
-from rankelastor.data.permutation import Permutation, Places, permutation
+from rankelastor.data.loading.permutation import Permutation, Places, permutation
 
 
 class RowOrder(Protocol):

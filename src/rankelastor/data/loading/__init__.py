@@ -1,0 +1,1 @@
+"""Batches of a prepared split: which rows in which order, gathered, read ahead."""

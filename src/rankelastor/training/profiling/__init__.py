@@ -1,0 +1,1 @@
+"""What training costs: where a step's time goes, and how much of the machine it uses."""
