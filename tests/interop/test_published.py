@@ -122,7 +122,7 @@ def test_settings_that_lack_or_break_something_are_named() -> None:
         backbone_from_state({}, settings)
     with pytest.raises(SettingsError, match="published settings must hold 'head'"):
         backbone_from_state(state, {key: value for key, value in settings.items() if key != "head"})
-    with pytest.raises(SettingsError, match=r"published settings: num_blocks: .* but -1 was given"):
+    with pytest.raises(SettingsError, match=r"published settings: num_blocks must .* but -1 was given"):
         backbone_from_state(state, settings | {"num_blocks": -1})
 
 
