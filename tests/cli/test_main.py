@@ -155,7 +155,7 @@ def test_ctrl_c_exits_with_130_and_leaves_nothing(
     command = [sys.executable, "-m", "rankelastor", "prepare", str(recipe_file)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob(".prepared.partial")) and time.monotonic() < deadline:
+        while not list(tmp_path.glob(".prepared.partial/staged/*")) and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
