@@ -1,6 +1,8 @@
 """Field embeddings: one vector a field, from one table with offsets."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float, Integer
@@ -8,6 +10,38 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rankelastor.nn.init import EMBEDDING_STD
+
+
+Lookups = list[tuple[Tensor, Tensor]]
+
+
+class _Recording(threading.local):
+    lookups: Lookups | None = None
+
+
+_recording = _Recording()
+
+
+@contextmanager
+def lookups_recorded() -> Iterator[Lookups]:
+    """Record this thread's lookups: (rows, what was found there). Found rows are leaves that take gradients.
+
+    So the gradient of a lookup costs the examples and not the table, and many threads can work on parts of a batch.
+
+    Example:
+        >>> embed = FieldEmbedding(num_ids=[3], num_numeric=0, embedding_dim=4)
+        >>> with lookups_recorded() as lookups:
+        ...     embed(torch.tensor([[2]]), torch.empty(1, 0)).sum().backward()
+        >>> [(rows.tolist(), found.grad.tolist()) for rows, found in lookups]
+        [([[2]], [[[1.0, 1.0, 1.0, 1.0]]])]
+        >>> embed.table.grad is None
+        True
+    """
+    _recording.lookups = lookups = []
+    try:
+        yield lookups
+    finally:
+        _recording.lookups = None
 
 
 class FieldEmbedding(nn.Module):
@@ -60,13 +94,21 @@ class FieldEmbedding(nn.Module):
         """Rows of the table for ids: padding keeps row 0, every other id moves into its field's range."""
         return torch.where(categorical == 0, 0, categorical + self.offsets)
 
+    def look_up(self, rows: Integer[Tensor, "*batch"]) -> Float[Tensor, "*batch embedding_dim"]:
+        """Rows of the table; inside ``lookups_recorded`` they are leaves of the graph instead of parts of the table."""
+        if _recording.lookups is None:
+            return functional.embedding(rows, self.table, padding_idx=0)
+        looked_up = functional.embedding(rows, self.table.detach()).requires_grad_()
+        _recording.lookups.append((rows, looked_up))
+        return looked_up
+
     def forward(
         self,
         categorical: Integer[Tensor, "batch categorical"],
         numeric: Float[Tensor, "batch numeric"],
     ) -> Float[Tensor, "batch field embedding_dim"]:
         """Embeddings of the features, in declared order."""
-        looked_up = functional.embedding(self.rows(categorical), self.table, padding_idx=0)
+        looked_up = self.look_up(self.rows(categorical))
         if not len(self.numeric_vectors):
             return looked_up
         scaled = numeric.unsqueeze(-1) * self.numeric_vectors

@@ -34,6 +34,15 @@ def watching(points: Mapping[str, nn.Module], watcher: Watcher) -> Iterator[None
             handle.remove()
 
 
+def is_watched(*modules: nn.Module) -> bool:
+    """Whether anyone has hooks on one of these modules, so that each must be called for itself."""
+    # PyTorch has no public way to ask; its own call does the same to decide whether it can skip the hooks.
+    return any(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks  # noqa: SLF001
+        for module in modules
+    )
+
+
 def _hook(name: str, watcher: Watcher) -> Callable[[nn.Module, tuple[object, ...], Tensor], None]:
     def hook(_module: nn.Module, _inputs: tuple[object, ...], output: Tensor) -> None:
         watcher(name, output)
