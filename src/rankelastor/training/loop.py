@@ -61,6 +61,7 @@ def fit(
     for epoch in range(1, settings.epochs + 1):
         epoch_began = time.perf_counter()
         train_loss = _run_epoch(stepper, ranker, train, epoch=epoch, observers=observers)
+        stepper.complete_rows()
         step_seconds += time.perf_counter() - epoch_began
         metrics = score_split(ranker, valid, settings, progress=progress).metrics().as_dict()
         verdict = plateau.judge(metrics)
@@ -82,6 +83,7 @@ def fit(
             break
         learning_rate = verdict.learning_rate
         stepper.set_learning_rate(learning_rate)
+    stepper.close()
     return Fit(
         best=_found(best, settings),
         num_epochs=epoch,
