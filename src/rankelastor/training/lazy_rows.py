@@ -13,6 +13,7 @@ were last written with. tests/training/test_lazy_rows.py holds all of it against
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -52,7 +53,7 @@ class LazyRows:
         self._is_touched = torch.zeros(len(table), dtype=torch.bool)
         self._place = torch.zeros(len(table), dtype=torch.int32)
         self._step = 0
-        self._sum_of_squares = _sum_of_squares(self._table) if l2 else torch.zeros((), dtype=torch.float64)
+        self._sum_of_squares = _sum_of_squares(self._table)
 
     def touch(self, rows: Int64[Tensor, " lookup"], *, learning_rate: float) -> Touched:
         """Bring the rows that a batch looks up to the present, before they are read."""
@@ -60,7 +61,7 @@ class LazyRows:
         touched = self._is_touched.nonzero().flatten()
         self._is_touched[touched] = False
         self._place[touched] = torch.arange(len(touched), dtype=torch.int32)
-        self._catch_up(touched, learning_rate)
+        self._sum_of_squares = self._sum_of_squares + self._catch_up(touched, learning_rate)
         return Touched(touched, self._place[rows].long())
 
     def gradient(
@@ -82,31 +83,35 @@ class LazyRows:
         self._step += 1
         rows = touched.rows
         state = _State(self._table[rows], self._first[rows], self._second[rows])
-        before = _sum_of_squares(state.weight) if self._l2 else None
+        before = _sum_of_squares(state.weight)
         ordinal = torch.full((1, 1), float(self._step), dtype=state.weight.dtype)
         self._stride(state, gradient, torch.ones_like(ordinal), ordinal, learning_rate)
-        if before is not None:
-            self._sum_of_squares += _sum_of_squares(state.weight) - before
+        self._sum_of_squares = self._sum_of_squares + _sum_of_squares(state.weight) - before
         self._write(rows, state)
         self._complete[rows] = self._step
 
-    def complete(self, *, learning_rate: float) -> None:
-        """Bring every row to the present: before an evaluation, and before the learning rate changes."""
-        for chunk in (self._complete < self._step).nonzero().flatten().split(_CHUNK_ROWS):
-            self._catch_up(chunk, learning_rate)
-        if self._l2:
-            self._sum_of_squares = _sum_of_squares(self._table)
+    def complete(self, *, learning_rate: float, run_all: Callable[..., Iterable[Tensor]] = map) -> None:
+        """Bring every row to the present: before an evaluation, and before the learning rate changes.
 
-    def _catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> None:
-        """Make up for the steps that these rows missed, all rows side by side, those with most to make up for first."""
+        ``run_all`` maps a function over chunks of rows, in threads if it likes.
+        """
+        chunks = (self._complete < self._step).nonzero().flatten().split(_CHUNK_ROWS)
+        changes = run_all(lambda chunk: self._catch_up(chunk, learning_rate), chunks)
+        self._sum_of_squares = sum(changes, self._sum_of_squares)
+
+    def _catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
+        """Make up for the steps that these rows missed, all rows side by side, those with most to make up for first.
+
+        Returns the change of the sum of squares of the table.
+        """
         missed = self._step - self._complete[rows]
         order = missed.argsort(descending=True, stable=True)
         order = order[: int((missed > 0).sum())]
         if not len(order):
-            return
+            return torch.zeros((), dtype=torch.float64)
         rows, missed = rows[order], missed[order]
         state = _State(self._table[rows], self._first[rows], self._second[rows])
-        before = _sum_of_squares(state.weight) if self._l2 else None
+        before = _sum_of_squares(state.weight)
         done = torch.zeros_like(missed)
         start = self._complete[rows]
         for length in _strides(int(missed[0])):
@@ -117,10 +122,9 @@ class LazyRows:
             penalty = part.weight * self._l2
             self._stride(part, penalty, lengths.to(ordinal.dtype).unsqueeze(1), ordinal, learning_rate)
             done[:active] += lengths
-        if before is not None:
-            self._sum_of_squares += _sum_of_squares(state.weight) - before
         self._write(rows, state)
         self._complete[rows] = self._step
+        return _sum_of_squares(state.weight) - before
 
     def _stride(
         self, state: _State, gradient: Tensor, length: Tensor, ordinal: Tensor, learning_rate: float

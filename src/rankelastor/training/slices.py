@@ -40,12 +40,27 @@ class BatchGradient:
     lookups: Lookups
 
 
+def single_core_threads(num_threads: int) -> ThreadPoolExecutor:
+    """Threads in which every operation of PyTorch runs on one core.
+
+    They take numbers too small for fp32's normal range as zero: the moments of rows that are seldom touched fade into
+    that range, where each operation takes a hundred times as long.
+    """
+    return ThreadPoolExecutor(num_threads, "single-core", initializer=_on_one_core)
+
+
+def _on_one_core() -> None:
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # noqa: FBT003 - PyTorch takes it by position
+
+
 class SlicedGradients:
     """Computes gradients of batches on the CPU; the parameters stay as they are.
 
     Args:
         ranker: its table takes no part in the graph: see ``BatchGradient.lookups``.
         parameters: those whose gradients are wanted, the embedding table excepted.
+        threads: of one core each, see ``single_core_threads``.
         num_threads: slices at once. The sums are made in an order that depends on it, so results do in their last bits.
         slice_examples: examples a slice; None: as many as keep ``CACHE_BYTES``, but no more than a thread's share.
         precision: of the products.
@@ -56,6 +71,7 @@ class SlicedGradients:
         ranker: Ranker,
         parameters: Sequence[nn.Parameter],
         *,
+        threads: ThreadPoolExecutor,
         num_threads: int,
         slice_examples: int | None = None,
         precision: torch.dtype = torch.float32,
@@ -66,11 +82,7 @@ class SlicedGradients:
         self._slice_examples = slice_examples
         self._bytes_per_example: float | None = None
         self._precision = precision
-        self._threads = ThreadPoolExecutor(num_threads, "slice", initializer=torch.set_num_threads, initargs=(1,))
-
-    def close(self) -> None:
-        """Let the threads go."""
-        self._threads.shutdown()
+        self._threads = threads
 
     def __call__(self, batch: Batch) -> BatchGradient:
         """The gradient of one batch.

@@ -11,7 +11,7 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch
 from rankelastor.training.device import autocast, chosen_precision
 from rankelastor.training.lazy_rows import LazyRows, Touched
-from rankelastor.training.slices import SlicedGradients
+from rankelastor.training.slices import SlicedGradients, single_core_threads
 
 ADAM_BETAS = (0.9, 0.999)
 _LOOKUPS_FOR_LAZY = 2
@@ -36,6 +36,8 @@ class Stepper:
         self._lazy = self._lazy_rows()
         optimised = self._dense if self._lazy else [*self._dense, self._table]
         self._optimiser = torch.optim.Adam(optimised, lr=settings.learning_rate, betas=ADAM_BETAS, fused=True)
+        self._num_threads = torch.get_num_threads()
+        self._threads = single_core_threads(self._num_threads)
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
 
     def _lazy_rows(self) -> LazyRows | None:
@@ -51,7 +53,8 @@ class Stepper:
         return SlicedGradients(
             self._ranker,
             self._dense,
-            num_threads=torch.get_num_threads(),
+            threads=self._threads,
+            num_threads=self._num_threads,
             slice_examples=self._settings.slice_examples,
             precision=chosen_precision(self._settings, self._device),
         )
@@ -66,13 +69,13 @@ class Stepper:
     def complete_rows(self) -> None:
         """Bring all embedding rows to the present: before they are read by anything but the next step."""
         if self._lazy is not None:
-            self._lazy.complete(learning_rate=self._learning_rate)
+            self._lazy.complete(learning_rate=self._learning_rate, run_all=self._threads.map)
 
     def close(self) -> None:
         """Complete the rows and let the threads go."""
         self.complete_rows()
-        if self._gradients is not None:
-            self._gradients.close()
+        self._threads.shutdown()
+        torch.set_num_threads(self._num_threads)  # MKL's is shared by all threads of the process
 
     def step(self, batch: Batch) -> Tensor:
         """Learn from one batch; returns its mean cross-entropy (without L2), still on the device."""
@@ -88,14 +91,14 @@ class Stepper:
             self._table.grad = torch.ops.aten.embedding_dense_backward(of_lookups, rows, len(self._table), 0, False)  # noqa: FBT003
             self._step_densely()
         else:
-            self._step_lazily(self._lazy, touched, of_lookups)
+            self._threads.submit(self._step_lazily, self._lazy, touched, of_lookups).result()
         return result.loss
 
     def _touch(self, batch: Batch) -> Touched | None:
         if self._lazy is None:
             return None
         rows = self._ranker.embedding.rows(batch.categorical).flatten()
-        return self._lazy.touch(rows, learning_rate=self._learning_rate)
+        return self._threads.submit(self._lazy.touch, rows, learning_rate=self._learning_rate).result()
 
     def _step_densely(self) -> None:
         if self._settings.embedding_l2:
@@ -104,6 +107,7 @@ class Stepper:
             nn.utils.clip_grad_norm_([*self._dense, self._table], self._settings.clip_norm)
         self._optimiser.step()
 
+    @torch.no_grad()
     def _step_lazily(self, lazy: LazyRows, touched: Touched, of_lookups: Tensor) -> None:
         gradient, squared_norm = lazy.gradient(touched, of_lookups)
         if self._settings.clip_norm is not None:
