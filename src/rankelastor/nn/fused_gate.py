@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
+from rankelastor.nn.native.library import call, usable_kernels
 from rankelastor.nn.observation import is_watched
 from rankelastor.nn.per_token import PerTokenLinear
 
@@ -43,11 +44,19 @@ class _FusedGate(torch.autograd.Function):
     ) -> Tensor:
         inner_dim, dim = reduce.shape[1:]
         widths = [inner_dim, inner_dim, inner_dim, dim]
-        lifted = torch.baddbmm(lift_bias.unsqueeze(1), x, lift)
-        gate, value, skip, residual = lifted.split(widths, dim=-1)
-        opened = gelu(gate).add_(skip)
-        product = opened * value
-        out = torch.baddbmm(reduce_bias.unsqueeze(1), product, reduce).add_(residual)
+        bias = lift_bias.clone()
+        bias[:, 3 * inner_dim :] += reduce_bias  # the residual and what is reduced are added up
+        lifted = torch.bmm(x, lift)
+        native = usable_kernels(lifted, bias)
+        if native is not None:
+            opened, product = (lifted.new_empty(*x.shape[:2], inner_dim) for _ in range(2))
+            call(native.gate, lifted, bias, opened, product, *x.shape[:2], inner_dim, dim)
+            residual = lifted[..., 3 * inner_dim :]
+        else:
+            gate, value, skip, residual = lifted.add_(bias.unsqueeze(1)).split(widths, dim=-1)
+            opened = gelu(gate).add_(skip)
+            product = opened * value
+        out = torch.baddbmm(residual, product, reduce)
         ctx.save_for_backward(x, lift, reduce, lifted, opened, product)
         ctx.widths = widths
         return out
@@ -60,15 +69,24 @@ class _FusedGate(torch.autograd.Function):
         reduce_gradient = torch.bmm(product.transpose(1, 2), gradient)
         from_product = torch.bmm(gradient, reduce.transpose(1, 2))
         lifted_gradient = torch.empty_like(lifted)
-        of_gate, of_value, of_skip, of_residual = lifted_gradient.split(ctx.widths, dim=-1)
-        torch.mul(from_product, opened, out=of_value)
-        torch.mul(from_product, value, out=of_skip)
-        torch.ops.aten.gelu_backward(of_skip, gate, grad_input=of_gate)
-        of_residual.copy_(gradient)
+        inner_dim, dim = reduce.shape[1:]
+        gradient = gradient.contiguous()
+        native = usable_kernels(lifted, from_product, gradient)
+        if native is not None:
+            bias_gradient = lifted.new_zeros(lifted.shape[0], lifted.shape[2])
+            sizes = (*lifted.shape[:2], inner_dim, dim)
+            call(native.gate_backward, from_product, gradient, lifted, opened, lifted_gradient, bias_gradient, *sizes)
+        else:
+            of_gate, of_value, of_skip, of_residual = lifted_gradient.split(ctx.widths, dim=-1)
+            torch.mul(from_product, opened, out=of_value)
+            torch.mul(from_product, value, out=of_skip)
+            torch.ops.aten.gelu_backward(of_skip, gate, grad_input=of_gate)
+            of_residual.copy_(gradient)
+            bias_gradient = lifted_gradient.sum(1)
         return (
             torch.bmm(lifted_gradient, lift.transpose(1, 2)),
             torch.bmm(x.transpose(1, 2), lifted_gradient),
-            lifted_gradient.sum(1),
+            bias_gradient,
             reduce_gradient,
-            gradient.sum(1),
+            bias_gradient[:, 3 * inner_dim :].clone(),
         )

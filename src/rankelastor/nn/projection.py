@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from rankelastor.nn.activation import activation
 from rankelastor.nn.dropout import Dropout, Mask
 from rankelastor.nn.init import init_linear_
+from rankelastor.nn.native.library import call, usable_kernels
 from rankelastor.nn.norm import RMSNorm, inverse_rms, norm_gradients
 from rankelastor.nn.observation import is_watched
 
@@ -69,19 +70,35 @@ class _NormReluDropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, rate: float) -> Tensor:
         scaled_gain = gain / (1 - rate)
+        ctx.rate = rate
+        native = usable_kernels(x, scaled_gain)
+        if native is not None:
+            out, inverse = torch.empty_like(x), x.new_empty(*x.shape[:-1], 1)
+            mask = Mask.draw(x.shape, rate) if rate else None
+            noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
+            sizes = (inverse.numel(), x.shape[-1])
+            call(native.norm_relu_dropout, x, scaled_gain, noise, threshold, out, inverse, *sizes)
+            ctx.save_for_backward(x, inverse, scaled_gain, out)
+            return out
         inverse = inverse_rms(x)
         out = torch.relu_(x * scaled_gain)
         if rate:
             out = Mask.draw(x.shape, rate).times(out, 1.0)
         out.mul_(inverse)
         ctx.save_for_backward(x, inverse, scaled_gain, out)
-        ctx.rate = rate
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         x, inverse, scaled_gain, out = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        native = usable_kernels(x, gradient)
+        if native is not None:
+            dx, dgain = torch.empty_like(x), torch.zeros_like(scaled_gain)
+            sizes = (inverse.numel(), x.shape[-1])
+            call(native.norm_relu_dropout_backward, gradient, x, scaled_gain, out, inverse, dx, dgain, *sizes)
+            return dx, dgain.div_(1 - ctx.rate), None
         kept = torch.ops.aten.threshold_backward(gradient, out, 0)
         dx, dgain = norm_gradients(kept, x, inverse, scaled_gain)
         return dx, dgain.div_(1 - ctx.rate), None
