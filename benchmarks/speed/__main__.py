@@ -33,7 +33,7 @@ from benchmarks.speed.workloads import WORKLOADS
 from rankelastor.training.environment import describe_environment
 
 SHORT = ["criteo-e10-0.5M", "criteo-e10-2.1M", "frappe-rankelastor"]
-TARGETS_BY_ROWS = {"0.5M": 5.0, "2.1M": 8.0}
+FEWEST_ROUNDS = 7
 
 
 class Worker:
@@ -42,7 +42,7 @@ class Worker:
     def __init__(self, variant: str, name: str, threads: int) -> None:
         command = [sys.executable, "-m", "benchmarks.speed.worker", variant, name, str(threads)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         self._answer()
@@ -72,8 +72,8 @@ class Worker:
 def in_turns(workers: dict[str, Worker], rounds: int, **command: Any) -> dict[str, Any]:
     """Rounds of one command; who begins takes turns too."""
     seconds: dict[str, list[float]] = {name: [] for name in workers}
-    for name in workers:
-        workers[name].ask(**{**command, "times": max(1, command["times"] // 2)})
+    for worker in workers.values():
+        worker.ask(**{**command, "times": max(1, command["times"] // 2)})
     for index in range(rounds):
         for name in sorted(workers, reverse=bool(index % 2)):
             seconds[name].append(median(workers[name].ask(**command)["seconds"]))
@@ -98,9 +98,13 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         size = WORKLOADS[name].batch_size
         results["train"] = in_turns(workers, arguments.rounds, do="train", examples=size, times=arguments.steps)
-        results["peak_mb"] = {key: worker.ask(do="train", examples=size, times=1)["peak_mb"] for key, worker in workers.items()}
+        results["peak_mb"] = {
+            key: worker.ask(do="train", examples=size, times=1)["peak_mb"] for key, worker in workers.items()
+        }
         for examples, times in ((size, 3), (64, 20), (1, 60)):
-            results[f"infer {examples}"] = in_turns(workers, arguments.rounds, do="infer", examples=examples, times=times)
+            results[f"infer {examples}"] = in_turns(
+                workers, arguments.rounds, do="infer", examples=examples, times=times
+            )
     for worker in workers.values():
         worker.close()
     if losses is not None:
@@ -120,11 +124,9 @@ def main() -> None:
         results[name] = measure(name, arguments)
         for key, figures in results[name].items():
             if isinstance(figures, dict) and "ratio" in figures:
-                print(
-                    f"{name:28} {key:11} published {figures['published_ms']:9.2f} ms, ours {figures['ours_ms']:9.2f} ms, "
-                    f"ratio {figures['ratio']:.2f} ({figures['ratio_low']:.2f} to {figures['ratio_high']:.2f})",
-                    flush=True,
-                )
+                times = f"published {figures['published_ms']:9.2f} ms, ours {figures['ours_ms']:9.2f} ms"
+                spread = f"{figures['ratio']:.2f} ({figures['ratio_low']:.2f} to {figures['ratio_high']:.2f})"
+                print(f"{name:28} {key:11} {times}, ratio {spread}", flush=True)
             elif key == "peak_mb":
                 print(f"{name:28} peak memory {figures['published']:.0f} and {figures['ours']:.0f} MB", flush=True)
     facts["load_after"] = os.getloadavg()
@@ -146,7 +148,7 @@ def parse_arguments() -> argparse.Namespace:
     arguments.workloads = arguments.workloads or (SHORT if arguments.short else known)
     arguments.steps = arguments.steps or (2 if arguments.short else 4)
     unknown = sorted(set(arguments.workloads) - set(known))
-    if unknown or arguments.rounds < 7:
+    if unknown or arguments.rounds < FEWEST_ROUNDS:
         parser.error(f"workloads must be of {known} and rounds at least 7, but {unknown or arguments.rounds} was given")
     return arguments
 

@@ -2,7 +2,8 @@
 
 One embedding table a field, one module a token in a Python loop, norms from elementary operations, L2 of all embedding
 rows through the graph, dense Adam, gradients clipped at 10, fp32, PyTorch's default allocator. It is written anew from
-the description in the paper and from the names that ``interop/published.py`` reads, so that weights can be carried over.
+the description in the paper and from the names that ``interop/published.py`` reads, so that weights can be
+carried over.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class TablePerField(nn.Module):
         """Field by field, then stacked."""
         embedded = []
         for layer, (kind, column) in zip(self.layers, self.columns, strict=True):
-            values = batch.categorical[:, column].long() if kind == "categorical" else batch.numeric[:, column : column + 1]
+            values = (
+                batch.categorical[:, column].long() if kind == "categorical" else batch.numeric[:, column : column + 1]
+            )
             embedded.append(layer(values))
         return torch.stack(embedded, dim=1)
 

@@ -48,8 +48,5 @@ def check_same_losses(workload: Workload, *, examples: int = 1024) -> list[tuple
 
 def without_dropout(model: Any) -> Any:
     """The same model settings with every dropout at 0."""
-    parts = {
-        part: getattr(model, part).model_copy(update={"dropout": 0.0})
-        for part in ("tokenizer", "ffn")
-    }
+    parts = {part: getattr(model, part).model_copy(update={"dropout": 0.0}) for part in ("tokenizer", "ffn")}
     return model.model_copy(update=parts)

@@ -3,6 +3,8 @@
 A process each, because the allocator's settings and the peak of memory belong to a process.
 """
 
+# ruff: noqa: T201 - answers go to the standard output
+
 from __future__ import annotations
 
 import json

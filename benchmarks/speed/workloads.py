@@ -19,6 +19,7 @@ from rankelastor.config.model import (
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 
 ZIPF_EXPONENT = 1.1
+CLICK_RATE = 0.25
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Workload:
         return Batch(
             categorical=torch.from_numpy(np.stack(columns, axis=1)),
             numeric=torch.from_numpy(generator.random((count, self.num_numeric), dtype=np.float32)),
-            label=torch.from_numpy((generator.random(count) < 0.25).astype(np.float32)),
+            label=torch.from_numpy((generator.random(count) < CLICK_RATE).astype(np.float32)),
             group=None,
         )
 

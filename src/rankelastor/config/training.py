@@ -16,9 +16,9 @@ class TrainingSettings(Settings):
     multiplies the learning rate by ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such
     evaluations in a row end the run. The weights of the best evaluation are kept.
     ``slice_examples``: examples that one CPU thread computes at a time; null: as many as stay in its caches.
-    ``embedding_updates``: ``dense`` steps every embedding row at every step, as published; ``lazy`` makes a row's missed
-    steps up when it is next touched; ``auto`` is lazy on the CPU for tables of more than twice as many rows as a batch
-    looks up.
+    ``embedding_updates``: ``dense`` steps every embedding row at every step, as published; ``lazy`` makes a row's
+    missed steps up when it is next touched; ``auto`` is lazy on the CPU for tables of more than twice as many rows as
+    a batch looks up.
     ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
     """
 

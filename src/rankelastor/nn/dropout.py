@@ -21,7 +21,7 @@ _NUM_BYTES = 256
 class Mask:
     """Which elements are kept: those whose byte is at least ``threshold``."""
 
-    noise: UInt8[Tensor, "..."]
+    noise: UInt8[Tensor, ...]
     threshold: int
 
     @classmethod
@@ -38,7 +38,7 @@ class Mask:
         scaled = _NUM_BYTES * rate
         return cls(drawn[:count].view(shape), int(scaled) + (fraction < scaled - int(scaled)))
 
-    def times(self, x: Float[Tensor, "..."], scale: float) -> Float[Tensor, "..."]:
+    def times(self, x: Float[Tensor, ...], scale: float) -> Float[Tensor, ...]:
         """``scale * x`` where kept, zero elsewhere; a new tensor."""
         # Written as numbers of x's type: products of one type are several times as fast as those with booleans.
         kept = torch.ge(self.noise, self.threshold, out=torch.empty_like(x, memory_format=torch.contiguous_format))
@@ -69,11 +69,11 @@ class Dropout(nn.Dropout):
         [1.0, 1.0]
     """
 
-    def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         """Elements kept and scaled, or zero."""
         if not self.training or self.p == 0:
             return x
         if x.device.type != "cpu":
             return functional.dropout(x, self.p)
-        dropped: Tensor = _CheapDropout.apply(x, self.p)
+        dropped: Tensor = _CheapDropout.apply(x, self.p)  # type: ignore[no-untyped-call]
         return dropped

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from rankelastor.nn.init import EMBEDDING_STD
 
-
 Lookups = list[tuple[Tensor, Tensor]]
 
 
@@ -37,7 +36,8 @@ def lookups_recorded() -> Iterator[Lookups]:
         >>> embed.table.grad is None
         True
     """
-    _recording.lookups = lookups = []
+    lookups: Lookups = []
+    _recording.lookups = lookups
     try:
         yield lookups
     finally:

@@ -30,16 +30,17 @@ def fused_gate(
 ) -> Float[Tensor, "batch token dim"]:
     """((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, with the maps W1, W2, S2, S1 side by side in ``lift``.
 
-    PyTorch's graph would copy the four gradients together and pass over the inner width nine times; here each is written
-    to its place in one buffer, in half as many passes.
+    PyTorch's graph would copy the four gradients together and pass over the inner width nine times; here each is
+    written to its place in one buffer, in half as many passes.
     """
-    gated: Tensor = _FusedGate.apply(tokens.transpose(0, 1), lift.weight, lift.bias, reduce.weight, reduce.bias)
+    weights = (lift.weight, lift.bias, reduce.weight, reduce.bias)
+    gated: Tensor = _FusedGate.apply(tokens.transpose(0, 1), *weights)  # type: ignore[no-untyped-call]
     return gated.transpose(0, 1)
 
 
 class _FusedGate(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917 - autograd passes by position
         ctx: Any, x: Tensor, lift: Tensor, lift_bias: Tensor, reduce: Tensor, reduce_bias: Tensor
     ) -> Tensor:
         inner_dim, dim = reduce.shape[1:]

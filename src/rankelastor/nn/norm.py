@@ -33,7 +33,7 @@ def rms_norm(x: Float[Tensor, "*batch dim"], gain: Float[Tensor, "*token dim"]) 
     """``gain * x / sqrt(mean(x^2) + 1e-12)``; the gain is (dim,), or (token, dim) for x of (batch, token, dim)."""
     x = x.to(gain.dtype)
     if x.device.type == "cpu":
-        normed: Tensor = _RmsNorm.apply(x, gain)
+        normed: Tensor = _RmsNorm.apply(x, gain)  # type: ignore[no-untyped-call]
         return normed
     return functional.rms_norm(x, x.shape[-1:], eps=PUBLISHED_EPSILON) * gain
 
@@ -41,7 +41,8 @@ def rms_norm(x: Float[Tensor, "*batch dim"], gain: Float[Tensor, "*token dim"]) 
 def inverse_rms(x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch 1"]:
     """1 / sqrt(mean(x^2) + 1e-12) over the last axis."""
     squares = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
-    return squares.div_(x.shape[-1]).add_(PUBLISHED_EPSILON).rsqrt_()
+    inverse: Tensor = squares.div_(x.shape[-1]).add_(PUBLISHED_EPSILON).rsqrt_()
+    return inverse
 
 
 def norm_gradients(

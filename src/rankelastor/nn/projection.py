@@ -58,7 +58,9 @@ class Projection(nn.Sequential):
                 case [RMSNorm() as norm, nn.ReLU() as relu, Dropout() as dropout, *rest] if (
                     x.device.type == "cpu" and x.dtype == norm.weight.dtype and not is_watched(norm, relu, dropout)
                 ):
-                    x, steps = _NormReluDropout.apply(x, norm.weight, dropout.p if dropout.training else 0.0), rest
+                    rate = dropout.p if dropout.training else 0.0
+                    x = _NormReluDropout.apply(x, norm.weight, rate)  # type: ignore[no-untyped-call]
+                    steps = rest
                 case [step, *rest]:
                     x, steps = step(x), rest
         return x

@@ -80,7 +80,8 @@ class Scorer:
 
     def _scored(self, part: Batch) -> Tensor:
         with torch.inference_mode(), autocast(self._settings, self._device):
-            return self._ranker(part.to(self._device))
+            logits: Tensor = self._ranker(part.to(self._device))
+        return logits
 
 
 def probabilities(ranker: Ranker, batch: Batch, settings: TrainingSettings) -> Float64[ndarray, " batch"]:

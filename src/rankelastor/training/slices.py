@@ -51,7 +51,7 @@ def single_core_threads(num_threads: int) -> ThreadPoolExecutor:
 
 def _on_one_core() -> None:
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # noqa: FBT003 - PyTorch takes it by position
+    torch.set_flush_denormal(True)
 
 
 class SlicedGradients:
@@ -145,7 +145,7 @@ class _Part:
     def add(self, loss: Tensor, gradients: list[Tensor]) -> None:
         self.loss = self.loss + loss
         if self.parameters:
-            torch._foreach_add_(self.parameters, gradients)  # noqa: SLF001 - as PyTorch's own optimisers do
+            torch._foreach_add_(self.parameters, gradients)
         else:
             self.parameters = [gradient.clone() if gradient.dim() == 0 else gradient for gradient in gradients]
 

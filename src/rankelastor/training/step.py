@@ -114,7 +114,7 @@ class Stepper:
             dense = nn.utils.get_total_norm([parameter.grad for parameter in self._dense if parameter.grad is not None])
             norm = (squared_norm + dense.double().square()).sqrt()
             scale = (self._settings.clip_norm / (norm + 1e-6)).clamp_max(1).to(gradient.dtype)
-            torch._foreach_mul_([gradient, *(p.grad for p in self._dense if p.grad is not None)], scale)  # noqa: SLF001
+            torch._foreach_mul_([gradient, *(p.grad for p in self._dense if p.grad is not None)], scale)
         self._optimiser.step()
         lazy.step(touched, gradient, learning_rate=self._learning_rate)
 

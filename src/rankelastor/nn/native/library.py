@@ -70,8 +70,10 @@ def call(kernel: Kernel, *arguments: Tensor | int | None) -> None:
     """Call a kernel: tensors as pointers, numbers as 64-bit integers. Other threads run meanwhile."""
     kernel(
         *(
-            ctypes.c_void_p(argument.data_ptr()) if isinstance(argument, Tensor)
-            else None if argument is None
+            ctypes.c_void_p(argument.data_ptr())
+            if isinstance(argument, Tensor)
+            else None
+            if argument is None
             else ctypes.c_int64(argument)
             for argument in arguments
         )
