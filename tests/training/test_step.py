@@ -8,6 +8,7 @@ from tests.models.test_cost import SETTINGS
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rankelastor.config.training import TrainingSettings
+from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
@@ -109,7 +110,12 @@ def test_lazy_updates_equal_dense_ones_where_gaps_are_short() -> None:
         assert torch.allclose(one, other, atol=2e-5), name
 
 
-def test_large_tables_are_updated_lazily_and_small_ones_densely(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_tables_are_updated_lazily_and_small_ones_densely() -> None:
     ranker = fresh_ranker()
     chosen = [Stepper(ranker, TrainingSettings(batch_size=size))._lazy is not None for size in (1, 5, 6, 4096)]
     assert chosen == [True, True, False, False]  # 11 rows against twice the one lookup of each example
+
+
+def test_lazy_updates_on_another_device_are_an_error() -> None:
+    with pytest.raises(SettingsError, match=r"must run on the CPU, but the device is meta; try .*=dense"):
+        Stepper(fresh_ranker().to("meta"), TrainingSettings(embedding_updates="lazy"))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rankelastor.config.training import TrainingSettings
+from rankelastor.errors import SettingsError
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch
 from rankelastor.training.device import autocast, chosen_precision
@@ -22,6 +23,9 @@ class Stepper:
 
     On the CPU a batch is computed in slices, see ``training/slices.py``, and large tables are updated row by row, see
     ``training/lazy_rows.py``; ``training.slice_examples`` and ``training.embedding_updates`` choose otherwise.
+
+    Raises:
+        SettingsError: lazy updates are asked for on another device than the CPU.
 
     Source: training protocol of the code published with arXiv 2605.23191.
     """
@@ -44,6 +48,11 @@ class Stepper:
         settings, num_rows = self._settings, len(self._table)
         lookups = settings.batch_size * len(self._ranker.embedding.offsets)
         chosen = settings.embedding_updates
+        if chosen == "lazy" and self._device.type != "cpu":
+            raise SettingsError(
+                f"training.embedding_updates=lazy must run on the CPU, but the device is {self._device.type}; "
+                "try training.embedding_updates=dense"
+            )
         if chosen == "auto":
             large = self._device.type == "cpu" and num_rows > _LOOKUPS_FOR_LAZY * lookups
             chosen = "lazy" if large else "dense"
