@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 
-.PHONY: demo test check format setup clean
+# make bench  speed beside a baseline in the published manner, short form (8 minutes)
+.PHONY: bench demo test check format setup clean
 
 demo: setup
 	$(BIN)/rankelastor demo
 
 test: setup
 	$(BIN)/pytest -n 2
+
+bench: setup
+	$(BIN)/python -m benchmarks.speed --short
 
 check: setup
 	$(BIN)/ruff format --check .

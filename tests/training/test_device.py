@@ -3,6 +3,7 @@ import torch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.errors import SettingsError
+from rankelastor.training import device
 from rankelastor.training.device import autocast, choose_device
 
 
@@ -27,3 +28,17 @@ def test_threads_are_set() -> None:
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_slow_bf16_works_and_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("rankelastor.training.device.bf16_speed_up", lambda: 0.5)
+    device._say_that_bf16_is_slow.cache_clear()
+    for _ in range(2):
+        assert choose_device(TrainingSettings(precision="bf16", device="cpu")).type == "cpu"
+    (record,) = caplog.records
+    assert "0.5 times as fast" in record.getMessage()
+    assert "try training.precision=fp32" in record.getMessage()
+
+
+def test_the_probe_gives_a_ratio() -> None:
+    assert 0 < device.bf16_speed_up() < 100

@@ -8,6 +8,7 @@ from tests.models.test_cost import SETTINGS
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rankelastor.config.training import TrainingSettings
+from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
@@ -95,3 +96,26 @@ def test_a_rate_of_almost_zero_changes_almost_nothing() -> None:
     before = ranker.embedding.table.detach().clone()
     stepper.step(batch(0))
     assert torch.allclose(before, ranker.embedding.table, atol=1e-9)
+
+
+def test_lazy_updates_equal_dense_ones_where_gaps_are_short() -> None:
+    rankers = [fresh_ranker(), fresh_ranker()]
+    for ranker, updates in zip(rankers, ("dense", "lazy"), strict=True):
+        settings = TrainingSettings(learning_rate=0.01, embedding_l2=0.1, embedding_updates=updates)
+        stepper = Stepper(ranker.eval(), settings)
+        for seed in range(12):
+            stepper.step(batch(seed, 3))
+        stepper.close()
+    for (name, one), other in zip(rankers[0].named_parameters(), rankers[1].parameters(), strict=True):
+        assert torch.allclose(one, other, atol=2e-5), name
+
+
+def test_large_tables_are_updated_lazily_and_small_ones_densely() -> None:
+    ranker = fresh_ranker()
+    chosen = [Stepper(ranker, TrainingSettings(batch_size=size))._lazy is not None for size in (1, 5, 6, 4096)]
+    assert chosen == [True, True, False, False]  # 11 rows against twice the one lookup of each example
+
+
+def test_lazy_updates_on_another_device_are_an_error() -> None:
+    with pytest.raises(SettingsError, match=r"must run on the CPU, but the device is meta; try .*=dense"):
+        Stepper(fresh_ranker().to("meta"), TrainingSettings(embedding_updates="lazy"))

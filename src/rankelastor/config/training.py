@@ -51,6 +51,10 @@ class TrainingSettings(Settings):
     multiplies the learning rate by ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such
     evaluations in a row end the run. The weights of the best evaluation are kept.
     ``rare_as_unseen`` gives the out-of-vocabulary row of each field examples to learn from.
+    ``slice_examples``: examples that one CPU thread computes at a time; null: as many as stay in its caches.
+    ``embedding_updates``: ``dense`` steps every embedding row at every step, as published; ``lazy`` makes a row's
+    missed steps up when it is next touched; ``auto`` is lazy on the CPU for tables of more than twice as many rows as
+    a batch looks up.
     ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
     ``order``: how each epoch shuffles the rows. ``read_ahead``: batches that a thread makes ahead of the steps; 0 makes
     each when its step asks for it.
@@ -74,3 +78,5 @@ class TrainingSettings(Settings):
     threads: PositiveInt | None = None
     order: OrderSettings = UniformOrder()
     read_ahead: NonNegativeInt = 8
+    slice_examples: PositiveInt | None = None
+    embedding_updates: Literal["auto", "dense", "lazy"] = "auto"

@@ -1,6 +1,8 @@
 """Field embeddings: one vector a field, from one table with offsets."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float, Integer
@@ -10,6 +12,38 @@ from torch.nn import functional
 from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.nn.pooling import masked_mean
 from rankelastor.nn.pretrained import PretrainedEmbedding
+
+Lookups = list[tuple[Tensor, Tensor]]
+
+
+class _Recording(threading.local):
+    lookups: Lookups | None = None
+
+
+_recording = _Recording()
+
+
+@contextmanager
+def lookups_recorded() -> Iterator[Lookups]:
+    """Record this thread's lookups: (rows, what was found there). Found rows are leaves that take gradients.
+
+    So the gradient of a lookup costs the examples and not the table, and many threads can work on parts of a batch.
+
+    Example:
+        >>> embed = FieldEmbedding(num_ids=[3], num_numeric=0, embedding_dim=4)
+        >>> with lookups_recorded() as lookups:
+        ...     embed(torch.tensor([[2]]), torch.empty(1, 0)).sum().backward()
+        >>> [(rows.tolist(), found.grad.tolist()) for rows, found in lookups]
+        [([[2]], [[[1.0, 1.0, 1.0, 1.0]]])]
+        >>> embed.table.grad is None
+        True
+    """
+    lookups: Lookups = []
+    _recording.lookups = lookups
+    try:
+        yield lookups
+    finally:
+        _recording.lookups = None
 
 
 class FieldEmbedding(nn.Module):
@@ -86,6 +120,13 @@ class FieldEmbedding(nn.Module):
         with torch.no_grad():
             self.table[0].zero_()
 
+    @staticmethod
+    def ids(
+        categorical: Integer[Tensor, "batch categorical"], sequence: Integer[Tensor, "batch position"] | None
+    ) -> Integer[Tensor, "batch column"]:
+        """All ids of some examples: those of the categorical features, then the positions of the sequences."""
+        return categorical if sequence is None else torch.cat([categorical, sequence], dim=1)
+
     def rows(self, ids: Integer[Tensor, "batch column"]) -> Integer[Tensor, "batch column"]:
         """Rows of the table for ids: padding keeps row 0, every other id moves into its feature's range.
 
@@ -95,6 +136,14 @@ class FieldEmbedding(nn.Module):
         has_row = (ids != 0) & self.in_table if self.pretrained else ids != 0
         return torch.where(has_row, ids + self.offsets, 0)
 
+    def look_up(self, rows: Integer[Tensor, "*batch"]) -> Float[Tensor, "*batch embedding_dim"]:
+        """Rows of the table; inside ``lookups_recorded`` they are leaves of the graph instead of parts of the table."""
+        if _recording.lookups is None:
+            return functional.embedding(rows, self.table, padding_idx=0)
+        looked_up = functional.embedding(rows, self.table.detach()).requires_grad_()
+        _recording.lookups.append((rows, looked_up))
+        return looked_up
+
     def forward(
         self,
         categorical: Integer[Tensor, "batch categorical"],
@@ -102,8 +151,8 @@ class FieldEmbedding(nn.Module):
         sequence: Integer[Tensor, "batch position"] | None = None,
     ) -> Float[Tensor, "batch field embedding_dim"]:
         """Embeddings of the features, in declared order. ``sequence`` holds all sequences side by side."""
-        ids = categorical if sequence is None else torch.cat([categorical, sequence], dim=1)
-        looked_up = functional.embedding(self.rows(ids), self.table, padding_idx=0)
+        ids = self.ids(categorical, sequence)
+        looked_up = self.look_up(self.rows(ids))
         if self.max_lengths or self.pretrained:
             looked_up = self._one_a_feature(looked_up, ids)
         if not len(self.numeric_vectors):

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
+from rankelastor.nn.fused_gate import can_fuse, fused_gate
 from rankelastor.nn.per_token import PerTokenLinear
 
 
@@ -33,6 +34,8 @@ class PublishedGate(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Gated tokens."""
+        if can_fuse(self, tokens):
+            return fused_gate(tokens, self.lift, self.reduce)
         gate, value, gate_skip, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = self.reduce((gate_skip + gelu(gate)) * value) + residual
         return gated

@@ -1,7 +1,13 @@
-"""RMSNorm with the published epsilon."""
+"""RMSNorm with the published epsilon, shared by all tokens or with a gain of its own for every token."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 PUBLISHED_EPSILON = 1e-12
@@ -11,7 +17,6 @@ class RMSNorm(nn.RMSNorm):
     """gain * x / sqrt(mean(x^2) + 1e-12) over the last axis, in the precision of the gain also under autocast.
 
     Example:
-        >>> import torch
         >>> RMSNorm(4)(torch.full((1, 4), 7.0)).tolist()
         [[1.0, 1.0, 1.0, 1.0]]
     """
@@ -21,4 +26,58 @@ class RMSNorm(nn.RMSNorm):
 
     def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
         """Normed values."""
-        return functional.rms_norm(x.to(self.weight.dtype), self.normalized_shape, self.weight, self.eps)
+        return rms_norm(x, self.weight)
+
+
+def rms_norm(x: Float[Tensor, "*batch dim"], gain: Float[Tensor, "*token dim"]) -> Float[Tensor, "*batch dim"]:
+    """``gain * x / sqrt(mean(x^2) + 1e-12)``; the gain is (dim,), or (token, dim) for x of (batch, token, dim)."""
+    x = x.to(gain.dtype)
+    if x.device.type == "cpu":
+        normed: Tensor = _RmsNorm.apply(x, gain)  # type: ignore[no-untyped-call]
+        return normed
+    return functional.rms_norm(x, x.shape[-1:], eps=PUBLISHED_EPSILON) * gain
+
+
+def inverse_rms(x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch 1"]:
+    """1 / sqrt(mean(x^2) + 1e-12) over the last axis."""
+    squares = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
+    inverse: Tensor = squares.div_(x.shape[-1]).add_(PUBLISHED_EPSILON).rsqrt_()
+    return inverse
+
+
+def norm_gradients(
+    gradient: Float[Tensor, "*batch dim"],
+    x: Float[Tensor, "*batch dim"],
+    inverse: Float[Tensor, "*batch 1"],
+    gain: Float[Tensor, "*token dim"],
+) -> tuple[Float[Tensor, "*batch dim"], Float[Tensor, "*token dim"]]:
+    """Gradients of ``x`` and ``gain``, with as few passes over the batch as elementary operations allow.
+
+    With s = inverse and g the gradient: dx = s * gain * g - x * s^3 * mean(gain * g * x); dgain = sum(g * x * s).
+    """
+    products = gradient * x
+    if gain.dim() == 1:
+        flat = products.flatten(0, -2)
+        along = (flat @ gain).view(inverse.shape)
+        gain_gradient = flat.T @ inverse.flatten()
+    else:
+        by_token = products.transpose(0, 1)
+        along = torch.bmm(by_token, gain.unsqueeze(2)).transpose(0, 1)
+        gain_gradient = torch.bmm(inverse.permute(1, 2, 0), by_token).squeeze(1)
+    along = along * inverse.pow(3).mul_(-1 / x.shape[-1])
+    return torch.mul(gradient, gain, out=products).mul_(inverse).addcmul_(x, along), gain_gradient
+
+
+class _RmsNorm(torch.autograd.Function):
+    """PyTorch decomposes its norm on the CPU into a dozen passes forward and backward; this takes half of them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gain: Tensor) -> Tensor:
+        inverse = inverse_rms(x)
+        ctx.save_for_backward(x, inverse, gain)
+        return (x * inverse).mul_(gain)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        return norm_gradients(gradient, *ctx.saved_tensors)

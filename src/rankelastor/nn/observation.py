@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 from torch import Tensor, nn
 
+ModuleType = TypeVar("ModuleType", bound=nn.Module)
 Watcher = Callable[[str, Tensor], None]
 
 
@@ -32,6 +35,23 @@ def watching(points: Mapping[str, nn.Module], watcher: Watcher) -> Iterator[None
     finally:
         for handle in handles:
             handle.remove()
+
+
+def is_watched(*modules: nn.Module) -> bool:
+    """Whether anyone has hooks on one of these modules, so that each must be called for itself."""
+    # PyTorch has no public way to ask; its own call does the same to decide whether it can skip the hooks.
+    return any(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks  # noqa: SLF001
+        for module in modules
+    )
+
+
+def unwatched_copy(module: ModuleType) -> ModuleType:
+    """A copy whose calls nobody hears of."""
+    copied = copy.deepcopy(module)
+    for part in copied.modules():
+        part._forward_hooks.clear()  # noqa: SLF001 - see is_watched
+    return copied
 
 
 def _hook(name: str, watcher: Watcher) -> Callable[[nn.Module, tuple[object, ...], Tensor], None]:

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from rankelastor.nn.init import xavier_normal_slices_
-from rankelastor.nn.norm import PUBLISHED_EPSILON
+from rankelastor.nn.norm import rms_norm
 
 
 class PerTokenLinear(nn.Module):
@@ -54,5 +53,4 @@ class PerTokenRMSNorm(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Normed tokens."""
-        tokens = tokens.to(self.weight.dtype)
-        return functional.rms_norm(tokens, tokens.shape[-1:], eps=PUBLISHED_EPSILON) * self.weight
+        return rms_norm(tokens, self.weight)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rankelastor.nn.divide import divided
 from rankelastor.nn.norm import RMSNorm
-from rankelastor.nn.projection import projection
+from rankelastor.nn.projection import Projection
 
 
 class SplitTokenizer(nn.Module):
@@ -42,7 +42,7 @@ class SplitTokenizer(nn.Module):
         self.num_tokens = num_tokens
         part_dim = divided(flat_dim, "field * embedding_dim", num_tokens, "num_tokens", purpose="the split tokenizer")
         self.norm = RMSNorm(flat_dim)
-        self.mlp = projection(
+        self.mlp = Projection(
             in_dim=part_dim,
             hidden_dims=hidden_dims,
             out_dim=token_dim,
@@ -84,7 +84,7 @@ class JointTokenizer(nn.Module):
         super().__init__()
         self.num_tokens = num_tokens
         self.norm = RMSNorm(num_fields * embedding_dim)
-        self.mlp = projection(
+        self.mlp = Projection(
             in_dim=num_fields * embedding_dim,
             hidden_dims=hidden_dims,
             out_dim=num_tokens * token_dim,
@@ -131,7 +131,7 @@ class GroupedTokenizer(nn.Module):
         self.groups = [list(group) for group in groups]
         self.norm = RMSNorm(len(members) * embedding_dim)
         self.mlps = nn.ModuleList(
-            projection(
+            Projection(
                 in_dim=len(group) * embedding_dim,
                 hidden_dims=hidden_dims,
                 out_dim=token_dim,

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import torch
 
+from rankelastor.nn.native.library import kernels
+from rankelastor.training.device import bf16_speed_up
+
 _PACKAGES = ("rankelastor", "torch", "numpy", "polars", "pyarrow", "pydantic", "safetensors", "scikit-learn")
 
 
@@ -21,6 +24,8 @@ def describe_environment(device: torch.device) -> dict[str, object]:
         "processor": _processor(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
+        "kernels": kernels() is not None,
+        "bf16_speed_up": round(bf16_speed_up(), 2),
         "commit": _commit(),
     }
 

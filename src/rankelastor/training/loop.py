@@ -76,6 +76,7 @@ def fit(
             stepper, ranker, train, settings, epoch=epoch, rare_as_unseen=rare_as_unseen, observers=observers
         )
         wait_seconds += waited
+        stepper.complete_rows()
         step_seconds += time.perf_counter() - epoch_began
         predictions = score_split(ranker, valid, settings, progress=progress)
         metrics = predictions.metrics().as_dict()
@@ -98,6 +99,7 @@ def fit(
             break
         learning_rate = verdict.learning_rate
         stepper.set_learning_rate(learning_rate)
+    stepper.close()
     best_evaluation, best_predictions = _found(best, settings)
     return Fit(
         best=best_evaluation,

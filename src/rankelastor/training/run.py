@@ -23,6 +23,7 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import SPLITS, SplitName
 from rankelastor.storage import explained_storage_errors
+from rankelastor.training.allocator import keep_large_blocks
 from rankelastor.training.checkpoint import load_weights, save_weights
 from rankelastor.training.device import choose_device
 from rankelastor.training.environment import describe_environment
@@ -71,6 +72,7 @@ def train(
         SettingsError: the model's sizes do not go together, or the data do not give the monitor.
     """
     began = time.perf_counter()
+    keep_large_blocks()
     dataset = open_or_prepare(recipe, progress=progress)
     _check_monitor(recipe, dataset)
     _warn_of_few_steps(recipe, dataset)

@@ -8,7 +8,7 @@ from rankelastor.training.profiling.profile import STAGES, profile
 
 def test_the_stages_of_a_step_add_up_to_it(recipe: Recipe) -> None:
     found = profile(recipe, num_steps=4, num_warmup=1)
-    assert [stage.stage for stage in found.stages] == list(STAGES)
+    assert [stage.stage for stage in found.stages] == [stage for stage in STAGES if stage != "copy to device"]
     assert sum(stage.ms for stage in found.stages) == pytest.approx(found.watched_step_ms)
     assert sum(stage.share for stage in found.stages) == pytest.approx(1)
     named = sum(stage.ms for stage in found.stages if stage.stage != "other")

@@ -38,7 +38,7 @@ class SpectrumObserver(SilentObserver):
         self._folder = Path(folder)
         self._tensorboard = TensorBoardWriter(self._folder) if settings.tensorboard else None
         self._handles: list[RemovableHandle] = []
-        self._seen: dict[str, Float[Tensor, "example token dim"]] = {}
+        self._seen: dict[str, list[Float[Tensor, "example token dim"]]] = {}
         self._points: dict[str, nn.Module] = {}
         self._num_steps = 0
         self._warned: set[str] = set()
@@ -89,12 +89,14 @@ class SpectrumObserver(SilentObserver):
     def _hook_for(self, name: str) -> Callable[[nn.Module, object, Tensor], None]:
         def hook(module: nn.Module, _inputs: object, output: Tensor) -> None:
             if module.training:  # the valid split is scored between the steps of two epochs
-                self._seen[name] = _evenly_spaced(output.detach(), self._settings.examples)
+                # a batch may pass in slices, one after the other
+                self._seen.setdefault(name, []).append(output.detach())
 
         return hook
 
     def _sample(self, step: Step) -> TrainingSample:
-        seen, self._seen = self._seen, {}
+        seen = {name: _evenly_spaced(torch.cat(parts), self._settings.examples) for name, parts in self._seen.items()}
+        self._seen = {}
         stages = {name: _stage_sample(tokens, self._settings.measures) for name, tokens in seen.items()}
         num_examples = min(len(tokens) for tokens in seen.values())
         return TrainingSample(epoch=step.epoch, step=step.index, num_examples=num_examples, stages=stages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -46,9 +47,10 @@ class StepProfile:
     Attributes:
         stages: in the order of a step; a stage that does not occur is left out.
         step_ms: a whole step with its loading, measured without hooks, in turn with the watched steps.
-        watched_step_ms: a whole step with the hooks that tell the stages apart: the sum of the stages.
+        watched_step_ms: a whole step with the hooks that tell the stages apart: the sum of the stages. On the CPU its
+            slices are computed one after the other on one core, where a step without hooks computes several at once.
         accounted_share: what the named stages (all but ``other``) add up to, over ``step_ms``; above 1 where the hooks
-            cost more than what they leave out.
+            cost more than what they leave out, and about ``num_threads`` where slices of other steps run side by side.
         num_steps: steps measured of each kind; every figure is the mean over the middle half of them by time.
         batch_size: examples in each of these steps.
         device: its name.
@@ -97,12 +99,13 @@ def profile(
     loader = BatchLoader(dataset.split("train"), batch_size=settings.batch_size, shuffle=True, seed=settings.seed)
     clock = StageClock(device)
     stepper, batches = Stepper(ranker, settings, on_phase=clock.on_phase), _whole_batches(loader, settings.batch_size)
-    for _ in range(num_warmup):
-        stepper.step(next(batches))
     plain, watched = [], []
-    for _ in range(num_steps):
-        plain.append(_plain_step(stepper, batches, device))
-        watched.append(_watched_step(stepper, batches, ranker, clock))
+    with closing(stepper):
+        for _ in range(num_warmup):
+            stepper.step(next(batches))
+        for _ in range(num_steps):
+            plain.append(_plain_step(stepper, batches, device))
+            watched.append(_watched_step(stepper, batches, ranker, clock))
     return _profile_of(plain, watched, recipe, batch_size=min(settings.batch_size, loader.num_rows), device=device)
 
 

@@ -1,0 +1,157 @@
+"""Time training and scoring beside a baseline in the published code's manner, in turns, and write a report.
+
+Both variants live in long-running processes of their own (the allocator's settings and the peak of memory belong to a
+process), and this one lets them work in turns, A B A B, never at once: warm-up, then rounds; each round gives one ratio
+of medians. The baseline runs with the default allocator, ours with what ``train`` sets. Before anything is timed both
+are checked to compute the same losses in fp32.
+
+Example:
+    python -m benchmarks.speed --short
+    python -m benchmarks.speed --workloads criteo-e10-0.5M --rounds 7
+"""
+
+# ruff: noqa: T201 - a benchmark prints its figures
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from benchmarks.speed.epochs import EPOCHS
+from benchmarks.speed.report import write_report
+from benchmarks.speed.same_losses import check_same_losses
+from benchmarks.speed.workloads import WORKLOADS
+
+from rankelastor.training.environment import describe_environment
+
+SHORT = ["criteo-e10-0.5M", "criteo-e10-2.1M", "frappe-rankelastor"]
+FEWEST_ROUNDS = 7
+
+
+class Worker:
+    """A variant in its process."""
+
+    def __init__(self, variant: str, name: str, threads: int) -> None:
+        command = [sys.executable, "-m", "benchmarks.speed.worker", variant, name, str(threads)]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self._answer()
+
+    def ask(self, **command: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit(f"a worker ended early with exit code {self._process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def in_turns(workers: dict[str, Worker], rounds: int, **command: Any) -> dict[str, Any]:
+    """Rounds of one command; who begins takes turns too."""
+    seconds: dict[str, list[float]] = {name: [] for name in workers}
+    for worker in workers.values():
+        worker.ask(**{**command, "times": max(1, command["times"] // 2)})
+    for index in range(rounds):
+        for name in sorted(workers, reverse=bool(index % 2)):
+            seconds[name].append(median(workers[name].ask(**command)["seconds"]))
+    ratios = [one / other for one, other in zip(seconds["published"], seconds["ours"], strict=True)]
+    return {
+        "published_ms": 1e3 * median(seconds["published"]),
+        "ours_ms": 1e3 * median(seconds["ours"]),
+        "ratio": median(ratios),
+        "ratio_low": min(ratios),
+        "ratio_high": max(ratios),
+        "rounds": {"published": seconds["published"], "ours": seconds["ours"]},
+    }
+
+
+def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """All figures of one workload or epoch."""
+    results: dict[str, Any] = {}
+    losses = None if name in EPOCHS else check_same_losses(WORKLOADS[name])
+    workers = {variant: Worker(variant, name, arguments.threads) for variant in ("published", "ours")}
+    if name in EPOCHS:
+        results["epoch"] = in_turns(workers, max(3, arguments.rounds // 2), do="epoch", times=1)
+    else:
+        size = WORKLOADS[name].batch_size
+        results["train"] = in_turns(workers, arguments.rounds, do="train", examples=size, times=arguments.steps)
+        results["peak_mb"] = {
+            key: worker.ask(do="train", examples=size, times=1)["peak_mb"] for key, worker in workers.items()
+        }
+        for examples, times in ((size, 3), (64, 20), (1, 60)):
+            results[f"infer {examples}"] = in_turns(
+                workers, arguments.rounds, do="infer", examples=examples, times=times
+            )
+    for worker in workers.values():
+        worker.close()
+    if losses is not None:
+        results["losses"] = losses
+    return results
+
+
+def main() -> None:
+    """Measure, print, and write the report."""
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    began = time.strftime("%Y-%m-%d %H:%M")
+    facts = {key: value for key, value in describe_environment(torch.device("cpu")).items() if key != "platform"}
+    facts |= {"threads": arguments.threads, "load_before": os.getloadavg(), "began": began}
+    results = {}
+    for name in arguments.workloads:
+        results[name] = measure(name, arguments)
+        for key, figures in results[name].items():
+            if isinstance(figures, dict) and "ratio" in figures:
+                times = f"published {figures['published_ms']:9.2f} ms, ours {figures['ours_ms']:9.2f} ms"
+                spread = f"{figures['ratio']:.2f} ({figures['ratio_low']:.2f} to {figures['ratio_high']:.2f})"
+                print(f"{name:28} {key:11} {times}, ratio {spread}", flush=True)
+            elif key == "peak_mb":
+                print(f"{name:28} peak memory {figures['published']:.0f} and {figures['ours']:.0f} MB", flush=True)
+    facts["load_after"] = os.getloadavg()
+    if arguments.report is not None:
+        write_report(arguments.report, facts, results)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = [*WORKLOADS, *EPOCHS]
+    parser.add_argument("--workloads", type=lambda text: text.split(","), help=f"of {', '.join(known)} (all)")
+    parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}, two steps a round")
+    parser.add_argument("--rounds", type=int, default=7, help="at least 7 (7); half as many for epochs")
+    parser.add_argument("--steps", type=int, help="training steps a round (4, or 2 with --short)")
+    parser.add_argument("--threads", type=int, default=2, help="threads that PyTorch may use (2)")
+    parser.add_argument("--report", type=Path, help="write REPORT.json and REPORT.md, named theme_hardware_date")
+    arguments = parser.parse_args()
+    arguments.workloads = arguments.workloads or (SHORT if arguments.short else known)
+    arguments.steps = arguments.steps or (2 if arguments.short else 4)
+    unknown = sorted(set(arguments.workloads) - set(known))
+    if unknown or arguments.rounds < FEWEST_ROUNDS:
+        parser.error(f"workloads must be of {known} and rounds at least 7, but {unknown or arguments.rounds} was given")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()

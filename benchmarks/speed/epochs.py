@@ -1,0 +1,138 @@
+"""End-to-end epochs: load the train split, train on it, score the valid split and compute its metrics."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from benchmarks.speed.published_manner import PublishedManner, PublishedStep
+from sklearn.metrics import log_loss, roc_auc_score
+from torch.utils.data import DataLoader, Dataset
+
+from rankelastor.config.load import load_recipe
+from rankelastor.config.recipe import Recipe
+from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.data.prepare import prepare
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.synthetic import write_click_log
+from rankelastor.models.build import build_ranker
+from rankelastor.schema import Batch, SplitName
+from rankelastor.studies.demo import demo_models, demo_recipe
+from rankelastor.training.allocator import keep_large_blocks
+from rankelastor.training.run import open_or_prepare
+from rankelastor.training.scoring import score_split
+from rankelastor.training.step import Stepper
+
+OneEpoch = Callable[[], float]
+
+
+class OneMatrix(Dataset[np.ndarray]):
+    """The published manner of loading: all columns in one float64 matrix, a row at a time."""
+
+    def __init__(self, dataset: PreparedDataset, split: SplitName) -> None:
+        batch = next(iter(BatchLoader(dataset.split(split), batch_size=dataset.split(split).num_rows).epoch()))
+        assert batch.label is not None
+        columns = [batch.categorical.double(), batch.numeric.double(), batch.label.double().unsqueeze(1)]
+        self._num_categorical = batch.categorical.shape[1]
+        self._matrix = torch.cat(columns, dim=1).numpy()
+
+    def __len__(self) -> int:
+        return len(self._matrix)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        row: np.ndarray = self._matrix[index]
+        return row
+
+    def batch(self, rows: torch.Tensor) -> Batch:
+        """A collated matrix as a batch."""
+        ids, numbers = rows[:, : self._num_categorical].long(), rows[:, self._num_categorical : -1].float()
+        return Batch(categorical=ids, numeric=numbers, label=rows[:, -1].float(), group=None)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A recipe whose epochs are timed."""
+
+    name: str
+    recipe: Callable[[], Recipe]
+
+    def ours(self) -> OneEpoch:
+        """One more epoch of what ``train`` does."""
+        keep_large_blocks()
+        recipe = self.recipe()
+        dataset, settings = open_or_prepare(recipe), recipe.training
+        torch.manual_seed(settings.seed)
+        ranker = build_ranker(recipe.model, dataset.schema)
+        stepper = Stepper(ranker, settings)
+        train = BatchLoader(dataset.split("train"), batch_size=settings.batch_size, shuffle=True, seed=settings.seed)
+        valid = BatchLoader(dataset.split("valid"), batch_size=settings.evaluation_batch_size)
+        indices = iter(range(1, 1_000_000))
+
+        def one_epoch() -> float:
+            ranker.train()
+            for batch in train.epoch(next(indices)):
+                stepper.step(batch)
+            stepper.complete_rows()
+            return score_split(ranker, valid, settings).metrics().auc
+
+        return one_epoch
+
+    def published(self) -> OneEpoch:
+        """One more epoch in the published manner."""
+        recipe = self.recipe()
+        dataset, settings = open_or_prepare(recipe), recipe.training
+        torch.manual_seed(settings.seed)
+        ranker = PublishedManner(recipe.model, dataset.schema)
+        stepper = PublishedStep(ranker, embedding_l2=settings.embedding_l2, learning_rate=settings.learning_rate)
+        train, valid = OneMatrix(dataset, "train"), OneMatrix(dataset, "valid")
+        batches = DataLoader(train, batch_size=settings.batch_size, shuffle=True)
+        valid_batches = DataLoader(valid, batch_size=settings.batch_size)
+
+        def one_epoch() -> float:
+            ranker.train()
+            for rows in batches:
+                stepper.step(train.batch(rows))
+            ranker.eval()
+            with torch.no_grad():
+                scored = [(valid.batch(rows).label, ranker(valid.batch(rows))) for rows in valid_batches]
+            label = np.concatenate([label.numpy() for label, _ in scored])
+            score = np.concatenate([score.numpy().astype(np.float64) for _, score in scored])
+            log_loss(label, score)
+            return float(roc_auc_score(label, score))
+
+        return one_epoch
+
+
+def _frappe(model: str) -> Recipe:
+    folder = _scratch() / "frappe"
+    return load_recipe(Path(f"recipes/frappe/{model}.yaml"), {"data.prepared": str(folder)})
+
+
+def _demo(index: int) -> Recipe:
+    folder = _scratch() / "demo"
+    log = write_click_log(folder / "log", num_rows=200_000, seed=7)
+    data = log.data_settings(folder / "prepared")
+    if not (folder / "prepared").exists():
+        prepare(data)
+    return demo_recipe(demo_models()[index], data, seed=7)
+
+
+def _scratch() -> Path:
+    """Where prepared data lie between the processes of one benchmark."""
+    return Path(os.environ.get("RANKELASTOR_BENCHMARKS", tempfile.gettempdir())) / "rankelastor-benchmarks"
+
+
+EPOCHS = {
+    epoch.name: epoch
+    for epoch in (
+        Epoch("frappe-rankelastor", lambda: _frappe("rankelastor")),
+        Epoch("frappe-rankmixer", lambda: _frappe("rankmixer")),
+        Epoch("demo-rankmixer", lambda: _demo(0)),
+        Epoch("demo-rankelastor", lambda: _demo(1)),
+    )
+}

@@ -1,0 +1,114 @@
+"""Build the kernels once for this processor, and load them."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+SWITCH = "RANKELASTOR_KERNELS"
+_SOURCE = Path(__file__).with_name("kernels.c")
+# Sums may be reordered, so that they are vectorised; NaN and infinity keep their meaning.
+_FLAGS = [
+    "-O3",
+    "-march=native",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-signed-zeros",
+    "-fassociative-math",
+    "-shared",
+    "-fPIC",
+]
+_BUILD_SECONDS = 60
+
+Kernel = Callable[..., None]
+
+
+@cache
+def kernels() -> ctypes.CDLL | None:
+    """The kernels, built in a second at first use and kept in the user's cache; None where that is not possible.
+
+    The reason is logged once. ``RANKELASTOR_KERNELS=off`` in the environment does without them.
+    """
+    if os.environ.get(SWITCH, "on") == "off":
+        return None
+    try:
+        return ctypes.CDLL(str(_built()))
+    except (OSError, subprocess.SubprocessError) as error:
+        detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
+        logger.warning(
+            "fast kernels need a C compiler (cc), but they could not be built: %s; PyTorch's own operations are used, "
+            "which is slower; try installing gcc or clang, or set %s=off to do without",
+            detail,
+            SWITCH,
+        )
+        return None
+
+
+def usable_kernels(*tensors: Tensor) -> ctypes.CDLL | None:
+    """The kernels, if they can work on these tensors: float32 on the CPU, row by row without gaps."""
+    fits = all(
+        tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in tensors
+    )
+    return kernels() if fits else None
+
+
+def call(kernel: Kernel, *arguments: Tensor | int | None) -> None:
+    """Call a kernel: tensors as pointers, numbers as 64-bit integers. Other threads run meanwhile."""
+    kernel(
+        *(
+            ctypes.c_void_p(argument.data_ptr())
+            if isinstance(argument, Tensor)
+            else None
+            if argument is None
+            else ctypes.c_int64(argument)
+            for argument in arguments
+        )
+    )
+
+
+def _built() -> Path:
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        raise FileNotFoundError(f"no {os.environ.get('CC', 'cc')} on the PATH")
+    library = _cache_folder() / f"kernels-{_key(compiler)}.so"
+    if not library.exists():
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
+            made = Path(scratch) / library.name
+            command = [compiler, *_FLAGS, "-o", str(made), str(_SOURCE), "-lm"]
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BUILD_SECONDS)  # noqa: S603
+            made.replace(library)  # whole or not at all, also where several processes build at once
+    return library
+
+
+def _key(compiler: str) -> str:
+    """Of what the built library depends on: source, flags, compiler and the processor's features."""
+    parts = [_SOURCE.read_bytes(), repr(_FLAGS).encode(), compiler.encode(), _processor_features().encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _processor_features() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() + platform.machine()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "rankelastor"

@@ -1,0 +1,13 @@
+"""The phases of a training step, and who may listen to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+StepPhase = Literal["copy", "forward", "loss", "backward", "optimiser", "done"]
+PhaseListener = Callable[[StepPhase], None]
+
+
+def not_listening(_phase: StepPhase) -> None:
+    """Nobody times the phases."""

@@ -1,0 +1,97 @@
+"""The kernels against PyTorch's own operations, and what happens where they cannot be built."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rankelastor.nn.gate import PublishedGate
+from rankelastor.nn.native.library import SWITCH, kernels
+from rankelastor.nn.projection import Projection
+from rankelastor.nn.random_bytes import random_bytes_from
+
+
+@pytest.fixture(autouse=True)
+def _build_anew() -> Iterator[None]:
+    kernels.cache_clear()
+    yield
+    kernels.cache_clear()
+
+
+def gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
+    with random_bytes_from(3):
+        out = module(x)
+        weights = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
+        return [out, *torch.autograd.grad((out * weights).sum(), [x, *module.parameters()])]
+
+
+def without_kernels(compute: Callable[[], list[Tensor]], monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    monkeypatch.setenv(SWITCH, "off")
+    kernels.cache_clear()
+    assert kernels() is None
+    return compute()
+
+
+def needs_kernels() -> None:
+    if kernels() is None:
+        pytest.skip("needs a C compiler")
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_the_projection_is_the_same_with_and_without_kernels(dropout: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_kernels()
+    torch.manual_seed(1)
+    module = Projection(in_dim=5, hidden_dims=[37], out_dim=4, dropout=dropout)
+    x = torch.randn(6, 3, 5, requires_grad=True)
+    fast = gradients(module, x)
+    slow = without_kernels(lambda: gradients(module, x), monkeypatch)
+    for one, other in zip(fast, slow, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_gate_is_the_same_with_and_without_kernels_and_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_kernels()
+    torch.manual_seed(1)
+    module = PublishedGate(num_tokens=3, dim=7, inner_dim=19)
+    nn.init.normal_(module.lift.bias)
+    nn.init.normal_(module.reduce.bias)
+    x = (3 * torch.randn(11, 3, 7)).requires_grad_()
+    fast = gradients(module, x)
+    slow = without_kernels(lambda: gradients(module, x), monkeypatch)
+    exact = gradients(module.double(), x.detach().double().requires_grad_())
+    for one, other, precise in zip(fast, slow, exact, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
+        assert torch.allclose(one.double(), precise, rtol=1e-4, atol=1e-4)
+
+
+def test_watched_modules_are_called_for_themselves_with_the_same_result() -> None:
+    torch.manual_seed(1)
+    module = Projection(in_dim=5, hidden_dims=[8], out_dim=4, dropout=0.2)
+    x, seen = torch.randn(6, 5), []
+    with random_bytes_from(3):
+        alone = module(x)
+    module[1].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    with random_bytes_from(3):
+        watched = module(x)
+    assert len(seen) == 1
+    assert torch.allclose(alone, watched, atol=1e-6)
+
+
+def test_not_a_number_stays_visible() -> None:
+    module = Projection(in_dim=2, hidden_dims=[8], out_dim=2)
+    assert module(torch.full((1, 2), float("nan"))).isnan().all()
+
+
+def test_without_a_compiler_training_works_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    module = Projection(in_dim=5, hidden_dims=[8], out_dim=4)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            gradients(module, torch.randn(6, 5, requires_grad=True))
+    (record,) = caplog.records
+    assert "no no-such-compiler on the PATH" in record.getMessage()
+    assert "try installing gcc or clang" in record.getMessage()
