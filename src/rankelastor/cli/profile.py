@@ -72,7 +72,8 @@ def _print_table(name: str, found: StepProfile) -> None:
     console.print(
         f"\nbackward {backward:.2f} ms in all, {backward / found.watched_step_ms:.1%}\n"
         f"a whole step, measured in turn without hooks: {found.step_ms:.2f} ms, "
-        f"{found.examples_per_second:,.0f} examples/s; the named stages add up to {found.accounted_share:.1%} of it{aside}",
+        f"{found.examples_per_second:,.0f} examples/s; "
+        f"the named stages add up to {found.accounted_share:.1%} of it{aside}",
         highlight=False,
         soft_wrap=True,
     )
