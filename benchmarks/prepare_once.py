@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
+from process_memory import peak_bytes  # beside this script
 
 from rankelastor.config.data import DataSettings
 from rankelastor.data.prepare import prepare
@@ -42,7 +42,7 @@ def main() -> None:
                 "num_rows": sum(dataset.manifest.splits[name].num_rows for name in dataset.splits),
                 "num_values": sum(spec.num_ids - 2 for spec in dataset.manifest.categorical),
                 "vocabulary_bytes": sum(path.stat().st_size for path in vocabularies),
-                "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "peak_bytes": peak_bytes(),
                 "num_threads": pa.cpu_count(),
                 "versions": {name: version(name) for name in ("rankelastor", "pyarrow", "polars", "numpy")},
             }

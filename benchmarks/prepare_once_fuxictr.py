@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from importlib.metadata import version
 
 from fuxictr.preprocess import FeatureProcessor, build_dataset
+from process_memory import peak_bytes  # beside this script
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
             {
                 "seconds": seconds,
                 "cpu_seconds": sum(spent[:4]) - sum(cpu[:4]),
-                "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "peak_bytes": peak_bytes(),
                 "versions": {name: version(name) for name in ("fuxictr", "pandas", "polars", "numpy")},
             }
         )

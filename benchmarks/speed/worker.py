@@ -11,10 +11,10 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.process_memory import peak_bytes
 from benchmarks.speed.epochs import EPOCHS, Epoch
 from benchmarks.speed.published_manner import PublishedManner, PublishedStep
 from benchmarks.speed.workloads import WORKLOADS, Workload
@@ -65,14 +65,8 @@ def main() -> None:
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         answer = run(json.loads(line))
-        answer["peak_mb"] = _peak_mb()
+        answer["peak_mb"] = peak_bytes() / 2**20
         print(json.dumps(answer), flush=True)
-
-
-def _peak_mb() -> float:
-    """The peak of this process alone: ``ru_maxrss`` would begin at the memory of the process that started it."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
 
 
 def _serve_steps(workload: Workload, variant: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
