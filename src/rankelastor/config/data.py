@@ -117,7 +117,7 @@ class DataSettings(Settings):
     """Everything from raw files to a prepared folder.
 
     ``prepared`` is the folder to write; recipes with the same data settings share it.
-    ``shard_rows``: rows in one prepared file.
+    ``shard_rows``: rows in one prepared file; `prepare` holds one such file of each split in memory.
     """
 
     prepared: Annotated[str, Field(min_length=1)]
@@ -126,7 +126,7 @@ class DataSettings(Settings):
     csv: CsvSettings = CsvSettings()
     label: Annotated[str, Field(min_length=1)]
     fields: Annotated[tuple[FieldSettings, ...], Field(min_length=1)]
-    shard_rows: PositiveInt = 1_000_000
+    shard_rows: PositiveInt = 500_000
 
     @model_validator(mode="after")
     def _split_goes_with_all(self) -> Self:
