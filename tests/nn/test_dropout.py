@@ -48,3 +48,11 @@ def test_evaluation_and_rate_zero_change_nothing() -> None:
     x = torch.randn(8)
     assert Dropout(0.5).eval()(x) is x
     assert Dropout(0.0)(x) is x
+
+
+@pytest.mark.parametrize("rate", [0.997, 0.999, 1.0])
+def test_the_highest_rates_drop_nearly_everything(rate: float) -> None:
+    torch.manual_seed(1)
+    layer = Dropout(rate)
+    kept = [float((layer(torch.ones(200)) != 0).float().mean()) for _ in range(200)]
+    assert sum(kept) / len(kept) < 0.01

@@ -9,13 +9,15 @@ from rankelastor.training.lazy_rows import EXACT_STEPS, LazyRows
 NUM_ROWS, DIM, RATE = 40, 3, 1e-3
 
 
-def dense_and_lazy(gap: int, num_steps: int, l2: float) -> tuple[Tensor, Tensor, Tensor]:
+def dense_and_lazy(
+    gap: int, num_steps: int, l2: float, *, rate: float = RATE, clip_norm: float = 1e9
+) -> tuple[Tensor, Tensor, Tensor]:
     """Start, dense and lazy tables in float64; most rows are touched once in ``gap`` steps, a few at every step."""
     torch.manual_seed(0)
     start = 0.05 * torch.randn(NUM_ROWS, DIM, dtype=torch.float64)
     start[0] = 0
     dense, table = start.clone().requires_grad_(), start.clone()
-    adam = torch.optim.Adam([dense], lr=RATE)
+    adam = torch.optim.Adam([dense], lr=rate)
     lazy = LazyRows(table, betas=(0.9, 0.999), l2=l2)
     for step in range(num_steps):
         rows = torch.arange(NUM_ROWS) if step % gap == 0 else torch.randint(0, 4, (10,))
@@ -23,13 +25,15 @@ def dense_and_lazy(gap: int, num_steps: int, l2: float) -> tuple[Tensor, Tensor,
         of_rows = torch.zeros_like(start).index_add_(0, rows, of_lookups)
         of_rows[0] = 0
         dense.grad = of_rows + l2 * dense.detach()
-        touched = lazy.touch(rows, learning_rate=RATE)
+        touched = lazy.touch(rows, learning_rate=rate)
         gradient, squared_norm = lazy.gradient(touched, of_lookups)
         if gap == 1:
             assert squared_norm.sqrt().item() == pytest.approx(dense.grad.norm().item(), rel=1e-9)
+        scale = clip_norm / max(clip_norm, dense.grad.norm().item())
+        dense.grad *= scale
         adam.step()
-        lazy.step(touched, gradient, learning_rate=RATE)
-    lazy.complete(learning_rate=RATE)
+        lazy.step(touched, gradient * scale, learning_rate=rate, scale=scale)
+    lazy.complete(learning_rate=rate)
     return start, dense.detach(), table
 
 
@@ -40,9 +44,18 @@ def test_gaps_up_to_the_exact_steps_equal_dense_adam(gap: int, l2: float) -> Non
     assert torch.allclose(lazy, dense, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize(("l2", "share"), [(0.0, 1e-4), (1e-5, 0.02), (1e-2, 0.25)])
-def test_long_gaps_stay_close_to_dense_adam(l2: float, share: float) -> None:
-    start, dense, lazy = dense_and_lazy(300, 601, l2)
+def test_clipping_scales_the_penalty_of_rows_that_wait_too() -> None:
+    _, dense, lazy = dense_and_lazy(EXACT_STEPS, 150, 1e-2, clip_norm=1e-4)
+    assert torch.allclose(lazy, dense, rtol=0, atol=1e-14)
+    _, unclipped, _ = dense_and_lazy(EXACT_STEPS, 150, 1e-2)
+    assert not torch.allclose(dense, unclipped, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [1e-3, 1e-2])
+@pytest.mark.parametrize(("l2", "share"), [(0.0, 1e-3), (1e-5, 0.03), (1e-3, 0.03), (1e-2, 0.04)])
+@pytest.mark.parametrize("gap", [300, 1000])
+def test_long_gaps_stay_close_to_dense_adam(gap: int, l2: float, share: float, rate: float) -> None:
+    start, dense, lazy = dense_and_lazy(gap, gap + 1, l2, rate=rate)
     assert (lazy - dense).abs().max() < share * (dense - start).abs().max()
 
 

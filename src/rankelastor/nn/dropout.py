@@ -40,6 +40,8 @@ class Mask:
 
     def times(self, x: Float[Tensor, ...], scale: float) -> Float[Tensor, ...]:
         """``scale * x`` where kept, zero elsewhere; a new tensor."""
+        if self.threshold == _NUM_BYTES:  # no byte
+            return torch.zeros_like(x)
         # Written as numbers of x's type: products of one type are several times as fast as those with booleans.
         kept = torch.ge(self.noise, self.threshold, out=torch.empty_like(x, memory_format=torch.contiguous_format))
         return kept.mul_(x).mul_(scale)
@@ -73,6 +75,8 @@ class Dropout(nn.Dropout):
         """Elements kept and scaled, or zero."""
         if not self.training or self.p == 0:
             return x
+        if self.p == 1:
+            return torch.zeros_like(x)
         if x.device.type != "cpu":
             return functional.dropout(x, self.p)
         dropped: Tensor = _CheapDropout.apply(x, self.p)  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -70,36 +71,36 @@ def fit(
     learning_rate, epoch, best = settings.learning_rate, 0, None
     for observer in observers:
         observer.on_start(ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
-    for epoch in range(1, settings.epochs + 1):
-        epoch_began = time.perf_counter()
-        train_loss, waited = _run_epoch(
-            stepper, ranker, train, settings, epoch=epoch, rare_as_unseen=rare_as_unseen, observers=observers
-        )
-        wait_seconds += waited
-        stepper.complete_rows()
-        step_seconds += time.perf_counter() - epoch_began
-        predictions = score_split(ranker, valid, settings, progress=progress)
-        metrics = predictions.metrics().as_dict()
-        verdict = plateau.judge(metrics)
-        evaluation = Evaluation(
-            epoch=epoch,
-            step=epoch * len(train),
-            learning_rate=learning_rate,
-            train_loss=round(train_loss, 6),
-            metrics=metrics,
-            improved=verdict.improved,
-            seconds=round(time.perf_counter() - began, 3),
-        )
-        if verdict.improved:
-            best = evaluation, predictions
-            save_best()
-        for observer in observers:
-            observer.on_evaluation(evaluation)
-        if verdict.stop:
-            break
-        learning_rate = verdict.learning_rate
-        stepper.set_learning_rate(learning_rate)
-    stepper.close()
+    with closing(stepper):
+        for epoch in range(1, settings.epochs + 1):
+            epoch_began = time.perf_counter()
+            train_loss, waited = _run_epoch(
+                stepper, ranker, train, settings, epoch=epoch, rare_as_unseen=rare_as_unseen, observers=observers
+            )
+            wait_seconds += waited
+            stepper.complete_rows()
+            step_seconds += time.perf_counter() - epoch_began
+            predictions = score_split(ranker, valid, settings, progress=progress)
+            metrics = predictions.metrics().as_dict()
+            verdict = plateau.judge(metrics)
+            evaluation = Evaluation(
+                epoch=epoch,
+                step=epoch * len(train),
+                learning_rate=learning_rate,
+                train_loss=round(train_loss, 6),
+                metrics=metrics,
+                improved=verdict.improved,
+                seconds=round(time.perf_counter() - began, 3),
+            )
+            if verdict.improved:
+                best = evaluation, predictions
+                save_best()
+            for observer in observers:
+                observer.on_evaluation(evaluation)
+            if verdict.stop:
+                break
+            learning_rate = verdict.learning_rate
+            stepper.set_learning_rate(learning_rate)
     best_evaluation, best_predictions = _found(best, settings)
     return Fit(
         best=best_evaluation,

@@ -102,7 +102,7 @@ class SlicedGradients:
             parts = self._threads.submit(self._in_order, slices, len(shares), *context).result()
         else:
             parts = list(self._threads.map(lambda share: self._sum_of(share, *context), shares))
-        return _joined(parts, len(slices))
+        return self._threads.submit(_joined, parts, len(slices)).result()
 
     def slice_examples(self, batch: Batch) -> int:
         """Examples a slice for batches like this one."""

@@ -95,8 +95,7 @@ class Stepper:
             self._lazy.complete(learning_rate=self._learning_rate, run_all=self._threads.map)
 
     def close(self) -> None:
-        """Complete the rows and let the threads go."""
-        self.complete_rows()
+        """Let the threads go."""
         self._threads.shutdown()
         torch.set_num_threads(self._num_threads)  # MKL's is shared by all threads of the process
 
@@ -112,9 +111,9 @@ class Stepper:
             parameter.grad = gradient
         # one lookup a forward pass, see FieldEmbedding
         ((rows, of_lookups),) = result.lookups
+        # On a single-core thread: sums this small are done before many threads have met.
         if self._lazy is None or touched is None:
-            self._table.grad = torch.ops.aten.embedding_dense_backward(of_lookups, rows, len(self._table), 0, False)  # noqa: FBT003
-            self._step_densely()
+            self._threads.submit(self._step_table_densely, rows, of_lookups).result()
         else:
             self._threads.submit(self._step_lazily, self._lazy, touched, of_lookups).result()
         self._on_phase("done")
@@ -127,6 +126,10 @@ class Stepper:
         rows = embedding.rows(embedding.ids(batch.categorical, batch.sequence)).flatten()
         return self._threads.submit(self._lazy.touch, rows, learning_rate=self._learning_rate).result()
 
+    def _step_table_densely(self, rows: Tensor, of_lookups: Tensor) -> None:
+        self._table.grad = torch.ops.aten.embedding_dense_backward(of_lookups, rows, len(self._table), 0, False)  # noqa: FBT003
+        self._step_densely()
+
     def _step_densely(self) -> None:
         if self._settings.embedding_l2:
             add_l2_gradient(self._table, self._settings.embedding_l2)
@@ -137,13 +140,15 @@ class Stepper:
     @torch.no_grad()
     def _step_lazily(self, lazy: LazyRows, touched: Touched, of_lookups: Tensor) -> None:
         gradient, squared_norm = lazy.gradient(touched, of_lookups)
+        scale: Tensor | float = 1.0
         if self._settings.clip_norm is not None:
             dense = nn.utils.get_total_norm([parameter.grad for parameter in self._dense if parameter.grad is not None])
             norm = (squared_norm + dense.double().square()).sqrt()
-            scale = (self._settings.clip_norm / (norm + 1e-6)).clamp_max(1).to(gradient.dtype)
-            torch._foreach_mul_([gradient, *(p.grad for p in self._dense if p.grad is not None)], scale)
+            scale = (self._settings.clip_norm / (norm + 1e-6)).clamp_max(1)
+            gradients = [gradient, *(p.grad for p in self._dense if p.grad is not None)]
+            torch._foreach_mul_(gradients, scale.to(gradient.dtype))
         self._optimiser.step()
-        lazy.step(touched, gradient, learning_rate=self._learning_rate)
+        lazy.step(touched, gradient, learning_rate=self._learning_rate, scale=scale)
 
     def _step_on_cuda(self, batch: Batch) -> Tensor:
         self._on_phase("copy")

@@ -1,13 +1,17 @@
 """The kernels against PyTorch's own operations, and what happens where they cannot be built."""
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from rankelastor.nn.gate import PublishedGate
+from rankelastor.nn.native import library
 from rankelastor.nn.native.library import SWITCH, kernels
 from rankelastor.nn.projection import Projection
 from rankelastor.nn.random_bytes import random_bytes_from
@@ -15,9 +19,9 @@ from rankelastor.nn.random_bytes import random_bytes_from
 
 @pytest.fixture(autouse=True)
 def _build_anew() -> Iterator[None]:
-    kernels.cache_clear()
+    library._loaded.cache_clear()
     yield
-    kernels.cache_clear()
+    library._loaded.cache_clear()
 
 
 def gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
@@ -29,7 +33,7 @@ def gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
 
 def without_kernels(compute: Callable[[], list[Tensor]], monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     monkeypatch.setenv(SWITCH, "off")
-    kernels.cache_clear()
+    library._loaded.cache_clear()
     assert kernels() is None
     return compute()
 
@@ -95,3 +99,50 @@ def test_without_a_compiler_training_works_and_says_so_once(
     (record,) = caplog.records
     assert "no no-such-compiler on the PATH" in record.getMessage()
     assert "try installing gcc or clang" in record.getMessage()
+
+
+def test_threads_that_ask_at_once_get_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with caplog.at_level(logging.WARNING), ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda _: kernels(), range(8))) == [None] * 8
+    assert len(caplog.records) == 1
+
+
+def test_a_damaged_library_is_built_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    needs_kernels()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    library._loaded.cache_clear()
+    assert kernels() is not None
+    (built,) = (tmp_path / "rankelastor").glob("kernels-*.so")
+    other = tmp_path / "damaged"
+    (other / "rankelastor").mkdir(parents=True, mode=0o700)
+    (other / "rankelastor" / built.name).write_bytes(b"junk")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(other))
+    library._loaded.cache_clear()
+    assert kernels() is not None
+
+
+def test_a_cache_that_others_can_write_to_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shared = tmp_path / "rankelastor"
+    shared.mkdir()
+    shared.chmod(0o777)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert library._cache_folder() != shared
+
+
+def test_without_a_home_there_is_a_folder_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert library._cache_folder().stat().st_mode & 0o077 == 0
+
+
+def test_the_compiler_may_bring_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "cc -m64")
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler")
+    assert library._compiler()[1:] == ["-m64"]

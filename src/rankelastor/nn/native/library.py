@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import logging
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -36,17 +40,24 @@ _BUILD_SECONDS = 60
 
 Kernel = Callable[..., None]
 
+_building = threading.Lock()  # threads ask for the kernels at once; one builds, and one warning tells why it could not
 
-@cache
+
 def kernels() -> ctypes.CDLL | None:
     """The kernels, built in a second at first use and kept in the user's cache; None where that is not possible.
 
     The reason is logged once. ``RANKELASTOR_KERNELS=off`` in the environment does without them.
     """
+    with _building:
+        return _loaded()
+
+
+@cache
+def _loaded() -> ctypes.CDLL | None:
     if os.environ.get(SWITCH, "on") == "off":
         return None
     try:
-        return ctypes.CDLL(str(_built()))
+        return _load(_library())
     except (OSError, subprocess.SubprocessError) as error:
         detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         logger.warning(
@@ -80,24 +91,40 @@ def call(kernel: Kernel, *arguments: Tensor | int | None) -> None:
     )
 
 
-def _built() -> Path:
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
-        raise FileNotFoundError(f"no {os.environ.get('CC', 'cc')} on the PATH")
-    library = _cache_folder() / f"kernels-{_key(compiler)}.so"
-    if not library.exists():
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
-            made = Path(scratch) / library.name
-            command = [compiler, *_FLAGS, "-o", str(made), str(_SOURCE), "-lm"]
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BUILD_SECONDS)  # noqa: S603
-            made.replace(library)  # whole or not at all, also where several processes build at once
-    return library
+def _load(library: Path) -> ctypes.CDLL:
+    """Load the library, built now where it is not there yet or is damaged."""
+    if library.exists():
+        try:
+            return ctypes.CDLL(str(library))
+        except OSError:
+            logger.info("%s cannot be loaded: building it again", library)
+    _build(library)
+    return ctypes.CDLL(str(library))
 
 
-def _key(compiler: str) -> str:
+def _build(library: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
+        made = Path(scratch) / library.name
+        command = [*_compiler(), *_FLAGS, "-o", str(made), str(_SOURCE), "-lm"]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BUILD_SECONDS)  # noqa: S603
+        made.replace(library)  # whole or not at all, also where several processes build at once
+
+
+def _compiler() -> list[str]:
+    name, *flags = shlex.split(os.environ.get("CC") or "cc")
+    found = shutil.which(name)
+    if found is None:
+        raise FileNotFoundError(f"no {name} on the PATH")
+    return [found, *flags]
+
+
+def _library() -> Path:
+    return _cache_folder() / f"kernels-{_key()}.so"
+
+
+def _key() -> str:
     """Of what the built library depends on: source, flags, compiler and the processor's features."""
-    parts = [_SOURCE.read_bytes(), repr(_FLAGS).encode(), compiler.encode(), _processor_features().encode()]
+    parts = [_SOURCE.read_bytes(), repr([*_compiler(), *_FLAGS]).encode(), _processor_features().encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
@@ -110,5 +137,29 @@ def _processor_features() -> str:
 
 
 def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "rankelastor"
+    """A folder that nobody else can write to: what lies there is run."""
+    for folder in _possible_folders():
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = folder.stat()
+        except OSError:
+            continue
+        is_ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+        if is_ours and not status.st_mode & 0o022 and os.access(folder, os.W_OK):
+            return folder
+    return _folder_of_this_process()
+
+
+def _possible_folders() -> Iterator[Path]:
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if base.is_absolute():
+        yield base / "rankelastor"
+    with suppress(RuntimeError):  # some containers know no home
+        yield Path.home() / ".cache" / "rankelastor"
+
+
+@cache
+def _folder_of_this_process() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="rankelastor-kernels-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
