@@ -105,6 +105,7 @@ def test_lazy_updates_equal_dense_ones_where_gaps_are_short() -> None:
         stepper = Stepper(ranker.eval(), settings)
         for seed in range(12):
             stepper.step(batch(seed, 3))
+        stepper.complete_rows()
         stepper.close()
     for (name, one), other in zip(rankers[0].named_parameters(), rankers[1].parameters(), strict=True):
         assert torch.allclose(one, other, atol=2e-5), name

@@ -7,7 +7,7 @@ made up for just before it is read again, and for all rows before an evaluation.
 What is exact: a touched row's step; missed steps up to ``EXACT_STEPS`` in a row, one by one, as dense Adam makes them;
 moments without a penalty over gaps of any length. What is not: longer gaps are made up for in ever longer strides in
 which the penalty's gradient and the second moment count as constant (over gaps of 100 to 1,000 steps a weight was off
-by at most 4 % of the way it went, at learning rates 1e-3 and 1e-2 and lambda from 0 to 1e-2; over 3,000 by 8 %); and the
+by at most 4 % of the way it went, at learning rates 1e-3 and 1e-2, lambda from 0 to 1e-2; over 3,000 by 8 %); and the
 norm that clipping looks at counts the penalty of rows that wait with the weights they were last written with.
 tests/training/test_lazy_rows.py holds all of it against dense Adam.
 """
