@@ -94,7 +94,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     losses = None if name in EPOCHS else check_same_losses(WORKLOADS[name])
     workers = {variant: Worker(variant, name, arguments.threads) for variant in ("published", "ours")}
     if name in EPOCHS:
-        results["epoch"] = in_turns(workers, max(3, arguments.rounds // 2), do="epoch", times=1)
+        results["epoch"] = in_turns(workers, arguments.rounds, do="epoch", times=1)
     else:
         size = WORKLOADS[name].batch_size
         results["train"] = in_turns(workers, arguments.rounds, do="train", examples=size, times=arguments.steps)
@@ -140,7 +140,7 @@ def parse_arguments() -> argparse.Namespace:
     known = [*WORKLOADS, *EPOCHS]
     parser.add_argument("--workloads", type=lambda text: text.split(","), help=f"of {', '.join(known)} (all)")
     parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}, two steps a round")
-    parser.add_argument("--rounds", type=int, default=7, help="at least 7 (7); half as many for epochs")
+    parser.add_argument("--rounds", type=int, default=7, help="at least 7 (7)")
     parser.add_argument("--steps", type=int, help="training steps a round (4, or 2 with --short)")
     parser.add_argument("--threads", type=int, default=2, help="threads that PyTorch may use (2)")
     parser.add_argument("--report", type=Path, help="write REPORT.json and REPORT.md, named theme_hardware_date")

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from rankelastor.config.load import load_recipe
 from rankelastor.config.recipe import Recipe
 from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.data.loading.read_ahead import ReadAhead
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.synthetic import write_click_log
@@ -24,6 +25,7 @@ from rankelastor.models.build import build_ranker
 from rankelastor.schema import Batch, SplitName
 from rankelastor.studies.demo import demo_models, demo_recipe
 from rankelastor.training.allocator import keep_large_blocks
+from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run import open_or_prepare
 from rankelastor.training.scoring import score_split
 from rankelastor.training.step import Stepper
@@ -62,7 +64,7 @@ class Epoch:
     recipe: Callable[[], Recipe]
 
     def ours(self) -> OneEpoch:
-        """One more epoch of what ``train`` does."""
+        """One more epoch of what ``train`` does, but for the sampling of the spectrum."""
         keep_large_blocks()
         recipe = self.recipe()
         dataset, settings = open_or_prepare(recipe), recipe.training
@@ -73,10 +75,15 @@ class Epoch:
         valid = BatchLoader(dataset.split("valid"), batch_size=settings.evaluation_batch_size)
         indices = iter(range(1, 1_000_000))
 
+        rare = RareAsUnseen.of(dataset, settings.rare_as_unseen, seed=settings.seed)
+
         def one_epoch() -> float:
             ranker.train()
-            for batch in train.epoch(next(indices)):
-                stepper.step(batch)
+            batches = train.epoch(next(indices))
+            batches = batches if rare is None else rare.over(batches, first_step=1)
+            with ReadAhead(batches, depth=settings.read_ahead) as ahead:
+                for batch in ahead:
+                    stepper.step(batch)
             stepper.complete_rows()
             return score_split(ranker, valid, settings).metrics().auc
 
@@ -99,7 +106,7 @@ class Epoch:
                 stepper.step(train.batch(rows))
             ranker.eval()
             with torch.no_grad():
-                scored = [(valid.batch(rows).label, ranker(valid.batch(rows))) for rows in valid_batches]
+                scored = [(batch.label, ranker(batch)) for batch in map(valid.batch, valid_batches)]
             label = np.concatenate([label.numpy() for label, _ in scored])
             score = np.concatenate([score.numpy().astype(np.float64) for _, score in scored])
             log_loss(label, score)
