@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankelastor.data.raw.column_names import require_columns, require_different
+from rankelastor.data.raw.parquet_texts import require_utf8
 from rankelastor.errors import DataError
 
 BATCH_ROWS = 65_536
@@ -45,7 +46,7 @@ def read_batches(
     A file without rows yields nothing or, with ``allow_empty``, one batch of none.
 
     Raises:
-        DataError: the file cannot be read, is no Parquet, or lacks a column.
+        DataError: the file cannot be read, is no Parquet, lacks a column, or holds text that is no UTF-8.
     """
     names = column_names(file)
     if columns is not None:
@@ -60,6 +61,7 @@ def read_batches(
             return
         batches = parquet.iter_batches(batch_size=BATCH_ROWS, columns=list(wanted))
         for batch in batches:
+            require_utf8(batch, file, rows_read + 1)
             rows_read += batch.num_rows
             yield batch, size * rows_read // num_rows
 
