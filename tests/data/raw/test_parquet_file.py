@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw import parquet_file
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError
 
@@ -90,3 +91,14 @@ def test_lists_of_encoded_texts_are_checked_too(tmp_path: Path) -> None:
     pq.write_table(pa.table({"x": nested(encoded(not_utf8()))}), file)
     with pytest.raises(DataError, match=r"a.parquet, column 'x', row 2 must hold text in UTF-8, but"):
         list(read_rows(file, CsvSettings()))
+
+
+def test_long_rows_come_in_pieces_of_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.parquet"
+    long = [f"{number:0100}" for number in range(2_000)]
+    pq.write_table(pa.table({"long": long, "short": range(2_000)}), file, use_dictionary=False, compression="zstd")
+    monkeypatch.setattr(parquet_file, "PIECE_BYTES", 10_000)
+    pieces = list(read_rows(file, CsvSettings()))
+    assert max(piece.table.get_total_buffer_size() for piece in pieces) < 20_000
+    assert [text for piece in pieces for text in piece.column("long").to_pylist()] == long
+    assert next(read_rows(file, CsvSettings(), ["short"])).num_rows > 5 * pieces[0].num_rows
