@@ -14,6 +14,7 @@ import torch
 
 from rankelastor.config.data import DataSettings
 from rankelastor.data.building import build as building
+from rankelastor.data.building import staging
 from rankelastor.data.cells.hashes import hashed_ids
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.loading.loader import BatchLoader
@@ -169,6 +170,42 @@ def test_the_size_of_the_pieces_does_not_matter(
         building.build(settings, find_source_files(settings.files), folder, SilentProgress(), read_bytes=read_bytes)
         results.append(contents(folder))
     assert results[0] == results[1]
+
+
+def test_the_cells_staged_at_a_time_do_not_matter(
+    write_files: WriteFiles, settings_for: SettingsFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = TEXT.splitlines()[0] + "\n" + "\n".join(log_rows(seed=5)) + "\n"
+    write_files({"train.csv": text, "valid.csv": TEXT})
+    settings = settings_for({"fields": FIELDS})
+    results: list[dict[str, bytes]] = []
+    sizes: list[list[int]] = []
+    columns = staging.StagedPart.columns
+
+    def spy(part: staging.StagedPart) -> staging.StagedColumns:
+        sizes[-1].append(part.num_rows)
+        return columns(part)
+
+    monkeypatch.setattr(staging.StagedPart, "columns", spy)
+    for cells in (staging.CELLS_A_PART, 1_000, 200):
+        monkeypatch.setattr(staging, "CELLS_A_PART", cells)
+        folder = tmp_path / f"built-{cells}"
+        folder.mkdir()
+        sizes.append([])
+        building.build(settings, find_source_files(settings.files), folder, SilentProgress())
+        results.append(contents(folder))
+    assert results[0] == results[1] == results[2]
+    # Five places of two sequences and four other features are nine cells a row.
+    assert [max(of_run) for of_run in sizes] == [1500, 1_000 // 9, 200 // 9]
+
+
+def test_a_mistake_past_the_first_part_is_named_by_its_row(
+    write_files: WriteFiles, settings_for: SettingsFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files({"train.csv": TEXT + "2,a,b,x,ip1,1,b\n", "valid.csv": TEXT})
+    monkeypatch.setattr(staging, "CELLS_A_PART", 18)
+    with pytest.raises(DataError, match=r"train.csv, column 'click', row 5: the label must"):
+        prepare(settings_for({"fields": FIELDS}))
 
 
 def test_the_order_of_files_and_rows_does_not_matter(write_files: WriteFiles, settings_for: SettingsFor) -> None:

@@ -64,9 +64,17 @@ def test_all_formats_agree_with_the_standard_library(moment: dt.datetime) -> Non
         ("2014-10-21T24:00:00", "iso"),
         ("now", "epoch_seconds"),
         ("1e300", "epoch_seconds"),
+        ("1413932400000", "epoch_seconds"),
+        ("-1413932400000000000", "epoch_seconds"),
     ],
 )
 def test_what_is_no_time_is_named_with_its_row(value: str, time_format: TimeFormat) -> None:
     good = {"yymmddhh": "14102123", "iso": "2014-10-21", "epoch_seconds": "0"}[time_format]
     with pytest.raises(DataError, match=rf"log.csv, column 'time', row 2 must hold times as {time_format} .*{value}"):
         parts_of([good, value], time_format)
+
+
+def test_milliseconds_are_told_from_seconds() -> None:
+    with pytest.raises(DataError, match=r"but '1413932400000' was given; check the field's format, or divide millisec"):
+        parts_of([1413932400000], "epoch_seconds")
+    assert parts_of(["99999999999"], "epoch_seconds") == [("9", "2", "0")]  # in the year 5138

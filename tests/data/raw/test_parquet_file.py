@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw import parquet_file
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError
 
@@ -52,3 +54,51 @@ def test_an_empty_table_is_one_empty_piece_where_asked_for(tmp_path: Path, group
     assert (piece.num_rows, piece.names) == (0, ("x", "y"))
     assert piece.bytes_read == file.stat().st_size
     assert list(read_rows(file, CsvSettings())) == []
+
+
+def not_utf8() -> pa.Array:
+    """Three texts, the second of which is the byte 0xff, as some writers let through."""
+    offsets = np.array([0, 1, 2, 3], dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), 3, [None, pa.py_buffer(offsets), pa.py_buffer(b"a\xffb")])
+
+
+def nested(cells: pa.Array) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array([0, 1, 2, 3], pa.int32()), cells)
+
+
+def encoded(cells: pa.Array) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int32()), cells)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [not_utf8(), not_utf8().cast(pa.large_string()), nested(not_utf8()), encoded(not_utf8())],
+    ids=["text", "large", "list", "dictionary"],
+)
+def test_a_text_that_is_no_utf8_is_named(tmp_path: Path, cells: pa.Array) -> None:
+    file = tmp_path / "a.parquet"
+    good = pa.array([["a"] if pa.types.is_list(cells.type) else "a"] * 70_000).cast(cells.type)
+    with pq.ParquetWriter(file, pa.schema({"x": cells.type, "y": pa.string()})) as writer:
+        writer.write_table(pa.table({"x": good, "y": ["b"] * 70_000}))
+        writer.write_table(pa.table({"x": cells, "y": ["b"] * 3}))
+    with pytest.raises(DataError, match=r"a.parquet, column 'x', row 70002 must hold text in UTF-8, but"):
+        list(read_rows(file, CsvSettings()))
+    assert sum(piece.num_rows for piece in read_rows(file, CsvSettings(), ["y"])) == 70_003
+
+
+def test_lists_of_encoded_texts_are_checked_too(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": nested(encoded(not_utf8()))}), file)
+    with pytest.raises(DataError, match=r"a.parquet, column 'x', row 2 must hold text in UTF-8, but"):
+        list(read_rows(file, CsvSettings()))
+
+
+def test_long_rows_come_in_pieces_of_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.parquet"
+    long = [f"{number:0100}" for number in range(2_000)]
+    pq.write_table(pa.table({"long": long, "short": range(2_000)}), file, use_dictionary=False, compression="zstd")
+    monkeypatch.setattr(parquet_file, "PIECE_BYTES", 10_000)
+    pieces = list(read_rows(file, CsvSettings()))
+    assert max(piece.table.get_total_buffer_size() for piece in pieces) < 20_000
+    assert [text for piece in pieces for text in piece.column("long").to_pylist()] == long
+    assert next(read_rows(file, CsvSettings(), ["short"])).num_rows > 5 * pieces[0].num_rows

@@ -34,6 +34,9 @@ from rankelastor.data.interner import Interner
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.schema import SplitName
 
+CELLS_A_PART = 16_000_000
+"""Cells of an encoded part at most: a short text of raw rows may stand for many places of padding."""
+
 LABEL, GROUP, TIME = "label", "group", "time"
 
 
@@ -114,13 +117,23 @@ class Stager:
         self.interners = {feature.name: Interner() for feature in plan.vocabularies}
         self.groups = Interner() if plan.group is not None else None
         self._times = TimeKeys(plan.time) if plan.time is not None else None
+        fields = [feature.settings for feature in plan.features]
+        self._cells_a_row = sum(field.max_length if isinstance(field, SequenceField) else 1 for field in fields)
 
     def add(self, rows: RawRows, split: SplitName | None) -> None:
-        """Parse, check and set aside some rows.
+        """Parse, check and set aside some rows, in parts whose encoded form is bounded too.
 
         Raises:
             DataError: a cell is wrong; the message names file, column, row and value.
         """
+        part_rows = max(1, CELLS_A_PART // self._cells_a_row)
+        if rows.num_rows <= part_rows:
+            self._add_part(rows, split)
+            return
+        for start in range(0, rows.num_rows, part_rows):
+            self._add_part(_slice(rows, start, part_rows), split)
+
+    def _add_part(self, rows: RawRows, split: SplitName | None) -> None:
         columns = dict(self._columns())
         staged = self._workers.map(lambda stage: _as_arrow(stage(rows)), columns.values())
         batch = pa.RecordBatch.from_arrays(list(staged), names=list(columns))
@@ -175,6 +188,17 @@ class Stager:
         assert feature.part is not None
         times = cell_texts(rows, feature.column, self._blanks)
         return calendar_part(rows, feature.column, times, part=feature.part, time_format=feature.settings.format)
+
+
+def _slice(rows: RawRows, start: int, num_rows: int) -> RawRows:
+    """Some of the rows; their dictionaries hold only the texts they use, so that no text is looked at in each slice."""
+    table = rows.table.slice(start, num_rows)
+    columns = [
+        cells.dictionary_decode().dictionary_encode() if pa.types.is_dictionary(cells.type) else cells
+        for cells in table.columns
+    ]
+    table = pa.RecordBatch.from_arrays(columns, names=table.schema.names)
+    return RawRows(table, rows.file, rows.row_number(start), rows.bytes_read)
 
 
 def _as_arrow(column: NDArray[np.generic] | pa.ListArray) -> pa.Array:

@@ -17,7 +17,11 @@ _ISO = (
     r"^(?<date>\d{4}-\d{2}-\d{2})"
     r"(?:[T ](?<hour>\d{2}):(?<minute>\d{2})(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 )
+_TOO_MANY_SECONDS = 1e11
+"""The year 5138: what is larger counts milliseconds or less, which as seconds would give wrong hours in silence."""
 _EXAMPLES = {"yymmddhh": "14102123", "iso": "2014-10-21T23:00:00", "epoch_seconds": "1413932400"}
+_CHECK = "check the field's format"
+_ADVICE = {"epoch_seconds": f"{_CHECK}, or divide milliseconds by 1000"}
 
 
 def calendar_part(
@@ -42,7 +46,7 @@ def calendar_part(
         given = times.values[int(times.codes[index])]
         raise DataError(
             f"{rows.file}, column {column!r}, row {rows.row_number(index)} must hold times as {time_format} "
-            f"({_EXAMPLES[time_format]}), but {given!r} was given; check the field's format"
+            f"({_EXAMPLES[time_format]}), but {given!r} was given; {_ADVICE.get(time_format, _CHECK)}"
         )
     return CellTexts(_part(moments, part).cast(pl.String).fill_null(BLANK), times.codes)
 
@@ -61,7 +65,8 @@ def parse_times(texts: pl.Series, time_format: TimeFormat) -> pl.Series:
         case "iso":
             return _parse_iso(texts)
         case "epoch_seconds":
-            seconds = texts.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
+            numbers = texts.cast(pl.Float64, strict=False)
+            seconds = numbers.set(numbers.abs() >= _TOO_MANY_SECONDS, None).floor().cast(pl.Int64, strict=False)
             return pl.select(pl.from_epoch(seconds, time_unit="s")).to_series()
 
 

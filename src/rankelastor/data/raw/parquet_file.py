@@ -10,9 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankelastor.data.raw.column_names import require_columns, require_different
+from rankelastor.data.raw.parquet_texts import require_utf8
 from rankelastor.errors import DataError
 
 BATCH_ROWS = 65_536
+"""Rows of a piece at most."""
+
+PIECE_BYTES = 16 << 20
+"""About the bytes of a piece, without compression: long lists and texts come in pieces of fewer rows."""
+
+_BYTES_A_VALUE = 4
+"""What an element of a list takes in memory at least, however few bits the file spends on it."""
 
 
 def column_names(file: Path) -> tuple[str, ...]:
@@ -45,7 +53,7 @@ def read_batches(
     A file without rows yields nothing or, with ``allow_empty``, one batch of none.
 
     Raises:
-        DataError: the file cannot be read, is no Parquet, or lacks a column.
+        DataError: the file cannot be read, is no Parquet, lacks a column, or holds text that is no UTF-8.
     """
     names = column_names(file)
     if columns is not None:
@@ -58,10 +66,27 @@ def read_batches(
                 schema = pa.schema([parquet.schema_arrow.field(name) for name in wanted])
                 yield pa.RecordBatch.from_pylist([], schema=schema), size
             return
-        batches = parquet.iter_batches(batch_size=BATCH_ROWS, columns=list(wanted))
+        batches = parquet.iter_batches(batch_size=_rows_of_a_piece(parquet.metadata, wanted), columns=list(wanted))
         for batch in batches:
+            require_utf8(batch, file, rows_read + 1)
             rows_read += batch.num_rows
             yield batch, size * rows_read // num_rows
+
+
+def _rows_of_a_piece(metadata: pq.FileMetaData, columns: Collection[str]) -> int:
+    """Rows such that a piece of the row group with the longest rows stays near ``PIECE_BYTES``."""
+    wanted = set(columns)
+    bytes_a_row = 1.0
+    for group in (metadata.row_group(index) for index in range(metadata.num_row_groups)):
+        chunks = (group.column(index) for index in range(group.num_columns))
+        # A list's path goes on below its column, as in "seen.list.element"; a name may hold points itself.
+        size = sum(
+            max(chunk.total_uncompressed_size, _BYTES_A_VALUE * chunk.num_values)  # pages may be dictionary-encoded
+            for chunk in chunks
+            if chunk.path_in_schema in wanted or chunk.path_in_schema.rsplit(".", 2)[0] in wanted
+        )
+        bytes_a_row = max(bytes_a_row, size / max(1, group.num_rows))
+    return max(1, min(BATCH_ROWS, int(PIECE_BYTES / bytes_a_row)))
 
 
 @contextmanager
