@@ -84,6 +84,21 @@ def test_describe_tells_fields_tree_and_cost(recipe_file: Path) -> None:
         assert text in shown.stdout
 
 
+def test_names_that_look_like_markup_are_shown_as_they_are(recipe_values: dict[str, Any], tmp_path: Path) -> None:
+    recipe_values["data"]["fields"] = [
+        {"kind": "categorical", "column": column, "name": name}
+        for column, name in (("site", "[/b]x"), ("device", "[red]y"), ("user", "plain"))
+    ]
+    recipe_values["data"]["prepared"] = str(tmp_path / "[bold]")
+    (tmp_path / "odd.yaml").write_text(yaml.safe_dump(recipe_values))
+    prepared = rankelastor("prepare", tmp_path / "odd.yaml")
+    assert f"{tmp_path / '[bold]'}: 3 features" in prepared.stdout, prepared.stderr
+    shown = rankelastor("describe", tmp_path / "odd.yaml")
+    assert shown.returncode == 0, shown.stderr
+    assert "[/b]x" in shown.stdout
+    assert "[red]y" in shown.stdout
+
+
 def test_describe_names_cheaper_mixings_where_full_mixing_dominates(recipe_file: Path) -> None:
     assert "warning" not in rankelastor("describe", recipe_file, "--set", "model.mixing={kind: split}").stdout
     small = ["--set", "model.head.kind=linear", "--set", "model.ffn={kind: mlp, hidden_dims: [4]}"]

@@ -97,6 +97,14 @@ def test_a_report_becomes_json_without_loss(small: DataReport) -> None:
     assert values["splits"]["train"]["num_rows"] == 4
 
 
+def test_blanks_that_are_out_of_vocabulary_are_not_called_unseen(report_of: Make) -> None:
+    fields = [{"kind": "categorical", "column": "site", "blank": "out_of_vocabulary"}]
+    blank_everywhere = VALID.splitlines()[0] + "\n0,,0,\n1,,0,\n"
+    report = report_of(TRAIN, blank_everywhere, fields)
+    assert report.ids["site"].unseen_share is None
+    assert "mostly_unseen" not in {notice.rule for notice in report.notices}
+
+
 def test_hashes_and_buckets_have_no_unseen_values(report_of: Make) -> None:
     fields = [
         {"kind": "hashed", "column": "site", "num_buckets": 3, "blank": "padding"},

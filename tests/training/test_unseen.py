@@ -48,6 +48,31 @@ def test_what_train_holds_is_seen(values: dict[str, Any]) -> None:
     assert not unseen.rows.any()
 
 
+def test_fields_whose_blanks_are_out_of_vocabulary_are_left_out(values: dict[str, Any], click_log: Path) -> None:
+    """Five of the eight cells are blank: they would count as unseen."""
+    text = "click,site,other,past\n1,a,,a\n0,b,a,b\n1,,,new\n0,,,\n"
+    for split in ("train", "valid", "test"):
+        (click_log / f"{split}.csv").write_text(text.replace("new", "b") if split == "train" else text)
+    values["data"]["fields"] = [
+        {"kind": "categorical", "column": "site", "blank": "out_of_vocabulary"},
+        {"kind": "categorical", "column": "other", "shares": "site"},
+        {"kind": "sequence", "column": "past", "separator": "|", "max_length": 3, "shares": "site"},
+    ]
+    dataset = prepare(recipe_from_values(values).data)
+    unseen = count_unseen(BatchLoader(dataset.split("test"), batch_size=2), dataset.manifest)
+    assert unseen.share_by_field == {"past": pytest.approx(1 / 3)}
+    assert unseen.rows.tolist() == [False, False, True, False]
+    assert unseen.left_out == ("site", "other")
+
+
+def test_evaluate_names_the_fields_that_it_leaves_out(values: dict[str, Any], tmp_path: Path) -> None:
+    values["data"]["fields"][0]["blank"] = "out_of_vocabulary"
+    run = train(recipe_from_values(values), folder=tmp_path / "run")
+    assert run.result["unseen"]["test"]["fields_left_out"] == ["site"]
+    shown = CliRunner().invoke(app, ["evaluate", str(run.folder)]).output
+    assert "Left out, since their blanks are out of vocabulary too: site" in shown
+
+
 def test_the_auc_of_unseen_is_that_of_the_rows_alone() -> None:
     draws = np.random.default_rng(3)
     label, probability = draws.integers(0, 2, 100).astype(np.float32), draws.random(100)

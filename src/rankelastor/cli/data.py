@@ -95,10 +95,12 @@ def fetch(
             progress=bar,
         )
     what = "is there already, nothing to do" if fetched.was_there else "is whole"
-    console.print(f"{folder}: {dataset.id} {what}", highlight=False, soft_wrap=True)
+    console.print(f"{folder}: {dataset.id} {what}", highlight=False, markup=False, soft_wrap=True)
     for file in fetched.record.files:
         checked = "md5 as published" if file.published else "no md5 was published"
-        console.print(f"  {file.name}  {file.num_bytes:,} bytes, {checked}", highlight=False, soft_wrap=True)
+        console.print(
+            f"  {file.name}  {file.num_bytes:,} bytes, {checked}", highlight=False, markup=False, soft_wrap=True
+        )
 
 
 def default_folder(dataset_id: str) -> Path:

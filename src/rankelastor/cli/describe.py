@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
@@ -130,11 +131,14 @@ def _warn_of_dominant_mixing(model: ModelSettings, schema: FeatureSchema) -> Non
         column.justify = "right"
     for cost in (full, *cheaper):
         share = cost.flops_per_example / full.flops_per_example
-        table.add_row(_as_yaml(cost.mixing), f"{cost.parameters:,}", f"{cost.flops_per_example:,}", f"{share:.1%}")
+        table.add_row(
+            escape(_as_yaml(cost.mixing)), f"{cost.parameters:,}", f"{cost.flops_per_example:,}", f"{share:.1%}"
+        )
     console.print(table)
     console.print(
         f"\ntry --set 'model.mixing={_as_yaml(cheaper[-1].mixing)}'; what it does to the AUC, training must tell",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
 
@@ -167,7 +171,7 @@ def _field_table(schema: FeatureSchema) -> Table:
     table = Table("field", "kind", "ids (padding and unseen included)", box=None, pad_edge=False, header_style="bold")
     table.columns[2].justify = "right"
     for feature in schema.features:
-        table.add_row(feature.name, *_kind_and_ids(feature))
+        table.add_row(*map(escape, (feature.name, *_kind_and_ids(feature))))
     num_ids = sum(feature.num_ids for feature in schema.with_ids if feature.shares is None)
     table.add_section()
     table.add_row(f"{schema.num_fields} fields", "", f"{num_ids:,}")
@@ -193,7 +197,7 @@ def _kind_and_ids(feature: Feature) -> tuple[str, str]:
 def _model_tree(part: Part, branch: Tree | None = None) -> Tree:
     shape = " x ".join(str(size) for size in part.output_shape)
     parameters = f"[dim]{part.num_parameters:,} parameters[/]" if part.num_parameters else ""
-    line = f"[bold]{part.name}[/] {part.kind}  {f'-> {shape}' if shape else ''}  {parameters}".rstrip()
+    line = f"[bold]{escape(part.name)}[/] {part.kind}  {f'-> {shape}' if shape else ''}  {parameters}".rstrip()
     tree = Tree(line) if branch is None else branch.add(line)
     for inner in part.parts:
         _model_tree(inner, tree)

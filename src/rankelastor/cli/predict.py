@@ -31,4 +31,4 @@ def predict(
 
     with Bar() as bar:
         num_rows = predict_rows(run, input_file, output_file, overwrite=force, progress=bar)
-    console.print(f"{output_file}: {num_rows:,} rows with probabilities", highlight=False, soft_wrap=True)
+    console.print(f"{output_file}: {num_rows:,} rows with probabilities", highlight=False, markup=False, soft_wrap=True)

@@ -32,4 +32,6 @@ def prepare(
     with Bar() as bar:
         dataset = prepare_data(settings, force=force, progress=bar)
     rows = ", ".join(f"{name} {dataset.split(name).num_rows:,} rows" for name in dataset.splits)
-    console.print(f"{dataset.folder}: {dataset.schema.num_fields} features; {rows}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{dataset.folder}: {dataset.schema.num_fields} features; {rows}", highlight=False, markup=False, soft_wrap=True
+    )

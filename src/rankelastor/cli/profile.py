@@ -63,6 +63,7 @@ def _print_table(name: str, found: StepProfile) -> None:
         f"{name}: batches of {found.batch_size:,}, {found.device}, {threads}, {found.precision}; "
         f"the middle half of {found.num_steps} steps, ms a step\n",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
     console.print(_stage_table(found))
@@ -75,6 +76,7 @@ def _print_table(name: str, found: StepProfile) -> None:
         f"{found.examples_per_second:,.0f} examples/s; "
         f"the named stages add up to {found.accounted_share:.1%} of it{aside}",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
 

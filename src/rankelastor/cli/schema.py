@@ -34,4 +34,4 @@ def schema(
         return
     with whole_file(output_file) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    console.print(f"{output_file}: JSON schema of recipes", highlight=False, soft_wrap=True)
+    console.print(f"{output_file}: JSON schema of recipes", highlight=False, markup=False, soft_wrap=True)

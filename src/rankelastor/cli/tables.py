@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -48,14 +48,22 @@ def unseen_view(unseen: Mapping[str, Any]) -> Group:
     says = (
         f"\n{unseen['num_examples']:,} rows ({unseen['share_of_examples']:.2%}) hold values that training has not seen"
     )
+    names = unseen["fields_left_out"]
+    left_out = [Text(f"Left out, since their blanks are out of vocabulary too: {_listed(names)}")] if names else []
     if not held:
-        return Group(Text(f"{says.rstrip()}."))
+        return Group(Text(f"{says.rstrip()}."), *left_out)
     table = Table("field", "unseen values", box=None, pad_edge=False, header_style="bold")
     table.columns[1].justify = "right"
     for name, share in held[:_MOST_UNSEEN]:
         table.add_row(Text(name), f"{share:.2%}")
     more = len(held) - _MOST_UNSEEN
-    return Group(Text(f"{says}{auc}."), "", table, *([Text(f"and {more} more: see --json", style="dim")] * (more > 0)))
+    rest = [Text(f"and {more} more: see --json", style="dim")] if more > 0 else []
+    return Group(Text(f"{says}{auc}."), *left_out, "", table, *rest)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_UNSEEN
+    return ", ".join(names[:_MOST_UNSEEN]) + (f" and {more} more" if more > 0 else "")
 
 
 def describe_speed(speed: Mapping[str, float | int]) -> str:

@@ -57,5 +57,6 @@ def train(
         f"{describe_speed(speed)}\n"
         f"run folder: {trained.folder}",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rankelastor.data.features.specs import CategoricalSpec
 from rankelastor.data.features.vocabulary import read_counts
 from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest
 from rankelastor.data.prepared import PreparedDataset
@@ -20,19 +21,36 @@ NO_ID = -1
 
 @dataclass(frozen=True)
 class UnseenIds:
-    """The out-of-vocabulary id of every id column of a batch; ``NO_ID`` where the feature has none (hashed, say).
+    """The id of every id column of a batch that means "unseen"; ``NO_ID`` where the feature has none (hashed, say).
 
     ``categorical`` has one id a categorical feature, ``sequence`` one a sequence feature, both in declared order.
+    ``shared_with_blanks`` names features whose out-of-vocabulary id stands for blanks too: it does not say that a
+    value is unseen, so that they have ``NO_ID``.
     """
 
     categorical: NDArray[np.int32]
     sequence: NDArray[np.int32]
+    shared_with_blanks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, manifest: Manifest) -> UnseenIds:
         """Those of a prepared folder or of a run."""
-        schema, names = manifest.feature_schema, {spec.name for spec in manifest.with_vocabulary}
-        return cls(_last_ids(schema.categorical, names), _last_ids(schema.sequence, names))
+        schema, mixed = manifest.feature_schema, shared_with_blanks(manifest)
+        names = {spec.name for spec in manifest.with_vocabulary}.difference(mixed)
+        return cls(_last_ids(schema.categorical, names), _last_ids(schema.sequence, names), mixed)
+
+
+def shared_with_blanks(manifest: Manifest) -> tuple[str, ...]:
+    """Features whose out-of-vocabulary id blanks have too: with ``blank: out_of_vocabulary``, or sharing such a one.
+
+    Blank elements of a sequence are padding, whatever it shares.
+    """
+    owners = {spec.name for spec in manifest.with_vocabulary if spec.blank == "out_of_vocabulary"}
+    return tuple(
+        spec.name
+        for spec in manifest.with_vocabulary
+        if spec.name in owners or (isinstance(spec, CategoricalSpec) and spec.shares in owners)
+    )
 
 
 def first_rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, int]:

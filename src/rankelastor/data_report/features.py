@@ -12,6 +12,7 @@ from rankelastor.data.features.specs import CategoricalSpec, HashedSpec, IdSpec,
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.manifest import VOCABULARY_FOLDER
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.unseen import shared_with_blanks
 from rankelastor.data_report.counts import IdCounts
 from rankelastor.data_report.figures import IdFigures, LengthFigures, NumberFigures, ValueFigures
 from rankelastor.data_report.leaks import auc_of_ids, auc_of_numbers, auc_of_places
@@ -35,7 +36,7 @@ def id_figures(
     return IdFigures(
         kind=spec.kind,
         num_distinct=int((known > 0).sum()),
-        unseen_share=None if vocabulary is None else {split: of.share(-1) for split, of in counts.items()},
+        unseen_share=_unseen_share(dataset, spec, counts),
         blank_share=_blank_share(spec, vocabulary, counts),
         once_share=int((known == 1).sum()) / max(train.num_rows, 1),
         auc_alone=_auc_alone(spec, splits, judged),
@@ -89,6 +90,15 @@ def _vocabulary(dataset: PreparedDataset, spec: IdSpec | SequenceSpec) -> Vocabu
     if isinstance(spec, HashedSpec | QuantileSpec):
         return None
     return Vocabulary.read(dataset.folder / VOCABULARY_FOLDER / spec.vocabulary, blank=spec.blank)
+
+
+def _unseen_share(
+    dataset: PreparedDataset, spec: IdSpec | SequenceSpec, counts: Mapping[str, IdCounts]
+) -> dict[str, float] | None:
+    """None where nothing is unseen (no vocabulary), and where blanks have the same id."""
+    if isinstance(spec, HashedSpec | QuantileSpec) or spec.name in shared_with_blanks(dataset.manifest):
+        return None
+    return {split: of.share(-1) for split, of in counts.items()}
 
 
 def _blank_share(

@@ -56,7 +56,8 @@ class IdFigures:
     """A feature of ids.
 
     ``num_distinct``: known values (or buckets) that the train split holds. ``unseen_share`` by split: of its rows, or
-    of its elements; None where the feature has no vocabulary. ``blank_share`` by split: of rows whose blank has an id
+    of its elements; None where the feature has no vocabulary, or where
+    blanks are out of vocabulary too. ``blank_share`` by split: of rows whose blank has an id
     of its own; None where blanks cannot be told from other values. ``once_share``: of train rows whose value no other
     train row holds. ``auc_alone``: see ``rankelastor.data_report.leaks``; None where it is not defined.
     """

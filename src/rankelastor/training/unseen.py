@@ -24,10 +24,12 @@ class UnseenValues:
     """What is unseen in some rows.
 
     ``share_by_field``: of a field's values; padding of a sequence is no value. ``rows``: those that hold at least one.
+    ``left_out``: fields in which blanks are out of vocabulary too, so that nobody can tell what is unseen.
     """
 
     share_by_field: dict[str, float]
     rows: Bool[ndarray, " example"]
+    left_out: tuple[str, ...] = ()
 
     def report(self, predictions: Predictions) -> dict[str, Any]:
         """Figures by name; ``auc`` is that of the rows with unseen values, left out where they hold one label only.
@@ -45,7 +47,8 @@ class UnseenValues:
         if not math.isnan(value):
             figures["auc"] = round(value, DECIMALS)
         return figures | {
-            "share_by_field": {name: round(share, DECIMALS) for name, share in self.share_by_field.items()}
+            "share_by_field": {name: round(share, DECIMALS) for name, share in self.share_by_field.items()},
+            "fields_left_out": list(self.left_out),
         }
 
 
@@ -65,13 +68,15 @@ def count_unseen(loader: BatchLoader, manifest: Manifest) -> UnseenValues:
 class UnseenCounter:
     """Counts values that training has not seen, batch by batch.
 
-    Fields without an out-of-vocabulary id (numbers, hashed values) are left out.
+    Fields without an out-of-vocabulary id (numbers, hashed values) are left out, and so are fields whose blanks are
+    out of vocabulary.
     """
 
     def __init__(self, manifest: Manifest) -> None:
         schema, ids = manifest.feature_schema, UnseenIds.of(manifest)
         self._names = [feature.name for feature in id_features(schema)]
         self._has_unseen = np.concatenate([ids.categorical, ids.sequence]) >= 0
+        self._left_out = ids.shared_with_blanks
         self._num_categorical = len(schema.categorical)
         widths = np.array([1] * self._num_categorical + [feature.max_length for feature in schema.sequence], dtype=int)
         self._ids = np.concatenate([ids.categorical, ids.sequence]).repeat(widths)
@@ -100,4 +105,4 @@ class UnseenCounter:
         by_field = {
             name: float(value) for name, value, has in zip(self._names, share, self._has_unseen, strict=True) if has
         }
-        return UnseenValues(by_field, np.concatenate(self._rows))
+        return UnseenValues(by_field, np.concatenate(self._rows), self._left_out)

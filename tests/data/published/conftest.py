@@ -67,6 +67,7 @@ class Served:
     ranges: bool = True
     cut_after: int | None = None
     status: int | None = None
+    sends_to: str | None = None
     asked: list[str | None] = field(default_factory=list)
     authorisations: list[str | None] = field(default_factory=list)
 
@@ -79,6 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         served.asked.append(asked)
         served.authorisations.append(self.headers.get("Authorization"))
+        if served.sends_to is not None:
+            self.send_response(302)
+            self.send_header("Location", served.sends_to)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if served.status is not None:
             self.send_error(served.status)
             return
@@ -111,6 +118,16 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def mirror(zips: Path) -> Iterator[Served]:
     """A web server that holds the zip at ``<url>/Tiny_x1.zip``."""
+    yield from _serve(zips)
+
+
+@pytest.fixture
+def other_mirror(zips: Path) -> Iterator[Served]:
+    """A second server of the same zip."""
+    yield from _serve(zips)
+
+
+def _serve(zips: Path) -> Iterator[Served]:
     served = Served((zips / "Tiny_x1.zip").read_bytes())
     handler = type("Handler", (_Handler,), {"served": served})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

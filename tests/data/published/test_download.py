@@ -98,6 +98,15 @@ def test_no_server_is_explained(tmp_path: Path) -> None:
         fetch(Served(b"", url="http://127.0.0.1:9"), tmp_path / "a.zip")
 
 
+def test_credentials_do_not_follow_a_redirect(mirror: Served, other_mirror: Served, tmp_path: Path) -> None:
+    mirror.sends_to = f"{other_mirror.url}/a.zip"
+    headers = {"Authorization": "Bearer secret"}
+    download(f"{mirror.url}/a.zip", tmp_path / "a.zip", SilentProgress(), headers=headers)
+    assert (tmp_path / "a.zip").read_bytes() == other_mirror.content
+    assert mirror.authorisations == ["Bearer secret"]
+    assert other_mirror.authorisations == [None]
+
+
 def test_only_web_addresses_are_followed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="must be an http or https URL, but 'file:///etc/passwd'"):
         download("file:///etc/passwd", tmp_path / "a", SilentProgress())

@@ -169,3 +169,9 @@ def test_a_place_is_read_as_people_mean_it(
     found = source_of(place)
     assert found == source
     assert found.place(dataset) == origin
+
+
+@pytest.mark.parametrize("place", ["ftp://x/y", "s3://bucket/zips", "file:///media/zips"])
+def test_other_kinds_of_urls_are_refused(place: str) -> None:
+    with pytest.raises(DataError, match=f"--from must be an http or https URL, or a local folder, but '{place}'"):
+        source_of(place)

@@ -67,7 +67,8 @@ def download(
     """Fetch ``url`` to ``target``; the bytes so far wait in ``<target>.partial`` until it is whole.
 
     A connection that is cut is opened again, by a Range request where the server knows these; three attempts in a
-    row that bring no byte end it. A later call goes on where this one stopped. ``headers`` go along.
+    row that bring no byte end it. A later call goes on where this one stopped. ``headers`` (credentials, say) go to the
+    server of ``url`` alone: a redirect is followed without them.
 
     Raises:
         DataError: the server does not answer, refuses, or stops for good.
@@ -119,12 +120,15 @@ def _fetch_rest(url: str, partial: _Partial, progress: ProgressListener, headers
 
 
 def _request(url: str, partial: _Partial, given: Mapping[str, str]) -> Request:
-    headers = {"User-Agent": "rankelastor", **given, "Accept-Encoding": "identity"}
+    headers = {"User-Agent": "rankelastor", "Accept-Encoding": "identity"}
     if partial.size:
         headers["Range"] = f"bytes={partial.size}-"
         if partial.version:
             headers["If-Range"] = partial.version
-    return Request(url, headers=headers)  # noqa: S310 - the scheme was checked
+    request = Request(url, headers=headers)  # noqa: S310 - the scheme was checked
+    for name, value in given.items():
+        request.add_unredirected_header(name, value)
+    return request
 
 
 def _place(response: http.client.HTTPResponse, partial: _Partial) -> tuple[int, int | None]:

@@ -63,8 +63,8 @@ def fetch(
             return Fetched(folder, complete, was_there=True)
         _refuse_foreign_files(dataset, folder, record)
     workplace = folder.resolve().parent / f".{folder.resolve().name}.download"
-    terms = _accepted(dataset, workplace, record, accept)
     source = source_of(place)
+    terms = _accepted(dataset, workplace, record, accept)
     with explained_storage_errors(workplace):
         archive = source.archive(dataset, workplace, progress)
     try:

@@ -28,10 +28,21 @@ class Source(Protocol):
 
 
 def source_of(place: str | None) -> Source:
-    """A URL is a mirror, another text a folder of zips, None the hub."""
+    """A URL is a mirror, another text a folder of zips, None the hub.
+
+    Raises:
+        DataError: a URL that is neither http nor https.
+    """
     if place is None:
         return Hub()
-    return Mirror(place) if urlsplit(place).scheme in {"http", "https"} else LocalFolder(Path(place))
+    if urlsplit(place).scheme in {"http", "https"}:
+        return Mirror(place)
+    if "://" in place:
+        raise DataError(
+            f"--from must be an http or https URL, or a local folder, but {place!r} was given; "
+            "download the zip by other means and name the folder that holds it"
+        )
+    return LocalFolder(Path(place))
 
 
 @dataclass(frozen=True)
