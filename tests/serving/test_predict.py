@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,10 @@ from rankelastor.errors import DataError, RunError, StorageError
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch
 from rankelastor.serving.predict import predict
+from rankelastor.training.evaluate import evaluate
+from rankelastor.training.profiling.profile import profile
 from rankelastor.training.run import train
+from rankelastor.training.slices import single_core_threads
 
 NEW_ROWS = "site,device,price,user\na,phone,1.0,u1\na,tablet,1.0,u1\nnever seen,watch,,u9\n"
 
@@ -121,6 +125,43 @@ def test_no_more_rows_than_an_evaluation_batch_pass_at_a_time(
     config.write_text(config.read_text().replace("evaluation_batch_size: 8192", "evaluation_batch_size: 2"))
     assert scored(run, NEW_ROWS, tmp_path).height == 3
     assert sizes == [2, 1]
+
+
+def test_all_pieces_of_a_file_are_scored_by_the_same_threads(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools: list[ThreadPoolExecutor] = []
+
+    def counted(num_threads: int) -> ThreadPoolExecutor:
+        pools.append(single_core_threads(num_threads))
+        return pools[-1]
+
+    monkeypatch.setattr("rankelastor.training.scoring.single_core_threads", counted)
+    monkeypatch.setattr("rankelastor.data.raw.parquet_file.BATCH_ROWS", 300)
+    rows = {"site": ["a", "b"], "device": ["phone", "tablet"], "price": [1.0, 2.0], "user": ["u1", "u2"]}
+    pl.DataFrame(rows).select(pl.all().repeat_by(300).list.explode()).write_parquet(tmp_path / "new.parquet")
+    assert predict(run, tmp_path / "new.parquet", tmp_path / "out.parquet") == 600
+    assert len(pools) == 1
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pools[0].submit(int)
+
+
+@pytest.mark.parametrize("use", ["predict", "evaluate", "profile"])
+def test_large_blocks_of_memory_are_kept(
+    use: str, run: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name, module in (
+        ("predict", "serving.predict"), ("evaluate", "training.evaluate"), ("profile", "training.profiling.profile")
+    ):  # fmt: skip
+        monkeypatch.setattr(f"rankelastor.{module}.keep_large_blocks", lambda name=name: calls.append(name))
+    if use == "predict":
+        scored(run, NEW_ROWS, tmp_path)
+    elif use == "evaluate":
+        evaluate(run)
+    else:
+        profile(recipe, num_steps=1, num_warmup=0)
+    assert calls == [use]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankelastor.config.load import with_overrides
+from rankelastor.config.load import recipe_from_values, with_overrides
 from rankelastor.config.recipe import Recipe
 from rankelastor.config.training import RareAsUnseenSettings
 from rankelastor.data.prepare import prepare
@@ -126,3 +127,23 @@ def test_the_out_of_vocabulary_row_learns(recipe: Recipe, tmp_path: Path, share:
     rows = [ranker.embedding.table[4].detach() for ranker in trained]
     initial = [row.norm().item() < 1e-3 for row in rows]  # drawn from N(0, 1e-4)
     assert all(initial) is not learns
+
+
+@pytest.mark.parametrize("trained", [False, True], ids=["frozen", "trained"])
+def test_features_whose_vectors_cannot_learn_keep_their_ids(
+    recipe_values: dict[str, Any], click_log: Path, trained: bool
+) -> None:
+    np.savez(click_log / "vectors.npz", key=np.array(["a", "b"]), value=np.eye(2, dtype=np.float32))
+    recipe_values["data"]["fields"] = [
+        {"kind": "categorical", "column": "site", "pretrained": {"file": "vectors.npz", "trained": trained}},
+        {"kind": "categorical", "column": "device"},
+        {"kind": "sequence", "column": "site", "name": "sites", "separator": "|", "max_length": 1, "shares": "site"},
+    ]
+    dataset = prepare(recipe_from_values(recipe_values).data)
+    unseen = RareAsUnseen.of(dataset, RareAsUnseenSettings(share=1.0, max_count=100), seed=1)
+    assert unseen is not None
+    ids = torch.ones(1, 1, dtype=torch.int32)
+    replaced = unseen(Batch(ids.repeat(1, 2), torch.zeros(1, 0), None, None, sequence=ids), step=1)
+    site, device = (feature.num_ids - 1 for feature in dataset.schema.categorical)
+    assert replaced.categorical.tolist() == [[site if trained else 1, device]]
+    assert sequence_of(replaced).tolist() == [[site if trained else 1]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 
 from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw.csv_stream import compression_of, delimiter_of
-from rankelastor.data.raw.rows import RawRows, column_names, is_parquet, read_rows
+from rankelastor.data.raw.rows import column_names, is_parquet, read_rows
 from rankelastor.errors import DataError, StorageError
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.storage import whole_file
+from rankelastor.training.allocator import keep_large_blocks
 from rankelastor.training.evaluate import LoadedRun, load_run
-from rankelastor.training.scoring import probabilities
+from rankelastor.training.scoring import Scorer
 
 PROBABILITY = "probability"
 
@@ -56,14 +57,20 @@ def predict(
         raise StorageError(f"the output must be a file, but {output_file} is a folder; name a file in it")
     if output_file.exists() and not overwrite:
         raise StorageError(f"the output must be a new file, but {output_file} exists; add --force to replace it")
+    keep_large_blocks()
     run, progress = load_run(folder), progress or SilentProgress()
     _refuse_probability_column(input_file, run)
     num_rows = 0
-    with whole_file(output_file) as temporary, _writer(temporary, output_file, run.encoder.csv) as writer:
+    with (
+        closing(Scorer(run.ranker, run.recipe.training)) as scorer,
+        whole_file(output_file) as temporary,
+        _writer(temporary, output_file, run.encoder.csv) as writer,
+    ):
         progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
         bytes_done = 0
         for rows in read_rows(input_file, run.encoder.csv, may_lack=run.recipe.data.label, allow_empty=True):
-            writer.write(_with_probability(rows, run))
+            scores = scorer(run.encoder.encode(rows))
+            writer.write(rows.table.append_column(PROBABILITY, pa.array(scores)))
             num_rows += rows.num_rows
             progress.advance(rows.bytes_read - bytes_done)
             bytes_done = rows.bytes_read
@@ -76,11 +83,6 @@ def _refuse_probability_column(input_file: Path, run: LoadedRun) -> None:
         raise DataError(
             f"{input_file} must not have a column `{PROBABILITY}`, since that is what is added; rename it first"
         )
-
-
-def _with_probability(rows: RawRows, run: LoadedRun) -> pa.RecordBatch:
-    scores = probabilities(run.ranker, run.encoder.encode(rows), run.recipe.training)
-    return rows.table.append_column(PROBABILITY, pa.array(scores))
 
 
 def _refuse_nested_columns(rows: pa.RecordBatch) -> None:

@@ -16,6 +16,7 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import SplitName
+from rankelastor.training.allocator import keep_large_blocks
 from rankelastor.training.checkpoint import load_weights
 from rankelastor.training.device import choose_device
 from rankelastor.training.run_folder import RunFolder
@@ -91,6 +92,7 @@ def evaluate_with_unseen(
         StalePreparedError: the prepared folder has changed since.
         DataError: the prepared folder or the split is missing.
     """
+    keep_large_blocks()
     run = load_run(folder)
     loader = BatchLoader(run.dataset().split(split), batch_size=run.recipe.training.evaluation_batch_size)
     predictions = score_split(run.ranker, loader, run.recipe.training, progress=progress)

@@ -13,7 +13,7 @@ from torch import Tensor
 from rankelastor.config.training import RareAsUnseenSettings
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.unseen import first_rare_ids, id_features
-from rankelastor.schema import Batch, CategoricalFeature, SequenceFeature
+from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, SequenceFeature
 
 _DRAWS = 1 << 16
 _STREAM = 0x756E7365  # keeps these draws apart from the loader's, which start from (seed, epoch)
@@ -57,10 +57,15 @@ class RareAsUnseen:
 
     @classmethod
     def of(cls, dataset: PreparedDataset, settings: RareAsUnseenSettings, *, seed: int) -> Self | None:
-        """The replacement that settings ask for; None where nothing would be replaced."""
+        """The replacement that settings ask for; None where nothing would be replaced.
+
+        Features with frozen vectors keep their ids: their out-of-vocabulary vector cannot learn.
+        """
         if settings.share == 0:
             return None
-        first_rare = first_rare_ids(dataset, max_count=settings.max_count)
+        frozen = _with_frozen_vectors(dataset.schema)
+        rare_ids = first_rare_ids(dataset, max_count=settings.max_count)
+        first_rare = {name: first for name, first in rare_ids.items() if name not in frozen}
         unseen = cls(first_rare, id_features(dataset.schema), share=settings.share, seed=seed)
         return unseen if unseen.has_rare else None
 
@@ -92,6 +97,16 @@ class RareAsUnseen:
         changed = known.copy()
         np.copyto(changed, rare.last, where=replaced)
         return torch.from_numpy(changed)
+
+
+def _with_frozen_vectors(schema: FeatureSchema) -> set[str]:
+    """Features that bring vectors which training leaves as they are, and the features that share these."""
+    owners = {
+        feature.name
+        for feature in schema.categorical
+        if feature.pretrained is not None and not feature.pretrained.trained
+    }
+    return owners | {feature.name for feature in id_features(schema) if feature.shares in owners}
 
 
 class _Range:

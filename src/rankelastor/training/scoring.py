@@ -84,15 +84,6 @@ class Scorer:
         return logits
 
 
-def probabilities(ranker: Ranker, batch: Batch, settings: TrainingSettings) -> Float64[ndarray, " batch"]:
-    """Click probabilities of one batch; see ``Scorer``, which is better for many."""
-    scorer = Scorer(ranker, settings)
-    try:
-        return scorer(batch)
-    finally:
-        scorer.close()
-
-
 def _checked_probabilities(logits: Tensor) -> Float64[ndarray, " batch"]:
     if not torch.isfinite(logits).all():
         raise RunError(

@@ -33,6 +33,7 @@ SEQUENCE = {"type": "sequence", "splitter": "^", "max_len": 5, "padding": "pre"}
         ({"preprocess": "convert_weekend(hour)"}, {"kind": "calendar", "column": "hour", "parts": ["weekend"]}),
         ({"preprocess": "convert_hour"}, {"kind": "calendar", "column": "hour", "format": "yymmddhh"}),
         ({"preprocess": "convert_to_bucket(I1)"}, {"kind": "quantile", "column": "I1", "name": "a"}),
+        ({"type": "numeric", "preprocess": "convert_to_bucket(I1)"}, {"kind": "quantile", "column": "I1", "name": "a"}),
         ({"category_processor": "quantile_bucket", "num_buckets": 7}, {"kind": "quantile", "num_buckets": 7}),
         ({"category_processor": "hash_bucket"}, {"kind": "hashed", "num_buckets": 10}),
         (SEQUENCE, {"kind": "sequence", "separator": "^", "max_length": 5, "min_count": 1}),
@@ -54,6 +55,8 @@ def test_a_column_becomes_a_field(column: dict[str, Any], field: dict[str, Any],
         ({"source": "user"}, "no equal", "source", "all fields go into one ranker"),
         ({"remap": False}, "no equal", "remap", "mapped to ids by the train split"),
         ({"preprocess": "convert_to_bucket(I1)"}, "no equal", "preprocess", "quantile buckets of the train split"),
+        ({"type": "numeric", "preprocess": "convert_to_bucket"}, "no equal", "preprocess", "quantile buckets"),
+        (SEQUENCE | {"preprocess": "convert_to_bucket"}, "no equal", "preprocess", "elements are taken as they are"),
         ({"type": "numeric", "normalizer": "RobustScaler"}, "no equal", "normalizer", "as they are"),
         ({"feature_encoder": "nn.ReLU()"}, "no equal", "feature_encoder", "goes to the tokenizer as it is"),
         ({"pretrained_emb": "v.h5", "pretrain_usage": "sum"}, "no equal", "pretrain_usage", "vectors stand alone"),
@@ -108,3 +111,9 @@ def test_use_features_chooses_and_orders_the_columns(changed: Change) -> None:
     folder = changed("criteo_e10", model={"use_features": ["C2", "I1"]})
     fields = import_experiment(folder, "criteo_e10").values["data"]["fields"]
     assert [field["column"] for field in fields] == ["C2", "I1"]
+
+
+def test_a_name_in_use_features_that_no_column_has_is_noted(changed: Change) -> None:
+    made = import_experiment(changed("criteo_e10", model={"use_features": ["C2", "C99", "I1"]}), "criteo_e10")
+    (note,) = (note for note in made.notes if note.setting == "use_features")
+    assert note.text == "no active column is named C99"

@@ -59,7 +59,7 @@ class Column:
 
     def own_min_count(self) -> int:
         """The column's own threshold, or the data set's."""
-        return int(self.settings.take("min_categr_count", self.min_count))
+        return self.settings.whole("min_categr_count", self.min_count)
 
     def note_common(self) -> None:
         """Notes on what any column may have."""
@@ -125,11 +125,13 @@ def sequence_rules(column: Column) -> dict[str, Any]:
             "the newest max_len elements are kept; with padding post FuxiCTR keeps the oldest (the mean pads nothing)"
         )
         settings.note("differs", "padding", text)
-    max_length = settings.take("max_len", 0)
+    if column.preprocess[0] == "convert_to_bucket":
+        settings.note("no equal", "preprocess", "floor(ln(x)^2) has no equal; the elements are taken as they are")
+    max_length = settings.whole("max_len", 0)
     if not max_length:
         settings.note("differs", "max_len", f"FuxiCTR takes the longest list of the train split; {_LONGEST} stands in")
     _note_pooling(settings)
-    return {"separator": settings.take("splitter", " "), "max_length": int(max_length) or _LONGEST}
+    return {"separator": settings.take("splitter", " "), "max_length": max_length or _LONGEST}
 
 
 def _note_pooling(settings: Settings) -> None:

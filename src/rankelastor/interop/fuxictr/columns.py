@@ -31,8 +31,8 @@ def data_fields(dataset: Settings, model: Settings, *, folder: str, embedding_di
     Raises:
         SettingsError: a column has a type or a preprocessing that FuxiCTR does not have, or several labels are given.
     """
-    min_count = dataset.take("min_categr_count", 1)
-    num_buckets = dataset.take("num_buckets", _DEFAULT_BUCKETS)
+    min_count = dataset.whole("min_categr_count", 1)
+    num_buckets = dataset.whole("num_buckets", _DEFAULT_BUCKETS)
     group = dataset.take("group_id", model.take("group_id"))
     fields: list[Field] = []
     for values in _expanded(dataset.take("feature_cols", []), model):
@@ -40,8 +40,8 @@ def data_fields(dataset: Settings, model: Settings, *, folder: str, embedding_di
             Settings(values, f"feature_cols.{values['name']}.", []),
             folder=folder,
             embedding_dim=embedding_dim,
-            min_count=int(min_count),
-            num_buckets=int(num_buckets),
+            min_count=min_count,
+            num_buckets=num_buckets,
         )
         field = _field(column, group=group)
         column.settings.note_rest("no equal", "it has no meaning for this type of column")
@@ -84,6 +84,8 @@ def _expanded(columns: Any, model: Settings) -> Iterator[dict[str, Any]]:
         yield from expanded
         return
     named = {column["name"]: column for column in expanded}
+    if unknown := [name for name in wanted if name not in named]:
+        model.note("no equal", "use_features", f"no active column is named {', '.join(map(str, unknown))}")
     yield from (named[name] for name in wanted if name in named)
     yield from (column for column in expanded if column.get("type") == "meta" and column["name"] not in wanted)
 
@@ -127,13 +129,15 @@ def _meta(column: Column, *, group: str | None) -> Field | None:
 
 
 def _numeric(column: Column) -> Field:
+    if column.preprocess[0] == "convert_to_bucket":
+        return _log_squares(column)
     field: Field = {"kind": "numeric", **source_column(column)}
     normalizer = column.settings.take("normalizer")
     if normalizer in _NORMALIZERS:
         field["transform"] = _NORMALIZERS[normalizer]
     elif normalizer is not None:
         column.settings.note("no equal", "normalizer", "numbers are taken as they are")
-    blank = float(column.settings.take("fill_na", 0))
+    blank = column.settings.real("fill_na", 0.0)
     return field if blank == 0 else field | {"blank": blank}
 
 
@@ -144,9 +148,7 @@ def _categorical(column: Column) -> Field:
         part = _CALENDAR[preprocess]
         return {"kind": "calendar", "column": argument or "hour", "format": "yymmddhh", "parts": [part]}
     if preprocess == "convert_to_bucket":
-        text = "floor(ln(x)^2) for x > 2 has no equal; quantile buckets of the train split stand in"
-        column.settings.note("no equal", "preprocess", text)
-        return {"kind": "quantile", **source_column(column), "num_buckets": _BUCKETS_FOR_LOG_SQUARES}
+        return _log_squares(column)
     processor = column.settings.take("category_processor")
     if processor is not None:
         return _bucketed(column, processor)
@@ -158,12 +160,18 @@ def _categorical(column: Column) -> Field:
     return field | {"min_count": column.own_min_count()} | _blanks(column) | pretrained(column)
 
 
+def _log_squares(column: Column) -> Field:
+    text = "floor(ln(x)^2) for x > 2 has no equal; quantile buckets of the train split stand in"
+    column.settings.note("no equal", "preprocess", text)
+    return {"kind": "quantile", **source_column(column), "num_buckets": _BUCKETS_FOR_LOG_SQUARES}
+
+
 def _bucketed(column: Column, processor: str) -> Field:
     if processor not in _PROCESSORS:
         raise SettingsError(
             f"{column.settings.path}category_processor must be one of {list(_PROCESSORS)}, but {processor!r} was given"
         )
-    buckets = int(column.settings.take("num_buckets", column.num_buckets))
+    buckets = column.settings.whole("num_buckets", column.num_buckets)
     return {"kind": _PROCESSORS[processor], **source_column(column), "num_buckets": buckets}
 
 

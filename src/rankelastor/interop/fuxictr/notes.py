@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from rankelastor.errors import SettingsError
+
+Number = TypeVar("Number", int, float)
 Verdict = Literal["no equal", "ignored by FuxiCTR", "differs"]
 
 VERDICTS: dict[Verdict, str] = {
@@ -40,6 +43,31 @@ class Settings:
         self._seen.add(key)
         value = self.values.get(key)
         return default if value is None else value
+
+    def whole(self, key: str, default: int) -> int:
+        """A setting that is a whole number.
+
+        Raises:
+            SettingsError: it is none.
+        """
+        return self._number(key, default, int, "a whole number")
+
+    def real(self, key: str, default: float) -> float:
+        """A setting that is a number.
+
+        Raises:
+            SettingsError: it is none.
+        """
+        return self._number(key, default, float, "a number")
+
+    def _number(self, key: str, default: Number, kind: Callable[[Any], Number], words: str) -> Number:
+        value = self.take(key, default)
+        try:
+            return kind(value)
+        except (TypeError, ValueError, OverflowError):
+            raise SettingsError(
+                f"{self.path}{key} must be {words}, but {value!r} was given; mend it, or leave it out for {default}"
+            ) from None
 
     def inner(self, key: str) -> Settings:
         """The settings under a key, with the same list of notes."""

@@ -43,14 +43,14 @@ def protocol(model: Settings) -> dict[str, Any]:
         )
     _note_what_we_do_otherwise(model)
     values = {
-        "seed": int(model.take("seed", 2019)),
-        "epochs": int(model.take("epochs", 1)),
-        "batch_size": int(model.take("batch_size", 32)),
-        "learning_rate": float(model.take("learning_rate", 1e-3)),
+        "seed": model.whole("seed", 2019),
+        "epochs": model.whole("epochs", 1),
+        "batch_size": model.whole("batch_size", 32),
+        "learning_rate": model.real("learning_rate", 1e-3),
         "embedding_l2": _embedding_l2(model),
-        "clip_norm": float(model.take("max_gradient_norm", 10)),
+        "clip_norm": model.real("max_gradient_norm", 10),
         "monitor": _monitor(model),
-        "patience": int(model.take("early_stop_patience", 2)),
+        "patience": model.whole("early_stop_patience", 2),
     }
     if model.take("reduce_lr_on_plateau", True) is False:  # noqa: FBT003 - a default
         values["rate_drop"] = 1.0

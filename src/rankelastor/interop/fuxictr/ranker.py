@@ -32,7 +32,7 @@ def ranker(model: Settings) -> dict[str, Any]:
     name = model.take("model")
     if name is None:
         raise SettingsError("model must name FuxiCTR's model, but the experiment's settings have none; add it")
-    embedding_dim = int(model.take("embedding_dim", 10))
+    embedding_dim = model.whole("embedding_dim", 10)
     if name != PUBLISHED_MODEL:
         text = "RankElastor of a small size stands in: choose num_tokens, token_dim and num_blocks yourself"
         model.note("no equal", "model", text)

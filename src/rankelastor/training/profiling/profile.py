@@ -18,6 +18,7 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import Batch
+from rankelastor.training.allocator import keep_large_blocks
 from rankelastor.training.device import choose_device
 from rankelastor.training.profiling.machine_peak import wait_for
 from rankelastor.training.profiling.stage_clock import MODULE_STAGES, Stage, StageClock
@@ -92,6 +93,7 @@ def profile(
         StalePreparedError: the prepared folder was made from other settings or sources.
     """
     _check_counts(num_steps, num_warmup)
+    keep_large_blocks()  # as training does, so that its steps are measured
     dataset = open_or_prepare(recipe, progress=progress)
     settings, device = recipe.training, choose_device(recipe.training)
     torch.manual_seed(settings.seed)
