@@ -12,9 +12,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from rankelastor.config.data import DataSettings
+from rankelastor.data import shards as shards_module
 from rankelastor.data.building import build as building
+from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
@@ -371,3 +374,25 @@ def test_a_field_declared_twice_leaves_nothing_behind(small: DataSettings, setti
     with pytest.raises(SettingsError, match=r"'site' comes from data.fields.0 .* and from data.fields.1"):
         prepare(settings_for({"fields": fields}))
     assert [item.name for item in Path(small.prepared).parent.iterdir()] == ["raw"]
+
+
+def test_wide_rows_make_shards_of_fewer_rows(
+    write_files: Callable[..., Path], settings_for: Callable[..., DataSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{number % 2},s{number % 7},{number},u{number}" for number in range(100)]
+    write_files(
+        {
+            "train.csv": "click,site,age,user\n" + "\n".join(rows) + "\n",
+            "valid.csv": "click,site,age,user\n1,a,5,u1\n0,c,,u9\n",
+        }
+    )
+    whole = prepare(settings_for())
+    monkeypatch.setattr(shards_module, "SHARD_BYTES", 600)
+    bounded = prepare(settings_for({"prepared": whole.folder.with_name("bounded").as_posix()}))
+    split = bounded.split("train")
+    # Two features, a label and room for a group are 20 bytes.
+    assert [shard.num_rows for shard in split.shards] == [30, 30, 30, 10]
+    assert split.shard_rows == 30
+    loaders = (BatchLoader(each, batch_size=8, shuffle=True) for each in (whole.split("train"), split))
+    expected, given = (torch.cat([batch.numeric for batch in loader.epoch()]) for loader in loaders)
+    assert torch.equal(given, expected)

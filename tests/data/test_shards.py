@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rankelastor.data.shards import ShardWriter, open_shard, shard_path
+from rankelastor.data import shards as shards_module
+from rankelastor.data.shards import ShardWriter, bounded_shard_rows, open_shard, shard_path
 from rankelastor.errors import DataError
-from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
+from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature
 
 SCHEMA = FeatureSchema((CategoricalFeature("site", 9), NumericFeature("age"), CategoricalFeature("user", 9)))
 
@@ -70,3 +71,12 @@ def test_a_shard_of_another_width_is_refused(tmp_path: Path) -> None:
     wider = FeatureSchema((*SCHEMA.features, CategoricalFeature("more", 3)))
     with pytest.raises(DataError, match=r"categorical has 8 cells for 4 rows of 3"):
         open_shard(shard_path(tmp_path / "train", 0), wider)
+
+
+def test_a_shard_of_wide_rows_holds_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row is a label of 4 bytes, a group of 8, and 4 for each feature or place of a sequence."""
+    wide = FeatureSchema((*SCHEMA.features, SequenceFeature("seen", 9, 97)))
+    monkeypatch.setattr(shards_module, "SHARD_BYTES", 4_120)
+    assert bounded_shard_rows(wide, 500) == 10
+    assert bounded_shard_rows(wide, 7) == 7
+    assert bounded_shard_rows(FeatureSchema((SequenceFeature("seen", 9, 10_000),)), 7) == 1

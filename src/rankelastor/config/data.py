@@ -117,7 +117,8 @@ class DataSettings(Settings):
     """Everything from raw files to a prepared folder.
 
     ``prepared`` is the folder to write; recipes with the same data settings share it.
-    ``shard_rows``: rows in one prepared file; `prepare` holds one such file of each split in memory.
+    ``shard_rows``: rows in one prepared file; `prepare` holds one such file of each split in memory. Fewer where
+    they would take more than 256 MiB, as with long sequences.
     """
 
     prepared: Annotated[str, Field(min_length=1)]

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from rankelastor.errors import DataError
 from rankelastor.schema import FeatureSchema
 
+SHARD_BYTES = 256 << 20
+"""Bytes of a shard at most: `prepare` holds one of each split in memory."""
+
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -40,6 +43,25 @@ class Shard:
     def num_rows(self) -> int:
         """Rows of this shard."""
         return len(self.label)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row in all arrays together."""
+        columns = (self.categorical, self.numeric, self.label, self.group, self.sequence)
+        return sum(column.nbytes for column in columns if column is not None) // self.num_rows
+
+
+def bounded_shard_rows(schema: FeatureSchema, shard_rows: int) -> int:
+    """``shard_rows``, or fewer where rows are so wide that a shard would be larger than ``SHARD_BYTES``.
+
+    Example:
+        >>> from rankelastor.schema import SequenceFeature
+        >>> bounded_shard_rows(FeatureSchema((SequenceFeature("seen", 9, 1_000),)), 500_000)
+        66908
+    """
+    cells = len(schema.categorical) + len(schema.numeric) + schema.num_positions
+    label_and_group = np.dtype(np.float32).itemsize + np.dtype(np.int64).itemsize
+    return max(1, min(shard_rows, SHARD_BYTES // (cells * np.dtype(np.int32).itemsize + label_and_group)))
 
 
 class ShardWriter:

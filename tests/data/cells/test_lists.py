@@ -47,6 +47,22 @@ def test_lists_of_a_fixed_size_are_lists() -> None:
     assert lists_of(pa.array([[1, 2], None, [3, 4]], pa.list_(pa.int32(), 2)), max_length=1) == [["2"], [], ["4"]]
 
 
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (pa.array([None, None]), [[], []]),
+        (pa.array([[], None]), [[], []]),
+        (pa.array([[None, None], []]), [["", ""], []]),
+        (pa.nulls(2).cast(pa.list_(pa.string())), [[], []]),
+        (pa.array([], pa.null()), []),
+    ],
+    ids=["no type", "empty", "nulls", "texts", "no rows"],
+)
+def test_lists_without_values_are_empty_or_blank(cells: pa.Array, expected: list[list[str]]) -> None:
+    assert lists_of(cells) == expected
+    assert lists_of(cells, max_length=1) == [one[-1:] for one in expected]
+
+
 def test_blank_texts_inside_lists_are_blank() -> None:
     assert lists_of(pa.array([["NA", "a", ""]]), blanks=("NA",)) == [["", "a", ""]]
 

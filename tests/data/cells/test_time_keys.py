@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,18 @@ def test_a_text_among_numbers_is_refused_wherever_pieces_end(pieces: tuple[list[
 def test_a_blank_time_is_refused() -> None:
     with pytest.raises(DataError, match=r"column 't', row 2: the time to split by must not be blank"):
         order_of(["2014-10-22", ""])
+
+
+@pytest.mark.parametrize("as_given", [int, str])
+def test_integers_that_float64_would_round_are_refused(as_given: Callable[[int], Any]) -> None:
+    """As float64, 2^53 and 2^53 + 1 are the same number."""
+    assert order_of([as_given(2**53 - 1), as_given(2**53 - 2)]) == [1, 0]
+    message = r"column 't', row 3 must hold times below 2\^53, .* but 1413932400000000001 was given; .* nanoseconds"
+    with pytest.raises(DataError, match=r"row 2 must hold times below 2\^53"):
+        order_of([as_given(5), as_given(2**53 + 1)])
+    with pytest.raises(DataError, match=message):
+        order_of([as_given(5), as_given(6)], [as_given(1413932400000000001)])
+
+
+def test_large_floats_are_as_exact_as_their_column() -> None:
+    assert order_of([2.0**60, 2.0**54]) == [1, 0]

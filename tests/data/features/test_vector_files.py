@@ -66,6 +66,14 @@ def test_integer_keys_are_the_texts_of_a_raw_file(tmp_path: Path) -> None:
     assert keys.to_list() == ["7", "8", "9"]
 
 
+def test_lines_of_keys_end_at_line_breaks_alone(tmp_path: Path) -> None:
+    """U+2028, form feed and NEL may stand in a key; a byte order mark is no part of the first."""
+    np.save(tmp_path / "v.npy", VECTORS)
+    (tmp_path / "keys.txt").write_bytes("a\u2028b\r\n\x0cc\r\nd\x85\r\n".encode("utf-8-sig"))
+    ((keys, _),) = read_vectors(tmp_path, PretrainedSettings(file="v.npy", keys="keys.txt"))
+    assert keys.to_list() == ["a\u2028b", "\x0cc", "d\x85"]
+
+
 def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "v.h5").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "h5py", None)

@@ -163,6 +163,25 @@ def test_how_many_rows_are_gathered_together_changes_nothing(
     assert_identical(list(loader.epoch(4)), expected)
 
 
+@pytest.mark.parametrize(("pass_bytes", "largest"), [(1, 10), (29 * 24, 20), (30 * 24, 30), (10**9, NUM_ROWS)])
+def test_wide_rows_are_gathered_in_smaller_passes(
+    split: PreparedSplit, pass_bytes: int, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row is two ids, a number, a label and a group: 24 bytes. One batch is the least."""
+    loader = BatchLoader(split, batch_size=10, shuffle=True, seed=2)
+    expected = list(loader.epoch(4))
+    passes: list[int] = []
+
+    def spy(given: PreparedSplit, rows: Places, stops: list[int]) -> Iterator[Columns]:
+        passes.append(len(rows))
+        return gather(given, rows, stops)
+
+    monkeypatch.setattr(loader_module, "gather", spy)
+    monkeypatch.setattr(loader_module, "PASS_BYTES", pass_bytes)
+    assert_identical(list(loader.epoch(4)), expected)
+    assert max(passes) == largest
+
+
 def test_batches_are_copies_of_their_own(split: PreparedSplit) -> None:
     loader = BatchLoader(split, batch_size=10, shuffle=True)
     expected = list(loader.epoch())

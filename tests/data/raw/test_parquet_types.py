@@ -45,3 +45,27 @@ def test_another_kind_in_the_second_file_is_named(tmp_path: Path, first: pa.Arra
     with pytest.raises(DataError, match=r"b.parquet, column 'x' must have a type like .*, as in .*a.parquet, but"):
         require_same_kinds(files, ["x"])
     require_same_kinds(files, ["y"])
+
+
+@pytest.mark.parametrize(
+    "empty", [pa.array([[], None]), pa.array([[None]]), pa.array([None], pa.null())], ids=["empty", "nulls", "no type"]
+)
+@pytest.mark.parametrize("kind", [pa.list_(pa.string()), pa.large_list(pa.int64())], ids=str)
+def test_lists_without_elements_go_with_all_lists(tmp_path: Path, empty: pa.Array, kind: pa.DataType) -> None:
+    files = [written(tmp_path, "a.parquet", empty), written(tmp_path, "b.parquet", pa.array([], kind))]
+    require_same_kinds(files, ["x"])
+    require_same_kinds(files[::-1], ["x"])
+
+
+def test_lists_without_elements_hide_no_difference(tmp_path: Path) -> None:
+    texts = written(tmp_path, "a.parquet", pa.array([["a"]]))
+    empty = written(tmp_path, "b.parquet", pa.array([[]]))
+    with pytest.raises(DataError, match=r"c.parquet, column 'x' must have a type like list<.*string"):
+        require_same_kinds([texts, empty, written(tmp_path, "c.parquet", pa.array([[1]]))], ["x"])
+    with pytest.raises(DataError, match=r"b.parquet, column 'x' must have a type like string, .* list<.*null"):
+        require_same_kinds([written(tmp_path, "d.parquet", pa.array(["a"])), empty], ["x"])
+    number = written(tmp_path, "e.parquet", pa.array([1]))
+    with pytest.raises(DataError, match=r"e.parquet, column 'x' must have a type like list<.*null"):
+        require_same_kinds([empty, number], ["x"])
+    with pytest.raises(DataError, match=r"c.parquet, column 'x' must have a type like list<.*string"):
+        require_same_kinds([empty, texts, written(tmp_path, "c.parquet", pa.array([[1]]))], ["x"])

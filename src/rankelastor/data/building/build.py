@@ -26,6 +26,7 @@ from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile
+from rankelastor.data.shards import bounded_shard_rows
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import SPLITS, SplitName
@@ -77,13 +78,15 @@ def _build(
     encoder = StagedEncoder(stager.plan, fit, stager.interners, stager.groups, workers)
     stager.interners.clear()  # large; ids by code are all that writing needs
     fit.vocabularies.clear()
+    schema = schema_of(specs)
+    shard_rows = bounded_shard_rows(schema, settings.shard_rows)
     num_shards = write_splits(
         stager.parts,
         splits,
         encoder,
-        schema_of(specs),
+        schema,
         folder,
-        shard_rows=settings.shard_rows,
+        shard_rows=shard_rows,
         progress=progress,
         workers=workers,
     )
@@ -94,7 +97,7 @@ def _build(
         group=stager.plan.group,
         features=specs,
         splits=_summaries(splits, num_shards, means),
-        shard_rows=settings.shard_rows,
+        shard_rows=shard_rows,
         csv=settings.csv,
         settings=settings_that_matter(settings),
         sources=records,

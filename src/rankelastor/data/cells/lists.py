@@ -81,6 +81,8 @@ def left_padded(values: NDArray[np.integer], offsets: Offsets, width: int) -> ND
 def _of_parquet_lists(
     rows: RawRows, column: str, cells: pa.Array, max_length: int, blanks: Collection[str]
 ) -> CellLists:
+    if pa.types.is_null(cells.type):  # what writers make of a column without a single list
+        cells = cells.cast(pa.list_(pa.string()))
     if not _is_list(cells.type):
         kind = _plain(cells.type)
         is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)

@@ -13,6 +13,9 @@ from rankelastor.data.interner import Interner
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
+_FIRST_SHARED = 2.0**53
+"""The first number of float64 that stands for two integers: 2^53 + 1 is rounded to it."""
+
 
 class TimeKeys:
     """Turns the time column into numbers whose order is the order of time.
@@ -30,12 +33,12 @@ class TimeKeys:
         """A key for each row, provisional where times are texts.
 
         Raises:
-            DataError: a time is blank, or no number where the first row holds one.
+            DataError: a time is blank, or no number where the first row holds one, or an integer that float64 rounds.
         """
         if self._numeric is None:
             self._numeric = _is_number(rows, self._column)
         if self._numeric:
-            return parse_numbers(rows, self._column, blanks=(), blank=None)
+            return _exact_numbers(rows, self._column)
         texts = cell_texts(rows, self._column, blanks=())
         blank = (texts.values == BLANK).to_numpy()[texts.codes]
         if blank.any():
@@ -52,6 +55,20 @@ class TimeKeys:
             return keys
         ranks = self._texts.values().rank("dense").to_numpy().astype(np.float64)
         return ranks[keys.astype(np.int64)]
+
+
+def _exact_numbers(rows: RawRows, column: str) -> NDArray[np.float64]:
+    """The times as float64, none of them rounded."""
+    numbers = parse_numbers(rows, column, blanks=(), blank=None)
+    cells = rows.column(column)
+    rounded = np.abs(numbers) >= _FIRST_SHARED
+    if rounded.any() and not pa.types.is_floating(cells.type):
+        index = int(rounded.argmax())
+        raise DataError(
+            f"{rows.file}, column {column!r}, row {rows.row_number(index)} must hold times below 2^53, so that "
+            f"their order is exact, but {cells[index].as_py()} was given; divide nanoseconds by 1000"
+        )
+    return numbers
 
 
 def _is_number(rows: RawRows, column: str) -> bool:

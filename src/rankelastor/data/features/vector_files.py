@@ -119,7 +119,10 @@ def _read_keys(path: Path) -> pl.Series:
     with _explained(path):
         if path.suffix.lower() == ".npy":
             return _texts(np.load(path), path)
-        return pl.Series(path.read_text(encoding="utf-8").splitlines(), dtype=pl.String)
+        # Not str.splitlines: it also breaks at U+2028, form feeds and more, which may stand in a key.
+        text = path.read_bytes().decode("utf-8-sig").removesuffix("\n")
+        lines = [line.removesuffix("\r") for line in text.split("\n")] if text else []
+        return pl.Series(lines, dtype=pl.String)
 
 
 def _pieces(keys: pl.Series, vectors: Any, path: Path) -> Iterator[Piece]:

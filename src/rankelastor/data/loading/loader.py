@@ -17,7 +17,10 @@ from rankelastor.errors import RunError
 from rankelastor.schema import Batch
 
 ROWS_PER_PASS = 32_768
-"""Rows that are gathered together: 5 MB for 39 fields."""
+"""Rows that are gathered together at most: 5 MB for 39 fields."""
+
+PASS_BYTES = 64 << 20
+"""Bytes that are gathered together at most, as long as they hold one batch: rows with long sequences are wide."""
 
 
 class BatchLoader:
@@ -66,7 +69,7 @@ class BatchLoader:
     def epoch(self, index: int = 0, *, first_batch: int = 0) -> Iterator[Batch]:
         """The batches of one epoch from ``first_batch`` on; those before cost nothing."""
         order = self._order_of(index)
-        batches_per_pass = max(1, ROWS_PER_PASS // self._steps.batch_size)
+        batches_per_pass = self._batches_per_pass()
         for first in range(first_batch, len(self), batches_per_pass):
             bounds = [self._steps.bounds(step) for step in range(first, min(first + batches_per_pass, len(self)))]
             rows = np.concatenate([order.rows(start, stop) for start, stop in bounds])
@@ -121,6 +124,10 @@ class BatchLoader:
             "seed": self._seed,
             "order": None if self._order is None else self._order.model_dump(mode="json"),
         }
+
+    def _batches_per_pass(self) -> int:
+        rows = min(ROWS_PER_PASS, PASS_BYTES // self._split.shards[0].row_bytes)
+        return max(1, rows // self._steps.batch_size)
 
     def _order_of(self, epoch: int) -> RowOrder:
         if self._order is None:

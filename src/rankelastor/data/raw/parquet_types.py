@@ -26,9 +26,10 @@ _KINDS: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
 def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers: Collection[str] = ()) -> None:
     """Raise unless the Parquet files give each of ``columns`` a type of the same kind.
 
-    Widths may differ (int32, int64), also in lists, text may be dictionary-encoded, and a column that is all null goes
-    with every kind. In the columns ``numbers``, which are read as numbers alone, integers and floats are the same;
-    elsewhere ``3`` and ``3.0`` would become different values.
+    Widths may differ (int32, int64), also in lists, text may be dictionary-encoded, a column that is all null goes with
+    every kind, and lists that are empty or hold nulls alone go with every kind of list. In the columns ``numbers``,
+    which are read as numbers alone, integers and floats are the same; elsewhere ``3`` and ``3.0`` would become
+    different values.
 
     Raises:
         DataError: a column's kind changes, or a file is no Parquet; the message names file, column and both types.
@@ -40,11 +41,19 @@ def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers:
             if kind == _NOTHING:
                 continue
             other, expected = first.setdefault(name, (file, given))
-            if kind != kind_of(expected, number=name in numbers):
+            known = kind_of(expected, number=name in numbers)
+            if _leaves_open(known, kind):
+                first[name] = (file, given)
+            elif kind != known and not _leaves_open(kind, known):
                 raise DataError(
                     f"{file}, column {name!r} must have a type like {expected}, as in {other}, "
                     f"but its type is {given}; write all files with one schema"
                 )
+
+
+def _leaves_open(kind: str, other: str) -> bool:
+    """Whether ``kind`` holds nothing, or lists of nothing, where ``other`` may hold values."""
+    return kind != other and kind.endswith(_NOTHING) and other.startswith(kind.removesuffix(_NOTHING))
 
 
 def kind_of(column_type: pa.DataType, *, number: bool = False) -> str:
