@@ -2,6 +2,7 @@ from functools import partial
 
 import pytest
 import torch
+from tests.nn.gradients import require_exact_gradients
 from torch.nn.functional import rms_norm
 
 from rankelastor.nn.block_mixing import BlockMixing
@@ -56,14 +57,7 @@ def test_gradients_are_exact(sinkhorn: bool) -> None:
     torch.manual_seed(0)
     made = {"global_map": DoublyStochasticMatrix} if sinkhorn else {}
     mixing = BlockMixing(num_tokens=2, token_dim=3, block_dim=2, **made).double()
-    names, values = zip(*mixing.named_parameters(), strict=True)
-
-    def mixed(tokens: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = torch.func.functional_call(mixing, dict(zip(names, parameters, strict=True)), tokens)
-        return out
-
-    tokens = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(mixed, (tokens, *[value.detach().requires_grad_() for value in values]))
+    require_exact_gradients(mixing, torch.randn(2, 2, 3, dtype=torch.float64))
 
 
 def test_a_width_that_does_not_divide_is_named_with_widths_that_do() -> None:

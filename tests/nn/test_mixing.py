@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.nn.gradients import require_exact_gradients
 from torch.nn.functional import layer_norm, rms_norm
 
 from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, LowRankMixing, SplitMixing, swap_parts
@@ -94,14 +95,7 @@ def test_low_rank_mixing_has_two_thin_matrices() -> None:
 
 def test_gradients_of_low_rank_mixing_are_exact() -> None:
     mixing = LowRankMixing(num_tokens=2, token_dim=3, rank=2).double()
-    names, values = zip(*mixing.named_parameters(), strict=True)
-
-    def mixed(tokens: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = torch.func.functional_call(mixing, dict(zip(names, parameters, strict=True)), tokens)
-        return out
-
-    tokens = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(mixed, (tokens, *[value.detach().requires_grad_() for value in values]))
+    require_exact_gradients(mixing, torch.randn(2, 2, 3, dtype=torch.float64))
 
 
 def test_a_rank_larger_than_all_coordinates_is_refused() -> None:
