@@ -71,9 +71,14 @@ class Dropout(nn.Dropout):
         [1.0, 1.0]
     """
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything passes unchanged."""
+        return not self.training or self.p == 0
+
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         """Elements kept and scaled, or zero."""
-        if not self.training or self.p == 0:
+        if self.is_idle:
             return x
         if self.p == 1:
             return torch.zeros_like(x)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from rankelastor.nn.activation import activation as activation_by_name
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.gate import PaperGate, PublishedGate, UnitExpansionGate
+from rankelastor.nn.observation import is_watched
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 
 GateName = Literal["published", "paper"]
@@ -84,6 +85,20 @@ class PerTokenGlu(nn.Sequential):
         last_width = [token_dim, *hidden_dims][-1]
         steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=last_width, out_dims=[token_dim]))
         super().__init__(*steps)
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Changed tokens. A gate and the linear map after it are computed together where nobody watches them."""
+        steps = list(self)
+        while steps:
+            match steps:
+                case (
+                    [PublishedGate() as gate, PerTokenLinear() as then, *rest]
+                    | [PublishedGate() as gate, Dropout(is_idle=True), PerTokenLinear() as then, *rest]
+                ) if not is_watched(*steps[: len(steps) - len(rest)]):
+                    tokens, steps = gate(tokens, then), rest
+                case [step, *rest]:
+                    tokens, steps = step(tokens), rest
+        return tokens
 
 
 class ResidualFfn(nn.Module):
