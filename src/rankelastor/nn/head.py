@@ -3,7 +3,10 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import init_linear_
+from rankelastor.nn.native.library import usable_kernels
+from rankelastor.nn.projection import through_kernel
 
 
 class MlpHead(nn.Module):
@@ -23,7 +26,12 @@ class MlpHead(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, " batch"]:
         """Logits of tokens."""
-        logits: Tensor = self.mlp(tokens.flatten(1))
+        up, relu, down = self.mlp
+        flat = tokens.flatten(1)
+        if can_fuse(flat, up, relu, down, self.mlp) and usable_kernels(flat) is not None:
+            logits: Tensor = through_kernel(flat, up, None, 0.0, down)
+        else:
+            logits = self.mlp(flat)
         return logits.squeeze(1)
 
 

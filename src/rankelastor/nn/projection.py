@@ -60,7 +60,7 @@ class Projection(nn.Sequential):
                     | [nn.Linear() as up, nn.ReLU() as norm, Dropout() as dropout, nn.Linear() as down, *rest]
                 ) if can_fuse(x, *steps[: len(steps) - len(rest)]) and usable_kernels(up.weight) is not None:
                     gain = norm.weight if isinstance(norm, RMSNorm) else None
-                    x = _through_kernel(x, up, gain, dropout, down)
+                    x = through_kernel(x, up, gain, 0.0 if dropout.is_idle else dropout.p, down)
                     steps = rest
                 case [RMSNorm() as norm, nn.ReLU(), Dropout() as dropout, *rest] if can_fuse(x, *steps[:3]):
                     rate = 0.0 if dropout.is_idle else dropout.p
@@ -71,12 +71,12 @@ class Projection(nn.Sequential):
         return x
 
 
-def _through_kernel(
-    x: Float[Tensor, "... in_dim"], up: nn.Linear, gain: Tensor | None, dropout: Dropout, down: nn.Linear
+def through_kernel(
+    x: Float[Tensor, "... in_dim"], up: nn.Linear, gain: Tensor | None, dropout_rate: float, down: nn.Linear
 ) -> Float[Tensor, "... out_dim"]:
-    rate = 0.0 if dropout.is_idle else dropout.p
+    """``down(dropout(relu([RMSNorm](up(x)))))`` where there are kernels; no norm if there is no gain."""
     weights = (up.weight, up.bias, gain, down.weight, down.bias)
-    out: Tensor = _NativeProjection.apply(x.flatten(0, -2), *weights, rate)  # type: ignore[no-untyped-call]
+    out: Tensor = _NativeProjection.apply(x.flatten(0, -2), *weights, dropout_rate)  # type: ignore[no-untyped-call]
     return out.view(*x.shape[:-1], -1)
 
 
@@ -96,37 +96,34 @@ class _NativeProjection(torch.autograd.Function):
     ) -> Tensor:
         x = x if x.stride(1) == 1 else x.contiguous()
         rows, hidden = len(x), len(up)
-        keeps = any(ctx.needs_input_grad)
         scaled_gain = (up.new_ones(hidden) if gain is None else gain) / (1 - rate)
         mask = Mask.draw(torch.Size((rows, hidden)), rate) if rate else None
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
         block = row_blocks(rows, floats_a_row=3 * hidden)
-        h, inverse = (x.new_empty(rows, hidden), x.new_empty(rows)) if keeps else (None, None)
-        out = x.new_empty(rows, len(down))
+        out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
         sizes = (rows, x.shape[1], hidden, len(down), gain is not None, block)
         scratch = x.new_empty(block * 2 * hidden)
         call(
             usable_kernels(x).projection_forward,
             *(x, x.stride(0), up, up_bias, scaled_gain, noise, threshold, down, down_bias),
-            *(out, h, inverse, scratch, *sizes),
+            *(out, inverse, scratch, *sizes),
         )
-        if keeps:
-            ctx.save_for_backward(x, up, scaled_gain, noise, down, h, inverse)
-            ctx.rate, ctx.threshold, ctx.sizes = rate, threshold, sizes
+        ctx.save_for_backward(x, up, up_bias, scaled_gain, noise, down, inverse)
+        ctx.rate, ctx.threshold, ctx.sizes = rate, threshold, sizes
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, up, scaled_gain, noise, down, h, inverse = ctx.saved_tensors
+        x, up, up_bias, scaled_gain, noise, down, inverse = ctx.saved_tensors
         gradient = gradient if gradient.stride(1) == 1 else gradient.contiguous()
         rows, in_dim, hidden, out_dim, has_norm, block = ctx.sizes
         dx, dup, ddown = x.new_empty(rows, in_dim), torch.empty_like(up), torch.empty_like(down)
         dup_bias, dgain, ddown_bias = (x.new_zeros(size) for size in (hidden, hidden, out_dim))
         call(
             usable_kernels(x).projection_backward,
-            *(gradient, gradient.stride(0), x, x.stride(0), up, scaled_gain, noise, ctx.threshold, down, h, inverse),
-            *(dx, dup, dup_bias, dgain, ddown, ddown_bias, x.new_empty(block * 2 * hidden), *ctx.sizes),
+            *(gradient, gradient.stride(0), x, x.stride(0), up, up_bias, scaled_gain, noise, ctx.threshold, down, inverse),
+            *(dx, dup, dup_bias, dgain, ddown, ddown_bias, x.new_empty(block * 3 * hidden), *ctx.sizes),
         )
         return dx, dup, dup_bias, dgain.div_(1 - ctx.rate) if has_norm else None, ddown, ddown_bias, None
 

@@ -3,15 +3,14 @@
  *
  * x: (row, in), x_row apart. w1: (hidden, in), w2: (out, hidden), as in a linear layer. gain: of the norm, or ones, over
  * the share that is kept. noise: (row, hidden), those below threshold are dropped; NULL: all are kept.
- * h: (row, hidden), the hidden numbers before the norm. inverse: (row), 1 / rms(h); not used without a norm.
+ * inverse: (row), 1 / rms of the hidden numbers, or 1 without a norm. The hidden numbers themselves are computed again in
+ * the backward pass: that takes less time than keeping them.
  */
 #include <math.h>
 #include <stddef.h>
 
 #include "products.h"
 #include "rows.h"
-
-#define EPSILON 1e-12f
 
 /* a = relu(h * gain * scale) * kept */
 static void activate(const float *restrict h, const float *restrict gain, float scale, const uint8_t *restrict noise,
@@ -30,25 +29,25 @@ static void activate(const float *restrict h, const float *restrict gain, float 
     }
 }
 
-/* h or inverse NULL: not kept. scratch: 2 hidden numbers a row of a block. */
+/* scratch: 2 hidden numbers a row of a block. */
 void projection_forward(const float *x, int64_t x_row, const float *w1, const float *b1, const float *gain,
-                        const uint8_t *noise, int64_t threshold, const float *w2, const float *b2, float *out, float *h,
+                        const uint8_t *noise, int64_t threshold, const float *w2, const float *b2, float *out,
                         float *inverse, float *scratch, int64_t rows, int64_t in, int64_t hidden, int64_t out_width,
                         int64_t norm, int64_t block) {
-    float *a = scratch;
+    float *h = scratch, *a = scratch + block * hidden;
     for (int64_t row = 0; row < rows; row += block) {
         const int64_t count = smaller(block, rows - row);
-        float *hs = h ? h + row * hidden : scratch + block * hidden, *outs = out + row * out_width;
-        product_by_transposed(count, hidden, in, x + row * x_row, x_row, w1, in, hs, hidden, REPLACE);
+        float *outs = out + row * out_width;
+        product_by_transposed(count, hidden, in, x + row * x_row, x_row, w1, in, h, hidden, REPLACE);
         for (int64_t i = 0; i < count; i++) {
-            float *line = hs + i * hidden;
+            float *line = h + i * hidden;
             float squares = 0, scale = 1.0f;
             for (int64_t j = 0; j < hidden; j++) {
                 line[j] += b1[j];
                 squares += line[j] * line[j];
             }
-            if (norm) scale = 1.0f / sqrtf(squares / (float)hidden + EPSILON);
-            if (inverse) inverse[row + i] = scale;
+            if (norm) scale = 1.0f / sqrtf(squares / (float)hidden + NORM_EPSILON);
+            inverse[row + i] = scale;
             activate(line, gain, scale, noise ? noise + (row + i) * hidden : NULL, threshold, a + i * hidden, hidden);
         }
         repeat_row(b2, outs, count, out_width);
@@ -74,22 +73,24 @@ static void activate_backward(const float *restrict h, const float *restrict a, 
     }
 }
 
-/* dw1, db1, dgain, dw2, db2: in the layouts of their parameters; db1, dgain and db2 of zeros. scratch: 2 hidden numbers a
+/* dw1, db1, dgain, dw2, db2: in the layouts of their parameters; db1, dgain and db2 of zeros. scratch: 3 hidden numbers a
  * row of a block. */
 void projection_backward(const float *gradient, int64_t gradient_row, const float *x, int64_t x_row, const float *w1,
-                         const float *gain, const uint8_t *noise, int64_t threshold, const float *w2, const float *h,
+                         const float *b1, const float *gain, const uint8_t *noise, int64_t threshold, const float *w2,
                          const float *inverse, float *dx, float *dw1, float *db1, float *dgain, float *dw2, float *db2,
                          float *scratch, int64_t rows, int64_t in, int64_t hidden, int64_t out_width, int64_t norm,
                          int64_t block) {
-    float *a = scratch, *da = scratch + block * hidden;
+    float *h = scratch, *a = h + block * hidden, *da = a + block * hidden;
     for (int64_t row = 0; row < rows; row += block) {
         const int64_t count = smaller(block, rows - row);
-        const float *gs = gradient + row * gradient_row, *xs = x + row * x_row, *hs = h + row * hidden;
+        const float *gs = gradient + row * gradient_row, *xs = x + row * x_row;
         const int add = row > 0 ? ADD : REPLACE;
+        product_by_transposed(count, hidden, in, xs, x_row, w1, in, h, hidden, REPLACE);
         product(count, hidden, out_width, gs, gradient_row, w2, hidden, da, hidden, REPLACE);
         for (int64_t i = 0; i < count; i++) {
-            const float scale = inverse[row + i], *line = hs + i * hidden;
-            float *active = a + i * hidden;
+            const float scale = inverse[row + i];
+            float *line = h + i * hidden, *active = a + i * hidden;
+            for (int64_t j = 0; j < hidden; j++) line[j] += b1[j];
             activate(line, gain, scale, noise ? noise + (row + i) * hidden : NULL, threshold, active, hidden);
             activate_backward(line, active, gain, scale, norm, da + i * hidden, dgain, db1, hidden);
         }

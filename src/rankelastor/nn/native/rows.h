@@ -1,8 +1,10 @@
-/* Blocks of rows. */
+/* What kernels that go row by row share. */
 #ifndef ROWS_H
 #define ROWS_H
 
 #include <stdint.h>
+
+#define NORM_EPSILON 1e-12f
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
