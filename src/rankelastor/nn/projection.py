@@ -19,6 +19,10 @@ from rankelastor.nn.native.library import call, row_blocks, usable_kernels
 from rankelastor.nn.norm import RMSNorm, inverse_rms, norm_gradients
 
 
+_CHEAP_TO_REPEAT = 64
+"""Width of what comes in up to which hidden numbers are computed again sooner than they are written and read."""
+
+
 class Projection(nn.Sequential):
     """Linear -> [RMSNorm] -> activation -> dropout for each hidden width, then Linear: (..., in) -> (..., out).
 
@@ -101,28 +105,30 @@ class _NativeProjection(torch.autograd.Function):
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
         block = row_blocks(rows, floats_a_row=3 * hidden)
         out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
+        kept = x.new_empty(rows, hidden) if any(ctx.needs_input_grad) and x.shape[1] > _CHEAP_TO_REPEAT else None
         sizes = (rows, x.shape[1], hidden, len(down), gain is not None, block)
         scratch = x.new_empty(block * 2 * hidden)
         call(
             usable_kernels(x).projection_forward,
             *(x, x.stride(0), up, up_bias, scaled_gain, noise, threshold, down, down_bias),
-            *(out, inverse, scratch, *sizes),
+            *(out, kept, inverse, scratch, *sizes),
         )
-        ctx.save_for_backward(x, up, up_bias, scaled_gain, noise, down, inverse)
+        ctx.save_for_backward(x, up, up_bias, scaled_gain, noise, down, kept, inverse)
         ctx.rate, ctx.threshold, ctx.sizes = rate, threshold, sizes
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, up, up_bias, scaled_gain, noise, down, inverse = ctx.saved_tensors
+        x, up, up_bias, scaled_gain, noise, down, kept, inverse = ctx.saved_tensors
         gradient = gradient if gradient.stride(1) == 1 else gradient.contiguous()
         rows, in_dim, hidden, out_dim, has_norm, block = ctx.sizes
         dx, dup, ddown = x.new_empty(rows, in_dim), torch.empty_like(up), torch.empty_like(down)
         dup_bias, dgain, ddown_bias = (x.new_zeros(size) for size in (hidden, hidden, out_dim))
         call(
             usable_kernels(x).projection_backward,
-            *(gradient, gradient.stride(0), x, x.stride(0), up, up_bias, scaled_gain, noise, ctx.threshold, down, inverse),
+            *(gradient, gradient.stride(0), x, x.stride(0), up, up_bias, scaled_gain, noise, ctx.threshold),
+            *(down, kept, inverse),
             *(dx, dup, dup_bias, dgain, ddown, ddown_bias, x.new_empty(block * 3 * hidden), *ctx.sizes),
         )
         return dx, dup, dup_bias, dgain.div_(1 - ctx.rate) if has_norm else None, ddown, ddown_bias, None

@@ -3,8 +3,8 @@
  *
  * x: (row, in), x_row apart. w1: (hidden, in), w2: (out, hidden), as in a linear layer. gain: of the norm, or ones, over
  * the share that is kept. noise: (row, hidden), those below threshold are dropped; NULL: all are kept.
- * inverse: (row), 1 / rms of the hidden numbers, or 1 without a norm. The hidden numbers themselves are computed again in
- * the backward pass: that takes less time than keeping them.
+ * inverse: (row), 1 / rms of the hidden numbers, or 1 without a norm. kept: (row, hidden), the hidden numbers before the
+ * norm, or NULL: then they are computed again in the backward pass.
  */
 #include <math.h>
 #include <stddef.h>
@@ -32,12 +32,12 @@ static void activate(const float *restrict h, const float *restrict gain, float 
 /* scratch: 2 hidden numbers a row of a block. */
 void projection_forward(const float *x, int64_t x_row, const float *w1, const float *b1, const float *gain,
                         const uint8_t *noise, int64_t threshold, const float *w2, const float *b2, float *out,
-                        float *inverse, float *scratch, int64_t rows, int64_t in, int64_t hidden, int64_t out_width,
+                        float *kept, float *inverse, float *scratch, int64_t rows, int64_t in, int64_t hidden, int64_t out_width,
                         int64_t norm, int64_t block) {
-    float *h = scratch, *a = scratch + block * hidden;
+    float *a = scratch;
     for (int64_t row = 0; row < rows; row += block) {
         const int64_t count = smaller(block, rows - row);
-        float *outs = out + row * out_width;
+        float *h = kept ? kept + row * hidden : scratch + block * hidden, *outs = out + row * out_width;
         product_by_transposed(count, hidden, in, x + row * x_row, x_row, w1, in, h, hidden, REPLACE);
         for (int64_t i = 0; i < count; i++) {
             float *line = h + i * hidden;
@@ -77,20 +77,24 @@ static void activate_backward(const float *restrict h, const float *restrict a, 
  * row of a block. */
 void projection_backward(const float *gradient, int64_t gradient_row, const float *x, int64_t x_row, const float *w1,
                          const float *b1, const float *gain, const uint8_t *noise, int64_t threshold, const float *w2,
-                         const float *inverse, float *dx, float *dw1, float *db1, float *dgain, float *dw2, float *db2,
+                         const float *kept, const float *inverse, float *dx, float *dw1, float *db1, float *dgain, float *dw2, float *db2,
                          float *scratch, int64_t rows, int64_t in, int64_t hidden, int64_t out_width, int64_t norm,
                          int64_t block) {
-    float *h = scratch, *a = h + block * hidden, *da = a + block * hidden;
+    float *a = scratch, *da = a + block * hidden, *again = da + block * hidden;
     for (int64_t row = 0; row < rows; row += block) {
         const int64_t count = smaller(block, rows - row);
         const float *gs = gradient + row * gradient_row, *xs = x + row * x_row;
         const int add = row > 0 ? ADD : REPLACE;
-        product_by_transposed(count, hidden, in, xs, x_row, w1, in, h, hidden, REPLACE);
+        const float *h = kept ? kept + row * hidden : again;
+        if (!kept) {
+            product_by_transposed(count, hidden, in, xs, x_row, w1, in, again, hidden, REPLACE);
+            add_row(b1, again, count, hidden);
+        }
         product(count, hidden, out_width, gs, gradient_row, w2, hidden, da, hidden, REPLACE);
         for (int64_t i = 0; i < count; i++) {
             const float scale = inverse[row + i];
-            float *line = h + i * hidden, *active = a + i * hidden;
-            for (int64_t j = 0; j < hidden; j++) line[j] += b1[j];
+            const float *line = h + i * hidden;
+            float *active = a + i * hidden;
             activate(line, gain, scale, noise ? noise + (row + i) * hidden : NULL, threshold, active, hidden);
             activate_backward(line, active, gain, scale, norm, da + i * hidden, dgain, db1, hidden);
         }
