@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from rankelastor.nn.native.library import usable_kernels
+from rankelastor.nn.native.library import kernels_fit
 from rankelastor.training.lazy_rows import EXACT_STEPS, LazyRows
 from rankelastor.training.row_kernels import RowKernels
-from rankelastor.training.row_operations import RowOperations, RowState
+from rankelastor.training.row_operations import RowArithmetic, RowOperations, RowState
 
 NUM_ROWS, DIM, RATE = 40, 3, 1e-3
 
@@ -83,13 +83,14 @@ def test_kernels_compute_what_the_operations_do(l2: float) -> None:
     start[0] = 0
     tables = [start.clone(), start.clone()]
     states = [RowState(table, betas=(0.9, 0.999), epsilon=1e-8, l2=l2) for table in tables]
-    if usable_kernels(start) is None:
+    if not kernels_fit(start):
         pytest.skip("needs a C compiler")
+    arithmetics: list[RowArithmetic] = [RowOperations(states[0]), RowKernels(states[1])]
     for step in range(400):
         rows = torch.arange(30) if step in {0, 40, 399} else torch.randint(0, 4, (10,))
         of_lookups = 1e-3 * torch.randn(len(rows), 5)
         found = []
-        for state, arithmetic in zip(states, (RowOperations(states[0]), RowKernels(states[1])), strict=True):
+        for state, arithmetic in zip(states, arithmetics, strict=True):
             touched, place = arithmetic.find(rows)
             assert torch.equal(touched[place], rows)
             caught_up = arithmetic.catch_up(touched, 1e-2)

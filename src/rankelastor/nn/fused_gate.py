@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
-from rankelastor.nn.native.library import call, row_blocks, usable_kernels
+from rankelastor.nn.native.library import call, kernels_fit, row_blocks
 from rankelastor.nn.per_token import PerTokenLinear
 
 
@@ -22,26 +22,26 @@ def fused_gate(
 ) -> Float[Tensor, "batch token out_dim"]:
     """((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, with the maps W1, W2, S2, S1 side by side in ``lift``.
 
-    ``then``: a linear map of the gated tokens. Where it narrows them, W3 and S1 are multiplied by it beforehand: products
-    of weights cost less than products of a batch, and the result differs by rounding alone.
+    ``then``: a linear map of the gated tokens. Where it narrows them, W3 and S1 are multiplied by it beforehand:
+    products of weights cost less than products of a batch, and the result differs by rounding alone.
     """
-    weights = (lift.weight, lift.bias, reduce.weight, reduce.bias)
-    x = tokens.transpose(0, 1)
-    native = tokens.stride(-1) == 1 and usable_kernels(*weights) is not None and tokens.dtype == torch.float32
-    if native and (then is None or _folding_pays(reduce, then)):
-        folded = (then.weight, then.bias) if then is not None else (None, None)
-        gated: Tensor = _NativeGate.apply(x, *weights, *folded)  # type: ignore[no-untyped-call]
-        return gated.transpose(0, 1)
-    gate = _NativeGate if native else _GateOfOperations
-    gated = gate.apply(x, *weights, *([None, None] if native else [])).transpose(0, 1)  # type: ignore[no-untyped-call]
-    return gated if then is None else then(gated)
+    x, weights = tokens.transpose(0, 1), (lift.weight, lift.bias, reduce.weight, reduce.bias)
+    if not kernels_fit(tokens, lift.weight):
+        gated = _GateOfOperations.apply(x, *weights)  # type: ignore[no-untyped-call]
+    elif then is not None and _folding_pays(len(tokens), reduce, then):
+        gated, then = _NativeGate.apply(x, *weights, then.weight, then.bias), None  # type: ignore[no-untyped-call]
+    else:
+        gated = _NativeGate.apply(x, *weights, None, None)  # type: ignore[no-untyped-call]
+    out: Tensor = gated.transpose(0, 1)
+    return out if then is None else then(out)
 
 
-def _folding_pays(reduce: PerTokenLinear, then: PerTokenLinear) -> bool:
-    """Whether W3 and S1 are cheaper to apply after they were multiplied by the map that follows."""
+def _folding_pays(rows: int, reduce: PerTokenLinear, then: PerTokenLinear) -> bool:
+    """Whether multiplying W3 and S1 by the map that follows saves the rows more multiply-adds than it takes."""
     inner_dim, dim = reduce.weight.shape[1:]
     out_dim = then.weight.shape[2]
-    return (inner_dim + dim) * out_dim < (inner_dim + dim + out_dim) * dim
+    saved = rows * ((inner_dim + dim + out_dim) * dim - (inner_dim + dim) * out_dim)
+    return saved > (inner_dim + dim) * dim * out_dim
 
 
 class _NativeGate(torch.autograd.Function):
@@ -58,6 +58,7 @@ class _NativeGate(torch.autograd.Function):
         then: Tensor | None,
         then_bias: Tensor | None,
     ) -> Tensor:
+        x = x if x.stride(2) == 1 else x.contiguous()
         (tokens, rows, dim), inner_dim = x.shape, reduce.shape[1]
         direct, bias = lift[:, :, 3 * inner_dim :], lift_bias[:, 3 * inner_dim :] + reduce_bias
         folded = (direct, reduce, bias)
@@ -71,7 +72,7 @@ class _NativeGate(torch.autograd.Function):
         lifted = x.new_empty(tokens, rows, 3 * inner_dim) if keeps else None
         scratch = x.new_empty(block * 4 * inner_dim)
         call(
-            usable_kernels(x).gate_forward,
+            "gate_forward",
             *(x, x.stride(0), x.stride(1), lift, lift.stride(1), lift_bias),
             *(folded[0], folded[0].stride(1), *folded[1:]),
             *(out, lifted, scratch, tokens, rows, dim, inner_dim, out_dim, block),
@@ -91,7 +92,7 @@ class _NativeGate(torch.autograd.Function):
         ddirect = dlift[:, :, 3 * inner_dim :] if then is None else torch.empty_like(folded[0])
         dlift_bias, dbias = x.new_zeros(tokens, lift.shape[2]), x.new_zeros(tokens, out_dim)
         call(
-            usable_kernels(x).gate_backward,
+            "gate_backward",
             *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1)),
             *(lift, lift.stride(1), folded[0], folded[0].stride(1), folded[1], lifted),
             *(dx, dlift, dlift_bias, ddirect, dreduce, dbias, x.new_empty(ctx.block * 5 * inner_dim)),
@@ -113,8 +114,11 @@ def _vectors_times(vectors: Float[Tensor, "token dim"], maps: Float[Tensor, "tok
 
 
 class _GateOfOperations(torch.autograd.Function):
-    """Where there are no kernels: PyTorch's graph would copy the four gradients together and pass over the inner width
-    nine times; here each is written to its place in one buffer, in half as many passes."""
+    """For where there are no kernels.
+
+    PyTorch's graph would copy the four gradients together and pass over the inner width nine times; here each is
+    written to its place in one buffer, in half as many passes.
+    """
 
     @staticmethod
     def forward(  # noqa: PLR0917 - autograd passes by position

@@ -18,6 +18,7 @@ def can_fuse(x: Tensor, *modules: nn.Module) -> bool:
     """
     return (
         x.device.type == "cpu"
+        and x.numel() > 0
         and x.dtype == next(modules[0].parameters()).dtype
         and not torch.is_autocast_enabled("cpu")
         and not is_watched(*modules)

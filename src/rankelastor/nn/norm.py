@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from rankelastor.nn.native.library import call, usable_kernels
+from rankelastor.nn.native.library import call, kernels_fit
 
 PUBLISHED_EPSILON = 1e-12
 
@@ -35,7 +35,7 @@ def rms_norm(x: Float[Tensor, "*batch dim"], gain: Float[Tensor, "*token dim"]) 
     """``gain * x / sqrt(mean(x^2) + 1e-12)``; the gain is (dim,), or (token, dim) for x of (batch, token, dim)."""
     x = x.to(gain.dtype)
     if x.device.type == "cpu":
-        norm = _NativeRmsNorm if usable_kernels(x, gain) else _RmsNorm
+        norm = _NativeRmsNorm if kernels_fit(x, gain) else _RmsNorm
         normed: Tensor = norm.apply(x, gain)  # type: ignore[no-untyped-call]
         return normed
     return functional.rms_norm(x, x.shape[-1:], eps=PUBLISHED_EPSILON) * gain
@@ -80,9 +80,9 @@ class _NativeRmsNorm(torch.autograd.Function):
         out = torch.empty_like(groups)
         inverse = x.new_empty(groups.shape[:2])
         call(
-            usable_kernels(x).rms_norm_forward,
-            *(groups, *groups.stride()[:2], gain, _gain_distance(gain)),
-            *(out, *out.stride()[:2], inverse, *groups.shape),
+            "rms_norm_forward",
+            *(groups, groups.stride(0), groups.stride(1), gain, _gain_distance(gain)),
+            *(out, out.stride(0), out.stride(1), inverse, *groups.shape),
         )
         ctx.save_for_backward(x, inverse, gain)
         return out.view_as(x) if gain.dim() == 1 else out.transpose(0, 1)
@@ -94,9 +94,9 @@ class _NativeRmsNorm(torch.autograd.Function):
         groups, gradients = _groups(x, gain), _groups(gradient, gain)
         dx, dgain = torch.empty_like(groups), torch.zeros_like(gain)
         call(
-            usable_kernels(x).rms_norm_backward,
-            *(gradients, *gradients.stride()[:2], groups, *groups.stride()[:2], gain, _gain_distance(gain), inverse),
-            *(dx, *dx.stride()[:2], dgain, *groups.shape),
+            "rms_norm_backward",
+            *(gradients, gradients.stride(0), gradients.stride(1), groups, groups.stride(0), groups.stride(1)),
+            *(gain, _gain_distance(gain), inverse, dx, dx.stride(0), dx.stride(1), dgain, *groups.shape),
         )
         return dx.view_as(x) if gain.dim() == 1 else dx.transpose(0, 1), dgain
 

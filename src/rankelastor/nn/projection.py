@@ -15,9 +15,8 @@ from rankelastor.nn.activation import activation
 from rankelastor.nn.dropout import Dropout, Mask
 from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import init_linear_
-from rankelastor.nn.native.library import call, row_blocks, usable_kernels
+from rankelastor.nn.native.library import call, kernels_fit, row_blocks
 from rankelastor.nn.norm import RMSNorm, inverse_rms, norm_gradients
-
 
 _CHEAP_TO_REPEAT = 64
 """Width of what comes in up to which hidden numbers are computed again sooner than they are written and read."""
@@ -59,10 +58,16 @@ class Projection(nn.Sequential):
         steps = list(self)
         while steps:
             match steps:
-                case (
-                    [nn.Linear() as up, RMSNorm() as norm, nn.ReLU(), Dropout() as dropout, nn.Linear() as down, *rest]
-                    | [nn.Linear() as up, nn.ReLU() as norm, Dropout() as dropout, nn.Linear() as down, *rest]
-                ) if can_fuse(x, *steps[: len(steps) - len(rest)]) and usable_kernels(up.weight) is not None:
+                case [
+                    nn.Linear() as up,
+                    RMSNorm() as norm,
+                    nn.ReLU(),
+                    Dropout() as dropout,
+                    nn.Linear() as down,
+                    *rest,
+                ] | [nn.Linear() as up, nn.ReLU() as norm, Dropout() as dropout, nn.Linear() as down, *rest] if (
+                    can_fuse(x, *steps[: len(steps) - len(rest)]) and kernels_fit(up.weight)
+                ):
                     gain = norm.weight if isinstance(norm, RMSNorm) else None
                     x = through_kernel(x, up, gain, 0.0 if dropout.is_idle else dropout.p, down)
                     steps = rest
@@ -109,7 +114,7 @@ class _NativeProjection(torch.autograd.Function):
         sizes = (rows, x.shape[1], hidden, len(down), gain is not None, block)
         scratch = x.new_empty(block * 2 * hidden)
         call(
-            usable_kernels(x).projection_forward,
+            "projection_forward",
             *(x, x.stride(0), up, up_bias, scaled_gain, noise, threshold, down, down_bias),
             *(out, kept, inverse, scratch, *sizes),
         )
@@ -126,7 +131,7 @@ class _NativeProjection(torch.autograd.Function):
         dx, dup, ddown = x.new_empty(rows, in_dim), torch.empty_like(up), torch.empty_like(down)
         dup_bias, dgain, ddown_bias = (x.new_zeros(size) for size in (hidden, hidden, out_dim))
         call(
-            usable_kernels(x).projection_backward,
+            "projection_backward",
             *(gradient, gradient.stride(0), x, x.stride(0), up, up_bias, scaled_gain, noise, ctx.threshold),
             *(down, kept, inverse),
             *(dx, dup, dup_bias, dgain, ddown, ddown_bias, x.new_empty(block * 3 * hidden), *ctx.sizes),

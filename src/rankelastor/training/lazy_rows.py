@@ -21,9 +21,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from rankelastor.nn.native.library import usable_kernels
+from rankelastor.nn.native.library import kernels_fit
 from rankelastor.training.row_kernels import RowKernels
-from rankelastor.training.row_operations import EXACT_STEPS, RowOperations, RowState
+from rankelastor.training.row_operations import EXACT_STEPS, RowArithmetic, RowOperations, RowState
 
 __all__ = ["EXACT_STEPS", "LazyRows", "Touched"]
 
@@ -52,7 +52,8 @@ class LazyRows:
         self, table: Float[Tensor, "row dim"], *, betas: tuple[float, float], epsilon: float = 1e-8, l2: float = 0.0
     ) -> None:
         self._state = RowState(table.detach(), betas=betas, epsilon=epsilon, l2=l2)
-        self._arithmetic = RowKernels(self._state) if usable_kernels(table) else RowOperations(self._state)
+        kind = RowKernels if kernels_fit(table) else RowOperations
+        self._arithmetic: RowArithmetic = kind(self._state)
         self._sum_of_squares = torch.linalg.vector_norm(table.detach()).double().square()
 
     def touch(

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from rankelastor.nn.native.library import call, usable_kernels
+from rankelastor.nn.native.library import call
 from rankelastor.training.row_operations import EXACT_STEPS, STRIDE_SHARE, RowState
 
 
@@ -18,14 +18,13 @@ class RowKernels:
 
     def __init__(self, state: RowState) -> None:
         self._state = state
-        self._kernels = usable_kernels(state.table)
         self._seat = torch.full((len(state.table),), -1, dtype=torch.int32)
 
     def find(self, rows: Int64[Tensor, " lookup"]) -> tuple[Int64[Tensor, " row"], Int64[Tensor, " lookup"]]:
         """Each row once, and the place there of each lookup."""
         rows = rows.contiguous()
         touched, place, count = torch.empty_like(rows), torch.empty_like(rows), torch.empty(1, dtype=torch.int64)
-        call(self._kernels.find_rows, rows, len(rows), self._seat, touched, place, count)
+        call("find_rows", rows, len(rows), self._seat, touched, place, count)
         return touched[: int(count)].clone(), place
 
     def gradient(
@@ -35,7 +34,7 @@ class RowKernels:
         state, dim = self._state, of_lookups.shape[1]
         gradient, squares = of_lookups.new_zeros(len(rows), dim), torch.empty(2, dtype=torch.float64)
         call(
-            self._kernels.gradient_of_rows,
+            "gradient_of_rows",
             *(of_lookups.contiguous(), place, len(place), state.table, rows, len(rows), dim),
             *(self._constants(0.0), gradient, squares),
         )
@@ -45,7 +44,7 @@ class RowKernels:
         """One step for these rows; returns the change of the table's sum of squares."""
         state, change = self._state, torch.empty((), dtype=torch.float64)
         call(
-            self._kernels.step_rows,
+            "step_rows",
             *(state.table, state.first, state.second, state.complete, rows, *gradient.shape, state.step),
             *(self._constants(learning_rate), state.left1, state.left2, gradient.contiguous(), change),
         )
@@ -55,7 +54,7 @@ class RowKernels:
         """Make up for the steps that these rows missed; returns the change of the table's sum of squares."""
         state, change = self._state, torch.empty((), dtype=torch.float64)
         call(
-            self._kernels.catch_up_rows,
+            "catch_up_rows",
             *(state.table, state.first, state.second, state.complete, rows, len(rows), state.table.shape[1]),
             *(state.step, EXACT_STEPS, STRIDE_SHARE, self._constants(learning_rate)),
             *(state.scale, state.scale_sum, state.left1, state.left2, change),

@@ -6,6 +6,7 @@ See ``lazy_rows.py`` for what is computed; ``row_kernels.py`` computes the same 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -46,6 +47,28 @@ class RowState:
     def _note_powers(self) -> None:
         steps = torch.arange(len(self.scale), dtype=torch.float64)
         self.left1, self.left2 = (1 - beta**steps for beta in self.betas)
+
+
+class RowArithmetic(Protocol):
+    """What ``LazyRows`` needs done to the rows of its table."""
+
+    def find(self, rows: Int64[Tensor, " lookup"]) -> tuple[Int64[Tensor, " row"], Int64[Tensor, " lookup"]]:
+        """Each row once, and the place there of each lookup."""
+        ...
+
+    def gradient(
+        self, rows: Int64[Tensor, " row"], place: Int64[Tensor, " lookup"], of_lookups: Float[Tensor, "lookup dim"]
+    ) -> tuple[Float[Tensor, "row dim"], Tensor, Tensor]:
+        """Of the rows, penalty included; its sum of squares; and that of the rows' weights."""
+        ...
+
+    def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
+        """One step for these rows; returns the change of the table's sum of squares."""
+        ...
+
+    def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
+        """Make up for the steps that these rows missed; returns the change of the table's sum of squares."""
+        ...
 
 
 class RowOperations:

@@ -20,9 +20,9 @@ from rankelastor.nn.observation import is_watched
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
 from rankelastor.training.device import autocast
-from rankelastor.training.slices import single_core_threads
+from rankelastor.training.slices import one_core, single_core_threads
 
-_SLICE_EXAMPLES = 256
+_SLICE_EXAMPLES, _SMALLEST_SLICE = 256, 32
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Predictions:
 class Scorer:
     """Click probabilities of batches, the sigmoid in float64 so that close scores stay apart.
 
-    On the CPU a batch passes through the ranker in slices that stay in the caches, several at once; on other devices at
-    most ``training.evaluation_batch_size`` examples do so at a time.
+    On the CPU a batch passes through the ranker in slices that stay in the caches, several at once, each on one core:
+    no operation waits for another core. On other devices at most ``training.evaluation_batch_size`` examples do so at a
+    time.
 
     Args:
         ranker: in evaluation mode; its weights may change between calls.
@@ -71,11 +72,17 @@ class Scorer:
             torch.set_num_threads(self._num_threads)
 
     def _logits(self, batch: Batch) -> Tensor:
-        if self._device.type != "cpu" or batch.num_examples <= _SLICE_EXAMPLES or is_watched(*self._ranker.modules()):
+        if self._device.type != "cpu" or is_watched(*self._ranker.modules()):
             parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
+        elif batch.num_examples <= _SMALLEST_SLICE:  # done before another thread would have begun
+            with one_core():
+                parts = [self._scored(batch)]
         else:
+            share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or single_core_threads(self._num_threads)
-            parts = list(self._threads.map(self._scored, batch.split(_SLICE_EXAMPLES)))
+            parts = list(
+                self._threads.map(self._scored, batch.split(max(_SMALLEST_SLICE, min(share, _SLICE_EXAMPLES))))
+            )
         return torch.cat(parts) if parts else torch.empty(0)
 
     def _scored(self, part: Batch) -> Tensor:

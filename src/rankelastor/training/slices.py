@@ -6,8 +6,9 @@ from beginning to end: no operation waits for the other cores. The sum of the sl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,17 @@ def single_core_threads(num_threads: int) -> ThreadPoolExecutor:
 def _on_one_core() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Operations of PyTorch run on one core inside; for work that is over before many threads have met."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class SlicedGradients:
