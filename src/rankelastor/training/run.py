@@ -25,7 +25,7 @@ from rankelastor.schema import SPLITS, SplitName
 from rankelastor.storage import explained_storage_errors
 from rankelastor.training.allocator import keep_large_blocks
 from rankelastor.training.checkpoint import load_weights, save_weights
-from rankelastor.training.device import choose_device
+from rankelastor.training.device import choose_device, precision_name
 from rankelastor.training.environment import describe_environment
 from rankelastor.training.initial_vectors import with_pretrained_vectors
 from rankelastor.training.loop import Fit, fit
@@ -77,13 +77,19 @@ def train(
     _check_monitor(recipe, dataset)
     _warn_of_few_steps(recipe, dataset)
     device = choose_device(recipe.training)
+    precision = precision_name(recipe.training, device)
     cost = cost_of(recipe.model, dataset.schema)
     with _new_run_folder(Path(folder or default_run_folder(recipe)), recipe) as run:
         with explained_storage_errors(run.features):
             copy_feature_state(dataset.folder, run.features)
         run.write_json(
             "environment.json",
-            {**describe_environment(device), "seed": recipe.training.seed, "data_fingerprint": dataset.fingerprint},
+            {
+                **describe_environment(device),
+                "precision": precision,
+                "seed": recipe.training.seed,
+                "data_fingerprint": dataset.fingerprint,
+            },
         )
         torch.manual_seed(recipe.training.seed)
         ranker = _fresh_ranker(recipe, dataset, cost).to(device)
@@ -108,6 +114,7 @@ def train(
             **_final_metrics(ranker.eval(), dataset, recipe, fitted, progress=progress),
             "cost": asdict(cost),
             **_effort(fitted),
+            "precision": precision,
             "speed": speed.as_dict(),
             "seconds": round(time.perf_counter() - began, 3),
         }

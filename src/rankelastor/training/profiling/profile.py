@@ -19,7 +19,7 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import Batch
 from rankelastor.training.allocator import keep_large_blocks
-from rankelastor.training.device import choose_device
+from rankelastor.training.device import choose_device, precision_name
 from rankelastor.training.profiling.machine_peak import wait_for
 from rankelastor.training.profiling.stage_clock import MODULE_STAGES, Stage, StageClock
 from rankelastor.training.run import open_or_prepare
@@ -161,7 +161,7 @@ def _profile_of(
         batch_size=batch_size,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         num_threads=torch.get_num_threads(),
-        precision=recipe.training.precision,
+        precision=precision_name(recipe.training, device),
     )
 
 
