@@ -56,6 +56,7 @@ class TrainingSettings(Settings):
     missed steps up when it is next touched; ``auto`` is lazy on the CPU for tables of more than twice as many rows as
     a batch looks up.
     ``precision`` of the matrix products: ``auto`` is bf16 where this device has it fast, else fp32.
+    ``compile`` the training step with ``torch.compile``, with CUDA graphs on CUDA: ``auto`` does on CUDA alone.
     ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
     ``order``: how each epoch shuffles the rows. ``read_ahead``: batches that a thread makes ahead of the steps; 0 makes
     each when its step asks for it.
@@ -75,6 +76,7 @@ class TrainingSettings(Settings):
     patience: PositiveInt = 2
     rare_as_unseen: RareAsUnseenSettings = RareAsUnseenSettings()
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    compile: Literal["auto", "always", "never"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: PositiveInt | None = None
     order: OrderSettings = UniformOrder()

@@ -32,7 +32,7 @@ class RMSNorm(nn.RMSNorm):
 def rms_norm(x: Float[Tensor, "*batch dim"], gain: Float[Tensor, "*token dim"]) -> Float[Tensor, "*batch dim"]:
     """``gain * x / sqrt(mean(x^2) + 1e-12)``; the gain is (dim,), or (token, dim) for x of (batch, token, dim)."""
     x = x.to(gain.dtype)
-    if x.device.type == "cpu":
+    if x.device.type == "cpu" and not torch.compiler.is_compiling():
         normed: Tensor = _RmsNorm.apply(x, gain)  # type: ignore[no-untyped-call]
         return normed
     return functional.rms_norm(x, x.shape[-1:], eps=PUBLISHED_EPSILON) * gain
