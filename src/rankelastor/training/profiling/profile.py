@@ -53,6 +53,7 @@ class StepProfile:
         step_ms: a whole step with its loading, measured without hooks, in turn with the watched steps.
         watched_step_ms: a whole step with the hooks that tell the stages apart: the sum of the stages. On the CPU its
             slices are computed one after the other on one core, where a step without hooks computes several at once.
+            Where ``training.compile`` compiles, steps without hooks run compiled and the watched ones eagerly.
         accounted_share: what the named stages (all but ``other``) add up to, over ``step_ms``; above 1 where the hooks
             cost more than what they leave out, and about ``num_threads`` where slices of other steps run side by side.
         num_steps: steps measured of each kind; every figure is the mean over the middle half of them by time.
