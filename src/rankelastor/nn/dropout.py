@@ -64,7 +64,7 @@ class Dropout(nn.Dropout):
     """Zero each element with probability ``p`` while training, and scale the others by 1 / (1 - p).
 
     On the CPU the masks come from random bytes, seeded from PyTorch's generator; the draws are other ones than those of
-    ``torch.nn.Dropout``. On other devices it is that one.
+    ``torch.nn.Dropout``. On other devices and in compiled code it is that one.
 
     Example:
         >>> Dropout(0.5).eval()(torch.ones(2)).tolist()
@@ -82,7 +82,7 @@ class Dropout(nn.Dropout):
             return x
         if self.p == 1:
             return torch.zeros_like(x)
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.dropout(x, self.p)
         dropped: Tensor = _CheapDropout.apply(x, self.p)  # type: ignore[no-untyped-call]
         return dropped

@@ -34,7 +34,7 @@ class RMSNorm(nn.RMSNorm):
 def rms_norm(x: Float[Tensor, "*batch dim"], gain: Float[Tensor, "*token dim"]) -> Float[Tensor, "*batch dim"]:
     """``gain * x / sqrt(mean(x^2) + 1e-12)``; the gain is (dim,), or (token, dim) for x of (batch, token, dim)."""
     x = x.to(gain.dtype)
-    if x.device.type == "cpu":
+    if x.device.type == "cpu" and not torch.compiler.is_compiling():
         norm = _NativeRmsNorm if kernels_fit(x, gain) else _RmsNorm
         normed: Tensor = norm.apply(x, gain)  # type: ignore[no-untyped-call]
         return normed

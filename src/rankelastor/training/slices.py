@@ -21,6 +21,7 @@ from rankelastor.nn.embedding import Lookups, lookups_recorded
 from rankelastor.nn.observation import is_watched, unwatched_copy
 from rankelastor.nn.random_bytes import draw_seed, random_bytes_from
 from rankelastor.schema import Batch
+from rankelastor.training.compiling import CompiledRanker
 from rankelastor.training.device import autocast_to
 from rankelastor.training.step_phases import PhaseListener, not_listening
 
@@ -78,6 +79,7 @@ class SlicedGradients:
         num_threads: slices at once. The sums are made in an order that depends on it, so results do in their last bits.
         slice_examples: examples a slice; None: as many as keep ``CACHE_BYTES``, but no more than a thread's share.
         precision: of the products.
+        compiled: the ranker to call in its place; its slices come one after the other, each on all cores.
         on_phase: told of each phase of each slice as it begins.
     """
 
@@ -90,10 +92,12 @@ class SlicedGradients:
         num_threads: int,
         slice_examples: int | None = None,
         precision: torch.dtype = torch.float32,
+        compiled: CompiledRanker | None = None,
         on_phase: PhaseListener = not_listening,
     ) -> None:
         self._on_phase = on_phase
         self._ranker = ranker
+        self._compiled = compiled
         self._parameters = list(parameters)
         self._num_threads = num_threads
         self._slice_examples = slice_examples
@@ -113,6 +117,8 @@ class SlicedGradients:
         context = (draw_seed(), batch.num_examples)
         if is_watched(*self._ranker.modules()):
             parts = self._threads.submit(self._in_order, slices, len(shares), *context).result()
+        elif self._compiled is not None and not self._compiled.has_failed:
+            parts = self._in_order(slices, len(shares), *context)
         else:
             parts = list(self._threads.map(lambda share: self._sum_of(share, *context), shares))
         return self._threads.submit(_joined, parts, len(slices)).result()
@@ -142,7 +148,7 @@ class SlicedGradients:
         with random_bytes_from(seed, index), lookups_recorded() as lookups:
             self._on_phase("forward")
             with autocast_to(self._precision, torch.device("cpu")):
-                logits = self._ranker(examples)
+                logits = (self._compiled or self._ranker)(examples)
             self._on_phase("loss")
             assert examples.label is not None, "checked above"
             loss = binary_cross_entropy_with_logits(logits.float(), examples.label, reduction="sum") / total
