@@ -16,8 +16,8 @@ def sum_by_row(
 ) -> Float[Tensor, "row dim"]:
     """What a table of ``num_rows`` rows gets from lookups on the CPU; its padding row gets nothing.
 
-    A product with the sparse matrix (row, lookup) of ones. These are the sums of PyTorch's ``embedding_dense_backward``,
-    made in the same order, at about a tenth of the time on one core.
+    A product with the sparse matrix (row, lookup) of ones: the sums of PyTorch's ``embedding_dense_backward``, made in
+    the same order, at about a tenth of the time on one core.
 
     Example:
         >>> sum_by_row(torch.tensor([2, 0, 2]), torch.tensor([[1.0], [5.0], [3.0]]), 4).flatten().tolist()
