@@ -22,7 +22,8 @@ from rankelastor.schema import Batch
 from rankelastor.training.device import autocast
 from rankelastor.training.slices import single_core_threads
 
-_SLICE_EXAMPLES = 256
+_SMALLEST_SLICE = 256  # of large models: what passes through one stays in the caches
+_WORK_A_SLICE = 2**26  # products of numbers; with less, small models spend their time on calls
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Scorer:
         self._device = next(ranker.parameters()).device
         self._num_threads = torch.get_num_threads()
         self._threads: ThreadPoolExecutor | None = None
+        num_weights = sum(parameter.numel() for parameter in ranker.backbone.parameters())
+        self._slice_examples = max(_SMALLEST_SLICE, _WORK_A_SLICE // max(1, num_weights))
 
     def __call__(self, batch: Batch) -> Float64[ndarray, " batch"]:
         """Probabilities of one batch.
@@ -71,11 +74,12 @@ class Scorer:
             torch.set_num_threads(self._num_threads)
 
     def _logits(self, batch: Batch) -> Tensor:
-        if self._device.type != "cpu" or batch.num_examples <= _SLICE_EXAMPLES or is_watched(*self._ranker.modules()):
+        if self._device.type != "cpu" or batch.num_examples <= _SMALLEST_SLICE or is_watched(*self._ranker.modules()):
             parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         else:
             self._threads = self._threads or single_core_threads(self._num_threads)
-            parts = list(self._threads.map(self._scored, batch.split(_SLICE_EXAMPLES)))
+            share = max(_SMALLEST_SLICE, -(-batch.num_examples // self._num_threads))
+            parts = list(self._threads.map(self._scored, batch.split(min(share, self._slice_examples))))
         return torch.cat(parts) if parts else torch.empty(0)
 
     def _scored(self, part: Batch) -> Tensor:
