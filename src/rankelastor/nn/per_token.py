@@ -66,7 +66,7 @@ class _NativeLinear(torch.autograd.Function):
     ) -> Tensor:
         tokens = tokens if tokens.stride(2) == 1 else tokens.contiguous()
         rows, num_tokens, in_dim = tokens.shape
-        mask = Mask.draw(tokens.shape, rate) if rate else None
+        mask = Mask.draw(torch.Size((num_tokens, rows, in_dim)), rate) if rate else None
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
         ctx.dropped = (activation, noise, threshold, 1 / (1 - rate))
         ctx.sizes = (num_tokens, rows, in_dim, weight.shape[2], row_blocks(rows, floats_a_row=3 * in_dim))

@@ -13,6 +13,7 @@ from rankelastor.schema import Batch
 from rankelastor.training.compiling import compiled_for_training
 from rankelastor.training.device import autocast, chosen_precision
 from rankelastor.training.lazy_rows import LazyRows, Touched
+from rankelastor.training.row_sums import sum_by_row
 from rankelastor.training.slices import SlicedGradients, single_core_threads
 from rankelastor.training.step_phases import PhaseListener, not_listening
 
@@ -135,7 +136,7 @@ class Stepper:
         return self._threads.submit(self._lazy.touch, rows, learning_rate=self._learning_rate).result()
 
     def _step_table_densely(self, rows: Tensor, of_lookups: Tensor) -> None:
-        self._table.grad = torch.ops.aten.embedding_dense_backward(of_lookups, rows, len(self._table), 0, False)  # noqa: FBT003
+        self._table.grad = sum_by_row(rows, of_lookups, len(self._table))
         self._step_densely()
 
     def _step_densely(self) -> None:

@@ -2,7 +2,7 @@
  * numbers, which are not kept, stay in the caches of one core.
  *
  * x and the gradient: rows of in and of out numbers, *_token and *_row apart. w: (token, in, out), b: (token, out).
- * noise: (row, token, in), those below threshold are dropped and the others multiplied by scale; NULL: all pass.
+ * noise: (token, row, in), those below threshold are dropped and the others multiplied by scale; NULL: all pass.
  * out, dx: (token, row, out or in).
  */
 #include <stddef.h>
@@ -52,7 +52,7 @@ void per_token_linear_forward(const float *x, int64_t x_token, int64_t x_row, in
             const float *xs = x + token * x_token + row * x_row;
             float *outs = out + (token * rows + row) * out_dim;
             for (int64_t i = 0; i < count && !direct; i++)
-                activate(xs + i * x_row, activation, noise ? noise + ((row + i) * tokens + token) * in : NULL, threshold,
+                activate(xs + i * x_row, activation, noise ? noise + (token * rows + row + i) * in : NULL, threshold,
                          scale, scratch + i * in, in);
             repeat_row(b + token * out_dim, outs, count, out_dim);
             product(count, out_dim, in, direct ? xs : scratch, direct ? x_row : in, w + token * in * out_dim, out_dim,
@@ -79,7 +79,7 @@ void per_token_linear_backward(const float *gradient, int64_t gradient_token, in
             float *dxs = dx + (token * rows + row) * in;
             product_by_transposed(count, in, out_dim, gs, gradient_row, ws, out_dim, direct ? dxs : da, in, REPLACE);
             for (int64_t i = 0; i < count && !direct; i++) {
-                const uint8_t *bytes = noise ? noise + ((row + i) * tokens + token) * in : NULL;
+                const uint8_t *bytes = noise ? noise + (token * rows + row + i) * in : NULL;
                 activate(xs + i * x_row, activation, bytes, threshold, scale, a + i * in, in);
                 activate_backward(xs + i * x_row, activation, bytes, threshold, scale, da + i * in, dxs + i * in, in);
             }
