@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from rankelastor.nn.dropout import Mask
-from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import xavier_normal_slices_
-from rankelastor.nn.native.library import call, kernels_fit, row_blocks
+from rankelastor.nn.native.library import call, row_blocks
 from rankelastor.nn.norm import rms_norm
 
 ACTIVATIONS: dict[type[nn.Module], int] = {nn.ReLU: 1, nn.GELU: 2}
@@ -44,15 +43,13 @@ class PerTokenLinear(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
         """Each token through its own linear map."""
-        if can_fuse(tokens, self) and kernels_fit(tokens):
-            return self.of_activated(tokens, None, 0.0)
         return torch.baddbmm(self.bias.unsqueeze(1), tokens.transpose(0, 1), self.weight).transpose(0, 1)
 
     def of_activated(
-        self, tokens: Float[Tensor, "batch token in_dim"], activation: nn.Module | None, dropout_rate: float
+        self, tokens: Float[Tensor, "batch token in_dim"], activation: nn.Module, dropout_rate: float
     ) -> Float[Tensor, "batch token out_dim"]:
         """The map of ``dropout(activation(tokens))`` where there are kernels, for activations in ``ACTIVATIONS``."""
-        code = 0 if activation is None else ACTIVATIONS[type(activation)]
+        code = ACTIVATIONS[type(activation)]
         mapped: Tensor = _NativeLinear.apply(tokens, self.weight, self.bias, code, dropout_rate)  # type: ignore[no-untyped-call]
         return mapped.transpose(0, 1)
 

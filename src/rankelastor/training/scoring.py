@@ -22,7 +22,7 @@ from rankelastor.schema import Batch
 from rankelastor.training.device import autocast
 from rankelastor.training.slices import one_core, single_core_threads
 
-_FEW_EXAMPLES = 32  # scored before a second thread would have begun
+_FEW_EXAMPLES = 64  # scored before a second thread would have begun
 _LEAST_A_SLICE = 256  # of large models: what passes through one stays in the caches
 _WORK_A_SLICE = 2**26  # products of numbers; with less, small models spend their time on calls
 

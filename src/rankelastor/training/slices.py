@@ -1,8 +1,8 @@
 """Gradients of a batch, slice by slice, several slices at once.
 
 Each thread works on slices of its own from beginning to end, on one core: no operation waits for the other cores. A
-slice bounds what is kept for its backward pass; the kernels in ``nn/native`` work on still smaller blocks, which stay in
-a core's own cache. The sum of the slices' gradients is the batch's gradient.
+slice bounds what is kept for its backward pass; the kernels in ``nn/native`` work on still smaller blocks, which stay
+in a core's own cache. The sum of the slices' gradients is the batch's gradient.
 """
 
 from __future__ import annotations

@@ -57,7 +57,8 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "gate, many rows": (lambda: PublishedGate(num_tokens=TOKENS, dim=5, inner_dim=900), (80, TOKENS, 5)),
     "glu": (lambda: PerTokenGlu(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 16]), (11, TOKENS, 7)),
     "glu, folded": (lambda: PerTokenGlu(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 16]), (150, TOKENS, 7)),
-    "linear": (lambda: PerTokenLinear(num_tokens=TOKENS, in_dim=7, out_dims=[4, 2]), (11, TOKENS, 7)),
+    "gate, one row": (lambda: PublishedGate(num_tokens=TOKENS, dim=7, inner_dim=19), (1, TOKENS, 7)),
+    "head, one row": (lambda: MlpHead(num_tokens=TOKENS, token_dim=4), (1, TOKENS, 4)),
     "mlp, gelu": (lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 9]), (150, TOKENS, 7)),
     "mlp, relu": (
         lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], activation="relu", dropout=0.3),

@@ -120,9 +120,9 @@ def _with_products(library: ctypes.CDLL) -> ctypes.CDLL:
     """Products of matrices are left to the BLAS inside PyTorch: MKL, OpenBLAS or Accelerate."""
     blas = ctypes.CDLL(torch._C.__file__)  # noqa: SLF001 - symbols are sought in what it depends on, too
     try:
-        library.use_sgemm(ctypes.cast(blas.sgemm_, ctypes.c_void_p))
+        library.use_blas(*(ctypes.cast(function, ctypes.c_void_p) for function in (blas.sgemm_, blas.sgemv_)))
     except AttributeError as error:
-        raise OSError("this build of PyTorch shows no sgemm_") from error
+        raise OSError("this build of PyTorch shows no sgemm_ and sgemv_") from error
     return library
 
 
