@@ -134,7 +134,7 @@ def test_hooks_on_a_gate_see_the_gate_alone() -> None:
 
 @pytest.mark.parametrize("rows", [1, 15, 16, 1000, 4097])
 def test_blocks_are_equal_fit_the_cache_and_cover_all_rows(rows: int) -> None:
-    block = row_blocks(rows, floats_a_row=2048)
+    block = row_blocks(rows, floats_a_row=2048, num_weights=10)
     num_blocks = -(-rows // block)
     assert block <= max(16, library._BLOCK_BYTES // (4 * 2048))
     assert num_blocks * block - rows < num_blocks
