@@ -66,15 +66,10 @@ class _NativeLinear(torch.autograd.Function):
         mask = Mask.draw(torch.Size((num_tokens, rows, in_dim)), rate) if rate else None
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
         ctx.dropped = (activation, noise, threshold, 1 / (1 - rate))
-        ctx.sizes = (
-            num_tokens,
-            rows,
-            in_dim,
-            weight.shape[2],
-            row_blocks(rows, floats_a_row=3 * in_dim, num_weights=weight[0].numel()),
-        )
+        block = row_blocks(rows, floats_a_row=3 * in_dim, num_weights=weight[0].numel())
+        ctx.sizes = (num_tokens, rows, in_dim, weight.shape[2], block)
         out = tokens.new_empty(num_tokens, rows, weight.shape[2])
-        scratch = tokens.new_empty(ctx.sizes[-1] * in_dim)
+        scratch = tokens.new_empty(block * in_dim)
         call(
             "per_token_linear_forward",
             *(tokens, tokens.stride(1), tokens.stride(0), *ctx.dropped),

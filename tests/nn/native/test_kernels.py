@@ -72,6 +72,11 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], activation="tanh", norm=True),
         (11, TOKENS, 7),
     ),
+    "projection, most dropped": (lambda: Projection(in_dim=5, hidden_dims=[37], out_dim=4, dropout=0.998), (6, 5)),
+    "mlp, most dropped": (
+        lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], dropout=0.998),
+        (11, TOKENS, 7),
+    ),
     "norm": (lambda: RMSNorm(9), (11, 9)),
     "norm of tokens": (lambda: PerTokenRMSNorm(num_tokens=TOKENS, dim=9), (11, TOKENS, 9)),
     "head": (lambda: MlpHead(num_tokens=TOKENS, token_dim=4), (11, TOKENS, 4)),

@@ -13,14 +13,19 @@
 
 enum { RELU = 1, GELU = 2 };
 
+static void drop(const uint8_t *restrict noise, int64_t threshold, float *restrict values, int64_t width) {
+    const uint8_t highest = (uint8_t)(threshold - 1); /* of those dropped: a threshold of 256 drops all */
+    if (noise && threshold)
+        for (int64_t i = 0; i < width; i++) values[i] = noise[i] <= highest ? 0.0f : values[i];
+}
+
 static void activate(const float *restrict x, int64_t activation, const uint8_t *restrict noise, int64_t threshold,
                      float scale, float *restrict a, int64_t width) {
     if (activation == GELU)
         for (int64_t i = 0; i < width; i++) a[i] = x[i] * normal_below(x[i]) * scale;
     else
         for (int64_t i = 0; i < width; i++) a[i] = x[i] <= 0 ? 0.0f : x[i] * scale; /* so that NaN passes */
-    if (noise)
-        for (int64_t i = 0; i < width; i++) a[i] = noise[i] < (uint8_t)threshold ? 0.0f : a[i];
+    drop(noise, threshold, a, width);
 }
 
 /* From the gradient of the activated numbers to that of x. */
@@ -32,8 +37,7 @@ static void activate_backward(const float *restrict x, int64_t activation, const
             dx[i] = da[i] * scale * (normal_below(x[i]) + x[i] * normal_density(x[i]));
     else
         for (int64_t i = 0; i < width; i++) dx[i] = x[i] > 0 ? da[i] * scale : 0.0f;
-    if (noise)
-        for (int64_t i = 0; i < width; i++) dx[i] = noise[i] < (uint8_t)threshold ? 0.0f : dx[i];
+    drop(noise, threshold, dx, width);
 }
 
 /* activation: RELU or GELU. scratch: in numbers a row of a block. */
