@@ -5,9 +5,13 @@ process), and this one lets them work in turns, A B A B, never at once: warm-up,
 of medians. The baseline runs with the default allocator, ours with what ``train`` sets. Before anything is timed both
 are checked to compute the same losses in fp32.
 
+Beside the ratios it prints examples a second and the share of the device's measured peak: of what a large matrix
+product reaches in our precision.
+
 Example:
     python -m benchmarks.speed --short
     python -m benchmarks.speed --workloads criteo-e10-0.5M --rounds 7
+    python -m benchmarks.speed --device cuda --precision bf16
 """
 
 # ruff: noqa: T201 - a benchmark prints its figures
@@ -30,7 +34,10 @@ from benchmarks.speed.report import write_report
 from benchmarks.speed.same_losses import check_same_losses
 from benchmarks.speed.workloads import WORKLOADS
 
+from rankelastor.config.training import TrainingSettings
+from rankelastor.training.device import precision_name
 from rankelastor.training.environment import describe_environment
+from rankelastor.training.profiling.machine_peak import machine_peak
 
 SHORT = ["criteo-e10-0.5M", "criteo-e10-2.1M", "frappe-rankelastor"]
 FEWEST_ROUNDS = 7
@@ -39,9 +46,11 @@ FEWEST_ROUNDS = 7
 class Worker:
     """A variant in its process."""
 
-    def __init__(self, variant: str, name: str, threads: int) -> None:
-        command = [sys.executable, "-m", "benchmarks.speed.worker", variant, name, str(threads)]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    def __init__(self, variant: str, name: str, arguments: argparse.Namespace) -> None:
+        threads = str(arguments.threads)
+        chosen = [name, threads, variant, arguments.device, arguments.precision]
+        command = [sys.executable, "-m", "benchmarks.speed.worker", *chosen]
+        environment = {**os.environ, "OMP_NUM_THREADS": threads}
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -69,18 +78,21 @@ class Worker:
         return answer
 
 
-def in_turns(workers: dict[str, Worker], rounds: int, **command: Any) -> dict[str, Any]:
-    """Rounds of one command; who begins takes turns too."""
+def in_turns(workers: dict[str, Worker], rounds: int, peak: float, **command: Any) -> dict[str, Any]:
+    """Rounds of one command; who begins takes turns too. ``peak``: FLOP/s that the device can do."""
     seconds: dict[str, list[float]] = {name: [] for name in workers}
-    for worker in workers.values():
-        worker.ask(**{**command, "times": max(1, command["times"] // 2)})
+    warm_up = {**command, "times": max(1, command["times"] // 2)}
+    (answer, *_) = [worker.ask(**warm_up) for worker in workers.values()]
     for index in range(rounds):
         for name in sorted(workers, reverse=bool(index % 2)):
             seconds[name].append(median(workers[name].ask(**command)["seconds"]))
     ratios = [one / other for one, other in zip(seconds["published"], seconds["ours"], strict=True)]
+    each = {name: median(found) for name, found in seconds.items()}
     return {
-        "published_ms": 1e3 * median(seconds["published"]),
-        "ours_ms": 1e3 * median(seconds["ours"]),
+        "examples_per_second": {name: answer["examples"] / found for name, found in each.items()},
+        "share_of_peak": {name: answer["flops"] / found / peak for name, found in each.items()},
+        "published_ms": 1e3 * each["published"],
+        "ours_ms": 1e3 * each["ours"],
         "ratio": median(ratios),
         "ratio_low": min(ratios),
         "ratio_high": max(ratios),
@@ -88,22 +100,23 @@ def in_turns(workers: dict[str, Worker], rounds: int, **command: Any) -> dict[st
     }
 
 
-def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def measure(name: str, arguments: argparse.Namespace, peak: float) -> dict[str, Any]:
     """All figures of one workload or epoch."""
     results: dict[str, Any] = {}
-    losses = None if name in EPOCHS else check_same_losses(WORKLOADS[name])
-    workers = {variant: Worker(variant, name, arguments.threads) for variant in ("published", "ours")}
+    losses = None if name in EPOCHS else check_same_losses(WORKLOADS[name], torch.device(arguments.device))
+    workers = {variant: Worker(variant, name, arguments) for variant in ("published", "ours")}
     if name in EPOCHS:
-        results["epoch"] = in_turns(workers, arguments.rounds, do="epoch", times=1)
+        results["epoch"] = in_turns(workers, arguments.rounds, peak, do="epoch", times=1)
     else:
         size = WORKLOADS[name].batch_size
-        results["train"] = in_turns(workers, arguments.rounds, do="train", examples=size, times=arguments.steps)
+        times = arguments.steps
+        results["train"] = in_turns(workers, arguments.rounds, peak, do="train", examples=size, times=times)
         results["peak_mb"] = {
             key: worker.ask(do="train", examples=size, times=1)["peak_mb"] for key, worker in workers.items()
         }
         for examples, times in ((size, 3), (64, 20), (1, 60)):
             results[f"infer {examples}"] = in_turns(
-                workers, arguments.rounds, do="infer", examples=examples, times=times
+                workers, arguments.rounds, peak, do="infer", examples=examples, times=times
             )
     for worker in workers.values():
         worker.close()
@@ -112,21 +125,31 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     return results
 
 
+def reached(figures: dict[str, Any]) -> str:
+    """What our variant came to, in words."""
+    return (
+        f"{figures['examples_per_second']['ours']:,.0f} examples/s, {figures['share_of_peak']['ours']:.1%} of the peak"
+    )
+
+
 def main() -> None:
     """Measure, print, and write the report."""
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     began = time.strftime("%Y-%m-%d %H:%M")
-    facts = {key: value for key, value in describe_environment(torch.device("cpu")).items() if key != "platform"}
-    facts |= {"threads": arguments.threads, "load_before": os.getloadavg(), "began": began}
+    device, settings = torch.device(arguments.device), TrainingSettings(precision=arguments.precision)
+    peak = machine_peak(settings, device)
+    facts = {key: value for key, value in describe_environment(device).items() if key != "platform"}
+    facts |= {"threads": arguments.threads, "precision": precision_name(settings, device), "peak_gflops": peak / 1e9}
+    facts |= {"load_before": os.getloadavg(), "began": began}
     results = {}
     for name in arguments.workloads:
-        results[name] = measure(name, arguments)
+        results[name] = measure(name, arguments, peak)
         for key, figures in results[name].items():
             if isinstance(figures, dict) and "ratio" in figures:
                 times = f"published {figures['published_ms']:9.2f} ms, ours {figures['ours_ms']:9.2f} ms"
                 spread = f"{figures['ratio']:.2f} ({figures['ratio_low']:.2f} to {figures['ratio_high']:.2f})"
-                print(f"{name:28} {key:11} {times}, ratio {spread}", flush=True)
+                print(f"{name:28} {key:11} {times}, ratio {spread}, {reached(figures)}", flush=True)
             elif key == "peak_mb":
                 print(f"{name:28} peak memory {figures['published']:.0f} and {figures['ours']:.0f} MB", flush=True)
     facts["load_after"] = os.getloadavg()
@@ -141,12 +164,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", type=lambda text: text.split(","), help=f"of {', '.join(known)} (all)")
     parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}, two steps a round")
     parser.add_argument("--rounds", type=int, default=7, help="at least 7 (7)")
-    parser.add_argument("--steps", type=int, help="training steps a round (4, or 2 with --short)")
+    parser.add_argument("--steps", type=int, help="training steps a round (4, or 2 with --short; 40 on CUDA)")
     parser.add_argument("--threads", type=int, default=2, help="threads that PyTorch may use (2)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of both variants (cpu)")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="fp32", help="of ours (fp32)")
     parser.add_argument("--report", type=Path, help="write REPORT.json and REPORT.md, named theme_hardware_date")
     arguments = parser.parse_args()
     arguments.workloads = arguments.workloads or (SHORT if arguments.short else known)
-    arguments.steps = arguments.steps or (2 if arguments.short else 4)
+    arguments.steps = arguments.steps or (40 if arguments.device == "cuda" else 2 if arguments.short else 4)
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device must be there, but cuda was given and torch finds none; try --device cpu")
     unknown = sorted(set(arguments.workloads) - set(known))
     if unknown or arguments.rounds < FEWEST_ROUNDS:
         parser.error(f"workloads must be of {known} and rounds at least 7, but {unknown or arguments.rounds} was given")

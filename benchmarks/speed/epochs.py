@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,14 +19,16 @@ from torch.utils.data import DataLoader, Dataset
 from rankelastor.config.load import load_recipe
 from rankelastor.config.recipe import Recipe
 from rankelastor.data.loading.loader import BatchLoader
-from rankelastor.data.loading.read_ahead import ReadAhead
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.synthetic import write_click_log
 from rankelastor.models.build import build_ranker
+from rankelastor.models.cost import cost_of
 from rankelastor.schema import Batch, SplitName
 from rankelastor.studies.demo import demo_models, demo_recipe
 from rankelastor.training.allocator import keep_large_blocks
+from rankelastor.training.device import choose_device
+from rankelastor.training.epoch_batches import epoch_batches, scoring_loader, training_loader
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run import open_or_prepare
 from rankelastor.training.scoring import score_split
@@ -57,44 +61,63 @@ class OneMatrix(Dataset[np.ndarray]):
 
 
 @dataclass(frozen=True)
+class EpochSize:
+    """What one epoch comes to."""
+
+    examples: int
+    flops: int
+
+
+@dataclass(frozen=True)
 class Epoch:
     """A recipe whose epochs are timed."""
 
     name: str
     recipe: Callable[[], Recipe]
 
-    def ours(self) -> OneEpoch:
-        """One more epoch of what ``train`` does, but for the sampling of the spectrum."""
+    def size(self) -> EpochSize:
+        """Examples to learn from, and the matrix products of learning from them and scoring the valid split."""
+        recipe = self.recipe()
+        dataset = open_or_prepare(recipe)
+        cost = cost_of(recipe.model, dataset.schema)
+        learned, scored = (dataset.split(split).num_rows for split in ("train", "valid"))
+        return EpochSize(learned, learned * cost.training_flops_per_example + scored * cost.flops_per_example)
+
+    def ours(self, chosen: Mapping[str, Any]) -> OneEpoch:
+        """One more epoch of what ``train`` does, but for the sampling of the spectrum.
+
+        Args:
+            chosen: device and precision.
+        """
         keep_large_blocks()
         recipe = self.recipe()
-        dataset, settings = open_or_prepare(recipe), recipe.training
+        dataset, settings = open_or_prepare(recipe), recipe.training.model_copy(update=dict(chosen))
+        device = choose_device(settings)
         torch.manual_seed(settings.seed)
-        ranker = build_ranker(recipe.model, dataset.schema)
+        ranker = build_ranker(recipe.model, dataset.schema).to(device)
         stepper = Stepper(ranker, settings)
-        train = BatchLoader(dataset.split("train"), batch_size=settings.batch_size, shuffle=True, seed=settings.seed)
-        valid = BatchLoader(dataset.split("valid"), batch_size=settings.evaluation_batch_size)
-        indices = iter(range(1, 1_000_000))
-
+        train, valid = training_loader(dataset, settings), scoring_loader(dataset, "valid", settings)
+        epochs = itertools.count(1)
         rare = RareAsUnseen.of(dataset, settings.rare_as_unseen, seed=settings.seed)
 
         def one_epoch() -> float:
             ranker.train()
-            batches = train.epoch(next(indices))
-            batches = batches if rare is None else rare.over(batches, first_step=1)
-            with ReadAhead(batches, depth=settings.read_ahead) as ahead:
-                for batch in ahead:
+            epoch = next(epochs)
+            with epoch_batches(train, settings, epoch=epoch, device=device, rare_as_unseen=rare) as batches:
+                for batch in batches:
                     stepper.step(batch)
             stepper.complete_rows()
             return score_split(ranker, valid, settings).metrics().auc
 
         return one_epoch
 
-    def published(self) -> OneEpoch:
-        """One more epoch in the published manner."""
+    def published(self, chosen: Mapping[str, Any]) -> OneEpoch:
+        """One more epoch in the published manner; always in fp32."""
+        device = torch.device(chosen["device"])
         recipe = self.recipe()
         dataset, settings = open_or_prepare(recipe), recipe.training
         torch.manual_seed(settings.seed)
-        ranker = PublishedManner(recipe.model, dataset.schema)
+        ranker = PublishedManner(recipe.model, dataset.schema).to(device)
         stepper = PublishedStep(ranker, embedding_l2=settings.embedding_l2, learning_rate=settings.learning_rate)
         train, valid = OneMatrix(dataset, "train"), OneMatrix(dataset, "valid")
         batches = DataLoader(train, batch_size=settings.batch_size, shuffle=True)
@@ -103,12 +126,12 @@ class Epoch:
         def one_epoch() -> float:
             ranker.train()
             for rows in batches:
-                stepper.step(train.batch(rows))
+                stepper.step(train.batch(rows).to(device))
             ranker.eval()
             with torch.no_grad():
-                scored = [(batch.label, ranker(batch)) for batch in map(valid.batch, valid_batches)]
+                scored = [(batch.label, ranker(batch.to(device))) for batch in map(valid.batch, valid_batches)]
             label = np.concatenate([label.numpy() for label, _ in scored])
-            score = np.concatenate([score.numpy().astype(np.float64) for _, score in scored])
+            score = np.concatenate([score.cpu().numpy().astype(np.float64) for _, score in scored])
             log_loss(label, score)
             return float(roc_auc_score(label, score))
 

@@ -18,7 +18,7 @@ LEARNING_RATE = 1e-4
 TOLERANCE = 1e-5
 
 
-def check_same_losses(workload: Workload, *, examples: int = 1024) -> list[tuple[float, float]]:
+def check_same_losses(workload: Workload, device: torch.device, *, examples: int = 1024) -> list[tuple[float, float]]:
     """Losses of the first steps, (baseline, ours).
 
     Raises:
@@ -34,12 +34,13 @@ def check_same_losses(workload: Workload, *, examples: int = 1024) -> list[tuple
             torch.nn.init.zeros_(layer.weight[:1])
     ours = build_ranker(model, workload.schema).train()
     carry_over(baseline, ours, model, workload.schema)
+    baseline, ours = baseline.to(device), ours.to(device)
     theirs = PublishedStep(baseline, embedding_l2=workload.embedding_l2, learning_rate=LEARNING_RATE)
     mine = Stepper(ours, TrainingSettings(embedding_l2=workload.embedding_l2, learning_rate=LEARNING_RATE))
     pairs = []
     for seed in range(NUM_STEPS):
         batch = workload.batch(seed, examples)
-        pairs.append((theirs.step(batch), mine.step(batch).item()))
+        pairs.append((theirs.step(batch.to(device)), mine.step(batch).item()))
     mine.close()
     for one, other in pairs:
         assert abs(one - other) <= TOLERANCE * one, f"losses must be the same, but {pairs} were computed"

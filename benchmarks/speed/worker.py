@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,46 +21,105 @@ from benchmarks.speed.published_manner import PublishedManner, PublishedStep
 from benchmarks.speed.workloads import WORKLOADS, Workload
 
 from rankelastor.config.training import TrainingSettings
+from rankelastor.data.loading.read_ahead import ReadAhead
 from rankelastor.models.build import build_ranker
+from rankelastor.models.cost import cost_of
+from rankelastor.schema import Batch
 from rankelastor.training.allocator import keep_large_blocks
 from rankelastor.training.device import choose_device
+from rankelastor.training.device_copies import copies_to
+from rankelastor.training.profiling.machine_peak import wait_for
 from rankelastor.training.scoring import Scorer
 from rankelastor.training.step import Stepper
 
 NUM_BATCHES = 8
-Action = Callable[[Any], None]
+Action = Callable[[list[Batch]], list[float]]
+"""Works on some batches; seconds of each, or the mean where they are not worked on one by one."""
 
 
-def published_actions(workload: Workload) -> dict[str, Action]:
+@dataclass(frozen=True)
+class Variant:
+    """Which of the two, where, and our precision (the baseline is fp32)."""
+
+    name: str
+    device: str
+    precision: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The part of the training settings that the command line decides."""
+        return {"device": self.device, "precision": self.precision}
+
+
+def published_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
     """The baseline's training step and inference."""
+    device = torch.device(variant.device)
     torch.manual_seed(1)
-    ranker = PublishedManner(workload.model, workload.schema)
+    ranker = PublishedManner(workload.model, workload.schema).to(device)
     stepper = PublishedStep(ranker, embedding_l2=workload.embedding_l2, learning_rate=1e-3)
 
-    def infer(batch: Any) -> None:
+    def train(batch: Batch) -> None:
+        ranker.train()
+        stepper.step(batch.to(device))
+
+    def infer(batch: Batch) -> None:
         with torch.no_grad():
-            ranker.eval()(batch).numpy()
+            ranker.eval()(batch.to(device)).cpu().numpy()
 
-    return {"train": lambda batch: (ranker.train(), stepper.step(batch)), "infer": infer}
+    return {"train": one_by_one(train), "infer": one_by_one(infer)}
 
 
-def our_actions(workload: Workload) -> dict[str, Action]:
+def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
     """What ``train`` does by default."""
     keep_large_blocks()
-    settings = TrainingSettings(embedding_l2=workload.embedding_l2, batch_size=workload.batch_size)
+    settings = TrainingSettings(embedding_l2=workload.embedding_l2, batch_size=workload.batch_size, **variant.settings)
     device = choose_device(settings)
     torch.manual_seed(1)
     ranker = build_ranker(workload.model, workload.schema).to(device)
     stepper, scorer = Stepper(ranker, settings), Scorer(ranker, settings)
+
+    def train(batch: Batch) -> None:
+        ranker.train()
+        stepper.step(batch).item()
+
+    def infer(batch: Batch) -> None:
+        ranker.eval()
+        scorer(batch)
+
+    def train_in_a_queue(batches: list[Batch]) -> list[float]:
+        ranker.train()
+        wait_for(device)
+        began = time.perf_counter()
+        with ReadAhead(batches, depth=settings.read_ahead, prepare=copies_to(device)) as ahead:
+            for batch in ahead:
+                stepper.step(batch)
+        wait_for(device)
+        return [(time.perf_counter() - began) / len(batches)]
+
+    # as in training: on CUDA no step waits for the one before
     return {
-        "train": lambda batch: (ranker.train(), stepper.step(batch).item()),
-        "infer": lambda batch: (ranker.eval(), scorer(batch)),
+        "train": train_in_a_queue if device.type == "cuda" else one_by_one(train),
+        "infer": one_by_one(infer),
     }
+
+
+def one_by_one(work: Callable[[Batch], None]) -> Action:
+    """Time each batch for itself; the work ends with a result that is read, so that nothing is left in a queue."""
+
+    def act(batches: list[Batch]) -> list[float]:
+        seconds = []
+        for batch in batches:
+            began = time.perf_counter()
+            work(batch)
+            seconds.append(time.perf_counter() - began)
+        return seconds
+
+    return act
 
 
 def main() -> None:
     """Serve commands until the input ends."""
-    variant, name, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    name, threads, variant = sys.argv[1], int(sys.argv[2]), Variant(*sys.argv[3:6])
     torch.set_num_threads(threads)
     run = _serve_epochs(EPOCHS[name], variant) if name in EPOCHS else _serve_steps(WORKLOADS[name], variant)
     print(json.dumps({"ready": True}), flush=True)
@@ -69,31 +129,31 @@ def main() -> None:
         print(json.dumps(answer), flush=True)
 
 
-def _serve_steps(workload: Workload, variant: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    actions = published_actions(workload) if variant == "published" else our_actions(workload)
-    batches: dict[int, list[Any]] = {}
+def _serve_steps(workload: Workload, variant: Variant) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    actions = (published_actions if variant.name == "published" else our_actions)(workload, variant)
+    cost = cost_of(workload.model, workload.schema)
+    flops = {"train": cost.training_flops_per_example, "infer": cost.flops_per_example}
+    batches: dict[int, list[Batch]] = {}
 
     def run(command: dict[str, Any]) -> dict[str, Any]:
-        size, count = command["examples"], command["times"]
+        size, count, what = command["examples"], command["times"], command["do"]
         if size not in batches:
             batches[size] = [workload.batch(seed, size) for seed in range(NUM_BATCHES)]
-        seconds = []
-        for index in range(count):
-            began = time.perf_counter()
-            actions[command["do"]](batches[size][index % NUM_BATCHES])
-            seconds.append(time.perf_counter() - began)
-        return {"seconds": seconds}
+        seconds = actions[what]([batches[size][index % NUM_BATCHES] for index in range(count)])
+        return {"seconds": seconds, "examples": size, "flops": size * flops[what]}
 
     return run
 
 
-def _serve_epochs(epoch: Epoch, variant: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    one_epoch = epoch.published() if variant == "published" else epoch.ours()
+def _serve_epochs(epoch: Epoch, variant: Variant) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    make = epoch.published if variant.name == "published" else epoch.ours
+    one_epoch, size = make(variant.settings), epoch.size()
 
     def run(command: dict[str, Any]) -> dict[str, Any]:
         began = time.perf_counter()
         auc = [one_epoch() for _ in range(command["times"])][-1]
-        return {"seconds": [(time.perf_counter() - began) / command["times"]], "auc": auc}
+        seconds = (time.perf_counter() - began) / command["times"]
+        return {"seconds": [seconds], "auc": auc, "examples": size.examples, "flops": size.flops}
 
     return run
 

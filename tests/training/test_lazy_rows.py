@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from rankelastor.nn.native.library import kernels_fit
 from rankelastor.training.lazy_rows import EXACT_STEPS, LazyRows
+from rankelastor.training.row_kernels import RowKernels
+from rankelastor.training.row_operations import RowArithmetic, RowOperations, RowState
 
 NUM_ROWS, DIM, RATE = 40, 3, 1e-3
 
@@ -71,3 +74,31 @@ def test_the_padding_row_stays_zero_and_untouched_rows_wait() -> None:
     assert table[4].tolist() == [1, 1]
     lazy.complete(learning_rate=0.1)
     assert (table[4] < 1).all()
+
+
+@pytest.mark.parametrize("l2", [0.0, 1e-3])
+def test_kernels_compute_what_the_operations_do(l2: float) -> None:
+    torch.manual_seed(0)
+    start = 0.05 * torch.randn(30, 5)
+    start[0] = 0
+    tables = [start.clone(), start.clone()]
+    states = [RowState(table, betas=(0.9, 0.999), epsilon=1e-8, l2=l2) for table in tables]
+    if not kernels_fit(start):
+        pytest.skip("needs a C compiler")
+    arithmetics: list[RowArithmetic] = [RowOperations(states[0]), RowKernels(states[1])]
+    for step in range(400):
+        rows = torch.arange(30) if step in {0, 40, 399} else torch.randint(0, 4, (10,))
+        of_lookups = 1e-3 * torch.randn(len(rows), 5)
+        found = []
+        for state, arithmetic in zip(states, arithmetics, strict=True):
+            touched, place = arithmetic.find(rows)
+            assert torch.equal(touched[place], rows)
+            caught_up = arithmetic.catch_up(touched, 1e-2)
+            gradient, *squares = arithmetic.gradient(touched, place, of_lookups)
+            state.begin_step(0.5)
+            change = arithmetic.step(touched, gradient, 1e-2)
+            found.append(torch.stack([caught_up, *squares, change]))
+        torch.testing.assert_close(found[0], found[1], rtol=1e-3, atol=1e-6)
+    assert torch.equal(states[0].complete, states[1].complete)
+    torch.testing.assert_close(tables[0], tables[1], rtol=1e-3, atol=1e-5)
+    assert (tables[0] - start).abs().max() > 0.1

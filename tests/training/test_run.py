@@ -1,11 +1,13 @@
 import json
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from rankelastor.config.load import load_recipe, recipe_from_values, with_overrides
 from rankelastor.config.recipe import Recipe
@@ -92,6 +94,34 @@ def test_a_ranker_learns_what_ten_rows_say(recipe: Recipe, tmp_path: Path) -> No
 def test_bf16_trains_too(recipe: Recipe, tmp_path: Path) -> None:
     run = train(with_overrides(recipe, {"training.precision": "bf16"}), folder=tmp_path / "run")
     assert 0 <= run.result["test"]["auc"] <= 1
+
+
+@pytest.mark.parametrize(("speed_up", "chosen"), [(1.0, "fp32"), (4.0, "bf16")])
+def test_what_auto_chose_stands_in_the_results(
+    recipe: Recipe, tmp_path: Path, speed_up: float, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rankelastor.training.device.bf16_speed_up", lambda: speed_up)
+    run = train(with_overrides(recipe, {"training.precision": "auto"}), folder=tmp_path / "run")
+    assert run.result["precision"] == chosen
+    assert json.loads((run.folder / "environment.json").read_text())["precision"] == chosen
+    assert evaluate(run.folder, split="test").as_dict() == run.result["test"]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_run_with_a_compiled_step_scores_and_stores_as_any(
+    recipe: Recipe, tmp_path: Path, works: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_call(call: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        if not works:
+            raise RuntimeError("no compiler")
+        return call
+
+    monkeypatch.setattr("rankelastor.training.compiling.compiler_for", lambda _device: compile_call)
+    plain = train(recipe, folder=tmp_path / "plain")
+    run = train(with_overrides(recipe, {"training.compile": "always"}), folder=tmp_path / "run")
+    assert (run.result["compiled"], plain.result["compiled"]) == (works, False)
+    assert list(load_run(run.folder).ranker.state_dict()) == list(plain.ranker.state_dict())
+    assert evaluate(run.folder, split="test").as_dict() == run.result["test"] == plain.result["test"]
 
 
 def test_a_run_without_a_test_split_has_no_test_metrics(recipe: Recipe, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def train(
         f"best epoch {result['best_epoch']} of {result['epochs']}, {result['seconds']:.1f} s, "
         f"{result['examples_per_second']:,.0f} examples/s in training steps, "
         f"which waited for data {result['data_wait_share']:.1%} of the time\n"
-        f"{describe_speed(speed)}\n"
+        f"{result['precision']}{', compiled' if result['compiled'] else ''}: {describe_speed(speed)}\n"
         f"run folder: {trained.folder}",
         highlight=False,
         markup=False,

@@ -55,6 +55,8 @@ class TrainingSettings(Settings):
     ``embedding_updates``: ``dense`` steps every embedding row at every step, as published; ``lazy`` makes a row's
     missed steps up when it is next touched; ``auto`` is lazy on the CPU for tables of more than twice as many rows as
     a batch looks up.
+    ``precision`` of the matrix products: ``auto`` is bf16 where this device has it fast, else fp32.
+    ``compile`` the training step with ``torch.compile``, with CUDA graphs on CUDA: ``auto`` does on CUDA alone.
     ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
     ``order``: how each epoch shuffles the rows. ``read_ahead``: batches that a thread makes ahead of the steps; 0 makes
     each when its step asks for it.
@@ -73,7 +75,8 @@ class TrainingSettings(Settings):
     min_learning_rate: NonNegativeFloat = 1e-6
     patience: PositiveInt = 2
     rare_as_unseen: RareAsUnseenSettings = RareAsUnseenSettings()
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    compile: Literal["auto", "always", "never"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: PositiveInt | None = None
     order: OrderSettings = UniformOrder()

@@ -8,8 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankelastor.nn.activation import activation as activation_by_name
-from rankelastor.nn.dropout import PerTokenDropout
+from rankelastor.nn.dropout import Dropout
+from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.gate import PaperGate, PublishedGate, UnitExpansionGate
+from rankelastor.nn.native.library import kernels_fit
+from rankelastor.nn.observation import is_watched
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 
 GateName = Literal["published", "paper"]
@@ -41,10 +44,24 @@ class PerTokenMlp(nn.Sequential):
             steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=width, out_dims=[next_width]))
             if norm:
                 steps.append(PerTokenRMSNorm(num_tokens=num_tokens, dim=next_width))
-            steps += [activation_by_name(activation), PerTokenDropout(dropout)]
+            steps += [activation_by_name(activation), Dropout(dropout)]
         last_width = [token_dim, *hidden_dims][-1]
         steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=last_width, out_dims=[token_dim]))
         super().__init__(*steps)
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Changed tokens. What lies between linear maps is computed with the later one where nobody watches it."""
+        steps = list(self)
+        while steps:
+            match steps:
+                case [nn.ReLU() | nn.GELU() as active, Dropout() as dropout, PerTokenLinear() as linear, *rest] if (
+                    can_fuse(tokens, linear, active, dropout) and kernels_fit(tokens)
+                ):
+                    rate = 0.0 if dropout.is_idle else dropout.p
+                    tokens, steps = linear.of_activated(tokens, active, rate), rest
+                case [step, *rest]:
+                    tokens, steps = step(tokens), rest
+        return tokens
 
 
 class PerTokenGlu(nn.Sequential):
@@ -80,10 +97,26 @@ class PerTokenGlu(nn.Sequential):
             steps.append(_gate(gate, num_tokens=num_tokens, dim=width, expansion=expansion))
             if next_width != width:
                 steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=width, out_dims=[next_width]))
-            steps.append(PerTokenDropout(dropout))
+            steps.append(Dropout(dropout))
         last_width = [token_dim, *hidden_dims][-1]
         steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=last_width, out_dims=[token_dim]))
         super().__init__(*steps)
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Changed tokens. A gate and the linear map after it are computed together where nobody watches them."""
+        steps = list(self)
+        while steps:
+            match steps:
+                case [PublishedGate() as gate, PerTokenLinear() as then, *rest] | [
+                    PublishedGate() as gate,
+                    Dropout(is_idle=True),
+                    PerTokenLinear() as then,
+                    *rest,
+                ] if not is_watched(*steps[: len(steps) - len(rest)]):
+                    tokens, steps = gate(tokens, then), rest
+                case [step, *rest]:
+                    tokens, steps = step(tokens), rest
+        return tokens
 
 
 class ResidualFfn(nn.Module):

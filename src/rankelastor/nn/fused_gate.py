@@ -6,58 +6,131 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
-from rankelastor.nn.native.library import call, usable_kernels
-from rankelastor.nn.observation import is_watched
+from rankelastor.nn.native.library import call, kernels_fit, row_blocks
 from rankelastor.nn.per_token import PerTokenLinear
 
 
-def can_fuse(gate: nn.Module, tokens: Tensor) -> bool:
-    """Whether one operation can stand for the gate: on the CPU in the weights' precision, with nobody watching."""
-    return (
-        tokens.device.type == "cpu"
-        and tokens.dtype == next(gate.parameters()).dtype
-        and not torch.is_autocast_enabled("cpu")
-        and not is_watched(*gate.children())
-    )
-
-
 def fused_gate(
-    tokens: Float[Tensor, "batch token dim"], lift: PerTokenLinear, reduce: PerTokenLinear
-) -> Float[Tensor, "batch token dim"]:
+    tokens: Float[Tensor, "batch token dim"],
+    lift: PerTokenLinear,
+    reduce: PerTokenLinear,
+    then: PerTokenLinear | None = None,
+) -> Float[Tensor, "batch token out_dim"]:
     """((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, with the maps W1, W2, S2, S1 side by side in ``lift``.
+
+    ``then``: a linear map of the gated tokens. Where it narrows them, W3 and S1 are multiplied by it beforehand:
+    products of weights cost less than products of a batch, and the result differs by rounding alone.
+    """
+    x, weights = tokens.transpose(0, 1), (lift.weight, lift.bias, reduce.weight, reduce.bias)
+    if not kernels_fit(tokens, lift.weight):
+        gated = _GateOfOperations.apply(x, *weights)  # type: ignore[no-untyped-call]
+    elif then is not None and _folding_pays(len(tokens), reduce, then):
+        gated, then = _NativeGate.apply(x, *weights, then.weight, then.bias), None  # type: ignore[no-untyped-call]
+    else:
+        gated = _NativeGate.apply(x, *weights, None, None)  # type: ignore[no-untyped-call]
+    out: Tensor = gated.transpose(0, 1)
+    return out if then is None else then(out)
+
+
+def _folding_pays(rows: int, reduce: PerTokenLinear, then: PerTokenLinear) -> bool:
+    """Whether multiplying W3 and S1 by the map that follows saves the rows more multiply-adds than it takes."""
+    inner_dim, dim = reduce.weight.shape[1:]
+    out_dim = then.weight.shape[2]
+    saved = rows * ((inner_dim + dim + out_dim) * dim - (inner_dim + dim) * out_dim)
+    return saved > (inner_dim + dim) * dim * out_dim
+
+
+class _NativeGate(torch.autograd.Function):
+    """One call of a kernel forward and one backward; PyTorch only multiplies weights."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0917 - autograd passes by position
+        ctx: Any,
+        x: Tensor,
+        lift: Tensor,
+        lift_bias: Tensor,
+        reduce: Tensor,
+        reduce_bias: Tensor,
+        then: Tensor | None,
+        then_bias: Tensor | None,
+    ) -> Tensor:
+        x = x if x.stride(2) == 1 else x.contiguous()
+        (tokens, rows, dim), inner_dim = x.shape, reduce.shape[1]
+        direct, bias = lift[:, :, 3 * inner_dim :], lift_bias[:, 3 * inner_dim :] + reduce_bias
+        folded = (direct, reduce, bias)
+        if then is not None:
+            assert then_bias is not None, "weight and bias come together"
+            folded = (torch.bmm(direct, then), torch.bmm(reduce, then), _vectors_times(bias, then).add_(then_bias))
+        out_dim = folded[1].shape[2]
+        keeps = any(ctx.needs_input_grad)
+        block = row_blocks(rows, floats_a_row=8 * inner_dim)
+        out = x.new_empty(tokens, rows, out_dim)
+        lifted = x.new_empty(tokens, rows, 3 * inner_dim) if keeps else None
+        scratch = x.new_empty(block * 4 * inner_dim)
+        call(
+            "gate_forward",
+            *(x, x.stride(0), x.stride(1), lift, lift.stride(1), lift_bias),
+            *(folded[0], folded[0].stride(1), *folded[1:]),
+            *(out, lifted, scratch, tokens, rows, dim, inner_dim, out_dim, block),
+        )
+        if keeps:
+            ctx.block = block
+            ctx.save_for_backward(x, lift, reduce, bias, then, lifted, *folded[:2])
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, lift, reduce, bias, then, lifted, *folded = ctx.saved_tensors
+        gradient = gradient if gradient.stride(2) == 1 else gradient.contiguous()
+        (tokens, rows, dim), inner_dim, out_dim = x.shape, reduce.shape[1], gradient.shape[2]
+        dx, dlift, dreduce = x.new_empty(tokens, rows, dim), torch.empty_like(lift), torch.empty_like(folded[1])
+        ddirect = dlift[:, :, 3 * inner_dim :] if then is None else torch.empty_like(folded[0])
+        dlift_bias, dbias = x.new_zeros(tokens, lift.shape[2]), x.new_zeros(tokens, out_dim)
+        call(
+            "gate_backward",
+            *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1)),
+            *(lift, lift.stride(1), folded[0], folded[0].stride(1), folded[1], lifted),
+            *(dx, dlift, dlift_bias, ddirect, dreduce, dbias, x.new_empty(ctx.block * 5 * inner_dim)),
+            *(tokens, rows, dim, inner_dim, out_dim, ctx.block),
+        )
+        dthen = dthen_bias = None
+        if then is not None:
+            direct, back = lift[:, :, 3 * inner_dim :], then.transpose(1, 2)
+            dthen = torch.bmm(reduce.transpose(1, 2), dreduce).baddbmm_(direct.transpose(1, 2), ddirect)
+            dthen.baddbmm_(bias.unsqueeze(2), dbias.unsqueeze(1))
+            dlift[:, :, 3 * inner_dim :] = torch.bmm(ddirect, back)
+            dreduce, dthen_bias, dbias = torch.bmm(dreduce, back), dbias, _vectors_times(dbias, back)
+        dlift_bias[:, 3 * inner_dim :] = dbias
+        return dx, dlift, dlift_bias, dreduce, dbias, dthen, dthen_bias
+
+
+def _vectors_times(vectors: Float[Tensor, "token dim"], maps: Float[Tensor, "token dim out"]) -> Tensor:
+    return torch.bmm(vectors.unsqueeze(1), maps).squeeze(1)
+
+
+class _GateOfOperations(torch.autograd.Function):
+    """For where there are no kernels.
 
     PyTorch's graph would copy the four gradients together and pass over the inner width nine times; here each is
     written to its place in one buffer, in half as many passes.
     """
-    weights = (lift.weight, lift.bias, reduce.weight, reduce.bias)
-    gated: Tensor = _FusedGate.apply(tokens.transpose(0, 1), *weights)  # type: ignore[no-untyped-call]
-    return gated.transpose(0, 1)
 
-
-class _FusedGate(torch.autograd.Function):
     @staticmethod
     def forward(  # noqa: PLR0917 - autograd passes by position
         ctx: Any, x: Tensor, lift: Tensor, lift_bias: Tensor, reduce: Tensor, reduce_bias: Tensor
     ) -> Tensor:
         inner_dim, dim = reduce.shape[1:]
         widths = [inner_dim, inner_dim, inner_dim, dim]
-        bias = lift_bias.clone()
-        bias[:, 3 * inner_dim :] += reduce_bias  # the residual and what is reduced are added up
-        lifted = torch.bmm(x, lift)
-        native = usable_kernels(lifted, bias)
-        if native is not None:
-            opened, product = (lifted.new_empty(*x.shape[:2], inner_dim) for _ in range(2))
-            call(native.gate, lifted, bias, opened, product, *x.shape[:2], inner_dim, dim)
-            residual = lifted[..., 3 * inner_dim :]
-        else:
-            gate, value, skip, residual = lifted.add_(bias.unsqueeze(1)).split(widths, dim=-1)
-            opened = gelu(gate).add_(skip)
-            product = opened * value
-        out = torch.baddbmm(residual, product, reduce)
+        lifted = torch.baddbmm(lift_bias.unsqueeze(1), x, lift)
+        gate, value, skip, residual = lifted.split(widths, dim=-1)
+        opened = gelu(gate).add_(skip)
+        product = opened * value
+        out = torch.baddbmm(residual, product, reduce).add_(reduce_bias.unsqueeze(1))
         ctx.save_for_backward(x, lift, reduce, lifted, opened, product)
         ctx.widths = widths
         return out
@@ -67,27 +140,17 @@ class _FusedGate(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         x, lift, reduce, lifted, opened, product = ctx.saved_tensors
         gate, value, _, _ = lifted.split(ctx.widths, dim=-1)
-        reduce_gradient = torch.bmm(product.transpose(1, 2), gradient)
-        from_product = torch.bmm(gradient, reduce.transpose(1, 2))
         lifted_gradient = torch.empty_like(lifted)
-        inner_dim, dim = reduce.shape[1:]
-        gradient = gradient.contiguous()
-        native = usable_kernels(lifted, from_product, gradient)
-        if native is not None:
-            bias_gradient = lifted.new_zeros(lifted.shape[0], lifted.shape[2])
-            sizes = (*lifted.shape[:2], inner_dim, dim)
-            call(native.gate_backward, from_product, gradient, lifted, opened, lifted_gradient, bias_gradient, *sizes)
-        else:
-            of_gate, of_value, of_skip, of_residual = lifted_gradient.split(ctx.widths, dim=-1)
-            torch.mul(from_product, opened, out=of_value)
-            torch.mul(from_product, value, out=of_skip)
-            torch.ops.aten.gelu_backward(of_skip, gate, grad_input=of_gate)
-            of_residual.copy_(gradient)
-            bias_gradient = lifted_gradient.sum(1)
+        of_gate, of_value, of_skip, of_residual = lifted_gradient.split(ctx.widths, dim=-1)
+        from_product = torch.bmm(gradient, reduce.transpose(1, 2))
+        torch.mul(from_product, opened, out=of_value)
+        torch.mul(from_product, value, out=of_skip)
+        torch.ops.aten.gelu_backward(of_skip, gate, grad_input=of_gate)
+        of_residual.copy_(gradient)
         return (
             torch.bmm(lifted_gradient, lift.transpose(1, 2)),
             torch.bmm(x.transpose(1, 2), lifted_gradient),
-            bias_gradient,
-            reduce_gradient,
-            bias_gradient[:, 3 * inner_dim :].clone(),
+            lifted_gradient.sum(1),
+            torch.bmm(product.transpose(1, 2), gradient),
+            gradient.sum(1),
         )

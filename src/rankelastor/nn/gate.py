@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from rankelastor.nn.fused_gate import can_fuse, fused_gate
+from rankelastor.nn.fused_gate import fused_gate
+from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.per_token import PerTokenLinear
 
 
@@ -32,13 +33,15 @@ class PublishedGate(nn.Module):
         self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[inner_dim, inner_dim, inner_dim, dim])
         self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
 
-    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Gated tokens."""
-        if can_fuse(self, tokens):
-            return fused_gate(tokens, self.lift, self.reduce)
+    def forward(
+        self, tokens: Float[Tensor, "batch token dim"], then: PerTokenLinear | None = None
+    ) -> Float[Tensor, "batch token out_dim"]:
+        """Gated tokens, and ``then``'s map of them."""
+        if can_fuse(tokens, self.lift, self.reduce):
+            return fused_gate(tokens, self.lift, self.reduce, then)
         gate, value, gate_skip, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = self.reduce((gate_skip + gelu(gate)) * value) + residual
-        return gated
+        return gated if then is None else then(gated)
 
 
 class UnitExpansionGate(nn.Module):

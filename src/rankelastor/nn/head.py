@@ -1,9 +1,14 @@
 """Heads: tokens (batch, token, dim) -> logits (batch,)."""
 
+from typing import cast
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import init_linear_
+from rankelastor.nn.native.library import kernels_fit
+from rankelastor.nn.projection import through_kernel
 
 
 class MlpHead(nn.Module):
@@ -23,7 +28,12 @@ class MlpHead(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, " batch"]:
         """Logits of tokens."""
-        logits: Tensor = self.mlp(tokens.flatten(1))
+        up, down = cast("nn.Linear", self.mlp[0]), cast("nn.Linear", self.mlp[2])
+        flat = tokens.flatten(1)
+        if can_fuse(flat, up, self.mlp, *self.mlp) and kernels_fit(flat):
+            logits: Tensor = through_kernel(flat, up, None, 0.0, down)
+        else:
+            logits = self.mlp(flat)
         return logits.squeeze(1)
 
 

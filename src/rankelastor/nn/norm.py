@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from rankelastor.nn.native.library import call, kernels_fit
+
 PUBLISHED_EPSILON = 1e-12
 
 
@@ -32,8 +34,9 @@ class RMSNorm(nn.RMSNorm):
 def rms_norm(x: Float[Tensor, "*batch dim"], gain: Float[Tensor, "*token dim"]) -> Float[Tensor, "*batch dim"]:
     """``gain * x / sqrt(mean(x^2) + 1e-12)``; the gain is (dim,), or (token, dim) for x of (batch, token, dim)."""
     x = x.to(gain.dtype)
-    if x.device.type == "cpu":
-        normed: Tensor = _RmsNorm.apply(x, gain)  # type: ignore[no-untyped-call]
+    if x.device.type == "cpu" and not torch.compiler.is_compiling():
+        norm = _NativeRmsNorm if kernels_fit(x, gain) else _RmsNorm
+        normed: Tensor = norm.apply(x, gain)  # type: ignore[no-untyped-call]
         return normed
     return functional.rms_norm(x, x.shape[-1:], eps=PUBLISHED_EPSILON) * gain
 
@@ -66,6 +69,45 @@ def norm_gradients(
         gain_gradient = torch.bmm(inverse.permute(1, 2, 0), by_token).squeeze(1)
     along = along * inverse.pow(3).mul_(-1 / x.shape[-1])
     return torch.mul(gradient, gain, out=products).mul_(inverse).addcmul_(x, along), gain_gradient
+
+
+class _NativeRmsNorm(torch.autograd.Function):
+    """One call of a kernel forward and one backward. Groups share a gain: the tokens, or all rows where it is one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gain: Tensor) -> Tensor:
+        groups = _groups(x, gain)
+        out = torch.empty_like(groups)
+        inverse = x.new_empty(groups.shape[:2])
+        call(
+            "rms_norm_forward",
+            *(groups, groups.stride(0), groups.stride(1), gain, _gain_distance(gain)),
+            *(out, out.stride(0), out.stride(1), inverse, *groups.shape),
+        )
+        ctx.save_for_backward(x, inverse, gain)
+        return out.view_as(x) if gain.dim() == 1 else out.transpose(0, 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        x, inverse, gain = ctx.saved_tensors
+        groups, gradients = _groups(x, gain), _groups(gradient, gain)
+        dx, dgain = torch.empty_like(groups), torch.zeros_like(gain)
+        call(
+            "rms_norm_backward",
+            *(gradients, gradients.stride(0), gradients.stride(1), groups, groups.stride(0), groups.stride(1)),
+            *(gain, _gain_distance(gain), inverse, dx, dx.stride(0), dx.stride(1), dgain, *groups.shape),
+        )
+        return dx.view_as(x) if gain.dim() == 1 else dx.transpose(0, 1), dgain
+
+
+def _groups(x: Tensor, gain: Tensor) -> Float[Tensor, "group row dim"]:
+    groups = x.reshape(1, -1, x.shape[-1]) if gain.dim() == 1 else x.transpose(0, 1)
+    return groups if groups.stride(2) == 1 else groups.contiguous()
+
+
+def _gain_distance(gain: Tensor) -> int:
+    return 0 if gain.dim() == 1 else gain.shape[1]
 
 
 class _RmsNorm(torch.autograd.Function):

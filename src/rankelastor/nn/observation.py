@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
@@ -38,9 +39,9 @@ def watching(points: Mapping[str, nn.Module], watcher: Watcher) -> Iterator[None
 
 
 def is_watched(*modules: nn.Module) -> bool:
-    """Whether anyone has hooks on one of these modules, so that each must be called for itself."""
+    """Whether anyone looks inside these modules, by hooks or as a compiler, so that each must be called for itself."""
     # PyTorch has no public way to ask; its own call does the same to decide whether it can skip the hooks.
-    return any(
+    return torch.compiler.is_compiling() or any(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks  # noqa: SLF001
         for module in modules
     )

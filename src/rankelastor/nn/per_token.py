@@ -5,13 +5,21 @@ lie token-major in memory; a chain of these layers never copies to change that.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from rankelastor.nn.dropout import Mask
+from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import xavier_normal_slices_
+from rankelastor.nn.native.library import call, kernels_fit, row_blocks
 from rankelastor.nn.norm import rms_norm
+
+ACTIVATIONS: dict[type[nn.Module], int] = {nn.ReLU: 1, nn.GELU: 2}
+"""Those that kernels can compute, and what they call them."""
 
 
 class PerTokenLinear(nn.Module):
@@ -36,7 +44,56 @@ class PerTokenLinear(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
         """Each token through its own linear map."""
+        if can_fuse(tokens, self) and kernels_fit(tokens):
+            return self.of_activated(tokens, None, 0.0)
         return torch.baddbmm(self.bias.unsqueeze(1), tokens.transpose(0, 1), self.weight).transpose(0, 1)
+
+    def of_activated(
+        self, tokens: Float[Tensor, "batch token in_dim"], activation: nn.Module | None, dropout_rate: float
+    ) -> Float[Tensor, "batch token out_dim"]:
+        """The map of ``dropout(activation(tokens))`` where there are kernels, for activations in ``ACTIVATIONS``."""
+        code = 0 if activation is None else ACTIVATIONS[type(activation)]
+        mapped: Tensor = _NativeLinear.apply(tokens, self.weight, self.bias, code, dropout_rate)  # type: ignore[no-untyped-call]
+        return mapped.transpose(0, 1)
+
+
+class _NativeLinear(torch.autograd.Function):
+    """One call of a kernel forward and one backward; comes out token by token."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0917 - autograd passes by position
+        ctx: Any, tokens: Tensor, weight: Tensor, bias: Tensor, activation: int, rate: float
+    ) -> Tensor:
+        tokens = tokens if tokens.stride(2) == 1 else tokens.contiguous()
+        rows, num_tokens, in_dim = tokens.shape
+        mask = Mask.draw(tokens.shape, rate) if rate else None
+        noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
+        ctx.dropped = (activation, noise, threshold, 1 / (1 - rate))
+        ctx.sizes = (num_tokens, rows, in_dim, weight.shape[2], row_blocks(rows, floats_a_row=3 * in_dim))
+        out = tokens.new_empty(num_tokens, rows, weight.shape[2])
+        scratch = tokens.new_empty(ctx.sizes[-1] * in_dim)
+        call(
+            "per_token_linear_forward",
+            *(tokens, tokens.stride(1), tokens.stride(0), *ctx.dropped),
+            *(weight, bias, out, scratch, *ctx.sizes),
+        )
+        ctx.save_for_backward(tokens, weight)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        tokens, weight = ctx.saved_tensors
+        gradient = gradient if gradient.stride(2) == 1 else gradient.contiguous()
+        num_tokens, rows, in_dim, out_dim, block = ctx.sizes
+        dx, dweight = tokens.new_empty(num_tokens, rows, in_dim), torch.empty_like(weight)
+        dbias, scratch = tokens.new_zeros(num_tokens, out_dim), tokens.new_empty(block * 2 * in_dim)
+        call(
+            "per_token_linear_backward",
+            *(gradient, gradient.stride(0), gradient.stride(1), tokens, tokens.stride(1), tokens.stride(0)),
+            *(*ctx.dropped, weight, dx, dweight, dbias, scratch, *ctx.sizes),
+        )
+        return dx.transpose(0, 1), dweight, dbias, None, None
 
 
 class PerTokenRMSNorm(nn.Module):

@@ -13,10 +13,13 @@ from torch.autograd.function import once_differentiable
 
 from rankelastor.nn.activation import activation
 from rankelastor.nn.dropout import Dropout, Mask
+from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import init_linear_
-from rankelastor.nn.native.library import call, usable_kernels
+from rankelastor.nn.native.library import call, kernels_fit, row_blocks
 from rankelastor.nn.norm import RMSNorm, inverse_rms, norm_gradients
-from rankelastor.nn.observation import is_watched
+
+_CHEAP_TO_REPEAT = 64
+"""Width of what comes in up to which hidden numbers are computed again sooner than they are written and read."""
 
 
 class Projection(nn.Sequential):
@@ -55,15 +58,85 @@ class Projection(nn.Sequential):
         steps = list(self)
         while steps:
             match steps:
-                case [RMSNorm() as norm, nn.ReLU() as relu, Dropout() as dropout, *rest] if (
-                    x.device.type == "cpu" and x.dtype == norm.weight.dtype and not is_watched(norm, relu, dropout)
+                case [
+                    nn.Linear() as up,
+                    RMSNorm() as norm,
+                    nn.ReLU(),
+                    Dropout() as dropout,
+                    nn.Linear() as down,
+                    *rest,
+                ] | [nn.Linear() as up, nn.ReLU() as norm, Dropout() as dropout, nn.Linear() as down, *rest] if (
+                    can_fuse(x, *steps[: len(steps) - len(rest)]) and kernels_fit(up.weight)
                 ):
-                    rate = dropout.p if dropout.training else 0.0
+                    gain = norm.weight if isinstance(norm, RMSNorm) else None
+                    x = through_kernel(x, up, gain, 0.0 if dropout.is_idle else dropout.p, down)
+                    steps = rest
+                case [RMSNorm() as norm, nn.ReLU(), Dropout() as dropout, *rest] if can_fuse(x, *steps[:3]):
+                    rate = 0.0 if dropout.is_idle else dropout.p
                     x = _NormReluDropout.apply(x, norm.weight, rate)  # type: ignore[no-untyped-call]
                     steps = rest
                 case [step, *rest]:
                     x, steps = step(x), rest
         return x
+
+
+def through_kernel(
+    x: Float[Tensor, "... in_dim"], up: nn.Linear, gain: Tensor | None, dropout_rate: float, down: nn.Linear
+) -> Float[Tensor, "... out_dim"]:
+    """``down(dropout(relu([RMSNorm](up(x)))))`` where there are kernels; no norm if there is no gain."""
+    weights = (up.weight, up.bias, gain, down.weight, down.bias)
+    out: Tensor = _NativeProjection.apply(x.flatten(0, -2), *weights, dropout_rate)  # type: ignore[no-untyped-call]
+    return out.view(*x.shape[:-1], -1)
+
+
+class _NativeProjection(torch.autograd.Function):
+    """down(dropout(relu([RMSNorm](up(x))))) for rows of x: one call of a kernel forward and one backward."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0917 - autograd passes by position
+        ctx: Any,
+        x: Tensor,
+        up: Tensor,
+        up_bias: Tensor,
+        gain: Tensor | None,
+        down: Tensor,
+        down_bias: Tensor,
+        rate: float,
+    ) -> Tensor:
+        x = x if x.stride(1) == 1 else x.contiguous()
+        rows, hidden = len(x), len(up)
+        scaled_gain = (up.new_ones(hidden) if gain is None else gain) / (1 - rate)
+        mask = Mask.draw(torch.Size((rows, hidden)), rate) if rate else None
+        noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
+        block = row_blocks(rows, floats_a_row=3 * hidden)
+        out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
+        kept = x.new_empty(rows, hidden) if any(ctx.needs_input_grad) and x.shape[1] > _CHEAP_TO_REPEAT else None
+        sizes = (rows, x.shape[1], hidden, len(down), gain is not None, block)
+        scratch = x.new_empty(block * 2 * hidden)
+        call(
+            "projection_forward",
+            *(x, x.stride(0), up, up_bias, scaled_gain, noise, threshold, down, down_bias),
+            *(out, kept, inverse, scratch, *sizes),
+        )
+        ctx.save_for_backward(x, up, up_bias, scaled_gain, noise, down, kept, inverse)
+        ctx.rate, ctx.threshold, ctx.sizes = rate, threshold, sizes
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, up, up_bias, scaled_gain, noise, down, kept, inverse = ctx.saved_tensors
+        gradient = gradient if gradient.stride(1) == 1 else gradient.contiguous()
+        rows, in_dim, hidden, out_dim, has_norm, block = ctx.sizes
+        dx, dup, ddown = x.new_empty(rows, in_dim), torch.empty_like(up), torch.empty_like(down)
+        dup_bias, dgain, ddown_bias = (x.new_zeros(size) for size in (hidden, hidden, out_dim))
+        call(
+            "projection_backward",
+            *(gradient, gradient.stride(0), x, x.stride(0), up, up_bias, scaled_gain, noise, ctx.threshold),
+            *(down, kept, inverse),
+            *(dx, dup, dup_bias, dgain, ddown, ddown_bias, x.new_empty(block * 3 * hidden), *ctx.sizes),
+        )
+        return dx, dup, dup_bias, dgain.div_(1 - ctx.rate) if has_norm else None, ddown, ddown_bias, None
 
 
 class _NormReluDropout(torch.autograd.Function):
@@ -72,35 +145,19 @@ class _NormReluDropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, rate: float) -> Tensor:
         scaled_gain = gain / (1 - rate)
-        ctx.rate = rate
-        native = usable_kernels(x, scaled_gain)
-        if native is not None:
-            out, inverse = torch.empty_like(x), x.new_empty(*x.shape[:-1], 1)
-            mask = Mask.draw(x.shape, rate) if rate else None
-            noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
-            sizes = (inverse.numel(), x.shape[-1])
-            call(native.norm_relu_dropout, x, scaled_gain, noise, threshold, out, inverse, *sizes)
-            ctx.save_for_backward(x, inverse, scaled_gain, out)
-            return out
         inverse = inverse_rms(x)
         out = torch.relu_(x * scaled_gain)
         if rate:
             out = Mask.draw(x.shape, rate).times(out, 1.0)
         out.mul_(inverse)
         ctx.save_for_backward(x, inverse, scaled_gain, out)
+        ctx.rate = rate
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         x, inverse, scaled_gain, out = ctx.saved_tensors
-        gradient = gradient.contiguous()
-        native = usable_kernels(x, gradient)
-        if native is not None:
-            dx, dgain = torch.empty_like(x), torch.zeros_like(scaled_gain)
-            sizes = (inverse.numel(), x.shape[-1])
-            call(native.norm_relu_dropout_backward, gradient, x, scaled_gain, out, inverse, dx, dgain, *sizes)
-            return dx, dgain.div_(1 - ctx.rate), None
         kept = torch.ops.aten.threshold_backward(gradient, out, 0)
         dx, dgain = norm_gradients(kept, x, inverse, scaled_gain)
         return dx, dgain.div_(1 - ctx.rate), None

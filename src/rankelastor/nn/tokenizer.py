@@ -113,6 +113,8 @@ class GroupedTokenizer(nn.Module):
     Source: RankMixer, arXiv 2507.15551, section 3.2 (semantic grouping).
     """
 
+    order: Tensor
+
     def __init__(
         self,
         *,
@@ -128,7 +130,9 @@ class GroupedTokenizer(nn.Module):
         members = sorted(field for group in groups for field in group)
         if members != list(range(len(members))):
             raise ValueError(f"every field must stand in exactly one group, but the groups hold fields {members}")
-        self.groups = [list(group) for group in groups]
+        self.widths = [len(group) for group in groups]
+        # an index tensor, since a list would be copied to the device at every call
+        self.register_buffer("order", torch.tensor([field for group in groups for field in group]), persistent=False)
         self.norm = RMSNorm(len(members) * embedding_dim)
         self.mlps = nn.ModuleList(
             Projection(
@@ -146,7 +150,8 @@ class GroupedTokenizer(nn.Module):
         """Tokens of field embeddings, one a group."""
         normed = self.norm(embeddings.flatten(1)).view_as(embeddings)
         # Groups differ in width, so their maps cannot be one batched product.
-        tokens = [mlp(normed[:, group].flatten(1)) for mlp, group in zip(self.mlps, self.groups, strict=True)]
+        groups = normed.index_select(1, self.order).split(self.widths, dim=1)
+        tokens = [mlp(group.flatten(1)) for mlp, group in zip(self.mlps, groups, strict=True)]
         return torch.stack(tokens, dim=1)
 
 

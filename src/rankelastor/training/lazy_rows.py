@@ -21,10 +21,13 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-EXACT_STEPS = 32
-_STRIDE_SHARE = 8
-_CHUNK_ROWS = 16_384
-_FIRST_SCALES = 1024
+from rankelastor.nn.native.library import kernels_fit
+from rankelastor.training.row_kernels import RowKernels
+from rankelastor.training.row_operations import EXACT_STEPS, RowArithmetic, RowOperations, RowState
+
+__all__ = ["EXACT_STEPS", "LazyRows", "Touched"]
+
+_CHUNK_ROWS = 8_192
 
 
 @dataclass(frozen=True)
@@ -48,40 +51,26 @@ class LazyRows:
     def __init__(
         self, table: Float[Tensor, "row dim"], *, betas: tuple[float, float], epsilon: float = 1e-8, l2: float = 0.0
     ) -> None:
-        self._table = table.detach()
-        self._betas, self._epsilon, self._l2 = betas, epsilon, l2
-        self._first, self._second = torch.zeros_like(self._table), torch.zeros_like(self._table)
-        self._complete = torch.zeros(len(table), dtype=torch.int32)
-        self._is_touched = torch.zeros(len(table), dtype=torch.bool)
-        self._place = torch.zeros(len(table), dtype=torch.int32)
-        self._step = 0
-        # By step, from 1 on: the factor by which clipping scaled its gradient, and the sum of these up to it.
-        self._scale = torch.ones(_FIRST_SCALES, dtype=torch.float64)
-        self._scale_sum = torch.zeros(_FIRST_SCALES, dtype=torch.float64)
-        self._sum_of_squares = _sum_of_squares(self._table)
+        self._state = RowState(table.detach(), betas=betas, epsilon=epsilon, l2=l2)
+        kind = RowKernels if kernels_fit(table) else RowOperations
+        self._arithmetic: RowArithmetic = kind(self._state)
+        self._sum_of_squares = torch.linalg.vector_norm(table.detach()).double().square()
 
-    def touch(self, rows: Int64[Tensor, " lookup"], *, learning_rate: float) -> Touched:
-        """Bring the rows that a batch looks up to the present, before they are read."""
-        self._is_touched[rows] = True
-        touched = self._is_touched.nonzero().flatten()
-        self._is_touched[touched] = False
-        self._place[touched] = torch.arange(len(touched), dtype=torch.int32)
-        self._sum_of_squares = self._sum_of_squares + self._catch_up(touched, learning_rate)
-        return Touched(touched, self._place[rows].long())
+    def touch(
+        self, rows: Int64[Tensor, " lookup"], *, learning_rate: float, run_all: Callable[..., Iterable[Tensor]] = map
+    ) -> Touched:
+        """Bring the rows that a batch looks up to the present, before they are read. ``run_all``: see ``complete``."""
+        touched = Touched(*self._arithmetic.find(rows))
+        self._catch_up(touched.rows, learning_rate, run_all)
+        return touched
 
     def gradient(
         self, touched: Touched, of_lookups: Float[Tensor, "lookup dim"]
     ) -> tuple[Float[Tensor, "row dim"], Tensor]:
         """The gradient of the touched rows, penalty included, and the square of the whole table's gradient norm."""
-        size = len(touched.rows)
-        gradient = torch.ops.aten.embedding_dense_backward(of_lookups, touched.place, size, -1, False)  # noqa: FBT003
-        gradient[touched.rows == 0] = 0
-        squares = torch.zeros((), dtype=torch.float64)
-        if self._l2:
-            weights = self._table[touched.rows]
-            squares = self._l2**2 * (self._sum_of_squares - _sum_of_squares(weights)).clamp_min(0)
-            gradient.add_(weights, alpha=self._l2)
-        return gradient, squares + _sum_of_squares(gradient)
+        gradient, squares, of_weights = self._arithmetic.gradient(touched.rows, touched.place, of_lookups)
+        of_others = (self._sum_of_squares - of_weights).clamp_min(0)
+        return gradient, squares + self._state.l2**2 * of_others
 
     def step(
         self,
@@ -95,122 +84,20 @@ class LazyRows:
 
         ``scale`` is the factor by which it was clipped: the penalty of the rows that wait has the same one.
         """
-        self._step += 1
-        self._note_scale(scale)
-        rows = touched.rows
-        state = _State(self._table[rows], self._first[rows], self._second[rows])
-        before = _sum_of_squares(state.weight)
-        ordinal = torch.full((1, 1), float(self._step), dtype=state.weight.dtype)
-        self._stride(state, gradient, torch.ones_like(ordinal), ordinal, learning_rate)
-        self._sum_of_squares = self._sum_of_squares + _sum_of_squares(state.weight) - before
-        self._write(rows, state)
-        self._complete[rows] = self._step
+        self._state.begin_step(scale)
+        change = self._arithmetic.step(touched.rows, gradient, learning_rate)
+        self._sum_of_squares = self._sum_of_squares + change
 
     def complete(self, *, learning_rate: float, run_all: Callable[..., Iterable[Tensor]] = map) -> None:
         """Bring every row to the present: before an evaluation, and before the learning rate changes.
 
         ``run_all`` maps a function over chunks of rows, in threads if it likes.
         """
-        chunks = (self._complete < self._step).nonzero().flatten().split(_CHUNK_ROWS)
-        changes = run_all(lambda chunk: self._catch_up(chunk, learning_rate), chunks)
+        behind = (self._state.complete < self._state.step).nonzero().flatten()
+        self._catch_up(behind, learning_rate, run_all)
+
+    def _catch_up(
+        self, rows: Int64[Tensor, " row"], learning_rate: float, run_all: Callable[..., Iterable[Tensor]]
+    ) -> None:
+        changes = run_all(lambda chunk: self._arithmetic.catch_up(chunk, learning_rate), rows.split(_CHUNK_ROWS))
         self._sum_of_squares = sum(changes, self._sum_of_squares)
-
-    def _note_scale(self, scale: Tensor | float) -> None:
-        if self._step == len(self._scale):
-            self._scale = torch.cat([self._scale, torch.ones_like(self._scale)])
-            self._scale_sum = torch.cat([self._scale_sum, torch.zeros_like(self._scale_sum)])
-        self._scale[self._step] = scale
-        self._scale_sum[self._step] = self._scale_sum[self._step - 1] + scale
-
-    def _mean_scale(self, last: Tensor, lengths: Tensor) -> Tensor:
-        """Of the strides that end with the steps ``last``; of a single step, its own exactly."""
-        mean = (self._scale_sum[last] - self._scale_sum[last - lengths]) / lengths
-        return torch.where(lengths == 1, self._scale[last], mean).to(self._table.dtype).unsqueeze(1)
-
-    def _catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
-        """Make up for the steps that these rows missed, all rows side by side, those with most to make up for first.
-
-        Returns the change of the sum of squares of the table.
-        """
-        missed = self._step - self._complete[rows]
-        order = missed.argsort(descending=True, stable=True)
-        order = order[: int((missed > 0).sum())]
-        if not len(order):
-            return torch.zeros((), dtype=torch.float64)
-        rows, missed = rows[order], missed[order]
-        state = _State(self._table[rows], self._first[rows], self._second[rows])
-        before = _sum_of_squares(state.weight)
-        done = torch.zeros_like(missed)
-        start = self._complete[rows]
-        for length in _strides(int(missed[0])):
-            active = int((missed > done).sum())
-            lengths = torch.minimum(missed[:active] - done[:active], torch.full_like(done[:active], length))
-            part = state.first_rows(active)
-            last = start[:active] + done[:active] + lengths
-            ordinal = last.to(state.weight.dtype).unsqueeze(1)
-            penalty = part.weight * self._l2
-            if self._l2:
-                penalty.mul_(self._mean_scale(last.long(), lengths.long()))
-            self._stride(part, penalty, lengths.to(ordinal.dtype).unsqueeze(1), ordinal, learning_rate)
-            done[:active] += lengths
-        self._write(rows, state)
-        self._complete[rows] = self._step
-        return _sum_of_squares(state.weight) - before
-
-    def _stride(self, state: _State, gradient: Tensor, length: Tensor, ordinal: Tensor, learning_rate: float) -> None:
-        """``length`` steps with one gradient, ending at step ``ordinal``: exact for one step, else a stride."""
-        beta1, beta2 = self._betas
-        kept1, kept2 = beta1**length, beta2**length
-        first_before = state.first.clone()
-        state.first.mul_(kept1).add_(gradient * (1 - kept1))
-        squared = gradient.square()
-        kept_half = beta2 ** ((length + 1) / 2)  # at the middle of the stride; of a single step, at its end
-        middle = state.second * kept_half + squared * (1 - kept_half)
-        state.second.mul_(kept2).add_(squared.mul_(1 - kept2))
-        # the sum of the first moment over the steps of the stride; of a single step, the moment itself
-        transient = beta1 * (1 - kept1) / (1 - beta1)
-        moved = torch.where(length == 1, state.first, gradient * (length - transient) + first_before * transient)
-        present = ordinal - (length - 1) / 2
-        root = middle.div_(1 - beta2**present).sqrt_().add_(self._epsilon)
-        change = moved.div_(root).mul_(learning_rate / (1 - beta1**present))
-        if self._l2:
-            # a long stride must not jump over zero, around which dense steps would settle
-            jumps = (length > 1) & (change.abs() > state.weight.abs()) & (change * state.weight > 0)
-            change = torch.where(jumps, state.weight, change)
-            state.first.masked_fill_(jumps, 0)  # or it would throw the weight out again
-        state.weight.sub_(change)
-
-    def _write(self, rows: Tensor, state: _State) -> None:
-        self._table[rows], self._first[rows], self._second[rows] = state.weight, state.first, state.second
-
-
-@dataclass(frozen=True)
-class _State:
-    """Weights and moments of some rows."""
-
-    weight: Float[Tensor, "row dim"]
-    first: Float[Tensor, "row dim"]
-    second: Float[Tensor, "row dim"]
-
-    def first_rows(self, count: int) -> _State:
-        return _State(self.weight[:count], self.first[:count], self.second[:count])
-
-
-def _strides(num_steps: int) -> list[int]:
-    """Single steps first, then strides that grow by an eighth of what is covered, until so many steps are.
-
-    Example:
-        >>> _strides(45)[-4:]
-        [1, 4, 4, 5]
-    """
-    strides = [1] * min(num_steps, EXACT_STEPS)
-    covered = len(strides)
-    while covered < num_steps:
-        strides.append(covered // _STRIDE_SHARE)
-        covered += strides[-1]
-    return strides
-
-
-def _sum_of_squares(values: Tensor) -> Tensor:
-    squares: Tensor = torch.linalg.vector_norm(values).double().square()
-    return squares

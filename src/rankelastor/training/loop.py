@@ -11,13 +11,12 @@ import torch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
-from rankelastor.data.loading.read_ahead import ReadAhead
 from rankelastor.errors import RunError
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.progress import ProgressListener
-from rankelastor.schema import Batch
 from rankelastor.training.early_stopping import Plateau
+from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.scoring import Predictions, score_split
@@ -30,6 +29,7 @@ class Fit:
 
     ``best_predictions`` are those of the best evaluation for the valid split.
     ``data_wait_share`` is the share of that time in which the next step waited for its batch.
+    ``compiled``: whether steps ran compiled code.
     """
 
     best: Evaluation
@@ -38,6 +38,7 @@ class Fit:
     examples_per_second: float
     best_predictions: Predictions
     data_wait_share: float
+    compiled: bool
 
 
 def fit(
@@ -109,6 +110,7 @@ def fit(
         num_steps=epoch * len(train),
         examples_per_second=epoch * train.num_rows / step_seconds,
         data_wait_share=wait_seconds / step_seconds,
+        compiled=stepper.is_compiled,
     )
 
 
@@ -138,12 +140,8 @@ def _run_epoch(
     scheduled = scheduled_modules(ranker)
     device = next(ranker.parameters()).device
     total = torch.zeros((), device=device, dtype=torch.float64)
-    pin = Batch.pin_memory if device.type == "cuda" else None
     first_step = (epoch - 1) * len(train) + 1
-    source = train.epoch(epoch)
-    if rare_as_unseen is not None:
-        source = rare_as_unseen.over(source, first_step=first_step)
-    with ReadAhead(source, depth=settings.read_ahead, prepare=pin) as batches:
+    with epoch_batches(train, settings, epoch=epoch, device=device, rare_as_unseen=rare_as_unseen) as batches:
         for index, batch in enumerate(batches, start=first_step):
             for module in scheduled:
                 module.set_epochs_done((index - 1) / len(train))

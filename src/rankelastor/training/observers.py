@@ -13,7 +13,7 @@ from rankelastor.schema import Batch
 
 @dataclass(frozen=True)
 class Step:
-    """One optimiser step. ``loss`` stays on the device: reading it waits for the device."""
+    """One optimiser step. ``batch`` and ``loss`` lie on the device: reading them waits for it."""
 
     epoch: int
     index: int

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 
 from rankelastor.config.recipe import Recipe
-from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset, copy_feature_state
 from rankelastor.errors import SettingsError
@@ -21,12 +20,13 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import Cost, cost_of
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
-from rankelastor.schema import SPLITS, SplitName
+from rankelastor.schema import SPLITS
 from rankelastor.storage import explained_storage_errors
 from rankelastor.training.allocator import keep_large_blocks
 from rankelastor.training.checkpoint import load_weights, save_weights
-from rankelastor.training.device import choose_device
+from rankelastor.training.device import choose_device, precision_name
 from rankelastor.training.environment import describe_environment
+from rankelastor.training.epoch_batches import scoring_loader, training_loader
 from rankelastor.training.initial_vectors import with_pretrained_vectors
 from rankelastor.training.loop import Fit, fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
@@ -77,20 +77,26 @@ def train(
     _check_monitor(recipe, dataset)
     _warn_of_few_steps(recipe, dataset)
     device = choose_device(recipe.training)
+    precision = precision_name(recipe.training, device)
     cost = cost_of(recipe.model, dataset.schema)
     with _new_run_folder(Path(folder or default_run_folder(recipe)), recipe) as run:
         with explained_storage_errors(run.features):
             copy_feature_state(dataset.folder, run.features)
         run.write_json(
             "environment.json",
-            {**describe_environment(device), "seed": recipe.training.seed, "data_fingerprint": dataset.fingerprint},
+            {
+                **describe_environment(device),
+                "precision": precision,
+                "seed": recipe.training.seed,
+                "data_fingerprint": dataset.fingerprint,
+            },
         )
         torch.manual_seed(recipe.training.seed)
         ranker = _fresh_ranker(recipe, dataset, cost).to(device)
         fitted = fit(
             ranker,
-            train=_loader(dataset, "train", recipe, shuffle=True),
-            valid=_loader(dataset, "valid", recipe),
+            train=training_loader(dataset, recipe.training),
+            valid=scoring_loader(dataset, "valid", recipe.training),
             settings=recipe.training,
             save_best=lambda: save_weights(ranker, run.best_weights),
             rare_as_unseen=RareAsUnseen.of(dataset, recipe.training.rare_as_unseen, seed=recipe.training.seed),
@@ -108,6 +114,7 @@ def train(
             **_final_metrics(ranker.eval(), dataset, recipe, fitted, progress=progress),
             "cost": asdict(cost),
             **_effort(fitted),
+            "precision": precision,
             "speed": speed.as_dict(),
             "seconds": round(time.perf_counter() - began, 3),
         }
@@ -126,24 +133,19 @@ def open_or_prepare(recipe: Recipe, *, progress: ProgressListener | None = None)
     return PreparedDataset.open_matching(recipe.data)
 
 
-def _loader(dataset: PreparedDataset, split: SplitName, recipe: Recipe, *, shuffle: bool = False) -> BatchLoader:
-    settings = recipe.training
-    batch_size = settings.batch_size if split == "train" else settings.evaluation_batch_size
-    return BatchLoader(
-        dataset.split(split), batch_size=batch_size, shuffle=shuffle, order=settings.order, seed=settings.seed
-    )
-
-
 def _final_metrics(
     ranker: Ranker, dataset: PreparedDataset, recipe: Recipe, fitted: Fit, *, progress: ProgressListener | None
 ) -> dict[str, Any]:
     final: dict[str, Any] = {"valid": fitted.best.metrics}
     predictions = {"valid": fitted.best_predictions}
     if "test" in dataset.splits:
-        predictions["test"] = score_split(ranker, _loader(dataset, "test", recipe), recipe.training, progress=progress)
+        loader = scoring_loader(dataset, "test", recipe.training)
+        predictions["test"] = score_split(ranker, loader, recipe.training, progress=progress)
         final["test"] = predictions["test"].metrics().as_dict()
     final["unseen"] = {
-        split: count_unseen(_loader(dataset, split, recipe), dataset.manifest).report(predictions[split])
+        split: count_unseen(scoring_loader(dataset, split, recipe.training), dataset.manifest).report(
+            predictions[split]
+        )
         for split in SPLITS
         if split in predictions
     }
@@ -168,6 +170,7 @@ def _effort(fitted: Fit) -> dict[str, Any]:
         "steps": fitted.num_steps,
         "examples_per_second": round(fitted.examples_per_second, 1),
         "data_wait_share": round(fitted.data_wait_share, 6),
+        "compiled": fitted.compiled,
     }
 
 

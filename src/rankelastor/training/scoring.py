@@ -20,9 +20,10 @@ from rankelastor.nn.observation import is_watched
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
 from rankelastor.training.device import autocast
-from rankelastor.training.slices import single_core_threads
+from rankelastor.training.slices import one_core, single_core_threads
 
-_SMALLEST_SLICE = 256  # of large models: what passes through one stays in the caches
+_SMALLEST_SLICE = 32
+_SLICE_EXAMPLES = 256  # of large models: what passes through a slice stays in the caches
 _WORK_A_SLICE = 2**26  # products of numbers; with less, small models spend their time on calls
 
 
@@ -42,8 +43,9 @@ class Predictions:
 class Scorer:
     """Click probabilities of batches, the sigmoid in float64 so that close scores stay apart.
 
-    On the CPU a batch passes through the ranker in slices that stay in the caches, several at once; on other devices at
-    most ``training.evaluation_batch_size`` examples do so at a time.
+    On the CPU a batch passes through the ranker in slices that stay in the caches, several at once, each on one core:
+    no operation waits for another core. On other devices at most ``training.evaluation_batch_size`` examples do so at a
+    time.
 
     Args:
         ranker: in evaluation mode; its weights may change between calls.
@@ -57,7 +59,7 @@ class Scorer:
         self._num_threads = torch.get_num_threads()
         self._threads: ThreadPoolExecutor | None = None
         num_weights = sum(parameter.numel() for parameter in ranker.backbone.parameters())
-        self._slice_examples = max(_SMALLEST_SLICE, _WORK_A_SLICE // max(1, num_weights))
+        self._slice_examples = max(_SLICE_EXAMPLES, _WORK_A_SLICE // max(1, num_weights))
 
     def __call__(self, batch: Batch) -> Float64[ndarray, " batch"]:
         """Probabilities of one batch.
@@ -74,12 +76,16 @@ class Scorer:
             torch.set_num_threads(self._num_threads)
 
     def _logits(self, batch: Batch) -> Tensor:
-        if self._device.type != "cpu" or batch.num_examples <= _SMALLEST_SLICE or is_watched(*self._ranker.modules()):
+        if self._device.type != "cpu" or is_watched(*self._ranker.modules()):
             parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
+        elif batch.num_examples <= _SMALLEST_SLICE:  # done before another thread would have begun
+            with one_core():
+                parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         else:
+            share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or single_core_threads(self._num_threads)
-            share = max(_SMALLEST_SLICE, -(-batch.num_examples // self._num_threads))
-            parts = list(self._threads.map(self._scored, batch.split(min(share, self._slice_examples))))
+            examples = max(_SMALLEST_SLICE, min(share, self._slice_examples))
+            parts = list(self._threads.map(self._scored, batch.split(examples)))
         return torch.cat(parts) if parts else torch.empty(0)
 
     def _scored(self, part: Batch) -> Tensor:

@@ -6,8 +6,9 @@ from beginning to end: no operation waits for the other cores. The sum of the sl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,14 @@ from rankelastor.nn.embedding import Lookups, lookups_recorded
 from rankelastor.nn.observation import is_watched, unwatched_copy
 from rankelastor.nn.random_bytes import draw_seed, random_bytes_from
 from rankelastor.schema import Batch
+from rankelastor.training.compiling import CompiledRanker
 from rankelastor.training.device import autocast_to
 from rankelastor.training.step_phases import PhaseListener, not_listening
 
 CACHE_BYTES = 32 * 2**20
 """What a slice keeps for its backward pass. Measured: half or twice of it costs about a tenth of the speed."""
 _SMALLEST_SLICE = 32
+_FEW = 2  # examples from which the bytes of a slice are foretold
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,17 @@ def _on_one_core() -> None:
     torch.set_flush_denormal(True)
 
 
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Operations of PyTorch run on one core inside; for work that is over before many threads have met."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class SlicedGradients:
     """Computes gradients of batches on the CPU; the parameters stay as they are.
 
@@ -65,6 +79,7 @@ class SlicedGradients:
         num_threads: slices at once. The sums are made in an order that depends on it, so results do in their last bits.
         slice_examples: examples a slice; None: as many as keep ``CACHE_BYTES``, but no more than a thread's share.
         precision: of the products.
+        compiled: the ranker to call in its place; its slices come one after the other, each on all cores.
         on_phase: told of each phase of each slice as it begins.
     """
 
@@ -77,10 +92,12 @@ class SlicedGradients:
         num_threads: int,
         slice_examples: int | None = None,
         precision: torch.dtype = torch.float32,
+        compiled: CompiledRanker | None = None,
         on_phase: PhaseListener = not_listening,
     ) -> None:
         self._on_phase = on_phase
         self._ranker = ranker
+        self._compiled = compiled
         self._parameters = list(parameters)
         self._num_threads = num_threads
         self._slice_examples = slice_examples
@@ -100,6 +117,8 @@ class SlicedGradients:
         context = (draw_seed(), batch.num_examples)
         if is_watched(*self._ranker.modules()):
             parts = self._threads.submit(self._in_order, slices, len(shares), *context).result()
+        elif self._compiled is not None and not self._compiled.has_failed:
+            parts = self._in_order(slices, len(shares), *context)
         else:
             parts = list(self._threads.map(lambda share: self._sum_of(share, *context), shares))
         return self._threads.submit(_joined, parts, len(slices)).result()
@@ -129,7 +148,7 @@ class SlicedGradients:
         with random_bytes_from(seed, index), lookups_recorded() as lookups:
             self._on_phase("forward")
             with autocast_to(self._precision, torch.device("cpu")):
-                logits = self._ranker(examples)
+                logits = (self._compiled or self._ranker)(examples)
             self._on_phase("loss")
             assert examples.label is not None, "checked above"
             loss = binary_cross_entropy_with_logits(logits.float(), examples.label, reduction="sum") / total
@@ -170,21 +189,24 @@ def _joined(parts: list[_Part], num_slices: int) -> BatchGradient:
 
 
 def bytes_per_example(ranker: Ranker, batch: Batch) -> float:
-    """Bytes that the forward pass keeps for the backward pass, for one example; parameters excepted."""
-    few = next(iter(batch.split(2)))
+    """Bytes that the forward pass keeps for the backward pass, for one more example."""
+    few, more = (next(iter(batch.split(count))) for count in (_FEW, 2 * _FEW))
+    grown = _kept_bytes(ranker, more) - _kept_bytes(ranker, few)
+    return max(1.0, grown / max(1, more.num_examples - few.num_examples))
+
+
+def _kept_bytes(ranker: Ranker, batch: Batch) -> int:
     backbone = unwatched_copy(ranker.backbone)
-    parameters = {parameter.data_ptr() for parameter in backbone.parameters()}
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
-        if tensor.data_ptr() not in parameters:
-            kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
         return tensor
 
     def back(tensor: Any) -> Any:
         return tensor
 
     with random_bytes_from(0), torch.autograd.graph.saved_tensors_hooks(note, back):
-        logits = backbone(ranker.embedding(few.categorical, few.numeric, few.sequence).detach())
+        logits = backbone(ranker.embedding(batch.categorical, batch.numeric, batch.sequence).detach())
     del logits
-    return max(1.0, sum(kept.values()) / few.num_examples)
+    return sum(kept.values())

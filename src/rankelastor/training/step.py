@@ -10,6 +10,7 @@ from rankelastor.config.training import TrainingSettings
 from rankelastor.errors import SettingsError
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch
+from rankelastor.training.compiling import compiled_for_training
 from rankelastor.training.device import autocast, chosen_precision
 from rankelastor.training.lazy_rows import LazyRows, Touched
 from rankelastor.training.row_sums import sum_by_row
@@ -56,6 +57,7 @@ class Stepper:
         self._optimiser = torch.optim.Adam(optimised, lr=settings.learning_rate, betas=ADAM_BETAS, fused=True)
         self._num_threads = torch.get_num_threads()
         self._threads = single_core_threads(self._num_threads)
+        self._compiled = compiled_for_training(ranker, settings)
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
 
     def _lazy_rows(self) -> LazyRows | None:
@@ -80,8 +82,14 @@ class Stepper:
             num_threads=self._num_threads,
             slice_examples=self._settings.slice_examples,
             precision=chosen_precision(self._settings, self._device),
+            compiled=self._compiled,
             on_phase=self._on_phase,
         )
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether steps run compiled code."""
+        return self._compiled is not None and self._compiled.is_compiled
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Use another learning rate from the next step on; Adam's moments stay."""
@@ -152,16 +160,17 @@ class Stepper:
         lazy.step(touched, gradient, learning_rate=self._learning_rate, scale=scale)
 
     def _step_on_cuda(self, batch: Batch) -> Tensor:
+        """Nothing here waits for the device: its queue fills while this process goes on to the next step."""
         self._on_phase("copy")
-        batch = batch.pin_memory().to(self._device)
+        batch = batch.to(self._device)
         assert batch.label is not None, "training needs labels"
+        self._on_phase("optimiser")
+        self._optimiser.zero_grad(set_to_none=True)  # first: a CUDA graph writes over the gradients it gave before
         self._on_phase("forward")
         with autocast(self._settings, self._device):
-            logits = self._ranker(batch)
+            logits = (self._compiled or self._ranker)(batch)
         self._on_phase("loss")
         loss = binary_cross_entropy_with_logits(logits.float(), batch.label)
-        self._on_phase("optimiser")
-        self._optimiser.zero_grad(set_to_none=True)
         self._on_phase("backward")
         torch.autograd.backward(loss)
         self._on_phase("optimiser")

@@ -1,8 +1,8 @@
-"""The kernels against PyTorch's own operations, and what happens where they cannot be built."""
+"""How the kernels are built and loaded, and what happens where that is not possible."""
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,9 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rankelastor.nn.gate import PublishedGate
 from rankelastor.nn.native import library
-from rankelastor.nn.native.library import SWITCH, kernels
+from rankelastor.nn.native.library import kernels
 from rankelastor.nn.projection import Projection
 from rankelastor.nn.random_bytes import random_bytes_from
 
@@ -31,43 +30,9 @@ def gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
         return [out, *torch.autograd.grad((out * weights).sum(), [x, *module.parameters()])]
 
 
-def without_kernels(compute: Callable[[], list[Tensor]], monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
-    monkeypatch.setenv(SWITCH, "off")
-    library._loaded.cache_clear()
-    assert kernels() is None
-    return compute()
-
-
 def needs_kernels() -> None:
     if kernels() is None:
         pytest.skip("needs a C compiler")
-
-
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_the_projection_is_the_same_with_and_without_kernels(dropout: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    needs_kernels()
-    torch.manual_seed(1)
-    module = Projection(in_dim=5, hidden_dims=[37], out_dim=4, dropout=dropout)
-    x = torch.randn(6, 3, 5, requires_grad=True)
-    fast = gradients(module, x)
-    slow = without_kernels(lambda: gradients(module, x), monkeypatch)
-    for one, other in zip(fast, slow, strict=True):
-        assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
-
-
-def test_the_gate_is_the_same_with_and_without_kernels_and_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
-    needs_kernels()
-    torch.manual_seed(1)
-    module = PublishedGate(num_tokens=3, dim=7, inner_dim=19)
-    nn.init.normal_(module.lift.bias)
-    nn.init.normal_(module.reduce.bias)
-    x = (3 * torch.randn(11, 3, 7)).requires_grad_()
-    fast = gradients(module, x)
-    slow = without_kernels(lambda: gradients(module, x), monkeypatch)
-    exact = gradients(module.double(), x.detach().double().requires_grad_())
-    for one, other, precise in zip(fast, slow, exact, strict=True):
-        assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
-        assert torch.allclose(one.double(), precise, rtol=1e-4, atol=1e-4)
 
 
 def test_watched_modules_are_called_for_themselves_with_the_same_result() -> None:

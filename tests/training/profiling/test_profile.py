@@ -1,9 +1,17 @@
+import threading
+from pathlib import Path
+from typing import Any
+
 import pytest
+from torch import Tensor
 
 from rankelastor.config.load import with_overrides
 from rankelastor.config.recipe import Recipe
 from rankelastor.errors import SettingsError
+from rankelastor.schema import Batch
 from rankelastor.training.profiling.profile import STAGES, profile
+from rankelastor.training.run import train
+from rankelastor.training.step import Stepper
 
 
 def test_the_stages_of_a_step_add_up_to_it(recipe: Recipe) -> None:
@@ -31,3 +39,29 @@ def test_no_steps_are_refused(recipe: Recipe, num_steps: int) -> None:
 def test_a_negative_warm_up_is_refused(recipe: Recipe) -> None:
     with pytest.raises(SettingsError, match="warmup must be 0 or more steps, but -1 was given"):
         profile(recipe, num_warmup=-1)
+
+
+@pytest.mark.parametrize("read_ahead", [0, 3])
+def test_the_batches_are_those_of_training(
+    recipe: Recipe, read_ahead: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trained: list[Any] = []
+    profiled: list[Any] = []
+    step = Stepper.step
+
+    def noting(self: Stepper, batch: Batch) -> Tensor:
+        seen.append(batch.categorical.tolist())
+        return step(self, batch)
+
+    monkeypatch.setattr(Stepper, "step", noting)
+    changes = {"order": {"kind": "window", "block_rows": 2, "window_rows": 4}, "read_ahead": read_ahead, "epochs": 2,
+               "rare_as_unseen": {"share": 0.5, "max_count": 9}, "batch_size": 5}  # fmt: skip
+    changed = with_overrides(recipe, {f"training.{name}": value for name, value in changes.items()})
+    seen = trained
+    train(changed, folder=tmp_path / "run")
+    seen = profiled
+    profile(changed, num_steps=1, num_warmup=2)
+    assert profiled == trained[:4]
+    before = threading.active_count()
+    profile(changed, num_steps=1)
+    assert threading.active_count() == before

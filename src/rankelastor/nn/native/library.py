@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from torch import Tensor
 logger = logging.getLogger(__name__)
 
 SWITCH = "RANKELASTOR_KERNELS"
-_SOURCE = Path(__file__).with_name("kernels.c")
+_SOURCES = sorted(Path(__file__).parent.glob("*.[ch]"))
 # Sums may be reordered, so that they are vectorised; NaN and infinity keep their meaning.
 _FLAGS = [
     "-O3",
@@ -37,8 +37,8 @@ _FLAGS = [
     "-fPIC",
 ]
 _BUILD_SECONDS = 60
-
-Kernel = Callable[..., None]
+_BLOCK_BYTES = 2**20  # about half of a core's second-level cache; twice of it is no slower where that is large
+_SMALLEST_BLOCK = 16
 
 _building = threading.Lock()  # threads ask for the kernels at once; one builds, and one warning tells why it could not
 
@@ -69,43 +69,68 @@ def _loaded() -> ctypes.CDLL | None:
         return None
 
 
-def usable_kernels(*tensors: Tensor) -> ctypes.CDLL | None:
-    """The kernels, if they can work on these tensors: float32 on the CPU, row by row without gaps."""
-    fits = all(
-        tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in tensors
-    )
-    return kernels() if fits else None
+def kernels_fit(*tensors: Tensor) -> bool:
+    """Whether there are kernels, and they can work on these tensors: float32 on the CPU."""
+    fit = all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
+    return fit and kernels() is not None
 
 
-def call(kernel: Kernel, *arguments: Tensor | int | None) -> None:
-    """Call a kernel: tensors as pointers, numbers as 64-bit integers. Other threads run meanwhile."""
-    kernel(
-        *(
-            ctypes.c_void_p(argument.data_ptr())
-            if isinstance(argument, Tensor)
-            else None
-            if argument is None
-            else ctypes.c_int64(argument)
-            for argument in arguments
-        )
-    )
+def row_blocks(rows: int, *, floats_a_row: int) -> int:
+    """Rows that a kernel works on at a time: equal blocks whose numbers fit into a core's cache.
+
+    Example:
+        >>> row_blocks(200, floats_a_row=2048)
+        100
+    """
+    most = max(_SMALLEST_BLOCK, _BLOCK_BYTES // (4 * floats_a_row))
+    return -(-rows // -(-max(rows, 1) // most))
+
+
+def call(kernel: str, *arguments: Tensor | int | float | None) -> None:
+    """Call a kernel: tensors as pointers, integers of 64 bits, fractions as float32. Other threads run meanwhile."""
+    library = kernels()
+    assert library is not None, "callers ask kernels_fit"
+    getattr(library, kernel)(*(_as_c(argument) for argument in arguments))
+
+
+def _as_c(argument: Tensor | int | float | None) -> ctypes.c_void_p | ctypes.c_int64 | ctypes.c_float | None:
+    match argument:
+        case None:
+            return None
+        case Tensor():
+            return ctypes.c_void_p(argument.data_ptr())
+        case float():
+            return ctypes.c_float(argument)
+        case _:
+            return ctypes.c_int64(argument)
 
 
 def _load(library: Path) -> ctypes.CDLL:
     """Load the library, built now where it is not there yet or is damaged."""
     if library.exists():
         try:
-            return ctypes.CDLL(str(library))
+            return _with_products(ctypes.CDLL(str(library)))
         except OSError:
             logger.info("%s cannot be loaded: building it again", library)
     _build(library)
-    return ctypes.CDLL(str(library))
+    return _with_products(ctypes.CDLL(str(library)))
+
+
+def _with_products(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Products of matrices are left to the BLAS inside PyTorch: MKL, OpenBLAS or Accelerate."""
+    blas = ctypes.CDLL(torch._C.__file__)  # noqa: SLF001 - symbols are sought in what it depends on, too
+    try:
+        library.use_sgemm(ctypes.cast(blas.sgemm_, ctypes.c_void_p))
+    except AttributeError as error:
+        raise OSError("this build of PyTorch shows no sgemm_") from error
+    return library
 
 
 def _build(library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
         made = Path(scratch) / library.name
-        command = [*_compiler(), *_FLAGS, "-o", str(made), str(_SOURCE), "-lm"]
+        sources = [str(source) for source in _SOURCES if source.suffix == ".c"]
+        command = [*_compiler(), *_FLAGS, "-o", str(made), *sources, "-lm"]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BUILD_SECONDS)  # noqa: S603
         made.replace(library)  # whole or not at all, also where several processes build at once
 
@@ -124,7 +149,8 @@ def _library() -> Path:
 
 def _key() -> str:
     """Of what the built library depends on: source, flags, compiler and the processor's features."""
-    parts = [_SOURCE.read_bytes(), repr([*_compiler(), *_FLAGS]).encode(), _processor_features().encode()]
+    command = repr([*_compiler(), *_FLAGS])
+    parts = [*(source.read_bytes() for source in _SOURCES), command.encode(), _processor_features().encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

@@ -8,19 +8,19 @@ from functools import cache
 import torch
 
 from rankelastor.config.training import TrainingSettings
+from rankelastor.training.device import chosen_precision
 
 PROBE_SECONDS = 0.4
 _SIZES = {"cpu": 1024, "cuda": 8192}
 
 
 def machine_peak(settings: TrainingSettings, device: torch.device) -> float:
-    """FLOP/s of the best of several square matrix products in the precision of ``settings`` (fp32 or bf16).
+    """FLOP/s of the best of several square matrix products in the precision that ``settings`` mean on this device.
 
     Takes under a second, the first time in a process; then it is known for the same device, precision and number of
     threads. It is what this machine gives now: beside other work it measures less.
     """
-    dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
-    return _measured(device, dtype, torch.get_num_threads())
+    return _measured(device, chosen_precision(settings, device), torch.get_num_threads())
 
 
 @cache

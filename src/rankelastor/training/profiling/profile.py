@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,16 +12,19 @@ from typing import TypeVar
 import torch
 
 from rankelastor.config.recipe import Recipe
-from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.config.training import TrainingSettings
+from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import Batch
 from rankelastor.training.allocator import keep_large_blocks
-from rankelastor.training.device import choose_device
+from rankelastor.training.device import choose_device, precision_name
+from rankelastor.training.epoch_batches import epoch_batches, training_loader
 from rankelastor.training.profiling.machine_peak import wait_for
 from rankelastor.training.profiling.stage_clock import MODULE_STAGES, Stage, StageClock
+from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run import open_or_prepare
 from rankelastor.training.step import Stepper
 
@@ -50,6 +53,7 @@ class StepProfile:
         step_ms: a whole step with its loading, measured without hooks, in turn with the watched steps.
         watched_step_ms: a whole step with the hooks that tell the stages apart: the sum of the stages. On the CPU its
             slices are computed one after the other on one core, where a step without hooks computes several at once.
+            Where ``training.compile`` compiles, steps without hooks run compiled and the watched ones eagerly.
         accounted_share: what the named stages (all but ``other``) add up to, over ``step_ms``; above 1 where the hooks
             cost more than what they leave out, and about ``num_threads`` where slices of other steps run side by side.
         num_steps: steps measured of each kind; every figure is the mean over the middle half of them by time.
@@ -96,19 +100,19 @@ def profile(
     keep_large_blocks()  # as training does, so that its steps are measured
     dataset = open_or_prepare(recipe, progress=progress)
     settings, device = recipe.training, choose_device(recipe.training)
+    num_rows = dataset.split("train").num_rows
     torch.manual_seed(settings.seed)
     ranker = build_ranker(recipe.model, dataset.schema).to(device).train()
-    loader = BatchLoader(dataset.split("train"), batch_size=settings.batch_size, shuffle=True, seed=settings.seed)
     clock = StageClock(device)
-    stepper, batches = Stepper(ranker, settings, on_phase=clock.on_phase), _whole_batches(loader, settings.batch_size)
+    stepper, batches = Stepper(ranker, settings, on_phase=clock.on_phase), _whole_batches(dataset, settings, device)
     plain, watched = [], []
-    with closing(stepper):
+    with closing(stepper), closing(batches):
         for _ in range(num_warmup):
             stepper.step(next(batches))
         for _ in range(num_steps):
             plain.append(_plain_step(stepper, batches, device))
             watched.append(_watched_step(stepper, batches, ranker, clock))
-    return _profile_of(plain, watched, recipe, batch_size=min(settings.batch_size, loader.num_rows), device=device)
+    return _profile_of(plain, watched, recipe, batch_size=min(settings.batch_size, num_rows), device=device)
 
 
 def _check_counts(num_steps: int, num_warmup: int) -> None:
@@ -118,11 +122,16 @@ def _check_counts(num_steps: int, num_warmup: int) -> None:
         raise SettingsError(f"warmup must be 0 or more steps, but {num_warmup} was given; try 5")
 
 
-def _whole_batches(loader: BatchLoader, batch_size: int) -> Iterator[Batch]:
+def _whole_batches(
+    dataset: PreparedDataset, settings: TrainingSettings, device: torch.device
+) -> Generator[Batch, None, None]:
     """Batches of one epoch after the other, without the smaller last ones; all of them where the data make only one."""
-    size = min(batch_size, loader.num_rows)
+    loader = training_loader(dataset, settings)
+    size = min(settings.batch_size, loader.num_rows)
+    rare = RareAsUnseen.of(dataset, settings.rare_as_unseen, seed=settings.seed)
     for epoch in itertools.count(1):
-        yield from (batch for batch in loader.epoch(epoch) if batch.num_examples == size)
+        with epoch_batches(loader, settings, epoch=epoch, device=device, rare_as_unseen=rare) as batches:
+            yield from (batch for batch in batches if batch.num_examples == size)
 
 
 def _plain_step(stepper: Stepper, batches: Iterator[Batch], device: torch.device) -> float:
@@ -161,7 +170,7 @@ def _profile_of(
         batch_size=batch_size,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         num_threads=torch.get_num_threads(),
-        precision=recipe.training.precision,
+        precision=precision_name(recipe.training, device),
     )
 
 

@@ -1,0 +1,25 @@
+"""When one operation may stand for several modules."""
+
+import torch
+from torch import Tensor, nn
+
+from rankelastor.nn.observation import is_watched
+
+
+def can_fuse(x: Tensor, *modules: nn.Module) -> bool:
+    """Whether one operation may stand for the modules: on the CPU, in the weights' precision, with nobody watching.
+
+    The first module has weights; ``x`` is what comes in.
+
+    Example:
+        >>> layer = nn.Linear(2, 3)
+        >>> can_fuse(torch.zeros(1, 2), layer), can_fuse(torch.zeros(1, 2, dtype=torch.float64), layer)
+        (True, False)
+    """
+    return (
+        x.device.type == "cpu"
+        and x.numel() > 0
+        and x.dtype == next(modules[0].parameters()).dtype
+        and not torch.is_autocast_enabled("cpu")
+        and not is_watched(*modules)
+    )

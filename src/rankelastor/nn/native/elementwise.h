@@ -1,0 +1,50 @@
+/* Functions of one number that compilers turn into vector instructions. */
+#ifndef ELEMENTWISE_H
+#define ELEMENTWISE_H
+
+#include <stdint.h>
+
+/* erf by a rational approximation in x on [-4, 4], beyond which it is +-1 in float32; error below 1e-6. */
+static inline float erf_of(float x) {
+    x = x > 4.0f ? 4.0f : x;
+    x = x < -4.0f ? -4.0f : x;
+    const float s = x * x;
+    float p = -2.72614225801306e-10f;
+    p = p * s + 2.77068142495902e-08f;
+    p = p * s + -2.10102402082508e-06f;
+    p = p * s + -5.69250639462346e-05f;
+    p = p * s + -7.34990630326855e-04f;
+    p = p * s + -2.95459980854025e-03f;
+    p = p * s + -1.60960333262415e-02f;
+    float q = -1.45660718464996e-05f;
+    q = q * s + -2.13374055278905e-04f;
+    q = q * s + -1.68282697438203e-03f;
+    q = q * s + -7.37332916720468e-03f;
+    q = q * s + -1.42647390514189e-02f;
+    return x * p / q;
+}
+
+/* exp for arguments in [-87, 0], relative error below 2e-7. */
+static inline float exp_of(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    const float n = __builtin_rintf(x * 1.44269504088896341f);
+    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    union { int32_t i; float f; } scale;
+    scale.i = ((int32_t)n + 127) << 23;
+    return p * scale.f;
+}
+
+/* The share of a standard normal distribution below x: gelu(x) = x * normal_below(x). */
+static inline float normal_below(float x) { return 0.5f + 0.5f * erf_of(x * 0.70710678118654752f); }
+
+/* Its derivative. */
+static inline float normal_density(float x) { return 0.39894228040143268f * exp_of(-0.5f * x * x); }
+
+#endif

@@ -1,0 +1,104 @@
+/* The published gate, y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, token by token and a block of rows at a time: what
+ * lies between its products stays in the caches of one core.
+ *
+ * x and the gradient: rows of dim and of out numbers, *_token and *_row apart.
+ * lift: (token, dim, lift_row), of which the first 3 inner columns are W1 | W2 | S2; lift_bias: (token, lift_row).
+ * direct (S1): (token, dim, direct_row), of which the first out columns are used; reduce (W3): (token, inner, out);
+ * bias: (token, out), added to the result. out, dx: (token, row, out or dim).
+ * lifted: (token, row, 3 inner), the maps W1 | W2 | S2 of x with their bias.
+ */
+#include <stddef.h>
+
+#include "elementwise.h"
+#include "products.h"
+#include "rows.h"
+
+/* product = (gelu(gate) + skip) * value, the bias added to all three on the way, in place. */
+static void open_gate(float *restrict lifted, const float *restrict bias, float *restrict product, int64_t rows,
+                      int64_t inner) {
+    for (int64_t row = 0; row < rows; row++, lifted += 3 * inner, product += inner) {
+        for (int64_t i = 0; i < inner; i++) {
+            const float gate = lifted[i] + bias[i];
+            const float value = lifted[inner + i] + bias[inner + i];
+            const float skip = lifted[2 * inner + i] + bias[2 * inner + i];
+            lifted[i] = gate;
+            lifted[inner + i] = value;
+            lifted[2 * inner + i] = skip;
+            product[i] = (gate * normal_below(gate) + skip) * value;
+        }
+    }
+}
+
+/* lifted: NULL, or what is kept for the backward pass. scratch: 4 inner numbers a row of a block. */
+void gate_forward(const float *x, int64_t x_token, int64_t x_row, const float *lift, int64_t lift_row,
+                  const float *lift_bias, const float *direct, int64_t direct_row, const float *reduce,
+                  const float *bias, float *out, float *lifted, float *scratch, int64_t tokens, int64_t rows,
+                  int64_t dim, int64_t inner, int64_t out_dim, int64_t block) {
+    for (int64_t token = 0; token < tokens; token++) {
+        for (int64_t row = 0; row < rows; row += block) {
+            const int64_t count = smaller(block, rows - row), place = token * rows + row;
+            const float *xs = x + token * x_token + row * x_row;
+            float *opened = scratch, *maps = lifted ? lifted + place * 3 * inner : scratch + block * inner;
+            float *outs = out + place * out_dim;
+            product(count, 3 * inner, dim, xs, x_row, lift + token * dim * lift_row, lift_row, maps, 3 * inner, REPLACE);
+            open_gate(maps, lift_bias + token * lift_row, opened, count, inner);
+            repeat_row(bias + token * out_dim, outs, count, out_dim);
+            product(count, out_dim, dim, xs, x_row, direct + token * dim * direct_row, direct_row, outs, out_dim, ADD);
+            product(count, out_dim, inner, opened, inner, reduce + token * inner * out_dim, out_dim, outs, out_dim, ADD);
+        }
+    }
+}
+
+/* From the gradient of product to those of the three maps; product is computed again. dbias gets the sums over the rows
+ * added. */
+static void open_gate_backward(const float *restrict lifted, const float *restrict dproduct, float *restrict dlifted,
+                               float *restrict product, float *restrict dbias, int64_t rows, int64_t inner) {
+    for (int64_t row = 0; row < rows; row++) {
+        for (int64_t i = 0; i < inner; i++) {
+            const float gate = lifted[i], value = lifted[inner + i], skip = lifted[2 * inner + i];
+            const float below = normal_below(gate), open = gate * below + skip;
+            const float dopen = dproduct[i] * value, dvalue = dproduct[i] * open;
+            const float dgate = dopen * (below + gate * normal_density(gate));
+            product[i] = open * value;
+            dlifted[i] = dgate;
+            dlifted[inner + i] = dvalue;
+            dlifted[2 * inner + i] = dopen;
+            dbias[i] += dgate;
+            dbias[inner + i] += dvalue;
+            dbias[2 * inner + i] += dopen;
+        }
+        lifted += 3 * inner, dlifted += 3 * inner, dproduct += inner, product += inner;
+    }
+}
+
+/* dlift, dlift_bias: as wide as lift, written in the first 3 inner columns; ddirect: in the layout of direct.
+ * dlift_bias and dbias get the sums over the rows added. scratch: 5 inner numbers a row of a block. */
+void gate_backward(const float *gradient, int64_t gradient_token, int64_t gradient_row, const float *x, int64_t x_token,
+                   int64_t x_row, const float *lift, int64_t lift_row, const float *direct, int64_t direct_row,
+                   const float *reduce, const float *lifted, float *dx, float *dlift, float *dlift_bias, float *ddirect,
+                   float *dreduce, float *dbias, float *scratch, int64_t tokens, int64_t rows, int64_t dim,
+                   int64_t inner, int64_t out_dim, int64_t block) {
+    float *opened = scratch, *dproduct = opened + block * inner, *dlifted = dproduct + block * inner;
+    for (int64_t token = 0; token < tokens; token++) {
+        const float *l = lift + token * dim * lift_row, *d = direct + token * dim * direct_row;
+        const float *r = reduce + token * inner * out_dim;
+        float *dl = dlift + token * dim * lift_row, *dd = ddirect + token * dim * direct_row;
+        float *dr = dreduce + token * inner * out_dim;
+        for (int64_t row = 0; row < rows; row += block) {
+            const int64_t count = smaller(block, rows - row), place = token * rows + row;
+            const float *gs = gradient + token * gradient_token + row * gradient_row;
+            const float *xs = x + token * x_token + row * x_row;
+            float *dxs = dx + place * dim;
+            const int add = row > 0 ? ADD : REPLACE;
+            product_by_transposed(count, inner, out_dim, gs, gradient_row, r, out_dim, dproduct, inner, REPLACE);
+            open_gate_backward(lifted + place * 3 * inner, dproduct, dlifted, opened, dlift_bias + token * lift_row,
+                               count, inner);
+            product_of_transposed(inner, out_dim, count, opened, inner, gs, gradient_row, dr, out_dim, add);
+            product_of_transposed(dim, 3 * inner, count, xs, x_row, dlifted, 3 * inner, dl, lift_row, add);
+            product_of_transposed(dim, out_dim, count, xs, x_row, gs, gradient_row, dd, direct_row, add);
+            product_by_transposed(count, dim, 3 * inner, dlifted, 3 * inner, l, lift_row, dxs, dim, REPLACE);
+            product_by_transposed(count, dim, out_dim, gs, gradient_row, d, direct_row, dxs, dim, ADD);
+            add_rows(gs, gradient_row, dbias + token * out_dim, count, out_dim);
+        }
+    }
+}

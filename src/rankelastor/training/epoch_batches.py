@@ -1,0 +1,44 @@
+"""The batches that training steps learn from: in the order of the settings, rare values replaced, made ahead."""
+
+from __future__ import annotations
+
+import torch
+
+from rankelastor.config.training import TrainingSettings
+from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.data.loading.read_ahead import ReadAhead
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.schema import Batch, SplitName
+from rankelastor.training.device_copies import copies_to
+from rankelastor.training.rare_as_unseen import RareAsUnseen
+
+
+def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> BatchLoader:
+    """The train split, shuffled anew each epoch as ``training.order`` and ``training.seed`` say."""
+    return BatchLoader(
+        dataset.split("train"),
+        batch_size=settings.batch_size,
+        shuffle=True,
+        order=settings.order,
+        seed=settings.seed,
+    )
+
+
+def scoring_loader(dataset: PreparedDataset, split: SplitName, settings: TrainingSettings) -> BatchLoader:
+    """A split in its order, in batches of ``training.evaluation_batch_size``."""
+    return BatchLoader(dataset.split(split), batch_size=settings.evaluation_batch_size)
+
+
+def epoch_batches(
+    train: BatchLoader,
+    settings: TrainingSettings,
+    *,
+    epoch: int,
+    device: torch.device,
+    rare_as_unseen: RareAsUnseen | None,
+) -> ReadAhead[Batch]:
+    """The batches of one epoch, counted from 1, on the device; used as a context manager."""
+    source = train.epoch(epoch)
+    if rare_as_unseen is not None:
+        source = rare_as_unseen.over(source, first_step=(epoch - 1) * len(train) + 1)
+    return ReadAhead(source, depth=settings.read_ahead, prepare=copies_to(device))

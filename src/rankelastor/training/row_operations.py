@@ -1,0 +1,206 @@
+"""The arithmetic of lazily updated rows, in PyTorch's operations: all rows side by side.
+
+See ``lazy_rows.py`` for what is computed; ``row_kernels.py`` computes the same row by row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+EXACT_STEPS = 32
+STRIDE_SHARE = 8
+_FIRST_STEPS = 1024
+
+
+class RowState:
+    """A table, its moments, and what is known of the steps so far.
+
+    ``complete``: the step up to which each row is complete. By step, from 1 on: ``scale``, the factor by which clipping
+    scaled its gradient; ``scale_sum``, the sum of these up to it; ``left1`` and ``left2``, 1 - beta ** step.
+    """
+
+    def __init__(self, table: Tensor, *, betas: tuple[float, float], epsilon: float, l2: float) -> None:
+        self.table, self.betas, self.epsilon, self.l2 = table, betas, epsilon, l2
+        self.first, self.second = torch.zeros_like(table), torch.zeros_like(table)
+        self.complete = torch.zeros(len(table), dtype=torch.int32)
+        self.step = 0
+        self.scale = torch.ones(_FIRST_STEPS, dtype=torch.float64)
+        self.scale_sum = torch.zeros(_FIRST_STEPS, dtype=torch.float64)
+        self._note_powers()
+
+    def begin_step(self, scale: Tensor | float) -> None:
+        """A new step, whose gradient was scaled so."""
+        self.step += 1
+        if self.step == len(self.scale):
+            self.scale = torch.cat([self.scale, torch.ones_like(self.scale)])
+            self.scale_sum = torch.cat([self.scale_sum, torch.zeros_like(self.scale_sum)])
+            self._note_powers()
+        self.scale[self.step] = scale
+        self.scale_sum[self.step] = self.scale_sum[self.step - 1] + scale
+
+    def _note_powers(self) -> None:
+        steps = torch.arange(len(self.scale), dtype=torch.float64)
+        self.left1, self.left2 = (1 - beta**steps for beta in self.betas)
+
+
+class RowArithmetic(Protocol):
+    """What ``LazyRows`` needs done to the rows of its table."""
+
+    def find(self, rows: Int64[Tensor, " lookup"]) -> tuple[Int64[Tensor, " row"], Int64[Tensor, " lookup"]]:
+        """Each row once, and the place there of each lookup."""
+        ...
+
+    def gradient(
+        self, rows: Int64[Tensor, " row"], place: Int64[Tensor, " lookup"], of_lookups: Float[Tensor, "lookup dim"]
+    ) -> tuple[Float[Tensor, "row dim"], Tensor, Tensor]:
+        """Of the rows, penalty included; its sum of squares; and that of the rows' weights."""
+        ...
+
+    def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
+        """One step for these rows; returns the change of the table's sum of squares."""
+        ...
+
+    def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
+        """Make up for the steps that these rows missed; returns the change of the table's sum of squares."""
+        ...
+
+
+class RowOperations:
+    """Of one table; see ``LazyRows`` for the meaning of its methods."""
+
+    def __init__(self, state: RowState) -> None:
+        self._state = state
+        self._is_touched = torch.zeros(len(state.table), dtype=torch.bool)
+        self._place = torch.zeros(len(state.table), dtype=torch.int32)
+
+    def find(self, rows: Int64[Tensor, " lookup"]) -> tuple[Int64[Tensor, " row"], Int64[Tensor, " lookup"]]:
+        """Each row once, and the place there of each lookup."""
+        self._is_touched[rows] = True
+        touched = torch.from_numpy(np.flatnonzero(self._is_touched.numpy()))  # PyTorch's search takes ten times as long
+        self._is_touched[touched] = False
+        self._place[touched] = torch.arange(len(touched), dtype=torch.int32)
+        return touched, self._place[rows].long()
+
+    def gradient(
+        self, rows: Int64[Tensor, " row"], place: Int64[Tensor, " lookup"], of_lookups: Float[Tensor, "lookup dim"]
+    ) -> tuple[Float[Tensor, "row dim"], Tensor, Tensor]:
+        """Of the rows, penalty included; its sum of squares; and that of the rows' weights."""
+        gradient = torch.ops.aten.embedding_dense_backward(of_lookups, place, len(rows), -1, False)  # noqa: FBT003
+        gradient[rows == 0] = 0
+        weights = self._state.table[rows]
+        gradient.add_(weights, alpha=self._state.l2)
+        return gradient, _sum_of_squares(gradient), _sum_of_squares(weights)
+
+    def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
+        """One step for these rows; returns the change of the table's sum of squares."""
+        part = self._read(rows)
+        before = _sum_of_squares(part.weight)
+        ordinal = torch.full((1, 1), float(self._state.step), dtype=part.weight.dtype)
+        self._stride(part, gradient, torch.ones_like(ordinal), ordinal, learning_rate)
+        self._write(rows, part)
+        return _sum_of_squares(part.weight) - before
+
+    def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
+        """Make up for the steps that these rows missed, those with most to make up for first.
+
+        Returns the change of the sum of squares of the table.
+        """
+        missed = self._state.step - self._state.complete[rows]
+        order = missed.argsort(descending=True, stable=True)
+        order = order[: int((missed > 0).sum())]
+        if not len(order):
+            return torch.zeros((), dtype=torch.float64)
+        rows, missed = rows[order], missed[order]
+        whole = self._read(rows)
+        before = _sum_of_squares(whole.weight)
+        done = torch.zeros_like(missed)
+        start = self._state.complete[rows]
+        for length in _strides(int(missed[0])):
+            active = int((missed > done).sum())
+            lengths = torch.minimum(missed[:active] - done[:active], torch.full_like(done[:active], length))
+            part = whole.first_rows(active)
+            last = start[:active] + done[:active] + lengths
+            ordinal = last.to(part.weight.dtype).unsqueeze(1)
+            penalty = part.weight * self._state.l2
+            if self._state.l2:
+                penalty.mul_(self._mean_scale(last.long(), lengths.long()))
+            self._stride(part, penalty, lengths.to(ordinal.dtype).unsqueeze(1), ordinal, learning_rate)
+            done[:active] += lengths
+        self._write(rows, whole)
+        return _sum_of_squares(whole.weight) - before
+
+    def _mean_scale(self, last: Tensor, lengths: Tensor) -> Tensor:
+        """Of the strides that end with the steps ``last``; of a single step, its own exactly."""
+        state = self._state
+        mean = (state.scale_sum[last] - state.scale_sum[last - lengths]) / lengths
+        return torch.where(lengths == 1, state.scale[last], mean).to(state.table.dtype).unsqueeze(1)
+
+    def _stride(self, part: _Part, gradient: Tensor, length: Tensor, ordinal: Tensor, learning_rate: float) -> None:
+        """``length`` steps with one gradient, ending at step ``ordinal``: exact for one step, else a stride."""
+        beta1, beta2 = self._state.betas
+        kept1, kept2 = beta1**length, beta2**length
+        first_before = part.first.clone()
+        part.first.mul_(kept1).add_(gradient * (1 - kept1))
+        squared = gradient.square()
+        kept_half = beta2 ** ((length + 1) / 2)  # at the middle of the stride; of a single step, at its end
+        middle = part.second * kept_half + squared * (1 - kept_half)
+        part.second.mul_(kept2).add_(squared.mul_(1 - kept2))
+        # the sum of the first moment over the steps of the stride; of a single step, the moment itself
+        transient = beta1 * (1 - kept1) / (1 - beta1)
+        moved = torch.where(length == 1, part.first, gradient * (length - transient) + first_before * transient)
+        present = ordinal - (length - 1) / 2
+        root = middle.div_(1 - beta2**present).sqrt_().add_(self._state.epsilon)
+        change = moved.div_(root).mul_(learning_rate / (1 - beta1**present))
+        if self._state.l2:
+            # a long stride must not jump over zero, around which dense steps would settle
+            jumps = (length > 1) & (change.abs() > part.weight.abs()) & (change * part.weight > 0)
+            change = torch.where(jumps, part.weight, change)
+            part.first.masked_fill_(jumps, 0)  # or it would throw the weight out again
+        part.weight.sub_(change)
+
+    def _read(self, rows: Tensor) -> _Part:
+        state = self._state
+        return _Part(state.table[rows], state.first[rows], state.second[rows])
+
+    def _write(self, rows: Tensor, part: _Part) -> None:
+        state = self._state
+        state.table[rows], state.first[rows], state.second[rows] = part.weight, part.first, part.second
+        state.complete[rows] = state.step
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Weights and moments of some rows."""
+
+    weight: Float[Tensor, "row dim"]
+    first: Float[Tensor, "row dim"]
+    second: Float[Tensor, "row dim"]
+
+    def first_rows(self, count: int) -> _Part:
+        return _Part(self.weight[:count], self.first[:count], self.second[:count])
+
+
+def _strides(num_steps: int) -> list[int]:
+    """Single steps first, then strides that grow by an eighth of what is covered, until so many steps are.
+
+    Example:
+        >>> _strides(45)[-4:]
+        [1, 4, 4, 5]
+    """
+    strides = [1] * min(num_steps, EXACT_STEPS)
+    covered = len(strides)
+    while covered < num_steps:
+        strides.append(covered // STRIDE_SHARE)
+        covered += strides[-1]
+    return strides
+
+
+def _sum_of_squares(values: Tensor) -> Tensor:
+    squares: Tensor = torch.linalg.vector_norm(values).double().square()
+    return squares

@@ -1,0 +1,139 @@
+"""Layers with kernels, without them, and in float64: outputs and all gradients."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rankelastor.nn.ffn import PerTokenGlu, PerTokenMlp
+from rankelastor.nn.gate import PublishedGate
+from rankelastor.nn.head import MlpHead
+from rankelastor.nn.native import library
+from rankelastor.nn.native.library import SWITCH, kernels, row_blocks
+from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
+from rankelastor.nn.projection import Projection
+from rankelastor.nn.random_bytes import random_bytes_from
+
+TOKENS = 3
+
+
+@pytest.fixture(autouse=True)
+def _load_anew() -> Iterator[None]:
+    library._loaded.cache_clear()
+    if kernels() is None:
+        pytest.skip("needs a C compiler")
+    yield
+    library._loaded.cache_clear()
+
+
+def results(module: nn.Module, x: Tensor) -> list[Tensor]:
+    """The output, and the gradients of the input and all parameters."""
+    with random_bytes_from(3):
+        out = module(x)
+        weights = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
+        return [out, *torch.autograd.grad((out * weights).sum(), [x, *module.parameters()])]
+
+
+def random_(module: nn.Module) -> nn.Module:
+    """All parameters away from their initial values, so that each takes part."""
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.4)
+    return module
+
+
+LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "projection": (lambda: Projection(in_dim=5, hidden_dims=[37], out_dim=4), (6, TOKENS, 5)),
+    "projection, dropout": (lambda: Projection(in_dim=5, hidden_dims=[37], out_dim=4, dropout=0.3), (6, TOKENS, 5)),
+    "projection, no norm": (
+        lambda: Projection(in_dim=5, hidden_dims=[37], out_dim=4, norm=False, dropout=0.3),
+        (6, TOKENS, 5),
+    ),
+    "projection, wide": (lambda: Projection(in_dim=80, hidden_dims=[37], out_dim=4, dropout=0.3), (700, 80)),
+    "projection, many rows": (lambda: Projection(in_dim=5, hidden_dims=[1900], out_dim=2), (150, 5)),
+    "projection, two hidden": (lambda: Projection(in_dim=5, hidden_dims=[9, 7], out_dim=4, dropout=0.3), (6, 5)),
+    "gate": (lambda: PublishedGate(num_tokens=TOKENS, dim=7, inner_dim=19), (11, TOKENS, 7)),
+    "gate, many rows": (lambda: PublishedGate(num_tokens=TOKENS, dim=5, inner_dim=900), (80, TOKENS, 5)),
+    "glu": (lambda: PerTokenGlu(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 16]), (11, TOKENS, 7)),
+    "glu, folded": (lambda: PerTokenGlu(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 16]), (150, TOKENS, 7)),
+    "linear": (lambda: PerTokenLinear(num_tokens=TOKENS, in_dim=7, out_dims=[4, 2]), (11, TOKENS, 7)),
+    "mlp, gelu": (lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 9]), (150, TOKENS, 7)),
+    "mlp, relu": (
+        lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], activation="relu", dropout=0.3),
+        (11, TOKENS, 7),
+    ),
+    "mlp, gelu, dropout": (
+        lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 9], dropout=0.3),
+        (11, TOKENS, 7),
+    ),
+    "mlp, tanh": (
+        lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], activation="tanh", norm=True),
+        (11, TOKENS, 7),
+    ),
+    "norm": (lambda: RMSNorm(9), (11, 9)),
+    "norm of tokens": (lambda: PerTokenRMSNorm(num_tokens=TOKENS, dim=9), (11, TOKENS, 9)),
+    "head": (lambda: MlpHead(num_tokens=TOKENS, token_dim=4), (11, TOKENS, 4)),
+}
+
+
+@pytest.mark.parametrize("token_major", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_is_the_same_with_and_without_kernels_and_in_double(
+    name: str, token_major: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    make, shape = LAYERS[name]
+    module, x = random_(make()), torch.randn(shape)
+    if token_major and x.dim() == TOKENS:
+        x = x.transpose(0, 1).contiguous().transpose(0, 1)
+    x.requires_grad_()
+    fast = results(module, x)
+    monkeypatch.setenv(SWITCH, "off")
+    library._loaded.cache_clear()
+    assert kernels() is None
+    slow = results(module, x)
+    exact = results(module.double(), x.detach().double().requires_grad_())
+    for one, other, precise in zip(fast, slow, exact, strict=True):
+        close = 2e-5 * float(precise.detach().abs().max()) + 1e-6
+        assert torch.allclose(one.double(), precise, rtol=1e-4, atol=close)
+        assert torch.allclose(other.double(), precise, rtol=1e-4, atol=close)
+
+
+def test_a_gate_and_the_map_after_it_are_one_only_where_that_saves_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    gate = PublishedGate(num_tokens=TOKENS, dim=16, inner_dim=48)
+    narrow, wide = (PerTokenLinear(num_tokens=TOKENS, in_dim=16, out_dims=[width]) for width in (4, 40))
+    calls: list[PerTokenLinear] = []
+
+    def noted(self: PerTokenLinear, tokens: Tensor) -> Tensor:
+        calls.append(self)
+        return torch.baddbmm(self.bias.unsqueeze(1), tokens.transpose(0, 1), self.weight).transpose(0, 1)
+
+    monkeypatch.setattr(PerTokenLinear, "forward", noted)
+    tokens = torch.randn(200, TOKENS, 16)
+    gate(tokens, narrow)
+    assert calls == []
+    gate(tokens, wide)
+    gate(tokens[:2], narrow)  # few rows: products of weights would cost more than they save
+    assert calls == [wide, narrow]
+
+
+def test_hooks_on_a_gate_see_the_gate_alone() -> None:
+    glu = PerTokenGlu(num_tokens=TOKENS, token_dim=4, hidden_dims=[16])
+    seen: list[Tensor] = []
+    tokens = torch.randn(200, TOKENS, 4)
+    alone = glu(tokens)
+    gate = next(step for step in glu if isinstance(step, PublishedGate))
+    gate.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    watched = glu(tokens)
+    assert seen[0].shape == (200, TOKENS, 4)
+    assert torch.allclose(alone, watched, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 15, 16, 1000, 4097])
+def test_blocks_are_equal_fit_the_cache_and_cover_all_rows(rows: int) -> None:
+    block = row_blocks(rows, floats_a_row=2048)
+    num_blocks = -(-rows // block)
+    assert block <= max(16, library._BLOCK_BYTES // (4 * 2048))
+    assert num_blocks * block - rows < num_blocks

@@ -1,0 +1,54 @@
+"""The batches of an epoch follow the settings."""
+
+import pytest
+import torch
+
+from rankelastor.config.load import with_overrides
+from rankelastor.config.recipe import Recipe
+from rankelastor.schema import Batch
+from rankelastor.training.epoch_batches import epoch_batches, scoring_loader, training_loader
+from rankelastor.training.rare_as_unseen import RareAsUnseen
+from rankelastor.training.run import open_or_prepare
+
+CPU = torch.device("cpu")
+
+
+def batches(recipe: Recipe, *, epoch: int = 1) -> list[Batch]:
+    dataset, settings = open_or_prepare(recipe), recipe.training
+    rare = RareAsUnseen.of(dataset, settings.rare_as_unseen, seed=settings.seed)
+    loader = training_loader(dataset, settings)
+    with epoch_batches(loader, settings, epoch=epoch, device=CPU, rare_as_unseen=rare) as ahead:
+        return list(ahead)
+
+
+def ids(found: list[Batch]) -> list[list[int]]:
+    rows: list[list[int]] = torch.cat([batch.categorical for batch in found]).tolist()
+    return rows
+
+
+def test_all_rows_come_once_in_batches_of_the_size_set(recipe: Recipe) -> None:
+    found = batches(with_overrides(recipe, {"training.rare_as_unseen.share": 0}))
+    assert [batch.num_examples for batch in found] == [4, 4, 2]
+    everything = next(scoring_loader(open_or_prepare(recipe), "train", recipe.training).epoch())
+    assert sorted(ids(found)) == sorted(everything.categorical.tolist())
+
+
+@pytest.mark.parametrize("depth", [0, 1, 8])
+def test_reading_ahead_changes_nothing(recipe: Recipe, depth: int) -> None:
+    assert ids(batches(with_overrides(recipe, {"training.read_ahead": depth}))) == ids(batches(recipe))
+
+
+def test_the_order_and_the_epoch_decide(recipe: Recipe) -> None:
+    window = {"training.order": {"kind": "window", "block_rows": 2, "window_rows": 4}}
+    found = [ids(batches(recipe)), ids(batches(recipe, epoch=2)), ids(batches(with_overrides(recipe, window)))]
+    assert len({str(rows) for rows in found}) == 3
+
+
+def test_rare_values_are_replaced(recipe: Recipe) -> None:
+    kept, replaced = (
+        batches(with_overrides(recipe, {"training.rare_as_unseen": {"share": share, "max_count": 2}}))
+        for share in (0.0, 1.0)
+    )
+    last = max(row[0] for row in ids(replaced))
+    assert last not in {row[0] for row in ids(kept)}  # the out-of-vocabulary id of the site
+    assert last in {row[0] for row in ids(replaced)}
