@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from rankelastor.nn.dropout import Dropout
+from rankelastor.nn.dropout import PerTokenDropout
 from rankelastor.nn.ffn import PerTokenGlu, PerTokenMlp, ResidualFfn
 from rankelastor.nn.gate import PaperGate, PublishedGate, UnitExpansionGate
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
@@ -14,13 +14,13 @@ def step_types(ffn: nn.Module) -> list[type]:
 
 def test_the_mlp_form_has_its_steps_in_order() -> None:
     ffn = PerTokenMlp(num_tokens=2, token_dim=3, hidden_dims=[4], activation="tanh", norm=True)
-    assert step_types(ffn) == [PerTokenLinear, PerTokenRMSNorm, nn.Tanh, Dropout, PerTokenLinear]
+    assert step_types(ffn) == [PerTokenLinear, PerTokenRMSNorm, nn.Tanh, PerTokenDropout, PerTokenLinear]
 
 
 def test_the_glu_form_resizes_only_where_the_width_changes() -> None:
     ffn = PerTokenGlu(num_tokens=2, token_dim=3, hidden_dims=[3, 5])
-    first, second = [PerTokenRMSNorm, PublishedGate, Dropout], [PerTokenRMSNorm, PublishedGate, PerTokenLinear]
-    assert step_types(ffn) == [*first, *second, Dropout, PerTokenLinear]
+    first, second = [PerTokenRMSNorm, PublishedGate, PerTokenDropout], [PerTokenRMSNorm, PublishedGate, PerTokenLinear]
+    assert step_types(ffn) == [*first, *second, PerTokenDropout, PerTokenLinear]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankelastor.nn.activation import activation as activation_by_name
-from rankelastor.nn.dropout import Dropout
+from rankelastor.nn.dropout import Dropout, PerTokenDropout
 from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.gate import PaperGate, PublishedGate, UnitExpansionGate
 from rankelastor.nn.native.library import kernels_fit
@@ -44,7 +44,7 @@ class PerTokenMlp(nn.Sequential):
             steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=width, out_dims=[next_width]))
             if norm:
                 steps.append(PerTokenRMSNorm(num_tokens=num_tokens, dim=next_width))
-            steps += [activation_by_name(activation), Dropout(dropout)]
+            steps += [activation_by_name(activation), PerTokenDropout(dropout)]
         last_width = [token_dim, *hidden_dims][-1]
         steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=last_width, out_dims=[token_dim]))
         super().__init__(*steps)
@@ -97,7 +97,7 @@ class PerTokenGlu(nn.Sequential):
             steps.append(_gate(gate, num_tokens=num_tokens, dim=width, expansion=expansion))
             if next_width != width:
                 steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=width, out_dims=[next_width]))
-            steps.append(Dropout(dropout))
+            steps.append(PerTokenDropout(dropout))
         last_width = [token_dim, *hidden_dims][-1]
         steps.append(PerTokenLinear(num_tokens=num_tokens, in_dim=last_width, out_dims=[token_dim]))
         super().__init__(*steps)

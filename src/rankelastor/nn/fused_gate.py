@@ -26,12 +26,13 @@ def fused_gate(
     products of weights cost less than products of a batch, and the result differs by rounding alone.
     """
     x, weights = tokens.transpose(0, 1), (lift.weight, lift.bias, reduce.weight, reduce.bias)
+    keeps = torch.is_grad_enabled()
     if not kernels_fit(tokens, lift.weight):
         gated = _GateOfOperations.apply(x, *weights)  # type: ignore[no-untyped-call]
     elif then is not None and _folding_pays(len(tokens), reduce, then):
-        gated, then = _NativeGate.apply(x, *weights, then.weight, then.bias), None  # type: ignore[no-untyped-call]
+        gated, then = _NativeGate.apply(x, *weights, then.weight, then.bias, keeps), None  # type: ignore[no-untyped-call]
     else:
-        gated = _NativeGate.apply(x, *weights, None, None)  # type: ignore[no-untyped-call]
+        gated = _NativeGate.apply(x, *weights, None, None, keeps)  # type: ignore[no-untyped-call]
     out: Tensor = gated.transpose(0, 1)
     return out if then is None else then(out)
 
@@ -57,6 +58,7 @@ class _NativeGate(torch.autograd.Function):
         reduce_bias: Tensor,
         then: Tensor | None,
         then_bias: Tensor | None,
+        keeps: bool,  # noqa: FBT001
     ) -> Tensor:
         x = x if x.stride(2) == 1 else x.contiguous()
         (tokens, rows, dim), inner_dim = x.shape, reduce.shape[1]
@@ -66,8 +68,7 @@ class _NativeGate(torch.autograd.Function):
             assert then_bias is not None, "weight and bias come together"
             folded = (torch.bmm(direct, then), torch.bmm(reduce, then), _vectors_times(bias, then).add_(then_bias))
         out_dim = folded[1].shape[2]
-        keeps = any(ctx.needs_input_grad)
-        block = row_blocks(rows, floats_a_row=8 * inner_dim)
+        block = row_blocks(rows, floats_a_row=8 * inner_dim, num_weights=lift[0].numel())
         out = x.new_empty(tokens, rows, out_dim)
         lifted = x.new_empty(tokens, rows, 3 * inner_dim) if keeps else None
         scratch = x.new_empty(block * 4 * inner_dim)
@@ -106,7 +107,7 @@ class _NativeGate(torch.autograd.Function):
             dlift[:, :, 3 * inner_dim :] = torch.bmm(ddirect, back)
             dreduce, dthen_bias, dbias = torch.bmm(dreduce, back), dbias, _vectors_times(dbias, back)
         dlift_bias[:, 3 * inner_dim :] = dbias
-        return dx, dlift, dlift_bias, dreduce, dbias, dthen, dthen_bias
+        return dx, dlift, dlift_bias, dreduce, dbias, dthen, dthen_bias, None
 
 
 def _vectors_times(vectors: Float[Tensor, "token dim"], maps: Float[Tensor, "token dim out"]) -> Tensor:

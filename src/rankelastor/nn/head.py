@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -30,7 +31,8 @@ class MlpHead(nn.Module):
         """Logits of tokens."""
         up, down = cast("nn.Linear", self.mlp[0]), cast("nn.Linear", self.mlp[2])
         flat = tokens.flatten(1)
-        if can_fuse(flat, up, self.mlp, *self.mlp) and kernels_fit(flat):
+        # What the kernel saves are passes of the gradient.
+        if torch.is_grad_enabled() and can_fuse(flat, up, self.mlp, *self.mlp) and kernels_fit(flat):
             logits: Tensor = through_kernel(flat, up, None, 0.0, down)
         else:
             logits = self.mlp(flat)

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from rankelastor.nn.dropout import Mask
-from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import xavier_normal_slices_
-from rankelastor.nn.native.library import call, kernels_fit, row_blocks
+from rankelastor.nn.native.library import call, row_blocks
 from rankelastor.nn.norm import rms_norm
 
 ACTIVATIONS: dict[type[nn.Module], int] = {nn.ReLU: 1, nn.GELU: 2}
@@ -44,15 +43,13 @@ class PerTokenLinear(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
         """Each token through its own linear map."""
-        if can_fuse(tokens, self) and kernels_fit(tokens):
-            return self.of_activated(tokens, None, 0.0)
         return torch.baddbmm(self.bias.unsqueeze(1), tokens.transpose(0, 1), self.weight).transpose(0, 1)
 
     def of_activated(
-        self, tokens: Float[Tensor, "batch token in_dim"], activation: nn.Module | None, dropout_rate: float
+        self, tokens: Float[Tensor, "batch token in_dim"], activation: nn.Module, dropout_rate: float
     ) -> Float[Tensor, "batch token out_dim"]:
         """The map of ``dropout(activation(tokens))`` where there are kernels, for activations in ``ACTIVATIONS``."""
-        code = 0 if activation is None else ACTIVATIONS[type(activation)]
+        code = ACTIVATIONS[type(activation)]
         mapped: Tensor = _NativeLinear.apply(tokens, self.weight, self.bias, code, dropout_rate)  # type: ignore[no-untyped-call]
         return mapped.transpose(0, 1)
 
@@ -66,12 +63,13 @@ class _NativeLinear(torch.autograd.Function):
     ) -> Tensor:
         tokens = tokens if tokens.stride(2) == 1 else tokens.contiguous()
         rows, num_tokens, in_dim = tokens.shape
-        mask = Mask.draw(tokens.shape, rate) if rate else None
+        mask = Mask.draw(torch.Size((num_tokens, rows, in_dim)), rate) if rate else None
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
         ctx.dropped = (activation, noise, threshold, 1 / (1 - rate))
-        ctx.sizes = (num_tokens, rows, in_dim, weight.shape[2], row_blocks(rows, floats_a_row=3 * in_dim))
+        block = row_blocks(rows, floats_a_row=3 * in_dim, num_weights=weight[0].numel())
+        ctx.sizes = (num_tokens, rows, in_dim, weight.shape[2], block)
         out = tokens.new_empty(num_tokens, rows, weight.shape[2])
-        scratch = tokens.new_empty(ctx.sizes[-1] * in_dim)
+        scratch = tokens.new_empty(block * in_dim)
         call(
             "per_token_linear_forward",
             *(tokens, tokens.stride(1), tokens.stride(0), *ctx.dropped),

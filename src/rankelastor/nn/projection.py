@@ -84,8 +84,8 @@ def through_kernel(
     x: Float[Tensor, "... in_dim"], up: nn.Linear, gain: Tensor | None, dropout_rate: float, down: nn.Linear
 ) -> Float[Tensor, "... out_dim"]:
     """``down(dropout(relu([RMSNorm](up(x)))))`` where there are kernels; no norm if there is no gain."""
-    weights = (up.weight, up.bias, gain, down.weight, down.bias)
-    out: Tensor = _NativeProjection.apply(x.flatten(0, -2), *weights, dropout_rate)  # type: ignore[no-untyped-call]
+    arguments = (up.weight, up.bias, gain, down.weight, down.bias, dropout_rate, torch.is_grad_enabled())
+    out: Tensor = _NativeProjection.apply(x.flatten(0, -2), *arguments)  # type: ignore[no-untyped-call]
     return out.view(*x.shape[:-1], -1)
 
 
@@ -102,15 +102,16 @@ class _NativeProjection(torch.autograd.Function):
         down: Tensor,
         down_bias: Tensor,
         rate: float,
+        keeps: bool,  # noqa: FBT001
     ) -> Tensor:
         x = x if x.stride(1) == 1 else x.contiguous()
         rows, hidden = len(x), len(up)
         scaled_gain = (up.new_ones(hidden) if gain is None else gain) / (1 - rate)
         mask = Mask.draw(torch.Size((rows, hidden)), rate) if rate else None
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
-        block = row_blocks(rows, floats_a_row=3 * hidden)
+        block = row_blocks(rows, floats_a_row=3 * hidden, num_weights=up.numel() + down.numel())
         out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
-        kept = x.new_empty(rows, hidden) if any(ctx.needs_input_grad) and x.shape[1] > _CHEAP_TO_REPEAT else None
+        kept = x.new_empty(rows, hidden) if keeps and x.shape[1] > _CHEAP_TO_REPEAT else None
         sizes = (rows, x.shape[1], hidden, len(down), gain is not None, block)
         scratch = x.new_empty(block * 2 * hidden)
         call(
@@ -136,7 +137,7 @@ class _NativeProjection(torch.autograd.Function):
             *(down, kept, inverse),
             *(dx, dup, dup_bias, dgain, ddown, ddown_bias, x.new_empty(block * 3 * hidden), *ctx.sizes),
         )
-        return dx, dup, dup_bias, dgain.div_(1 - ctx.rate) if has_norm else None, ddown, ddown_bias, None
+        return dx, dup, dup_bias, dgain.div_(1 - ctx.rate) if has_norm else None, ddown, ddown_bias, None, None
 
 
 class _NormReluDropout(torch.autograd.Function):

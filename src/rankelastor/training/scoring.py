@@ -22,8 +22,8 @@ from rankelastor.schema import Batch
 from rankelastor.training.device import autocast
 from rankelastor.training.slices import one_core, single_core_threads
 
-_SMALLEST_SLICE = 32
-_SLICE_EXAMPLES = 256  # of large models: what passes through a slice stays in the caches
+_FEW_EXAMPLES = 64  # scored before a second thread would have begun
+_LEAST_A_SLICE = 256  # of large models: what passes through one stays in the caches
 _WORK_A_SLICE = 2**26  # products of numbers; with less, small models spend their time on calls
 
 
@@ -59,7 +59,7 @@ class Scorer:
         self._num_threads = torch.get_num_threads()
         self._threads: ThreadPoolExecutor | None = None
         num_weights = sum(parameter.numel() for parameter in ranker.backbone.parameters())
-        self._slice_examples = max(_SLICE_EXAMPLES, _WORK_A_SLICE // max(1, num_weights))
+        self._slice_examples = max(_LEAST_A_SLICE, _WORK_A_SLICE // max(1, num_weights))
 
     def __call__(self, batch: Batch) -> Float64[ndarray, " batch"]:
         """Probabilities of one batch.
@@ -78,14 +78,14 @@ class Scorer:
     def _logits(self, batch: Batch) -> Tensor:
         if self._device.type != "cpu" or is_watched(*self._ranker.modules()):
             parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
-        elif batch.num_examples <= _SMALLEST_SLICE:  # done before another thread would have begun
+        elif batch.num_examples <= _FEW_EXAMPLES:
             with one_core():
                 parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or single_core_threads(self._num_threads)
-            examples = max(_SMALLEST_SLICE, min(share, self._slice_examples))
-            parts = list(self._threads.map(self._scored, batch.split(examples)))
+            slices = batch.split(max(_FEW_EXAMPLES, min(share, self._slice_examples)))
+            parts = list(self._threads.map(self._scored, slices))
         return torch.cat(parts) if parts else torch.empty(0)
 
     def _scored(self, part: Batch) -> Tensor:

@@ -57,7 +57,8 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "gate, many rows": (lambda: PublishedGate(num_tokens=TOKENS, dim=5, inner_dim=900), (80, TOKENS, 5)),
     "glu": (lambda: PerTokenGlu(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 16]), (11, TOKENS, 7)),
     "glu, folded": (lambda: PerTokenGlu(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 16]), (150, TOKENS, 7)),
-    "linear": (lambda: PerTokenLinear(num_tokens=TOKENS, in_dim=7, out_dims=[4, 2]), (11, TOKENS, 7)),
+    "gate, one row": (lambda: PublishedGate(num_tokens=TOKENS, dim=7, inner_dim=19), (1, TOKENS, 7)),
+    "head, one row": (lambda: MlpHead(num_tokens=TOKENS, token_dim=4), (1, TOKENS, 4)),
     "mlp, gelu": (lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 9]), (150, TOKENS, 7)),
     "mlp, relu": (
         lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], activation="relu", dropout=0.3),
@@ -69,6 +70,11 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     ),
     "mlp, tanh": (
         lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], activation="tanh", norm=True),
+        (11, TOKENS, 7),
+    ),
+    "projection, most dropped": (lambda: Projection(in_dim=5, hidden_dims=[37], out_dim=4, dropout=0.998), (6, 5)),
+    "mlp, most dropped": (
+        lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], dropout=0.998),
         (11, TOKENS, 7),
     ),
     "norm": (lambda: RMSNorm(9), (11, 9)),
@@ -133,7 +139,7 @@ def test_hooks_on_a_gate_see_the_gate_alone() -> None:
 
 @pytest.mark.parametrize("rows", [1, 15, 16, 1000, 4097])
 def test_blocks_are_equal_fit_the_cache_and_cover_all_rows(rows: int) -> None:
-    block = row_blocks(rows, floats_a_row=2048)
+    block = row_blocks(rows, floats_a_row=2048, num_weights=10)
     num_blocks = -(-rows // block)
     assert block <= max(16, library._BLOCK_BYTES // (4 * 2048))
     assert num_blocks * block - rows < num_blocks

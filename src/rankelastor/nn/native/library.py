@@ -75,14 +75,18 @@ def kernels_fit(*tensors: Tensor) -> bool:
     return fit and kernels() is not None
 
 
-def row_blocks(rows: int, *, floats_a_row: int) -> int:
+def row_blocks(rows: int, *, floats_a_row: int, num_weights: int) -> int:
     """Rows that a kernel works on at a time: equal blocks whose numbers fit into a core's cache.
 
+    Every block reads the weights again, so blocks are larger where there are many.
+
     Example:
-        >>> row_blocks(200, floats_a_row=2048)
+        >>> row_blocks(200, floats_a_row=2048, num_weights=1000)
         100
+        >>> row_blocks(200, floats_a_row=2048, num_weights=1_000_000)
+        200
     """
-    most = max(_SMALLEST_BLOCK, _BLOCK_BYTES // (4 * floats_a_row))
+    most = max(_SMALLEST_BLOCK, max(_BLOCK_BYTES // 4, 2 * num_weights) // floats_a_row)
     return -(-rows // -(-max(rows, 1) // most))
 
 
@@ -120,9 +124,9 @@ def _with_products(library: ctypes.CDLL) -> ctypes.CDLL:
     """Products of matrices are left to the BLAS inside PyTorch: MKL, OpenBLAS or Accelerate."""
     blas = ctypes.CDLL(torch._C.__file__)  # noqa: SLF001 - symbols are sought in what it depends on, too
     try:
-        library.use_sgemm(ctypes.cast(blas.sgemm_, ctypes.c_void_p))
+        library.use_blas(*(ctypes.cast(function, ctypes.c_void_p) for function in (blas.sgemm_, blas.sgemv_)))
     except AttributeError as error:
-        raise OSError("this build of PyTorch shows no sgemm_") from error
+        raise OSError("this build of PyTorch shows no sgemm_ and sgemv_") from error
     return library
 
 

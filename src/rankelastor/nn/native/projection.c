@@ -15,11 +15,11 @@
 /* a = relu(h * gain * scale) * kept */
 static void activate(const float *restrict h, const float *restrict gain, float scale, const uint8_t *restrict noise,
                      int64_t threshold, float *restrict a, int64_t width) {
-    if (noise) {
-        const uint8_t lowest = (uint8_t)threshold;
+    if (noise && threshold) {
+        const uint8_t highest = (uint8_t)(threshold - 1); /* of those dropped: a threshold of 256 drops all */
         for (int64_t i = 0; i < width; i++) {
             const float value = h[i] * gain[i] * scale;
-            a[i] = (value <= 0 || noise[i] < lowest) ? 0.0f : value; /* so that NaN passes */
+            a[i] = (value <= 0 || noise[i] <= highest) ? 0.0f : value; /* so that NaN passes */
         }
     } else {
         for (int64_t i = 0; i < width; i++) {
