@@ -80,7 +80,7 @@ class Scorer:
             parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         elif batch.num_examples <= _FEW_EXAMPLES:
             with one_core():
-                parts = [self._scored(batch)]
+                parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or single_core_threads(self._num_threads)
