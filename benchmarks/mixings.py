@@ -49,7 +49,7 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.mixing_cost import divisor_near_root, mixing_cost
 from rankelastor.training.environment import describe_environment
 from rankelastor.training.run import train
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping.step import Stepper
 
 NUM_WARM_UP_STEPS = 2
 

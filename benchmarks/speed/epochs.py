@@ -32,7 +32,7 @@ from rankelastor.training.epoch_batches import epoch_batches, scoring_loader, tr
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run import open_or_prepare
 from rankelastor.training.scoring import score_split
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping.step import Stepper
 
 OneEpoch = Callable[[], float]
 

@@ -27,10 +27,10 @@ from rankelastor.models.cost import cost_of
 from rankelastor.schema import Batch
 from rankelastor.training.allocator import keep_large_blocks
 from rankelastor.training.device import choose_device
-from rankelastor.training.device_copies import copies_to
 from rankelastor.training.profiling.machine_peak import wait_for
 from rankelastor.training.scoring import Scorer
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping.device_copies import copies_to
+from rankelastor.training.stepping.step import Stepper
 
 NUM_BATCHES = 8
 Action = Callable[[list[Batch]], list[float]]

@@ -14,7 +14,7 @@ from rankelastor.serving.predict import predict
 from rankelastor.training.evaluate import evaluate
 from rankelastor.training.profiling.profile import profile
 from rankelastor.training.run import train
-from rankelastor.training.slices import single_core_threads
+from rankelastor.training.stepping.slices import single_core_threads
 
 NEW_ROWS = "site,device,price,user\na,phone,1.0,u1\na,tablet,1.0,u1\nnever seen,watch,,u9\n"
 

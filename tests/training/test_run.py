@@ -17,7 +17,7 @@ from rankelastor.training.evaluate import evaluate, load_run
 from rankelastor.training.observers import Evaluation, SilentObserver, Step
 from rankelastor.training.run import train
 from rankelastor.training.run_folder import RunFolder
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping.step import Stepper
 
 TIMES = {"seconds", "examples_per_second", "data_wait_share", "speed"}
 
@@ -116,7 +116,7 @@ def test_a_run_with_a_compiled_step_scores_and_stores_as_any(
             raise RuntimeError("no compiler")
         return call
 
-    monkeypatch.setattr("rankelastor.training.compiling.compiler_for", lambda _device: compile_call)
+    monkeypatch.setattr("rankelastor.training.stepping.compiling.compiler_for", lambda _device: compile_call)
     plain = train(recipe, folder=tmp_path / "plain")
     run = train(with_overrides(recipe, {"training.compile": "always"}), folder=tmp_path / "run")
     assert (run.result["compiled"], plain.result["compiled"]) == (works, False)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.training.test_step import batch, fresh_ranker
+from tests.training.stepping.test_step import batch, fresh_ranker
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.training import scoring

@@ -7,11 +7,11 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.native.library import kernels_fit
 from rankelastor.nn.activation import activation as activation_by_name
 from rankelastor.nn.dropout import Dropout, PerTokenDropout
 from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.gate import PaperGate, PublishedGate, UnitExpansionGate
-from rankelastor.nn.native.library import kernels_fit
 from rankelastor.nn.observation import is_watched
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 

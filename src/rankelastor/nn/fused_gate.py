@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
-from rankelastor.nn.native.library import call, kernels_fit, row_blocks
+from rankelastor.native.library import call, kernels_fit, row_blocks
 from rankelastor.nn.per_token import PerTokenLinear
 
 

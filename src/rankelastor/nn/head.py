@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.native.library import kernels_fit
 from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import init_linear_
-from rankelastor.nn.native.library import kernels_fit
 from rankelastor.nn.projection import through_kernel
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from rankelastor.nn.native.library import call, kernels_fit
+from rankelastor.native.library import call, kernels_fit
 
 PUBLISHED_EPSILON = 1e-12
 

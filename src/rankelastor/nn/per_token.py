@@ -12,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from rankelastor.native.library import call, row_blocks
 from rankelastor.nn.dropout import Mask
 from rankelastor.nn.init import xavier_normal_slices_
-from rankelastor.nn.native.library import call, row_blocks
 from rankelastor.nn.norm import rms_norm
 
 ACTIVATIONS: dict[type[nn.Module], int] = {nn.ReLU: 1, nn.GELU: 2}

@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from rankelastor.native.library import call, kernels_fit, row_blocks
 from rankelastor.nn.activation import activation
 from rankelastor.nn.dropout import Dropout, Mask
 from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import init_linear_
-from rankelastor.nn.native.library import call, kernels_fit, row_blocks
 from rankelastor.nn.norm import RMSNorm, inverse_rms, norm_gradients
 
 _CHEAP_TO_REPEAT = 64

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from rankelastor.nn.native.library import kernels
+from rankelastor.native.library import kernels
 from rankelastor.training.device import bf16_speed_up
 
 _PACKAGES = ("rankelastor", "torch", "numpy", "polars", "pyarrow", "pydantic", "safetensors", "scikit-learn")

@@ -20,7 +20,7 @@ from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.scoring import Predictions, score_split
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping.step import Stepper
 
 
 @dataclass(frozen=True)

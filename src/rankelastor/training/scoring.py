@@ -20,7 +20,7 @@ from rankelastor.nn.observation import is_watched
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
 from rankelastor.training.device import autocast
-from rankelastor.training.slices import one_core, single_core_threads
+from rankelastor.training.stepping.slices import one_core, single_core_threads
 
 _FEW_EXAMPLES = 64  # scored before a second thread would have begun
 _LEAST_A_SLICE = 256  # of large models: what passes through one stays in the caches

@@ -11,7 +11,7 @@ from rankelastor.errors import SettingsError
 from rankelastor.schema import Batch
 from rankelastor.training.profiling.profile import STAGES, profile
 from rankelastor.training.run import train
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping.step import Stepper
 
 
 def test_the_stages_of_a_step_add_up_to_it(recipe: Recipe) -> None:

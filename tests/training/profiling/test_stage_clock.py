@@ -4,14 +4,14 @@ from typing import Any
 import pytest
 import torch
 from tests.models.test_build import SCHEMA, settings
-from tests.training.test_step import batch
+from tests.training.stepping.test_step import batch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch
 from rankelastor.training.profiling.stage_clock import MODULE_STAGES, Stage, StageClock, modules_by_stage
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping.step import Stepper
 
 CPU = torch.device("cpu")
 

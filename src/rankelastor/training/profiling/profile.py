@@ -26,7 +26,7 @@ from rankelastor.training.profiling.machine_peak import wait_for
 from rankelastor.training.profiling.stage_clock import MODULE_STAGES, Stage, StageClock
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run import open_or_prepare
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping.step import Stepper
 
 Item = TypeVar("Item")
 STAGES = ("data", "copy to device", *MODULE_STAGES, "loss", "optimiser", "other")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.block import Block
 from rankelastor.training.profiling.timeline import Timeline
-from rankelastor.training.step_phases import StepPhase
+from rankelastor.training.stepping.phases import StepPhase
 
 Stage = tuple[str, Literal["forward", "backward"]]
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.training.row_sums import sum_by_row
+from rankelastor.training.rows.sums import sum_by_row
 
 
 @given(st.lists(st.integers(0, 6), max_size=40), st.integers(1, 5))

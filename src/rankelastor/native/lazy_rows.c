@@ -1,4 +1,4 @@
-/* Adam on some rows of a table, and what they missed since they were last touched: see training/lazy_rows.py.
+/* Adam on some rows of a table, and what they missed since they were last touched: see training/rows/lazy.py.
  *
  * table, first, second: (row, dim), weights and moments. complete: (row), the step up to which a row is complete.
  * constants: beta1, beta2, epsilon, lambda of the penalty, learning rate.

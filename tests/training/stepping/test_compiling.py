@@ -13,16 +13,16 @@ import pytest
 import torch
 from tests.models.test_build import MIXINGS, TOKENIZERS, settings
 from tests.models.test_build import SCHEMA as FOUR_FIELDS
-from tests.training.test_step import SCHEMA, batch
+from tests.training.stepping.test_step import SCHEMA, batch
 from torch import Tensor
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.random_bytes import random_bytes, random_bytes_from
-from rankelastor.training import compiling
-from rankelastor.training.compiling import CompiledRanker, should_compile
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping import compiling
+from rankelastor.training.stepping.compiling import CompiledRanker, should_compile
+from rankelastor.training.stepping.step import Stepper
 
 Call = Callable[[Tensor], Tensor]
 CPU = torch.device("cpu")

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rankelastor.nn.native import library
-from rankelastor.nn.native.library import kernels
+from rankelastor.native import library
+from rankelastor.native.library import kernels
 from rankelastor.nn.projection import Projection
 from rankelastor.nn.random_bytes import random_bytes_from
 

@@ -1,6 +1,6 @@
 """The arithmetic of lazily updated rows in kernels: row by row, each read and written once.
 
-See ``lazy_rows.py`` for what is computed, and ``row_operations.py`` for the same in PyTorch's operations.
+See ``lazy.py`` for what is computed, and ``operations.py`` for the same in PyTorch's operations.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from rankelastor.nn.native.library import call
-from rankelastor.training.row_operations import EXACT_STEPS, STRIDE_SHARE, RowState
+from rankelastor.native.library import call
+from rankelastor.training.rows.operations import EXACT_STEPS, STRIDE_SHARE, RowState
 
 
 class RowKernels:

@@ -10,12 +10,12 @@ from rankelastor.config.training import TrainingSettings
 from rankelastor.errors import SettingsError
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch
-from rankelastor.training.compiling import compiled_for_training
 from rankelastor.training.device import autocast, chosen_precision
-from rankelastor.training.lazy_rows import LazyRows, Touched
-from rankelastor.training.row_sums import sum_by_row
-from rankelastor.training.slices import SlicedGradients, single_core_threads
-from rankelastor.training.step_phases import PhaseListener, not_listening
+from rankelastor.training.rows.lazy import LazyRows, Touched
+from rankelastor.training.rows.sums import sum_by_row
+from rankelastor.training.stepping.compiling import compiled_for_training
+from rankelastor.training.stepping.phases import PhaseListener, not_listening
+from rankelastor.training.stepping.slices import SlicedGradients, single_core_threads
 
 ADAM_BETAS = (0.9, 0.999)
 _LOOKUPS_FOR_LAZY = 2
@@ -24,8 +24,8 @@ _LOOKUPS_FOR_LAZY = 2
 class Stepper:
     """Mean cross-entropy + (lambda / 2) * sum of squares of all embedding rows; clipped; Adam.
 
-    On the CPU a batch is computed in slices, see ``training/slices.py``, and large tables are updated row by row, see
-    ``training/lazy_rows.py``; ``training.slice_examples`` and ``training.embedding_updates`` choose otherwise.
+    On the CPU a batch is computed in slices, see ``slices.py``, and large tables are updated row by row, see
+    ``training/rows/lazy.py``; ``training.slice_examples`` and ``training.embedding_updates`` choose otherwise.
 
     Args:
         ranker: learns in place.

@@ -1,6 +1,6 @@
 """The arithmetic of lazily updated rows, in PyTorch's operations: all rows side by side.
 
-See ``lazy_rows.py`` for what is computed; ``row_kernels.py`` computes the same row by row.
+See ``lazy.py`` for what is computed; ``kernels.py`` computes the same row by row.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _TRIALS = {"cpu": 1, "cuda": 3}
 def should_compile(settings: TrainingSettings, device: torch.device) -> bool:
     """Whether ``training.compile`` means to compile on this device: ``auto`` does on CUDA.
 
-    On the CPU building takes longer than it can win back: the kernels of ``nn/native`` are as fast (docs/log.md).
+    On the CPU building takes longer than it can win back: the kernels of ``native`` are as fast (docs/log.md).
 
     Example:
         >>> should_compile(TrainingSettings(), torch.device("cpu")), should_compile(

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from tests.training.test_step import batch, fresh_ranker
+from tests.training.stepping.test_step import batch, fresh_ranker
 
 from rankelastor.models.ranker import Ranker
-from rankelastor.training.slices import BatchGradient, SlicedGradients, single_core_threads
+from rankelastor.training.stepping.slices import BatchGradient, SlicedGradients, single_core_threads
 
 
 @pytest.fixture(scope="module")

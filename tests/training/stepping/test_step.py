@@ -12,7 +12,7 @@ from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepping.step import Stepper
 
 SCHEMA = FeatureSchema((CategoricalFeature("site", 11), NumericFeature("price")))
 

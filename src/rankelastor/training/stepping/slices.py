@@ -1,7 +1,7 @@
 """Gradients of a batch, slice by slice, several slices at once.
 
 Each thread works on slices of its own from beginning to end, on one core: no operation waits for the other cores. A
-slice bounds what is kept for its backward pass; the kernels in ``nn/native`` work on still smaller blocks, which stay
+slice bounds what is kept for its backward pass; the kernels in ``native`` work on still smaller blocks, which stay
 in a core's own cache. The sum of the slices' gradients is the batch's gradient.
 """
 
@@ -22,9 +22,9 @@ from rankelastor.nn.embedding import Lookups, lookups_recorded
 from rankelastor.nn.observation import is_watched, unwatched_copy
 from rankelastor.nn.random_bytes import draw_seed, random_bytes_from
 from rankelastor.schema import Batch
-from rankelastor.training.compiling import CompiledRanker
 from rankelastor.training.device import autocast_to
-from rankelastor.training.step_phases import PhaseListener, not_listening
+from rankelastor.training.stepping.compiling import CompiledRanker
+from rankelastor.training.stepping.phases import PhaseListener, not_listening
 
 SLICE_BYTES = 96 * 2**20
 """What a slice keeps for its backward pass at most. Measured: a quarter of it costs about a tenth of the speed."""

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from rankelastor.nn.native.library import kernels_fit
-from rankelastor.training.lazy_rows import EXACT_STEPS, LazyRows
-from rankelastor.training.row_kernels import RowKernels
-from rankelastor.training.row_operations import RowArithmetic, RowOperations, RowState
+from rankelastor.native.library import kernels_fit
+from rankelastor.training.rows.kernels import RowKernels
+from rankelastor.training.rows.lazy import EXACT_STEPS, LazyRows
+from rankelastor.training.rows.operations import RowArithmetic, RowOperations, RowState
 
 NUM_ROWS, DIM, RATE = 40, 3, 1e-3
 

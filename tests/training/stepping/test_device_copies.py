@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.test_step import batch
+from tests.training.stepping.test_step import batch
 
 from rankelastor.data.loading.read_ahead import ReadAhead
 from rankelastor.schema import Batch
-from rankelastor.training.device_copies import DeviceCopies, copies_to
+from rankelastor.training.stepping.device_copies import DeviceCopies, copies_to
 
 
 class FakeCuda:

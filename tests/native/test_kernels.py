@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rankelastor.native import library
+from rankelastor.native.library import SWITCH, kernels, row_blocks
 from rankelastor.nn.ffn import PerTokenGlu, PerTokenMlp
 from rankelastor.nn.gate import PublishedGate
 from rankelastor.nn.head import MlpHead
-from rankelastor.nn.native import library
-from rankelastor.nn.native.library import SWITCH, kernels, row_blocks
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 from rankelastor.nn.projection import Projection

@@ -9,7 +9,7 @@ moments without a penalty over gaps of any length. What is not: longer gaps are 
 which the penalty's gradient and the second moment count as constant (over gaps of 100 to 1,000 steps a weight was off
 by at most 4 % of the way it went, at learning rates 1e-3 and 1e-2, lambda from 0 to 1e-2; over 3,000 by 8 %); and the
 norm that clipping looks at counts the penalty of rows that wait with the weights they were last written with.
-tests/training/test_lazy_rows.py holds all of it against dense Adam.
+tests/training/rows/test_lazy.py holds all of it against dense Adam.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from rankelastor.nn.native.library import kernels_fit
-from rankelastor.training.row_kernels import RowKernels
-from rankelastor.training.row_operations import EXACT_STEPS, RowArithmetic, RowOperations, RowState
+from rankelastor.native.library import kernels_fit
+from rankelastor.training.rows.kernels import RowKernels
+from rankelastor.training.rows.operations import EXACT_STEPS, RowArithmetic, RowOperations, RowState
 
 __all__ = ["EXACT_STEPS", "LazyRows", "Touched"]
 

@@ -1,1 +1,0 @@
-"""Kernels in C for the elementwise parts of layers; PyTorch's own operations stand in where they cannot be built."""
