@@ -13,19 +13,26 @@
 #include "products.h"
 #include "rows.h"
 
-/* product = (gelu(gate) + skip) * value, the bias added to all three on the way, in place. */
-static void open_gate(float *restrict lifted, const float *restrict bias, float *restrict product, int64_t rows,
-                      int64_t inner) {
+/* Elements that one call of a *_part works on: a constant, so that it becomes vector instructions without a rest. */
+#define PART 16
+
+/* Calls part(i) for all elements of a row, PART at a time; the last call may overlap the one before it, which is why parts
+ * write only what they compute from other arrays. */
+#define FOR_PARTS(i, width) \
+    for (int64_t i = 0; i < (width); i = i + PART < (width) && i + 2 * PART > (width) ? (width) - PART : i + PART)
+
+static inline void open_part(const float *restrict gate, const float *restrict value, const float *restrict skip,
+                             float *restrict product, int64_t width) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < width; i++) product[i] = (gate[i] * normal_below(gate[i]) + skip[i]) * value[i];
+}
+
+/* product = (gelu(gate) + skip) * value. */
+static void open_gate(const float *lifted, float *product, int64_t rows, int64_t inner) {
     for (int64_t row = 0; row < rows; row++, lifted += 3 * inner, product += inner) {
-        for (int64_t i = 0; i < inner; i++) {
-            const float gate = lifted[i] + bias[i];
-            const float value = lifted[inner + i] + bias[inner + i];
-            const float skip = lifted[2 * inner + i] + bias[2 * inner + i];
-            lifted[i] = gate;
-            lifted[inner + i] = value;
-            lifted[2 * inner + i] = skip;
-            product[i] = (gate * normal_below(gate) + skip) * value;
-        }
+        const float *value = lifted + inner, *skip = value + inner;
+        if (inner < PART) open_part(lifted, value, skip, product, inner);
+        else FOR_PARTS(i, inner) open_part(lifted + i, value + i, skip + i, product + i, PART);
     }
 }
 
@@ -40,8 +47,9 @@ void gate_forward(const float *x, int64_t x_token, int64_t x_row, const float *l
             const float *xs = x + token * x_token + row * x_row;
             float *opened = scratch, *maps = lifted ? lifted + place * 3 * inner : scratch + block * inner;
             float *outs = out + place * out_dim;
-            product(count, 3 * inner, dim, xs, x_row, lift + token * dim * lift_row, lift_row, maps, 3 * inner, REPLACE);
-            open_gate(maps, lift_bias + token * lift_row, opened, count, inner);
+            repeat_row(lift_bias + token * lift_row, maps, count, 3 * inner);
+            product(count, 3 * inner, dim, xs, x_row, lift + token * dim * lift_row, lift_row, maps, 3 * inner, ADD);
+            open_gate(maps, opened, count, inner);
             repeat_row(bias + token * out_dim, outs, count, out_dim);
             product(count, out_dim, dim, xs, x_row, direct + token * dim * direct_row, direct_row, outs, out_dim, ADD);
             product(count, out_dim, inner, opened, inner, reduce + token * inner * out_dim, out_dim, outs, out_dim, ADD);
@@ -49,25 +57,30 @@ void gate_forward(const float *x, int64_t x_token, int64_t x_row, const float *l
     }
 }
 
-/* From the gradient of product to those of the three maps; product is computed again. dbias gets the sums over the rows
- * added. */
-static void open_gate_backward(const float *restrict lifted, const float *restrict dproduct, float *restrict dlifted,
-                               float *restrict product, float *restrict dbias, int64_t rows, int64_t inner) {
-    for (int64_t row = 0; row < rows; row++) {
-        for (int64_t i = 0; i < inner; i++) {
-            const float gate = lifted[i], value = lifted[inner + i], skip = lifted[2 * inner + i];
-            const float below = normal_below(gate), open = gate * below + skip;
-            const float dopen = dproduct[i] * value, dvalue = dproduct[i] * open;
-            const float dgate = dopen * (below + gate * normal_density(gate));
-            product[i] = open * value;
-            dlifted[i] = dgate;
-            dlifted[inner + i] = dvalue;
-            dlifted[2 * inner + i] = dopen;
-            dbias[i] += dgate;
-            dbias[inner + i] += dvalue;
-            dbias[2 * inner + i] += dopen;
-        }
-        lifted += 3 * inner, dlifted += 3 * inner, dproduct += inner, product += inner;
+static inline void open_part_backward(const float *restrict gate, const float *restrict value,
+                                      const float *restrict skip, const float *restrict dproduct,
+                                      float *restrict dgate, float *restrict dvalue, float *restrict dskip,
+                                      float *restrict product, int64_t width) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < width; i++) {
+        const float below = normal_below(gate[i]), open = gate[i] * below + skip[i], dopen = dproduct[i] * value[i];
+        product[i] = open * value[i];
+        dgate[i] = dopen * (below + gate[i] * normal_density(gate[i]));
+        dvalue[i] = dproduct[i] * open;
+        dskip[i] = dopen;
+    }
+}
+
+/* From the gradient of product to those of the three maps; product is computed again. */
+static void open_gate_backward(const float *lifted, const float *dproduct, float *dlifted, float *product, int64_t rows,
+                               int64_t inner) {
+    for (int64_t row = 0; row < rows; row++, lifted += 3 * inner, dproduct += inner, dlifted += 3 * inner, product += inner) {
+        const float *value = lifted + inner, *skip = value + inner;
+        float *dvalue = dlifted + inner, *dskip = dvalue + inner;
+        if (inner < PART) open_part_backward(lifted, value, skip, dproduct, dlifted, dvalue, dskip, product, inner);
+        else FOR_PARTS(i, inner)
+            open_part_backward(lifted + i, value + i, skip + i, dproduct + i, dlifted + i, dvalue + i, dskip + i,
+                               product + i, PART);
     }
 }
 
@@ -91,8 +104,8 @@ void gate_backward(const float *gradient, int64_t gradient_token, int64_t gradie
             float *dxs = dx + place * dim;
             const int add = row > 0 ? ADD : REPLACE;
             product_by_transposed(count, inner, out_dim, gs, gradient_row, r, out_dim, dproduct, inner, REPLACE);
-            open_gate_backward(lifted + place * 3 * inner, dproduct, dlifted, opened, dlift_bias + token * lift_row,
-                               count, inner);
+            open_gate_backward(lifted + place * 3 * inner, dproduct, dlifted, opened, count, inner);
+            add_rows(dlifted, 3 * inner, dlift_bias + token * lift_row, count, 3 * inner);
             product_of_transposed(inner, out_dim, count, opened, inner, gs, gradient_row, dr, out_dim, add);
             product_of_transposed(dim, 3 * inner, count, xs, x_row, dlifted, 3 * inner, dl, lift_row, add);
             product_of_transposed(dim, out_dim, count, xs, x_row, gs, gradient_row, dd, direct_row, add);

@@ -14,8 +14,10 @@ void rms_norm_forward(const float *x, int64_t x_group, int64_t x_row, const floa
             const float *restrict xs = x + group * x_group + row * x_row;
             float *restrict outs = out + group * out_group + row * out_row;
             float squares = 0;
+#pragma GCC ivdep
             for (int64_t i = 0; i < dim; i++) squares += xs[i] * xs[i];
             const float scale = 1.0f / sqrtf(squares / (float)dim + NORM_EPSILON);
+#pragma GCC ivdep
             for (int64_t i = 0; i < dim; i++) outs[i] = xs[i] * scale * gains[i];
             inverse[group * rows + row] = scale;
         }
@@ -36,12 +38,14 @@ void rms_norm_backward(const float *gradient, int64_t gradient_group, int64_t gr
             float *restrict dxs = dx + group * dx_group + row * dx_row;
             const float scale = inverse[group * rows + row];
             float along = 0;
+#pragma GCC ivdep
             for (int64_t i = 0; i < dim; i++) {
                 const float along_x = gs[i] * xs[i];
                 along += along_x * gains[i];
                 dgains[i] += along_x * scale;
             }
             const float pull = along * scale * scale * scale / (float)dim;
+#pragma GCC ivdep
             for (int64_t i = 0; i < dim; i++) dxs[i] = gs[i] * gains[i] * scale - xs[i] * pull;
         }
     }

@@ -16,14 +16,17 @@ enum { RELU = 1, GELU = 2 };
 static void drop(const uint8_t *restrict noise, int64_t threshold, float *restrict values, int64_t width) {
     const uint8_t highest = (uint8_t)(threshold - 1); /* of those dropped: a threshold of 256 drops all */
     if (noise && threshold)
+#pragma GCC ivdep
         for (int64_t i = 0; i < width; i++) values[i] = noise[i] <= highest ? 0.0f : values[i];
 }
 
 static void activate(const float *restrict x, int64_t activation, const uint8_t *restrict noise, int64_t threshold,
                      float scale, float *restrict a, int64_t width) {
     if (activation == GELU)
+#pragma GCC ivdep
         for (int64_t i = 0; i < width; i++) a[i] = x[i] * normal_below(x[i]) * scale;
     else
+#pragma GCC ivdep
         for (int64_t i = 0; i < width; i++) a[i] = x[i] <= 0 ? 0.0f : x[i] * scale; /* so that NaN passes */
     drop(noise, threshold, a, width);
 }
@@ -33,9 +36,11 @@ static void activate_backward(const float *restrict x, int64_t activation, const
                               int64_t threshold, float scale, const float *restrict da, float *restrict dx,
                               int64_t width) {
     if (activation == GELU)
+#pragma GCC ivdep
         for (int64_t i = 0; i < width; i++)
             dx[i] = da[i] * scale * (normal_below(x[i]) + x[i] * normal_density(x[i]));
     else
+#pragma GCC ivdep
         for (int64_t i = 0; i < width; i++) dx[i] = x[i] > 0 ? da[i] * scale : 0.0f;
     drop(noise, threshold, dx, width);
 }

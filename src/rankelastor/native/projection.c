@@ -17,11 +17,13 @@ static void activate(const float *restrict h, const float *restrict gain, float 
                      int64_t threshold, float *restrict a, int64_t width) {
     if (noise && threshold) {
         const uint8_t highest = (uint8_t)(threshold - 1); /* of those dropped: a threshold of 256 drops all */
+#pragma GCC ivdep
         for (int64_t i = 0; i < width; i++) {
             const float value = h[i] * gain[i] * scale;
             a[i] = (value <= 0 || noise[i] <= highest) ? 0.0f : value; /* so that NaN passes */
         }
     } else {
+#pragma GCC ivdep
         for (int64_t i = 0; i < width; i++) {
             const float value = h[i] * gain[i] * scale;
             a[i] = value <= 0 ? 0.0f : value;
@@ -42,6 +44,7 @@ void projection_forward(const float *x, int64_t x_row, const float *w1, const fl
         for (int64_t i = 0; i < count; i++) {
             float *line = h + i * hidden;
             float squares = 0, scale = 1.0f;
+#pragma GCC ivdep
             for (int64_t j = 0; j < hidden; j++) {
                 line[j] += b1[j];
                 squares += line[j] * line[j];
@@ -60,12 +63,14 @@ static void activate_backward(const float *restrict h, const float *restrict a, 
                               int64_t norm, float *restrict da, float *restrict dgain, float *restrict db,
                               int64_t width) {
     float along = 0;
+#pragma GCC ivdep
     for (int64_t i = 0; i < width; i++) {
         const float g = a[i] > 0 ? da[i] : 0.0f, along_h = g * h[i];
         along += along_h * gain[i];
         dgain[i] += along_h * scale;
     }
     const float pull = norm ? along * scale * scale * scale / (float)width : 0.0f;
+#pragma GCC ivdep
     for (int64_t i = 0; i < width; i++) {
         const float g = a[i] > 0 ? da[i] : 0.0f, dh = g * gain[i] * scale - h[i] * pull;
         da[i] = dh;
