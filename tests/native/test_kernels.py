@@ -106,6 +106,63 @@ def test_a_layer_is_the_same_with_and_without_kernels_and_in_double(
         assert torch.allclose(other.double(), precise, rtol=1e-4, atol=close)
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_inputs_and_gradients_that_lie_on_top_of_each_other_are_copied(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    make, shape = LAYERS[name]
+    module, once = random_(make()), torch.randn(1, *shape[1:], requires_grad=True)
+    odd = torch.randn(shape[1:]).unsqueeze(-1).movedim(-1, 0).requires_grad_()  # one example, at a distance of 1
+
+    def outputs_and_gradients() -> list[Tensor]:
+        found = []
+        for x, leaf in ((once.expand(5, *shape[1:]), once), (odd, odd)):
+            with random_bytes_from(3):
+                out = module(x)
+            weights = torch.linspace(-1, 1, out[0].numel()).view_as(out[0])
+            found += [out, *torch.autograd.grad(out.sum(), leaf, retain_graph=True)]
+            found += torch.autograd.grad((out.sum(0) * weights).sum(), list(module.parameters()))
+        return found
+
+    fast = outputs_and_gradients()
+    monkeypatch.setenv(SWITCH, "off")
+    library._loaded.cache_clear()
+    for one, other in zip(fast, outputs_and_gradients(), strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(other.detach().abs().max()) + 1e-5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_wrong_widths_are_refused(name: str) -> None:
+    make, shape = LAYERS[name]
+    for wrong in (shape[-1] - 1, shape[-1] + 1):
+        with pytest.raises((RuntimeError, TypeError)):
+            make()(torch.randn(*shape[:-1], wrong, requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_weights_with_gaps_go_without_kernels(name: str) -> None:
+    torch.manual_seed(1)
+    make, shape = LAYERS[name]
+    module, x = random_(make()), torch.randn(shape, requires_grad=True)
+    expected = results(module, x)
+    for owner in module.modules():
+        for key, parameter in list(owner.named_parameters(recurse=False)):
+            spread = torch.stack([parameter.detach(), torch.zeros_like(parameter)], dim=-1)
+            setattr(owner, key, nn.Parameter(spread[..., 0]))
+            assert parameter.numel() == 1 or not getattr(owner, key).is_contiguous()
+    for one, other in zip(results(module, x), expected, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(other.detach().abs().max()) + 1e-5)
+
+
+def test_hooks_on_the_way_back_are_called() -> None:
+    module = Projection(in_dim=5, hidden_dims=[8], out_dim=4)
+    calls: list[object] = []
+    module[0].register_full_backward_pre_hook(lambda *_: calls.append(1))
+    module(torch.randn(6, 5, requires_grad=True)).sum().backward()
+    assert calls == [1]
+
+
 def test_a_gate_and_the_map_after_it_are_one_only_where_that_saves_products(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(1)
     gate = PublishedGate(num_tokens=TOKENS, dim=16, inner_dim=48)

@@ -13,11 +13,15 @@ typedef struct {
     double beta1, beta2, epsilon, l2, rate;
 } Constants;
 
-/* rows: (lookup). touched gets each row once, in the order of first lookup; place leads from lookups to it. seat: (row),
- * all -1, now and afterwards. num_touched: how many rows there are. */
-void find_rows(const int64_t *restrict rows, int64_t num_lookups, int32_t *restrict seat, int64_t *restrict touched,
-               int64_t *restrict place, int64_t *num_touched) {
+/* rows: (lookup), of a table of num_rows. touched gets each row once, in the order of first lookup; place leads from lookups to it. seat: (row),
+ * all -1, now and afterwards. num_touched: how many rows there are,
+ * or -1 where a lookup is outside the table. */
+void find_rows(const int64_t *restrict rows, int64_t num_lookups, int64_t num_rows, int32_t *restrict seat,
+               int64_t *restrict touched, int64_t *restrict place, int64_t *num_touched) {
     int64_t count = 0;
+    *num_touched = -1;
+    for (int64_t i = 0; i < num_lookups; i++)
+        if (rows[i] < 0 || rows[i] >= num_rows) return;
     for (int64_t i = 0; i < num_lookups; i++) {
         const int64_t row = rows[i];
         if (seat[row] < 0) {

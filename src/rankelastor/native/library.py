@@ -69,10 +69,26 @@ def _loaded() -> ctypes.CDLL | None:
         return None
 
 
-def kernels_fit(*tensors: Tensor) -> bool:
-    """Whether there are kernels, and they can work on these tensors: float32 on the CPU."""
-    fit = all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
+def kernels_fit(*parameters: Tensor) -> bool:
+    """Whether there are kernels, and they can work with these parameters: float32 on the CPU, without gaps."""
+    fit = all(
+        parameter.dtype == torch.float32 and parameter.device.type == "cpu" and parameter.is_contiguous()
+        for parameter in parameters
+    )
     return fit and kernels() is not None
+
+
+def in_rows(x: Tensor) -> Tensor:
+    """The same, copied unless its rows (the last of two or more axes) are whole and apart, as BLAS wants them.
+
+    Expanded tensors have rows on top of each other, and an axis of size 1 may have any stride.
+
+    Example:
+        >>> in_rows(torch.ones(1, 3).expand(2, 3)).stride()
+        (3, 1)
+    """
+    apart = x.stride(-2) >= x.shape[-1]
+    return x if x.stride(-1) == 1 and apart else x.clone(memory_format=torch.contiguous_format)
 
 
 def row_blocks(rows: int, *, floats_a_row: int, num_weights: int) -> int:

@@ -7,7 +7,6 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.native.library import kernels_fit
 from rankelastor.nn.activation import activation as activation_by_name
 from rankelastor.nn.dropout import Dropout, PerTokenDropout
 from rankelastor.nn.fusing import can_fuse
@@ -55,7 +54,7 @@ class PerTokenMlp(nn.Sequential):
         while steps:
             match steps:
                 case [nn.ReLU() | nn.GELU() as active, Dropout() as dropout, PerTokenLinear() as linear, *rest] if (
-                    can_fuse(tokens, linear, active, dropout) and kernels_fit(tokens)
+                    can_fuse(tokens, linear, active, dropout) and linear.fits_kernel(tokens) and dropout.p < 1
                 ):
                     rate = 0.0 if dropout.is_idle else dropout.p
                     tokens, steps = linear.of_activated(tokens, active, rate), rest

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
-from rankelastor.native.library import call, kernels_fit, row_blocks
+from rankelastor.native.library import call, in_rows, kernels_fit, row_blocks
 from rankelastor.nn.per_token import PerTokenLinear
 
 
@@ -27,7 +27,7 @@ def fused_gate(
     """
     x, weights = tokens.transpose(0, 1), (lift.weight, lift.bias, reduce.weight, reduce.bias)
     keeps = torch.is_grad_enabled()
-    if not kernels_fit(tokens, lift.weight):
+    if tokens.shape[1:] != lift.weight.shape[:2] or not kernels_fit(*weights, *(then.parameters() if then else ())):
         gated = _GateOfOperations.apply(x, *weights)  # type: ignore[no-untyped-call]
     elif then is not None and _folding_pays(len(tokens), reduce, then):
         gated, then = _NativeGate.apply(x, *weights, then.weight, then.bias, keeps), None  # type: ignore[no-untyped-call]
@@ -60,7 +60,7 @@ class _NativeGate(torch.autograd.Function):
         then_bias: Tensor | None,
         keeps: bool,  # noqa: FBT001
     ) -> Tensor:
-        x = x if x.stride(2) == 1 else x.contiguous()
+        x = in_rows(x)
         (tokens, rows, dim), inner_dim = x.shape, reduce.shape[1]
         direct, bias = lift[:, :, 3 * inner_dim :], lift_bias[:, 3 * inner_dim :] + reduce_bias
         folded = (direct, reduce, bias)
@@ -87,7 +87,7 @@ class _NativeGate(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, lift, reduce, bias, then, lifted, *folded = ctx.saved_tensors
-        gradient = gradient if gradient.stride(2) == 1 else gradient.contiguous()
+        gradient = in_rows(gradient)
         (tokens, rows, dim), inner_dim, out_dim = x.shape, reduce.shape[1], gradient.shape[2]
         dx, dlift, dreduce = x.new_empty(tokens, rows, dim), torch.empty_like(lift), torch.empty_like(folded[1])
         ddirect = dlift[:, :, 3 * inner_dim :] if then is None else torch.empty_like(folded[0])

@@ -6,10 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.native.library import kernels_fit
 from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.init import init_linear_
-from rankelastor.nn.projection import through_kernel
+from rankelastor.nn.projection import fits_kernel, through_kernel
 
 
 class MlpHead(nn.Module):
@@ -32,7 +31,8 @@ class MlpHead(nn.Module):
         up, down = cast("nn.Linear", self.mlp[0]), cast("nn.Linear", self.mlp[2])
         flat = tokens.flatten(1)
         # What the kernel saves are passes of the gradient.
-        if torch.is_grad_enabled() and can_fuse(flat, up, self.mlp, *self.mlp) and kernels_fit(flat):
+        may_fuse = torch.is_grad_enabled() and can_fuse(flat, up, self.mlp, *self.mlp)
+        if may_fuse and fits_kernel(flat, up, self.mlp[1], down):
             logits: Tensor = through_kernel(flat, up, None, 0.0, down)
         else:
             logits = self.mlp(flat)

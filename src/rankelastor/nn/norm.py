@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from rankelastor.native.library import call, kernels_fit
+from rankelastor.native.library import call, in_rows, kernels_fit
 
 PUBLISHED_EPSILON = 1e-12
+_DIMS_OF_TOKENS = 3
 
 
 class RMSNorm(nn.RMSNorm):
@@ -35,7 +36,8 @@ def rms_norm(x: Float[Tensor, "*batch dim"], gain: Float[Tensor, "*token dim"]) 
     """``gain * x / sqrt(mean(x^2) + 1e-12)``; the gain is (dim,), or (token, dim) for x of (batch, token, dim)."""
     x = x.to(gain.dtype)
     if x.device.type == "cpu" and not torch.compiler.is_compiling():
-        norm = _NativeRmsNorm if kernels_fit(x, gain) else _RmsNorm
+        fits = x.shape[-gain.dim() :] == gain.shape and (gain.dim() == 1 or x.dim() == _DIMS_OF_TOKENS)
+        norm = _NativeRmsNorm if fits and kernels_fit(gain) else _RmsNorm
         normed: Tensor = norm.apply(x, gain)  # type: ignore[no-untyped-call]
         return normed
     return functional.rms_norm(x, x.shape[-1:], eps=PUBLISHED_EPSILON) * gain
@@ -77,7 +79,7 @@ class _NativeRmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor) -> Tensor:
         groups = _groups(x, gain)
-        out = torch.empty_like(groups)
+        out = _empty_like(groups)
         inverse = x.new_empty(groups.shape[:2])
         call(
             "rms_norm_forward",
@@ -92,7 +94,7 @@ class _NativeRmsNorm(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         x, inverse, gain = ctx.saved_tensors
         groups, gradients = _groups(x, gain), _groups(gradient, gain)
-        dx, dgain = torch.empty_like(groups), torch.zeros_like(gain)
+        dx, dgain = _empty_like(groups), torch.zeros_like(gain)
         call(
             "rms_norm_backward",
             *(gradients, gradients.stride(0), gradients.stride(1), groups, groups.stride(0), groups.stride(1)),
@@ -103,7 +105,13 @@ class _NativeRmsNorm(torch.autograd.Function):
 
 def _groups(x: Tensor, gain: Tensor) -> Float[Tensor, "group row dim"]:
     groups = x.reshape(1, -1, x.shape[-1]) if gain.dim() == 1 else x.transpose(0, 1)
-    return groups if groups.stride(2) == 1 else groups.contiguous()
+    return in_rows(groups)
+
+
+def _empty_like(groups: Tensor) -> Tensor:
+    """In the same order in memory, if that has rows without gaps."""
+    empty = torch.empty_like(groups)
+    return empty if empty.stride(2) == 1 else groups.new_empty(groups.shape)
 
 
 def _gain_distance(gain: Tensor) -> int:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.native.library import call, row_blocks
+from rankelastor.native.library import call, in_rows, kernels_fit, row_blocks
 from rankelastor.nn.dropout import Mask
 from rankelastor.nn.init import xavier_normal_slices_
 from rankelastor.nn.norm import rms_norm
@@ -45,6 +45,10 @@ class PerTokenLinear(nn.Module):
         """Each token through its own linear map."""
         return torch.baddbmm(self.bias.unsqueeze(1), tokens.transpose(0, 1), self.weight).transpose(0, 1)
 
+    def fits_kernel(self, tokens: Float[Tensor, "batch token in_dim"]) -> bool:
+        """Whether ``of_activated`` can compute this map, where ``can_fuse`` says that it may."""
+        return tokens.shape[1:] == self.weight.shape[:2] and kernels_fit(self.weight, self.bias)
+
     def of_activated(
         self, tokens: Float[Tensor, "batch token in_dim"], activation: nn.Module, dropout_rate: float
     ) -> Float[Tensor, "batch token out_dim"]:
@@ -61,7 +65,7 @@ class _NativeLinear(torch.autograd.Function):
     def forward(  # noqa: PLR0917 - autograd passes by position
         ctx: Any, tokens: Tensor, weight: Tensor, bias: Tensor, activation: int, rate: float
     ) -> Tensor:
-        tokens = tokens if tokens.stride(2) == 1 else tokens.contiguous()
+        tokens = in_rows(tokens.transpose(0, 1)).transpose(0, 1)
         rows, num_tokens, in_dim = tokens.shape
         mask = Mask.draw(torch.Size((num_tokens, rows, in_dim)), rate) if rate else None
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
@@ -82,7 +86,7 @@ class _NativeLinear(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         tokens, weight = ctx.saved_tensors
-        gradient = gradient if gradient.stride(2) == 1 else gradient.contiguous()
+        gradient = in_rows(gradient)
         num_tokens, rows, in_dim, out_dim, block = ctx.sizes
         dx, dweight = tokens.new_empty(num_tokens, rows, in_dim), torch.empty_like(weight)
         dbias, scratch = tokens.new_zeros(num_tokens, out_dim), tokens.new_empty(block * 2 * in_dim)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.native.library import call, kernels_fit, row_blocks
+from rankelastor.native.library import call, in_rows, kernels_fit, row_blocks
 from rankelastor.nn.activation import activation
 from rankelastor.nn.dropout import Dropout, Mask
 from rankelastor.nn.fusing import can_fuse
@@ -66,7 +66,7 @@ class Projection(nn.Sequential):
                     nn.Linear() as down,
                     *rest,
                 ] | [nn.Linear() as up, nn.ReLU() as norm, Dropout() as dropout, nn.Linear() as down, *rest] if (
-                    can_fuse(x, *steps[: len(steps) - len(rest)]) and kernels_fit(up.weight)
+                    can_fuse(x, *steps[: len(steps) - len(rest)]) and fits_kernel(x, up, norm, down)
                 ):
                     gain = norm.weight if isinstance(norm, RMSNorm) else None
                     x = through_kernel(x, up, gain, 0.0 if dropout.is_idle else dropout.p, down)
@@ -80,12 +80,18 @@ class Projection(nn.Sequential):
         return x
 
 
+def fits_kernel(x: Float[Tensor, "... in_dim"], up: nn.Linear, norm: nn.Module, down: nn.Linear) -> bool:
+    """Whether ``through_kernel`` can compute these modules, where ``can_fuse`` says that it may."""
+    plain = type(up) is type(down) is nn.Linear and x.shape[-1] == up.in_features
+    return plain and kernels_fit(*up.parameters(), *norm.parameters(), *down.parameters())
+
+
 def through_kernel(
     x: Float[Tensor, "... in_dim"], up: nn.Linear, gain: Tensor | None, dropout_rate: float, down: nn.Linear
 ) -> Float[Tensor, "... out_dim"]:
     """``down(dropout(relu([RMSNorm](up(x)))))`` where there are kernels; no norm if there is no gain."""
     arguments = (up.weight, up.bias, gain, down.weight, down.bias, dropout_rate, torch.is_grad_enabled())
-    out: Tensor = _NativeProjection.apply(x.flatten(0, -2), *arguments)  # type: ignore[no-untyped-call]
+    out: Tensor = _NativeProjection.apply(x.reshape(-1, x.shape[-1]), *arguments)  # type: ignore[no-untyped-call]
     return out.view(*x.shape[:-1], -1)
 
 
@@ -104,7 +110,7 @@ class _NativeProjection(torch.autograd.Function):
         rate: float,
         keeps: bool,  # noqa: FBT001
     ) -> Tensor:
-        x = x if x.stride(1) == 1 else x.contiguous()
+        x = in_rows(x)
         rows, hidden = len(x), len(up)
         scaled_gain = (up.new_ones(hidden) if gain is None else gain) / (1 - rate)
         mask = Mask.draw(torch.Size((rows, hidden)), rate) if rate else None
@@ -127,7 +133,7 @@ class _NativeProjection(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, up, up_bias, scaled_gain, noise, down, kept, inverse = ctx.saved_tensors
-        gradient = gradient if gradient.stride(1) == 1 else gradient.contiguous()
+        gradient = in_rows(gradient)
         rows, in_dim, hidden, out_dim, has_norm, block = ctx.sizes
         dx, dup, ddown = x.new_empty(rows, in_dim), torch.empty_like(up), torch.empty_like(down)
         dup_bias, dgain, ddown_bias = (x.new_zeros(size) for size in (hidden, hidden, out_dim))

@@ -79,7 +79,7 @@ class Scorer:
         if self._device.type != "cpu" or is_watched(*self._ranker.modules()):
             parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         elif batch.num_examples <= _FEW_EXAMPLES:
-            with one_core():
+            with one_core(afterwards=self._num_threads):
                 parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)

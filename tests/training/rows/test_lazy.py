@@ -76,6 +76,13 @@ def test_the_padding_row_stays_zero_and_untouched_rows_wait() -> None:
     assert (table[4] < 1).all()
 
 
+@pytest.mark.parametrize("row", [-12, 11, 10**9])
+def test_rows_outside_the_table_are_refused_before_anything_is_written(row: int) -> None:
+    table = torch.zeros(11, 4)
+    with pytest.raises(IndexError):
+        LazyRows(table, betas=(0.9, 0.999)).touch(torch.tensor([3, row]), learning_rate=0.01)
+
+
 @pytest.mark.parametrize("l2", [0.0, 1e-3])
 def test_kernels_compute_what_the_operations_do(l2: float) -> None:
     torch.manual_seed(0)

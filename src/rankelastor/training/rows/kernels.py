@@ -24,7 +24,11 @@ class RowKernels:
         """Each row once, and the place there of each lookup."""
         rows = rows.contiguous()
         touched, place, count = torch.empty_like(rows), torch.empty_like(rows), torch.empty(1, dtype=torch.int64)
-        call("find_rows", rows, len(rows), self._seat, touched, place, count)
+        call("find_rows", rows, len(rows), len(self._seat), self._seat, touched, place, count)
+        if int(count) < 0:
+            raise IndexError(
+                f"rows must be below {len(self._seat)}, but {int(rows.min())} to {int(rows.max())} were given"
+            )
         return touched[: int(count)].clone(), place
 
     def gradient(

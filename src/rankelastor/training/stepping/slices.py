@@ -60,14 +60,16 @@ def _on_one_core() -> None:
 
 
 @contextmanager
-def one_core() -> Iterator[None]:
-    """Operations of PyTorch run on one core inside; for work that is over before many threads have met."""
-    before = torch.get_num_threads()
+def one_core(*, afterwards: int) -> Iterator[None]:
+    """Operations of PyTorch run on one core inside, and on so many afterwards.
+
+    For work that is over before many threads have met.
+    """
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(afterwards)
 
 
 class SlicedGradients:
