@@ -105,7 +105,8 @@ def test_compiled_steps_learn_what_eager_ones_do(precision: str, monkeypatch: py
     assert losses == pytest.approx(eager_losses, abs=tolerance)
     if precision == "fp32":
         for (name, one), other in zip(ranker.named_parameters(), eager_ranker.parameters(), strict=True):
-            assert torch.allclose(one, other, atol=1e-4), name
+            # A tenth of one step: Adam makes much of the rounding of gradients near its epsilon, 1e-8.
+            assert torch.allclose(one, other, atol=1e-3), name
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
