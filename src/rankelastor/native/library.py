@@ -61,8 +61,8 @@ def _loaded() -> ctypes.CDLL | None:
     except (OSError, subprocess.SubprocessError) as error:
         detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         logger.warning(
-            "fast kernels, which a C compiler (cc) builds at first use, cannot be used: %s; PyTorch's own operations are "
-            "used, which is slower; try installing gcc or clang, or set %s=off to do without",
+            "fast kernels, which a C compiler (cc) builds at first use, cannot be used: %s; PyTorch's own operations "
+            "are used, which is slower; try installing gcc or clang, or set %s=off to do without",
             detail,
             SWITCH,
         )
