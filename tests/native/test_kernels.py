@@ -1,9 +1,10 @@
 """Layers with kernels, without them, and in float64: outputs and all gradients."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
+from tests.native.kernel_results import needs_kernels, results
 from torch import Tensor, nn
 
 from rankelastor.native import library
@@ -20,20 +21,8 @@ TOKENS = 3
 
 
 @pytest.fixture(autouse=True)
-def _load_anew() -> Iterator[None]:
-    library._loaded.cache_clear()
-    if kernels() is None:
-        pytest.skip("needs a C compiler")
-    yield
-    library._loaded.cache_clear()
-
-
-def results(module: nn.Module, x: Tensor) -> list[Tensor]:
-    """The output, and the gradients of the input and all parameters."""
-    with random_bytes_from(3):
-        out = module(x)
-        weights = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
-        return [out, *torch.autograd.grad((out * weights).sum(), [x, *module.parameters()])]
+def _with_kernels() -> None:
+    needs_kernels()
 
 
 def random_(module: nn.Module) -> nn.Module:

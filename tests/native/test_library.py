@@ -2,37 +2,17 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from tests.native.kernel_results import needs_kernels, results
 
 from rankelastor.native import library
 from rankelastor.native.library import kernels
 from rankelastor.nn.projection import Projection
 from rankelastor.nn.random_bytes import random_bytes_from
-
-
-@pytest.fixture(autouse=True)
-def _build_anew() -> Iterator[None]:
-    library._loaded.cache_clear()
-    yield
-    library._loaded.cache_clear()
-
-
-def gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
-    with random_bytes_from(3):
-        out = module(x)
-        weights = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
-        return [out, *torch.autograd.grad((out * weights).sum(), [x, *module.parameters()])]
-
-
-def needs_kernels() -> None:
-    if kernels() is None:
-        pytest.skip("needs a C compiler")
 
 
 def test_watched_modules_are_called_for_themselves_with_the_same_result() -> None:
@@ -60,7 +40,7 @@ def test_without_a_compiler_training_works_and_says_so_once(
     module = Projection(in_dim=5, hidden_dims=[8], out_dim=4)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            gradients(module, torch.randn(6, 5, requires_grad=True))
+            results(module, torch.randn(6, 5, requires_grad=True))
     (record,) = caplog.records
     assert "no no-such-compiler on the PATH" in record.getMessage()
     assert "try installing gcc or clang" in record.getMessage()

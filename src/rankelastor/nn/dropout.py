@@ -73,13 +73,13 @@ class Dropout(nn.Dropout):
     """
 
     @property
-    def is_idle(self) -> bool:
-        """Whether everything passes unchanged."""
-        return not self.training or self.p == 0
+    def rate(self) -> float:
+        """The probability that holds now: ``p`` while training, else 0."""
+        return self.p if self.training else 0.0
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         """Elements kept and scaled, or zero."""
-        if self.is_idle:
+        if self.rate == 0:
             return x
         if self.p == 1:
             return torch.zeros_like(x)

@@ -56,8 +56,7 @@ class PerTokenMlp(nn.Sequential):
                 case [nn.ReLU() | nn.GELU() as active, Dropout() as dropout, PerTokenLinear() as linear, *rest] if (
                     can_fuse(tokens, linear, active, dropout) and linear.fits_kernel(tokens) and dropout.p < 1
                 ):
-                    rate = 0.0 if dropout.is_idle else dropout.p
-                    tokens, steps = linear.of_activated(tokens, active, rate), rest
+                    tokens, steps = linear.of_activated(tokens, active, dropout.rate), rest
                 case [step, *rest]:
                     tokens, steps = step(tokens), rest
         return tokens
@@ -108,7 +107,7 @@ class PerTokenGlu(nn.Sequential):
             match steps:
                 case [PublishedGate() as gate, PerTokenLinear() as then, *rest] | [
                     PublishedGate() as gate,
-                    Dropout(is_idle=True),
+                    Dropout(rate=0),
                     PerTokenLinear() as then,
                     *rest,
                 ] if not is_watched(*steps[: len(steps) - len(rest)]):

@@ -25,8 +25,9 @@ _CHEAP_TO_REPEAT = 64
 class Projection(nn.Sequential):
     """Linear -> [RMSNorm] -> activation -> dropout for each hidden width, then Linear: (..., in) -> (..., out).
 
-    Where a norm, a ReLU and a dropout follow each other on the CPU and nobody watches them, they are computed together:
-    the hidden width is far larger than what comes in and goes out, and passes over it are most of the tokenizer's time.
+    Where ReLU follows on the CPU and nobody watches, a hidden width is computed together with the linear maps around
+    it, or without kernels norm, ReLU and dropout together: the hidden width is far larger than what comes in and goes
+    out, and passes over it are most of the tokenizer's time.
 
     Example:
         >>> Projection(in_dim=6, hidden_dims=[4], out_dim=3)(torch.randn(2, 6)).shape
@@ -69,11 +70,10 @@ class Projection(nn.Sequential):
                     can_fuse(x, *steps[: len(steps) - len(rest)]) and fits_kernel(x, up, norm, down)
                 ):
                     gain = norm.weight if isinstance(norm, RMSNorm) else None
-                    x = through_kernel(x, up, gain, 0.0 if dropout.is_idle else dropout.p, down)
+                    x = through_kernel(x, up, gain, dropout.rate, down)
                     steps = rest
                 case [RMSNorm() as norm, nn.ReLU(), Dropout() as dropout, *rest] if can_fuse(x, *steps[:3]):
-                    rate = 0.0 if dropout.is_idle else dropout.p
-                    x = _NormReluDropout.apply(x, norm.weight, rate)  # type: ignore[no-untyped-call]
+                    x = _NormReluDropout.apply(x, norm.weight, dropout.rate)  # type: ignore[no-untyped-call]
                     steps = rest
                 case [step, *rest]:
                     x, steps = step(x), rest

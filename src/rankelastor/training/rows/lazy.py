@@ -17,13 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from rankelastor.native.library import kernels_fit
 from rankelastor.training.rows.kernels import RowKernels
-from rankelastor.training.rows.operations import EXACT_STEPS, RowArithmetic, RowOperations, RowState
+from rankelastor.training.rows.operations import EXACT_STEPS, RowArithmetic, RowOperations, RowState, sum_of_squares
 
 __all__ = ["EXACT_STEPS", "LazyRows", "Touched"]
 
@@ -54,14 +53,13 @@ class LazyRows:
         self._state = RowState(table.detach(), betas=betas, epsilon=epsilon, l2=l2)
         kind = RowKernels if kernels_fit(table) else RowOperations
         self._arithmetic: RowArithmetic = kind(self._state)
-        self._sum_of_squares = torch.linalg.vector_norm(table.detach()).double().square()
+        self._sum_of_squares = sum_of_squares(table.detach())
 
-    def touch(
-        self, rows: Int64[Tensor, " lookup"], *, learning_rate: float, run_all: Callable[..., Iterable[Tensor]] = map
-    ) -> Touched:
-        """Bring the rows that a batch looks up to the present, before they are read. ``run_all``: see ``complete``."""
+    def touch(self, rows: Int64[Tensor, " lookup"], *, learning_rate: float) -> Touched:
+        """Bring the rows that a batch looks up to the present, before they are read."""
         touched = Touched(*self._arithmetic.find(rows))
-        self._catch_up(touched.rows, learning_rate, run_all)
+        change = self._arithmetic.catch_up(touched.rows, learning_rate)
+        self._sum_of_squares = self._sum_of_squares + change
         return touched
 
     def gradient(
@@ -94,10 +92,5 @@ class LazyRows:
         ``run_all`` maps a function over chunks of rows, in threads if it likes.
         """
         behind = (self._state.complete < self._state.step).nonzero().flatten()
-        self._catch_up(behind, learning_rate, run_all)
-
-    def _catch_up(
-        self, rows: Int64[Tensor, " row"], learning_rate: float, run_all: Callable[..., Iterable[Tensor]]
-    ) -> None:
-        changes = run_all(lambda chunk: self._arithmetic.catch_up(chunk, learning_rate), rows.split(_CHUNK_ROWS))
+        changes = run_all(lambda chunk: self._arithmetic.catch_up(chunk, learning_rate), behind.split(_CHUNK_ROWS))
         self._sum_of_squares = sum(changes, self._sum_of_squares)

@@ -95,16 +95,16 @@ class RowOperations:
         gradient[rows == 0] = 0
         weights = self._state.table[rows]
         gradient.add_(weights, alpha=self._state.l2)
-        return gradient, _sum_of_squares(gradient), _sum_of_squares(weights)
+        return gradient, sum_of_squares(gradient), sum_of_squares(weights)
 
     def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
         """One step for these rows; returns the change of the table's sum of squares."""
         part = self._read(rows)
-        before = _sum_of_squares(part.weight)
+        before = sum_of_squares(part.weight)
         ordinal = torch.full((1, 1), float(self._state.step), dtype=part.weight.dtype)
         self._stride(part, gradient, torch.ones_like(ordinal), ordinal, learning_rate)
         self._write(rows, part)
-        return _sum_of_squares(part.weight) - before
+        return sum_of_squares(part.weight) - before
 
     def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
         """Make up for the steps that these rows missed, those with most to make up for first.
@@ -118,7 +118,7 @@ class RowOperations:
             return torch.zeros((), dtype=torch.float64)
         rows, missed = rows[order], missed[order]
         whole = self._read(rows)
-        before = _sum_of_squares(whole.weight)
+        before = sum_of_squares(whole.weight)
         done = torch.zeros_like(missed)
         start = self._state.complete[rows]
         for length in _strides(int(missed[0])):
@@ -133,7 +133,7 @@ class RowOperations:
             self._stride(part, penalty, lengths.to(ordinal.dtype).unsqueeze(1), ordinal, learning_rate)
             done[:active] += lengths
         self._write(rows, whole)
-        return _sum_of_squares(whole.weight) - before
+        return sum_of_squares(whole.weight) - before
 
     def _mean_scale(self, last: Tensor, lengths: Tensor) -> Tensor:
         """Of the strides that end with the steps ``last``; of a single step, its own exactly."""
@@ -201,6 +201,7 @@ def _strides(num_steps: int) -> list[int]:
     return strides
 
 
-def _sum_of_squares(values: Tensor) -> Tensor:
+def sum_of_squares(values: Tensor) -> Tensor:
+    """Of all values, in float64."""
     squares: Tensor = torch.linalg.vector_norm(values).double().square()
     return squares
