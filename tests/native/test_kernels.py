@@ -57,6 +57,20 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 9], dropout=0.3),
         (11, TOKENS, 7),
     ),
+    "mlp, wide, two hidden": (
+        lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=70, hidden_dims=[16, 9], dropout=0.3),
+        (150, TOKENS, 70),
+    ),
+    "mlp, norm": (
+        lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16, 9], norm=True, dropout=0.3),
+        (11, TOKENS, 7),
+    ),
+    "mlp, many rows": (lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=5, hidden_dims=[1900]), (150, TOKENS, 5)),
+    "glu, dropout": (
+        lambda: PerTokenGlu(num_tokens=TOKENS, token_dim=7, hidden_dims=[7, 16], dropout=0.3),
+        (150, TOKENS, 7),
+    ),
+    "gate, wide": (lambda: PublishedGate(num_tokens=TOKENS, dim=70, inner_dim=19), (11, TOKENS, 70)),
     "mlp, tanh": (
         lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], activation="tanh", norm=True),
         (11, TOKENS, 7),

@@ -44,7 +44,20 @@ static inline float exp_of(float x) {
 /* The share of a standard normal distribution below x: gelu(x) = x * normal_below(x). */
 static inline float normal_below(float x) { return 0.5f + 0.5f * erf_of(x * 0.70710678118654752f); }
 
-/* Its derivative. */
-static inline float normal_density(float x) { return 0.39894228040143268f * exp_of(-0.5f * x * x); }
+typedef struct {
+    float below, density;
+} Normal;
+
+/* Both, of one exp: the share below x, error below 3e-7 (Abramowitz and Stegun, 7.1.26), and its derivative. */
+static inline Normal normal_at(float x) {
+    const float distance = x < 0 ? -x : x, t = 1.0f / (1.0f + 0.231641892f * distance), e = exp_of(-0.5f * x * x);
+    float p = 0.5307027145f;
+    p = p * t + -0.7265760135f;
+    p = p * t + 0.7107068705f;
+    p = p * t + -0.142248368f;
+    p = p * t + 0.127414796f;
+    const float beyond = p * t * e; /* the share further out than x */
+    return (Normal){x < 0 ? beyond : 1.0f - beyond, 0.39894228040143268f * e};
+}
 
 #endif

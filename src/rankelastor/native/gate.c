@@ -63,9 +63,10 @@ static inline void open_part_backward(const float *restrict gate, const float *r
                                       float *restrict product, int64_t width) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < width; i++) {
-        const float below = normal_below(gate[i]), open = gate[i] * below + skip[i], dopen = dproduct[i] * value[i];
+        const Normal normal = normal_at(gate[i]);
+        const float open = gate[i] * normal.below + skip[i], dopen = dproduct[i] * value[i];
         product[i] = open * value[i];
-        dgate[i] = dopen * (below + gate[i] * normal_density(gate[i]));
+        dgate[i] = dopen * (normal.below + gate[i] * normal.density);
         dvalue[i] = dproduct[i] * open;
         dskip[i] = dopen;
     }

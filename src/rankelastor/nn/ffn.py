@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from rankelastor.nn.activation import activation as activation_by_name
 from rankelastor.nn.dropout import Dropout, PerTokenDropout
-from rankelastor.nn.fusing import can_fuse
+from rankelastor.nn.fused_mlp import fused_mlp, mlp_fits
 from rankelastor.nn.gate import PaperGate, PublishedGate, UnitExpansionGate
 from rankelastor.nn.observation import is_watched
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 
 GateName = Literal["published", "paper"]
+_NO_ACTIVATION = nn.Identity()
 
 
 class PerTokenMlp(nn.Sequential):
@@ -49,14 +50,18 @@ class PerTokenMlp(nn.Sequential):
         super().__init__(*steps)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Changed tokens. What lies between linear maps is computed with the later one where nobody watches it."""
+        """Changed tokens. Linear maps and what lies between them are computed together where nobody watches them."""
         steps = list(self)
         while steps:
             match steps:
-                case [nn.ReLU() | nn.GELU() as active, Dropout() as dropout, PerTokenLinear() as linear, *rest] if (
-                    can_fuse(tokens, linear, active, dropout) and linear.fits_kernel(tokens) and dropout.p < 1
+                case [PerTokenLinear() as up, active, Dropout() as dropout, PerTokenLinear() as down, *rest] if (
+                    mlp_fits(tokens, up, active, dropout, down)
                 ):
-                    tokens, steps = linear.of_activated(tokens, active, dropout.rate), rest
+                    tokens, steps = fused_mlp(tokens, up, active, dropout, down), rest
+                case [active, Dropout() as dropout, PerTokenLinear() as down, *rest] if mlp_fits(
+                    tokens, None, active, dropout, down
+                ):
+                    tokens, steps = fused_mlp(tokens, None, active, dropout, down), rest
                 case [step, *rest]:
                     tokens, steps = step(tokens), rest
         return tokens
@@ -112,6 +117,10 @@ class PerTokenGlu(nn.Sequential):
                     *rest,
                 ] if not is_watched(*steps[: len(steps) - len(rest)]):
                     tokens, steps = gate(tokens, then), rest
+                case [Dropout() as dropout, PerTokenLinear() as then, *rest] if dropout.rate and mlp_fits(
+                    tokens, None, _NO_ACTIVATION, dropout, then
+                ):
+                    tokens, steps = fused_mlp(tokens, None, _NO_ACTIVATION, dropout, then), rest
                 case [step, *rest]:
                     tokens, steps = step(tokens), rest
         return tokens

@@ -5,6 +5,9 @@ from torch import Tensor, nn
 
 from rankelastor.nn.observation import is_watched
 
+CHEAP_TO_REPEAT = 64
+"""Width of what comes in up to which kernels compute hidden numbers again sooner than write and read them."""
+
 
 def can_fuse(x: Tensor, *modules: nn.Module) -> bool:
     """Whether one operation may stand for the modules: on the CPU, in the weights' precision, with nobody watching.

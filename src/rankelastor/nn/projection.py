@@ -14,12 +14,9 @@ from torch.autograd.function import once_differentiable
 from rankelastor.native.library import call, in_rows, kernels_fit, row_blocks
 from rankelastor.nn.activation import activation
 from rankelastor.nn.dropout import Dropout, Mask
-from rankelastor.nn.fusing import can_fuse
+from rankelastor.nn.fusing import CHEAP_TO_REPEAT, can_fuse
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.norm import RMSNorm, inverse_rms, norm_gradients
-
-_CHEAP_TO_REPEAT = 64
-"""Width of what comes in up to which hidden numbers are computed again sooner than they are written and read."""
 
 
 class Projection(nn.Sequential):
@@ -117,7 +114,7 @@ class _NativeProjection(torch.autograd.Function):
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
         block = row_blocks(rows, floats_a_row=3 * hidden, num_weights=up.numel() + down.numel())
         out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
-        kept = x.new_empty(rows, hidden) if keeps and x.shape[1] > _CHEAP_TO_REPEAT else None
+        kept = x.new_empty(rows, hidden) if keeps and x.shape[1] > CHEAP_TO_REPEAT else None
         sizes = (rows, x.shape[1], hidden, len(down), gain is not None, block)
         scratch = x.new_empty(block * 2 * hidden)
         call(

@@ -1,0 +1,103 @@
+"""Linear, activation, dropout and linear of every token's own as one operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from rankelastor.native.library import call, in_rows, kernels_fit, row_blocks
+from rankelastor.nn.dropout import Dropout, Mask
+from rankelastor.nn.fusing import CHEAP_TO_REPEAT, can_fuse
+from rankelastor.nn.per_token import PerTokenLinear
+
+_ACTIVATIONS: dict[type[nn.Module], int] = {nn.Identity: 0, nn.ReLU: 1, nn.GELU: 2}
+"""Those that the kernel can compute, and what it calls them."""
+
+
+def mlp_fits(
+    tokens: Float[Tensor, "batch token dim"],
+    up: PerTokenLinear | None,
+    activation: nn.Module,
+    dropout: Dropout,
+    down: PerTokenLinear,
+) -> bool:
+    """Whether ``fused_mlp`` may stand for these modules and can compute them."""
+    first = up or down
+    weights = [*first.parameters(), *down.parameters()]
+    return (
+        type(activation) in _ACTIVATIONS
+        and dropout.p < 1
+        and can_fuse(tokens, first, activation, dropout, down)
+        and tokens.shape[1:] == first.weight.shape[:2]
+        and kernels_fit(*weights)
+    )
+
+
+def fused_mlp(
+    tokens: Float[Tensor, "batch token dim"],
+    up: PerTokenLinear | None,
+    activation: nn.Module,
+    dropout: Dropout,
+    down: PerTokenLinear,
+) -> Float[Tensor, "batch token out_dim"]:
+    """``down(dropout(activation(up(tokens))))``; without ``up`` the tokens are activated as they come."""
+    weights = (up and up.weight, up and up.bias, down.weight, down.bias)
+    options = (_ACTIVATIONS[type(activation)], dropout.rate, torch.is_grad_enabled())
+    out: Tensor = _NativeMlp.apply(tokens.transpose(0, 1), *weights, *options)  # type: ignore[no-untyped-call]
+    return out.transpose(0, 1)
+
+
+class _NativeMlp(torch.autograd.Function):
+    """One call of a kernel forward and one backward; token by token."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0917 - autograd passes by position
+        ctx: Any,
+        x: Tensor,
+        up: Tensor | None,
+        up_bias: Tensor | None,
+        down: Tensor,
+        down_bias: Tensor,
+        activation: int,
+        rate: float,
+        keeps: bool,  # noqa: FBT001
+    ) -> Tensor:
+        x = in_rows(x)
+        (tokens, rows, in_dim), (hidden, out_dim) = x.shape, down.shape[1:]
+        mask = Mask.draw(torch.Size((tokens, rows, hidden)), rate) if rate else None
+        noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
+        active = (activation, noise, threshold, 1 / (1 - rate))
+        num_weights = (0 if up is None else up[0].numel()) + down[0].numel()
+        block = row_blocks(rows, floats_a_row=3 * hidden, num_weights=num_weights)
+        sizes = (tokens, rows, in_dim, hidden, out_dim, block)
+        out = x.new_empty(tokens, rows, out_dim)
+        kept = x.new_empty(tokens, rows, hidden) if keeps and up is not None and in_dim > CHEAP_TO_REPEAT else None
+        call(
+            "per_token_mlp_forward",
+            *(x, x.stride(0), x.stride(1), up, up_bias, *active, down, down_bias),
+            *(out, kept, x.new_empty(block * 2 * hidden), *sizes),
+        )
+        ctx.active, ctx.sizes = active, sizes
+        ctx.save_for_backward(x, up, up_bias, down, kept)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, up, up_bias, down, kept = ctx.saved_tensors
+        gradient = in_rows(gradient)
+        *_, hidden, _, block = ctx.sizes
+        dx, ddown, ddown_bias = torch.empty(x.shape), torch.empty_like(down), x.new_zeros(gradient.shape[::2])
+        dup = dup_bias = None
+        if up is not None:
+            dup, dup_bias = torch.empty_like(up), torch.zeros_like(up_bias)
+        call(
+            "per_token_mlp_backward",
+            *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1), up, up_bias, *ctx.active),
+            *(down, kept, dx, dup, dup_bias, ddown, ddown_bias, x.new_empty(block * 3 * hidden), *ctx.sizes),
+        )
+        return dx, dup, dup_bias, ddown, ddown_bias, None, None, None
