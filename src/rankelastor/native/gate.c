@@ -5,7 +5,8 @@
  * lift: (token, dim, lift_row), of which the first 3 inner columns are W1 | W2 | S2; lift_bias: (token, lift_row).
  * direct (S1): (token, dim, direct_row), of which the first out columns are used; reduce (W3): (token, inner, out);
  * bias: (token, out), added to the result. out, dx: (token, row, out or dim).
- * lifted: (token, row, 3 inner), the maps W1 | W2 | S2 of x with their bias.
+ * lifted: (token, row, 3 inner), the maps W1 | W2 | S2 of x with their bias, or NULL: then they are computed again in the
+ * backward pass.
  */
 #include <stddef.h>
 
@@ -36,7 +37,14 @@ static void open_gate(const float *lifted, float *product, int64_t rows, int64_t
     }
 }
 
-/* lifted: NULL, or what is kept for the backward pass. scratch: 4 inner numbers a row of a block. */
+/* The maps W1 | W2 | S2 of rows of x. */
+static void lift_rows(const float *x, int64_t x_row, const float *lift, int64_t lift_row, const float *lift_bias,
+                      float *maps, int64_t count, int64_t dim, int64_t inner) {
+    repeat_row(lift_bias, maps, count, 3 * inner);
+    product(count, 3 * inner, dim, x, x_row, lift, lift_row, maps, 3 * inner, ADD);
+}
+
+/* scratch: 4 inner numbers a row of a block. */
 void gate_forward(const float *x, int64_t x_token, int64_t x_row, const float *lift, int64_t lift_row,
                   const float *lift_bias, const float *direct, int64_t direct_row, const float *reduce,
                   const float *bias, float *out, float *lifted, float *scratch, int64_t tokens, int64_t rows,
@@ -47,8 +55,8 @@ void gate_forward(const float *x, int64_t x_token, int64_t x_row, const float *l
             const float *xs = x + token * x_token + row * x_row;
             float *opened = scratch, *maps = lifted ? lifted + place * 3 * inner : scratch + block * inner;
             float *outs = out + place * out_dim;
-            repeat_row(lift_bias + token * lift_row, maps, count, 3 * inner);
-            product(count, 3 * inner, dim, xs, x_row, lift + token * dim * lift_row, lift_row, maps, 3 * inner, ADD);
+            lift_rows(xs, x_row, lift + token * dim * lift_row, lift_row, lift_bias + token * lift_row, maps, count, dim,
+                      inner);
             open_gate(maps, opened, count, inner);
             repeat_row(bias + token * out_dim, outs, count, out_dim);
             product(count, out_dim, dim, xs, x_row, direct + token * dim * direct_row, direct_row, outs, out_dim, ADD);
@@ -86,13 +94,14 @@ static void open_gate_backward(const float *lifted, const float *dproduct, float
 }
 
 /* dlift, dlift_bias: as wide as lift, written in the first 3 inner columns; ddirect: in the layout of direct.
- * dlift_bias and dbias get the sums over the rows added. scratch: 5 inner numbers a row of a block. */
+ * dlift_bias and dbias get the sums over the rows added. scratch: 8 inner numbers a row of a block. */
 void gate_backward(const float *gradient, int64_t gradient_token, int64_t gradient_row, const float *x, int64_t x_token,
-                   int64_t x_row, const float *lift, int64_t lift_row, const float *direct, int64_t direct_row,
-                   const float *reduce, const float *lifted, float *dx, float *dlift, float *dlift_bias, float *ddirect,
+                   int64_t x_row, const float *lift, int64_t lift_row, const float *lift_bias, const float *direct,
+                   int64_t direct_row, const float *reduce, const float *lifted, float *dx, float *dlift, float *dlift_bias, float *ddirect,
                    float *dreduce, float *dbias, float *scratch, int64_t tokens, int64_t rows, int64_t dim,
                    int64_t inner, int64_t out_dim, int64_t block) {
     float *opened = scratch, *dproduct = opened + block * inner, *dlifted = dproduct + block * inner;
+    float *again = dlifted + block * 3 * inner;
     for (int64_t token = 0; token < tokens; token++) {
         const float *l = lift + token * dim * lift_row, *d = direct + token * dim * direct_row;
         const float *r = reduce + token * inner * out_dim;
@@ -105,7 +114,8 @@ void gate_backward(const float *gradient, int64_t gradient_token, int64_t gradie
             float *dxs = dx + place * dim;
             const int add = row > 0 ? ADD : REPLACE;
             product_by_transposed(count, inner, out_dim, gs, gradient_row, r, out_dim, dproduct, inner, REPLACE);
-            open_gate_backward(lifted + place * 3 * inner, dproduct, dlifted, opened, count, inner);
+            if (!lifted) lift_rows(xs, x_row, l, lift_row, lift_bias + token * lift_row, again, count, dim, inner);
+            open_gate_backward(lifted ? lifted + place * 3 * inner : again, dproduct, dlifted, opened, count, inner);
             add_rows(dlifted, 3 * inner, dlift_bias + token * lift_row, count, 3 * inner);
             product_of_transposed(inner, out_dim, count, opened, inner, gs, gradient_row, dr, out_dim, add);
             product_of_transposed(dim, 3 * inner, count, xs, x_row, dlifted, 3 * inner, dl, lift_row, add);

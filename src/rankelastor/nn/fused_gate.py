@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
 from rankelastor.native.library import call, in_rows, kernels_fit, row_blocks
+from rankelastor.nn.fusing import CHEAP_TO_REPEAT
 from rankelastor.nn.per_token import PerTokenLinear
 
 
@@ -70,7 +71,7 @@ class _NativeGate(torch.autograd.Function):
         out_dim = folded[1].shape[2]
         block = row_blocks(rows, floats_a_row=8 * inner_dim, num_weights=lift[0].numel())
         out = x.new_empty(tokens, rows, out_dim)
-        lifted = x.new_empty(tokens, rows, 3 * inner_dim) if keeps else None
+        lifted = x.new_empty(tokens, rows, 3 * inner_dim) if keeps and dim > CHEAP_TO_REPEAT else None
         scratch = x.new_empty(block * 4 * inner_dim)
         call(
             "gate_forward",
@@ -80,13 +81,13 @@ class _NativeGate(torch.autograd.Function):
         )
         if keeps:
             ctx.block = block
-            ctx.save_for_backward(x, lift, reduce, bias, then, lifted, *folded[:2])
+            ctx.save_for_backward(x, lift, lift_bias, reduce, bias, then, lifted, *folded[:2])
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, lift, reduce, bias, then, lifted, *folded = ctx.saved_tensors
+        x, lift, lift_bias, reduce, bias, then, lifted, *folded = ctx.saved_tensors
         gradient = in_rows(gradient)
         (tokens, rows, dim), inner_dim, out_dim = x.shape, reduce.shape[1], gradient.shape[2]
         dx, dlift, dreduce = x.new_empty(tokens, rows, dim), torch.empty_like(lift), torch.empty_like(folded[1])
@@ -95,8 +96,8 @@ class _NativeGate(torch.autograd.Function):
         call(
             "gate_backward",
             *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1)),
-            *(lift, lift.stride(1), folded[0], folded[0].stride(1), folded[1], lifted),
-            *(dx, dlift, dlift_bias, ddirect, dreduce, dbias, x.new_empty(ctx.block * 5 * inner_dim)),
+            *(lift, lift.stride(1), lift_bias, folded[0], folded[0].stride(1), folded[1], lifted),
+            *(dx, dlift, dlift_bias, ddirect, dreduce, dbias, x.new_empty(ctx.block * 8 * inner_dim)),
             *(tokens, rows, dim, inner_dim, out_dim, ctx.block),
         )
         dthen = dthen_bias = None
