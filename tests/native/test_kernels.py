@@ -12,6 +12,7 @@ from rankelastor.native.library import SWITCH, kernels, row_blocks
 from rankelastor.nn.ffn import PerTokenGlu, PerTokenMlp
 from rankelastor.nn.gate import PublishedGate
 from rankelastor.nn.head import MlpHead
+from rankelastor.nn.mixing import FullMixing, SplitMixing
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 from rankelastor.nn.projection import Projection
@@ -80,6 +81,9 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         lambda: PerTokenMlp(num_tokens=TOKENS, token_dim=7, hidden_dims=[16], dropout=0.998),
         (11, TOKENS, 7),
     ),
+    "split mixing": (lambda: SplitMixing(num_tokens=TOKENS, token_dim=6), (150, TOKENS, 6)),
+    "full mixing": (lambda: FullMixing(num_tokens=TOKENS, token_dim=5), (150, TOKENS, 5)),
+    "full mixing, many rows": (lambda: FullMixing(num_tokens=TOKENS, token_dim=150), (300, TOKENS, 150)),
     "norm": (lambda: RMSNorm(9), (11, 9)),
     "norm of tokens": (lambda: PerTokenRMSNorm(num_tokens=TOKENS, dim=9), (11, TOKENS, 9)),
     "head": (lambda: MlpHead(num_tokens=TOKENS, token_dim=4), (11, TOKENS, 4)),

@@ -14,7 +14,7 @@ from rankelastor.serving.predict import predict
 from rankelastor.training.evaluate import evaluate
 from rankelastor.training.profiling.profile import profile
 from rankelastor.training.run import train
-from rankelastor.training.stepping.slices import single_core_threads
+from rankelastor.training.stepping.cores import compute_threads
 
 NEW_ROWS = "site,device,price,user\na,phone,1.0,u1\na,tablet,1.0,u1\nnever seen,watch,,u9\n"
 
@@ -133,10 +133,10 @@ def test_all_pieces_of_a_file_are_scored_by_the_same_threads(
     pools: list[ThreadPoolExecutor] = []
 
     def counted(num_threads: int) -> ThreadPoolExecutor:
-        pools.append(single_core_threads(num_threads))
+        pools.append(compute_threads(num_threads))
         return pools[-1]
 
-    monkeypatch.setattr("rankelastor.training.scoring.single_core_threads", counted)
+    monkeypatch.setattr("rankelastor.training.scoring.compute_threads", counted)
     monkeypatch.setattr("rankelastor.data.raw.parquet_file.BATCH_ROWS", 300)
     rows = {"site": ["a", "b"], "device": ["phone", "tablet"], "price": [1.0, 2.0], "user": ["u1", "u2"]}
     pl.DataFrame(rows).select(pl.all().repeat_by(300).list.explode()).write_parquet(tmp_path / "new.parquet")

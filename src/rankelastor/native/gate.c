@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "elementwise.h"
+#include "parallel.h"
 #include "products.h"
 #include "rows.h"
 
@@ -44,23 +45,34 @@ static void lift_rows(const float *x, int64_t x_row, const float *lift, int64_t 
     product(count, 3 * inner, dim, x, x_row, lift, lift_row, maps, 3 * inner, ADD);
 }
 
-/* scratch: 4 inner numbers a row of a block. */
-void gate_forward(const float *x, int64_t x_token, int64_t x_row, const float *lift, int64_t lift_row,
-                  const float *lift_bias, const float *direct, int64_t direct_row, const float *reduce,
-                  const float *bias, float *out, float *lifted, float *scratch, int64_t tokens, int64_t rows,
-                  int64_t dim, int64_t inner, int64_t out_dim, int64_t block) {
-    for (int64_t token = 0; token < tokens; token++) {
-        for (int64_t row = 0; row < rows; row += block) {
-            const int64_t count = smaller(block, rows - row), place = token * rows + row;
-            const float *xs = x + token * x_token + row * x_row;
-            float *opened = scratch, *maps = lifted ? lifted + place * 3 * inner : scratch + block * inner;
-            float *outs = out + place * out_dim;
-            lift_rows(xs, x_row, lift + token * dim * lift_row, lift_row, lift_bias + token * lift_row, maps, count, dim,
-                      inner);
-            open_gate(maps, opened, count, inner);
-            repeat_row(bias + token * out_dim, outs, count, out_dim);
-            product(count, out_dim, dim, xs, x_row, direct + token * dim * direct_row, direct_row, outs, out_dim, ADD);
-            product(count, out_dim, inner, opened, inner, reduce + token * inner * out_dim, out_dim, outs, out_dim, ADD);
+typedef struct {
+    const float *x;
+    int64_t x_token, x_row;
+    const float *lift;
+    int64_t lift_row;
+    const float *lift_bias, *direct;
+    int64_t direct_row;
+    const float *reduce, *bias;
+    float *out, *lifted, *scratch; /* scratch: 4 inner numbers a row of a block, for every part */
+    int64_t tokens, rows, dim, inner, out_dim, block;
+} GateForward;
+
+void gate_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const GateForward g = *(const GateForward *)arguments;
+    float *opened = g.scratch + part * g.block * 4 * g.inner, *made = opened + g.block * g.inner;
+    for (int64_t token = 0; token < g.tokens; token++) {
+        const float *lift = g.lift + token * g.dim * g.lift_row, *lift_bias = g.lift_bias + token * g.lift_row;
+        const float *direct = g.direct + token * g.dim * g.direct_row, *bias = g.bias + token * g.out_dim;
+        const float *reduce = g.reduce + token * g.inner * g.out_dim;
+        for (int64_t row = first; row < last; row += g.block) {
+            const int64_t count = smaller(g.block, last - row), place = token * g.rows + row;
+            const float *x = g.x + token * g.x_token + row * g.x_row;
+            float *maps = g.lifted ? g.lifted + place * 3 * g.inner : made, *out = g.out + place * g.out_dim;
+            lift_rows(x, g.x_row, lift, g.lift_row, lift_bias, maps, count, g.dim, g.inner);
+            open_gate(maps, opened, count, g.inner);
+            repeat_row(bias, out, count, g.out_dim);
+            product(count, g.out_dim, g.dim, x, g.x_row, direct, g.direct_row, out, g.out_dim, ADD);
+            product(count, g.out_dim, g.inner, opened, g.inner, reduce, g.out_dim, out, g.out_dim, ADD);
         }
     }
 }
@@ -93,36 +105,54 @@ static void open_gate_backward(const float *lifted, const float *dproduct, float
     }
 }
 
-/* dlift, dlift_bias: as wide as lift, written in the first 3 inner columns; ddirect: in the layout of direct.
- * dlift_bias and dbias get the sums over the rows added. scratch: 8 inner numbers a row of a block. */
-void gate_backward(const float *gradient, int64_t gradient_token, int64_t gradient_row, const float *x, int64_t x_token,
-                   int64_t x_row, const float *lift, int64_t lift_row, const float *lift_bias, const float *direct,
-                   int64_t direct_row, const float *reduce, const float *lifted, float *dx, float *dlift, float *dlift_bias, float *ddirect,
-                   float *dreduce, float *dbias, float *scratch, int64_t tokens, int64_t rows, int64_t dim,
-                   int64_t inner, int64_t out_dim, int64_t block) {
-    float *opened = scratch, *dproduct = opened + block * inner, *dlifted = dproduct + block * inner;
-    float *again = dlifted + block * 3 * inner;
-    for (int64_t token = 0; token < tokens; token++) {
-        const float *l = lift + token * dim * lift_row, *d = direct + token * dim * direct_row;
-        const float *r = reduce + token * inner * out_dim;
-        float *dl = dlift + token * dim * lift_row, *dd = ddirect + token * dim * direct_row;
-        float *dr = dreduce + token * inner * out_dim;
-        for (int64_t row = 0; row < rows; row += block) {
-            const int64_t count = smaller(block, rows - row), place = token * rows + row;
-            const float *gs = gradient + token * gradient_token + row * gradient_row;
-            const float *xs = x + token * x_token + row * x_row;
-            float *dxs = dx + place * dim;
-            const int add = row > 0 ? ADD : REPLACE;
-            product_by_transposed(count, inner, out_dim, gs, gradient_row, r, out_dim, dproduct, inner, REPLACE);
-            if (!lifted) lift_rows(xs, x_row, l, lift_row, lift_bias + token * lift_row, again, count, dim, inner);
-            open_gate_backward(lifted ? lifted + place * 3 * inner : again, dproduct, dlifted, opened, count, inner);
-            add_rows(dlifted, 3 * inner, dlift_bias + token * lift_row, count, 3 * inner);
-            product_of_transposed(inner, out_dim, count, opened, inner, gs, gradient_row, dr, out_dim, add);
-            product_of_transposed(dim, 3 * inner, count, xs, x_row, dlifted, 3 * inner, dl, lift_row, add);
-            product_of_transposed(dim, out_dim, count, xs, x_row, gs, gradient_row, dd, direct_row, add);
-            product_by_transposed(count, dim, 3 * inner, dlifted, 3 * inner, l, lift_row, dxs, dim, REPLACE);
-            product_by_transposed(count, dim, out_dim, gs, gradient_row, d, direct_row, dxs, dim, ADD);
-            add_rows(gs, gradient_row, dbias + token * out_dim, count, out_dim);
+typedef struct {
+    const float *gradient;
+    int64_t gradient_token, gradient_row;
+    const float *x;
+    int64_t x_token, x_row;
+    const float *lift;
+    int64_t lift_row;
+    const float *lift_bias, *direct;
+    int64_t direct_row;
+    const float *reduce, *lifted;
+    float *dx;
+    /* For every part; dlift and dlift_bias as wide as lift, written in the first 3 inner columns; ddirect in the layout of
+     * direct; dlift_bias and dbias get sums over the rows added. */
+    float *dlift, *dlift_bias, *ddirect, *dreduce, *dbias;
+    float *scratch; /* 8 inner numbers a row of a block, for every part */
+    int64_t tokens, rows, dim, inner, out_dim, block;
+} GateBackward;
+
+void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const GateBackward g = *(const GateBackward *)arguments;
+    const int64_t dim = g.dim, inner = g.inner, out_dim = g.out_dim;
+    float *opened = g.scratch + part * g.block * 8 * inner, *dproduct = opened + g.block * inner;
+    float *dlifted = dproduct + g.block * inner, *again = dlifted + g.block * 3 * inner;
+    for (int64_t token = 0; token < g.tokens; token++) {
+        const float *lift = g.lift + token * dim * g.lift_row, *lift_bias = g.lift_bias + token * g.lift_row;
+        const float *direct = g.direct + token * dim * g.direct_row, *reduce = g.reduce + token * inner * out_dim;
+        float *dlift = buffer(g.dlift, part, token, g.tokens, dim * g.lift_row);
+        float *dlift_bias = buffer(g.dlift_bias, part, token, g.tokens, g.lift_row);
+        float *ddirect = buffer(g.ddirect, part, token, g.tokens, dim * g.direct_row);
+        float *dreduce = buffer(g.dreduce, part, token, g.tokens, inner * out_dim);
+        float *dbias = buffer(g.dbias, part, token, g.tokens, out_dim);
+        for (int64_t row = first; row < last; row += g.block) {
+            const int64_t count = smaller(g.block, last - row), place = token * g.rows + row;
+            const float *gradient = g.gradient + token * g.gradient_token + row * g.gradient_row;
+            const float *x = g.x + token * g.x_token + row * g.x_row;
+            const float *lifted = g.lifted ? g.lifted + place * 3 * inner : again;
+            float *dx = g.dx + place * dim;
+            const int add = row > first ? ADD : REPLACE;
+            product_by_transposed(count, inner, out_dim, gradient, g.gradient_row, reduce, out_dim, dproduct, inner, REPLACE);
+            if (!g.lifted) lift_rows(x, g.x_row, lift, g.lift_row, lift_bias, again, count, dim, inner);
+            open_gate_backward(lifted, dproduct, dlifted, opened, count, inner);
+            add_rows(dlifted, 3 * inner, dlift_bias, count, 3 * inner);
+            product_of_transposed(inner, out_dim, count, opened, inner, gradient, g.gradient_row, dreduce, out_dim, add);
+            product_of_transposed(dim, 3 * inner, count, x, g.x_row, dlifted, 3 * inner, dlift, g.lift_row, add);
+            product_of_transposed(dim, out_dim, count, x, g.x_row, gradient, g.gradient_row, ddirect, g.direct_row, add);
+            product_by_transposed(count, dim, 3 * inner, dlifted, 3 * inner, lift, g.lift_row, dx, dim, REPLACE);
+            product_by_transposed(count, dim, out_dim, gradient, g.gradient_row, direct, g.direct_row, dx, dim, ADD);
+            add_rows(gradient, g.gradient_row, dbias, count, out_dim);
         }
     }
 }

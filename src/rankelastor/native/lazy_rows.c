@@ -1,63 +1,83 @@
 /* Adam on some rows of a table, and what they missed since they were last touched: see training/rows/lazy.py.
  *
  * table, first, second: (row, dim), weights and moments. complete: (row), the step up to which a row is complete.
- * constants: beta1, beta2, epsilon, lambda of the penalty, learning rate.
  * By step, from 1 on: scale, by which clipping scaled its gradient; scale_sum, the sum of these; left1 and left2,
  * 1 - beta ** step.
  */
 #include <math.h>
 #include <stddef.h>
-#include <stdint.h>
+
+#include "parallel.h"
 
 typedef struct {
-    double beta1, beta2, epsilon, l2, rate;
+    double beta1, beta2, epsilon, l2, rate; /* lambda of the penalty, learning rate */
 } Constants;
 
-/* rows: (lookup), of a table of num_rows. touched gets each row once, in the order of first lookup; place leads from lookups to it. seat: (row),
- * all -1, now and afterwards. num_touched: how many rows there are,
- * or -1 where a lookup is outside the table. */
-void find_rows(const int64_t *restrict rows, int64_t num_lookups, int64_t num_rows, int32_t *restrict seat,
-               int64_t *restrict touched, int64_t *restrict place, int64_t *num_touched) {
+typedef struct {
+    const int64_t *lookups;
+    int64_t num_rows;     /* of the table */
+    int32_t *seat;        /* (row), all -1, now and afterwards */
+    int64_t *touched;     /* each row once, in the order of first lookup */
+    int64_t *place;       /* (lookup), where its row stands in touched */
+    int64_t *num_touched; /* -1 where a lookup is outside the table */
+} FindRows;
+
+/* The rows of all lookups: in one part. */
+void find_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const FindRows f = *(const FindRows *)arguments;
     int64_t count = 0;
-    *num_touched = -1;
-    for (int64_t i = 0; i < num_lookups; i++)
-        if (rows[i] < 0 || rows[i] >= num_rows) return;
-    for (int64_t i = 0; i < num_lookups; i++) {
-        const int64_t row = rows[i];
-        if (seat[row] < 0) {
-            seat[row] = (int32_t)count;
-            touched[count++] = row;
+    (void)part;
+    *f.num_touched = -1;
+    for (int64_t i = first; i < last; i++)
+        if (f.lookups[i] < 0 || f.lookups[i] >= f.num_rows) return;
+    for (int64_t i = first; i < last; i++) {
+        const int64_t row = f.lookups[i];
+        if (f.seat[row] < 0) {
+            f.seat[row] = (int32_t)count;
+            f.touched[count++] = row;
         }
-        place[i] = seat[row];
+        f.place[i] = f.seat[row];
     }
-    for (int64_t i = 0; i < count; i++) seat[touched[i]] = -1;
-    *num_touched = count;
+    for (int64_t i = 0; i < count; i++) f.seat[f.touched[i]] = -1;
+    *f.num_touched = count;
 }
 
-/* gradient (of zeros; one row for each touched): the sum over its lookups and the penalty; none for row 0, the padding.
- * squares: those of the gradient, and those of the rows' weights. */
-void gradient_of_rows(const float *restrict of_lookups, const int64_t *restrict place, int64_t num_lookups,
-                      const float *restrict table, const int64_t *restrict rows, int64_t num_rows, int64_t dim,
-                      const Constants *constants, float *restrict gradient, double *restrict squares) {
-    const float l2 = (float)constants->l2;
-    for (int64_t i = 0; i < num_lookups; i++) {
-        float *restrict row = gradient + place[i] * dim;
-        for (int64_t j = 0; j < dim; j++) row[j] += of_lookups[i * dim + j];
-    }
+typedef struct {
+    const float *of_lookups;
+    const int64_t *place;
+    int64_t num_lookups;
+    const float *table;
+    const int64_t *rows;
+    int64_t dim;
+    const Constants *constants;
+    float *gradient; /* of zeros, one row for each of rows: the sum over its lookups and the penalty; none for row 0 */
+    double *squares; /* of the gradient, and of the rows' weights */
+} GradientOfRows;
+
+/* All rows at once: in one part. */
+void gradient_of_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const GradientOfRows g = *(const GradientOfRows *)arguments;
+    const float l2 = (float)g.constants->l2;
     double of_gradient = 0, of_weights = 0;
-    for (int64_t i = 0; i < num_rows; i++) {
-        const float *w = table + rows[i] * dim;
-        float *g = gradient + i * dim, g_squares = 0, w_squares = 0;
-        for (int64_t j = 0; j < dim; j++) {
-            g[j] = rows[i] ? g[j] + l2 * w[j] : 0.0f;
-            g_squares += g[j] * g[j];
+    (void)part;
+    for (int64_t i = 0; i < g.num_lookups; i++) {
+        const float *restrict found = g.of_lookups + i * g.dim;
+        float *restrict row = g.gradient + g.place[i] * g.dim;
+        for (int64_t j = 0; j < g.dim; j++) row[j] += found[j];
+    }
+    for (int64_t i = first; i < last; i++) {
+        const float *restrict w = g.table + g.rows[i] * g.dim;
+        float *restrict row = g.gradient + i * g.dim, g_squares = 0, w_squares = 0;
+        for (int64_t j = 0; j < g.dim; j++) {
+            row[j] = g.rows[i] ? row[j] + l2 * w[j] : 0.0f;
+            g_squares += row[j] * row[j];
             w_squares += w[j] * w[j];
         }
         of_gradient += g_squares;
         of_weights += w_squares;
     }
-    squares[0] = of_gradient;
-    squares[1] = of_weights;
+    g.squares[0] = of_gradient;
+    g.squares[1] = of_weights;
 }
 
 /* One step of Adam for a row; the gradient is given, or, where that is NULL, penalty * w. */
@@ -101,52 +121,73 @@ static double squares_of(const float *w, int64_t dim) {
     return sum;
 }
 
-/* Bring rows to step now: exact_steps one by one, then strides that grow by a stride_share of what is covered. change:
- * of the sum of squares of the table. */
-void catch_up_rows(float *table, float *first, float *second, int32_t *complete, const int64_t *rows, int64_t num_rows,
-                   int64_t dim, int64_t now, int64_t exact_steps, int64_t stride_share, const Constants *constants,
-                   const double *scale, const double *scale_sum, const double *left1, const double *left2,
-                   double *change) {
+typedef struct {
+    float *table, *first, *second;
+    int32_t *complete;
+    const int64_t *rows;
+    int64_t dim, now;
+    const Constants *constants;
+    const double *scale, *scale_sum, *left1, *left2;
+    int64_t exact_steps, stride_share;
+    double *change; /* of the table's sum of squares, for every part */
+} CatchUpRows;
+
+/* Bring rows to step now: exact_steps one by one, then strides that grow by a stride_share of what is covered. */
+void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const CatchUpRows u = *(const CatchUpRows *)arguments;
+    const double l2 = u.constants->l2;
     double sum = 0;
-    for (int64_t i = 0; i < num_rows; i++) {
-        const int64_t row = rows[i], start = complete[row], missed = now - start;
-        float *w = table + row * dim, *m = first + row * dim, *v = second + row * dim;
+    for (int64_t i = first; i < last; i++) {
+        const int64_t row = u.rows[i], start = u.complete[row], missed = u.now - start;
+        float *w = u.table + row * u.dim, *m = u.first + row * u.dim, *v = u.second + row * u.dim;
         if (missed <= 0) continue;
-        const double before = squares_of(w, dim);
+        const double before = squares_of(w, u.dim);
         int64_t done = 0;
-        for (; done < missed && done < exact_steps; done++) {
+        for (; done < missed && done < u.exact_steps; done++) {
             const int64_t step = start + done + 1;
-            one_step(w, m, v, NULL, (float)(constants->l2 * scale[step]), constants, left1[step], left2[step], dim);
+            one_step(w, m, v, NULL, (float)(l2 * u.scale[step]), u.constants, u.left1[step], u.left2[step], u.dim);
         }
         for (int64_t covered = done; done < missed;) {
-            const int64_t whole = covered / stride_share, length = whole < missed - done ? whole : missed - done;
-            const int64_t last = start + done + length;
-            const double mean = length == 1 ? scale[last] : (scale_sum[last] - scale_sum[last - length]) / (double)length;
+            const int64_t whole = covered / u.stride_share, length = whole < missed - done ? whole : missed - done;
+            const int64_t end = start + done + length;
+            const double of_stride = u.scale_sum[end] - u.scale_sum[end - length];
+            const double mean = length == 1 ? u.scale[end] : of_stride / (double)length;
             if (length == 1)
-                one_step(w, m, v, NULL, (float)(constants->l2 * mean), constants, left1[last], left2[last], dim);
+                one_step(w, m, v, NULL, (float)(l2 * mean), u.constants, u.left1[end], u.left2[end], u.dim);
             else
-                stride(w, m, v, (float)(constants->l2 * mean), constants, (double)length, (double)last, dim);
+                stride(w, m, v, (float)(l2 * mean), u.constants, (double)length, (double)end, u.dim);
             done += length;
             covered += whole;
         }
-        complete[row] = (int32_t)now;
-        sum += squares_of(w, dim) - before;
+        u.complete[row] = (int32_t)u.now;
+        sum += squares_of(w, u.dim) - before;
     }
-    *change = sum;
+    u.change[part] = sum;
 }
 
-/* Step number now for rows, with a gradient each. change: of the sum of squares of the table. */
-void step_rows(float *table, float *first, float *second, int32_t *complete, const int64_t *rows, int64_t num_rows,
-               int64_t dim, int64_t now, const Constants *constants, const double *left1, const double *left2,
-               const float *gradient, double *change) {
+typedef struct {
+    float *table, *first, *second;
+    int32_t *complete;
+    const int64_t *rows;
+    int64_t dim, now;
+    const Constants *constants;
+    const double *left1, *left2;
+    const float *gradient; /* one for each of rows */
+    double *change;        /* of the table's sum of squares, for every part */
+} StepRows;
+
+/* Step number now. */
+void step_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const StepRows s = *(const StepRows *)arguments;
     double sum = 0;
-    for (int64_t i = 0; i < num_rows; i++) {
-        const int64_t row = rows[i];
-        float *w = table + row * dim;
-        const double before = squares_of(w, dim);
-        one_step(w, first + row * dim, second + row * dim, gradient + i * dim, 0, constants, left1[now], left2[now], dim);
-        complete[row] = (int32_t)now;
-        sum += squares_of(w, dim) - before;
+    for (int64_t i = first; i < last; i++) {
+        const int64_t row = s.rows[i];
+        float *w = s.table + row * s.dim;
+        const double before = squares_of(w, s.dim);
+        one_step(w, s.first + row * s.dim, s.second + row * s.dim, s.gradient + i * s.dim, 0, s.constants,
+                 s.left1[s.now], s.left2[s.now], s.dim);
+        s.complete[row] = (int32_t)s.now;
+        sum += squares_of(w, s.dim) - before;
     }
-    *change = sum;
+    s.change[part] = sum;
 }

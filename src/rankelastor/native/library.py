@@ -10,12 +10,14 @@ import os
 import platform
 import shlex
 import shutil
+import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
+from math import prod
 from pathlib import Path
 
 import torch
@@ -39,6 +41,8 @@ _FLAGS = [
 _BUILD_SECONDS = 60
 _BLOCK_BYTES = 2**20  # about half of a core's second-level cache; twice of it is no slower where that is large
 _SMALLEST_BLOCK = 16
+_NUMBERS_APART = 32  # as in parallel.h
+_FEWEST_ROWS = 64  # that are worth another core: fewer are done before it has begun
 
 _building = threading.Lock()  # threads ask for the kernels at once; one builds, and one warning tells why it could not
 
@@ -106,44 +110,85 @@ def row_blocks(rows: int, *, floats_a_row: int, num_weights: int) -> int:
     return -(-rows // -(-max(rows, 1) // most))
 
 
-def call(kernel: str, *arguments: Tensor | int | float | None) -> None:
-    """Call a kernel: tensors as pointers, integers of 64 bits, fractions as float32. Other threads run meanwhile."""
+def kernels_divide_rows() -> bool:
+    """Whether there are kernels that can work on several cores at once."""
+    library = kernels()
+    return library is not None and bool(library.has_openmp())
+
+
+def num_parts(rows: int) -> int:
+    """Parts of as many rows that are worth a core each: at most as many as PyTorch may use here."""
+    return max(1, min(torch.get_num_threads(), rows // _FEWEST_ROWS)) if kernels_divide_rows() else 1
+
+
+def call(kernel: str, *arguments: Tensor | OfParts | int | float | None, rows: int, parts: int = 1) -> None:
+    """Call a kernel for as many rows, in parts that are worked on at once. Other threads of Python run meanwhile.
+
+    The arguments are the fields of the kernel's struct, in order: tensors as pointers, numbers of 64 bits.
+    """
     library = kernels()
     assert library is not None, "callers ask kernels_fit"
-    getattr(library, kernel)(*(_as_c(argument) for argument in arguments))
+    layout = "".join("d" if isinstance(argument, float) else "q" for argument in arguments)
+    fields = struct.pack(layout, *(_as_number(argument) for argument in arguments))
+    library.run(getattr(library, kernel), fields, ctypes.c_int64(rows), ctypes.c_int64(parts))
 
 
-def _as_c(argument: Tensor | int | float | None) -> ctypes.c_void_p | ctypes.c_int64 | ctypes.c_float | None:
+def _as_number(argument: Tensor | OfParts | int | float | None) -> int | float:
     match argument:
         case None:
-            return None
+            return 0
         case Tensor():
-            return ctypes.c_void_p(argument.data_ptr())
-        case float():
-            return ctypes.c_float(argument)
+            return argument.data_ptr()
+        case OfParts():
+            return argument.buffers.data_ptr()
         case _:
-            return ctypes.c_int64(argument)
+            return argument
+
+
+class OfParts:
+    """Zeros for each of several parts to sum in: buffers that share no cache line, or their cores would fight for it.
+
+    Example:
+        >>> OfParts((2, 3), parts=2).sum()
+        tensor([[0., 0., 0.],
+                [0., 0., 0.]])
+    """
+
+    def __init__(self, shape: Sequence[int], *, parts: int) -> None:
+        self._shape = shape
+        self.buffers = torch.zeros(parts, -(-prod(shape) // _NUMBERS_APART) * _NUMBERS_APART)
+
+    def sum(self) -> Tensor:
+        """Of all parts."""
+        whole = self.buffers[0] if len(self.buffers) == 1 else self.buffers.sum(0)
+        return whole[: prod(self._shape)].view(self._shape)
 
 
 def _load(library: Path) -> ctypes.CDLL:
     """Load the library, built now where it is not there yet or is damaged."""
     if library.exists():
         try:
-            return _with_products(ctypes.CDLL(str(library)))
+            return _connected(ctypes.CDLL(str(library)))
         except OSError:
             logger.info("%s cannot be loaded: building it again", library)
     _build(library)
-    return _with_products(ctypes.CDLL(str(library)))
+    return _connected(ctypes.CDLL(str(library)))
 
 
-def _with_products(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Products of matrices are left to the BLAS inside PyTorch: MKL, OpenBLAS or Accelerate."""
-    blas = ctypes.CDLL(torch._C.__file__)  # noqa: SLF001 - symbols are sought in what it depends on, too
+def _connected(library: ctypes.CDLL) -> ctypes.CDLL:
+    """With what PyTorch brings: a BLAS for products of matrices (MKL, OpenBLAS or Accelerate), and OpenMP's threads."""
+    theirs = ctypes.CDLL(torch._C.__file__)  # noqa: SLF001 - symbols are sought in what it depends on, too
     try:
-        library.use_blas(*(ctypes.cast(function, ctypes.c_void_p) for function in (blas.sgemm_, blas.sgemv_)))
+        library.use_blas(*_pointers(theirs, "sgemm_", "sgemv_"))
     except AttributeError as error:
         raise OSError("this build of PyTorch shows no sgemm_ and sgemv_") from error
+    with suppress(AttributeError):
+        library.use_openmp(*_pointers(theirs, "GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads"))
     return library
+
+
+def _pointers(library: ctypes.CDLL, *names: str) -> list[ctypes.c_void_p]:
+    return [ctypes.cast(getattr(library, name), ctypes.c_void_p) for name in names]
 
 
 def _build(library: Path) -> None:

@@ -2,51 +2,74 @@
  * groups and rows are apart; gain_group 0: one gain for all. inverse: (group, row), 1 / rms(x).
  */
 #include <math.h>
-#include <stdint.h>
 
+#include "parallel.h"
 #include "rows.h"
 
-void rms_norm_forward(const float *x, int64_t x_group, int64_t x_row, const float *gain, int64_t gain_group, float *out,
-                      int64_t out_group, int64_t out_row, float *inverse, int64_t groups, int64_t rows, int64_t dim) {
-    for (int64_t group = 0; group < groups; group++) {
-        const float *gains = gain + group * gain_group;
-        for (int64_t row = 0; row < rows; row++) {
-            const float *restrict xs = x + group * x_group + row * x_row;
-            float *restrict outs = out + group * out_group + row * out_row;
+typedef struct {
+    const float *x;
+    int64_t x_group, x_row;
+    const float *gain;
+    int64_t gain_group;
+    float *out;
+    int64_t out_group, out_row;
+    float *inverse;
+    int64_t groups, rows, dim;
+} RmsNormForward;
+
+void rms_norm_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const RmsNormForward n = *(const RmsNormForward *)arguments;
+    (void)part;
+    for (int64_t group = 0; group < n.groups; group++) {
+        const float *gain = n.gain + group * n.gain_group;
+        for (int64_t row = first; row < last; row++) {
+            const float *restrict x = n.x + group * n.x_group + row * n.x_row;
+            float *restrict out = n.out + group * n.out_group + row * n.out_row;
             float squares = 0;
 #pragma GCC ivdep
-            for (int64_t i = 0; i < dim; i++) squares += xs[i] * xs[i];
-            const float scale = 1.0f / sqrtf(squares / (float)dim + NORM_EPSILON);
+            for (int64_t i = 0; i < n.dim; i++) squares += x[i] * x[i];
+            const float scale = 1.0f / sqrtf(squares / (float)n.dim + NORM_EPSILON);
 #pragma GCC ivdep
-            for (int64_t i = 0; i < dim; i++) outs[i] = xs[i] * scale * gains[i];
-            inverse[group * rows + row] = scale;
+            for (int64_t i = 0; i < n.dim; i++) out[i] = x[i] * scale * gain[i];
+            n.inverse[group * n.rows + row] = scale;
         }
     }
 }
 
-/* dx in the layout of out; dgain, in the layout of gain, gets its gradient added. */
-void rms_norm_backward(const float *gradient, int64_t gradient_group, int64_t gradient_row, const float *x,
-                       int64_t x_group, int64_t x_row, const float *gain, int64_t gain_group, const float *inverse,
-                       float *dx, int64_t dx_group, int64_t dx_row, float *dgain, int64_t groups, int64_t rows,
-                       int64_t dim) {
-    for (int64_t group = 0; group < groups; group++) {
-        const float *gains = gain + group * gain_group;
-        float *restrict dgains = dgain + group * gain_group;
-        for (int64_t row = 0; row < rows; row++) {
-            const float *restrict gs = gradient + group * gradient_group + row * gradient_row;
-            const float *restrict xs = x + group * x_group + row * x_row;
-            float *restrict dxs = dx + group * dx_group + row * dx_row;
-            const float scale = inverse[group * rows + row];
+typedef struct {
+    const float *gradient;
+    int64_t gradient_group, gradient_row;
+    const float *x;
+    int64_t x_group, x_row;
+    const float *gain;
+    int64_t gain_group;
+    const float *inverse;
+    float *dx;
+    int64_t dx_group, dx_row;
+    float *dgain; /* for every part, in the layout of gain; gets sums over the rows added */
+    int64_t gain_size, groups, rows, dim;
+} RmsNormBackward;
+
+void rms_norm_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const RmsNormBackward n = *(const RmsNormBackward *)arguments;
+    for (int64_t group = 0; group < n.groups; group++) {
+        const float *gain = n.gain + group * n.gain_group;
+        float *restrict dgain = n.dgain + part * apart(n.gain_size) + group * n.gain_group;
+        for (int64_t row = first; row < last; row++) {
+            const float *restrict gradient = n.gradient + group * n.gradient_group + row * n.gradient_row;
+            const float *restrict x = n.x + group * n.x_group + row * n.x_row;
+            float *restrict dx = n.dx + group * n.dx_group + row * n.dx_row;
+            const float scale = n.inverse[group * n.rows + row];
             float along = 0;
 #pragma GCC ivdep
-            for (int64_t i = 0; i < dim; i++) {
-                const float along_x = gs[i] * xs[i];
-                along += along_x * gains[i];
-                dgains[i] += along_x * scale;
+            for (int64_t i = 0; i < n.dim; i++) {
+                const float along_x = gradient[i] * x[i];
+                along += along_x * gain[i];
+                dgain[i] += along_x * scale;
             }
-            const float pull = along * scale * scale * scale / (float)dim;
+            const float pull = along * scale * scale * scale / (float)n.dim;
 #pragma GCC ivdep
-            for (int64_t i = 0; i < dim; i++) dxs[i] = gs[i] * gains[i] * scale - xs[i] * pull;
+            for (int64_t i = 0; i < n.dim; i++) dx[i] = gradient[i] * gain[i] * scale - x[i] * pull;
         }
     }
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "elementwise.h"
+#include "parallel.h"
 #include "products.h"
 #include "rows.h"
 
@@ -91,56 +92,82 @@ static void linear(const float *x, int64_t x_row, const float *w, const float *b
     product(count, out_dim, in, x, x_row, w, out_dim, out, out_dim, ADD);
 }
 
-/* activation: one of the above. scratch: 2 hidden numbers a row of a block. */
-void per_token_mlp_forward(const float *x, int64_t x_token, int64_t x_row, const float *w1, const float *b1,
-                           int64_t activation, const uint8_t *noise, int64_t threshold, float scale, const float *w2,
-                           const float *b2, float *out, float *kept, float *scratch, int64_t tokens, int64_t rows,
-                           int64_t in, int64_t hidden, int64_t out_dim, int64_t block) {
-    const Active as = active_of(activation, noise, threshold, scale);
-    float *a = scratch;
-    for (int64_t token = 0; token < tokens; token++) {
-        for (int64_t row = 0; row < rows; row += block) {
-            const int64_t count = smaller(block, rows - row), place = token * rows + row;
-            const float *xs = x + token * x_token + row * x_row, *h = xs;
-            if (w1) {
-                float *made = kept ? kept + place * hidden : scratch + block * hidden;
-                linear(xs, x_row, w1 + token * in * hidden, b1 + token * hidden, made, count, in, hidden);
-                h = made;
-            }
-            activate(as, h, w1 ? hidden : x_row, place * hidden, a, count, hidden);
-            linear(a, hidden, w2 + token * hidden * out_dim, b2 + token * out_dim, out + place * out_dim, count, hidden,
-                   out_dim);
+typedef struct {
+    const float *x;
+    int64_t x_token, x_row;
+    const float *w1, *b1;
+    int64_t activation; /* one of the above */
+    const uint8_t *noise;
+    int64_t threshold;
+    double scale;
+    const float *w2, *b2;
+    float *out, *kept, *scratch; /* scratch: 2 hidden numbers a row of a block, for every part */
+    int64_t tokens, rows, in, hidden, out_dim, block;
+} PerTokenMlpForward;
+
+void per_token_mlp_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const PerTokenMlpForward m = *(const PerTokenMlpForward *)arguments;
+    const Active as = active_of(m.activation, m.noise, m.threshold, (float)m.scale);
+    const int64_t hidden = m.hidden, out_dim = m.out_dim;
+    float *a = m.scratch + part * m.block * 2 * hidden, *made = a + m.block * hidden;
+    for (int64_t token = 0; token < m.tokens; token++) {
+        for (int64_t row = first; row < last; row += m.block) {
+            const int64_t count = smaller(m.block, last - row), place = token * m.rows + row;
+            const float *x = m.x + token * m.x_token + row * m.x_row;
+            float *h = m.kept ? m.kept + place * hidden : made;
+            if (m.w1)
+                linear(x, m.x_row, m.w1 + token * m.in * hidden, m.b1 + token * hidden, h, count, m.in, hidden);
+            activate(as, m.w1 ? h : x, m.w1 ? hidden : m.x_row, place * hidden, a, count, hidden);
+            linear(a, hidden, m.w2 + token * hidden * out_dim, m.b2 + token * out_dim, m.out + place * out_dim, count,
+                   hidden, out_dim);
         }
     }
 }
 
-/* dw1, dw2: in the layouts of w1 and w2. db1, db2, of zeros, get the sums over the rows. scratch: 3 hidden numbers a row
- * of a block. */
-void per_token_mlp_backward(const float *gradient, int64_t gradient_token, int64_t gradient_row, const float *x,
-                            int64_t x_token, int64_t x_row, const float *w1, const float *b1, int64_t activation,
-                            const uint8_t *noise, int64_t threshold, float scale, const float *w2, const float *kept,
-                            float *dx, float *dw1, float *db1, float *dw2, float *db2, float *scratch, int64_t tokens,
-                            int64_t rows, int64_t in, int64_t hidden, int64_t out_dim, int64_t block) {
-    const Active as = active_of(activation, noise, threshold, scale);
-    float *a = scratch, *da = a + block * hidden, *again = da + block * hidden;
-    for (int64_t token = 0; token < tokens; token++) {
-        const int64_t up = token * in * hidden, down = token * hidden * out_dim;
-        for (int64_t row = 0; row < rows; row += block) {
-            const int64_t count = smaller(block, rows - row), place = token * rows + row;
-            const int add = row > 0 ? ADD : REPLACE;
-            const float *gs = gradient + token * gradient_token + row * gradient_row;
-            const float *xs = x + token * x_token + row * x_row, *h = w1 ? again : xs;
-            float *dxs = dx + place * in, *dh = w1 ? da : dxs;
-            if (w1 && kept) h = kept + place * hidden;
-            else if (w1) linear(xs, x_row, w1 + up, b1 + token * hidden, again, count, in, hidden);
-            product_by_transposed(count, hidden, out_dim, gs, gradient_row, w2 + down, out_dim, da, hidden, REPLACE);
-            activate_backward(as, h, w1 ? hidden : x_row, place * hidden, da, a, dh, count, hidden);
-            product_of_transposed(hidden, out_dim, count, a, hidden, gs, gradient_row, dw2 + down, out_dim, add);
-            add_rows(gs, gradient_row, db2 + token * out_dim, count, out_dim);
-            if (w1) {
-                product_of_transposed(in, hidden, count, xs, x_row, dh, hidden, dw1 + up, hidden, add);
-                add_rows(dh, hidden, db1 + token * hidden, count, hidden);
-                product_by_transposed(count, in, hidden, dh, hidden, w1 + up, hidden, dxs, in, REPLACE);
+typedef struct {
+    const float *gradient;
+    int64_t gradient_token, gradient_row;
+    const float *x;
+    int64_t x_token, x_row;
+    const float *w1, *b1;
+    int64_t activation;
+    const uint8_t *noise;
+    int64_t threshold;
+    double scale;
+    const float *w2, *kept;
+    float *dx;
+    /* For every part, in the layouts of w1, b1, w2, b2; db1 and db2 get sums over the rows added. */
+    float *dw1, *db1, *dw2, *db2;
+    float *scratch; /* 3 hidden numbers a row of a block, for every part */
+    int64_t tokens, rows, in, hidden, out_dim, block;
+} PerTokenMlpBackward;
+
+void per_token_mlp_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const PerTokenMlpBackward m = *(const PerTokenMlpBackward *)arguments;
+    const Active as = active_of(m.activation, m.noise, m.threshold, (float)m.scale);
+    const int64_t in = m.in, hidden = m.hidden, out_dim = m.out_dim, up = in * hidden, down = hidden * out_dim;
+    float *a = m.scratch + part * m.block * 3 * hidden, *da = a + m.block * hidden, *again = da + m.block * hidden;
+    for (int64_t token = 0; token < m.tokens; token++) {
+        float *dw1 = buffer(m.dw1, part, token, m.tokens, up), *db1 = buffer(m.db1, part, token, m.tokens, hidden);
+        float *dw2 = buffer(m.dw2, part, token, m.tokens, down), *db2 = buffer(m.db2, part, token, m.tokens, out_dim);
+        for (int64_t row = first; row < last; row += m.block) {
+            const int64_t count = smaller(m.block, last - row), place = token * m.rows + row;
+            const int add = row > first ? ADD : REPLACE;
+            const float *gradient = m.gradient + token * m.gradient_token + row * m.gradient_row;
+            const float *x = m.x + token * m.x_token + row * m.x_row, *h = m.w1 ? again : x;
+            float *dx = m.dx + place * in, *dh = m.w1 ? da : dx;
+            if (m.w1 && m.kept) h = m.kept + place * hidden;
+            else if (m.w1) linear(x, m.x_row, m.w1 + token * up, m.b1 + token * hidden, again, count, in, hidden);
+            product_by_transposed(count, hidden, out_dim, gradient, m.gradient_row, m.w2 + token * down, out_dim, da,
+                                  hidden, REPLACE);
+            activate_backward(as, h, m.w1 ? hidden : m.x_row, place * hidden, da, a, dh, count, hidden);
+            product_of_transposed(hidden, out_dim, count, a, hidden, gradient, m.gradient_row, dw2,
+                                  out_dim, add);
+            add_rows(gradient, m.gradient_row, db2, count, out_dim);
+            if (m.w1) {
+                product_of_transposed(in, hidden, count, x, m.x_row, dh, hidden, dw1, hidden, add);
+                add_rows(dh, hidden, db1, count, hidden);
+                product_by_transposed(count, in, hidden, dh, hidden, m.w1 + token * up, hidden, dx, in, REPLACE);
             }
         }
     }

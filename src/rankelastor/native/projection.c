@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "parallel.h"
 #include "products.h"
 #include "rows.h"
 
@@ -31,30 +32,40 @@ static void activate(const float *restrict h, const float *restrict gain, float 
     }
 }
 
-/* scratch: 2 hidden numbers a row of a block. */
-void projection_forward(const float *x, int64_t x_row, const float *w1, const float *b1, const float *gain,
-                        const uint8_t *noise, int64_t threshold, const float *w2, const float *b2, float *out,
-                        float *kept, float *inverse, float *scratch, int64_t rows, int64_t in, int64_t hidden, int64_t out_width,
-                        int64_t norm, int64_t block) {
-    float *a = scratch;
-    for (int64_t row = 0; row < rows; row += block) {
-        const int64_t count = smaller(block, rows - row);
-        float *h = kept ? kept + row * hidden : scratch + block * hidden, *outs = out + row * out_width;
-        product_by_transposed(count, hidden, in, x + row * x_row, x_row, w1, in, h, hidden, REPLACE);
+typedef struct {
+    const float *x;
+    int64_t x_row;
+    const float *w1, *b1, *gain;
+    const uint8_t *noise;
+    int64_t threshold;
+    const float *w2, *b2;
+    float *out, *kept, *inverse, *scratch; /* scratch: 2 hidden numbers a row of a block, for every part */
+    int64_t in, hidden, out_dim, norm, block;
+} ProjectionForward;
+
+void projection_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const ProjectionForward p = *(const ProjectionForward *)arguments;
+    const int64_t hidden = p.hidden, out_dim = p.out_dim;
+    float *a = p.scratch + part * p.block * 2 * hidden, *made = a + p.block * hidden;
+    for (int64_t row = first; row < last; row += p.block) {
+        const int64_t count = smaller(p.block, last - row);
+        float *h = p.kept ? p.kept + row * hidden : made, *out = p.out + row * out_dim;
+        product_by_transposed(count, hidden, p.in, p.x + row * p.x_row, p.x_row, p.w1, p.in, h, hidden, REPLACE);
         for (int64_t i = 0; i < count; i++) {
-            float *line = h + i * hidden;
+            float *restrict line = h + i * hidden;
             float squares = 0, scale = 1.0f;
 #pragma GCC ivdep
             for (int64_t j = 0; j < hidden; j++) {
-                line[j] += b1[j];
+                line[j] += p.b1[j];
                 squares += line[j] * line[j];
             }
-            if (norm) scale = 1.0f / sqrtf(squares / (float)hidden + NORM_EPSILON);
-            inverse[row + i] = scale;
-            activate(line, gain, scale, noise ? noise + (row + i) * hidden : NULL, threshold, a + i * hidden, hidden);
+            if (p.norm) scale = 1.0f / sqrtf(squares / (float)hidden + NORM_EPSILON);
+            p.inverse[row + i] = scale;
+            activate(line, p.gain, scale, p.noise ? p.noise + (row + i) * hidden : NULL, p.threshold, a + i * hidden,
+                     hidden);
         }
-        repeat_row(b2, outs, count, out_width);
-        product_by_transposed(count, out_width, hidden, a, hidden, w2, hidden, outs, out_width, ADD);
+        repeat_row(p.b2, out, count, out_dim);
+        product_by_transposed(count, out_dim, hidden, a, hidden, p.w2, hidden, out, out_dim, ADD);
     }
 }
 
@@ -78,34 +89,47 @@ static void activate_backward(const float *restrict h, const float *restrict a, 
     }
 }
 
-/* dw1, db1, dgain, dw2, db2: in the layouts of their parameters; db1, dgain and db2 of zeros. scratch: 3 hidden numbers a
- * row of a block. */
-void projection_backward(const float *gradient, int64_t gradient_row, const float *x, int64_t x_row, const float *w1,
-                         const float *b1, const float *gain, const uint8_t *noise, int64_t threshold, const float *w2,
-                         const float *kept, const float *inverse, float *dx, float *dw1, float *db1, float *dgain, float *dw2, float *db2,
-                         float *scratch, int64_t rows, int64_t in, int64_t hidden, int64_t out_width, int64_t norm,
-                         int64_t block) {
-    float *a = scratch, *da = a + block * hidden, *again = da + block * hidden;
-    for (int64_t row = 0; row < rows; row += block) {
-        const int64_t count = smaller(block, rows - row);
-        const float *gs = gradient + row * gradient_row, *xs = x + row * x_row;
-        const int add = row > 0 ? ADD : REPLACE;
-        const float *h = kept ? kept + row * hidden : again;
-        if (!kept) {
-            product_by_transposed(count, hidden, in, xs, x_row, w1, in, again, hidden, REPLACE);
-            add_row(b1, again, count, hidden);
+typedef struct {
+    const float *gradient;
+    int64_t gradient_row;
+    const float *x;
+    int64_t x_row;
+    const float *w1, *b1, *gain;
+    const uint8_t *noise;
+    int64_t threshold;
+    const float *w2, *kept, *inverse;
+    float *dx;
+    /* For every part, in the layouts of their parameters; db1, dgain and db2 get sums over the rows added. */
+    float *dw1, *db1, *dgain, *dw2, *db2;
+    float *scratch; /* 3 hidden numbers a row of a block, for every part */
+    int64_t in, hidden, out_dim, norm, block;
+} ProjectionBackward;
+
+void projection_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const ProjectionBackward p = *(const ProjectionBackward *)arguments;
+    const int64_t in = p.in, hidden = p.hidden, out_dim = p.out_dim;
+    float *a = p.scratch + part * p.block * 3 * hidden, *da = a + p.block * hidden, *again = da + p.block * hidden;
+    float *dw1 = p.dw1 + part * apart(hidden * in), *dw2 = p.dw2 + part * apart(out_dim * hidden);
+    for (int64_t row = first; row < last; row += p.block) {
+        const int64_t count = smaller(p.block, last - row);
+        const float *gradient = p.gradient + row * p.gradient_row, *x = p.x + row * p.x_row;
+        const int add = row > first ? ADD : REPLACE;
+        const float *h = p.kept ? p.kept + row * hidden : again;
+        if (!p.kept) {
+            product_by_transposed(count, hidden, in, x, p.x_row, p.w1, in, again, hidden, REPLACE);
+            add_row(p.b1, again, count, hidden);
         }
-        product(count, hidden, out_width, gs, gradient_row, w2, hidden, da, hidden, REPLACE);
+        product(count, hidden, out_dim, gradient, p.gradient_row, p.w2, hidden, da, hidden, REPLACE);
         for (int64_t i = 0; i < count; i++) {
-            const float scale = inverse[row + i];
-            const float *line = h + i * hidden;
+            const float scale = p.inverse[row + i], *line = h + i * hidden;
             float *active = a + i * hidden;
-            activate(line, gain, scale, noise ? noise + (row + i) * hidden : NULL, threshold, active, hidden);
-            activate_backward(line, active, gain, scale, norm, da + i * hidden, dgain, db1, hidden);
+            activate(line, p.gain, scale, p.noise ? p.noise + (row + i) * hidden : NULL, p.threshold, active, hidden);
+            activate_backward(line, active, p.gain, scale, p.norm, da + i * hidden, p.dgain + part * apart(hidden),
+                              p.db1 + part * apart(hidden), hidden);
         }
-        product_of_transposed(out_width, hidden, count, gs, gradient_row, a, hidden, dw2, hidden, add);
-        product_of_transposed(hidden, in, count, da, hidden, xs, x_row, dw1, in, add);
-        product(count, in, hidden, da, hidden, w1, in, dx + row * in, in, REPLACE);
-        add_rows(gs, gradient_row, db2, count, out_width);
+        product_of_transposed(out_dim, hidden, count, gradient, p.gradient_row, a, hidden, dw2, hidden, add);
+        product_of_transposed(hidden, in, count, da, hidden, x, p.x_row, dw1, in, add);
+        product(count, in, hidden, da, hidden, p.w1, in, p.dx + row * in, in, REPLACE);
+        add_rows(gradient, p.gradient_row, p.db2 + part * apart(out_dim), count, out_dim);
     }
 }

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
-from rankelastor.native.library import call, in_rows, kernels_fit, row_blocks
+from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.fusing import CHEAP_TO_REPEAT
 from rankelastor.nn.per_token import PerTokenLinear
 
@@ -69,18 +69,21 @@ class _NativeGate(torch.autograd.Function):
             assert then_bias is not None, "weight and bias come together"
             folded = (torch.bmm(direct, then), torch.bmm(reduce, then), _vectors_times(bias, then).add_(then_bias))
         out_dim = folded[1].shape[2]
-        block = row_blocks(rows, floats_a_row=8 * inner_dim, num_weights=lift[0].numel())
+        parts = num_parts(rows)
+        block = row_blocks(-(-rows // parts), floats_a_row=8 * inner_dim, num_weights=lift[0].numel())
         out = x.new_empty(tokens, rows, out_dim)
         lifted = x.new_empty(tokens, rows, 3 * inner_dim) if keeps and dim > CHEAP_TO_REPEAT else None
-        scratch = x.new_empty(block * 4 * inner_dim)
+        scratch = x.new_empty(parts * block * 4 * inner_dim)
         call(
             "gate_forward",
             *(x, x.stride(0), x.stride(1), lift, lift.stride(1), lift_bias),
             *(folded[0], folded[0].stride(1), *folded[1:]),
             *(out, lifted, scratch, tokens, rows, dim, inner_dim, out_dim, block),
+            rows=rows,
+            parts=parts,
         )
         if keeps:
-            ctx.block = block
+            ctx.parts, ctx.block = parts, block
             ctx.save_for_backward(x, lift, lift_bias, reduce, bias, then, lifted, *folded[:2])
         return out
 
@@ -90,19 +93,25 @@ class _NativeGate(torch.autograd.Function):
         x, lift, lift_bias, reduce, bias, then, lifted, *folded = ctx.saved_tensors
         gradient = in_rows(gradient)
         (tokens, rows, dim), inner_dim, out_dim = x.shape, reduce.shape[1], gradient.shape[2]
-        dx, dlift, dreduce = x.new_empty(tokens, rows, dim), torch.empty_like(lift), torch.empty_like(folded[1])
-        ddirect = dlift[:, :, 3 * inner_dim :] if then is None else torch.empty_like(folded[0])
-        dlift_bias, dbias = x.new_zeros(tokens, lift.shape[2]), x.new_zeros(tokens, out_dim)
+        parts = ctx.parts
+        dx = x.new_empty(tokens, rows, dim)
+        shapes = (lift.shape, lift_bias.shape, folded[1].shape, (tokens, out_dim))
+        of_lift, of_lift_bias, of_reduce, of_bias = (OfParts(shape, parts=parts) for shape in shapes)
+        of_direct = None if then is None else OfParts(folded[0].shape, parts=parts)
         call(
             "gate_backward",
             *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1)),
             *(lift, lift.stride(1), lift_bias, folded[0], folded[0].stride(1), folded[1], lifted),
-            *(dx, dlift, dlift_bias, ddirect, dreduce, dbias, x.new_empty(ctx.block * 8 * inner_dim)),
+            *(dx, of_lift, of_lift_bias, of_direct or of_lift.buffers[:, 3 * inner_dim :], of_reduce, of_bias),
+            x.new_empty(parts * ctx.block * 8 * inner_dim),
             *(tokens, rows, dim, inner_dim, out_dim, ctx.block),
+            rows=rows,
+            parts=parts,
         )
+        dlift, dlift_bias, dreduce, dbias = (each.sum() for each in (of_lift, of_lift_bias, of_reduce, of_bias))
         dthen = dthen_bias = None
-        if then is not None:
-            direct, back = lift[:, :, 3 * inner_dim :], then.transpose(1, 2)
+        if of_direct is not None:
+            direct, ddirect, back = lift[:, :, 3 * inner_dim :], of_direct.sum(), then.transpose(1, 2)
             dthen = torch.bmm(reduce.transpose(1, 2), dreduce).baddbmm_(direct.transpose(1, 2), ddirect)
             dthen.baddbmm_(bias.unsqueeze(2), dbias.unsqueeze(1))
             dlift[:, :, 3 * inner_dim :] = torch.bmm(ddirect, back)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.native.library import call, in_rows, kernels_fit, row_blocks
+from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.dropout import Dropout, Mask
 from rankelastor.nn.fusing import CHEAP_TO_REPEAT, can_fuse
 from rankelastor.nn.per_token import PerTokenLinear
@@ -72,16 +72,19 @@ class _NativeMlp(torch.autograd.Function):
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
         active = (activation, noise, threshold, 1 / (1 - rate))
         num_weights = (0 if up is None else up[0].numel()) + down[0].numel()
-        block = row_blocks(rows, floats_a_row=3 * hidden, num_weights=num_weights)
+        parts = num_parts(rows)
+        block = row_blocks(-(-rows // parts), floats_a_row=3 * hidden, num_weights=num_weights)
         sizes = (tokens, rows, in_dim, hidden, out_dim, block)
         out = x.new_empty(tokens, rows, out_dim)
         kept = x.new_empty(tokens, rows, hidden) if keeps and up is not None and in_dim > CHEAP_TO_REPEAT else None
         call(
             "per_token_mlp_forward",
             *(x, x.stride(0), x.stride(1), up, up_bias, *active, down, down_bias),
-            *(out, kept, x.new_empty(block * 2 * hidden), *sizes),
+            *(out, kept, x.new_empty(parts * block * 2 * hidden), *sizes),
+            rows=rows,
+            parts=parts,
         )
-        ctx.active, ctx.sizes = active, sizes
+        ctx.active, ctx.parts, ctx.sizes = active, parts, sizes
         ctx.save_for_backward(x, up, up_bias, down, kept)
         return out
 
@@ -90,14 +93,16 @@ class _NativeMlp(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, up, up_bias, down, kept = ctx.saved_tensors
         gradient = in_rows(gradient)
-        *_, hidden, _, block = ctx.sizes
-        dx, ddown, ddown_bias = torch.empty(x.shape), torch.empty_like(down), x.new_zeros(gradient.shape[::2])
-        dup = dup_bias = None
-        if up is not None:
-            dup, dup_bias = torch.empty_like(up), torch.zeros_like(up_bias)
+        parts, (tokens, rows, _, hidden, out_dim, block) = ctx.parts, ctx.sizes
+        dx = torch.empty(x.shape)
+        shapes = (*((None, None) if up is None else (up.shape, up_bias.shape)), down.shape, (tokens, out_dim))
+        sums = [None if shape is None else OfParts(shape, parts=parts) for shape in shapes]
         call(
             "per_token_mlp_backward",
             *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1), up, up_bias, *ctx.active),
-            *(down, kept, dx, dup, dup_bias, ddown, ddown_bias, x.new_empty(block * 3 * hidden), *ctx.sizes),
+            *(down, kept, dx, *sums),
+            *(x.new_empty(parts * block * 3 * hidden), *ctx.sizes),
+            rows=rows,
+            parts=parts,
         )
-        return dx, dup, dup_bias, ddown, ddown_bias, None, None, None
+        return dx, *(None if each is None else each.sum() for each in sums), None, None, None

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankelastor.nn.divide import divided
+from rankelastor.nn.fused_mixing import full_mixing, full_mixing_fits, split_mixing, split_mixing_fits
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.norm import RMSNorm
 
@@ -42,6 +43,8 @@ class SplitMixing(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Mixed tokens."""
+        if split_mixing_fits(tokens, self.norm):
+            return split_mixing(tokens, self.norm)
         mixed: Tensor = self.norm(tokens + swap_parts(tokens))
         return mixed
 
@@ -69,6 +72,8 @@ class FullMixing(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Mixed tokens."""
+        if full_mixing_fits(tokens, self.norm, self.linear):
+            return full_mixing(tokens, self.norm, self.linear)
         mixed: Tensor = self.linear(self.norm(tokens.flatten(1)))
         return tokens + mixed.view_as(tokens)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from rankelastor.native.library import call, in_rows, kernels_fit
+from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts
 
 PUBLISHED_EPSILON = 1e-12
 _DIMS_OF_TOKENS = 3
@@ -85,6 +85,8 @@ class _NativeRmsNorm(torch.autograd.Function):
             "rms_norm_forward",
             *(groups, groups.stride(0), groups.stride(1), gain, _gain_distance(gain)),
             *(out, out.stride(0), out.stride(1), inverse, *groups.shape),
+            rows=groups.shape[1],
+            parts=num_parts(groups.shape[1]),
         )
         ctx.save_for_backward(x, inverse, gain)
         return out.view_as(x) if gain.dim() == 1 else out.transpose(0, 1)
@@ -94,13 +96,16 @@ class _NativeRmsNorm(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         x, inverse, gain = ctx.saved_tensors
         groups, gradients = _groups(x, gain), _groups(gradient, gain)
-        dx, dgain = _empty_like(groups), torch.zeros_like(gain)
+        parts = num_parts(groups.shape[1])
+        dx, dgain = _empty_like(groups), OfParts(gain.shape, parts=parts)
         call(
             "rms_norm_backward",
             *(gradients, gradients.stride(0), gradients.stride(1), groups, groups.stride(0), groups.stride(1)),
-            *(gain, _gain_distance(gain), inverse, dx, dx.stride(0), dx.stride(1), dgain, *groups.shape),
+            *(gain, _gain_distance(gain), inverse, dx, dx.stride(0), dx.stride(1), dgain, gain.numel(), *groups.shape),
+            rows=groups.shape[1],
+            parts=parts,
         )
-        return dx.view_as(x) if gain.dim() == 1 else dx.transpose(0, 1), dgain
+        return dx.view_as(x) if gain.dim() == 1 else dx.transpose(0, 1), dgain.sum()
 
 
 def _groups(x: Tensor, gain: Tensor) -> Float[Tensor, "group row dim"]:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.native.library import call, in_rows, kernels_fit, row_blocks
+from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.activation import activation
 from rankelastor.nn.dropout import Dropout, Mask
 from rankelastor.nn.fusing import CHEAP_TO_REPEAT, can_fuse
@@ -112,18 +112,21 @@ class _NativeProjection(torch.autograd.Function):
         scaled_gain = (up.new_ones(hidden) if gain is None else gain) / (1 - rate)
         mask = Mask.draw(torch.Size((rows, hidden)), rate) if rate else None
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
-        block = row_blocks(rows, floats_a_row=3 * hidden, num_weights=up.numel() + down.numel())
+        parts = num_parts(rows)
+        block = row_blocks(-(-rows // parts), floats_a_row=3 * hidden, num_weights=up.numel() + down.numel())
         out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
         kept = x.new_empty(rows, hidden) if keeps and x.shape[1] > CHEAP_TO_REPEAT else None
-        sizes = (rows, x.shape[1], hidden, len(down), gain is not None, block)
-        scratch = x.new_empty(block * 2 * hidden)
+        sizes = (x.shape[1], hidden, len(down), gain is not None, block)
+        scratch = x.new_empty(parts * block * 2 * hidden)
         call(
             "projection_forward",
             *(x, x.stride(0), up, up_bias, scaled_gain, noise, threshold, down, down_bias),
             *(out, kept, inverse, scratch, *sizes),
+            rows=rows,
+            parts=parts,
         )
         ctx.save_for_backward(x, up, up_bias, scaled_gain, noise, down, kept, inverse)
-        ctx.rate, ctx.threshold, ctx.sizes = rate, threshold, sizes
+        ctx.rate, ctx.threshold, ctx.parts, ctx.sizes = rate, threshold, parts, sizes
         return out
 
     @staticmethod
@@ -131,16 +134,19 @@ class _NativeProjection(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, up, up_bias, scaled_gain, noise, down, kept, inverse = ctx.saved_tensors
         gradient = in_rows(gradient)
-        rows, in_dim, hidden, out_dim, has_norm, block = ctx.sizes
-        dx, dup, ddown = x.new_empty(rows, in_dim), torch.empty_like(up), torch.empty_like(down)
-        dup_bias, dgain, ddown_bias = (x.new_zeros(size) for size in (hidden, hidden, out_dim))
+        parts, (in_dim, hidden, out_dim, has_norm, block) = ctx.parts, ctx.sizes
+        dx, shapes = x.new_empty(len(x), in_dim), (up.shape, (hidden,), (hidden,), down.shape, (out_dim,))
+        sums = [OfParts(shape, parts=parts) for shape in shapes]
         call(
             "projection_backward",
             *(gradient, gradient.stride(0), x, x.stride(0), up, up_bias, scaled_gain, noise, ctx.threshold),
-            *(down, kept, inverse),
-            *(dx, dup, dup_bias, dgain, ddown, ddown_bias, x.new_empty(block * 3 * hidden), *ctx.sizes),
+            *(down, kept, inverse, dx, *sums),
+            *(x.new_empty(parts * block * 3 * hidden), *ctx.sizes),
+            rows=len(x),
+            parts=parts,
         )
-        return dx, dup, dup_bias, dgain.div_(1 - ctx.rate) if has_norm else None, ddown, ddown_bias, None, None
+        dup, dup_bias, dgain, ddown, ddown_bias = (each.sum() for each in sums)
+        return dx, dup, dup_bias, dgain / (1 - ctx.rate) if has_norm else None, ddown, ddown_bias, None, None
 
 
 class _NormReluDropout(torch.autograd.Function):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
 _LARGEST = 2**31 - 1
 _ONE_GIB = 2**30
 
@@ -31,5 +31,6 @@ def keep_large_blocks() -> bool:
         mallopt(_M_MMAP_THRESHOLD, _ONE_GIB),
         mallopt(_M_TRIM_THRESHOLD, _LARGEST),
         mallopt(_M_MMAP_MAX, 0),
+        mallopt(_M_ARENA_MAX, 1),  # those of threads of their own are cut into heaps of 64 MiB, and given back
     ]
     return all(accepted)

@@ -20,7 +20,7 @@ from rankelastor.nn.observation import is_watched
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
 from rankelastor.training.device import autocast
-from rankelastor.training.stepping.slices import one_core, single_core_threads
+from rankelastor.training.stepping.cores import compute_threads, one_core
 
 _FEW_EXAMPLES = 64  # scored before a second thread would have begun
 _LEAST_A_SLICE = 256  # of large models: what passes through one stays in the caches
@@ -83,7 +83,7 @@ class Scorer:
                 parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
-            self._threads = self._threads or single_core_threads(self._num_threads)
+            self._threads = self._threads or compute_threads(self._num_threads)
             slices = batch.split(max(_FEW_EXAMPLES, min(share, self._slice_examples)))
             parts = list(self._threads.map(self._scored, slices))
         return torch.cat(parts) if parts else torch.empty(0)

@@ -8,12 +8,13 @@ import torch
 from tests.training.stepping.test_step import batch, fresh_ranker
 
 from rankelastor.models.ranker import Ranker
-from rankelastor.training.stepping.slices import BatchGradient, SlicedGradients, single_core_threads
+from rankelastor.training.stepping.cores import compute_threads
+from rankelastor.training.stepping.slices import BatchGradient, SlicedGradients
 
 
 @pytest.fixture(scope="module")
 def threads() -> Iterator[ThreadPoolExecutor]:
-    with single_core_threads(2) as pool:
+    with compute_threads(2) as pool:
         yield pool
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from rankelastor.native.library import call
+from rankelastor.native.library import call, num_parts
 from rankelastor.training.rows.operations import EXACT_STEPS, STRIDE_SHARE, RowState
 
 
@@ -24,7 +24,7 @@ class RowKernels:
         """Each row once, and the place there of each lookup."""
         rows = rows.contiguous()
         touched, place, count = torch.empty_like(rows), torch.empty_like(rows), torch.empty(1, dtype=torch.int64)
-        call("find_rows", rows, len(rows), len(self._seat), self._seat, touched, place, count)
+        call("find_rows", rows, len(self._seat), self._seat, touched, place, count, rows=len(rows))
         if int(count) < 0:
             raise IndexError(
                 f"rows must be below {len(self._seat)}, but {int(rows.min())} to {int(rows.max())} were given"
@@ -39,31 +39,38 @@ class RowKernels:
         gradient, squares = of_lookups.new_zeros(len(rows), dim), torch.empty(2, dtype=torch.float64)
         call(
             "gradient_of_rows",
-            *(of_lookups.contiguous(), place, len(place), state.table, rows, len(rows), dim),
-            *(self._constants(0.0), gradient, squares),
+            *(of_lookups.contiguous(), place, len(place), state.table, rows, dim, self._constants(0.0)),
+            *(gradient, squares),
+            rows=len(rows),
         )
         return gradient, squares[0], squares[1]
 
     def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
         """One step for these rows; returns the change of the table's sum of squares."""
-        state, change = self._state, torch.empty((), dtype=torch.float64)
+        state, parts = self._state, num_parts(len(rows))
+        change = torch.empty(parts, dtype=torch.float64)
         call(
             "step_rows",
-            *(state.table, state.first, state.second, state.complete, rows, *gradient.shape, state.step),
+            *(state.table, state.first, state.second, state.complete, rows, state.table.shape[1], state.step),
             *(self._constants(learning_rate), state.left1, state.left2, gradient.contiguous(), change),
+            rows=len(rows),
+            parts=parts,
         )
-        return change
+        return change.sum()
 
     def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
         """Make up for the steps that these rows missed; returns the change of the table's sum of squares."""
-        state, change = self._state, torch.empty((), dtype=torch.float64)
+        state, parts = self._state, num_parts(len(rows))
+        change = torch.empty(parts, dtype=torch.float64)
         call(
             "catch_up_rows",
-            *(state.table, state.first, state.second, state.complete, rows, len(rows), state.table.shape[1]),
-            *(state.step, EXACT_STEPS, STRIDE_SHARE, self._constants(learning_rate)),
-            *(state.scale, state.scale_sum, state.left1, state.left2, change),
+            *(state.table, state.first, state.second, state.complete, rows, state.table.shape[1], state.step),
+            *(self._constants(learning_rate), state.scale, state.scale_sum, state.left1, state.left2),
+            *(EXACT_STEPS, STRIDE_SHARE, change),
+            rows=len(rows),
+            parts=parts,
         )
-        return change
+        return change.sum()
 
     def _constants(self, learning_rate: float) -> Tensor:
         state = self._state

@@ -1,15 +1,14 @@
 """Gradients of a batch, slice by slice, several slices at once.
 
-Each thread works on slices of its own from beginning to end, on one core: no operation waits for the other cores. A
-slice bounds what is kept for its backward pass; the kernels in ``native`` work on still smaller blocks, which stay
-in a core's own cache. The sum of the slices' gradients is the batch's gradient.
+Each thread works on slices of its own from beginning to end. A slice bounds what is kept for its backward pass; the
+kernels in ``native`` work on still smaller blocks, which stay in a core's own cache. The sum of the slices' gradients
+is the batch's gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,44 +44,17 @@ class BatchGradient:
     lookups: Lookups
 
 
-def single_core_threads(num_threads: int) -> ThreadPoolExecutor:
-    """Threads in which every operation of PyTorch runs on one core.
-
-    They take numbers too small for fp32's normal range as zero: the moments of rows that are seldom touched fade into
-    that range, where each operation takes a hundred times as long.
-    """
-    return ThreadPoolExecutor(num_threads, "single-core", initializer=_on_one_core)
-
-
-def _on_one_core() -> None:
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-
-
-@contextmanager
-def one_core(*, afterwards: int) -> Iterator[None]:
-    """Operations of PyTorch run on one core inside, and on so many afterwards.
-
-    For work that is over before many threads have met.
-    """
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(afterwards)
-
-
 class SlicedGradients:
     """Computes gradients of batches on the CPU; the parameters stay as they are.
 
     Args:
         ranker: its table takes no part in the graph: see ``BatchGradient.lookups``.
         parameters: those whose gradients are wanted, the embedding table excepted.
-        threads: of one core each, see ``single_core_threads``.
-        num_threads: slices at once. The sums are made in an order that depends on it, so results do in their last bits.
+        threads: that compute, see ``compute_threads``.
+        num_threads: how many of them. The order of the sums depends on it, so results do in their last bits.
         slice_examples: examples a slice; None: equal slices that keep ``SLICE_BYTES`` at most.
         precision: of the products.
-        compiled: the ranker to call in its place; its slices come one after the other, each on all cores.
+        compiled: the ranker to call in its place, by one thread.
         on_phase: told of each phase of each slice as it begins.
     """
 
@@ -120,8 +92,6 @@ class SlicedGradients:
         context = (draw_seed(), batch.num_examples)
         if is_watched(*self._ranker.modules()):
             parts = self._threads.submit(self._in_order, slices, len(shares), *context).result()
-        elif self._compiled is not None and not self._compiled.has_failed:
-            parts = self._in_order(slices, len(shares), *context)
         else:
             parts = list(self._threads.map(lambda share: self._sum_of(share, *context), shares))
         return self._threads.submit(_joined, parts, len(slices)).result()

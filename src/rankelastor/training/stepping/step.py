@@ -14,8 +14,9 @@ from rankelastor.training.device import autocast, chosen_precision
 from rankelastor.training.rows.lazy import LazyRows, Touched
 from rankelastor.training.rows.sums import sum_by_row
 from rankelastor.training.stepping.compiling import compiled_for_training
+from rankelastor.training.stepping.cores import compute_threads, one_core, threads_at_once
 from rankelastor.training.stepping.phases import PhaseListener, not_listening
-from rankelastor.training.stepping.slices import SlicedGradients, single_core_threads
+from rankelastor.training.stepping.slices import SlicedGradients
 
 ADAM_BETAS = (0.9, 0.999)
 _LOOKUPS_FOR_LAZY = 2
@@ -55,9 +56,10 @@ class Stepper:
         self._lazy = self._lazy_rows()
         optimised = self._dense if self._lazy else [*self._dense, self._table]
         self._optimiser = torch.optim.Adam(optimised, lr=settings.learning_rate, betas=ADAM_BETAS, fused=True)
-        self._num_threads = torch.get_num_threads()
-        self._threads = single_core_threads(self._num_threads)
         self._compiled = compiled_for_training(ranker, settings)
+        self._num_cores = torch.get_num_threads()
+        self._num_threads = 1 if self._compiled else threads_at_once(ranker, settings.batch_size)
+        self._threads = compute_threads(self._num_threads, cores=self.cores_a_slice)
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
 
     def _lazy_rows(self) -> LazyRows | None:
@@ -91,6 +93,11 @@ class Stepper:
         """Whether steps run compiled code."""
         return self._compiled is not None and self._compiled.is_compiled
 
+    @property
+    def cores_a_slice(self) -> int:
+        """Cores of the CPU that work on a slice."""
+        return self._num_cores // self._num_threads
+
     def set_learning_rate(self, learning_rate: float) -> None:
         """Use another learning rate from the next step on; Adam's moments stay."""
         self.complete_rows()
@@ -106,7 +113,7 @@ class Stepper:
     def close(self) -> None:
         """Let the threads go."""
         self._threads.shutdown()
-        torch.set_num_threads(self._num_threads)  # MKL's is shared by all threads of the process
+        torch.set_num_threads(self._num_cores)  # MKL's is shared by all threads of the process
 
     def step(self, batch: Batch) -> Tensor:
         """Learn from one batch; returns its mean cross-entropy (without L2), still on the device."""
@@ -120,7 +127,6 @@ class Stepper:
             parameter.grad = gradient
         # one lookup a forward pass, see FieldEmbedding
         ((rows, of_lookups),) = result.lookups
-        # On a single-core thread: sums this small are done before many threads have met.
         if self._lazy is None or touched is None:
             self._threads.submit(self._step_table_densely, rows, of_lookups).result()
         else:
@@ -136,8 +142,9 @@ class Stepper:
         return self._threads.submit(self._lazy.touch, rows, learning_rate=self._learning_rate).result()
 
     def _step_table_densely(self, rows: Tensor, of_lookups: Tensor) -> None:
-        self._table.grad = sum_by_row(rows, of_lookups, len(self._table))
-        self._step_densely()
+        with one_core(afterwards=self.cores_a_slice):  # sums this small are done before many threads have met
+            self._table.grad = sum_by_row(rows, of_lookups, len(self._table))
+            self._step_densely()
 
     def _step_densely(self) -> None:
         if self._settings.embedding_l2:

@@ -1,0 +1,87 @@
+/* LayerNorm(x + swap_parts(x)), out = gain * (z - mean(z)) / sqrt(var(z) + epsilon) + bias: token t takes part t of every
+ * token, where a token has as many parts as there are tokens.
+ *
+ * x and the gradient: rows of tokens of dim numbers, *_token and *_row apart. gain, bias: (dim). out, normed, dx:
+ * (row, token, dim), normed before gain and bias. inverse: (row, token), 1 / sqrt(var(z) + epsilon).
+ */
+#include <math.h>
+
+#include "parallel.h"
+
+typedef struct {
+    const float *x;
+    int64_t x_token, x_row;
+    const float *gain, *bias;
+    double epsilon;
+    float *out, *normed, *inverse;
+    int64_t tokens, dim;
+} SplitMixingForward;
+
+void split_mixing_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const SplitMixingForward s = *(const SplitMixingForward *)arguments;
+    const int64_t width = s.dim / s.tokens;
+    (void)part;
+    for (int64_t row = first; row < last; row++) {
+        for (int64_t token = 0; token < s.tokens; token++) {
+            const int64_t place = row * s.tokens + token;
+            const float *restrict own = s.x + row * s.x_row + token * s.x_token, *others = s.x + row * s.x_row;
+            float *restrict z = s.normed + place * s.dim, *restrict out = s.out + place * s.dim, sum = 0, squares = 0;
+            for (int64_t other = 0; other < s.tokens; other++)
+                for (int64_t i = 0; i < width; i++)
+                    z[other * width + i] = own[other * width + i] + others[other * s.x_token + token * width + i];
+#pragma GCC ivdep
+            for (int64_t i = 0; i < s.dim; i++) sum += z[i];
+            const float mean = sum / (float)s.dim;
+#pragma GCC ivdep
+            for (int64_t i = 0; i < s.dim; i++) squares += (z[i] - mean) * (z[i] - mean);
+            const float inverse = 1.0f / sqrtf(squares / (float)s.dim + (float)s.epsilon);
+#pragma GCC ivdep
+            for (int64_t i = 0; i < s.dim; i++) {
+                z[i] = (z[i] - mean) * inverse;
+                out[i] = z[i] * s.gain[i] + s.bias[i];
+            }
+            s.inverse[place] = inverse;
+        }
+    }
+}
+
+typedef struct {
+    const float *gradient;
+    int64_t gradient_token, gradient_row;
+    const float *gain, *normed, *inverse;
+    float *dx;
+    float *dgain, *dbias, *scratch; /* for every part: (dim), which get sums added, and (token, dim) */
+    int64_t tokens, dim;
+} SplitMixingBackward;
+
+void split_mixing_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const SplitMixingBackward s = *(const SplitMixingBackward *)arguments;
+    const int64_t width = s.dim / s.tokens, dim = s.dim;
+    float *restrict dgain = s.dgain + part * apart(dim), *restrict dbias = s.dbias + part * apart(dim);
+    float *restrict all = s.scratch + part * apart(s.tokens * dim);
+    for (int64_t row = first; row < last; row++) {
+        for (int64_t token = 0; token < s.tokens; token++) {
+            const int64_t place = row * s.tokens + token;
+            const float *restrict gradient = s.gradient + row * s.gradient_row + token * s.gradient_token;
+            const float *restrict normed = s.normed + place * dim;
+            float *restrict dz = all + token * dim, sum = 0, along = 0;
+#pragma GCC ivdep
+            for (int64_t i = 0; i < dim; i++) {
+                const float scaled = gradient[i] * s.gain[i];
+                sum += scaled;
+                along += scaled * normed[i];
+                dgain[i] += gradient[i] * normed[i];
+                dbias[i] += gradient[i];
+            }
+            const float mean = sum / (float)dim, pull = along / (float)dim, inverse = s.inverse[place];
+#pragma GCC ivdep
+            for (int64_t i = 0; i < dim; i++) dz[i] = (gradient[i] * s.gain[i] - mean - normed[i] * pull) * inverse;
+        }
+        float *restrict dx = s.dx + row * s.tokens * dim;
+        for (int64_t token = 0; token < s.tokens; token++)
+            for (int64_t other = 0; other < s.tokens; other++)
+                for (int64_t i = 0; i < width; i++)
+                    dx[token * dim + other * width + i] =
+                        all[token * dim + other * width + i] + all[other * dim + token * width + i];
+    }
+}
