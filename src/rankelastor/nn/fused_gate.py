@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
 from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
-from rankelastor.nn.fusing import CHEAP_TO_REPEAT
+from rankelastor.nn.fusing import CHEAP_TO_REPEAT, applied
 from rankelastor.nn.per_token import PerTokenLinear
 
 
@@ -27,13 +27,13 @@ def fused_gate(
     products of weights cost less than products of a batch, and the result differs by rounding alone.
     """
     x, weights = tokens.transpose(0, 1), (lift.weight, lift.bias, reduce.weight, reduce.bias)
-    keeps = torch.is_grad_enabled()
-    if tokens.shape[1:] != lift.weight.shape[:2] or not kernels_fit(*weights, *(then.parameters() if then else ())):
-        gated = _GateOfOperations.apply(x, *weights)  # type: ignore[no-untyped-call]
+    after = () if then is None else (then.weight, then.bias)
+    if tokens.shape[1:] != lift.weight.shape[:2] or not kernels_fit(*weights, *after):
+        gated = applied(_GateOfOperations, x, *weights)
     elif then is not None and _folding_pays(len(tokens), reduce, then):
-        gated, then = _NativeGate.apply(x, *weights, then.weight, then.bias, keeps), None  # type: ignore[no-untyped-call]
+        gated, then = applied(_NativeGate, x, *weights, *after), None
     else:
-        gated = _NativeGate.apply(x, *weights, None, None, keeps)  # type: ignore[no-untyped-call]
+        gated = applied(_NativeGate, x, *weights, None, None)
     out: Tensor = gated.transpose(0, 1)
     return out if then is None else then(out)
 
@@ -59,9 +59,8 @@ class _NativeGate(torch.autograd.Function):
         reduce_bias: Tensor,
         then: Tensor | None,
         then_bias: Tensor | None,
-        keeps: bool,  # noqa: FBT001
     ) -> Tensor:
-        x = in_rows(x)
+        x, keeps = in_rows(x), any(ctx.needs_input_grad)
         (tokens, rows, dim), inner_dim = x.shape, reduce.shape[1]
         direct, bias = lift[:, :, 3 * inner_dim :], lift_bias[:, 3 * inner_dim :] + reduce_bias
         folded = (direct, reduce, bias)
@@ -117,7 +116,7 @@ class _NativeGate(torch.autograd.Function):
             dlift[:, :, 3 * inner_dim :] = torch.bmm(ddirect, back)
             dreduce, dthen_bias, dbias = torch.bmm(dreduce, back), dbias, _vectors_times(dbias, back)
         dlift_bias[:, 3 * inner_dim :] = dbias
-        return dx, dlift, dlift_bias, dreduce, dbias, dthen, dthen_bias, None
+        return dx, dlift, dlift_bias, dreduce, dbias, dthen, dthen_bias
 
 
 def _vectors_times(vectors: Float[Tensor, "token dim"], maps: Float[Tensor, "token dim out"]) -> Tensor:

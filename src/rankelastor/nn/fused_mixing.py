@@ -10,34 +10,32 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
-from rankelastor.nn.fusing import can_fuse
+from rankelastor.nn.fusing import applied, can_fuse
 from rankelastor.nn.norm import RMSNorm
 
 
 def split_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: nn.LayerNorm) -> bool:
     """Whether ``split_mixing`` may stand for the mixing and can compute it."""
     fits = tokens.shape[2:] == norm.weight.shape and tokens.shape[2] % tokens.shape[1] == 0
-    return fits and can_fuse(tokens, norm) and kernels_fit(*norm.parameters())
+    return fits and can_fuse(tokens, norm) and kernels_fit(norm.weight, norm.bias)
 
 
 def split_mixing(tokens: Float[Tensor, "batch token dim"], norm: nn.LayerNorm) -> Float[Tensor, "batch token dim"]:
     """``norm(tokens + swap_parts(tokens))``."""
-    mixed: Tensor = _NativeSplitMixing.apply(tokens, norm.weight, norm.bias, norm.eps)  # type: ignore[no-untyped-call]
-    return mixed
+    return applied(_NativeSplitMixing, tokens, norm.weight, norm.bias, norm.eps)
 
 
 def full_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: RMSNorm, linear: nn.Linear) -> bool:
     """Whether ``full_mixing`` may stand for the mixing and can compute it."""
     fits = type(linear) is nn.Linear and tokens.shape[1] * tokens.shape[2] == linear.in_features
-    return fits and can_fuse(tokens, linear, norm) and kernels_fit(*norm.parameters(), *linear.parameters())
+    return fits and can_fuse(tokens, linear, norm) and kernels_fit(norm.weight, linear.weight, linear.bias)
 
 
 def full_mixing(
     tokens: Float[Tensor, "batch token dim"], norm: RMSNorm, linear: nn.Linear
 ) -> Float[Tensor, "batch token dim"]:
     """``tokens + linear(norm(tokens))``, tokens side by side inside."""
-    mixed: Tensor = _NativeFullMixing.apply(tokens, norm.weight, linear.weight, linear.bias)  # type: ignore[no-untyped-call]
-    return mixed
+    return applied(_NativeFullMixing, tokens, norm.weight, linear.weight, linear.bias)
 
 
 class _NativeSplitMixing(torch.autograd.Function):

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.dropout import Dropout, Mask
-from rankelastor.nn.fusing import CHEAP_TO_REPEAT, can_fuse
+from rankelastor.nn.fusing import CHEAP_TO_REPEAT, applied, can_fuse
 from rankelastor.nn.per_token import PerTokenLinear
 
 _ACTIVATIONS: dict[type[nn.Module], int] = {nn.Identity: 0, nn.ReLU: 1, nn.GELU: 2}
@@ -27,13 +27,12 @@ def mlp_fits(
 ) -> bool:
     """Whether ``fused_mlp`` may stand for these modules and can compute them."""
     first = up or down
-    weights = [*first.parameters(), *down.parameters()]
     return (
         type(activation) in _ACTIVATIONS
         and dropout.p < 1
         and can_fuse(tokens, first, activation, dropout, down)
         and tokens.shape[1:] == first.weight.shape[:2]
-        and kernels_fit(*weights)
+        and kernels_fit(first.weight, first.bias, down.weight, down.bias)
     )
 
 
@@ -46,8 +45,7 @@ def fused_mlp(
 ) -> Float[Tensor, "batch token out_dim"]:
     """``down(dropout(activation(up(tokens))))``; without ``up`` the tokens are activated as they come."""
     weights = (up and up.weight, up and up.bias, down.weight, down.bias)
-    options = (_ACTIVATIONS[type(activation)], dropout.rate, torch.is_grad_enabled())
-    out: Tensor = _NativeMlp.apply(tokens.transpose(0, 1), *weights, *options)  # type: ignore[no-untyped-call]
+    out = applied(_NativeMlp, tokens.transpose(0, 1), *weights, _ACTIVATIONS[type(activation)], dropout.rate)
     return out.transpose(0, 1)
 
 
@@ -64,7 +62,6 @@ class _NativeMlp(torch.autograd.Function):
         down_bias: Tensor,
         activation: int,
         rate: float,
-        keeps: bool,  # noqa: FBT001
     ) -> Tensor:
         x = in_rows(x)
         (tokens, rows, in_dim), (hidden, out_dim) = x.shape, down.shape[1:]
@@ -76,7 +73,8 @@ class _NativeMlp(torch.autograd.Function):
         block = row_blocks(-(-rows // parts), floats_a_row=3 * hidden, num_weights=num_weights)
         sizes = (tokens, rows, in_dim, hidden, out_dim, block)
         out = x.new_empty(tokens, rows, out_dim)
-        kept = x.new_empty(tokens, rows, hidden) if keeps and up is not None and in_dim > CHEAP_TO_REPEAT else None
+        keeps = up is not None and in_dim > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
+        kept = x.new_empty(tokens, rows, hidden) if keeps else None
         call(
             "per_token_mlp_forward",
             *(x, x.stride(0), x.stride(1), up, up_bias, *active, down, down_bias),
@@ -105,4 +103,4 @@ class _NativeMlp(torch.autograd.Function):
             rows=rows,
             parts=parts,
         )
-        return dx, *(None if each is None else each.sum() for each in sums), None, None, None
+        return dx, *(None if each is None else each.sum() for each in sums), None, None

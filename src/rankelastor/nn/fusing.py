@@ -1,4 +1,6 @@
-"""When one operation may stand for several modules."""
+"""When one operation may stand for several modules, and how it is called."""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +24,26 @@ def can_fuse(x: Tensor, *modules: nn.Module) -> bool:
     return (
         x.device.type == "cpu"
         and x.numel() > 0
-        and x.dtype == next(modules[0].parameters()).dtype
+        and x.dtype == modules[0].weight.dtype
         and not torch.is_autocast_enabled("cpu")
         and not is_watched(*modules)
     )
+
+
+def applied(operation: type[torch.autograd.Function], *arguments: Any) -> Tensor:
+    """What the operation puts out, without the cost of a graph where nobody wants its gradient.
+
+    ``any(ctx.needs_input_grad)`` tells the operation whether to keep anything for its backward pass.
+    """
+    if torch.is_grad_enabled():
+        return operation.apply(*arguments)  # type: ignore[no-any-return]
+    return operation.forward(_NoGraph(), *arguments)  # type: ignore[no-any-return]
+
+
+class _NoGraph:
+    """Takes what an operation leaves for its backward pass, and forgets it."""
+
+    needs_input_grad = ()
+
+    def save_for_backward(self, *_: Tensor | None) -> None:
+        pass

@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts
+from rankelastor.nn.fusing import applied
 
 PUBLISHED_EPSILON = 1e-12
 _DIMS_OF_TOKENS = 3
@@ -38,8 +39,7 @@ def rms_norm(x: Float[Tensor, "*batch dim"], gain: Float[Tensor, "*token dim"]) 
     if x.device.type == "cpu" and not torch.compiler.is_compiling():
         fits = x.shape[-gain.dim() :] == gain.shape and (gain.dim() == 1 or x.dim() == _DIMS_OF_TOKENS)
         norm = _NativeRmsNorm if fits and kernels_fit(gain) else _RmsNorm
-        normed: Tensor = norm.apply(x, gain)  # type: ignore[no-untyped-call]
-        return normed
+        return applied(norm, x, gain)
     return functional.rms_norm(x, x.shape[-1:], eps=PUBLISHED_EPSILON) * gain
 
 

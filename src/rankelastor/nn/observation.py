@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 Watcher = Callable[[str, Tensor], None]
 
 
@@ -42,7 +41,11 @@ def watching(points: Mapping[str, nn.Module], watcher: Watcher) -> Iterator[None
 def is_watched(*modules: nn.Module) -> bool:
     """Whether anyone looks inside these modules, by hooks or as a compiler, so that each must be called for itself."""
     # PyTorch has no public way to ask; its own call does the same to decide whether it can skip the hooks.
-    return torch.compiler.is_compiling() or any(getattr(module, kind) for module in modules for kind in _HOOKS)
+    # This is asked several times a layer, so each kind of hook is written out.
+    return torch.compiler.is_compiling() or any(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks  # noqa: SLF001
+        for module in modules
+    )
 
 
 def unwatched_copy(module: ModuleType) -> ModuleType:

@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.activation import activation
 from rankelastor.nn.dropout import Dropout, Mask
-from rankelastor.nn.fusing import CHEAP_TO_REPEAT, can_fuse
+from rankelastor.nn.fusing import CHEAP_TO_REPEAT, applied, can_fuse
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.norm import RMSNorm, inverse_rms, norm_gradients
 
@@ -70,7 +70,7 @@ class Projection(nn.Sequential):
                     x = through_kernel(x, up, gain, dropout.rate, down)
                     steps = rest
                 case [RMSNorm() as norm, nn.ReLU(), Dropout() as dropout, *rest] if can_fuse(x, *steps[:3]):
-                    x = _NormReluDropout.apply(x, norm.weight, dropout.rate)  # type: ignore[no-untyped-call]
+                    x = applied(_NormReluDropout, x, norm.weight, dropout.rate)
                     steps = rest
                 case [step, *rest]:
                     x, steps = step(x), rest
@@ -80,15 +80,16 @@ class Projection(nn.Sequential):
 def fits_kernel(x: Float[Tensor, "... in_dim"], up: nn.Linear, norm: nn.Module, down: nn.Linear) -> bool:
     """Whether ``through_kernel`` can compute these modules, where ``can_fuse`` says that it may."""
     plain = type(up) is type(down) is nn.Linear and x.shape[-1] == up.in_features
-    return plain and kernels_fit(*up.parameters(), *norm.parameters(), *down.parameters())
+    gain = (norm.weight,) if isinstance(norm, RMSNorm) else ()
+    return plain and kernels_fit(up.weight, up.bias, *gain, down.weight, down.bias)
 
 
 def through_kernel(
     x: Float[Tensor, "... in_dim"], up: nn.Linear, gain: Tensor | None, dropout_rate: float, down: nn.Linear
 ) -> Float[Tensor, "... out_dim"]:
     """``down(dropout(relu([RMSNorm](up(x)))))`` where there are kernels; no norm if there is no gain."""
-    arguments = (up.weight, up.bias, gain, down.weight, down.bias, dropout_rate, torch.is_grad_enabled())
-    out: Tensor = _NativeProjection.apply(x.reshape(-1, x.shape[-1]), *arguments)  # type: ignore[no-untyped-call]
+    flat = x.reshape(-1, x.shape[-1])
+    out = applied(_NativeProjection, flat, up.weight, up.bias, gain, down.weight, down.bias, dropout_rate)
     return out.view(*x.shape[:-1], -1)
 
 
@@ -105,7 +106,6 @@ class _NativeProjection(torch.autograd.Function):
         down: Tensor,
         down_bias: Tensor,
         rate: float,
-        keeps: bool,  # noqa: FBT001
     ) -> Tensor:
         x = in_rows(x)
         rows, hidden = len(x), len(up)
@@ -115,7 +115,8 @@ class _NativeProjection(torch.autograd.Function):
         parts = num_parts(rows)
         block = row_blocks(-(-rows // parts), floats_a_row=3 * hidden, num_weights=up.numel() + down.numel())
         out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
-        kept = x.new_empty(rows, hidden) if keeps and x.shape[1] > CHEAP_TO_REPEAT else None
+        keeps = x.shape[1] > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
+        kept = x.new_empty(rows, hidden) if keeps else None
         sizes = (x.shape[1], hidden, len(down), gain is not None, block)
         scratch = x.new_empty(parts * block * 2 * hidden)
         call(
@@ -146,7 +147,7 @@ class _NativeProjection(torch.autograd.Function):
             parts=parts,
         )
         dup, dup_bias, dgain, ddown, ddown_bias = (each.sum() for each in sums)
-        return dx, dup, dup_bias, dgain / (1 - ctx.rate) if has_norm else None, ddown, ddown_bias, None, None
+        return dx, dup, dup_bias, dgain / (1 - ctx.rate) if has_norm else None, ddown, ddown_bias, None
 
 
 class _NormReluDropout(torch.autograd.Function):

@@ -23,8 +23,8 @@ from rankelastor.training.device import autocast
 from rankelastor.training.stepping.cores import compute_threads, one_core
 
 _FEW_EXAMPLES = 64  # scored before a second thread would have begun
-_LEAST_A_SLICE = 256  # of large models: what passes through one stays in the caches
-_WORK_A_SLICE = 2**26  # products of numbers; with less, small models spend their time on calls
+_LEAST_A_SLICE = 1024  # of large models; measured: fewer wait for each other in Python, more gain nothing
+_WORK_A_SLICE = 2**28  # products of numbers; with less, small models spend their time on calls
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Scorer:
 
     def __init__(self, ranker: Ranker, settings: TrainingSettings) -> None:
         self._ranker = ranker
+        self._modules = list(ranker.modules())
         self._settings = settings
         self._device = next(ranker.parameters()).device
         self._num_threads = torch.get_num_threads()
@@ -76,7 +77,7 @@ class Scorer:
             torch.set_num_threads(self._num_threads)
 
     def _logits(self, batch: Batch) -> Tensor:
-        if self._device.type != "cpu" or is_watched(*self._ranker.modules()):
+        if self._device.type != "cpu" or is_watched(*self._modules):
             parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         elif batch.num_examples <= _FEW_EXAMPLES:
             with one_core(afterwards=self._num_threads):
