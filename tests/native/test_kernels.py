@@ -7,8 +7,9 @@ import torch
 from tests.native.kernel_results import needs_kernels, results
 from torch import Tensor, nn
 
-from rankelastor.native import library
-from rankelastor.native.library import SWITCH, kernels, row_blocks
+from rankelastor.native import calling, library
+from rankelastor.native.calling import kernels_divide_rows, num_parts, row_blocks
+from rankelastor.native.library import SWITCH, kernels
 from rankelastor.nn.ffn import PerTokenGlu, PerTokenMlp
 from rankelastor.nn.gate import PublishedGate
 from rankelastor.nn.head import MlpHead
@@ -114,6 +115,25 @@ def test_a_layer_is_the_same_with_and_without_kernels_and_in_double(
 
 
 @pytest.mark.parametrize("name", LAYERS)
+def test_parts_of_the_rows_on_several_cores_give_what_one_core_gives(name: str) -> None:
+    torch.manual_seed(1)
+    make, shape = LAYERS[name]
+    module, x = random_(make()), torch.randn(200, *shape[1:], requires_grad=True)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        assert num_parts(200) == 1
+        alone = results(module, x)
+        torch.set_num_threads(3)
+        assert num_parts(200) == 3 or not kernels_divide_rows()
+        together = results(module, x)
+    finally:
+        torch.set_num_threads(before)
+    for one, other in zip(together, alone, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(other.detach().abs().max()) + 1e-5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
 def test_inputs_and_gradients_that_lie_on_top_of_each_other_are_copied(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,5 +225,5 @@ def test_hooks_on_a_gate_see_the_gate_alone() -> None:
 def test_blocks_are_equal_fit_the_cache_and_cover_all_rows(rows: int) -> None:
     block = row_blocks(rows, floats_a_row=2048, num_weights=10)
     num_blocks = -(-rows // block)
-    assert block <= max(16, library._BLOCK_BYTES // (4 * 2048))
+    assert block <= max(16, calling._BLOCK_BYTES // (4 * 2048))
     assert num_blocks * block - rows < num_blocks

@@ -1,4 +1,4 @@
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 
 import polars as pl
@@ -130,9 +130,9 @@ def test_no_more_rows_than_an_evaluation_batch_pass_at_a_time(
 def test_all_pieces_of_a_file_are_scored_by_the_same_threads(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pools: list[ThreadPoolExecutor] = []
+    pools: list[Executor] = []
 
-    def counted(num_threads: int) -> ThreadPoolExecutor:
+    def counted(num_threads: int) -> Executor:
         pools.append(compute_threads(num_threads))
         return pools[-1]
 

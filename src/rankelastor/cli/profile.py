@@ -68,8 +68,8 @@ def _print_table(name: str, found: StepProfile) -> None:
     )
     console.print(_stage_table(found))
     backward = sum(stage.backward_ms for stage in found.stages)
-    on_one_core = found.device == "cpu" and found.num_threads > 1
-    aside = f" (stages are timed on one core, a whole step uses {found.num_threads})" if on_one_core else ""
+    fewer = found.device == "cpu" and found.slice_threads < found.num_threads
+    aside = f" (stages are timed on one core, a whole step uses {found.num_threads})" if fewer else ""
     console.print(
         f"\nbackward {backward:.2f} ms in all, {backward / found.watched_step_ms:.1%}\n"
         f"a whole step, measured in turn without hooks: {found.step_ms:.2f} ms, "

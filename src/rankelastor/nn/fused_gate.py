@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
-from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
+from rankelastor.native.calling import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.fusing import CHEAP_TO_REPEAT, applied
 from rankelastor.nn.per_token import PerTokenLinear
 

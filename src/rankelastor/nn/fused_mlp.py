@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
+from rankelastor.native.calling import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.dropout import Dropout, Mask
 from rankelastor.nn.fusing import CHEAP_TO_REPEAT, applied, can_fuse
 from rankelastor.nn.per_token import PerTokenLinear

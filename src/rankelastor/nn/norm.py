@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from rankelastor.native.library import OfParts, call, in_rows, kernels_fit, num_parts
+from rankelastor.native.calling import OfParts, call, in_rows, kernels_fit, num_parts
 from rankelastor.nn.fusing import applied
 
 PUBLISHED_EPSILON = 1e-12

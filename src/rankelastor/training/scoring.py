@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,7 @@ class Scorer:
         self._settings = settings
         self._device = next(ranker.parameters()).device
         self._num_threads = torch.get_num_threads()
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: Executor | None = None
         num_weights = sum(parameter.numel() for parameter in ranker.backbone.parameters())
         self._slice_examples = max(_LEAST_A_SLICE, _WORK_A_SLICE // max(1, num_weights))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rankelastor.native.library import kernels_fit
+from rankelastor.native.calling import kernels_fit
 from rankelastor.training.rows.kernels import RowKernels
 from rankelastor.training.rows.lazy import EXACT_STEPS, LazyRows
 from rankelastor.training.rows.operations import RowArithmetic, RowOperations, RowState

@@ -1,7 +1,7 @@
 """Slices of a batch give the batch's gradient."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 
 import pytest
 import torch
@@ -13,14 +13,12 @@ from rankelastor.training.stepping.slices import BatchGradient, SlicedGradients
 
 
 @pytest.fixture(scope="module")
-def threads() -> Iterator[ThreadPoolExecutor]:
+def threads() -> Iterator[Executor]:
     with compute_threads(2) as pool:
         yield pool
 
 
-def gradient(
-    ranker: Ranker, threads: ThreadPoolExecutor, *, slice_examples: int | None, num_examples: int = 50
-) -> BatchGradient:
+def gradient(ranker: Ranker, threads: Executor, *, slice_examples: int | None, num_examples: int = 50) -> BatchGradient:
     parameters = [value for name, value in ranker.named_parameters() if name != "embedding.table"]
     sliced = SlicedGradients(ranker, parameters, threads=threads, num_threads=2, slice_examples=slice_examples)
     torch.manual_seed(4)
@@ -28,7 +26,7 @@ def gradient(
 
 
 @pytest.mark.parametrize("slice_examples", [1, 7, 25, 49])
-def test_slices_add_up_to_the_whole_batch(threads: ThreadPoolExecutor, slice_examples: int) -> None:
+def test_slices_add_up_to_the_whole_batch(threads: Executor, slice_examples: int) -> None:
     ranker = fresh_ranker().eval()  # no dropout: slices draw masks of their own
     whole, sliced = (gradient(ranker, threads, slice_examples=size) for size in (50, slice_examples))
     assert sliced.loss.item() == pytest.approx(whole.loss.item(), rel=1e-5)
@@ -39,14 +37,14 @@ def test_slices_add_up_to_the_whole_batch(threads: ThreadPoolExecutor, slice_exa
         assert torch.allclose(found, other_found, rtol=1e-4, atol=1e-6)
 
 
-def test_the_same_seed_gives_the_same_bits_whatever_thread_is_first(threads: ThreadPoolExecutor) -> None:
+def test_the_same_seed_gives_the_same_bits_whatever_thread_is_first(threads: Executor) -> None:
     ranker = fresh_ranker().train()
     runs = [gradient(ranker, threads, slice_examples=5) for _ in range(5)]
     for run in runs[1:]:
         assert all(torch.equal(one, other) for one, other in zip(run.parameters, runs[0].parameters, strict=True))
 
 
-def test_hooks_see_the_batch_in_order_and_change_nothing(threads: ThreadPoolExecutor) -> None:
+def test_hooks_see_the_batch_in_order_and_change_nothing(threads: Executor) -> None:
     ranker = fresh_ranker().train()
     alone = gradient(ranker, threads, slice_examples=9)
     seen: list[torch.Tensor] = []
@@ -57,7 +55,7 @@ def test_hooks_see_the_batch_in_order_and_change_nothing(threads: ThreadPoolExec
     assert all(torch.equal(one, other) for one, other in zip(watched.parameters, alone.parameters, strict=True))
 
 
-def test_a_slice_is_never_more_than_a_threads_share(threads: ThreadPoolExecutor) -> None:
+def test_a_slice_is_never_more_than_a_threads_share(threads: Executor) -> None:
     ranker = fresh_ranker()
     sliced = SlicedGradients(ranker, [], threads=threads, num_threads=2)
     assert sliced.slice_examples(batch(0, 51)) == 26

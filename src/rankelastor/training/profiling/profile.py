@@ -51,8 +51,9 @@ class StepProfile:
     Attributes:
         stages: in the order of a step; a stage that does not occur is left out.
         step_ms: a whole step with its loading, measured without hooks, in turn with the watched steps.
-        watched_step_ms: a whole step with the hooks that tell the stages apart: the sum of the stages. On the CPU its
-            slices are computed one after the other on one core, where a step without hooks computes several at once.
+        watched_step_ms: a whole step with the hooks that tell the stages apart: the sum of the stages. Its slices are
+            computed one after the other on ``slice_threads`` cores, where a step without hooks may compute several at
+            once.
             Where ``training.compile`` compiles, steps without hooks run compiled and the watched ones eagerly.
         accounted_share: what the named stages (all but ``other``) add up to, over ``step_ms``; above 1 where the hooks
             cost more than what they leave out, and about ``num_threads`` where slices of other steps run side by side.
@@ -60,6 +61,7 @@ class StepProfile:
         batch_size: examples in each of these steps.
         device: its name.
         num_threads: of PyTorch on the CPU.
+        slice_threads: of these, those that work on one slice.
         precision: of the matrix products.
     """
 
@@ -71,6 +73,7 @@ class StepProfile:
     batch_size: int
     device: str
     num_threads: int
+    slice_threads: int
     precision: str
 
     @property
@@ -112,7 +115,8 @@ def profile(
         for _ in range(num_steps):
             plain.append(_plain_step(stepper, batches, device))
             watched.append(_watched_step(stepper, batches, ranker, clock))
-    return _profile_of(plain, watched, recipe, batch_size=min(settings.batch_size, num_rows), device=device)
+    size = min(settings.batch_size, num_rows)
+    return _profile_of(plain, watched, recipe, batch_size=size, device=device, slice_threads=stepper.cores_a_slice)
 
 
 def _check_counts(num_steps: int, num_warmup: int) -> None:
@@ -154,6 +158,7 @@ def _profile_of(
     recipe: Recipe,
     *,
     batch_size: int,
+    slice_threads: int,
     device: torch.device,
 ) -> StepProfile:
     step = _mean(_middle_half(sorted(plain)))
@@ -170,6 +175,7 @@ def _profile_of(
         batch_size=batch_size,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         num_threads=torch.get_num_threads(),
+        slice_threads=slice_threads,
         precision=precision_name(recipe.training, device),
     )
 

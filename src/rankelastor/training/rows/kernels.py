@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from rankelastor.native.library import call, num_parts
+from rankelastor.native.calling import call, num_parts
 from rankelastor.training.rows.operations import EXACT_STEPS, STRIDE_SHARE, RowState
 
 

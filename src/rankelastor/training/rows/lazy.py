@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from rankelastor.native.library import kernels_fit
+from rankelastor.native.calling import kernels_fit
 from rankelastor.training.rows.kernels import RowKernels
 from rankelastor.training.rows.operations import EXACT_STEPS, RowArithmetic, RowOperations, RowState, sum_of_squares
 

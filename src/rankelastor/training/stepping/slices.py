@@ -8,7 +8,7 @@ is the batch's gradient.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ class SlicedGradients:
         ranker: Ranker,
         parameters: Sequence[nn.Parameter],
         *,
-        threads: ThreadPoolExecutor,
+        threads: Executor,
         num_threads: int,
         slice_examples: int | None = None,
         precision: torch.dtype = torch.float32,

@@ -59,7 +59,7 @@ class Stepper:
         self._compiled = compiled_for_training(ranker, settings)
         self._num_cores = torch.get_num_threads()
         self._num_threads = 1 if self._compiled else threads_at_once(ranker, settings.batch_size)
-        self._threads = compute_threads(self._num_threads, cores=self.cores_a_slice)
+        self._threads = compute_threads(self._num_threads)
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
 
     def _lazy_rows(self) -> LazyRows | None:
