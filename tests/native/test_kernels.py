@@ -202,10 +202,10 @@ def test_a_gate_and_the_map_after_it_are_one_only_where_that_saves_products(monk
 
     monkeypatch.setattr(PerTokenLinear, "forward", noted)
     tokens = torch.randn(200, TOKENS, 16)
-    gate(tokens, narrow)
+    gate(tokens, then=narrow)
     assert calls == []
-    gate(tokens, wide)
-    gate(tokens[:2], narrow)  # few rows: products of weights would cost more than they save
+    gate(tokens, then=wide)
+    gate(tokens[:2], then=narrow)  # few rows: products of weights would cost more than they save
     assert calls == [wide, narrow]
 
 

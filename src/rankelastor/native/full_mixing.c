@@ -4,8 +4,6 @@
  * x and the gradient: rows of tokens of dim numbers, *_token and *_row apart; flat = tokens * dim. gain, b: (flat).
  * w: (flat out, flat in), as in a linear layer. out, dx: (row, flat). inverse: (row), 1 / rms(x).
  */
-#include <math.h>
-
 #include "parallel.h"
 #include "products.h"
 #include "rows.h"
@@ -31,17 +29,10 @@ void full_mixing_forward(const void *arguments, int64_t first, int64_t last, int
     for (int64_t row = first; row < last; row += f.block) {
         const int64_t count = smaller(f.block, last - row);
         for (int64_t i = 0; i < count; i++) {
-            float *restrict out = f.out + (row + i) * flat, *restrict n = normed + i * flat, squares = 0;
+            float *out = f.out + (row + i) * flat;
             flatten(f.x + (row + i) * f.x_row, f.x_token, out, f.tokens, f.dim);
-#pragma GCC ivdep
-            for (int64_t j = 0; j < flat; j++) squares += out[j] * out[j];
-            const float scale = 1.0f / sqrtf(squares / (float)flat + NORM_EPSILON);
-#pragma GCC ivdep
-            for (int64_t j = 0; j < flat; j++) {
-                n[j] = out[j] * scale * f.gain[j];
-                out[j] += f.b[j];
-            }
-            f.inverse[row + i] = scale;
+            f.inverse[row + i] = norm_row(out, f.gain, normed + i * flat, flat);
+            add_row(f.b, out, 1, flat);
         }
         product_by_transposed(count, flat, flat, normed, flat, f.w, flat, f.out + row * flat, flat, ADD);
     }
@@ -63,34 +54,20 @@ void full_mixing_backward(const void *arguments, int64_t first, int64_t last, in
     const FullMixingBackward f = *(const FullMixingBackward *)arguments;
     const int64_t flat = f.tokens * f.dim, size = f.block * flat;
     float *xs = f.scratch + part * 4 * size, *normed = xs + size, *gradients = normed + size, *dnormed = gradients + size;
-    float *restrict dgain = f.dgain + part * apart(flat);
+    float *dgain = f.dgain + part * apart(flat);
     for (int64_t row = first; row < last; row += f.block) {
         const int64_t count = smaller(f.block, last - row);
         for (int64_t i = 0; i < count; i++) {
-            float *restrict x = xs + i * flat, *restrict n = normed + i * flat;
-            const float scale = f.inverse[row + i];
-            flatten(f.x + (row + i) * f.x_row, f.x_token, x, f.tokens, f.dim);
+            flatten(f.x + (row + i) * f.x_row, f.x_token, xs + i * flat, f.tokens, f.dim);
             flatten(f.gradient + (row + i) * f.gradient_row, f.gradient_token, gradients + i * flat, f.tokens, f.dim);
-#pragma GCC ivdep
-            for (int64_t j = 0; j < flat; j++) n[j] = x[j] * scale * f.gain[j];
+            scale_row(xs + i * flat, f.gain, f.inverse[row + i], normed + i * flat, flat);
         }
         product(count, flat, flat, gradients, flat, f.w, flat, dnormed, flat, REPLACE);
         product_of_transposed(flat, flat, count, gradients, flat, normed, flat, f.dw + part * apart(flat * flat), flat,
                               row > first ? ADD : REPLACE);
         add_rows(gradients, flat, f.db + part * apart(flat), count, flat);
-        for (int64_t i = 0; i < count; i++) {
-            const float *restrict x = xs + i * flat, *restrict gradient = gradients + i * flat;
-            const float *restrict dn = dnormed + i * flat, scale = f.inverse[row + i];
-            float *restrict dx = f.dx + (row + i) * flat, along = 0;
-#pragma GCC ivdep
-            for (int64_t j = 0; j < flat; j++) {
-                const float along_x = dn[j] * x[j];
-                along += along_x * f.gain[j];
-                dgain[j] += along_x * scale;
-            }
-            const float pull = along * scale * scale * scale / (float)flat;
-#pragma GCC ivdep
-            for (int64_t j = 0; j < flat; j++) dx[j] = gradient[j] + dn[j] * f.gain[j] * scale - x[j] * pull;
-        }
+        for (int64_t i = 0; i < count; i++)
+            norm_row_backward(dnormed + i * flat, xs + i * flat, f.gain, f.inverse[row + i], gradients + i * flat,
+                              f.dx + (row + i) * flat, dgain, flat);
     }
 }

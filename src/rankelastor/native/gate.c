@@ -1,7 +1,8 @@
-/* The published gate, y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, token by token and a block of rows at a time: what
- * lies between its products stays in the caches of one core.
+/* The published gate, y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, of normed tokens where there is a gain: token by token
+ * and a block of rows at a time, so that what lies between its products stays in the caches of one core.
  *
  * x and the gradient: rows of dim and of out numbers, *_token and *_row apart.
+ * gain: of an RMSNorm before it, (token, dim), or NULL; inverse: (token, row), 1 / rms of x.
  * lift: (token, dim, lift_row), of which the first 3 inner columns are W1 | W2 | S2; lift_bias: (token, lift_row).
  * direct (S1): (token, dim, direct_row), of which the first out columns are used; reduce (W3): (token, inner, out);
  * bias: (token, out), added to the result. out, dx: (token, row, out or dim).
@@ -48,30 +49,39 @@ static void lift_rows(const float *x, int64_t x_row, const float *lift, int64_t 
 typedef struct {
     const float *x;
     int64_t x_token, x_row;
+    const float *gain;
+    float *inverse;
     const float *lift;
     int64_t lift_row;
     const float *lift_bias, *direct;
     int64_t direct_row;
     const float *reduce, *bias;
-    float *out, *lifted, *scratch; /* scratch: 4 inner numbers a row of a block, for every part */
+    float *out, *lifted, *scratch; /* scratch: 4 inner + dim numbers a row of a block, for every part */
     int64_t tokens, rows, dim, inner, out_dim, block;
 } GateForward;
 
 void gate_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const GateForward g = *(const GateForward *)arguments;
-    float *opened = g.scratch + part * g.block * 4 * g.inner, *made = opened + g.block * g.inner;
+    float *opened = g.scratch + part * g.block * (4 * g.inner + g.dim), *made = opened + g.block * g.inner;
+    float *normed = made + g.block * 3 * g.inner;
     for (int64_t token = 0; token < g.tokens; token++) {
         const float *lift = g.lift + token * g.dim * g.lift_row, *lift_bias = g.lift_bias + token * g.lift_row;
         const float *direct = g.direct + token * g.dim * g.direct_row, *bias = g.bias + token * g.out_dim;
         const float *reduce = g.reduce + token * g.inner * g.out_dim;
         for (int64_t row = first; row < last; row += g.block) {
             const int64_t count = smaller(g.block, last - row), place = token * g.rows + row;
+            const int64_t x_row = g.gain ? g.dim : g.x_row;
             const float *x = g.x + token * g.x_token + row * g.x_row;
+            if (g.gain) {
+                for (int64_t i = 0; i < count; i++)
+                    g.inverse[place + i] = norm_row(x + i * g.x_row, g.gain + token * g.dim, normed + i * g.dim, g.dim);
+                x = normed;
+            }
             float *maps = g.lifted ? g.lifted + place * 3 * g.inner : made, *out = g.out + place * g.out_dim;
-            lift_rows(x, g.x_row, lift, g.lift_row, lift_bias, maps, count, g.dim, g.inner);
+            lift_rows(x, x_row, lift, g.lift_row, lift_bias, maps, count, g.dim, g.inner);
             open_gate(maps, opened, count, g.inner);
             repeat_row(bias, out, count, g.out_dim);
-            product(count, g.out_dim, g.dim, x, g.x_row, direct, g.direct_row, out, g.out_dim, ADD);
+            product(count, g.out_dim, g.dim, x, x_row, direct, g.direct_row, out, g.out_dim, ADD);
             product(count, g.out_dim, g.inner, opened, g.inner, reduce, g.out_dim, out, g.out_dim, ADD);
         }
     }
@@ -110,6 +120,8 @@ typedef struct {
     int64_t gradient_token, gradient_row;
     const float *x;
     int64_t x_token, x_row;
+    const float *gain;
+    float *inverse;
     const float *lift;
     int64_t lift_row;
     const float *lift_bias, *direct;
@@ -117,17 +129,18 @@ typedef struct {
     const float *reduce, *lifted;
     float *dx;
     /* For every part; dlift and dlift_bias as wide as lift, written in the first 3 inner columns; ddirect in the layout of
-     * direct; dlift_bias and dbias get sums over the rows added. */
-    float *dlift, *dlift_bias, *ddirect, *dreduce, *dbias;
-    float *scratch; /* 8 inner numbers a row of a block, for every part */
+     * direct; dgain, dlift_bias and dbias get sums over the rows added. */
+    float *dgain, *dlift, *dlift_bias, *ddirect, *dreduce, *dbias;
+    float *scratch; /* 8 inner + 2 dim numbers a row of a block, for every part */
     int64_t tokens, rows, dim, inner, out_dim, block;
 } GateBackward;
 
 void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const GateBackward g = *(const GateBackward *)arguments;
     const int64_t dim = g.dim, inner = g.inner, out_dim = g.out_dim;
-    float *opened = g.scratch + part * g.block * 8 * inner, *dproduct = opened + g.block * inner;
+    float *opened = g.scratch + part * g.block * (8 * inner + 2 * dim), *dproduct = opened + g.block * inner;
     float *dlifted = dproduct + g.block * inner, *again = dlifted + g.block * 3 * inner;
+    float *normed = again + g.block * 3 * inner, *dnormed = normed + g.block * dim;
     for (int64_t token = 0; token < g.tokens; token++) {
         const float *lift = g.lift + token * dim * g.lift_row, *lift_bias = g.lift_bias + token * g.lift_row;
         const float *direct = g.direct + token * dim * g.direct_row, *reduce = g.reduce + token * inner * out_dim;
@@ -135,24 +148,33 @@ void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t p
         float *dlift_bias = buffer(g.dlift_bias, part, token, g.tokens, g.lift_row);
         float *ddirect = buffer(g.ddirect, part, token, g.tokens, dim * g.direct_row);
         float *dreduce = buffer(g.dreduce, part, token, g.tokens, inner * out_dim);
+        float *dgain = g.gain ? buffer(g.dgain, part, token, g.tokens, dim) : NULL;
         float *dbias = buffer(g.dbias, part, token, g.tokens, out_dim);
         for (int64_t row = first; row < last; row += g.block) {
             const int64_t count = smaller(g.block, last - row), place = token * g.rows + row;
             const float *gradient = g.gradient + token * g.gradient_token + row * g.gradient_row;
-            const float *x = g.x + token * g.x_token + row * g.x_row;
+            const int64_t x_row = g.gain ? dim : g.x_row;
+            const float *came = g.x + token * g.x_token + row * g.x_row, *x = g.gain ? normed : came;
             const float *lifted = g.lifted ? g.lifted + place * 3 * inner : again;
-            float *dx = g.dx + place * dim;
+            float *dx = g.gain ? dnormed : g.dx + place * dim;
             const int add = row > first ? ADD : REPLACE;
+            if (g.gain)
+                for (int64_t i = 0; i < count; i++) scale_row(came + i * g.x_row, g.gain + token * dim, g.inverse[place + i], normed + i * dim, dim);
             product_by_transposed(count, inner, out_dim, gradient, g.gradient_row, reduce, out_dim, dproduct, inner, REPLACE);
-            if (!g.lifted) lift_rows(x, g.x_row, lift, g.lift_row, lift_bias, again, count, dim, inner);
+            if (!g.lifted) lift_rows(x, x_row, lift, g.lift_row, lift_bias, again, count, dim, inner);
             open_gate_backward(lifted, dproduct, dlifted, opened, count, inner);
             add_rows(dlifted, 3 * inner, dlift_bias, count, 3 * inner);
             product_of_transposed(inner, out_dim, count, opened, inner, gradient, g.gradient_row, dreduce, out_dim, add);
-            product_of_transposed(dim, 3 * inner, count, x, g.x_row, dlifted, 3 * inner, dlift, g.lift_row, add);
-            product_of_transposed(dim, out_dim, count, x, g.x_row, gradient, g.gradient_row, ddirect, g.direct_row, add);
+            product_of_transposed(dim, 3 * inner, count, x, x_row, dlifted, 3 * inner, dlift, g.lift_row, add);
+            product_of_transposed(dim, out_dim, count, x, x_row, gradient, g.gradient_row, ddirect, g.direct_row, add);
             product_by_transposed(count, dim, 3 * inner, dlifted, 3 * inner, lift, g.lift_row, dx, dim, REPLACE);
             product_by_transposed(count, dim, out_dim, gradient, g.gradient_row, direct, g.direct_row, dx, dim, ADD);
             add_rows(gradient, g.gradient_row, dbias, count, out_dim);
+            if (g.gain)
+                for (int64_t i = 0; i < count; i++)
+                    norm_row_backward(dnormed + i * dim, came + i * g.x_row, g.gain + token * dim,
+                                      g.inverse[place + i], NULL,
+                                      g.dx + (place + i) * dim, dgain, dim);
         }
     }
 }

@@ -2,6 +2,8 @@
 #ifndef ROWS_H
 #define ROWS_H
 
+#include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define NORM_EPSILON 1e-12f
@@ -25,6 +27,42 @@ static inline void add_rows(const float *restrict rows, int64_t row_distance, fl
                             int64_t width) {
     for (int64_t i = 0; i < num_rows; i++)
         for (int64_t j = 0; j < width; j++) sum[j] += rows[i * row_distance + j];
+}
+
+static inline void scale_row(const float *restrict x, const float *restrict gain, float inverse, float *restrict out,
+                             int64_t dim) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < dim; i++) out[i] = x[i] * inverse * gain[i];
+}
+
+/* out = gain * x * inverse, and the inverse itself: 1 / rms(x). */
+static inline float norm_row(const float *restrict x, const float *restrict gain, float *restrict out, int64_t dim) {
+    float squares = 0;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < dim; i++) squares += x[i] * x[i];
+    const float inverse = 1.0f / sqrtf(squares / (float)dim + NORM_EPSILON);
+    scale_row(x, gain, inverse, out, dim);
+    return inverse;
+}
+
+/* From the gradient of norm_row's out to that of x, to which a residual is added if there is one; dgain gets its own added. */
+static inline void norm_row_backward(const float *restrict gradient, const float *restrict x, const float *restrict gain,
+                                     float inverse, const float *restrict residual, float *restrict dx,
+                                     float *restrict dgain, int64_t dim) {
+    float along = 0;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < dim; i++) {
+        const float along_x = gradient[i] * x[i];
+        along += along_x * gain[i];
+        dgain[i] += along_x * inverse;
+    }
+    const float pull = along * inverse * inverse * inverse / (float)dim;
+    if (residual)
+#pragma GCC ivdep
+        for (int64_t i = 0; i < dim; i++) dx[i] = residual[i] + gradient[i] * gain[i] * inverse - x[i] * pull;
+    else
+#pragma GCC ivdep
+        for (int64_t i = 0; i < dim; i++) dx[i] = gradient[i] * gain[i] * inverse - x[i] * pull;
 }
 
 #endif

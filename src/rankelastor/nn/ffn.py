@@ -106,17 +106,16 @@ class PerTokenGlu(nn.Sequential):
         super().__init__(*steps)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Changed tokens. A gate and the linear map after it are computed together where nobody watches them."""
+        """Changed tokens. Norm, gate and the linear map after it are computed together where nobody watches them."""
         steps = list(self)
         while steps:
             match steps:
-                case [PublishedGate() as gate, PerTokenLinear() as then, *rest] | [
-                    PublishedGate() as gate,
-                    Dropout(rate=0),
-                    PerTokenLinear() as then,
-                    *rest,
-                ] if not is_watched(*steps[: len(steps) - len(rest)]):
-                    tokens, steps = gate(tokens, then), rest
+                case [PerTokenRMSNorm() as norm, PublishedGate() as gate, *rest] if not is_watched(norm, gate):
+                    then, steps = _map_at_once(rest)
+                    tokens = gate(tokens, norm=norm, then=then)
+                case [PublishedGate() as gate, *rest] if not is_watched(gate):
+                    then, steps = _map_at_once(rest)
+                    tokens = gate(tokens, then=then)
                 case [Dropout() as dropout, PerTokenLinear() as then, *rest] if dropout.rate and mlp_fits(
                     tokens, None, _NO_ACTIVATION, dropout, then
                 ):
@@ -124,6 +123,17 @@ class PerTokenGlu(nn.Sequential):
                 case [step, *rest]:
                     tokens, steps = step(tokens), rest
         return tokens
+
+
+def _map_at_once(steps: list[nn.Module]) -> tuple[PerTokenLinear | None, list[nn.Module]]:
+    """The linear map that comes next, if nobody watches on the way there; and the steps after it."""
+    match steps:
+        case [PerTokenLinear() as then, *rest] | [Dropout(rate=0), PerTokenLinear() as then, *rest] if not is_watched(
+            *steps[: len(steps) - len(rest)]
+        ):
+            return then, rest
+        case _:
+            return None, steps
 
 
 class ResidualFfn(nn.Module):

@@ -12,6 +12,7 @@ from torch.nn.functional import gelu
 
 from rankelastor.native.calling import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.fusing import CHEAP_TO_REPEAT, applied
+from rankelastor.nn.norm import rms_norm
 from rankelastor.nn.per_token import PerTokenLinear
 
 
@@ -19,21 +20,25 @@ def fused_gate(
     tokens: Float[Tensor, "batch token dim"],
     lift: PerTokenLinear,
     reduce: PerTokenLinear,
+    *,
+    gain: Float[Tensor, "token dim"] | None = None,
     then: PerTokenLinear | None = None,
 ) -> Float[Tensor, "batch token out_dim"]:
     """((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, with the maps W1, W2, S2, S1 side by side in ``lift``.
 
-    ``then``: a linear map of the gated tokens. Where it narrows them, W3 and S1 are multiplied by it beforehand:
-    products of weights cost less than products of a batch, and the result differs by rounding alone.
+    ``gain``: of an RMSNorm before it. ``then``: a linear map of the gated tokens. Where it narrows them, W3 and S1 are
+    multiplied by it beforehand: products of weights cost less than products of a batch, and the result differs by
+    rounding alone.
     """
     x, weights = tokens.transpose(0, 1), (lift.weight, lift.bias, reduce.weight, reduce.bias)
-    after = () if then is None else (then.weight, then.bias)
-    if tokens.shape[1:] != lift.weight.shape[:2] or not kernels_fit(*weights, *after):
-        gated = applied(_GateOfOperations, x, *weights)
+    before, after = () if gain is None else (gain,), () if then is None else (then.weight, then.bias)
+    if tokens.shape[1:] != lift.weight.shape[:2] or not kernels_fit(*before, *weights, *after):
+        normed = tokens if gain is None else rms_norm(tokens, gain)
+        gated = applied(_GateOfOperations, normed.transpose(0, 1), *weights)
     elif then is not None and _folding_pays(len(tokens), reduce, then):
-        gated, then = applied(_NativeGate, x, *weights, *after), None
+        gated, then = applied(_NativeGate, x, gain, *weights, *after), None
     else:
-        gated = applied(_NativeGate, x, *weights, None, None)
+        gated = applied(_NativeGate, x, gain, *weights, None, None)
     out: Tensor = gated.transpose(0, 1)
     return out if then is None else then(out)
 
@@ -53,6 +58,7 @@ class _NativeGate(torch.autograd.Function):
     def forward(  # noqa: PLR0917 - autograd passes by position
         ctx: Any,
         x: Tensor,
+        gain: Tensor | None,
         lift: Tensor,
         lift_bias: Tensor,
         reduce: Tensor,
@@ -72,10 +78,11 @@ class _NativeGate(torch.autograd.Function):
         block = row_blocks(-(-rows // parts), floats_a_row=8 * inner_dim, num_weights=lift[0].numel())
         out = x.new_empty(tokens, rows, out_dim)
         lifted = x.new_empty(tokens, rows, 3 * inner_dim) if keeps and dim > CHEAP_TO_REPEAT else None
-        scratch = x.new_empty(parts * block * 4 * inner_dim)
+        inverse = None if gain is None else x.new_empty(tokens, rows)
+        scratch = x.new_empty(parts * block * (4 * inner_dim + dim))
         call(
             "gate_forward",
-            *(x, x.stride(0), x.stride(1), lift, lift.stride(1), lift_bias),
+            *(x, x.stride(0), x.stride(1), gain, inverse, lift, lift.stride(1), lift_bias),
             *(folded[0], folded[0].stride(1), *folded[1:]),
             *(out, lifted, scratch, tokens, rows, dim, inner_dim, out_dim, block),
             rows=rows,
@@ -83,13 +90,13 @@ class _NativeGate(torch.autograd.Function):
         )
         if keeps:
             ctx.parts, ctx.block = parts, block
-            ctx.save_for_backward(x, lift, lift_bias, reduce, bias, then, lifted, *folded[:2])
+            ctx.save_for_backward(x, gain, inverse, lift, lift_bias, reduce, bias, then, lifted, *folded[:2])
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, lift, lift_bias, reduce, bias, then, lifted, *folded = ctx.saved_tensors
+        x, gain, inverse, lift, lift_bias, reduce, bias, then, lifted, *folded = ctx.saved_tensors
         gradient = in_rows(gradient)
         (tokens, rows, dim), inner_dim, out_dim = x.shape, reduce.shape[1], gradient.shape[2]
         parts = ctx.parts
@@ -97,12 +104,13 @@ class _NativeGate(torch.autograd.Function):
         shapes = (lift.shape, lift_bias.shape, folded[1].shape, (tokens, out_dim))
         of_lift, of_lift_bias, of_reduce, of_bias = (OfParts(shape, parts=parts) for shape in shapes)
         of_direct = None if then is None else OfParts(folded[0].shape, parts=parts)
+        of_gain = None if gain is None else OfParts(gain.shape, parts=parts)
         call(
             "gate_backward",
             *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1)),
-            *(lift, lift.stride(1), lift_bias, folded[0], folded[0].stride(1), folded[1], lifted),
-            *(dx, of_lift, of_lift_bias, of_direct or of_lift.buffers[:, 3 * inner_dim :], of_reduce, of_bias),
-            x.new_empty(parts * ctx.block * 8 * inner_dim),
+            *(gain, inverse, lift, lift.stride(1), lift_bias, folded[0], folded[0].stride(1), folded[1], lifted),
+            *(dx, of_gain, of_lift, of_lift_bias, of_direct or of_lift.buffers[:, 3 * inner_dim :], of_reduce, of_bias),
+            x.new_empty(parts * ctx.block * (8 * inner_dim + 2 * dim)),
             *(tokens, rows, dim, inner_dim, out_dim, ctx.block),
             rows=rows,
             parts=parts,
@@ -116,7 +124,8 @@ class _NativeGate(torch.autograd.Function):
             dlift[:, :, 3 * inner_dim :] = torch.bmm(ddirect, back)
             dreduce, dthen_bias, dbias = torch.bmm(dreduce, back), dbias, _vectors_times(dbias, back)
         dlift_bias[:, 3 * inner_dim :] = dbias
-        return dx, dlift, dlift_bias, dreduce, dbias, dthen, dthen_bias
+        dgain = None if of_gain is None else of_gain.sum()
+        return dx, dgain, dlift, dlift_bias, dreduce, dbias, dthen, dthen_bias
 
 
 def _vectors_times(vectors: Float[Tensor, "token dim"], maps: Float[Tensor, "token dim out"]) -> Tensor:

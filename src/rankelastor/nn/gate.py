@@ -10,7 +10,7 @@ from torch.nn.functional import gelu
 
 from rankelastor.nn.fused_gate import fused_gate
 from rankelastor.nn.fusing import can_fuse
-from rankelastor.nn.per_token import PerTokenLinear
+from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 
 
 class PublishedGate(nn.Module):
@@ -34,11 +34,16 @@ class PublishedGate(nn.Module):
         self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
 
     def forward(
-        self, tokens: Float[Tensor, "batch token dim"], then: PerTokenLinear | None = None
+        self,
+        tokens: Float[Tensor, "batch token dim"],
+        *,
+        norm: PerTokenRMSNorm | None = None,
+        then: PerTokenLinear | None = None,
     ) -> Float[Tensor, "batch token out_dim"]:
-        """Gated tokens, and ``then``'s map of them."""
+        """Gated tokens, normed before where there is a norm; and ``then``'s map of them."""
         if can_fuse(tokens, self.lift, self.reduce):
-            return fused_gate(tokens, self.lift, self.reduce, then)
+            return fused_gate(tokens, self.lift, self.reduce, gain=None if norm is None else norm.weight, then=then)
+        tokens = tokens if norm is None else norm(tokens)
         gate, value, gate_skip, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = self.reduce((gate_skip + gelu(gate)) * value) + residual
         return gated if then is None else then(gated)
