@@ -39,6 +39,24 @@ def test_without_kernels_there_is_one_part(monkeypatch: pytest.MonkeyPatch) -> N
     assert num_parts(10**6) == 1
 
 
+@pytest.mark.parametrize("flushes", [True, False])
+def test_all_parts_take_tiny_numbers_as_their_caller_does(flushes: bool) -> None:
+    needs_kernels()
+    x, tiny, inverse = torch.ones(128, 16), torch.full((16,), 1.5e-38), torch.zeros(128)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        out = torch.ones(128, 16)
+        call("rms_norm_forward", x, 0, 16, torch.ones(16), 0, out, 0, 16, inverse, 1, 128, 16, rows=128, parts=2)
+        torch.set_flush_denormal(flushes)
+        call("rms_norm_forward", 0.25 * x + 1, 0, 16, 0.5 * tiny, 0, out, 0, 16, inverse, 1, 128, 16, rows=128, parts=2)
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)
+    zeros = out.view(torch.int32) == 0
+    assert bool(zeros.all()) if flushes else not bool(zeros.any())
+
+
 @pytest.mark.parametrize("parts", [1, 2, 3, 7])
 def test_parts_cover_all_rows_once(parts: int) -> None:
     needs_kernels()

@@ -132,8 +132,8 @@ def test_all_pieces_of_a_file_are_scored_by_the_same_threads(
 ) -> None:
     pools: list[Executor] = []
 
-    def counted(num_threads: int) -> Executor:
-        pools.append(compute_threads(num_threads))
+    def counted(_num_threads: int) -> Executor:
+        pools.append(compute_threads(2))
         return pools[-1]
 
     monkeypatch.setattr("rankelastor.training.scoring.compute_threads", counted)

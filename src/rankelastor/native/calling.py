@@ -97,7 +97,8 @@ class OfParts:
 
     def __init__(self, shape: Sequence[int], *, parts: int) -> None:
         self._shape = shape
-        self.buffers = torch.zeros(parts, -(-prod(shape) // _NUMBERS_APART) * _NUMBERS_APART)
+        apart = -(-prod(shape) // _NUMBERS_APART) * _NUMBERS_APART
+        self.buffers = torch.zeros(parts, apart, dtype=torch.float32, device="cpu")
 
     def data_ptr(self) -> int:
         """Where the first part's buffer begins."""

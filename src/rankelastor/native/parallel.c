@@ -18,10 +18,28 @@ void use_openmp(void *region, void *number, void *size) {
 
 int has_openmp(void) { return parallel != NULL; }
 
+/* How this thread rounds, and whether it takes tiny numbers as zero. */
+#if defined(__SSE__)
+#include <xmmintrin.h>
+static uint64_t float_mode(void) { return _mm_getcsr(); }
+static void set_float_mode(uint64_t mode) { _mm_setcsr((unsigned)mode); }
+#elif defined(__aarch64__)
+static uint64_t float_mode(void) {
+    uint64_t mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    return mode;
+}
+static void set_float_mode(uint64_t mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
+#else
+static uint64_t float_mode(void) { return 0; }
+static void set_float_mode(uint64_t mode) { (void)mode; }
+#endif
+
 typedef struct {
     row_kernel *kernel;
     const void *arguments;
     int64_t rows, parts;
+    uint64_t float_mode; /* of the thread that calls: the others take it over while they work for it */
 } Work;
 
 static void work_on(const Work *work, int64_t part) {
@@ -31,13 +49,16 @@ static void work_on(const Work *work, int64_t part) {
 
 static void share_of_thread(void *data) {
     const Work *work = data;
+    const uint64_t own = float_mode();
+    set_float_mode(work->float_mode);
     /* the team may be smaller than asked for */
     for (int64_t part = thread_number(); part < work->parts; part += team_size()) work_on(work, part);
+    set_float_mode(own);
 }
 
 /* A kernel on all rows, in so many parts of nearly equal size. */
 void run(row_kernel *kernel, const void *arguments, int64_t rows, int64_t parts) {
-    Work work = {kernel, arguments, rows, parts};
+    Work work = {kernel, arguments, rows, parts, float_mode()};
     if (parts > 1 && parallel) parallel(share_of_thread, &work, (unsigned)parts, 0);
     else
         for (int64_t part = 0; part < parts; part++) work_on(&work, part);

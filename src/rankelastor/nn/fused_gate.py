@@ -32,7 +32,8 @@ def fused_gate(
     """
     x, weights = tokens.transpose(0, 1), (lift.weight, lift.bias, reduce.weight, reduce.bias)
     before, after = () if gain is None else (gain,), () if then is None else (then.weight, then.bias)
-    if tokens.shape[1:] != lift.weight.shape[:2] or not kernels_fit(*before, *weights, *after):
+    shapes_fit = tokens.shape[1:] == lift.weight.shape[:2] and (gain is None or gain.shape == tokens.shape[1:])
+    if not shapes_fit or not kernels_fit(*before, *weights, *after):
         normed = tokens if gain is None else rms_norm(tokens, gain)
         gated = applied(_GateOfOperations, normed.transpose(0, 1), *weights)
     elif then is not None and _folding_pays(len(tokens), reduce, then):

@@ -27,7 +27,8 @@ def split_mixing(tokens: Float[Tensor, "batch token dim"], norm: nn.LayerNorm) -
 
 def full_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: RMSNorm, linear: nn.Linear) -> bool:
     """Whether ``full_mixing`` may stand for the mixing and can compute it."""
-    fits = type(linear) is nn.Linear and tokens.shape[1] * tokens.shape[2] == linear.in_features
+    flat = tokens.shape[1] * tokens.shape[2]
+    fits = type(linear) is nn.Linear and linear.weight.shape == (flat, flat) and norm.weight.shape == (flat,)
     return fits and can_fuse(tokens, linear, norm) and kernels_fit(norm.weight, linear.weight, linear.bias)
 
 

@@ -32,6 +32,7 @@ def mlp_fits(
         and dropout.p < 1
         and can_fuse(tokens, first, activation, dropout, down)
         and tokens.shape[1:] == first.weight.shape[:2]
+        and (up is None or down.weight.shape[:2] == up.weight.shape[::2])
         and kernels_fit(first.weight, first.bias, down.weight, down.bias)
     )
 
@@ -92,7 +93,7 @@ class _NativeMlp(torch.autograd.Function):
         x, up, up_bias, down, kept = ctx.saved_tensors
         gradient = in_rows(gradient)
         parts, (tokens, rows, _, hidden, out_dim, block) = ctx.parts, ctx.sizes
-        dx = torch.empty(x.shape)
+        dx = x.new_empty(x.shape)
         shapes = (*((None, None) if up is None else (up.shape, up_bias.shape)), down.shape, (tokens, out_dim))
         sums = [None if shape is None else OfParts(shape, parts=parts) for shape in shapes]
         call(
