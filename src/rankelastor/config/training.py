@@ -51,7 +51,7 @@ class TrainingSettings(Settings):
     multiplies the learning rate by ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such
     evaluations in a row end the run. The weights of the best evaluation are kept.
     ``rare_as_unseen`` gives the out-of-vocabulary row of each field examples to learn from.
-    ``slice_examples``: examples that one CPU thread computes at a time; null: as many as stay in its caches.
+    ``slice_examples``: examples computed at a time on the CPU; null: as many as keep 64 MiB for the backward pass.
     ``embedding_updates``: ``dense`` steps every embedding row at every step, as published; ``lazy`` makes a row's
     missed steps up when it is next touched; ``auto`` is lazy on the CPU for tables of more than twice as many rows as
     a batch looks up.

@@ -19,10 +19,13 @@ _NUMBERS_APART = 32  # as in parallel.h
 _FEWEST_ROWS = 64  # that are worth another core: fewer are done before it has begun
 
 
-def kernels_fit(*parameters: Tensor) -> bool:
-    """Whether there are kernels, and they can work with these parameters: float32 on the CPU, without gaps."""
+def kernels_fit(*parameters: Tensor | None) -> bool:
+    """Whether there are kernels, and they can work with these parameters: there, float32 on the CPU, without gaps."""
     fit = all(
-        parameter.dtype == torch.float32 and parameter.device.type == "cpu" and parameter.is_contiguous()
+        parameter is not None
+        and parameter.dtype == torch.float32
+        and parameter.device.type == "cpu"
+        and parameter.is_contiguous()
         for parameter in parameters
     )
     return fit and kernels() is not None

@@ -16,6 +16,24 @@ from rankelastor.nn.norm import rms_norm
 from rankelastor.nn.per_token import PerTokenLinear
 
 
+def gate_fits(
+    tokens: Float[Tensor, "batch token dim"],
+    lift: PerTokenLinear,
+    reduce: PerTokenLinear,
+    gain: Float[Tensor, "token dim"] | None,
+) -> bool:
+    """Whether these sizes are those of a gate: kernels read and write what sizes tell them."""
+    num_tokens, dim = tokens.shape[1:]
+    inner_dim, out_dim = reduce.weight.shape[1:]
+    return (
+        lift.weight.shape == (num_tokens, dim, 3 * inner_dim + out_dim)
+        and lift.bias.shape == (num_tokens, 3 * inner_dim + out_dim)
+        and reduce.weight.shape == (num_tokens, inner_dim, out_dim)
+        and reduce.bias.shape == (num_tokens, out_dim)
+        and (gain is None or gain.shape == (num_tokens, dim))
+    )
+
+
 def fused_gate(
     tokens: Float[Tensor, "batch token dim"],
     lift: PerTokenLinear,
@@ -32,8 +50,7 @@ def fused_gate(
     """
     x, weights = tokens.transpose(0, 1), (lift.weight, lift.bias, reduce.weight, reduce.bias)
     before, after = () if gain is None else (gain,), () if then is None else (then.weight, then.bias)
-    shapes_fit = tokens.shape[1:] == lift.weight.shape[:2] and (gain is None or gain.shape == tokens.shape[1:])
-    if not shapes_fit or not kernels_fit(*before, *weights, *after):
+    if not kernels_fit(*before, *weights, *after):
         normed = tokens if gain is None else rms_norm(tokens, gain)
         gated = applied(_GateOfOperations, normed.transpose(0, 1), *weights)
     elif then is not None and _folding_pays(len(tokens), reduce, then):

@@ -12,24 +12,39 @@ from torch.autograd.function import once_differentiable
 from rankelastor.native.calling import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.fusing import applied, can_fuse
 from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.observation import is_watched
 
 
-def split_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: nn.LayerNorm) -> bool:
+def split_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: nn.Module) -> bool:
     """Whether ``split_mixing`` may stand for the mixing and can compute it."""
-    fits = tokens.shape[2:] == norm.weight.shape and tokens.shape[2] % tokens.shape[1] == 0
-    return fits and can_fuse(tokens, norm) and kernels_fit(norm.weight, norm.bias)
+    num_tokens, dim = tokens.shape[1:]
+    return (
+        type(norm) is nn.LayerNorm
+        and not is_watched(norm)
+        and kernels_fit(norm.weight, norm.bias)
+        and norm.weight.shape == (dim,)
+        and dim % num_tokens == 0
+        and can_fuse(tokens, norm)
+    )
 
 
 def split_mixing(tokens: Float[Tensor, "batch token dim"], norm: nn.LayerNorm) -> Float[Tensor, "batch token dim"]:
     """``norm(tokens + swap_parts(tokens))``."""
-    return applied(_NativeSplitMixing, tokens, norm.weight, norm.bias, norm.eps)
+    return applied(_NativeSplitMixing, tokens, norm.weight, norm.bias, float(norm.eps))
 
 
-def full_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: RMSNorm, linear: nn.Linear) -> bool:
+def full_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: nn.Module, linear: nn.Module) -> bool:
     """Whether ``full_mixing`` may stand for the mixing and can compute it."""
     flat = tokens.shape[1] * tokens.shape[2]
-    fits = type(linear) is nn.Linear and linear.weight.shape == (flat, flat) and norm.weight.shape == (flat,)
-    return fits and can_fuse(tokens, linear, norm) and kernels_fit(norm.weight, linear.weight, linear.bias)
+    return (
+        type(linear) is nn.Linear
+        and type(norm) is RMSNorm
+        and not is_watched(norm, linear)
+        and kernels_fit(norm.weight, linear.weight, linear.bias)
+        and linear.weight.shape == (flat, flat)
+        and norm.weight.shape == (flat,)
+        and can_fuse(tokens, linear, norm)
+    )
 
 
 def full_mixing(

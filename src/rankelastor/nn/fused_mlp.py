@@ -29,6 +29,7 @@ def mlp_fits(
     first = up or down
     return (
         type(activation) in _ACTIVATIONS
+        and getattr(activation, "approximate", "none") == "none"
         and dropout.p < 1
         and can_fuse(tokens, first, activation, dropout, down)
         and tokens.shape[1:] == first.weight.shape[:2]
@@ -68,7 +69,7 @@ class _NativeMlp(torch.autograd.Function):
         (tokens, rows, in_dim), (hidden, out_dim) = x.shape, down.shape[1:]
         mask = Mask.draw(torch.Size((tokens, rows, hidden)), rate) if rate else None
         noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
-        active = (activation, noise, threshold, 1 / (1 - rate))
+        scale = 1 / (1 - rate)
         num_weights = (0 if up is None else up[0].numel()) + down[0].numel()
         parts = num_parts(rows)
         block = row_blocks(-(-rows // parts), floats_a_row=3 * hidden, num_weights=num_weights)
@@ -78,19 +79,20 @@ class _NativeMlp(torch.autograd.Function):
         kept = x.new_empty(tokens, rows, hidden) if keeps else None
         call(
             "per_token_mlp_forward",
-            *(x, x.stride(0), x.stride(1), up, up_bias, *active, down, down_bias),
+            *(x, x.stride(0), x.stride(1), up, up_bias, activation, noise, threshold, scale),
+            *(down, down_bias),
             *(out, kept, x.new_empty(parts * block * 2 * hidden), *sizes),
             rows=rows,
             parts=parts,
         )
-        ctx.active, ctx.parts, ctx.sizes = active, parts, sizes
-        ctx.save_for_backward(x, up, up_bias, down, kept)
+        ctx.activation, ctx.threshold, ctx.scale, ctx.parts, ctx.sizes = activation, threshold, scale, parts, sizes
+        ctx.save_for_backward(x, up, up_bias, noise, down, kept)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, up, up_bias, down, kept = ctx.saved_tensors
+        x, up, up_bias, noise, down, kept = ctx.saved_tensors
         gradient = in_rows(gradient)
         parts, (tokens, rows, _, hidden, out_dim, block) = ctx.parts, ctx.sizes
         dx = x.new_empty(x.shape)
@@ -98,8 +100,8 @@ class _NativeMlp(torch.autograd.Function):
         sums = [None if shape is None else OfParts(shape, parts=parts) for shape in shapes]
         call(
             "per_token_mlp_backward",
-            *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1), up, up_bias, *ctx.active),
-            *(down, kept, dx, *sums),
+            *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1), up, up_bias),
+            *(ctx.activation, noise, ctx.threshold, ctx.scale, down, kept, dx, *sums),
             *(x.new_empty(parts * block * 3 * hidden), *ctx.sizes),
             rows=rows,
             parts=parts,

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from rankelastor.nn.fused_gate import fused_gate
+from rankelastor.nn.fused_gate import fused_gate, gate_fits
 from rankelastor.nn.fusing import can_fuse
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 
@@ -41,8 +41,9 @@ class PublishedGate(nn.Module):
         then: PerTokenLinear | None = None,
     ) -> Float[Tensor, "batch token out_dim"]:
         """Gated tokens, normed before where there is a norm; and ``then``'s map of them."""
-        if can_fuse(tokens, self.lift, self.reduce):
-            return fused_gate(tokens, self.lift, self.reduce, gain=None if norm is None else norm.weight, then=then)
+        gain = None if norm is None else norm.weight
+        if can_fuse(tokens, self.lift, self.reduce) and gate_fits(tokens, self.lift, self.reduce, gain):
+            return fused_gate(tokens, self.lift, self.reduce, gain=gain, then=then)
         tokens = tokens if norm is None else norm(tokens)
         gate, value, gate_skip, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = self.reduce((gate_skip + gelu(gate)) * value) + residual

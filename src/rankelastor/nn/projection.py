@@ -64,12 +64,14 @@ class Projection(nn.Sequential):
                     nn.Linear() as down,
                     *rest,
                 ] | [nn.Linear() as up, nn.ReLU() as norm, Dropout() as dropout, nn.Linear() as down, *rest] if (
-                    can_fuse(x, *steps[: len(steps) - len(rest)]) and fits_kernel(x, up, norm, down)
+                    dropout.p < 1 and can_fuse(x, *steps[: len(steps) - len(rest)]) and fits_kernel(x, up, norm, down)
                 ):
                     gain = norm.weight if isinstance(norm, RMSNorm) else None
                     x = through_kernel(x, up, gain, dropout.rate, down)
                     steps = rest
-                case [RMSNorm() as norm, nn.ReLU(), Dropout() as dropout, *rest] if can_fuse(x, *steps[:3]):
+                case [RMSNorm() as norm, nn.ReLU(), Dropout() as dropout, *rest] if dropout.p < 1 and can_fuse(
+                    x, *steps[:3]
+                ):
                     x = applied(_NormReluDropout, x, norm.weight, dropout.rate)
                     steps = rest
                 case [step, *rest]:
@@ -79,9 +81,15 @@ class Projection(nn.Sequential):
 
 def fits_kernel(x: Float[Tensor, "... in_dim"], up: nn.Linear, norm: nn.Module, down: nn.Linear) -> bool:
     """Whether ``through_kernel`` can compute these modules, where ``can_fuse`` says that it may."""
-    plain = type(up) is type(down) is nn.Linear and x.shape[-1] == up.in_features
+    hidden, in_dim = up.weight.shape
     gain = (norm.weight,) if isinstance(norm, RMSNorm) else ()
-    return plain and kernels_fit(up.weight, up.bias, *gain, down.weight, down.bias)
+    return (
+        type(up) is type(down) is nn.Linear
+        and x.shape[-1] == in_dim
+        and down.weight.shape[1] == hidden
+        and all(each.shape == (hidden,) for each in gain)
+        and kernels_fit(up.weight, up.bias, *gain, down.weight, down.bias)
+    )
 
 
 def through_kernel(

@@ -43,7 +43,7 @@ class Predictions:
 class Scorer:
     """Click probabilities of batches, the sigmoid in float64 so that close scores stay apart.
 
-    On the CPU a batch passes through the ranker in slices that stay in the caches, several at once, each on one core:
+    On the CPU a batch passes through the ranker in slices, several at once, each on one core:
     no operation waits for another core. On other devices at most ``training.evaluation_batch_size`` examples do so at a
     time.
 

@@ -13,7 +13,7 @@ TINY = 1e-40  # below fp32's normal range
 
 
 def is_taken_as_zero() -> bool:
-    return not bool(torch.full((1,), TINY) * 1.0)
+    return not bool(torch.full((1,), TINY, dtype=torch.float32) * 1.0)
 
 
 def test_little_work_is_for_one_thread_and_much_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,10 +40,24 @@ def test_one_thread_is_the_calling_one() -> None:
         assert threads.submit(threading.get_ident).result() == threading.get_ident()
 
 
-def test_a_failure_passes_and_leaves_numbers_as_they_were() -> None:
-    with compute_threads(1) as threads, pytest.raises(ZeroDivisionError):
-        threads.submit(lambda: 1 / 0).result()
+def test_a_failure_comes_out_with_the_result_and_leaves_numbers_as_they_were() -> None:
+    with compute_threads(1) as threads:
+        failed = threads.submit(lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            failed.result()
     assert not is_taken_as_zero()
+
+
+def test_who_takes_tiny_numbers_as_zero_does_so_afterwards_too() -> None:
+    torch.set_flush_denormal(True)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with compute_threads(1) as threads:
+            threads.submit(int).result()
+        assert is_taken_as_zero()
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_flush_denormal(False)
 
 
 def test_several_threads_have_a_core_each() -> None:

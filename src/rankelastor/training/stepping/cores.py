@@ -31,8 +31,8 @@ def threads_at_once(ranker: Ranker, num_examples: int) -> int:
 def compute_threads(num_threads: int) -> Executor:
     """Where to compute: in so many threads with a core each, or in the calling thread with all its cores if it is one.
 
-    They take numbers too small for fp32's normal range as zero: the moments of rows that are seldom touched fade into
-    that range, where each operation takes a hundred times as long.
+    They take numbers too small for fp32's normal range as zero, and kernels do on all cores: the moments of rows that
+    are seldom touched fade into that range, where each operation takes a hundred times as long.
 
     Example:
         >>> with compute_threads(1) as threads:
@@ -52,17 +52,21 @@ def _on_one_core() -> None:
 class _CallingThread(Executor):
     """Does at once what is submitted: no hand-over to another thread, which takes a tenth of a millisecond."""
 
-    def __init__(self) -> None:
-        self._flushed = not bool(torch.full((), _TINY) * 1.0)
-
     def submit(self, function: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         future: Future[Result] = Future()
+        flushed = _takes_tiny_as_zero()
         torch.set_flush_denormal(True)
         try:
             future.set_result(function(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as executors do: it comes out where the result is asked for
+            future.set_exception(error)
         finally:
-            torch.set_flush_denormal(self._flushed)
+            torch.set_flush_denormal(flushed)
         return future
+
+
+def _takes_tiny_as_zero() -> bool:
+    return not bool(torch.full((), _TINY, dtype=torch.float32, device="cpu") * 1.0)
 
 
 @contextmanager
