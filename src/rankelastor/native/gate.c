@@ -159,7 +159,8 @@ void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t p
             float *dx = g.gain ? dnormed : g.dx + place * dim;
             const int add = row > first ? ADD : REPLACE;
             if (g.gain)
-                for (int64_t i = 0; i < count; i++) scale_row(came + i * g.x_row, g.gain + token * dim, g.inverse[place + i], normed + i * dim, dim);
+                for (int64_t i = 0; i < count; i++)
+                    scale_row(came + i * g.x_row, g.gain + token * dim, g.inverse[place + i], normed + i * dim, dim);
             product_by_transposed(count, inner, out_dim, gradient, g.gradient_row, reduce, out_dim, dproduct, inner, REPLACE);
             if (!g.lifted) lift_rows(x, x_row, lift, g.lift_row, lift_bias, again, count, dim, inner);
             open_gate_backward(lifted, dproduct, dlifted, opened, count, inner);
