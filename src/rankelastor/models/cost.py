@@ -41,7 +41,7 @@ def cost_of(settings: ModelSettings, schema: FeatureSchema) -> Cost:
     with FlopCounterMode(display=False) as training:
         torch.autograd.backward(ranker(meta_batch(schema)).sum())
     return Cost(
-        dense_parameters=sum(parameter.numel() for parameter in ranker.backbone.parameters()),
+        dense_parameters=ranker.num_dense_parameters,
         embedding_parameters=sum(parameter.numel() for parameter in ranker.embedding.parameters()),
         flops_per_example=forward.get_total_flops(),
         training_flops_per_example=training.get_total_flops(),

@@ -64,6 +64,11 @@ class Ranker(nn.Module):
         """Names of the token matrices that can be observed; see ``Backbone.points``."""
         return self.backbone.points
 
+    @property
+    def num_dense_parameters(self) -> int:
+        """Weights outside the embeddings, about the products of numbers that an example takes."""
+        return sum(parameter.numel() for parameter in self.backbone.parameters())
+
     def forward(self, batch: Batch) -> Float[Tensor, " batch"]:
         """Logits of a batch."""
         logits: Tensor = self.backbone(self.embedding(batch.categorical, batch.numeric, batch.sequence))

@@ -174,8 +174,7 @@ void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t p
             if (g.gain)
                 for (int64_t i = 0; i < count; i++)
                     norm_row_backward(dnormed + i * dim, came + i * g.x_row, g.gain + token * dim,
-                                      g.inverse[place + i], NULL,
-                                      g.dx + (place + i) * dim, dgain, dim);
+                                      g.inverse[place + i], NULL, g.dx + (place + i) * dim, dgain, dim);
         }
     }
 }

@@ -121,50 +121,7 @@ static double squares_of(const float *w, int64_t dim) {
     return sum;
 }
 
-typedef struct {
-    float *table, *first, *second;
-    int32_t *complete;
-    const int64_t *rows;
-    int64_t dim, now;
-    const Constants *constants;
-    const double *scale, *scale_sum, *left1, *left2;
-    int64_t exact_steps, stride_share;
-    double *change; /* of the table's sum of squares, for every part */
-} CatchUpRows;
-
-/* Bring rows to step now: exact_steps one by one, then strides that grow by a stride_share of what is covered. */
-void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
-    const CatchUpRows u = *(const CatchUpRows *)arguments;
-    const double l2 = u.constants->l2;
-    double sum = 0;
-    for (int64_t i = first; i < last; i++) {
-        const int64_t row = u.rows[i], start = u.complete[row], missed = u.now - start;
-        float *w = u.table + row * u.dim, *m = u.first + row * u.dim, *v = u.second + row * u.dim;
-        if (missed <= 0) continue;
-        const double before = squares_of(w, u.dim);
-        int64_t done = 0;
-        for (; done < missed && done < u.exact_steps; done++) {
-            const int64_t step = start + done + 1;
-            one_step(w, m, v, NULL, (float)(l2 * u.scale[step]), u.constants, u.left1[step], u.left2[step], u.dim);
-        }
-        for (int64_t covered = done; done < missed;) {
-            const int64_t whole = covered / u.stride_share, length = whole < missed - done ? whole : missed - done;
-            const int64_t end = start + done + length;
-            const double of_stride = u.scale_sum[end] - u.scale_sum[end - length];
-            const double mean = length == 1 ? u.scale[end] : of_stride / (double)length;
-            if (length == 1)
-                one_step(w, m, v, NULL, (float)(l2 * mean), u.constants, u.left1[end], u.left2[end], u.dim);
-            else
-                stride(w, m, v, (float)(l2 * mean), u.constants, (double)length, (double)end, u.dim);
-            done += length;
-            covered += whole;
-        }
-        u.complete[row] = (int32_t)u.now;
-        sum += squares_of(w, u.dim) - before;
-    }
-    u.change[part] = sum;
-}
-
+/* Rows to work on, and the step to bring them to. */
 typedef struct {
     float *table, *first, *second;
     int32_t *complete;
@@ -172,6 +129,51 @@ typedef struct {
     int64_t dim, now;
     const Constants *constants;
     const double *left1, *left2;
+} Rows;
+
+typedef struct {
+    Rows of;
+    const double *scale, *scale_sum;
+    int64_t exact_steps, stride_share;
+    double *change; /* of the table's sum of squares, for every part */
+} CatchUpRows;
+
+/* Bring rows to step now: exact_steps one by one, then strides that grow by a stride_share of what is covered. */
+void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const CatchUpRows u = *(const CatchUpRows *)arguments;
+    const Rows r = u.of;
+    const double l2 = r.constants->l2;
+    double sum = 0;
+    for (int64_t i = first; i < last; i++) {
+        const int64_t row = r.rows[i], start = r.complete[row], missed = r.now - start;
+        float *w = r.table + row * r.dim, *m = r.first + row * r.dim, *v = r.second + row * r.dim;
+        if (missed <= 0) continue;
+        const double before = squares_of(w, r.dim);
+        int64_t done = 0;
+        for (; done < missed && done < u.exact_steps; done++) {
+            const int64_t step = start + done + 1;
+            one_step(w, m, v, NULL, (float)(l2 * u.scale[step]), r.constants, r.left1[step], r.left2[step], r.dim);
+        }
+        for (int64_t covered = done; done < missed;) {
+            const int64_t whole = covered / u.stride_share, length = whole < missed - done ? whole : missed - done;
+            const int64_t end = start + done + length;
+            const double of_stride = u.scale_sum[end] - u.scale_sum[end - length];
+            const double mean = length == 1 ? u.scale[end] : of_stride / (double)length;
+            if (length == 1)
+                one_step(w, m, v, NULL, (float)(l2 * mean), r.constants, r.left1[end], r.left2[end], r.dim);
+            else
+                stride(w, m, v, (float)(l2 * mean), r.constants, (double)length, (double)end, r.dim);
+            done += length;
+            covered += whole;
+        }
+        r.complete[row] = (int32_t)r.now;
+        sum += squares_of(w, r.dim) - before;
+    }
+    u.change[part] = sum;
+}
+
+typedef struct {
+    Rows of;
     const float *gradient; /* one for each of rows */
     double *change;        /* of the table's sum of squares, for every part */
 } StepRows;
@@ -179,15 +181,16 @@ typedef struct {
 /* Step number now. */
 void step_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const StepRows s = *(const StepRows *)arguments;
+    const Rows r = s.of;
     double sum = 0;
     for (int64_t i = first; i < last; i++) {
-        const int64_t row = s.rows[i];
-        float *w = s.table + row * s.dim;
-        const double before = squares_of(w, s.dim);
-        one_step(w, s.first + row * s.dim, s.second + row * s.dim, s.gradient + i * s.dim, 0, s.constants,
-                 s.left1[s.now], s.left2[s.now], s.dim);
-        s.complete[row] = (int32_t)s.now;
-        sum += squares_of(w, s.dim) - before;
+        const int64_t row = r.rows[i];
+        float *w = r.table + row * r.dim;
+        const double before = squares_of(w, r.dim);
+        one_step(w, r.first + row * r.dim, r.second + row * r.dim, s.gradient + i * r.dim, 0, r.constants,
+                 r.left1[r.now], r.left2[r.now], r.dim);
+        r.complete[row] = (int32_t)r.now;
+        sum += squares_of(w, r.dim) - before;
     }
     s.change[part] = sum;
 }

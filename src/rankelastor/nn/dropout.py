@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from rankelastor.nn.fusing import applied
 from rankelastor.nn.random_bytes import random_bytes
 
 _NUM_BYTES = 256
@@ -85,8 +86,7 @@ class Dropout(nn.Dropout):
             return torch.zeros_like(x)
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.dropout(x, self.p)
-        dropped: Tensor = _CheapDropout.apply(x, self.p)  # type: ignore[no-untyped-call]
-        return dropped
+        return applied(_CheapDropout, x, self.p)
 
 
 class PerTokenDropout(Dropout):

@@ -12,7 +12,6 @@ from torch.autograd.function import once_differentiable
 from rankelastor.native.calling import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
 from rankelastor.nn.fusing import applied, can_fuse
 from rankelastor.nn.norm import RMSNorm
-from rankelastor.nn.observation import is_watched
 
 
 def split_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: nn.Module) -> bool:
@@ -20,11 +19,10 @@ def split_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: nn.Module)
     num_tokens, dim = tokens.shape[1:]
     return (
         type(norm) is nn.LayerNorm
-        and not is_watched(norm)
+        and can_fuse(tokens, norm)
         and kernels_fit(norm.weight, norm.bias)
         and norm.weight.shape == (dim,)
         and dim % num_tokens == 0
-        and can_fuse(tokens, norm)
     )
 
 
@@ -39,11 +37,10 @@ def full_mixing_fits(tokens: Float[Tensor, "batch token dim"], norm: nn.Module, 
     return (
         type(linear) is nn.Linear
         and type(norm) is RMSNorm
-        and not is_watched(norm, linear)
+        and can_fuse(tokens, linear, norm)
         and kernels_fit(norm.weight, linear.weight, linear.bias)
         and linear.weight.shape == (flat, flat)
         and norm.weight.shape == (flat,)
-        and can_fuse(tokens, linear, norm)
     )
 
 

@@ -14,7 +14,7 @@ CHEAP_TO_REPEAT = 64
 def can_fuse(x: Tensor, *modules: nn.Module) -> bool:
     """Whether one operation may stand for the modules: on the CPU, in the weights' precision, with nobody watching.
 
-    The first module has weights; ``x`` is what comes in.
+    The first module has a ``weight``, be it None; ``x`` is what comes in.
 
     Example:
         >>> layer = nn.Linear(2, 3)
@@ -22,11 +22,12 @@ def can_fuse(x: Tensor, *modules: nn.Module) -> bool:
         (True, False)
     """
     return (
-        x.device.type == "cpu"
+        not is_watched(*modules)
+        and x.device.type == "cpu"
         and x.numel() > 0
+        and isinstance(modules[0].weight, Tensor)
         and x.dtype == modules[0].weight.dtype
         and not torch.is_autocast_enabled("cpu")
-        and not is_watched(*modules)
     )
 
 

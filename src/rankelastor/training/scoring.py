@@ -59,8 +59,7 @@ class Scorer:
         self._device = next(ranker.parameters()).device
         self._num_threads = torch.get_num_threads()
         self._threads: Executor | None = None
-        num_weights = sum(parameter.numel() for parameter in ranker.backbone.parameters())
-        self._slice_examples = max(_LEAST_A_SLICE, _WORK_A_SLICE // max(1, num_weights))
+        self._slice_examples = max(_LEAST_A_SLICE, _WORK_A_SLICE // max(1, ranker.num_dense_parameters))
 
     def __call__(self, batch: Batch) -> Float64[ndarray, " batch"]:
         """Probabilities of one batch.

@@ -47,12 +47,12 @@ class RowKernels:
 
     def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
         """One step for these rows; returns the change of the table's sum of squares."""
-        state, parts = self._state, num_parts(len(rows))
+        parts = num_parts(len(rows))
         change = torch.empty(parts, dtype=torch.float64)
         call(
             "step_rows",
-            *(state.table, state.first, state.second, state.complete, rows, state.table.shape[1], state.step),
-            *(self._constants(learning_rate), state.left1, state.left2, gradient.contiguous(), change),
+            *self._to_present(rows, learning_rate),
+            *(gradient.contiguous(), change),
             rows=len(rows),
             parts=parts,
         )
@@ -64,13 +64,17 @@ class RowKernels:
         change = torch.empty(parts, dtype=torch.float64)
         call(
             "catch_up_rows",
-            *(state.table, state.first, state.second, state.complete, rows, state.table.shape[1], state.step),
-            *(self._constants(learning_rate), state.scale, state.scale_sum, state.left1, state.left2),
-            *(EXACT_STEPS, STRIDE_SHARE, change),
+            *self._to_present(rows, learning_rate),
+            *(state.scale, state.scale_sum, EXACT_STEPS, STRIDE_SHARE, change),
             rows=len(rows),
             parts=parts,
         )
         return change.sum()
+
+    def _to_present(self, rows: Int64[Tensor, " row"], learning_rate: float) -> tuple[Tensor | int, ...]:
+        state = self._state
+        weights = (state.table, state.first, state.second, state.complete, rows, state.table.shape[1], state.step)
+        return *weights, self._constants(learning_rate), state.left1, state.left2
 
     def _constants(self, learning_rate: float) -> Tensor:
         state = self._state

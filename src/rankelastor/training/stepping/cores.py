@@ -23,8 +23,7 @@ def threads_at_once(ranker: Ranker, num_examples: int) -> int:
     Threads of Python wait for each other between operations: where these are short, kernels divide their rows among
     the cores instead. Where they are long, a core that works for itself never waits for another.
     """
-    num_weights = sum(parameter.numel() for parameter in ranker.backbone.parameters())
-    alone = kernels_divide_rows() and num_examples * num_weights < _LITTLE_WORK
+    alone = kernels_divide_rows() and num_examples * ranker.num_dense_parameters < _LITTLE_WORK
     return 1 if alone else torch.get_num_threads()
 
 
