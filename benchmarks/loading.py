@@ -34,8 +34,8 @@ from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.data.shards import ShardWriter, open_shard, shard_path
+from rankelastor.runs.environment import describe_environment
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
-from rankelastor.training.environment import describe_environment
 
 NUM_IDS = 100_000
 CLICK_RATE = 0.2

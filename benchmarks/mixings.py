@@ -38,7 +38,6 @@ from rankelastor.config.model import (
     RankMixerSettings,
     SinkhornGlobalMapSettings,
 )
-from rankelastor.config.recipe import Recipe
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
@@ -47,9 +46,10 @@ from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.synthetic import ClickLog, write_click_log
 from rankelastor.models.build import build_ranker
 from rankelastor.models.mixing_cost import divisor_near_root, mixing_cost
-from rankelastor.training.environment import describe_environment
+from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.environment import describe_environment
 from rankelastor.training.run import train
-from rankelastor.training.stepping.step import Stepper
+from rankelastor.training.step import Stepper
 
 NUM_WARM_UP_STEPS = 2
 

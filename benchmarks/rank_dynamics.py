@@ -22,11 +22,11 @@ from typing import Annotated
 import typer
 
 from rankelastor.config.data import DataSettings
-from rankelastor.config.load import recipe_from_values
-from rankelastor.config.recipe import Recipe
 from rankelastor.data.prepare import prepare
 from rankelastor.data.synthetic import write_click_log
 from rankelastor.models.cost import cost_of
+from rankelastor.recipes.load import recipe_from_values
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import FeatureSchema
 from rankelastor.spectrum.runs.measure_run import measure_run
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum

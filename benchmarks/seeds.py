@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from rankelastor.config.load import load_recipe
-from rankelastor.training.environment import describe_environment
+from rankelastor.recipes.load import load_recipe
+from rankelastor.runs.environment import describe_environment
 from rankelastor.training.run import train
 
 

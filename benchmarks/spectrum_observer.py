@@ -34,7 +34,7 @@ from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema
 from rankelastor.spectrum.runs.observer import SpectrumObserver
 from rankelastor.studies.demo import demo_models
 from rankelastor.training.observers import Step
-from rankelastor.training.stepping.step import Stepper
+from rankelastor.training.step import Stepper
 
 SMALLEST_NUM_ROUNDS = 7
 NUM_FIELDS, NUM_IDS = 12, 1000

@@ -20,9 +20,9 @@ import polars as pl
 import torch
 import typer
 
-from rankelastor.config.load import load_recipe, recipe_from_values, with_overrides
-from rankelastor.config.recipe import Recipe
-from rankelastor.training.environment import describe_environment
+from rankelastor.recipes.load import load_recipe, recipe_from_values, with_overrides
+from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.environment import describe_environment
 from rankelastor.training.run import train
 
 NUM_ROWS = 80_000

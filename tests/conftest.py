@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from rankelastor.config.load import recipe_from_values
-from rankelastor.config.recipe import Recipe
+from rankelastor.recipes.load import recipe_from_values
+from rankelastor.recipes.recipe import Recipe
 
 torch.set_num_threads(1)
 

@@ -35,9 +35,9 @@ from benchmarks.speed.same_losses import check_same_losses
 from benchmarks.speed.workloads import WORKLOADS
 
 from rankelastor.config.training import TrainingSettings
-from rankelastor.training.device import precision_name
-from rankelastor.training.environment import describe_environment
-from rankelastor.training.profiling.machine_peak import machine_peak
+from rankelastor.execution.device import precision_name
+from rankelastor.execution.machine_peak import machine_peak
+from rankelastor.runs.environment import describe_environment
 
 SHORT = ["criteo-e10-0.5M", "criteo-e10-2.1M", "frappe-rankelastor"]
 FEWEST_ROUNDS = 7

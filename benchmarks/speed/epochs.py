@@ -16,23 +16,23 @@ from benchmarks.speed.published_manner import PublishedManner, PublishedStep
 from sklearn.metrics import log_loss, roc_auc_score
 from torch.utils.data import DataLoader, Dataset
 
-from rankelastor.config.load import load_recipe
-from rankelastor.config.recipe import Recipe
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.synthetic import write_click_log
+from rankelastor.evaluation.scoring import score_split
+from rankelastor.execution.allocator import keep_large_blocks
+from rankelastor.execution.device import choose_device
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import cost_of
+from rankelastor.recipes.load import load_recipe
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch, SplitName
 from rankelastor.studies.demo import demo_models, demo_recipe
-from rankelastor.training.allocator import keep_large_blocks
-from rankelastor.training.device import choose_device
 from rankelastor.training.epoch_batches import epoch_batches, scoring_loader, training_loader
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run import open_or_prepare
-from rankelastor.training.scoring import score_split
-from rankelastor.training.stepping.step import Stepper
+from rankelastor.training.step import Stepper
 
 OneEpoch = Callable[[], float]
 

@@ -11,7 +11,7 @@ from benchmarks.speed.workloads import Workload
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.models.build import build_ranker
-from rankelastor.training.stepping.step import Stepper
+from rankelastor.training.step import Stepper
 
 NUM_STEPS = 5
 LEARNING_RATE = 1e-4

@@ -22,15 +22,15 @@ from benchmarks.speed.workloads import WORKLOADS, Workload
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.read_ahead import ReadAhead
+from rankelastor.evaluation.scoring import Scorer
+from rankelastor.execution.allocator import keep_large_blocks
+from rankelastor.execution.device import choose_device
+from rankelastor.execution.device_copies import copies_to
+from rankelastor.execution.machine_peak import wait_for
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import cost_of
 from rankelastor.schema import Batch
-from rankelastor.training.allocator import keep_large_blocks
-from rankelastor.training.device import choose_device
-from rankelastor.training.profiling.machine_peak import wait_for
-from rankelastor.training.scoring import Scorer
-from rankelastor.training.stepping.device_copies import copies_to
-from rankelastor.training.stepping.step import Stepper
+from rankelastor.training.step import Stepper
 
 NUM_BATCHES = 8
 Action = Callable[[list[Batch]], list[float]]

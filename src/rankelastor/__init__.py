@@ -12,19 +12,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rankelastor.config.load import load_recipe
     from rankelastor.data.prepare import prepare
+    from rankelastor.evaluation.evaluate import evaluate, load_run
+    from rankelastor.recipes.load import load_recipe
     from rankelastor.serving.predict import predict
-    from rankelastor.training.evaluate import evaluate, load_run
     from rankelastor.training.run import train
 
 __version__ = "0.1.0"
 __all__ = ["evaluate", "load_recipe", "load_run", "predict", "prepare", "train"]
 
 _HOMES = {
-    "evaluate": "rankelastor.training.evaluate",
-    "load_recipe": "rankelastor.config.load",
-    "load_run": "rankelastor.training.evaluate",
+    "evaluate": "rankelastor.evaluation.evaluate",
+    "load_recipe": "rankelastor.recipes.load",
+    "load_run": "rankelastor.evaluation.evaluate",
     "predict": "rankelastor.serving.predict",
     "prepare": "rankelastor.data.prepare",
     "train": "rankelastor.training.run",

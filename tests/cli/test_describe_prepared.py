@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from rankelastor.cli.data_tables import report_view
 from rankelastor.cli.main import app
-from rankelastor.config.load import dump_yaml
-from rankelastor.config.recipe import Recipe
 from rankelastor.data.prepare import prepare
 from rankelastor.data_report.report import report_on
+from rankelastor.recipes.load import dump_yaml
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.run import train
 
 ODD = 'click,site,price\n1,"[red]a\nb[/]",1\n0,"[link=x]",2\n1,,3\n0,' + "long" * 30 + ",4\n"

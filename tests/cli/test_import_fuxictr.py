@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rankelastor.cli.main import app
-from rankelastor.config.load import load_recipe
+from rankelastor.recipes.load import load_recipe
 
 runner = CliRunner()
 

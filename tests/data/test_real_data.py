@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from rankelastor.config.data import DataSettings
-from rankelastor.config.load import load_recipe, with_overrides
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import DataError
+from rankelastor.recipes.load import load_recipe, with_overrides
 
 DATA = Path(os.environ.get("RANKELASTOR_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 CRITEO = ["label", *(f"I{number}" for number in range(1, 14)), *(f"C{number}" for number in range(1, 27))]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rankelastor.config.recipe import Recipe
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.run import train
 
 pytestmark = pytest.mark.fault

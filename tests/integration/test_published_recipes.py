@@ -6,11 +6,11 @@ import pytest
 import torch
 from tests.published_layouts import ROWS, WITHOUT_VALID, write_layout
 
-from rankelastor.config.load import load_recipe, with_overrides
-from rankelastor.config.recipe import Recipe
 from rankelastor.data.prepare import prepare
 from rankelastor.data.published.catalogue import DATASETS, PublishedDataset
 from rankelastor.models.build import build_backbone
+from rankelastor.recipes.load import load_recipe, with_overrides
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.run import train
 
 RECIPES = Path(__file__).parents[2] / "recipes"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rankelastor.config.load import load_recipe, with_overrides
 from rankelastor.data.published.catalogue import DATASETS
+from rankelastor.recipes.load import load_recipe, with_overrides
 from rankelastor.training.run import train
 
 CHECKOUT = Path(__file__).parents[2]

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from rankelastor.cli.describe import _field_table
-from rankelastor.config.load import recipe_from_values
-from rankelastor.config.recipe import Recipe
+from rankelastor.evaluation.evaluate import load_run
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.pretrained import PretrainedEmbedding
+from rankelastor.recipes.load import recipe_from_values
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.serving.predict import predict
 from rankelastor.spectrum.runs.measure_run import measure_run
-from rankelastor.training.evaluate import load_run
 from rankelastor.training.run import train
 
 HEADER = "click,item,seen,price,user\n"

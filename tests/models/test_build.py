@@ -4,13 +4,13 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from rankelastor.config.load import recipe_from_values
 from rankelastor.config.model import ModelSettings
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_backbone, build_ranker
 from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, SplitMixing
 from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.nn.sinkhorn import DoublyStochasticMatrix
+from rankelastor.recipes.load import recipe_from_values
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 
 SCHEMA = FeatureSchema(

@@ -5,16 +5,16 @@ import polars as pl
 import pytest
 from torch import Tensor
 
-from rankelastor.config.load import with_overrides
-from rankelastor.config.recipe import Recipe
 from rankelastor.errors import DataError, RunError, StorageError
+from rankelastor.evaluation.evaluate import evaluate
+from rankelastor.execution.cores import compute_threads
 from rankelastor.models.ranker import Ranker
+from rankelastor.profiling.profile import profile
+from rankelastor.recipes.load import with_overrides
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.serving.predict import predict
-from rankelastor.training.evaluate import evaluate
-from rankelastor.training.profiling.profile import profile
 from rankelastor.training.run import train
-from rankelastor.training.stepping.cores import compute_threads
 
 NEW_ROWS = "site,device,price,user\na,phone,1.0,u1\na,tablet,1.0,u1\nnever seen,watch,,u9\n"
 
@@ -136,7 +136,7 @@ def test_all_pieces_of_a_file_are_scored_by_the_same_threads(
         pools.append(compute_threads(2))
         return pools[-1]
 
-    monkeypatch.setattr("rankelastor.training.scoring.compute_threads", counted)
+    monkeypatch.setattr("rankelastor.evaluation.scoring.compute_threads", counted)
     monkeypatch.setattr("rankelastor.data.raw.parquet_file.BATCH_ROWS", 300)
     rows = {"site": ["a", "b"], "device": ["phone", "tablet"], "price": [1.0, 2.0], "user": ["u1", "u2"]}
     pl.DataFrame(rows).select(pl.all().repeat_by(300).list.explode()).write_parquet(tmp_path / "new.parquet")
@@ -152,7 +152,7 @@ def test_large_blocks_of_memory_are_kept(
 ) -> None:
     calls: list[str] = []
     for name, module in (
-        ("predict", "serving.predict"), ("evaluate", "training.evaluate"), ("profile", "training.profiling.profile")
+        ("predict", "serving.predict"), ("evaluate", "evaluation.evaluate"), ("profile", "profiling.profile")
     ):  # fmt: skip
         monkeypatch.setattr(f"rankelastor.{module}.keep_large_blocks", lambda name=name: calls.append(name))
     if use == "predict":

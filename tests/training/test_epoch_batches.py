@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from rankelastor.config.load import with_overrides
-from rankelastor.config.recipe import Recipe
+from rankelastor.recipes.load import with_overrides
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches, scoring_loader, training_loader
 from rankelastor.training.rare_as_unseen import RareAsUnseen

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankelastor.config.load import recipe_from_values, with_overrides
-from rankelastor.config.recipe import Recipe
 from rankelastor.config.training import RareAsUnseenSettings
 from rankelastor.data.prepare import prepare
+from rankelastor.recipes.load import recipe_from_values, with_overrides
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch, CategoricalFeature, SequenceFeature
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.run import train

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from rankelastor.config.load import load_recipe, recipe_from_values, with_overrides
-from rankelastor.config.recipe import Recipe
 from rankelastor.data.prepare import prepare
 from rankelastor.errors import RunError, SettingsError, StalePreparedError
-from rankelastor.training.evaluate import evaluate, load_run
+from rankelastor.evaluation.evaluate import evaluate, load_run
+from rankelastor.recipes.load import load_recipe, recipe_from_values, with_overrides
+from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.run_folder import RunFolder
 from rankelastor.training.observers import Evaluation, SilentObserver, Step
 from rankelastor.training.run import train
-from rankelastor.training.run_folder import RunFolder
-from rankelastor.training.stepping.step import Stepper
+from rankelastor.training.step import Stepper
 
 TIMES = {"seconds", "examples_per_second", "data_wait_share", "speed"}
 
@@ -100,7 +100,7 @@ def test_bf16_trains_too(recipe: Recipe, tmp_path: Path) -> None:
 def test_what_auto_chose_stands_in_the_results(
     recipe: Recipe, tmp_path: Path, speed_up: float, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rankelastor.training.device.bf16_speed_up", lambda: speed_up)
+    monkeypatch.setattr("rankelastor.execution.device.bf16_speed_up", lambda: speed_up)
     run = train(with_overrides(recipe, {"training.precision": "auto"}), folder=tmp_path / "run")
     assert run.result["precision"] == chosen
     assert json.loads((run.folder / "environment.json").read_text())["precision"] == chosen
@@ -116,7 +116,7 @@ def test_a_run_with_a_compiled_step_scores_and_stores_as_any(
             raise RuntimeError("no compiler")
         return call
 
-    monkeypatch.setattr("rankelastor.training.stepping.compiling.compiler_for", lambda _device: compile_call)
+    monkeypatch.setattr("rankelastor.execution.compiling.compiler_for", lambda _device: compile_call)
     plain = train(recipe, folder=tmp_path / "plain")
     run = train(with_overrides(recipe, {"training.compile": "always"}), folder=tmp_path / "run")
     assert (run.result["compiled"], plain.result["compiled"]) == (works, False)

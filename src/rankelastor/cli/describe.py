@@ -17,8 +17,8 @@ from rankelastor.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from rankelastor.config.model import MixingSettings, ModelSettings
-    from rankelastor.config.recipe import Recipe
     from rankelastor.models.outline import Part
+    from rankelastor.recipes.recipe import Recipe
     from rankelastor.schema import Feature, FeatureSchema
 
 
@@ -153,10 +153,10 @@ def _as_yaml(mixing: MixingSettings) -> str:
 
 def _recipe_and_schema(place: Path, assignments: list[str]) -> tuple[Recipe, FeatureSchema]:
     from rankelastor.cli.progress import Bar
-    from rankelastor.config.load import load_recipe, parse_overrides, with_overrides
     from rankelastor.data.encoder import RowEncoder
+    from rankelastor.recipes.load import load_recipe, parse_overrides, with_overrides
+    from rankelastor.runs.run_folder import RunFolder
     from rankelastor.training.run import open_or_prepare
-    from rankelastor.training.run_folder import RunFolder
 
     overrides = parse_overrides(assignments)
     if place.is_dir():

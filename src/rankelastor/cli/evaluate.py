@@ -36,7 +36,7 @@ def evaluate(
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.tables import metrics_table, unseen_view
-    from rankelastor.training.evaluate import evaluate_with_unseen
+    from rankelastor.evaluation.evaluate import evaluate_with_unseen
 
     with Bar() as bar:
         evaluated = evaluate_with_unseen(run, split=split.value, progress=bar)

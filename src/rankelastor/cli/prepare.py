@@ -25,8 +25,8 @@ def prepare(
     Does no work where the folder was made from the same settings and the same files.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.config.load import load_recipe, parse_overrides
     from rankelastor.data.prepare import prepare as prepare_data
+    from rankelastor.recipes.load import load_recipe, parse_overrides
 
     settings = load_recipe(recipe, parse_overrides(assignments or [])).data
     with Bar() as bar:

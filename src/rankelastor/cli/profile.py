@@ -13,7 +13,7 @@ from rankelastor.cli.arguments import Assignments, RecipePath
 from rankelastor.cli.console import console
 
 if TYPE_CHECKING:
-    from rankelastor.training.profiling.profile import StepProfile
+    from rankelastor.profiling.profile import StepProfile
 
 _BAR_WIDTH = 30
 
@@ -40,8 +40,8 @@ def profile(
     Prepares the data first where that has not been done.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.config.load import load_recipe, parse_overrides
-    from rankelastor.training.profiling.profile import profile as profile_steps
+    from rankelastor.profiling.profile import profile as profile_steps
+    from rankelastor.recipes.load import load_recipe, parse_overrides
 
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     with Bar() as bar:

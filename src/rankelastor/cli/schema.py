@@ -25,7 +25,7 @@ def schema(
 
     With the YAML language server, begin a recipe with: # yaml-language-server: $schema=recipe.schema.json
     """
-    from rankelastor.config.json_schema import recipe_json_schema
+    from rankelastor.recipes.json_schema import recipe_json_schema
     from rankelastor.storage import whole_file
 
     text = json.dumps(recipe_json_schema(), indent=2) + "\n"

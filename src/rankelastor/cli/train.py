@@ -35,10 +35,10 @@ def train(
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.tables import describe_speed, metrics_table
     from rankelastor.cli.training_view import TrainingView
-    from rankelastor.config.load import load_recipe, parse_overrides
+    from rankelastor.recipes.load import load_recipe, parse_overrides
+    from rankelastor.runs.run_folder import default_run_folder
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.training.run import train as train_recipe
-    from rankelastor.training.run_folder import default_run_folder
 
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     folder = run or default_run_folder(settings)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 class Settings(BaseModel):
     """Frozen settings. An unknown key is an error; a changed copy is validated again in full.
 
-    Use ``rankelastor.config.load.with_overrides`` for a changed copy: it validates, ``model_copy`` does not.
+    Use ``rankelastor.recipes.load.with_overrides`` for a changed copy: it validates, ``model_copy`` does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)

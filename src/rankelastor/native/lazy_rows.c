@@ -1,4 +1,4 @@
-/* Adam on some rows of a table, and what they missed since they were last touched: see training/rows/lazy.py.
+/* Adam on some rows of a table, and what they missed since they were last touched: see optimisers/lazy_rows/lazy.py.
  *
  * table, first, second: (row, dim), weights and moments. complete: (row), the step up to which a row is complete.
  * By step, from 1 on: scale, by which clipping scaled its gradient; scale_sum, the sum of these; left1 and left2,

@@ -15,11 +15,11 @@ from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw.csv_stream import compression_of, delimiter_of
 from rankelastor.data.raw.rows import column_names, is_parquet, read_rows
 from rankelastor.errors import DataError, StorageError
+from rankelastor.evaluation.evaluate import LoadedRun, load_run
+from rankelastor.evaluation.scoring import Scorer
+from rankelastor.execution.allocator import keep_large_blocks
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.storage import whole_file
-from rankelastor.training.allocator import keep_large_blocks
-from rankelastor.training.evaluate import LoadedRun, load_run
-from rankelastor.training.scoring import Scorer
 
 PROBABILITY = "probability"
 

@@ -18,7 +18,6 @@ from rankelastor.config.model import (
     RankMixerSettings,
     SplitTokenizerSettings,
 )
-from rankelastor.config.recipe import Recipe
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
@@ -27,6 +26,7 @@ from rankelastor.data.synthetic import BestPossible, write_click_log
 from rankelastor.errors import RunError
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.training.observers import TrainingObserver

@@ -8,9 +8,9 @@ from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.loading.read_ahead import ReadAhead
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.execution.device_copies import copies_to
 from rankelastor.schema import Batch, SplitName
 from rankelastor.training.rare_as_unseen import RareAsUnseen
-from rankelastor.training.stepping.device_copies import copies_to
 
 
 def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> BatchLoader:

@@ -12,15 +12,15 @@ import torch
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.errors import RunError
+from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.progress import ProgressListener
-from rankelastor.training.early_stopping import Plateau
 from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
 from rankelastor.training.rare_as_unseen import RareAsUnseen
-from rankelastor.training.scoring import Predictions, score_split
-from rankelastor.training.stepping.step import Stepper
+from rankelastor.training.step import Stepper
+from rankelastor.training.stopping import Plateau
 
 
 @dataclass(frozen=True)

@@ -12,29 +12,29 @@ from typing import Any
 
 import torch
 
-from rankelastor.config.recipe import Recipe
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset, copy_feature_state
 from rankelastor.errors import SettingsError
+from rankelastor.evaluation.scoring import score_split
+from rankelastor.evaluation.unseen import count_unseen
+from rankelastor.execution.allocator import keep_large_blocks
+from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import Cost, cost_of
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
+from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.environment import describe_environment
+from rankelastor.runs.run_folder import RunFolder, default_run_folder
+from rankelastor.runs.weights import load_weights, save_weights
 from rankelastor.schema import SPLITS
 from rankelastor.storage import explained_storage_errors
-from rankelastor.training.allocator import keep_large_blocks
-from rankelastor.training.checkpoint import load_weights, save_weights
-from rankelastor.training.device import choose_device, precision_name
-from rankelastor.training.environment import describe_environment
 from rankelastor.training.epoch_batches import scoring_loader, training_loader
 from rankelastor.training.initial_vectors import with_pretrained_vectors
 from rankelastor.training.loop import Fit, fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
-from rankelastor.training.profiling.speed import speed_of
 from rankelastor.training.rare_as_unseen import RareAsUnseen
-from rankelastor.training.run_folder import RunFolder, default_run_folder
-from rankelastor.training.scoring import score_split
-from rankelastor.training.unseen import count_unseen
+from rankelastor.training.speed import speed_of
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import pytest
 from tests.interop.fuxictr.conftest import Change
 from tests.published_layouts import write_layout
 
-from rankelastor.config.load import load_recipe, with_overrides
 from rankelastor.data.prepare import prepare
 from rankelastor.interop.fuxictr.convert import Imported, import_experiment
+from rankelastor.recipes.load import load_recipe, with_overrides
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 

@@ -14,11 +14,11 @@ from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import DataError, RunError, SettingsError
+from rankelastor.evaluation.evaluate import load_run
 from rankelastor.nn.observation import watching
 from rankelastor.spectrum.measures import MEASURES, stable_rank
 from rankelastor.spectrum.runs.measure_run import measure_run
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
-from rankelastor.training.evaluate import load_run
 
 Spectra = tuple[RunSpectrum, ...]
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from rankelastor.config.load import recipe_from_values
-from rankelastor.config.recipe import Recipe
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.errors import RunError, SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
+from rankelastor.recipes.load import recipe_from_values
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema
 from rankelastor.spectrum.measures import MEASURES, stable_rank
 from rankelastor.spectrum.runs import tensorboard

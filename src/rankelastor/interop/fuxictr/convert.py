@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rankelastor.config.load import recipe_from_values
-from rankelastor.config.plain_yaml import plain_yaml_text
-from rankelastor.config.recipe import Recipe
 from rankelastor.interop.fuxictr.columns import data_fields, label_column
 from rankelastor.interop.fuxictr.files import data_files, note_rest_of_files
 from rankelastor.interop.fuxictr.notes import VERDICTS, Note, Settings
 from rankelastor.interop.fuxictr.protocol import protocol
 from rankelastor.interop.fuxictr.ranker import PUBLISHED_MODEL, ranker
 from rankelastor.interop.fuxictr.reading import Experiment, read_experiment
+from rankelastor.recipes.load import recipe_from_values
+from rankelastor.recipes.plain_yaml import plain_yaml_text
+from rankelastor.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rankelastor.config.plain_yaml import read_plain_yaml
 from rankelastor.errors import SettingsError
+from rankelastor.recipes.plain_yaml import read_plain_yaml
 
 _BASE = "Base"
 _LISTED = 20

@@ -12,8 +12,10 @@ from torch import nn
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import DataError, SettingsError
+from rankelastor.evaluation.evaluate import LoadedRun, load_run
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.runs.run_folder import RunFolder
 from rankelastor.schema import SplitName
 from rankelastor.spectrum.measures import MEASURES
 from rankelastor.spectrum.parameters import measures_of_embedding_tables
@@ -24,8 +26,6 @@ from rankelastor.spectrum.runs.run_spectrum import EmbeddingTable, RunSpectrum
 from rankelastor.spectrum.runs.training_samples import read_samples
 from rankelastor.spectrum.trajectory import StagePoints, Trajectory, trajectory
 from rankelastor.spectrum.verdict import verdict
-from rankelastor.training.evaluate import LoadedRun, load_run
-from rankelastor.training.run_folder import RunFolder
 
 DEFAULT_NUM_EXAMPLES = 8192
 NUM_BINS = 240

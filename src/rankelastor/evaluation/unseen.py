@@ -1,0 +1,108 @@
+"""How much of a split training has not seen, and how well the rows that hold such values are ranked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.data.manifest import Manifest
+from rankelastor.data.unseen import UnseenIds, id_features
+from rankelastor.evaluation.scoring import Predictions
+from rankelastor.metrics.ranking import auc
+from rankelastor.metrics.report import DECIMALS
+from rankelastor.schema import PADDING_ID, Batch
+
+
+@dataclass(frozen=True)
+class UnseenValues:
+    """What is unseen in some rows.
+
+    ``share_by_field``: of a field's values; padding of a sequence is no value. ``rows``: those that hold at least one.
+    ``left_out``: fields in which blanks are out of vocabulary too, so that nobody can tell what is unseen.
+    """
+
+    share_by_field: dict[str, float]
+    rows: Bool[ndarray, " example"]
+    left_out: tuple[str, ...] = ()
+
+    def report(self, predictions: Predictions) -> dict[str, Any]:
+        """Figures by name; ``auc`` is that of the rows with unseen values, left out where they hold one label only.
+
+        Args:
+            predictions: of the same rows in the same order.
+        """
+        label, probability = predictions.label, predictions.probability
+        num_rows = int(self.rows.sum())
+        figures: dict[str, Any] = {
+            "num_examples": num_rows,
+            "share_of_examples": round(num_rows / len(self.rows), DECIMALS),
+        }
+        value = auc(label[self.rows], probability[self.rows]) if num_rows else math.nan
+        if not math.isnan(value):
+            figures["auc"] = round(value, DECIMALS)
+        return figures | {
+            "share_by_field": {name: round(share, DECIMALS) for name, share in self.share_by_field.items()},
+            "fields_left_out": list(self.left_out),
+        }
+
+
+def count_unseen(loader: BatchLoader, manifest: Manifest) -> UnseenValues:
+    """Count what is unseen in every row that the loader gives.
+
+    Args:
+        loader: gives the rows in the order in which they are scored.
+        manifest: of the prepared data; its vocabularies say what training has seen.
+    """
+    counter = UnseenCounter(manifest)
+    for batch in loader.epoch():
+        counter.add(batch)
+    return counter.total()
+
+
+class UnseenCounter:
+    """Counts values that training has not seen, batch by batch.
+
+    Fields without an out-of-vocabulary id (numbers, hashed values) are left out, and so are fields whose blanks are
+    out of vocabulary.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        schema, ids = manifest.feature_schema, UnseenIds.of(manifest)
+        self._names = [feature.name for feature in id_features(schema)]
+        self._has_unseen = np.concatenate([ids.categorical, ids.sequence]) >= 0
+        self._left_out = ids.shared_with_blanks
+        self._num_categorical = len(schema.categorical)
+        widths = np.array([1] * self._num_categorical + [feature.max_length for feature in schema.sequence], dtype=int)
+        self._ids = np.concatenate([ids.categorical, ids.sequence]).repeat(widths)
+        self._starts = np.cumsum(widths) - widths
+        self._unseen = np.zeros(len(self._names), dtype=np.int64)
+        self._values = np.zeros(len(self._names), dtype=np.int64)
+        self._rows: list[Bool[ndarray, " example"]] = []
+
+    def add(self, batch: Batch) -> None:
+        """Count the values of a batch."""
+        ids = batch.categorical.numpy()
+        if batch.sequence is not None:
+            ids = np.concatenate([ids, batch.sequence.numpy()], axis=1)
+        is_unseen = ids == self._ids
+        self._rows.append(is_unseen.any(axis=1))
+        if not self._names:
+            return
+        is_value = ids != PADDING_ID
+        is_value[:, : self._num_categorical] = True  # a padded category is a blank cell: one value a row
+        self._unseen += np.add.reduceat(is_unseen.sum(axis=0), self._starts)
+        self._values += np.add.reduceat(is_value.sum(axis=0), self._starts)
+
+    def total(self) -> UnseenValues:
+        """What was counted."""
+        share = self._unseen / np.maximum(self._values, 1)
+        by_field = {
+            name: float(value) for name, value, has in zip(self._names, share, self._has_unseen, strict=True) if has
+        }
+        return UnseenValues(by_field, np.concatenate(self._rows), self._left_out)

@@ -1,0 +1,1 @@
+"""Ways to compute what a ranker's plain layers define."""

@@ -1,0 +1,1 @@
+"""Optimisers: how gradients change parameters."""

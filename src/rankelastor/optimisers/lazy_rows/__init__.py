@@ -1,0 +1,1 @@
+"""Adam for embedding rows that updates a row when a batch looks it up."""

@@ -1,0 +1,81 @@
+"""The arithmetic of lazily updated rows in kernels: row by row, each read and written once.
+
+See ``lazy.py`` for what is computed, and ``operations.py`` for the same in PyTorch's operations.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from rankelastor.native.calling import call, num_parts
+from rankelastor.optimisers.lazy_rows.operations import EXACT_STEPS, STRIDE_SHARE, RowState
+
+
+class RowKernels:
+    """Of one table in float32; see ``LazyRows`` for the meaning of its methods."""
+
+    def __init__(self, state: RowState) -> None:
+        self._state = state
+        self._seat = torch.full((len(state.table),), -1, dtype=torch.int32)
+
+    def find(self, rows: Int64[Tensor, " lookup"]) -> tuple[Int64[Tensor, " row"], Int64[Tensor, " lookup"]]:
+        """Each row once, and the place there of each lookup."""
+        rows = rows.contiguous()
+        touched, place, count = torch.empty_like(rows), torch.empty_like(rows), torch.empty(1, dtype=torch.int64)
+        call("find_rows", rows, len(self._seat), self._seat, touched, place, count, rows=len(rows))
+        if int(count) < 0:
+            raise IndexError(
+                f"rows must be below {len(self._seat)}, but {int(rows.min())} to {int(rows.max())} were given"
+            )
+        return touched[: int(count)].clone(), place
+
+    def gradient(
+        self, rows: Int64[Tensor, " row"], place: Int64[Tensor, " lookup"], of_lookups: Float[Tensor, "lookup dim"]
+    ) -> tuple[Float[Tensor, "row dim"], Tensor, Tensor]:
+        """Of the rows, penalty included; its sum of squares; and that of the rows' weights."""
+        state, dim = self._state, of_lookups.shape[1]
+        gradient, squares = of_lookups.new_zeros(len(rows), dim), torch.empty(2, dtype=torch.float64)
+        call(
+            "gradient_of_rows",
+            *(of_lookups.contiguous(), place, len(place), state.table, rows, dim, self._constants(0.0)),
+            *(gradient, squares),
+            rows=len(rows),
+        )
+        return gradient, squares[0], squares[1]
+
+    def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
+        """One step for these rows; returns the change of the table's sum of squares."""
+        parts = num_parts(len(rows))
+        change = torch.empty(parts, dtype=torch.float64)
+        call(
+            "step_rows",
+            *self._to_present(rows, learning_rate),
+            *(gradient.contiguous(), change),
+            rows=len(rows),
+            parts=parts,
+        )
+        return change.sum()
+
+    def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
+        """Make up for the steps that these rows missed; returns the change of the table's sum of squares."""
+        state, parts = self._state, num_parts(len(rows))
+        change = torch.empty(parts, dtype=torch.float64)
+        call(
+            "catch_up_rows",
+            *self._to_present(rows, learning_rate),
+            *(state.scale, state.scale_sum, EXACT_STEPS, STRIDE_SHARE, change),
+            rows=len(rows),
+            parts=parts,
+        )
+        return change.sum()
+
+    def _to_present(self, rows: Int64[Tensor, " row"], learning_rate: float) -> tuple[Tensor | int, ...]:
+        state = self._state
+        weights = (state.table, state.first, state.second, state.complete, rows, state.table.shape[1], state.step)
+        return *weights, self._constants(learning_rate), state.left1, state.left2
+
+    def _constants(self, learning_rate: float) -> Tensor:
+        state = self._state
+        return torch.tensor([*state.betas, state.epsilon, state.l2, learning_rate], dtype=torch.float64)

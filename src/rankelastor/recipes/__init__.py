@@ -1,0 +1,1 @@
+"""Recipes: one complete experiment each, read from YAML."""

@@ -1,0 +1,23 @@
+"""The JSON schema of a recipe file."""
+
+from typing import Any
+
+from rankelastor.recipes.recipe import Recipe
+
+
+def recipe_json_schema() -> dict[str, Any]:
+    """JSON schema of recipes as they stand in YAML, ``extends`` included; what a base gives need not be repeated.
+
+    Example:
+        >>> sorted(recipe_json_schema()["properties"])
+        ['data', 'extends', 'model', 'name', 'spectrum', 'training']
+    """
+    schema = Recipe.model_json_schema()
+    schema["title"] = "rankelastor recipe"
+    schema["properties"]["extends"] = {
+        "type": "string",
+        "title": "Extends",
+        "description": "Another recipe file, relative to this one, whose settings this one changes.",
+    }
+    schema.pop("required", None)
+    return schema

@@ -1,0 +1,186 @@
+"""Read recipes: YAML with ``extends``, environment variables and overrides, validated in full.
+
+The only place that reads YAML.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from rankelastor.config.base import Settings
+from rankelastor.config.explain import explain_validation_error
+from rankelastor.errors import SettingsError
+from rankelastor.recipes.recipe import Recipe
+
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>[^}]*))?\}")
+
+
+def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe from YAML.
+
+    ``extends: other.yaml`` takes another file (relative to this one) as the base that this one's keys override.
+    ``${NAME}`` and ``${NAME:-default}`` in a text stand for an environment variable.
+
+    Args:
+        path: the YAML file.
+        overrides: dotted paths of settings and their new values, ``{"training.seed": 2}``.
+
+    Raises:
+        SettingsError: the file is missing or no YAML, a key is unknown, a value is not allowed.
+    """
+    values = _read_with_bases(Path(path), seen=())
+    for dotted, value in (overrides or {}).items():
+        _assign(values, dotted, value)
+    return recipe_from_values(values, source=str(path))
+
+
+def recipe_from_values(values: Mapping[str, Any], *, source: str = "settings") -> Recipe:
+    """Validate plain values (as read from YAML) as a recipe; ``source`` names them in messages."""
+    expanded = _expand_variables(values, path=())
+    try:
+        return Recipe.model_validate(expanded)
+    except ValidationError as error:
+        raise SettingsError(explain_validation_error(error, Recipe, source=source)) from None
+
+
+def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """A changed copy of a recipe, validated again in full.
+
+    Example:
+        >>> from rankelastor.recipes.load import with_overrides
+        >>> # with_overrides(recipe, {"training.seed": 2, "model.ffn.dropout": 0.1})
+    """
+    values = recipe.model_dump(mode="json")
+    for dotted, value in overrides.items():
+        _assign(values, dotted, value)
+    return recipe_from_values(values)
+
+
+def parse_overrides(assignments: Iterable[str]) -> dict[str, Any]:
+    """Parse ``a.b=value`` texts; values are read as YAML.
+
+    Example:
+        >>> parse_overrides(["training.seed=2", "model.ffn.hidden_dims=[64, 64]"])
+        {'training.seed': 2, 'model.ffn.hidden_dims': [64, 64]}
+    """
+    overrides = {}
+    for assignment in assignments:
+        dotted, equals, text = assignment.partition("=")
+        if not equals or not dotted:
+            raise SettingsError(f"--set must read PATH=VALUE, but {assignment!r} was given; try --set training.seed=2")
+        overrides[dotted.strip()] = _parse_yaml(text, source=f"--set {dotted}")
+    return overrides
+
+
+def dump_yaml(settings: Settings) -> str:
+    """Settings as YAML text, every default written out; ``load_recipe`` reads it back."""
+    text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _read_with_bases(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise SettingsError(f"{path}: extends must not lead back to itself")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(f"a recipe must be a YAML file, but {path} does not exist") from None
+    except IsADirectoryError:
+        raise SettingsError(f"a recipe must be a YAML file, but {path} is a folder") from None
+    except (UnicodeDecodeError, PermissionError) as error:
+        raise SettingsError(f"a recipe must be a readable UTF-8 text, but {path} is not: {error}") from None
+    values = _parse_yaml(text, source=str(path))
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} must hold settings as `key: value`, but holds {type(values).__name__}")
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    if not isinstance(base, str):
+        raise SettingsError(f"{path}: extends must name one file, but {base!r} was given")
+    return _merge(_read_with_bases(path.parent / base, (*seen, path.resolve())), values)
+
+
+def _parse_yaml(text: str, *, source: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that also refuses duplicate keys
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{source} must be YAML, but {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe loading that refuses a key written twice, and reads 1e-3 as a number."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands there twice", node.start_mark
+                )
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """``changes`` over ``base``; mappings are merged, except that a change of ``kind`` replaces its mapping."""
+    if "kind" in changes and "kind" in base and changes["kind"] != base["kind"]:
+        return changes
+    merged = dict(base)
+    for key, value in changes.items():
+        both_mappings = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both_mappings else value
+    return merged
+
+
+def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    place: Any = values
+    for depth, key in enumerate(parents):
+        place = place.setdefault(key, {}) if isinstance(place, dict) else _item(place, key, dotted)
+        if not isinstance(place, dict | list):
+            raise SettingsError(
+                f"{dotted} must be the path of a setting, but {'.'.join(parents[: depth + 1])} is {place!r}"
+            )
+    if isinstance(place, list):
+        _item(place, last, dotted)
+        place[int(last)] = value
+    else:
+        place[last] = value
+
+
+def _item(items: list[Any], key: str, dotted: str) -> Any:
+    if not key.isdecimal() or int(key) >= len(items):
+        raise SettingsError(f"{dotted}: {key!r} must be an index below {len(items)}")
+    return items[int(key)]
+
+
+def _expand_variables(value: Any, path: tuple[str, ...]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _expand_variables(item, (*path, str(key))) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_expand_variables(item, (*path, str(index))) for index, item in enumerate(value)]
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: _variable(match, path), value)
+    return value
+
+
+def _variable(match: re.Match[str], path: tuple[str, ...]) -> str:
+    value = os.environ.get(match["name"]) or match["default"]
+    if value is None:
+        raise SettingsError(
+            f"{'.'.join(path)}: the environment variable {match['name']} must be set, but it is not; "
+            f"try export {match['name']}=..., or write ${{{match['name']}:-a default}}"
+        )
+    return value

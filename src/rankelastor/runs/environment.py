@@ -1,0 +1,61 @@
+"""What a run ran on: versions, device, commit."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from rankelastor.execution.device import bf16_speed_up
+from rankelastor.native.library import kernels
+
+_PACKAGES = ("rankelastor", "torch", "numpy", "polars", "pyarrow", "pydantic", "safetensors", "scikit-learn")
+
+
+def describe_environment(device: torch.device) -> dict[str, object]:
+    """Versions, device, processor, threads and commit, as plain values; what is not known is None."""
+    return {
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "kernels": kernels() is not None,
+        "bf16_speed_up": round(bf16_speed_up(), 2),
+        "commit": _commit(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or None
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout this package lies in; None for an installed package."""
+    try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("describe", "--always", "--dirty", "--abbrev=12") or None
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
+    return finished.stdout.strip()

@@ -1,1 +1,0 @@
-"""What training costs: where a step's time goes, and how much of the machine it uses."""

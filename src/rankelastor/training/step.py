@@ -1,0 +1,194 @@
+"""One optimiser step of the published protocol, made fast without changing what it computes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from rankelastor.config.training import TrainingSettings
+from rankelastor.errors import SettingsError
+from rankelastor.execution.compiling import compiled_for_training
+from rankelastor.execution.cores import compute_threads, one_core, threads_at_once
+from rankelastor.execution.device import autocast, chosen_precision
+from rankelastor.execution.phases import PhaseListener, not_listening
+from rankelastor.execution.slices import SlicedGradients
+from rankelastor.models.ranker import Ranker
+from rankelastor.optimisers.lazy_rows.lazy import LazyRows, Touched
+from rankelastor.optimisers.lazy_rows.sums import sum_by_row
+from rankelastor.schema import Batch
+
+ADAM_BETAS = (0.9, 0.999)
+_LOOKUPS_FOR_LAZY = 2
+
+
+class Stepper:
+    """Mean cross-entropy + (lambda / 2) * sum of squares of all embedding rows; clipped; Adam.
+
+    On the CPU a batch is computed in slices, see ``slices.py``, and large tables are updated row by row, see
+    ``optimisers/lazy_rows/lazy.py``; ``training.slice_examples`` and ``training.embedding_updates`` choose otherwise.
+
+    Args:
+        ranker: learns in place.
+        settings: the protocol.
+        on_phase: told of each phase of a step as it begins, for the profile.
+
+    Raises:
+        SettingsError: lazy updates are asked for on another device than the CPU.
+
+    Source: training protocol of the code published with arXiv 2605.23191.
+    """
+
+    def __init__(
+        self,
+        ranker: Ranker,
+        settings: TrainingSettings,
+        *,
+        on_phase: PhaseListener = not_listening,
+    ) -> None:
+        self._ranker = ranker
+        self._on_phase = on_phase
+        self._settings = settings
+        self._device = next(ranker.parameters()).device
+        self._table = ranker.embedding.table
+        self._learning_rate = settings.learning_rate
+        self._dense = [parameter for parameter in ranker.parameters() if parameter is not self._table]
+        self._lazy = self._lazy_rows()
+        optimised = self._dense if self._lazy else [*self._dense, self._table]
+        self._optimiser = torch.optim.Adam(optimised, lr=settings.learning_rate, betas=ADAM_BETAS, fused=True)
+        self._compiled = compiled_for_training(ranker, settings)
+        self._num_cores = torch.get_num_threads()
+        self._num_threads = 1 if self._compiled else threads_at_once(ranker, settings.batch_size)
+        self._threads = compute_threads(self._num_threads)
+        self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
+
+    def _lazy_rows(self) -> LazyRows | None:
+        settings, num_rows = self._settings, len(self._table)
+        lookups = settings.batch_size * len(self._ranker.embedding.offsets)
+        chosen = settings.embedding_updates
+        if chosen == "lazy" and self._device.type != "cpu":
+            raise SettingsError(
+                f"training.embedding_updates=lazy must run on the CPU, but the device is {self._device.type}; "
+                "try training.embedding_updates=dense"
+            )
+        if chosen == "auto":
+            large = self._device.type == "cpu" and num_rows > _LOOKUPS_FOR_LAZY * lookups
+            chosen = "lazy" if large else "dense"
+        return LazyRows(self._table, betas=ADAM_BETAS, l2=settings.embedding_l2) if chosen == "lazy" else None
+
+    def _sliced_gradients(self) -> SlicedGradients:
+        return SlicedGradients(
+            self._ranker,
+            self._dense,
+            threads=self._threads,
+            num_threads=self._num_threads,
+            slice_examples=self._settings.slice_examples,
+            precision=chosen_precision(self._settings, self._device),
+            compiled=self._compiled,
+            on_phase=self._on_phase,
+        )
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether steps run compiled code."""
+        return self._compiled is not None and self._compiled.is_compiled
+
+    @property
+    def cores_a_slice(self) -> int:
+        """Cores of the CPU that work on a slice."""
+        return self._num_cores // self._num_threads
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Use another learning rate from the next step on; Adam's moments stay."""
+        self.complete_rows()
+        self._learning_rate = learning_rate
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate
+
+    def complete_rows(self) -> None:
+        """Bring all embedding rows to the present: before they are read by anything but the next step."""
+        if self._lazy is not None:
+            self._lazy.complete(learning_rate=self._learning_rate, run_all=self._threads.map)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown()
+        torch.set_num_threads(self._num_cores)  # MKL's is shared by all threads of the process
+
+    def step(self, batch: Batch) -> Tensor:
+        """Learn from one batch; returns its mean cross-entropy (without L2), still on the device."""
+        if self._gradients is None:
+            return self._step_on_cuda(batch)
+        self._on_phase("optimiser")
+        touched = self._touch(batch)
+        result = self._gradients(batch)
+        self._on_phase("optimiser")
+        for parameter, gradient in zip(self._dense, result.parameters, strict=True):
+            parameter.grad = gradient
+        # one lookup a forward pass, see FieldEmbedding
+        ((rows, of_lookups),) = result.lookups
+        if self._lazy is None or touched is None:
+            self._threads.submit(self._step_table_densely, rows, of_lookups).result()
+        else:
+            self._threads.submit(self._step_lazily, self._lazy, touched, of_lookups).result()
+        self._on_phase("done")
+        return result.loss
+
+    def _touch(self, batch: Batch) -> Touched | None:
+        if self._lazy is None:
+            return None
+        embedding = self._ranker.embedding
+        rows = embedding.rows(embedding.ids(batch.categorical, batch.sequence)).flatten()
+        return self._threads.submit(self._lazy.touch, rows, learning_rate=self._learning_rate).result()
+
+    def _step_table_densely(self, rows: Tensor, of_lookups: Tensor) -> None:
+        with one_core(afterwards=self.cores_a_slice):  # sums this small are done before many threads have met
+            self._table.grad = sum_by_row(rows, of_lookups, len(self._table))
+            self._step_densely()
+
+    def _step_densely(self) -> None:
+        if self._settings.embedding_l2:
+            add_l2_gradient(self._table, self._settings.embedding_l2)
+        if self._settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_([*self._dense, self._table], self._settings.clip_norm)
+        self._optimiser.step()
+
+    @torch.no_grad()
+    def _step_lazily(self, lazy: LazyRows, touched: Touched, of_lookups: Tensor) -> None:
+        gradient, squared_norm = lazy.gradient(touched, of_lookups)
+        scale: Tensor | float = 1.0
+        if self._settings.clip_norm is not None:
+            dense = nn.utils.get_total_norm([parameter.grad for parameter in self._dense if parameter.grad is not None])
+            norm = (squared_norm + dense.double().square()).sqrt()
+            scale = (self._settings.clip_norm / (norm + 1e-6)).clamp_max(1)
+            gradients = [gradient, *(p.grad for p in self._dense if p.grad is not None)]
+            torch._foreach_mul_(gradients, scale.to(gradient.dtype))
+        self._optimiser.step()
+        lazy.step(touched, gradient, learning_rate=self._learning_rate, scale=scale)
+
+    def _step_on_cuda(self, batch: Batch) -> Tensor:
+        """Nothing here waits for the device: its queue fills while this process goes on to the next step."""
+        self._on_phase("copy")
+        batch = batch.to(self._device)
+        assert batch.label is not None, "training needs labels"
+        self._on_phase("optimiser")
+        self._optimiser.zero_grad(set_to_none=True)  # first: a CUDA graph writes over the gradients it gave before
+        self._on_phase("forward")
+        with autocast(self._settings, self._device):
+            logits = (self._compiled or self._ranker)(batch)
+        self._on_phase("loss")
+        loss = binary_cross_entropy_with_logits(logits.float(), batch.label)
+        self._on_phase("backward")
+        torch.autograd.backward(loss)
+        self._on_phase("optimiser")
+        self._step_densely()
+        self._on_phase("done")
+        return loss.detach()
+
+
+@torch.no_grad()
+def add_l2_gradient(table: nn.Parameter, strength: float) -> None:
+    """Add the gradient of (strength / 2) * sum(table^2), which is strength * table, without building its graph."""
+    if table.grad is None:
+        table.grad = torch.zeros_like(table)
+    table.grad.add_(table, alpha=strength)

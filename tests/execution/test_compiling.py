@@ -1,0 +1,296 @@
+"""Compiled steps compute what eager ones do, and everything that cannot be compiled runs eagerly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from typing import Any, NoReturn, cast
+
+import jaxtyping
+import pytest
+import torch
+from tests.models.test_build import MIXINGS, TOKENIZERS, settings
+from tests.models.test_build import SCHEMA as FOUR_FIELDS
+from tests.training.test_step import SCHEMA, batch
+from torch import Tensor
+
+from rankelastor.config.training import TrainingSettings
+from rankelastor.execution import compiling
+from rankelastor.execution.compiling import CompiledRanker, should_compile
+from rankelastor.models.build import build_ranker
+from rankelastor.models.ranker import Ranker
+from rankelastor.nn.random_bytes import random_bytes, random_bytes_from
+from rankelastor.training.step import Stepper
+
+Call = Callable[[Tensor], Tensor]
+CPU = torch.device("cpu")
+traced = partial(torch.compile, backend="aot_eager", dynamic=False, fullgraph=True)
+"""PyTorch's tracing of both passes as one graph each, without the generation of code, which takes half a minute."""
+
+
+@pytest.fixture
+def unchecked_shapes() -> Iterator[None]:
+    """Without the checks of annotated shapes that tests run with: they are Python that no compiler can trace."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    torch.compiler.reset()  # what one test compiled is not reused by the next
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+class Counting:
+    """In place of a compiler: calls what it was given, and counts the examples of each call."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def __call__(self, call: Call) -> Call:
+        def counted(embeddings: Tensor) -> Tensor:
+            self.sizes.append(len(embeddings))
+            return call(embeddings)
+
+        return counted
+
+
+def fresh(dropout: float = 0.0) -> Ranker:
+    torch.manual_seed(0)
+    tokenizer = {"kind": "split", "hidden_dims": [5], "dropout": dropout}
+    ffn = {"kind": "glu", "hidden_dims": [6], "dropout": dropout}
+    ranker = build_ranker(settings(embedding_dim=4, num_tokens=2, tokenizer=tokenizer, ffn=ffn), SCHEMA)
+    torch.nn.init.normal_(ranker.embedding.table[1:].data)
+    return ranker.train()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "on_cpu", "on_cuda"), [("auto", False, True), ("always", True, True), ("never", False, False)]
+)
+def test_auto_compiles_on_cuda_alone(chosen: str, on_cpu: bool, on_cuda: bool) -> None:
+    training = TrainingSettings(compile=chosen)
+    assert should_compile(training, CPU) is on_cpu
+    assert should_compile(training, torch.device("cuda")) is on_cuda
+
+
+def test_cuda_graphs_are_asked_for_on_cuda_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(torch, "compile", lambda _call, **options: asked.append(options))
+    for name in ("cuda", "cpu"):
+        compiling.compiler_for(torch.device(name))(torch.relu)
+    assert [(options["mode"], options["dynamic"]) for options in asked] == [("reduce-overhead", False), (None, False)]
+
+
+def steps(
+    training: TrainingSettings, sizes: tuple[int, ...], *, dropout: float = 0.0, threads: int = 1
+) -> tuple[list[float], Ranker, bool]:
+    torch.set_num_threads(threads)
+    ranker = fresh(dropout)
+    stepper = Stepper(ranker, training)
+    torch.manual_seed(5)
+    losses = [stepper.step(batch(seed, count)).item() for seed, count in enumerate(sizes)]
+    stepper.close()
+    torch.set_num_threads(1)
+    return losses, ranker, stepper.is_compiled
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_compiled_steps_learn_what_eager_ones_do(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "compiler_for", lambda _device: traced)
+    training = TrainingSettings(learning_rate=0.01, slice_examples=8, precision=precision)
+    sizes = (32, 32, 32, 5, 32)  # the end of an epoch, and the next one
+    runs = [steps(training.model_copy(update={"compile": chosen}), sizes) for chosen in ("always", "never")]
+    (losses, ranker, compiled), (eager_losses, eager_ranker, eager) = runs
+    assert (compiled, eager) == (True, False)
+    tolerance = 1e-5 if precision == "fp32" else 5e-3  # bf16 has eight bits, and rounds in other places
+    assert losses == pytest.approx(eager_losses, abs=tolerance)
+    if precision == "fp32":
+        for (name, one), other in zip(ranker.named_parameters(), eager_ranker.parameters(), strict=True):
+            # A tenth of one step: Adam makes much of the rounding of gradients near its epsilon, 1e-8.
+            assert torch.allclose(one, other, atol=1e-3), name
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_compiled_dropout_is_drawn_anew_and_repeatably(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "compiler_for", lambda _device: traced)
+    training = TrainingSettings(learning_rate=1e-12, slice_examples=8, compile="always")
+    first, second = (steps(training, (32, 32, 32), dropout=0.4, threads=2) for _ in range(2))
+    assert first[0] == second[0]
+    ranker = fresh(0.4)
+    compiled = CompiledRanker(ranker)
+    masked = [compiled(batch(0)) for _ in range(3)]
+    assert compiled.is_compiled
+    assert not torch.allclose(masked[0], masked[1])
+    assert not torch.allclose(masked[1], masked[2])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_pytorchs_own_code_learns_what_eager_steps_do() -> None:
+    training = TrainingSettings(learning_rate=0.01, slice_examples=8)
+    sizes = (32, 32, 7, 32)
+    runs = [steps(training.model_copy(update={"compile": chosen}), sizes, threads=2) for chosen in ("always", "never")]
+    assert [compiled for *_, compiled in runs] == [True, False]
+    assert runs[0][0] == pytest.approx(runs[1][0], abs=1e-4)
+
+
+VARIANTS: list[dict[str, Any]] = [
+    *cast("list[dict[str, Any]]", TOKENIZERS),
+    *({"mixing": mixing} for mixing in MIXINGS),
+    {"ffn": {"kind": "mlp", "hidden_dims": [7], "norm": True}},
+    {"ffn": {"kind": "glu", "hidden_dims": [6], "gate": "paper"}},
+]
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize("changes", VARIANTS, ids=json.dumps)
+def test_what_other_devices_than_the_cpu_run_is_one_graph(changes: dict[str, Any]) -> None:
+    with torch.device("meta"):  # as CUDA, it takes none of the CPU's own paths
+        ranker = build_ranker(settings(**changes), FOUR_FIELDS).train()
+        embeddings = torch.empty(16, 4, 6, requires_grad=True)
+    compiled = torch.compile(ranker.backbone.forward, backend="eager", fullgraph=True, dynamic=False)
+    torch.autograd.backward(compiled(embeddings).sum())
+    assert all(parameter.grad is not None for parameter in ranker.backbone.parameters())
+
+
+def test_smaller_batches_run_eagerly_and_a_larger_one_is_compiled_anew() -> None:
+    counting, ranker = Counting(), fresh()
+    compiled = CompiledRanker(ranker, counting)
+    for count in (8, 8, 3, 8, 12, 8, 12):
+        assert torch.equal(compiled(batch(0, count)), ranker(batch(0, count)))
+    assert counting.sizes == [8, 8, 8, 8, 12, 12, 12]  # each size is tried out once before it is used
+
+
+def test_a_watched_ranker_runs_eagerly_and_hooks_hear_it() -> None:
+    counting, ranker = Counting(), fresh()
+    compiled = CompiledRanker(ranker, counting)
+    compiled(batch(0))
+    heard: list[int] = []
+    handle = ranker.points["tokens"].register_forward_hook(lambda _module, _inputs, tokens: heard.append(len(tokens)))
+    compiled(batch(1))
+    handle.remove()
+    compiled(batch(2))
+    assert heard == [16]
+    assert len(counting.sizes) == 3  # the trial, the first batch and the last
+
+
+def test_trying_out_leaves_gradients_and_random_numbers_alone() -> None:
+    ranker = fresh(0.4)
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    with random_bytes_from(7):
+        expected = ranker(batch(0))
+        after = random_bytes(8)
+    with random_bytes_from(7):
+        assert torch.equal(CompiledRanker(ranker, Counting())(batch(0)), expected)
+        assert torch.equal(random_bytes(8), after)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(parameter.grad is None for parameter in ranker.parameters())
+
+
+def test_a_ranker_keeps_its_modules_and_names() -> None:
+    ranker = fresh()
+    names, modules = list(ranker.state_dict()), list(ranker.modules())
+    CompiledRanker(ranker, Counting())(batch(0))
+    assert list(ranker.state_dict()) == names
+    assert all(one is other for one, other in zip(ranker.modules(), modules, strict=True))
+
+
+class _Broken(torch.autograd.Function):
+    @staticmethod
+    def forward(_ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(_ctx: Any, *_gradients: Tensor) -> NoReturn:
+        raise RuntimeError("no backward pass")
+
+
+def no_compiler(_call: Call) -> NoReturn:
+    raise RuntimeError("InvalidCxxCompiler: no working C++ compiler found\n\nwith pages\nof advice")
+
+
+def no_code(_call: Call) -> Call:
+    def call(_embeddings: Tensor) -> NoReturn:
+        raise ImportError("this processor is too old")
+
+    return call
+
+
+def no_backward(call: Call) -> Call:
+    return lambda embeddings: _Broken.apply(call(embeddings))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (no_compiler, "failed: RuntimeError: InvalidCxxCompiler: no working C++ compiler found; it runs without"),
+        (no_code, "failed: ImportError: this processor is too old; it runs without"),
+        (no_backward, "failed: RuntimeError: no backward pass; it runs without"),
+    ],
+    ids=["no compiler", "no code", "no backward"],
+)
+def test_what_cannot_be_compiled_runs_eagerly_and_says_so_once(
+    broken: Callable[[Call], Call], reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(compiling, "compiler_for", lambda _device: broken)
+    compiling._say_that_compiling_failed.cache_clear()
+    training = TrainingSettings(learning_rate=0.01, slice_examples=8)
+    failed, eager, again = (
+        steps(training.model_copy(update={"compile": chosen}), (16, 16, 24)) for chosen in ("always", "never", "always")
+    )
+    assert failed[0] == eager[0] == again[0]
+    assert not failed[2]
+    (record,) = caplog.records
+    assert reason in record.getMessage()
+    assert "try training.compile=never" in record.getMessage()
+
+
+cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def cuda_steps(training: TrainingSettings, sizes: tuple[int, ...]) -> tuple[list[float], Ranker, bool]:
+    ranker = fresh().to("cuda")
+    stepper = Stepper(ranker, training)
+    losses = [stepper.step(batch(seed, count)) for seed, count in enumerate(sizes)]
+    stepper.close()
+    return [loss.item() for loss in losses], ranker, stepper.is_compiled
+
+
+@pytest.mark.cuda
+@cuda
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 2e-2)])
+def test_on_cuda_graphs_learn_what_eager_steps_do(precision: str, tolerance: float) -> None:
+    training = TrainingSettings(learning_rate=0.01, embedding_l2=0.1, precision=precision)
+    sizes = (64, 64, 64, 64, 9, 64, 64)  # losses are read at the end: no graph may write over them
+    runs = [cuda_steps(training.model_copy(update={"compile": chosen}), sizes) for chosen in ("auto", "never")]
+    assert [compiled for *_, compiled in runs] == [True, False]
+    assert runs[0][0] == pytest.approx(runs[1][0], abs=tolerance)
+
+
+@pytest.mark.cuda
+@cuda
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_on_cuda_a_recorded_step_draws_new_dropout_masks() -> None:
+    compiled = CompiledRanker(fresh(0.4).to("cuda"))
+    examples = batch(0, 64).to(torch.device("cuda"))
+    masked = [compiled(examples).detach().clone() for _ in range(4)]
+    assert compiled.is_compiled
+    assert not any(torch.allclose(one, other) for one, other in pairwise(masked))
+
+
+@pytest.mark.cuda
+@cuda
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_on_cuda_a_watched_step_between_compiled_ones_is_heard() -> None:
+    ranker = fresh().to("cuda")
+    stepper = Stepper(ranker, TrainingSettings())
+    heard: list[int] = []
+    for seed in range(6):
+        if seed == 4:
+            handle = ranker.points["tokens"].register_forward_hook(lambda *given: heard.append(len(given[2])))
+        stepper.step(batch(seed, 64))
+    handle.remove()
+    stepper.step(batch(6, 64))
+    assert stepper.is_compiled
+    assert heard == [64, 64]

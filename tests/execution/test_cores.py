@@ -1,0 +1,74 @@
+import threading
+
+import pytest
+import torch
+from tests.training.test_step import fresh_ranker
+
+from rankelastor.execution.cores import compute_threads, one_core, threads_at_once
+from rankelastor.native import library
+from rankelastor.native.calling import kernels_divide_rows
+from rankelastor.native.library import SWITCH
+
+TINY = 1e-40  # below fp32's normal range
+
+
+def is_taken_as_zero() -> bool:
+    return not bool(torch.full((1,), TINY, dtype=torch.float32) * 1.0)
+
+
+def test_little_work_is_for_one_thread_and_much_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranker = fresh_ranker()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert threads_at_once(ranker, 10**9) == 4
+    assert threads_at_once(ranker, 10) == (1 if kernels_divide_rows() else 4)
+    monkeypatch.setenv(SWITCH, "off")
+    library._loaded.cache_clear()
+    assert threads_at_once(ranker, 10) == 4
+    library._loaded.cache_clear()
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_tiny_numbers_are_zero_inside_and_numbers_again_outside(num_threads: int) -> None:
+    with compute_threads(num_threads) as threads:
+        assert threads.submit(is_taken_as_zero).result()
+        assert all(threads.map(lambda _: is_taken_as_zero(), range(3)))
+    assert not is_taken_as_zero()
+
+
+def test_one_thread_is_the_calling_one() -> None:
+    with compute_threads(1) as threads:
+        assert threads.submit(threading.get_ident).result() == threading.get_ident()
+
+
+def test_a_failure_comes_out_with_the_result_and_leaves_numbers_as_they_were() -> None:
+    with compute_threads(1) as threads:
+        failed = threads.submit(lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            failed.result()
+    assert not is_taken_as_zero()
+
+
+def test_who_takes_tiny_numbers_as_zero_does_so_afterwards_too() -> None:
+    torch.set_flush_denormal(True)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with compute_threads(1) as threads:
+            threads.submit(int).result()
+        assert is_taken_as_zero()
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_flush_denormal(False)
+
+
+def test_several_threads_have_a_core_each() -> None:
+    before = torch.get_num_threads()
+    with compute_threads(2) as threads:
+        assert set(threads.map(lambda _: torch.get_num_threads(), range(4))) == {1}
+    torch.set_num_threads(before)
+
+
+def test_one_core_and_as_many_afterwards() -> None:
+    before = torch.get_num_threads()
+    with one_core(afterwards=before):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before

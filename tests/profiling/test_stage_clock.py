@@ -1,0 +1,106 @@
+import time
+from typing import Any
+
+import pytest
+import torch
+from tests.models.test_build import SCHEMA, settings
+from tests.training.test_step import batch
+
+from rankelastor.config.training import TrainingSettings
+from rankelastor.models.build import build_ranker
+from rankelastor.models.ranker import Ranker
+from rankelastor.profiling.stage_clock import MODULE_STAGES, Stage, StageClock, modules_by_stage
+from rankelastor.schema import Batch
+from rankelastor.training.step import Stepper
+
+CPU = torch.device("cpu")
+
+
+class _Clock:
+    """A clock that moves only where a test lets it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class _Work(torch.autograd.Function):
+    """Passes values through; takes one second on the way forward and two on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, clock: _Clock) -> torch.Tensor:
+        ctx.clock = clock
+        clock.now += 1
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[torch.Tensor, None]:
+        ctx.clock.now += 2
+        return gradients[0], None
+
+
+def examples() -> Batch:
+    made = batch(0)
+    return Batch(categorical=made.categorical[:, [0, 0]] % 5, numeric=made.numeric[:, [0, 0]], label=made.label,
+                 group=None)  # fmt: skip
+
+
+def watched_step(ranker: Ranker) -> dict[Stage, float]:
+    clock = StageClock(CPU)
+    stepper = Stepper(ranker.train(), TrainingSettings(), on_phase=clock.on_phase)
+    stepper.step(examples())  # warm
+    with clock.watching(ranker):
+        stepper.step(examples())
+    return clock.seconds()
+
+
+@pytest.mark.parametrize("stage", [name for name in MODULE_STAGES if name != "embedding"])
+def test_work_inside_a_stage_is_charged_to_it_alone_forward_and_backward(
+    stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _Clock()
+    monkeypatch.setattr(time, "perf_counter", clock)
+    ranker = build_ranker(settings(num_blocks=2), SCHEMA)
+    slowed = modules_by_stage(ranker)[stage]
+    for module in slowed:
+        plain = module.forward
+        monkeypatch.setattr(module, "forward", lambda tokens, plain=plain: plain(_Work.apply(tokens, clock)))  # type: ignore[no-untyped-call]
+    seconds = watched_step(ranker)
+    worked = {key: value for key, value in seconds.items() if value}
+    assert worked == {(stage, "forward"): len(slowed), (stage, "backward"): 2 * len(slowed)}
+
+
+def test_blocks_count_together_and_every_stage_is_seen() -> None:
+    seconds = watched_step(build_ranker(settings(num_blocks=3), SCHEMA))
+    expected: set[tuple[str, str]] = {
+        (stage, way) for stage in (*MODULE_STAGES, "loss") for way in ("forward", "backward")
+    }
+    assert expected | {("data", "forward"), ("optimiser", "forward"), ("other", "forward")} <= set(seconds)
+
+
+def test_identity_mixing_has_no_backward_of_its_own() -> None:
+    seconds = watched_step(build_ranker(settings(mixing={"kind": "identity"}), SCHEMA))
+    assert ("mixing", "backward") not in seconds
+    assert ("tokenizer", "backward") in seconds
+
+
+def test_watching_leaves_neither_hooks_nor_other_weights_behind() -> None:
+    rankers = []
+    for watch in (False, True):
+        torch.manual_seed(0)
+        ranker = build_ranker(settings(), SCHEMA)
+        clock = StageClock(CPU)
+        stepper = Stepper(ranker, TrainingSettings(), on_phase=clock.on_phase)
+        if watch:
+            with clock.watching(ranker):
+                stepper.step(examples())
+            assert clock.seconds()
+        else:
+            stepper.step(examples())
+        rankers.append(ranker)
+    for name, tensor in rankers[0].state_dict().items():
+        assert torch.equal(tensor, rankers[1].state_dict()[name]), name
+    hooks = [hook for module in rankers[1].modules() for hook in (*module._forward_hooks, *module._forward_pre_hooks)]
+    assert hooks == []
