@@ -1,7 +1,7 @@
 """The contract between data and models: which features there are, and what a batch holds.
 
-Shape letters used everywhere: ``batch`` examples, ``field`` feature columns, ``embedding_dim`` width of one
-field's embedding, ``token`` number of tokens, ``dim`` width of a token.
+Shape letters used everywhere: ``batch`` examples, ``task`` labels to predict, ``field`` feature columns,
+``embedding_dim`` width of one field's embedding, ``token`` number of tokens, ``dim`` width of a token.
 """
 
 from __future__ import annotations
@@ -126,14 +126,16 @@ class FeatureSchema:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some examples as tensors. ``label`` and ``group`` are None where the rows have none.
+    """Some examples as tensors. ``labels``, ``weight`` and ``group`` are None where the rows have none.
+
+    ``labels`` has one column per task; ``weight`` is how much each example counts in loss and metrics.
 
     ``sequence`` holds the ids of all sequence features side by side, each padded on the left to its ``max_length``;
     it is None where the schema has no sequence feature.
 
     Example:
         >>> batch = Batch(
-        ...     categorical=torch.ones(2, 3, dtype=torch.int32), numeric=torch.zeros(2, 0), label=None, group=None
+        ...     categorical=torch.ones(2, 3, dtype=torch.int32), numeric=torch.zeros(2, 0), labels=None, group=None
         ... )
         >>> batch.num_examples
         2
@@ -141,9 +143,10 @@ class Batch:
 
     categorical: Integer[Tensor, "batch categorical"]
     numeric: Float32[Tensor, "batch numeric"]
-    label: Float32[Tensor, " batch"] | None
+    labels: Float32[Tensor, "batch task"] | None
     group: Int64[Tensor, " batch"] | None
     sequence: Integer[Tensor, "batch position"] | None = None
+    weight: Float32[Tensor, " batch"] | None = None
 
     @property
     def num_examples(self) -> int:
@@ -155,7 +158,7 @@ class Batch:
 
         Example:
             >>> ids = torch.arange(5, dtype=torch.int32).view(5, 1)
-            >>> batch = Batch(categorical=ids, numeric=torch.zeros(5, 0), label=None, group=None)
+            >>> batch = Batch(categorical=ids, numeric=torch.zeros(5, 0), labels=None, group=None)
             >>> [part.num_examples for part in batch.split(2)]
             [2, 2, 1]
         """

@@ -84,7 +84,7 @@ class RowEncoder:
             numeric[:, place] = self._numbers(rows, number)
         sequence = _tensor(np.concatenate(lists, axis=1)) if (lists := self._lists(rows)) else None
         return Batch(
-            categorical=_tensor(categorical), numeric=_tensor(numeric), label=None, group=None, sequence=sequence
+            categorical=_tensor(categorical), numeric=_tensor(numeric), labels=None, group=None, sequence=sequence
         )
 
     def _ids(self, rows: RawRows, spec: IdSpec) -> NDArray[np.int32]:

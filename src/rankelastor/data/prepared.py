@@ -170,7 +170,7 @@ class PreparedDataset:
             columns[numeric.name] = shard.numeric[:, place]
         columns |= _lists_by_feature(shard, self.schema)
         columns = {feature: columns[feature] for feature in self.schema.names}
-        columns[self.manifest.label] = shard.label
+        columns[self.manifest.label] = shard.labels[:, 0]
         if shard.group is not None:
             columns[f"group:{self.manifest.group}"] = shard.group
         return pl.DataFrame(columns)

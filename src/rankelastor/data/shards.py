@@ -28,26 +28,26 @@ Number = TypeVar("Number", bound=np.generic)
 class Shard:
     """The rows of one shard as NumPy views of the mapped file; they cannot be written.
 
-    ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``label`` float32
-    (row,), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by side)
+    ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``labels`` float32
+    (row, task), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by side)
     or None where there is no sequence feature.
     """
 
     categorical: NDArray[np.int32]
     numeric: NDArray[np.float32]
-    label: NDArray[np.float32]
+    labels: NDArray[np.float32]
     group: NDArray[np.int64] | None
     sequence: NDArray[np.int32] | None = None
 
     @property
     def num_rows(self) -> int:
         """Rows of this shard."""
-        return len(self.label)
+        return len(self.labels)
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one row in all arrays together."""
-        columns = (self.categorical, self.numeric, self.label, self.group, self.sequence)
+        columns = (self.categorical, self.numeric, self.labels, self.group, self.sequence)
         return sum(column.nbytes for column in columns if column is not None) // self.num_rows
 
 
@@ -158,7 +158,7 @@ def open_shard(path: Path, schema: FeatureSchema) -> Shard:
         return Shard(
             categorical=_view_matrix(batch, "categorical", len(schema.categorical), np.dtype(np.int32)),
             numeric=_view_matrix(batch, "numeric", len(schema.numeric), np.dtype(np.float32)),
-            label=_view(batch.column("label"), np.dtype(np.float32)),
+            labels=_view(batch.column("label"), np.dtype(np.float32)).reshape(-1, 1),
             group=_view(batch.column("group"), np.dtype(np.int64)) if "group" in batch.schema.names else None,
             sequence=_view_matrix(batch, "sequence", schema.num_positions, np.dtype(np.int32))
             if schema.num_positions

@@ -51,7 +51,7 @@ def read_split(dataset: PreparedDataset, split: PreparedSplit, progress: Progres
     for shard in split.shards:
         first, last = np.searchsorted(rows, [start, start + shard.num_rows])
         counts.sample[first:last] = shard.numeric[rows[first:last] - start]
-        counts.sample_label[first:last] = shard.label[rows[first:last] - start]
+        counts.sample_label[first:last] = shard.labels[rows[first:last] - start, 0]
         _add(counts, dataset, shard)
         start += shard.num_rows
         progress.advance(shard.num_rows)
@@ -59,7 +59,7 @@ def read_split(dataset: PreparedDataset, split: PreparedSplit, progress: Progres
 
 
 def _add(counts: SplitCounts, dataset: PreparedDataset, shard: Shard) -> None:
-    clicked = shard.label > 0
+    clicked = shard.labels[:, 0] > 0
     counts.labels.add(clicked.astype(np.int32), clicked)
     # Row by row a column is far apart in memory: one copy that lies column by column is faster than many strided reads.
     for feature, ids in zip(dataset.schema.categorical, np.ascontiguousarray(shard.categorical.T), strict=True):

@@ -18,7 +18,7 @@ from rankelastor.execution.cores import compute_threads, one_core
 from rankelastor.execution.device import autocast
 from rankelastor.metrics.report import Metrics, evaluate_predictions
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.observation import is_watched
+from rankelastor.execution.hooks import has_hooks
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
 
@@ -76,7 +76,7 @@ class Scorer:
             torch.set_num_threads(self._num_threads)
 
     def _logits(self, batch: Batch) -> Tensor:
-        if self._device.type != "cpu" or is_watched(*self._modules):
+        if self._device.type != "cpu" or has_hooks(*self._modules):
             parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
         elif batch.num_examples <= _FEW_EXAMPLES:
             with one_core(afterwards=self._num_threads):
@@ -91,7 +91,7 @@ class Scorer:
     def _scored(self, part: Batch) -> Tensor:
         with torch.inference_mode(), autocast(self._settings, self._device):
             logits: Tensor = self._ranker(part.to(self._device))
-        return logits
+        return logits[:, 0]
 
 
 def _checked_probabilities(logits: Tensor) -> Float64[ndarray, " batch"]:
@@ -117,8 +117,8 @@ def score_split(
     try:
         for batch in loader.epoch():
             probability.append(scorer(batch))
-            assert batch.label is not None, "a prepared split has labels"
-            label.append(batch.label.numpy())
+            assert batch.labels is not None, "a prepared split has labels"
+            label.append(batch.labels[:, 0].numpy())
             if batch.group is not None:
                 group.append(batch.group.numpy())
             progress.advance(batch.num_examples)

@@ -32,15 +32,24 @@ from rankelastor.config.model import (
     SplitTokenizerSettings,
 )
 from rankelastor.errors import SettingsError
-from rankelastor.models.ranker import Backbone, Ranker
+from rankelastor.models.mixer import MixerNetwork
+from rankelastor.models.ranker import Ranker
 from rankelastor.nn.block import Block
-from rankelastor.nn.block_mixing import BlockMixing, PlainMatrix
-from rankelastor.nn.embedding import FieldEmbedding
-from rankelastor.nn.ffn import PerTokenGlu, PerTokenMlp
+from rankelastor.nn.mixing.block import BlockMixing, PlainMatrix
+from rankelastor.nn.embedding.field_embedding import FieldEmbedding
+from rankelastor.nn.ffn.glu import PerTokenGlu
+from rankelastor.nn.ffn.mlp import PerTokenMlp
 from rankelastor.nn.head import LinearHead, MeanHead, MlpHead
-from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, LowRankMixing, SplitMixing
-from rankelastor.nn.sinkhorn import DoublyStochasticMatrix
-from rankelastor.nn.tokenizer import GroupedTokenizer, JointTokenizer, ReshapeTokenizer, SplitTokenizer
+from rankelastor.nn.mixing.full import FullMixing
+from rankelastor.nn.mixing.identity import IdentityMixing
+from rankelastor.nn.mixing.kronecker import KroneckerMixing
+from rankelastor.nn.mixing.low_rank import LowRankMixing
+from rankelastor.nn.mixing.split import SplitMixing
+from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix
+from rankelastor.nn.tokenizer.grouped import GroupedTokenizer
+from rankelastor.nn.tokenizer.joint import JointTokenizer
+from rankelastor.nn.tokenizer.reshape import ReshapeTokenizer
+from rankelastor.nn.tokenizer.split import SplitTokenizer
 from rankelastor.schema import FeatureSchema
 
 
@@ -51,7 +60,7 @@ def build_ranker(settings: ModelSettings, schema: FeatureSchema) -> Ranker:
         SettingsError: sizes do not go together (with sizes that do), or a group names an unknown field.
     """
     embedding = build_embedding(schema, embedding_dim=settings.embedding_dim)
-    return Ranker(embedding=embedding, backbone=build_backbone(settings, schema.names))
+    return Ranker(embedding=embedding, network=build_network(settings, schema.names))
 
 
 def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedding:
@@ -72,14 +81,14 @@ def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedd
     )
 
 
-def build_backbone(settings: ModelSettings, field_names: Sequence[str]) -> Backbone:
+def build_network(settings: ModelSettings, field_names: Sequence[str]) -> MixerNetwork:
     """Tokenizer, blocks and head for the fields named, with fresh initial values.
 
     Raises:
         SettingsError: sizes do not go together, or a group names an unknown field.
     """
     try:
-        return Backbone(
+        return MixerNetwork(
             tokenizer=_tokenizer(settings, field_names),
             blocks=[_block(settings) for _ in range(settings.num_blocks)],
             head=_head(settings.head, num_tokens=settings.num_tokens, token_dim=settings.token_dim),

@@ -59,7 +59,7 @@ def meta_batch(schema: FeatureSchema) -> Batch:
     return Batch(
         categorical=torch.empty(1, len(schema.categorical), dtype=torch.int32, device="meta"),
         numeric=torch.empty(1, len(schema.numeric), device="meta"),
-        label=None,
+        labels=None,
         group=None,
         sequence=torch.empty(1, schema.num_positions, dtype=torch.int32, device="meta") if schema.sequence else None,
     )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rankelastor.config.model import ModelSettings
 from rankelastor.models.cost import meta_batch, meta_ranker
+from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.schema import FeatureSchema
 
 _MAX_DEPTH = 7
@@ -30,8 +31,9 @@ def outline(settings: ModelSettings, schema: FeatureSchema) -> Part:
     ranker = meta_ranker(settings, schema)
     shapes: dict[nn.Module, tuple[int, ...]] = {}
 
-    def note_shape(module: nn.Module, _inputs: object, output: Tensor) -> None:
-        shapes[module] = tuple(output.shape[1:])
+    def note_shape(module: nn.Module, _inputs: object, output: Tensor | Embedded) -> None:
+        tensor = output.fields if isinstance(output, Embedded) else output
+        shapes[module] = tuple(tensor.shape[1:])
 
     for module in ranker.modules():
         module.register_forward_hook(note_shape)

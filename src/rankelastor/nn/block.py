@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.nn.ffn import ResidualFfn
+from rankelastor.nn.ffn.residual import ResidualFfn
 from rankelastor.nn.norm import RMSNorm
 
 
@@ -12,8 +12,8 @@ class Block(nn.Module):
 
     Example:
         >>> import torch
-        >>> from rankelastor.nn.ffn import PerTokenMlp
-        >>> from rankelastor.nn.mixing import FullMixing
+        >>> from rankelastor.nn.ffn.mlp import PerTokenMlp
+        >>> from rankelastor.nn.mixing.full import FullMixing
         >>> mixing = FullMixing(num_tokens=3, token_dim=4)
         >>> Block(mixing=mixing, ffn=PerTokenMlp(num_tokens=3, token_dim=4, hidden_dims=[8]), token_dim=4)(
         ...     torch.randn(2, 3, 4)
@@ -28,6 +28,6 @@ class Block(nn.Module):
         self.pffn = ResidualFfn(ffn)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Tokens after the block."""
+        """Mix the tokens, then apply the FFN to each."""
         out: Tensor = self.pffn(self.norm(self.mixing(tokens)))
         return out

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rankelastor.execution.phases import StepPhase
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.block import Block
 from rankelastor.profiling.timeline import Timeline
 
@@ -70,7 +71,8 @@ class StageClock:
         return hook
 
     def _after(self, stage: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        def hook(_module: nn.Module, inputs: tuple[object, ...], output: Tensor) -> None:
+        def hook(_module: nn.Module, inputs: tuple[object, ...], output: Tensor | Embedded) -> None:
+            output = output.fields if isinstance(output, Embedded) else output
             self._timeline.enter(("other", "forward"))
             if output.requires_grad and not any(output is given for given in inputs):  # identity has no backward
                 output.register_hook(lambda _gradient: self._timeline.enter((stage, "backward")))
@@ -80,12 +82,12 @@ class StageClock:
 
 def modules_by_stage(ranker: Ranker) -> dict[str, list[nn.Module]]:
     """The modules whose work makes up each stage; those of all blocks together."""
-    blocks = [cast("Block", block) for block in ranker.backbone.blocks]
+    blocks = [cast("Block", block) for block in ranker.network.blocks]
     return {
         "embedding": [ranker.embedding],
-        "tokenizer": [ranker.backbone.tokenizer],
+        "tokenizer": [ranker.network.tokenizer],
         "mixing": [block.mixing for block in blocks],
         "block norms": [block.norm for block in blocks],
         "FFN": [block.pffn for block in blocks],
-        "head": [ranker.backbone.head],
+        "head": [ranker.network.head],
     }

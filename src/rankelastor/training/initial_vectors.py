@@ -8,7 +8,7 @@ import torch
 
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.pretrained import PretrainedEmbedding
+from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 
 
 def with_pretrained_vectors(ranker: Ranker, dataset: PreparedDataset) -> Ranker:

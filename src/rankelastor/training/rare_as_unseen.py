@@ -35,7 +35,7 @@ class RareAsUnseen:
         >>> features = [CategoricalFeature("item", 6)]  # padding, four known values, out of vocabulary (5)
         >>> unseen = RareAsUnseen({"item": 3}, features, share=1.0, seed=1)
         >>> ids = torch.tensor([[0], [1], [2], [3], [4], [5]], dtype=torch.int32)
-        >>> batch = Batch(categorical=ids, numeric=torch.zeros(6, 0), label=None, group=None)
+        >>> batch = Batch(categorical=ids, numeric=torch.zeros(6, 0), labels=None, group=None)
         >>> unseen(batch, step=1).categorical.flatten().tolist()
         [0, 1, 2, 5, 5, 5]
     """

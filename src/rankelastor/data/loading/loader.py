@@ -137,4 +137,4 @@ class BatchLoader:
 
 def _batch(columns: Columns) -> Batch:
     tensors: dict[str, Any] = {name: torch.from_numpy(values) for name, values in columns.items()}
-    return Batch(**({"label": None, "group": None} | tensors))
+    return Batch(**({"labels": None, "group": None} | tensors))

@@ -8,9 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from rankelastor.nn.fused_gate import fused_gate, gate_fits
-from rankelastor.nn.fusing import can_fuse
-from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
+from rankelastor.nn.per_token import PerTokenLinear
 
 
 class PublishedGate(nn.Module):
@@ -33,21 +31,11 @@ class PublishedGate(nn.Module):
         self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[inner_dim, inner_dim, inner_dim, dim])
         self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
 
-    def forward(
-        self,
-        tokens: Float[Tensor, "batch token dim"],
-        *,
-        norm: PerTokenRMSNorm | None = None,
-        then: PerTokenLinear | None = None,
-    ) -> Float[Tensor, "batch token out_dim"]:
-        """Gated tokens, normed before where there is a norm; and ``then``'s map of them."""
-        gain = None if norm is None else norm.weight
-        if can_fuse(tokens, self.lift, self.reduce) and gate_fits(tokens, self.lift, self.reduce, gain):
-            return fused_gate(tokens, self.lift, self.reduce, gain=gain, then=then)
-        tokens = tokens if norm is None else norm(tokens)
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Gate the tokens."""
         gate, value, gate_skip, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = self.reduce((gate_skip + gelu(gate)) * value) + residual
-        return gated if then is None else then(gated)
+        return gated
 
 
 class UnitExpansionGate(nn.Module):
@@ -67,7 +55,7 @@ class UnitExpansionGate(nn.Module):
         self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[dim, dim, dim])
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Gated tokens."""
+        """Gate the tokens."""
         gate, value, skip = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = (skip + gelu(gate)) * value + skip
         return gated
@@ -91,7 +79,7 @@ class PaperGate(nn.Module):
         self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Gated tokens."""
+        """Gate the tokens."""
         gate, value, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = self.reduce(gelu(gate) * value) + residual
         return gated

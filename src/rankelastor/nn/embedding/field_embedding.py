@@ -1,53 +1,24 @@
-"""Field embeddings: one vector a field, from one table with offsets."""
+"""Field embeddings: one vector per feature, from one table with offsets."""
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rankelastor.nn.embedding.embedded import Embedded, EmbeddedSequence
+from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 from rankelastor.nn.init import EMBEDDING_STD
-from rankelastor.nn.pooling import masked_mean
-from rankelastor.nn.pretrained import PretrainedEmbedding
-
-Lookups = list[tuple[Tensor, Tensor]]
-
-
-class _Recording(threading.local):
-    lookups: Lookups | None = None
-
-
-_recording = _Recording()
-
-
-@contextmanager
-def lookups_recorded() -> Iterator[Lookups]:
-    """Record this thread's lookups: (rows, what was found there). Found rows are leaves that take gradients.
-
-    So the gradient of a lookup costs the examples and not the table, and many threads can work on parts of a batch.
-
-    Example:
-        >>> embed = FieldEmbedding(num_ids=[3], num_numeric=0, embedding_dim=4)
-        >>> with lookups_recorded() as lookups:
-        ...     embed(torch.tensor([[2]]), torch.empty(1, 0)).sum().backward()
-        >>> [(rows.tolist(), found.grad.tolist()) for rows, found in lookups]
-        [([[2]], [[[1.0, 1.0, 1.0, 1.0]]])]
-        >>> embed.table.grad is None
-        True
-    """
-    lookups: Lookups = []
-    _recording.lookups = lookups
-    try:
-        yield lookups
-    finally:
-        _recording.lookups = None
+from rankelastor.nn.sequence.pooling import masked_mean
+from rankelastor.schema import Batch
 
 
 class FieldEmbedding(nn.Module):
-    """Embed features: (batch, numeric), (batch, categorical), (batch, position) -> (batch, field, embedding_dim).
+    """Embed the features of a batch: ids and numbers -> one vector of ``embedding_dim`` per feature.
+
+    In three calls, so that a trainer can take the gradient of the rows found, and a sharded table can take the place
+    of ``look_up``: ``rows_of(batch)`` -> ``look_up(rows)`` -> ``assemble(found, batch)``.
 
     A categorical id looks up a row; all fields share one table, each with its own range of rows. Id 0 is padding:
     row 0, which is zero and stays zero. A sequence becomes the mean of the rows of its ids that are not padding.
@@ -68,14 +39,20 @@ class FieldEmbedding(nn.Module):
             are trained.
 
     Example:
+        >>> def batch(ids, numbers, sequence=None):
+        ...     sequence = None if sequence is None else torch.tensor(sequence)
+        ...     return Batch(
+        ...         categorical=torch.tensor(ids), numeric=torch.tensor(numbers), labels=None, group=None, sequence=sequence
+        ...     )
         >>> embed = FieldEmbedding(num_ids=[3, 5], num_numeric=1, embedding_dim=4)
-        >>> embed(torch.tensor([[1, 4], [0, 2]]), torch.tensor([[0.5], [2.0]])).shape
+        >>> embed(batch([[1, 4], [0, 2]], [[0.5], [2.0]])).fields.shape
         torch.Size([2, 3, 4])
         >>> embed.table.shape  # one shared padding row, 2 rows, 4 rows
         torch.Size([7, 4])
         >>> embed = FieldEmbedding(num_ids=[3, 3], num_numeric=0, embedding_dim=4, max_lengths=[2], shares={1: 0})
-        >>> embed(torch.tensor([[1]]), torch.empty(1, 0), torch.tensor([[1, 2]])).shape, embed.table.shape
-        (torch.Size([1, 2, 4]), torch.Size([3, 4]))
+        >>> embedded = embed(batch([[1]], [[]], [[1, 2]]))
+        >>> embedded.fields.shape, embedded.sequences[0].elements.shape, embed.table.shape
+        (torch.Size([1, 2, 4]), torch.Size([1, 2, 4]), torch.Size([3, 4]))
 
     Source: initial values N(0, 1e-4) and Xavier normal as in the code published with arXiv 2605.23191.
     """
@@ -120,59 +97,51 @@ class FieldEmbedding(nn.Module):
         with torch.no_grad():
             self.table[0].zero_()
 
-    @staticmethod
-    def ids(
-        categorical: Integer[Tensor, "batch categorical"], sequence: Integer[Tensor, "batch position"] | None
-    ) -> Integer[Tensor, "batch column"]:
-        """All ids of some examples: those of the categorical features, then the positions of the sequences."""
-        return categorical if sequence is None else torch.cat([categorical, sequence], dim=1)
+    def rows_of(self, batch: Batch) -> Integer[Tensor, "batch column"]:
+        """Find the row of the table for each id of a batch.
 
-    def rows(self, ids: Integer[Tensor, "batch column"]) -> Integer[Tensor, "batch column"]:
-        """Rows of the table for ids: padding keeps row 0, every other id moves into its feature's range.
-
-        The columns are the categorical features, then the positions of the sequences. Ids with pretrained vectors
-        have no row here and get row 0.
+        The columns are the categorical features, then the positions of the sequences. Padding keeps row 0; every other
+        id moves into its feature's range. Ids with pretrained vectors have no row and get row 0.
         """
+        ids = _ids_of(batch)
         has_row = (ids != 0) & self.in_table if self.pretrained else ids != 0
         return torch.where(has_row, ids + self.offsets, 0)
 
     def look_up(self, rows: Integer[Tensor, "*batch"]) -> Float[Tensor, "*batch embedding_dim"]:
-        """Rows of the table; inside ``lookups_recorded`` they are leaves of the graph instead of parts of the table."""
-        if _recording.lookups is None:
-            return functional.embedding(rows, self.table, padding_idx=0)
-        looked_up = functional.embedding(rows, self.table.detach()).requires_grad_()
-        _recording.lookups.append((rows, looked_up))
-        return looked_up
+        """Look rows up in the table; the padding row takes no gradient."""
+        return functional.embedding(rows, self.table, padding_idx=0)
 
-    def forward(
-        self,
-        categorical: Integer[Tensor, "batch categorical"],
-        numeric: Float[Tensor, "batch numeric"],
-        sequence: Integer[Tensor, "batch position"] | None = None,
-    ) -> Float[Tensor, "batch field embedding_dim"]:
-        """Embeddings of the features, in declared order. ``sequence`` holds all sequences side by side."""
-        ids = self.ids(categorical, sequence)
-        looked_up = self.look_up(self.rows(ids))
-        if self.max_lengths or self.pretrained:
-            looked_up = self._one_a_feature(looked_up, ids)
-        if not len(self.numeric_vectors):
-            return looked_up if self.order is None else looked_up.index_select(1, self.order)
-        scaled = numeric.unsqueeze(-1) * self.numeric_vectors
-        embeddings = torch.cat([scaled, looked_up], dim=1)
-        return embeddings if self.order is None else embeddings.index_select(1, self.order)
+    def assemble(self, found: Float[Tensor, "batch column embedding_dim"], batch: Batch) -> Embedded:
+        """Combine the rows found with pretrained vectors, numbers and the pooling of sequences.
 
-    def _one_a_feature(
-        self, looked_up: Float[Tensor, "batch column dim"], ids: Integer[Tensor, "batch column"]
-    ) -> Float[Tensor, "batch feature dim"]:
-        """Put pretrained vectors in their places, and take the mean over each sequence."""
-        widths = [self.num_categorical, *self.max_lengths]
-        single, *lists = zip(looked_up.split(widths, dim=1), ids.split(widths, dim=1), strict=True)
-        features = [self._with_pretrained(*single)]
-        for place, (embeddings, elements) in enumerate(lists, start=self.num_categorical):
+        Args:
+            found: what ``look_up`` gave for ``rows_of(batch)``.
+            batch: the ids and numbers.
+        """
+        sequences = self._sequences(found, batch)
+        single = found[:, : self.num_categorical] if sequences else found  # a slice's gradient would be a copy
+        single = self._with_pretrained(single, batch.categorical)
+        pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
+        scaled = [batch.numeric.unsqueeze(-1) * self.numeric_vectors] if len(self.numeric_vectors) else []
+        parts = [*scaled, single, *pooled]
+        fields = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return Embedded(fields if self.order is None else fields.index_select(1, self.order), sequences)
+
+    def forward(self, batch: Batch) -> Embedded:
+        """Embed a batch: ``assemble(look_up(rows_of(batch)), batch)``."""
+        return self.assemble(self.look_up(self.rows_of(batch)), batch)
+
+    def _sequences(self, found: Float[Tensor, "batch column dim"], batch: Batch) -> tuple[EmbeddedSequence, ...]:
+        if batch.sequence is None or not self.max_lengths:
+            return ()
+        found_elements = found[:, self.num_categorical :].split(self.max_lengths, dim=1)
+        ids = batch.sequence.split(self.max_lengths, dim=1)
+        sequences = []
+        for place, (elements, element_ids) in enumerate(zip(found_elements, ids, strict=True), self.num_categorical):
             vectors = self._pretrained_of(place)
-            pooled = masked_mean(embeddings if vectors is None else vectors(elements), elements)
-            features.append(pooled.unsqueeze(1))
-        return torch.cat(features, dim=1)
+            vectors_or_rows = elements if vectors is None else vectors(element_ids)
+            sequences.append(EmbeddedSequence(vectors_or_rows, element_ids != 0))
+        return tuple(sequences)
 
     def _with_pretrained(
         self, embeddings: Float[Tensor, "batch categorical dim"], ids: Integer[Tensor, "batch categorical"]
@@ -213,3 +182,8 @@ class FieldEmbedding(nn.Module):
         self.register_buffer("in_table", torch.tensor(in_table, dtype=torch.bool), persistent=False)
         in_place = order is None or list(order) == sorted(order)
         self.register_buffer("order", None if in_place else torch.tensor(order), persistent=False)
+
+
+def _ids_of(batch: Batch) -> Integer[Tensor, "batch column"]:
+    """All ids of a batch: those of the categorical features, then the positions of the sequences."""
+    return batch.categorical if batch.sequence is None else torch.cat([batch.categorical, batch.sequence], dim=1)

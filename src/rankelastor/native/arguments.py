@@ -1,0 +1,85 @@
+"""The arguments of each kernel: the fields of its struct, read from the C source that declares it.
+
+So a field stands in one place. A value that is missing, unknown or of another kind is an assertion here, where it would
+be a wrong pointer there.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+FieldKind = Literal["pointer", "int64", "double"]
+
+_FOLDER = Path(__file__).parent
+_STRUCT = re.compile(r"typedef struct \{(?P<body>.*?)\} (?P<name>\w+);", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_KINDS: dict[str, tuple[FieldKind, str]] = {
+    "int64_t": ("int64", "q"),
+    "double": ("double", "d"),
+}
+
+
+@dataclass(frozen=True)
+class KernelArguments:
+    """The names and kinds of a kernel's arguments in the order in which C reads them, 8 bytes each."""
+
+    names: tuple[str, ...]
+    kinds: tuple[FieldKind, ...]
+    layout: struct.Struct
+
+    def pack(self, arguments: Mapping[str, Any]) -> bytes:
+        """Pack values by name as C reads them: tensors as pointers, None as a null pointer."""
+        assert len(arguments) == len(self.names), set(self.names) ^ set(arguments)
+        # Comprehensions and a layout made once: for one example, packing takes as long as some layers.
+        values = [arguments[name] for name in self.names]
+        return self.layout.pack(
+            *[
+                (0 if value is None else value.data_ptr()) if kind == "pointer" else value
+                for value, kind in zip(values, self.kinds, strict=True)
+            ]
+        )
+
+
+@cache
+def arguments_of(kernel: str) -> KernelArguments:
+    """Read the arguments of a kernel: of ``gate_forward``, the struct ``GateForward``.
+
+    Example:
+        >>> arguments_of("find_rows").names
+        ('lookups', 'num_rows', 'seat', 'touched', 'place', 'num_touched')
+    """
+    name = "".join(part.capitalize() for part in kernel.split("_"))
+    fields = _fields(name)
+    assert fields, f"no struct {name} for the kernel {kernel}"
+    kinds = tuple(kind for _, kind in fields)
+    layout = struct.Struct("".join("d" if kind == "double" else "q" for kind in kinds))
+    return KernelArguments(tuple(name for name, _ in fields), kinds, layout)
+
+
+def _fields(name: str) -> list[tuple[str, FieldKind]]:
+    """The fields of a struct; those of a struct inside it stand in its place."""
+    fields: list[tuple[str, FieldKind]] = []
+    for declaration in filter(None, map(str.strip, _bodies()[name].split(";"))):
+        kind, *_ = declaration.removeprefix("const ").split(maxsplit=1)
+        declared = declaration.removeprefix("const ").removeprefix(kind)
+        if kind in _bodies():
+            if "*" not in declared:
+                fields += _fields(kind)
+                continue
+        for each in declared.split(","):
+            is_pointer = "*" in each
+            fields.append((each.strip(" *\n"), "pointer" if is_pointer else _KINDS[kind][0]))
+    return fields
+
+
+@cache
+def _bodies() -> dict[str, str]:
+    """The text between the braces of each struct of the C sources."""
+    sources = [_COMMENT.sub("", path.read_text(encoding="utf-8")) for path in sorted(_FOLDER.glob("*.c"))]
+    return {found["name"]: found["body"] for source in sources for found in _STRUCT.finditer(source)}

@@ -1,0 +1,1 @@
+"""Field embeddings: ids and numbers -> one vector per field."""

@@ -1,0 +1,30 @@
+"""What the embedding hands to a network."""
+
+from typing import NamedTuple
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+class EmbeddedSequence(NamedTuple):
+    """The elements of one sequence feature, padded on the left.
+
+    Attributes:
+        elements: one vector per position; zero where there is padding.
+        mask: True where the position holds an element.
+    """
+
+    elements: Float[Tensor, "batch position embedding_dim"]
+    mask: Bool[Tensor, "batch position"]
+
+
+class Embedded(NamedTuple):
+    """The embedded features of a batch.
+
+    Attributes:
+        fields: one vector per feature in declared order; a sequence stands there as the mean of its elements.
+        sequences: the elements of the sequence features in declared order, for networks that look at them one by one.
+    """
+
+    fields: Float[Tensor, "batch field embedding_dim"]
+    sequences: tuple[EmbeddedSequence, ...] = ()

@@ -1,0 +1,1 @@
+"""Token mixings: (batch, token, dim) -> the same shape; each includes its residual."""

@@ -1,0 +1,1 @@
+"""Tokenizers: field embeddings (batch, field, embedding_dim) -> tokens (batch, token, dim)."""
