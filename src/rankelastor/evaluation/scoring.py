@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +21,8 @@ from rankelastor.execution.device import autocast
 from rankelastor.metrics.report import Metrics, evaluate_predictions
 from rankelastor.models.ranker import Ranker
 from rankelastor.execution.hooks import has_hooks
+from rankelastor.execution.lowering import Lowering
+from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
 
@@ -54,6 +58,7 @@ class Scorer:
 
     def __init__(self, ranker: Ranker, settings: TrainingSettings) -> None:
         self._ranker = ranker
+        self._network = Lowering(ranker.network)
         self._modules = list(ranker.modules())
         self._settings = settings
         self._device = next(ranker.parameters()).device
@@ -76,21 +81,23 @@ class Scorer:
             torch.set_num_threads(self._num_threads)
 
     def _logits(self, batch: Batch) -> Tensor:
-        if self._device.type != "cpu" or has_hooks(*self._modules):
-            parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
+        on_cpu = self._device.type == "cpu"
+        score = partial(self._score, self._network.current() if on_cpu else self._ranker.network)
+        if not on_cpu or has_hooks(*self._modules):
+            parts = [score(part) for part in batch.split(self._settings.evaluation_batch_size)]
         elif batch.num_examples <= _FEW_EXAMPLES:
             with one_core(afterwards=self._num_threads):
-                parts = [self._scored(part) for part in batch.split(self._settings.evaluation_batch_size)]
+                parts = [score(part) for part in batch.split(self._settings.evaluation_batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or compute_threads(self._num_threads)
             slices = batch.split(max(_FEW_EXAMPLES, min(share, self._slice_examples)))
-            parts = list(self._threads.map(self._scored, slices))
+            parts = list(self._threads.map(score, slices))
         return torch.cat(parts) if parts else torch.empty(0)
 
-    def _scored(self, part: Batch) -> Tensor:
+    def _score(self, network: Callable[[Embedded], Tensor], part: Batch) -> Tensor:
         with torch.inference_mode(), autocast(self._settings, self._device):
-            logits: Tensor = self._ranker(part.to(self._device))
+            logits = network(self._ranker.embedding(part.to(self._device)))
         return logits[:, 0]
 
 

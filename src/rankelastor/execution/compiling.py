@@ -10,19 +10,20 @@ from functools import cache, partial
 from inspect import signature
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rankelastor.config.training import TrainingSettings
-from rankelastor.models.ranker import Ranker
-from rankelastor.nn.observation import is_watched
-from rankelastor.nn.random_bytes import random_bytes_from
-from rankelastor.schema import Batch
+from rankelastor.execution.hooks import has_hooks
+from rankelastor.execution.lowering import Lowering
+from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.nn.random_bytes import RandomBytes
 
 logger = logging.getLogger(__name__)
 
-Compile = Callable[[Callable[[Tensor], Tensor]], Callable[[Tensor], Tensor]]
+Network = Callable[[Embedded], Tensor]
+Compile = Callable[[Network], Network]
 _OPTIONS = {"isolate_recompiles": True} if "isolate_recompiles" in signature(torch.compile).parameters else {}
-"""A ranker's compiled code is its own. PyTorch that does not know this option compiles 8 structures a process."""
+"""A network's compiled code is its own. PyTorch that does not know this option compiles 8 structures a process."""
 _TRIALS = {"cpu": 1, "cuda": 3}
 """On CUDA the first pass warms up, the second is recorded as a CUDA graph, the third replays it."""
 
@@ -47,29 +48,31 @@ def compiler_for(device: torch.device) -> Compile:
     return partial(torch.compile, dynamic=False, mode=mode, **_OPTIONS)
 
 
-class CompiledRanker:
-    """A ranker's logits, its backbone compiled: the same modules and parameters, called in another way.
+class CompiledNetwork:
+    """A network compiled: the same modules and parameters, called in another way.
 
-    Nothing is put into the ranker, so weights, names and hooks stay. It runs as it is, eagerly,
+    Nothing is put into the network, so weights, names and hooks stay. It runs as it is, eagerly,
 
-    - while somebody watches one of its modules, who would hear nothing of compiled ones;
+    - while one of its modules has hooks, which compiled code does not call;
     - for batches smaller than the largest so far, such as the last of an epoch: compiled code and CUDA graphs hold for
       one shape, and one small batch an epoch is not worth another;
     - for good once compiling has failed; a warning says why.
 
-    The lookups of the embeddings stay outside: on the CPU the stepper takes their gradients row by row. Calls come in
-    order from one thread, since compiled dropout draws from PyTorch's one generator; once it has failed, from several.
+    The embedding stays outside: on the CPU the stepper takes the gradients of its rows itself. Calls come in order from
+    one thread, since compiled dropout draws from PyTorch's one generator.
 
     Args:
-        ranker: its parameters may change in place.
-        compile_call: makes a compiled function of one; None takes PyTorch's compiler for the ranker's device.
+        network: its parameters may change in place.
+        compile_call: makes a compiled function of one; None takes PyTorch's compiler for the network's device.
     """
 
-    def __init__(self, ranker: Ranker, compile_call: Compile | None = None) -> None:
-        self._ranker = ranker
-        self._device = next(ranker.parameters()).device
+    def __init__(self, network: nn.Module, compile_call: Compile | None = None) -> None:
+        self._network = network
+        self._eager = Lowering(network)
+        self._modules = list(network.modules())
+        self._device = next(network.parameters()).device
         self._compile = compile_call or compiler_for(self._device)
-        self._compiled: Callable[[Tensor], Tensor] | None = None
+        self._compiled: Network | None = None
         self._num_examples = 0
         self.has_failed = False
         """Whether it runs eagerly for good."""
@@ -79,60 +82,73 @@ class CompiledRanker:
         """Whether compiled code is in use."""
         return self._compiled is not None
 
-    def __call__(self, batch: Batch) -> Tensor:
-        """Logits (batch,) of a batch, as ``ranker(batch)`` gives them."""
-        if self.has_failed or is_watched(*self._ranker.modules()):
-            logits: Tensor = self._ranker(batch)
-            return logits
-        embeddings = self._ranker.embedding(batch.categorical, batch.numeric, batch.sequence)
-        call = self._call_for(embeddings)
+    @property
+    def random_bytes(self) -> RandomBytes:
+        """The stream that dropout draws from where the network runs eagerly."""
+        return self._eager.random_bytes
+
+    def current(self) -> Network:
+        """Give what computes the network now: compiled code, unless a module has hooks or compiling has failed."""
+        if self.has_failed or has_hooks(*self._modules):
+            return self._eager.current() if self._device.type == "cpu" else self._network
+        return self._call
+
+    def _call(self, embedded: Embedded) -> Tensor:
+        call = self._call_for(embedded)
         self._begin_step()
-        return call(embeddings)
+        return call(embedded)
 
-    def _call_for(self, embeddings: Tensor) -> Callable[[Tensor], Tensor]:
-        if len(embeddings) > self._num_examples:
-            self._num_examples = len(embeddings)
-            self._build(embeddings)
-        fits = self._compiled is not None and len(embeddings) == self._num_examples
-        return self._compiled if fits and self._compiled is not None else self._ranker.backbone
+    def _call_for(self, embedded: Embedded) -> Network:
+        num_examples = len(embedded.fields)
+        if num_examples > self._num_examples:
+            self._num_examples = num_examples
+            self._build(embedded)
+        if self._compiled is not None and num_examples == self._num_examples:
+            return self._compiled
+        return self._eager.current() if self._device.type == "cpu" else self._network
 
-    def _build(self, embeddings: Tensor) -> None:
-        """Compile, and prove on these embeddings that both passes run: compilers fail when first called, or later."""
+    def _build(self, embedded: Embedded) -> None:
+        """Compile, and prove on this input that both passes run: compilers fail when first called, or later."""
         began = time.perf_counter()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the compiler's advice to whoever wrote the model
-                compiled = self._compiled or self._compile(self._ranker.backbone.forward)
-                self._try_out(compiled, embeddings)
+                compiled = self._compiled or self._compile(self._network.forward)
+                self._try_out(compiled, embedded)
         except Exception as error:  # noqa: BLE001 - compilers raise what they like; eagerly, true mistakes show again
             self._compiled, self.has_failed = None, True
             _say_that_compiling_failed(_first_line(error))
             return
         self._compiled = compiled
         logger.info(
-            "compiled the training step for %s examples in %.1f s", len(embeddings), time.perf_counter() - began
+            "compiled the training step for %s examples in %.1f s", len(embedded.fields), time.perf_counter() - began
         )
 
-    def _try_out(self, compiled: Callable[[Tensor], Tensor], embeddings: Tensor) -> None:
-        """Both passes on copies, without a trace: no gradient is kept, and random numbers go on as before."""
-        wanted = [parameter for parameter in self._ranker.backbone.parameters() if parameter.requires_grad]
+    def _try_out(self, compiled: Network, embedded: Embedded) -> None:
+        """Run both passes on copies, without a trace: no gradient is kept, and random numbers go on as before."""
+        wanted = [parameter for parameter in self._network.parameters() if parameter.requires_grad]
         devices = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices), random_bytes_from(0):
+        with torch.random.fork_rng(devices):
             for _ in range(_TRIALS.get(self._device.type, 1)):
                 self._begin_step()
-                given = embeddings.detach().requires_grad_()
-                torch.autograd.grad(compiled(given).sum(), [given, *wanted], allow_unused=True)
+                given = _copy_with_gradients(embedded)
+                torch.autograd.grad(compiled(given).sum(), [given.fields, *wanted], allow_unused=True)
 
     def _begin_step(self) -> None:
-        """Results of the step before are no longer needed: a CUDA graph may write over them."""
+        """Tell CUDA graphs that results of the step before are no longer needed: they may be written over."""
         if self._device.type == "cuda":
             torch.compiler.cudagraph_mark_step_begin()
 
 
-def compiled_for_training(ranker: Ranker, settings: TrainingSettings) -> CompiledRanker | None:
-    """The ranker compiled, where ``training.compile`` and the device ask for it."""
-    device = next(ranker.parameters()).device
-    return CompiledRanker(ranker) if should_compile(settings, device) else None
+def compiled_for_training(network: nn.Module, settings: TrainingSettings) -> CompiledNetwork | None:
+    """Compile the network, where ``training.compile`` and the device ask for it."""
+    device = next(network.parameters()).device
+    return CompiledNetwork(network) if should_compile(settings, device) else None
+
+
+def _copy_with_gradients(embedded: Embedded) -> Embedded:
+    sequences = tuple(sequence._replace(elements=sequence.elements.detach()) for sequence in embedded.sequences)
+    return Embedded(embedded.fields.detach().requires_grad_(), sequences)
 
 
 @cache

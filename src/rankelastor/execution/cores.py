@@ -10,21 +10,21 @@ from typing import Any, TypeVar
 import torch
 
 from rankelastor.models.ranker import Ranker
-from rankelastor.native.calling import kernels_divide_rows
 
 Result = TypeVar("Result")
 _TINY = 1e-40  # below fp32's normal range
-_LITTLE_WORK = 2**30  # products of numbers; measured: at four times as much both ways are equally fast
+BUSY_WORK = 2**30
+"""Multiply-adds a batch from which on threads of Python share it. Measured: at four times as many both ways are level."""
 
 
 def threads_at_once(ranker: Ranker, num_examples: int) -> int:
-    """Threads of Python that should work on so many examples, out of as many cores as PyTorch may use here.
+    """Choose how many Python threads share a batch of ``num_examples``, out of the cores that PyTorch may use here.
 
-    Threads of Python wait for each other between operations: where these are short, kernels divide their rows among
-    the cores instead. Where they are long, a core that works for itself never waits for another.
+    Threads of Python wait for the GIL between operations: where these are short, one thread computes, and operations
+    divide their rows among the cores instead. Where they are long, a core that works alone never waits for another.
     """
-    alone = kernels_divide_rows() and num_examples * ranker.num_dense_parameters < _LITTLE_WORK
-    return 1 if alone else torch.get_num_threads()
+    is_busy = num_examples * ranker.num_dense_parameters >= BUSY_WORK
+    return torch.get_num_threads() if is_busy else 1
 
 
 def compute_threads(num_threads: int) -> Executor:

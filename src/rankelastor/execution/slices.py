@@ -7,54 +7,84 @@ is the batch's gradient.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
-from rankelastor.execution.compiling import CompiledRanker
+from rankelastor.execution.cores import BUSY_WORK
 from rankelastor.execution.device import autocast_to
+from rankelastor.execution.hooks import copy_without_hooks, has_hooks
 from rankelastor.execution.phases import PhaseListener, not_listening
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.embedding import Lookups, lookups_recorded
-from rankelastor.nn.observation import is_watched, unwatched_copy
-from rankelastor.nn.random_bytes import draw_seed, random_bytes_from
+from rankelastor.nn.dropout import Dropout
+from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.nn.random_bytes import RandomBytes, draw_seed
 from rankelastor.schema import Batch
 
-SLICE_BYTES = 64 * 2**20
-"""What a slice keeps for its backward pass at most. Measured: half of it costs about a tenth of the speed."""
+SLICE_BYTES = 192 * 2**20
+"""The most that a slice of plain layers keeps for its backward pass; kernels keep about a third of it.
+
+Measured: half of it costs about a tenth of the speed.
+"""
 _SMALLEST_SLICE = 32
-_FEW = 2  # examples from which the bytes of a slice are foretold
+_PROBE_EXAMPLES = 2  # batch size of the memory estimate
+
+
+class SliceNetwork(Protocol):
+    """Computes the network of a ranker for one thread; dropout draws from its stream of bytes."""
+
+    random_bytes: RandomBytes
+
+    def current(self) -> Callable[[Embedded], Tensor]:
+        """Give the function that computes logits now; asked once a step."""
+        ...
+
+
+class Loss(Protocol):
+    """The loss of a batch as the sum over its slices."""
+
+    def total(self, batch: Batch) -> Tensor | float:
+        """Take what all examples of a batch count together."""
+        ...
+
+    def __call__(self, logits: Float[Tensor, "batch task"], batch: Batch, *, total: Tensor | float) -> Tensor:
+        """Compute a slice's share of the loss."""
+        ...
 
 
 @dataclass(frozen=True)
 class BatchGradient:
-    """The gradient of a batch's mean cross-entropy.
+    """The gradient of a batch's loss.
 
-    ``parameters``: in the order in which they were given. ``lookups``: rows of the embedding table in the order of the
-    batch, and the gradient of each.
+    Attributes:
+        loss: of the whole batch.
+        parameters: gradients in the order in which the parameters were given.
+        rows: the row of the embedding table for each look-up, in the order of the batch.
+        found: the gradient of each row found.
     """
 
     loss: Tensor
     parameters: list[Tensor]
-    lookups: Lookups
+    rows: Integer[Tensor, " lookup"]
+    found: Float[Tensor, "lookup dim"]
 
 
 class SlicedGradients:
     """Computes gradients of batches on the CPU; the parameters stay as they are.
 
     Args:
-        ranker: its table takes no part in the graph: see ``BatchGradient.lookups``.
+        ranker: its table takes no part in the graph: see ``BatchGradient.found``.
         parameters: those whose gradients are wanted, the embedding table excepted.
+        loss: what is differentiated.
         threads: that compute, see ``compute_threads``.
-        num_threads: how many of them. The order of the sums depends on it, so results do in their last bits.
+        networks: one per thread. Results do not depend on which thread computes a slice.
         slice_examples: examples a slice; None: equal slices that keep ``SLICE_BYTES`` at most.
         precision: of the products.
-        compiled: the ranker to call in its place, by one thread.
         on_phase: told of each phase of each slice as it begins.
     """
 
@@ -63,75 +93,111 @@ class SlicedGradients:
         ranker: Ranker,
         parameters: Sequence[nn.Parameter],
         *,
+        loss: Loss,
         threads: Executor,
-        num_threads: int,
+        networks: Sequence[SliceNetwork],
         slice_examples: int | None = None,
         precision: torch.dtype = torch.float32,
-        compiled: CompiledRanker | None = None,
         on_phase: PhaseListener = not_listening,
     ) -> None:
         self._on_phase = on_phase
         self._ranker = ranker
-        self._compiled = compiled
+        self._modules = list(ranker.modules())
         self._parameters = list(parameters)
-        self._num_threads = num_threads
+        self._loss = loss
+        self._networks = list(networks)
         self._slice_examples = slice_examples
         self._bytes_per_example: float | None = None
         self._precision = precision
         self._threads = threads
 
-    def __call__(self, batch: Batch) -> BatchGradient:
-        """The gradient of one batch.
+    def __call__(self, batch: Batch, rows: Integer[Tensor, "batch column"]) -> BatchGradient:
+        """Compute the gradient of one batch.
 
-        Where someone watches a module (forward hooks), the slices are computed one after the other, in order, with the
-        same result: hooks see the batch as so many outputs whose concatenation is the batch.
+        Where a module has hooks, the slices are computed one after the other, in order, with the same result: hooks get
+        the batch as several outputs whose concatenation is the batch.
+
+        Args:
+            batch: with labels.
+            rows: its rows of the embedding table, see ``FieldEmbedding.rows_of``.
         """
-        assert batch.label is not None, "training needs labels"
-        slices = list(enumerate(batch.split(self.slice_examples(batch))))
-        shares = [slices[first :: self._num_threads] for first in range(min(self._num_threads, len(slices)))]
-        context = (draw_seed(), batch.num_examples)
-        if is_watched(*self._ranker.modules()):
-            parts = self._threads.submit(self._in_order, slices, len(shares), *context).result()
+        size = self.slice_examples(batch)
+        slices = list(enumerate(zip(batch.split(size), rows.split(size), strict=True)))
+        num_shares = min(len(self._networks), len(slices))
+        context = _Context(draw_seed(), self._loss.total(batch))
+        if has_hooks(*self._modules):
+            parts = self._threads.submit(self._in_order, slices, num_shares, context).result()
         else:
-            parts = list(self._threads.map(lambda share: self._sum_of(share, *context), shares))
-        return self._threads.submit(_joined, parts, len(slices)).result()
+            shares = [slices[first::num_shares] for first in range(num_shares)]
+            networks = self._networks[:num_shares]
+            parts = list(self._threads.map(self._sum_of, shares, networks, [context] * num_shares))
+        return self._threads.submit(_join, parts, rows.flatten(), len(slices)).result()
 
     def slice_examples(self, batch: Batch) -> int:
-        """Examples a slice for batches like this one."""
+        """Choose the examples per slice for batches like this one.
+
+        It depends on the model and the batch, not on kernels, and on the number of threads only beyond two: so dropout
+        masks, which are drawn slice by slice, do not either.
+        """
         if self._slice_examples is not None:
             return self._slice_examples
         if self._bytes_per_example is None:
             self._bytes_per_example = bytes_per_example(self._ranker, batch)
-        share = -(-batch.num_examples // self._num_threads)
         most = max(_SMALLEST_SLICE, int(SLICE_BYTES / self._bytes_per_example))
-        return -(-share // -(-share // most))
+        num_slices = -(-batch.num_examples // most)
+        if batch.num_examples * self._ranker.num_dense_parameters >= BUSY_WORK:
+            for_threads = max(2, len(self._networks))
+            num_slices = -(-num_slices // for_threads) * for_threads
+        return -(-batch.num_examples // num_slices)
 
-    def _in_order(self, slices: list[tuple[int, Batch]], num_shares: int, seed: int, total: int) -> list[_Part]:
+    def _in_order(self, slices: list[_Slice], num_shares: int, context: _Context) -> list[_Part]:
         parts = [_Part() for _ in range(num_shares)]
-        for index, examples in slices:
-            self._add(parts[index % num_shares], index, examples, seed, total)
+        network = self._networks[0]
+        compute = network.current()
+        for index, (examples, rows) in slices:
+            network.random_bytes.restart(context.seed, index)
+            self._add(parts[index % num_shares], index, examples, rows, compute, context)
         return parts
 
-    def _sum_of(self, share: list[tuple[int, Batch]], seed: int, total: int) -> _Part:
+    def _sum_of(self, share: list[_Slice], network: SliceNetwork, context: _Context) -> _Part:
         part = _Part()
-        for index, examples in share:
-            self._add(part, index, examples, seed, total)
+        compute = network.current()
+        for index, (examples, rows) in share:
+            network.random_bytes.restart(context.seed, index)
+            self._add(part, index, examples, rows, compute, context)
         return part
 
-    def _add(self, part: _Part, index: int, examples: Batch, seed: int, total: int) -> None:
-        with random_bytes_from(seed, index), lookups_recorded() as lookups:
-            self._on_phase("forward")
-            with autocast_to(self._precision, torch.device("cpu")):
-                logits = (self._compiled or self._ranker)(examples)
-            self._on_phase("loss")
-            assert examples.label is not None, "checked above"
-            loss = binary_cross_entropy_with_logits(logits.float(), examples.label, reduction="sum") / total
-            self._on_phase("backward")
-            wanted = [*self._parameters, *(found for _, found in lookups)]
-            gradients = torch.autograd.grad(loss, wanted, materialize_grads=True)
-        part.add(loss.detach(), list(gradients[: len(self._parameters)]))
-        found = gradients[len(self._parameters) :]
-        part.lookups[index] = [(rows, gradient) for (rows, _), gradient in zip(lookups, found, strict=True)]
+    def _add(
+        self,
+        part: _Part,
+        index: int,
+        examples: Batch,
+        rows: Tensor,
+        compute: Callable[[Embedded], Tensor],
+        context: _Context,
+    ) -> None:
+        embedding = self._ranker.embedding
+        self._on_phase("forward")
+        with autocast_to(self._precision, torch.device("cpu")):
+            found = nn.functional.embedding(rows, embedding.table.detach()).requires_grad_()
+            logits = compute(embedding.assemble(found, examples))
+        self._on_phase("loss")
+        loss = self._loss(logits, examples, total=context.total)
+        self._on_phase("backward")
+        *gradients, found_gradient = torch.autograd.grad(loss, [*self._parameters, found], materialize_grads=True)
+        part.add(loss.detach(), gradients)
+        part.found[index] = found_gradient.flatten(0, -2)
+
+
+_Slice = tuple[int, tuple[Batch, Tensor]]
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What all slices of a batch share."""
+
+    seed: int
+    total: Tensor | float
 
 
 class _Part:
@@ -140,7 +206,7 @@ class _Part:
     def __init__(self) -> None:
         self.loss = torch.zeros(())
         self.parameters: list[Tensor] = []
-        self.lookups: dict[int, Lookups] = {}
+        self.found: dict[int, Tensor] = {}
 
     def add(self, loss: Tensor, gradients: list[Tensor]) -> None:
         self.loss = self.loss + loss
@@ -150,27 +216,32 @@ class _Part:
             self.parameters = [gradient.clone() if gradient.dim() == 0 else gradient for gradient in gradients]
 
 
-def _joined(parts: list[_Part], num_slices: int) -> BatchGradient:
+def _join(parts: list[_Part], rows: Tensor, num_slices: int) -> BatchGradient:
     whole = parts[0]
     for part in parts[1:]:
         whole.add(part.loss, part.parameters)
-        whole.lookups |= part.lookups
-    lookups = [
-        (torch.cat([rows.flatten() for rows, _ in same]), torch.cat([found.flatten(0, -2) for _, found in same]))
-        for same in zip(*(whole.lookups[index] for index in range(num_slices)), strict=True)
-    ]
-    return BatchGradient(loss=whole.loss, parameters=whole.parameters, lookups=lookups)
+        whole.found |= part.found
+    found = [whole.found[index] for index in range(num_slices)]
+    return BatchGradient(
+        loss=whole.loss,
+        parameters=whole.parameters,
+        rows=rows,
+        found=found[0] if num_slices == 1 else torch.cat(found),
+    )
 
 
 def bytes_per_example(ranker: Ranker, batch: Batch) -> float:
-    """Bytes that the forward pass keeps for the backward pass, for one more example."""
-    few, more = (next(iter(batch.split(count))) for count in (_FEW, 2 * _FEW))
-    grown = _kept_bytes(ranker, more) - _kept_bytes(ranker, few)
+    """Estimate the bytes that the plain layers keep for the backward pass, per example."""
+    few, more = (next(iter(batch.split(count))) for count in (_PROBE_EXAMPLES, 2 * _PROBE_EXAMPLES))
+    network = copy_without_hooks(ranker.network)
+    for layer in network.modules():
+        if isinstance(layer, Dropout):
+            layer.random_bytes = RandomBytes(0)  # the global generator goes on as it would without this
+    grown = _kept_bytes(network, ranker, more) - _kept_bytes(network, ranker, few)
     return max(1.0, grown / max(1, more.num_examples - few.num_examples))
 
 
-def _kept_bytes(ranker: Ranker, batch: Batch) -> int:
-    backbone = unwatched_copy(ranker.backbone)
+def _kept_bytes(network: nn.Module, ranker: Ranker, batch: Batch) -> int:
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
@@ -180,7 +251,10 @@ def _kept_bytes(ranker: Ranker, batch: Batch) -> int:
     def back(tensor: Any) -> Any:
         return tensor
 
-    with random_bytes_from(0), torch.autograd.graph.saved_tensors_hooks(note, back):
-        logits = backbone(ranker.embedding(batch.categorical, batch.numeric, batch.sequence).detach())
+    embedding = ranker.embedding
+    with torch.no_grad():
+        embedded = embedding.assemble(embedding.look_up(embedding.rows_of(batch)), batch)
+    with torch.autograd.graph.saved_tensors_hooks(note, back):
+        logits = network(embedded)
     del logits
     return sum(kept.values())

@@ -1,4 +1,4 @@
-"""Weights of the published RankElastor code, turned into a backbone of ours."""
+"""Weights of the published RankElastor code, turned into a network of ours."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from torch import Tensor, nn
 from rankelastor.config.explain import explain_validation_error
 from rankelastor.config.model import ModelSettings, RankElastorSettings
 from rankelastor.errors import SettingsError
-from rankelastor.models.build import build_backbone
-from rankelastor.models.ranker import Backbone
+from rankelastor.models.build import build_network
+from rankelastor.models.mixer import MixerNetwork
 from rankelastor.nn.block import Block
-from rankelastor.nn.gate import PublishedGate, UnitExpansionGate
+from rankelastor.nn.ffn.gate import PublishedGate, UnitExpansionGate
 from rankelastor.nn.head import LinearHead, MlpHead
-from rankelastor.nn.mixing import FullMixing, KroneckerMixing, SplitMixing
+from rankelastor.nn.mixing.full import FullMixing
+from rankelastor.nn.mixing.kronecker import KroneckerMixing
+from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
-from rankelastor.nn.tokenizer import ReshapeTokenizer
+from rankelastor.nn.tokenizer.reshape import ReshapeTokenizer
 
 _MIXINGS: dict[int, dict[str, Any]] = {
     2: {"kind": "split"},
@@ -40,8 +42,11 @@ _LIFTS: dict[type, tuple[str, ...]] = {
 }
 
 
-def backbone_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Backbone:
-    """A backbone with the weights of the published code, in their precision and in evaluation mode.
+_STEPS = (nn.Linear, nn.RMSNorm, PerTokenRMSNorm, PerTokenLinear, PublishedGate, UnitExpansionGate)
+
+
+def network_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> MixerNetwork:
+    """Build a network with the weights of the published code, in their precision and in evaluation mode.
 
     Args:
         state: parameter names of the published code and their arrays.
@@ -57,23 +62,23 @@ def backbone_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, 
     if not state:
         raise SettingsError("the published state must hold parameters, but it is empty")
     dtype = torch.from_numpy(next(iter(state.values()))).dtype
-    backbone = _fresh_backbone(settings).to(dtype).eval()
+    network = _fresh_network(settings).to(dtype).eval()
     try:
-        backbone.load_state_dict(translated_state(state, settings))
+        network.load_state_dict(translated_state(state, settings))
     except RuntimeError as error:
         raise SettingsError(f"published parameters must fit their settings, but {error}") from error
-    return backbone
+    return network
 
 
 def translated_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Arrays by the published names (parameters or their gradients) as tensors by the names of our backbone.
+    """Arrays by the published names (parameters or their gradients) as tensors by the names of our network.
 
     Raises:
         SettingsError: an array is missing or left over.
     """
     translation = _Translation(state)
     with torch.device("meta"):
-        translated = dict(_translated(translation, _fresh_backbone(settings)))
+        translated = dict(_translated(translation, _fresh_network(settings)))
     translation.check_all_used()
     return translated
 
@@ -101,8 +106,8 @@ def model_settings(settings: Mapping[str, Any]) -> ModelSettings:
         raise SettingsError(explain_validation_error(error, RankElastorSettings, source=source)) from None
 
 
-def _fresh_backbone(settings: Mapping[str, Any]) -> Backbone:
-    return build_backbone(model_settings(settings), [f"field{index}" for index in range(settings["num_fields"])])
+def _fresh_network(settings: Mapping[str, Any]) -> MixerNetwork:
+    return build_network(model_settings(settings), [f"field{index}" for index in range(settings["num_fields"])])
 
 
 def _tokenizer(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,22 +160,22 @@ class _Translation:
             raise SettingsError(f"the published state holds parameters that these settings do not have: {left_over}")
 
 
-def _translated(state: _Translation, backbone: Backbone) -> Iterator[tuple[str, Tensor]]:
+def _translated(state: _Translation, network: MixerNetwork) -> Iterator[tuple[str, Tensor]]:
     """Walk our modules and take the published arrays in turn: both have their parameters in the same order."""
     yield "tokenizer.norm.weight", state.take("embedding_tokenization.pre_norm.gamma")
-    if not isinstance(backbone.tokenizer, ReshapeTokenizer):
-        mlp = backbone.tokenizer.get_submodule("mlp")
+    if not isinstance(network.tokenizer, ReshapeTokenizer):
+        mlp = network.tokenizer.get_submodule("mlp")
         yield from _translated_steps(state, mlp, ["embedding_tokenization.mlp"], "tokenizer.mlp")
-    for index, module in enumerate(backbone.blocks):
+    for index, module in enumerate(network.blocks):
         block = cast("Block", module)
         yield from _translated_mixing(state, block.mixing, f"backbone.{index}.token_mixing", f"blocks.{index}.mixing")
         yield f"blocks.{index}.norm.weight", state.take(f"backbone.{index}.layer_norm1.gamma")
         num_tokens = len(next(block.pffn.parameters()))
         ffns = [f"backbone.{index}.token_interaction.parallel_ffns.{token}" for token in range(num_tokens)]
         yield from _translated_steps(state, block.pffn.ffn, ffns, f"blocks.{index}.pffn.ffn")
-    match backbone.head:
+    match network.head:
         case MlpHead():
-            yield from _translated_steps(state, backbone.head.mlp, ["pred"], "head.mlp")
+            yield from _translated_steps(state, network.head, ["pred"], "head")
         case LinearHead():
             yield from _linear(state, state.steps("pred")[0], "head.linear")
 
@@ -178,11 +183,19 @@ def _translated(state: _Translation, backbone: Backbone) -> Iterator[tuple[str, 
 def _translated_steps(
     state: _Translation, ours: nn.Module, theirs: Sequence[str], our_name: str
 ) -> Iterator[tuple[str, Tensor]]:
-    """The steps of one sequence of ours from one published sequence, or from one a token."""
+    """The steps of one MLP of ours from one published sequence, or from one a token."""
     published = zip(*(state.steps(prefix) for prefix in theirs), strict=True)
-    with_parameters = ((name, step) for name, step in ours.named_children() if any(True for _ in step.parameters()))
-    for (place, step), steps in zip(with_parameters, published, strict=True):
-        yield from _translated_step(state, step, steps, f"{our_name}.{place}")
+    for (name, step), steps in zip(_steps(ours, our_name), published, strict=True):
+        yield from _translated_step(state, step, steps, name)
+
+
+def _steps(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
+    """The layers inside a module that the published code counts as one step each, in order."""
+    for child_name, child in module.named_children():
+        if isinstance(child, _STEPS):
+            yield f"{name}.{child_name}", child
+        else:
+            yield from _steps(child, f"{name}.{child_name}")
 
 
 def _translated_step(

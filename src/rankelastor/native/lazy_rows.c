@@ -1,7 +1,7 @@
 /* Adam on some rows of a table, and what they missed since they were last touched: see optimisers/lazy_rows/lazy.py.
  *
  * table, first, second: (row, dim), weights and moments. complete: (row), the step up to which a row is complete.
- * By step, from 1 on: scale, by which clipping scaled its gradient; scale_sum, the sum of these; left1 and left2,
+ * By step, from 1 on: scale, by which clipping scaled its gradient; scale_sum, the sum of these; bias_correction1 and bias_correction2,
  * 1 - beta ** step.
  */
 #include <math.h>
@@ -82,10 +82,10 @@ void gradient_of_rows(const void *arguments, int64_t first, int64_t last, int64_
 
 /* One step of Adam for a row; the gradient is given, or, where that is NULL, penalty * w. */
 static void one_step(float *restrict w, float *restrict m, float *restrict v, const float *gradient, float penalty,
-                     const Constants *c, double left1, double left2, int64_t dim) {
+                     const Constants *c, double bias_correction1, double bias_correction2, int64_t dim) {
     const float beta1 = (float)c->beta1, beta2 = (float)c->beta2, epsilon = (float)c->epsilon;
     const float new1 = (float)(1 - c->beta1), new2 = (float)(1 - c->beta2);
-    const float rate = (float)(c->rate / left1), root_scale = (float)(1 / left2);
+    const float rate = (float)(c->rate / bias_correction1), root_scale = (float)(1 / bias_correction2);
     for (int64_t j = 0; j < dim; j++) {
         const float g = gradient ? gradient[j] : penalty * w[j];
         m[j] = beta1 * m[j] + new1 * g;
@@ -128,7 +128,7 @@ typedef struct {
     const int64_t *rows;
     int64_t dim, now;
     const Constants *constants;
-    const double *left1, *left2;
+    const double *bias_correction1, *bias_correction2;
 } Rows;
 
 typedef struct {
@@ -152,7 +152,7 @@ void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t p
         int64_t done = 0;
         for (; done < missed && done < u.exact_steps; done++) {
             const int64_t step = start + done + 1;
-            one_step(w, m, v, NULL, (float)(l2 * u.scale[step]), r.constants, r.left1[step], r.left2[step], r.dim);
+            one_step(w, m, v, NULL, (float)(l2 * u.scale[step]), r.constants, r.bias_correction1[step], r.bias_correction2[step], r.dim);
         }
         for (int64_t covered = done; done < missed;) {
             const int64_t whole = covered / u.stride_share, length = whole < missed - done ? whole : missed - done;
@@ -160,7 +160,7 @@ void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t p
             const double of_stride = u.scale_sum[end] - u.scale_sum[end - length];
             const double mean = length == 1 ? u.scale[end] : of_stride / (double)length;
             if (length == 1)
-                one_step(w, m, v, NULL, (float)(l2 * mean), r.constants, r.left1[end], r.left2[end], r.dim);
+                one_step(w, m, v, NULL, (float)(l2 * mean), r.constants, r.bias_correction1[end], r.bias_correction2[end], r.dim);
             else
                 stride(w, m, v, (float)(l2 * mean), r.constants, (double)length, (double)end, r.dim);
             done += length;
@@ -188,7 +188,7 @@ void step_rows(const void *arguments, int64_t first, int64_t last, int64_t part)
         float *w = r.table + row * r.dim;
         const double before = squares_of(w, r.dim);
         one_step(w, r.first + row * r.dim, r.second + row * r.dim, s.gradient + i * r.dim, 0, r.constants,
-                 r.left1[r.now], r.left2[r.now], r.dim);
+                 r.bias_correction1[r.now], r.bias_correction2[r.now], r.dim);
         r.complete[row] = (int32_t)r.now;
         sum += squares_of(w, r.dim) - before;
     }

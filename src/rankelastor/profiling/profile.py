@@ -116,7 +116,7 @@ def profile(
             plain.append(_plain_step(stepper, batches, device))
             watched.append(_watched_step(stepper, batches, ranker, clock))
     size = min(settings.batch_size, num_rows)
-    return _profile_of(plain, watched, recipe, batch_size=size, device=device, slice_threads=stepper.cores_a_slice)
+    return _profile_of(plain, watched, recipe, batch_size=size, device=device, slice_threads=stepper.cores_per_slice)
 
 
 def _check_counts(num_steps: int, num_warmup: int) -> None:

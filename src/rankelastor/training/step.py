@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.errors import SettingsError
@@ -12,7 +11,9 @@ from rankelastor.execution.compiling import compiled_for_training
 from rankelastor.execution.cores import compute_threads, one_core, threads_at_once
 from rankelastor.execution.device import autocast, chosen_precision
 from rankelastor.execution.phases import PhaseListener, not_listening
-from rankelastor.execution.slices import SlicedGradients
+from rankelastor.execution.lowering import Lowering
+from rankelastor.execution.slices import BatchGradient, SlicedGradients
+from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.models.ranker import Ranker
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, Touched
 from rankelastor.optimisers.lazy_rows.sums import sum_by_row
@@ -56,7 +57,8 @@ class Stepper:
         self._lazy = self._lazy_rows()
         optimised = self._dense if self._lazy else [*self._dense, self._table]
         self._optimiser = torch.optim.Adam(optimised, lr=settings.learning_rate, betas=ADAM_BETAS, fused=True)
-        self._compiled = compiled_for_training(ranker, settings)
+        self._loss = BinaryCrossEntropy()
+        self._compiled = compiled_for_training(ranker.network, settings)
         self._num_cores = torch.get_num_threads()
         self._num_threads = 1 if self._compiled else threads_at_once(ranker, settings.batch_size)
         self._threads = compute_threads(self._num_threads)
@@ -77,14 +79,15 @@ class Stepper:
         return LazyRows(self._table, betas=ADAM_BETAS, l2=settings.embedding_l2) if chosen == "lazy" else None
 
     def _sliced_gradients(self) -> SlicedGradients:
+        networks = [self._compiled or Lowering(self._ranker.network) for _ in range(self._num_threads)]
         return SlicedGradients(
             self._ranker,
             self._dense,
+            loss=self._loss,
             threads=self._threads,
-            num_threads=self._num_threads,
+            networks=networks,
             slice_examples=self._settings.slice_examples,
             precision=chosen_precision(self._settings, self._device),
-            compiled=self._compiled,
             on_phase=self._on_phase,
         )
 
@@ -94,7 +97,7 @@ class Stepper:
         return self._compiled is not None and self._compiled.is_compiled
 
     @property
-    def cores_a_slice(self) -> int:
+    def cores_per_slice(self) -> int:
         """Cores of the CPU that work on a slice."""
         return self._num_cores // self._num_threads
 
@@ -120,30 +123,27 @@ class Stepper:
         if self._gradients is None:
             return self._step_on_cuda(batch)
         self._on_phase("optimiser")
-        touched = self._touch(batch)
-        result = self._gradients(batch)
+        rows = self._threads.submit(self._ranker.embedding.rows_of, batch).result()
+        touched = self._touch(rows)
+        result = self._gradients(batch, rows)
         self._on_phase("optimiser")
         for parameter, gradient in zip(self._dense, result.parameters, strict=True):
             parameter.grad = gradient
-        # one lookup a forward pass, see FieldEmbedding
-        ((rows, of_lookups),) = result.lookups
         if self._lazy is None or touched is None:
-            self._threads.submit(self._step_table_densely, rows, of_lookups).result()
+            self._threads.submit(self._step_table_densely, result).result()
         else:
-            self._threads.submit(self._step_lazily, self._lazy, touched, of_lookups).result()
+            self._threads.submit(self._step_lazily, self._lazy, touched, result.found).result()
         self._on_phase("done")
         return result.loss
 
-    def _touch(self, batch: Batch) -> Touched | None:
+    def _touch(self, rows: Tensor) -> Touched | None:
         if self._lazy is None:
             return None
-        embedding = self._ranker.embedding
-        rows = embedding.rows(embedding.ids(batch.categorical, batch.sequence)).flatten()
-        return self._threads.submit(self._lazy.touch, rows, learning_rate=self._learning_rate).result()
+        return self._threads.submit(self._lazy.touch, rows.flatten(), learning_rate=self._learning_rate).result()
 
-    def _step_table_densely(self, rows: Tensor, of_lookups: Tensor) -> None:
-        with one_core(afterwards=self.cores_a_slice):  # sums this small are done before many threads have met
-            self._table.grad = sum_by_row(rows, of_lookups, len(self._table))
+    def _step_table_densely(self, gradient: BatchGradient) -> None:
+        with one_core(afterwards=self.cores_per_slice):  # sums this small are done before many threads have met
+            self._table.grad = sum_by_row(gradient.rows, gradient.found, len(self._table))
             self._step_densely()
 
     def _step_densely(self) -> None:
@@ -170,14 +170,14 @@ class Stepper:
         """Nothing here waits for the device: its queue fills while this process goes on to the next step."""
         self._on_phase("copy")
         batch = batch.to(self._device)
-        assert batch.label is not None, "training needs labels"
         self._on_phase("optimiser")
         self._optimiser.zero_grad(set_to_none=True)  # first: a CUDA graph writes over the gradients it gave before
         self._on_phase("forward")
         with autocast(self._settings, self._device):
-            logits = (self._compiled or self._ranker)(batch)
+            compute = self._compiled.current() if self._compiled else self._ranker.network
+            logits = compute(self._ranker.embedding(batch))
         self._on_phase("loss")
-        loss = binary_cross_entropy_with_logits(logits.float(), batch.label)
+        loss = self._loss(logits, batch, total=self._loss.total(batch))
         self._on_phase("backward")
         torch.autograd.backward(loss)
         self._on_phase("optimiser")

@@ -1,4 +1,4 @@
-"""Linear, activation, dropout and linear of every token's own as one operation."""
+"""Linear, activation, dropout and linear with weights per token as one kernel."""
 
 from __future__ import annotations
 
@@ -9,49 +9,95 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.native.calling import OfParts, call, in_rows, kernels_fit, num_parts, row_blocks
-from rankelastor.nn.dropout import Dropout, Mask
-from rankelastor.nn.fusing import CHEAP_TO_REPEAT, applied, can_fuse
+from rankelastor.execution.kernels.chains import Step, chain, plain_steps
+from rankelastor.execution.kernels.dropout import DropoutOperation
+from rankelastor.execution.kernels.operation import CHEAP_TO_REPEAT, apply, kernels_may_compute
+from rankelastor.execution.rules import Context, Operation, lowers
+from rankelastor.native.calling import Accumulator, call, kernels_take, num_parts, rows_per_block, with_contiguous_rows
+from rankelastor.nn.dropout import PerTokenDropout
+from rankelastor.nn.ffn.mlp import PerTokenMlp, PerTokenMlpLayer
 from rankelastor.nn.per_token import PerTokenLinear
 
-_ACTIVATIONS: dict[type[nn.Module], int] = {nn.Identity: 0, nn.ReLU: 1, nn.GELU: 2}
-"""Those that the kernel can compute, and what it calls them."""
+ACTIVATIONS: dict[type[nn.Module], int] = {nn.Identity: 0, nn.ReLU: 1, nn.GELU: 2}
+"""The activations that the kernel computes, and its numbers for them."""
 
 
-def mlp_fits(
-    tokens: Float[Tensor, "batch token dim"],
-    up: PerTokenLinear | None,
-    activation: nn.Module,
-    dropout: Dropout,
-    down: PerTokenLinear,
-) -> bool:
-    """Whether ``fused_mlp`` may stand for these modules and can compute them."""
-    first = up or down
-    return (
-        type(activation) in _ACTIVATIONS
-        and getattr(activation, "approximate", "none") == "none"
-        and dropout.p < 1
-        and can_fuse(tokens, first, activation, dropout, down)
-        and tokens.shape[1:] == first.weight.shape[:2]
-        and (up is None or down.weight.shape[:2] == up.weight.shape[::2])
-        and kernels_fit(first.weight, first.bias, down.weight, down.bias)
-    )
+@lowers(PerTokenMlp)
+def per_token_mlp(layer: PerTokenMlp, context: Context) -> Operation | None:
+    """Lower a per-token MLP: linear maps together with the activation and dropout between them."""
+    steps: list[Step] = []
+    for each in layer.layers:
+        if context.is_plain(each, PerTokenMlpLayer):
+            steps += plain_steps(context, each.linear, each.norm, each.activation, each.dropout)
+        else:
+            steps.append(Step(each, None))
+    steps += plain_steps(context, layer.out)
+    return chain(steps, context, _match)
 
 
-def fused_mlp(
-    tokens: Float[Tensor, "batch token dim"],
-    up: PerTokenLinear | None,
-    activation: nn.Module,
-    dropout: Dropout,
-    down: PerTokenLinear,
-) -> Float[Tensor, "batch token out_dim"]:
-    """``down(dropout(activation(up(tokens))))``; without ``up`` the tokens are activated as they come."""
-    weights = (up and up.weight, up and up.bias, down.weight, down.bias)
-    out = applied(_NativeMlp, tokens.transpose(0, 1), *weights, _ACTIVATIONS[type(activation)], dropout.rate)
-    return out.transpose(0, 1)
+def _match(steps: list[Step], context: Context) -> tuple[Operation, int] | None:
+    """Match [up], activation, dropout, down at the beginning of the steps."""
+    first = steps[0]
+    with_up = first.kind is PerTokenLinear
+    rest = steps[1:4] if with_up else steps[:3]
+    match [step.kind for step in rest]:
+        case [activation, dropout, down] if (
+            activation in ACTIVATIONS and dropout is PerTokenDropout and down is PerTokenLinear
+        ):
+            up = first.layer if with_up else None
+            return PerTokenMlpOperation(up, *(step.layer for step in rest), context=context), len(rest) + with_up
+        case _:
+            return None
 
 
-class _NativeMlp(torch.autograd.Function):
+class PerTokenMlpOperation:
+    """Compute down(dropout(activation(up(x)))); without ``up`` the input is activated as it comes."""
+
+    def __init__(
+        self,
+        up: PerTokenLinear | None,
+        activation: nn.Module,
+        dropout: PerTokenDropout,
+        down: PerTokenLinear,
+        *,
+        context: Context,
+    ) -> None:
+        self.up = up
+        self.activation = activation
+        self.dropout = dropout
+        self.down = down
+        self._drop = DropoutOperation(dropout, context.random_bytes)
+        self._plain_drop = context.lower(dropout)
+
+    def __call__(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
+        if not self.fits(tokens):
+            return self.plain(tokens)
+        up, down = self.up, self.down
+        weights = (up and up.weight, up and up.bias, down.weight, down.bias)
+        number = ACTIVATIONS[type(self.activation)]
+        return apply(_PerTokenMlp, tokens.transpose(0, 1), *weights, number, self._drop).transpose(0, 1)
+
+    def plain(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
+        """Compute the same with the layers themselves."""
+        lifted = tokens if self.up is None else self.up.forward(tokens)
+        return self.down.forward(self._plain_drop(self.activation.forward(lifted)))
+
+    def fits(self, tokens: Tensor) -> bool:
+        """Check all sizes of weights and biases: the kernel itself checks no bounds."""
+        up, down = self.up, self.down
+        first = up or down
+        return (
+            kernels_may_compute(tokens, first.weight)
+            and kernels_take(first.weight, first.bias, down.weight, down.bias)
+            and self.dropout.p < 1
+            and getattr(self.activation, "approximate", "none") == "none"
+            and tokens.shape[1:] == first.weight.shape[:2]
+            and (up is None or down.weight.shape[:2] == up.weight.shape[::2])
+            and all(each.bias.shape == each.weight.shape[::2] for each in (first, down))
+        )
+
+
+class _PerTokenMlp(torch.autograd.Function):
     """One call of a kernel forward and one backward; token by token."""
 
     @staticmethod
@@ -63,25 +109,32 @@ class _NativeMlp(torch.autograd.Function):
         down: Tensor,
         down_bias: Tensor,
         activation: int,
-        rate: float,
+        drop: DropoutOperation,
     ) -> Tensor:
-        x = in_rows(x)
+        x = with_contiguous_rows(x)
         (tokens, rows, in_dim), (hidden, out_dim) = x.shape, down.shape[1:]
-        mask = Mask.draw(torch.Size((tokens, rows, hidden)), rate) if rate else None
-        noise, threshold = (mask.noise, mask.threshold) if mask else (None, 0)
-        scale = 1 / (1 - rate)
+        noise, threshold, scale = drop.draw(tokens, rows, hidden)
         num_weights = (0 if up is None else up[0].numel()) + down[0].numel()
         parts = num_parts(rows)
-        block = row_blocks(-(-rows // parts), floats_a_row=3 * hidden, num_weights=num_weights)
-        sizes = (tokens, rows, in_dim, hidden, out_dim, block)
+        block = rows_per_block(-(-rows // parts), floats_per_row=3 * hidden, num_weights=num_weights)
+        sizes = {"tokens": tokens, "rows": rows, "in": in_dim, "hidden": hidden, "out_dim": out_dim, "block": block}
         out = x.new_empty(tokens, rows, out_dim)
         keeps = up is not None and in_dim > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
         kept = x.new_empty(tokens, rows, hidden) if keeps else None
         call(
             "per_token_mlp_forward",
-            *(x, x.stride(0), x.stride(1), up, up_bias, activation, noise, threshold, scale),
-            *(down, down_bias),
-            *(out, kept, x.new_empty(parts * block * 2 * hidden), *sizes),
+            {
+                **_input(x, up, up_bias, down),
+                "activation": activation,
+                "noise": noise,
+                "threshold": threshold,
+                "scale": scale,
+                "b2": down_bias,
+                "out": out,
+                "kept": kept,
+                "scratch": x.new_empty(parts * block * 2 * hidden),
+                **sizes,
+            },
             rows=rows,
             parts=parts,
         )
@@ -93,17 +146,33 @@ class _NativeMlp(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, up, up_bias, noise, down, kept = ctx.saved_tensors
-        gradient = in_rows(gradient)
-        parts, (tokens, rows, _, hidden, out_dim, block) = ctx.parts, ctx.sizes
+        gradient, parts, sizes = with_contiguous_rows(gradient), ctx.parts, ctx.sizes
         dx = x.new_empty(x.shape)
-        shapes = (*((None, None) if up is None else (up.shape, up_bias.shape)), down.shape, (tokens, out_dim))
-        sums = [None if shape is None else OfParts(shape, parts=parts) for shape in shapes]
+        shapes = (*((None, None) if up is None else (up.shape, up_bias.shape)), down.shape, (len(x), sizes["out_dim"]))
+        sums = [None if shape is None else Accumulator(shape, parts=parts) for shape in shapes]
         call(
             "per_token_mlp_backward",
-            *(gradient, gradient.stride(0), gradient.stride(1), x, x.stride(0), x.stride(1), up, up_bias),
-            *(ctx.activation, noise, ctx.threshold, ctx.scale, down, kept, dx, *sums),
-            *(x.new_empty(parts * block * 3 * hidden), *ctx.sizes),
-            rows=rows,
+            {
+                "gradient": gradient,
+                "gradient_token": gradient.stride(0),
+                "gradient_row": gradient.stride(1),
+                **_input(x, up, up_bias, down),
+                "activation": ctx.activation,
+                "noise": noise,
+                "threshold": ctx.threshold,
+                "scale": ctx.scale,
+                "kept": kept,
+                "dx": dx,
+                **dict(zip(("dw1", "db1", "dw2", "db2"), sums, strict=True)),
+                "scratch": x.new_empty(parts * sizes["block"] * 3 * sizes["hidden"]),
+                **sizes,
+            },
+            rows=x.shape[1],
             parts=parts,
         )
         return dx, *(None if each is None else each.sum() for each in sums), None, None
+
+
+def _input(x: Tensor, up: Tensor | None, up_bias: Tensor | None, down: Tensor) -> dict[str, Tensor | int | None]:
+    """The fields that the forward and the backward kernel share."""
+    return {"x": x, "x_token": x.stride(0), "x_row": x.stride(1), "w1": up, "b1": up_bias, "w2": down}

@@ -24,7 +24,18 @@ class RowKernels:
         """Each row once, and the place there of each lookup."""
         rows = rows.contiguous()
         touched, place, count = torch.empty_like(rows), torch.empty_like(rows), torch.empty(1, dtype=torch.int64)
-        call("find_rows", rows, len(self._seat), self._seat, touched, place, count, rows=len(rows))
+        call(
+            "find_rows",
+            {
+                "lookups": rows,
+                "num_rows": len(self._seat),
+                "seat": self._seat,
+                "touched": touched,
+                "place": place,
+                "num_touched": count,
+            },
+            rows=len(rows),
+        )
         if int(count) < 0:
             raise IndexError(
                 f"rows must be below {len(self._seat)}, but {int(rows.min())} to {int(rows.max())} were given"
@@ -39,8 +50,17 @@ class RowKernels:
         gradient, squares = of_lookups.new_zeros(len(rows), dim), torch.empty(2, dtype=torch.float64)
         call(
             "gradient_of_rows",
-            *(of_lookups.contiguous(), place, len(place), state.table, rows, dim, self._constants(0.0)),
-            *(gradient, squares),
+            {
+                "of_lookups": of_lookups.contiguous(),
+                "place": place,
+                "num_lookups": len(place),
+                "table": state.table,
+                "rows": rows,
+                "dim": dim,
+                "constants": self._constants(0.0),
+                "gradient": gradient,
+                "squares": squares,
+            },
             rows=len(rows),
         )
         return gradient, squares[0], squares[1]
@@ -51,8 +71,7 @@ class RowKernels:
         change = torch.empty(parts, dtype=torch.float64)
         call(
             "step_rows",
-            *self._to_present(rows, learning_rate),
-            *(gradient.contiguous(), change),
+            self._to_present(rows, learning_rate) | {"gradient": gradient.contiguous(), "change": change},
             rows=len(rows),
             parts=parts,
         )
@@ -64,17 +83,34 @@ class RowKernels:
         change = torch.empty(parts, dtype=torch.float64)
         call(
             "catch_up_rows",
-            *self._to_present(rows, learning_rate),
-            *(state.scale, state.scale_sum, EXACT_STEPS, STRIDE_SHARE, change),
+            self._to_present(rows, learning_rate)
+            | {
+                "scale": state.scale,
+                "scale_sum": state.scale_sum,
+                "exact_steps": EXACT_STEPS,
+                "stride_share": STRIDE_SHARE,
+                "change": change,
+            },
             rows=len(rows),
             parts=parts,
         )
         return change.sum()
 
-    def _to_present(self, rows: Int64[Tensor, " row"], learning_rate: float) -> tuple[Tensor | int, ...]:
+    def _to_present(self, rows: Int64[Tensor, " row"], learning_rate: float) -> dict[str, Tensor | int]:
+        """The fields that the kernels of a step and of catching up share."""
         state = self._state
-        weights = (state.table, state.first, state.second, state.complete, rows, state.table.shape[1], state.step)
-        return *weights, self._constants(learning_rate), state.left1, state.left2
+        return {
+            "table": state.table,
+            "first": state.first,
+            "second": state.second,
+            "complete": state.complete,
+            "rows": rows,
+            "dim": state.table.shape[1],
+            "now": state.step,
+            "constants": self._constants(learning_rate),
+            "bias_correction1": state.bias_correction1,
+            "bias_correction2": state.bias_correction2,
+        }
 
     def _constants(self, learning_rate: float) -> Tensor:
         state = self._state

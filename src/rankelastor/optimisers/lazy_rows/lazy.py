@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from rankelastor.native.calling import kernels_fit
+from rankelastor.native.calling import kernels_take
+from rankelastor.native.library import kernels
 from rankelastor.optimisers.lazy_rows.kernels import RowKernels
 from rankelastor.optimisers.lazy_rows.operations import (
     EXACT_STEPS,
@@ -57,7 +58,7 @@ class LazyRows:
         self, table: Float[Tensor, "row dim"], *, betas: tuple[float, float], epsilon: float = 1e-8, l2: float = 0.0
     ) -> None:
         self._state = RowState(table.detach(), betas=betas, epsilon=epsilon, l2=l2)
-        kind = RowKernels if kernels_fit(table) else RowOperations
+        kind = RowKernels if kernels_take(table) and kernels() is not None else RowOperations
         self._arithmetic: RowArithmetic = kind(self._state)
         self._sum_of_squares = sum_of_squares(table.detach())
 

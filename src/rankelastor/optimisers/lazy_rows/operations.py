@@ -21,8 +21,8 @@ _FIRST_STEPS = 1024
 class RowState:
     """A table, its moments, and what is known of the steps so far.
 
-    ``complete``: the step up to which each row is complete. By step, from 1 on: ``scale``, the factor by which clipping
-    scaled its gradient; ``scale_sum``, the sum of these up to it; ``left1`` and ``left2``, 1 - beta ** step.
+    ``complete``: the step up to which each row is complete. Per step t, from 1 on: ``scale[t]``, the clipping factor;
+    ``scale_sum[t]``, its running sum; ``bias_correction1[t]`` and ``bias_correction2[t]``, 1 - beta**t.
     """
 
     def __init__(self, table: Tensor, *, betas: tuple[float, float], epsilon: float, l2: float) -> None:
@@ -46,7 +46,7 @@ class RowState:
 
     def _note_powers(self) -> None:
         steps = torch.arange(len(self.scale), dtype=torch.float64)
-        self.left1, self.left2 = (1 - beta**steps for beta in self.betas)
+        self.bias_correction1, self.bias_correction2 = (1 - beta**steps for beta in self.betas)
 
 
 class RowArithmetic(Protocol):

@@ -8,8 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.nn.block_mixing import BlockMixing
-from rankelastor.nn.mixing import FullMixing, KroneckerMixing, LowRankMixing
+from rankelastor.nn.mixing.block import BlockMixing
+from rankelastor.nn.mixing.full import FullMixing
+from rankelastor.nn.mixing.kronecker import KroneckerMixing
+from rankelastor.nn.mixing.low_rank import LowRankMixing
 from rankelastor.spectrum.parameters import measures_of_matrix
 from rankelastor.spectrum.recording.statistics import MatrixMeasures
 

@@ -1,0 +1,18 @@
+"""Kernels in the place of plain layers, a file a kind of layer; importing this package registers them all.
+
+Each operation keeps the layers that it stands for and reads their parameters at every call. Where these no longer fit
+(another precision, device or size), or while autocast is on, it calls the layers themselves.
+"""
+
+from rankelastor.execution.kernels import (
+    dropout,
+    full_mixing,
+    glu,
+    mlp_head,
+    norm,
+    per_token_mlp,
+    projection,
+    split_mixing,
+)
+
+__all__ = ["dropout", "full_mixing", "glu", "mlp_head", "norm", "per_token_mlp", "projection", "split_mixing"]

@@ -1,0 +1,200 @@
+"""A projection's hidden width together with the linear maps around it.
+
+The hidden width is far larger than what comes in and goes out, and passes over it are most of a tokenizer's time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from rankelastor.execution.kernels.chains import Step, chain, plain_steps
+from rankelastor.execution.kernels.dropout import DropoutOperation
+from rankelastor.execution.kernels.operation import CHEAP_TO_REPEAT, apply, kernels_may_compute
+from rankelastor.execution.rules import Context, Operation, lowers
+from rankelastor.native.calling import Accumulator, call, kernels_take, num_parts, rows_per_block, with_contiguous_rows
+from rankelastor.nn.dropout import Dropout
+from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.projection import Projection, ProjectionLayer
+
+
+@lowers(Projection)
+def projection(layer: Projection, context: Context) -> Operation:
+    """Lower a projection: each ReLU width with the linear maps before and behind it."""
+    steps: list[Step] = []
+    for each in layer.layers:
+        if context.is_plain(each, ProjectionLayer):
+            steps += plain_steps(context, each.linear, each.norm, each.activation, each.dropout)
+        else:
+            steps.append(Step(each, None))
+    steps += plain_steps(context, layer.out)
+    return chain(steps, context, _match)
+
+
+def _match(steps: list[Step], context: Context) -> tuple[Operation, int] | None:
+    """Match up, [norm], ReLU, dropout, down at the beginning of the steps."""
+    with_norm = [nn.Linear, RMSNorm, nn.ReLU, Dropout, nn.Linear]
+    for pattern in (with_norm, [kind for kind in with_norm if kind is not RMSNorm]):
+        if [step.kind for step in steps[: len(pattern)]] == pattern:
+            layers = [step.layer for step in steps[: len(pattern)]]
+            up, *norm, active, dropout, down = layers
+            between = Between(norm[0] if norm else None, active, dropout, context)
+            return ProjectionOperation(up, between.norm, between.drop, down, plain=between), len(pattern)
+    return None
+
+
+class Between:
+    """What lies between the two maps, computed by the layers themselves."""
+
+    def __init__(self, norm: RMSNorm | None, active: nn.Module, dropout: Dropout, context: Context) -> None:
+        self.norm = norm
+        self.drop = DropoutOperation(dropout, context.random_bytes)
+        self._steps = [*([] if norm is None else [context.lower(norm)]), active.forward, context.lower(dropout)]
+
+    def __call__(self, hidden: Float[Tensor, "*batch hidden"]) -> Float[Tensor, "*batch hidden"]:
+        for step in self._steps:
+            hidden = step(hidden)
+        return hidden
+
+
+class ProjectionOperation:
+    """Compute down(dropout(relu([RMSNorm](up(x))))) over the last axis.
+
+    Args:
+        up: the map to the hidden width.
+        norm: before the ReLU.
+        drop: behind the ReLU; None drops nothing.
+        down: the map from the hidden width.
+        plain: computes what lies between the maps where the kernel does not fit; None where the caller asks ``fits``.
+    """
+
+    def __init__(
+        self,
+        up: nn.Linear,
+        norm: RMSNorm | None,
+        drop: DropoutOperation | None,
+        down: nn.Linear,
+        *,
+        plain: Between | None,
+    ) -> None:
+        self.up = up
+        self.norm = norm
+        self.drop = drop
+        self.down = down
+        self._plain = plain
+
+    def __call__(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        up, down = self.up, self.down
+        if self._plain is not None and not self.fits(x):
+            return down.forward(self._plain(up.forward(x)))
+        gain = None if self.norm is None else self.norm.weight
+        flat = x.reshape(-1, x.shape[-1])
+        out = apply(_Projection, flat, up.weight, up.bias, gain, down.weight, down.bias, self.drop)
+        return out.view(*x.shape[:-1], -1)
+
+    def fits(self, x: Tensor) -> bool:
+        """Check all sizes of weights and biases: the kernel itself checks no bounds."""
+        up, down, norm = self.up, self.down, self.norm
+        gain = () if norm is None else (norm.weight,)
+        if not (kernels_may_compute(x, up.weight) and kernels_take(up.weight, up.bias, *gain, down.weight, down.bias)):
+            return False
+        hidden, in_dim = up.weight.shape
+        return (
+            x.shape[-1] == in_dim
+            and (self.drop is None or self.drop.layer.p < 1)
+            and down.weight.shape[1] == hidden
+            and up.bias.shape == (hidden,)
+            and down.bias.shape == (len(down.weight),)
+            and all(each.shape == (hidden,) for each in gain)
+        )
+
+
+class _Projection(torch.autograd.Function):
+    """down(dropout(relu([RMSNorm](up(x))))) for rows of x: one call of a kernel forward and one backward."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0917 - autograd passes by position
+        ctx: Any,
+        x: Tensor,
+        up: Tensor,
+        up_bias: Tensor,
+        gain: Tensor | None,
+        down: Tensor,
+        down_bias: Tensor,
+        drop: DropoutOperation | None,
+    ) -> Tensor:
+        x = with_contiguous_rows(x)
+        rows, hidden = len(x), len(up)
+        rate = 0.0 if drop is None else drop.layer.rate
+        noise, threshold, _ = (None, 0, 1.0) if drop is None else drop.draw(rows, hidden)
+        scaled_gain = (up.new_ones(hidden) if gain is None else gain) / (1 - rate)
+        parts = num_parts(rows)
+        block = rows_per_block(-(-rows // parts), floats_per_row=3 * hidden, num_weights=up.numel() + down.numel())
+        out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
+        keeps = x.shape[1] > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
+        kept = x.new_empty(rows, hidden) if keeps else None
+        sizes = {"in": x.shape[1], "hidden": hidden, "out_dim": len(down), "norm": gain is not None, "block": block}
+        call(
+            "projection_forward",
+            {
+                **_input(x, up, up_bias, scaled_gain, noise, threshold, down),
+                "b2": down_bias,
+                "out": out,
+                "kept": kept,
+                "inverse": inverse,
+                "scratch": x.new_empty(parts * block * 2 * hidden),
+                **sizes,
+            },
+            rows=rows,
+            parts=parts,
+        )
+        ctx.save_for_backward(x, up, up_bias, scaled_gain, noise, down, kept, inverse)
+        ctx.rate, ctx.threshold, ctx.parts, ctx.sizes = rate, threshold, parts, sizes
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, up, up_bias, scaled_gain, noise, down, kept, inverse = ctx.saved_tensors
+        gradient, parts, sizes = with_contiguous_rows(gradient), ctx.parts, ctx.sizes
+        hidden, dx = len(up), x.new_empty(x.shape)
+        shapes = (up.shape, (hidden,), (hidden,), down.shape, (len(down),))
+        sums = [Accumulator(shape, parts=parts) for shape in shapes]
+        call(
+            "projection_backward",
+            {
+                "gradient": gradient,
+                "gradient_row": gradient.stride(0),
+                **_input(x, up, up_bias, scaled_gain, noise, ctx.threshold, down),
+                "kept": kept,
+                "inverse": inverse,
+                "dx": dx,
+                **dict(zip(("dw1", "db1", "dgain", "dw2", "db2"), sums, strict=True)),
+                "scratch": x.new_empty(parts * sizes["block"] * 3 * hidden),
+                **sizes,
+            },
+            rows=len(x),
+            parts=parts,
+        )
+        dup, dup_bias, dgain, ddown, ddown_bias = (each.sum() for each in sums)
+        return dx, dup, dup_bias, dgain / (1 - ctx.rate) if sizes["norm"] else None, ddown, ddown_bias, None
+
+
+def _input(
+    x: Tensor, up: Tensor, up_bias: Tensor, gain: Tensor, noise: Tensor | None, threshold: int, down: Tensor
+) -> dict[str, Tensor | int | None]:
+    """The fields that the forward and the backward kernel share."""
+    return {
+        "x": x,
+        "x_row": x.stride(0),
+        "w1": up,
+        "b1": up_bias,
+        "gain": gain,
+        "noise": noise,
+        "threshold": threshold,
+        "w2": down,
+    }

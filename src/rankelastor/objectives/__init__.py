@@ -1,0 +1,1 @@
+"""Objectives: what a training step minimises, from logits and labels."""
