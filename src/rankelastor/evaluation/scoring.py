@@ -18,10 +18,10 @@ from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.errors import RunError
 from rankelastor.execution.cores import compute_threads, one_core
 from rankelastor.execution.device import autocast
-from rankelastor.metrics.report import Metrics, evaluate_predictions
-from rankelastor.models.ranker import Ranker
 from rankelastor.execution.hooks import has_hooks
 from rankelastor.execution.lowering import Lowering
+from rankelastor.metrics.report import Metrics, evaluate_predictions
+from rankelastor.models.ranker import Ranker
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch

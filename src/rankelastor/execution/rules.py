@@ -43,9 +43,7 @@ class _Registered:
 _RULES: dict[type[nn.Module], _Registered] = {}
 
 
-def lowers(
-    *kinds: type[ModuleType], needs_kernels: bool = True
-) -> Callable[[Rule[ModuleType]], Rule[ModuleType]]:
+def lowers(*kinds: type[ModuleType], needs_kernels: bool = True) -> Callable[[Rule[ModuleType]], Rule[ModuleType]]:
     """Register the decorated rule for layers of exactly these types.
 
     Args:

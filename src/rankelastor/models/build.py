@@ -35,17 +35,17 @@ from rankelastor.errors import SettingsError
 from rankelastor.models.mixer import MixerNetwork
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.block import Block
-from rankelastor.nn.mixing.block import BlockMixing, PlainMatrix
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.nn.ffn.glu import PerTokenGlu
 from rankelastor.nn.ffn.mlp import PerTokenMlp
 from rankelastor.nn.head import LinearHead, MeanHead, MlpHead
+from rankelastor.nn.mixing.block import BlockMixing, PlainMatrix
 from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.identity import IdentityMixing
 from rankelastor.nn.mixing.kronecker import KroneckerMixing
 from rankelastor.nn.mixing.low_rank import LowRankMixing
-from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix
+from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.tokenizer.grouped import GroupedTokenizer
 from rankelastor.nn.tokenizer.joint import JointTokenizer
 from rankelastor.nn.tokenizer.reshape import ReshapeTokenizer

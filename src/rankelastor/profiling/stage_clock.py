@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from rankelastor.execution.phases import StepPhase
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.block import Block
+from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.profiling.timeline import Timeline
 
 Stage = tuple[str, Literal["forward", "backward"]]

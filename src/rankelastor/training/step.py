@@ -10,11 +10,11 @@ from rankelastor.errors import SettingsError
 from rankelastor.execution.compiling import compiled_for_training
 from rankelastor.execution.cores import compute_threads, one_core, threads_at_once
 from rankelastor.execution.device import autocast, chosen_precision
-from rankelastor.execution.phases import PhaseListener, not_listening
 from rankelastor.execution.lowering import Lowering
+from rankelastor.execution.phases import PhaseListener, not_listening
 from rankelastor.execution.slices import BatchGradient, SlicedGradients
-from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.models.ranker import Ranker
+from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, Touched
 from rankelastor.optimisers.lazy_rows.sums import sum_by_row
 from rankelastor.schema import Batch

@@ -171,9 +171,7 @@ class _Gate(torch.autograd.Function):
             rows=rows,
             parts=parts,
         )
-        dlift, dlift_bias, dreduce, dbias = (
-            each.sum() for each in (lift_sum, lift_bias_sum, reduce_sum, bias_sum)
-        )
+        dlift, dlift_bias, dreduce, dbias = (each.sum() for each in (lift_sum, lift_bias_sum, reduce_sum, bias_sum))
         dthen = dthen_bias = None
         if direct_sum is not None:
             direct, ddirect, back = lift[:, :, 3 * inner_dim :], direct_sum.sum(), then.transpose(1, 2)

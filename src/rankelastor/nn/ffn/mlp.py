@@ -78,9 +78,7 @@ class PerTokenMlp(nn.Module):
             )
             for width, next_width in pairwise([token_dim, *hidden_dims])
         )
-        self.out = PerTokenLinear(
-            num_tokens=num_tokens, in_dim=[token_dim, *hidden_dims][-1], out_dims=[token_dim]
-        )
+        self.out = PerTokenLinear(num_tokens=num_tokens, in_dim=[token_dim, *hidden_dims][-1], out_dims=[token_dim])
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Apply the MLP to each token, without a residual."""
