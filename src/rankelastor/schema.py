@@ -81,6 +81,7 @@ class FeatureSchema:
     """
 
     features: tuple[Feature, ...]
+    tasks: tuple[str, ...] = ("label",)
 
     @property
     def num_fields(self) -> int:

@@ -9,9 +9,9 @@ from rankelastor.evaluation import scoring
 from rankelastor.evaluation.scoring import Scorer
 
 
-@pytest.mark.parametrize("work_a_slice", [1, scoring._WORK_A_SLICE])
-def test_slices_give_the_scores_of_the_whole_batch(work_a_slice: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "_WORK_A_SLICE", work_a_slice)
+@pytest.mark.parametrize("work_per_slice", [1, scoring._WORK_PER_SLICE])
+def test_slices_give_the_scores_of_the_whole_batch(work_per_slice: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "_WORK_PER_SLICE", work_per_slice)
     ranker, examples = fresh_ranker().eval(), batch(0, 700)
     scorer = Scorer(ranker, TrainingSettings())
     with torch.no_grad():
