@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
+Figure = float | int
+"""The value of a metric: a count is an int."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -37,7 +40,7 @@ class Metric:
     title: str
     higher_is_better: bool | None
     needs_group: bool
-    function: Callable[..., float]
+    function: Callable[..., Figure]
 
     def __post_init__(self) -> None:
         assert "." not in self.name, "a dot separates a task from a metric"
@@ -49,7 +52,7 @@ class Metric:
         *,
         weight: Float[ndarray, " example"] | None = None,
         group: Int[ndarray, " example"] | None = None,
-    ) -> float:
+    ) -> Figure:
         """Compute the metric; nan where it is not defined.
 
         Args:

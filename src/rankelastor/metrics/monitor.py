@@ -21,7 +21,7 @@ def monitor_names(tasks: Sequence[str] = ()) -> tuple[str, ...]:
         ('like.normalized_entropy', 'like.expected_calibration_error')
     """
     metrics = tuple(metric.name for metric in METRICS.values() if metric.higher_is_better is not None)
-    if len(tasks) < 2:
+    if len(tasks) <= 1:
         return metrics
     return (*metrics, *(f"{task}.{name}" for task in tasks for name in metrics))
 

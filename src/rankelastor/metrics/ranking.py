@@ -45,7 +45,7 @@ def grouped_auc(
     """Compute the mean of the AUC within each group that holds both labels, by the group's total weight.
 
     The total weight is the number of examples where ``weight`` is None; with weights each group's AUC is weighted, too.
-    In 0..1; nan where no group holds both labels.
+    In 0..1; nan where no group holds both labels with a weight above 0.
 
     Example:
         >>> label, score = np.array([1, 0, 1, 0, 1]), np.array([0.9, 0.1, 0.2, 0.8, 0.5])
@@ -54,6 +54,8 @@ def grouped_auc(
 
     Source: gAUC of Deep Interest Network, arXiv 1706.06978, equation 5, weighted by impressions.
     """
+    if not len(label):
+        return math.nan
     keys, group_index = np.unique(group, return_inverse=True)
     mass = np.ones(len(label)) if weight is None else weight.astype(np.float64)
     positive = np.where(label > 0, mass, 0.0)

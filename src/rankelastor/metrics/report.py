@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
+from rankelastor.metrics.metric import Figure
 from rankelastor.metrics.table import METRICS
 
 DECIMALS = 6
@@ -23,9 +24,9 @@ TASKS = "tasks"
 class Metrics:
     """Metrics by task and by name; those that are not defined for a task are missing there."""
 
-    by_task: Mapping[str, Mapping[str, float]]
+    by_task: Mapping[str, Mapping[str, Figure]]
 
-    def value(self, name: str) -> float:
+    def value(self, name: str) -> Figure:
         """Give one metric in full precision; nan where it is not defined.
 
         Args:
@@ -84,7 +85,7 @@ def evaluate_predictions(
     return Metrics(by_task)
 
 
-def read_figure(figures: Mapping[str, Any], name: str) -> float:
+def read_figure(figures: Mapping[str, Any], name: str) -> Figure:
     """Read ``auc``, or ``like.auc`` of the task ``like``, from what ``Metrics.as_dict`` gives; nan where it is missing.
 
     Example:
@@ -93,11 +94,11 @@ def read_figure(figures: Mapping[str, Any], name: str) -> float:
     """
     task, _, metric = name.rpartition(".")
     chosen = figures.get(TASKS, {}).get(task, {}) if task else figures
-    value: float = chosen.get(metric, math.nan)
+    value: Figure = chosen.get(metric, math.nan)
     return value
 
 
-def _arranged(by_task: Mapping[str, Mapping[str, float]], *, decimals: int | None = None) -> dict[str, Any]:
+def _arranged(by_task: Mapping[str, Mapping[str, Figure]], *, decimals: int | None = None) -> dict[str, Any]:
     each = {task: _rounded(values, decimals) for task, values in by_task.items()}
     first, *others = by_task.values()
     if not others:
@@ -110,5 +111,5 @@ def _arranged(by_task: Mapping[str, Mapping[str, float]], *, decimals: int | Non
     return {**_rounded(means, decimals), TASKS: each}
 
 
-def _rounded(values: Mapping[str, float], decimals: int | None) -> dict[str, float]:
+def _rounded(values: Mapping[str, Figure], decimals: int | None) -> dict[str, Figure]:
     return {name: value if decimals is None else round(value, decimals) for name, value in values.items()}

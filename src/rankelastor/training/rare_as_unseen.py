@@ -23,7 +23,8 @@ class RareAsUnseen:
     """Replaces rare ids of a batch by the out-of-vocabulary id, each with the same probability.
 
     Ids are ordered by count, so that the rare ones of a field are one range just below its last id, which is the
-    out-of-vocabulary one. What is replaced depends on (seed, step) and the batch alone. Labels, weights and groups stay.
+    out-of-vocabulary one. What is replaced depends on (seed, step) and the batch alone. Labels, weights and groups
+    stay.
 
     Args:
         first_rare: for each feature its first rare id; a feature that is not named is left as it is.
