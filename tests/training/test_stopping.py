@@ -59,7 +59,7 @@ def test_the_table_says_which_direction_is_better(monitor: str, improves: bool) 
 
 
 def test_a_new_row_of_the_table_can_be_the_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
-    brier = Metric("brier", "Brier score", higher_is_better=False, needs_group=False, function=lambda *_, weight: 0.0)
+    brier = Metric("brier", "Brier score", higher_is_better=False, needs_group=False, function=lambda *_, **__: 0.0)
     monkeypatch.setitem(METRICS, "brier", brier)
     plateau = plateau_of("brier")
     assert [plateau.judge({"brier": value}).improved for value in (0.2, 0.1, 0.15)] == [True, True, False]
@@ -73,5 +73,5 @@ def test_the_monitor_of_one_task_ignores_the_others_and_their_mean() -> None:
 
 
 def test_a_metric_without_a_better_direction_cannot_be_the_monitor() -> None:
-    with pytest.raises(ValueError, match="must be METRIC or TASK.METRIC"):
+    with pytest.raises(ValueError, match=r"must be METRIC or TASK\.METRIC"):
         plateau_of("calibration_ratio")
