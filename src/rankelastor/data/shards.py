@@ -29,8 +29,8 @@ class Shard:
     """The rows of one shard as NumPy views of the mapped file; they cannot be written.
 
     ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``labels`` float32
-    (row, task), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by side)
-    or None where there is no sequence feature.
+    (row, task), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by
+    side) or None where there is no sequence feature.
     """
 
     categorical: NDArray[np.int32]

@@ -68,10 +68,9 @@ def _fields(name: str) -> list[tuple[str, FieldKind]]:
     for declaration in filter(None, map(str.strip, _bodies()[name].split(";"))):
         kind, *_ = declaration.removeprefix("const ").split(maxsplit=1)
         declared = declaration.removeprefix("const ").removeprefix(kind)
-        if kind in _bodies():
-            if "*" not in declared:
-                fields += _fields(kind)
-                continue
+        if kind in _bodies() and "*" not in declared:
+            fields += _fields(kind)
+            continue
         for each in declared.split(","):
             is_pointer = "*" in each
             fields.append((each.strip(" *\n"), "pointer" if is_pointer else _KINDS[kind][0]))

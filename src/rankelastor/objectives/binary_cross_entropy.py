@@ -12,8 +12,8 @@ from rankelastor.schema import Batch
 class BinaryCrossEntropy:
     """Mean binary cross-entropy in nats, over examples by their weight and over tasks.
 
-    A batch may come in slices: ``total`` of the whole batch is taken once, and the losses of its slices over it add up to
-    the batch's loss.
+    A batch may come in slices: ``total`` is taken once for the whole batch, and the losses of its slices add up to that
+    of the batch.
 
     Example:
         >>> import torch

@@ -129,7 +129,7 @@ class Stepper:
         self._on_phase("optimiser")
         for parameter, gradient in zip(self._dense, result.parameters, strict=True):
             parameter.grad = gradient
-        if self._lazy is None or touched is None:
+        if self._lazy is None or touched is None or result.found is None:
             self._threads.submit(self._step_table_densely, result).result()
         else:
             self._threads.submit(self._step_lazily, self._lazy, touched, result.found).result()
@@ -143,11 +143,12 @@ class Stepper:
 
     def _step_table_densely(self, gradient: BatchGradient) -> None:
         with one_core(afterwards=self.cores_per_slice):  # sums this small are done before many threads have met
-            self._table.grad = sum_by_row(gradient.rows, gradient.found, len(self._table))
+            found = gradient.found
+            self._table.grad = None if found is None else sum_by_row(gradient.rows, found, len(self._table))
             self._step_densely()
 
     def _step_densely(self) -> None:
-        if self._settings.embedding_l2:
+        if self._settings.embedding_l2 and self._table.requires_grad:
             add_l2_gradient(self._table, self._settings.embedding_l2)
         if self._settings.clip_norm is not None:
             nn.utils.clip_grad_norm_([*self._dense, self._table], self._settings.clip_norm)

@@ -39,6 +39,7 @@ class GateOperation:
         self.then = then
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token out_dim"]:
+        """Gate the tokens."""
         if not self.fits(tokens):
             return self.plain(tokens)
         lift, reduce, then = self.gate.lift, self.gate.reduce, self.then
@@ -188,7 +189,7 @@ def _vectors_times(vectors: Float[Tensor, "token dim"], maps: Float[Tensor, "tok
     return torch.bmm(vectors.unsqueeze(1), maps).squeeze(1)
 
 
-def _input(
+def _input(  # noqa: PLR0917 - a table of the kernel's fields
     x: Tensor,
     gain: Tensor | None,
     inverse: Tensor | None,

@@ -70,6 +70,7 @@ class PerTokenMlpOperation:
         self._plain_drop = context.lower(dropout)
 
     def __call__(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
+        """Apply the two maps and what lies between them."""
         if not self.fits(tokens):
             return self.plain(tokens)
         up, down = self.up, self.down

@@ -56,6 +56,7 @@ class Between:
         self._steps = [*([] if norm is None else [context.lower(norm)]), active.forward, context.lower(dropout)]
 
     def __call__(self, hidden: Float[Tensor, "*batch hidden"]) -> Float[Tensor, "*batch hidden"]:
+        """Apply norm, ReLU and dropout."""
         for step in self._steps:
             hidden = step(hidden)
         return hidden
@@ -88,6 +89,7 @@ class ProjectionOperation:
         self._plain = plain
 
     def __call__(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        """Project the last axis."""
         up, down = self.up, self.down
         if self._plain is not None and not self.fits(x):
             return down.forward(self._plain(up.forward(x)))
@@ -184,7 +186,7 @@ class _Projection(torch.autograd.Function):
         return dx, dup, dup_bias, dgain / (1 - ctx.rate) if sizes["norm"] else None, ddown, ddown_bias, None
 
 
-def _input(
+def _input(  # noqa: PLR0917 - a table of the kernel's fields
     x: Tensor, up: Tensor, up_bias: Tensor, gain: Tensor, noise: Tensor | None, threshold: int, down: Tensor
 ) -> dict[str, Tensor | int | None]:
     """The fields that the forward and the backward kernel share."""

@@ -42,7 +42,11 @@ class FieldEmbedding(nn.Module):
         >>> def batch(ids, numbers, sequence=None):
         ...     sequence = None if sequence is None else torch.tensor(sequence)
         ...     return Batch(
-        ...         categorical=torch.tensor(ids), numeric=torch.tensor(numbers), labels=None, group=None, sequence=sequence
+        ...         categorical=torch.tensor(ids),
+        ...         numeric=torch.tensor(numbers),
+        ...         labels=None,
+        ...         group=None,
+        ...         sequence=sequence,
         ...     )
         >>> embed = FieldEmbedding(num_ids=[3, 5], num_numeric=1, embedding_dim=4)
         >>> embed(batch([[1, 4], [0, 2]], [[0.5], [2.0]])).fields.shape
