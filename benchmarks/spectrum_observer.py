@@ -141,7 +141,7 @@ def _batch(batch_size: int) -> Batch:
     return Batch(
         categorical=torch.randint(1, NUM_IDS, (batch_size, NUM_FIELDS)),
         numeric=torch.zeros(batch_size, 0),
-        label=torch.randint(0, 2, (batch_size,)).float(),
+        labels=torch.randint(0, 2, (batch_size, 1)).float(),
         group=None,
     )
 

@@ -42,8 +42,8 @@ class OneMatrix(Dataset[np.ndarray]):
 
     def __init__(self, dataset: PreparedDataset, split: SplitName) -> None:
         batch = next(iter(BatchLoader(dataset.split(split), batch_size=dataset.split(split).num_rows).epoch()))
-        assert batch.label is not None
-        columns = [batch.categorical.double(), batch.numeric.double(), batch.label.double().unsqueeze(1)]
+        assert batch.labels is not None
+        columns = [batch.categorical.double(), batch.numeric.double(), batch.labels.double()]
         self._num_categorical = batch.categorical.shape[1]
         self._matrix = torch.cat(columns, dim=1).numpy()
 
@@ -57,7 +57,7 @@ class OneMatrix(Dataset[np.ndarray]):
     def batch(self, rows: torch.Tensor) -> Batch:
         """A collated matrix as a batch."""
         ids, numbers = rows[:, : self._num_categorical].long(), rows[:, self._num_categorical : -1].float()
-        return Batch(categorical=ids, numeric=numbers, label=rows[:, -1].float(), group=None)
+        return Batch(categorical=ids, numeric=numbers, labels=rows[:, -1:].float(), group=None)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Epoch:
                 stepper.step(train.batch(rows).to(device))
             ranker.eval()
             with torch.no_grad():
-                scored = [(batch.label, ranker(batch.to(device))) for batch in map(valid.batch, valid_batches)]
+                scored = [(batch.labels[:, 0], ranker(batch.to(device))) for batch in map(valid.batch, valid_batches)]
             label = np.concatenate([label.numpy() for label, _ in scored])
             score = np.concatenate([score.cpu().numpy().astype(np.float64) for _, score in scored])
             log_loss(label, score)

@@ -240,8 +240,8 @@ class PublishedStep:
     def step(self, batch: Batch) -> float:
         """Learn from one batch; its mean cross-entropy, read at once, as published."""
         self._optimiser.zero_grad()
-        assert batch.label is not None
-        loss = functional.binary_cross_entropy(self._ranker(batch), batch.label, reduction="mean")
+        assert batch.labels is not None
+        loss = functional.binary_cross_entropy(self._ranker(batch), batch.labels[:, 0], reduction="mean")
         whole = loss + self._ranker.embedding.penalty(self._embedding_l2) if self._embedding_l2 else loss
         whole.backward()
         nn.utils.clip_grad_norm_(self._ranker.parameters(), 10.0)

@@ -52,7 +52,7 @@ class Workload:
         return Batch(
             categorical=torch.from_numpy(np.stack(columns, axis=1)),
             numeric=torch.from_numpy(generator.random((count, self.num_numeric), dtype=np.float32)),
-            label=torch.from_numpy((generator.random(count) < CLICK_RATE).astype(np.float32)),
+            labels=torch.from_numpy((generator.random((count, 1)) < CLICK_RATE).astype(np.float32)),
             group=None,
         )
 
