@@ -29,7 +29,7 @@ _TRIALS = {"cpu": 1, "cuda": 3}
 
 
 def should_compile(settings: TrainingSettings, device: torch.device) -> bool:
-    """Whether ``training.compile`` means to compile on this device: ``auto`` does on CUDA.
+    """Tell whether ``training.compile`` means to compile on this device: ``auto`` does on CUDA.
 
     On the CPU building takes longer than it can win back: the kernels of ``native`` are as fast (docs/log.md).
 
@@ -161,6 +161,6 @@ def _say_that_compiling_failed(reason: str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """What an error says, without the pages that compilers add to it."""
+    """Take what an error says, without the pages that compilers add to it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

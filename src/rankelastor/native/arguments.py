@@ -32,10 +32,11 @@ class KernelArguments:
     names: tuple[str, ...]
     kinds: tuple[FieldKind, ...]
     layout: struct.Struct
+    known: frozenset[str]
 
     def pack(self, arguments: Mapping[str, Any]) -> bytes:
         """Pack values by name as C reads them: tensors as pointers, None as a null pointer."""
-        assert len(arguments) == len(self.names), set(self.names) ^ set(arguments)
+        assert arguments.keys() == self.known, self.known ^ set(arguments)
         # Comprehensions and a layout made once: for one example, packing takes as long as some layers.
         values = [arguments[name] for name in self.names]
         return self.layout.pack(
@@ -59,11 +60,12 @@ def arguments_of(kernel: str) -> KernelArguments:
     assert fields, f"no struct {name} for the kernel {kernel}"
     kinds = tuple(kind for _, kind in fields)
     layout = struct.Struct("".join("d" if kind == "double" else "q" for kind in kinds))
-    return KernelArguments(tuple(name for name, _ in fields), kinds, layout)
+    names = tuple(name for name, _ in fields)
+    return KernelArguments(names, kinds, layout, frozenset(names))
 
 
 def _fields(name: str) -> list[tuple[str, FieldKind]]:
-    """The fields of a struct; those of a struct inside it stand in its place."""
+    """List the fields of a struct; those of a struct inside it stand in its place."""
     fields: list[tuple[str, FieldKind]] = []
     for declaration in filter(None, map(str.strip, _bodies()[name].split(";"))):
         kind, *_ = declaration.removeprefix("const ").split(maxsplit=1)
@@ -79,6 +81,6 @@ def _fields(name: str) -> list[tuple[str, FieldKind]]:
 
 @cache
 def _bodies() -> dict[str, str]:
-    """The text between the braces of each struct of the C sources."""
+    """Find the text between the braces of each struct of the C sources."""
     sources = [_COMMENT.sub("", path.read_text(encoding="utf-8")) for path in sorted(_FOLDER.glob("*.c"))]
     return {found["name"]: found["body"] for source in sources for found in _STRUCT.finditer(source)}

@@ -8,7 +8,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "gelu": nn.G
 
 
 def activation(name: str) -> nn.Module:
-    """The activation called ``name``; GELU is the exact one.
+    """Make the activation called ``name``; GELU is the exact one.
 
     Example:
         >>> activation("relu")

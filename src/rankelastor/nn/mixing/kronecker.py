@@ -37,7 +37,7 @@ class KroneckerMixing(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mixed tokens."""
+        """Mix the tokens."""
         groups = self.pre_norm(tokens.flatten(1)).unflatten(1, (self.num_groups, -1))
         mixed: Tensor = self.post_norm(tokens + self.linear(groups).reshape(tokens.shape))
         return mixed

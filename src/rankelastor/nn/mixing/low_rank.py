@@ -10,7 +10,7 @@ from rankelastor.nn.norm import RMSNorm
 class LowRankMixing(nn.Module):
     """X + unflatten(U V^T RMSNorm(flat(X)) + b) with U and V (TD x rank): full mixing through a narrow middle.
 
-    2 * TD * rank weights beside the bias, and as many multiply-adds an example, where full mixing takes (TD)^2:
+    2 * TD * rank weights beside the bias, and the same number of multiply-adds per example, where full mixing takes (TD)^2:
     cheaper below rank TD / 2.
 
     Args:
@@ -40,6 +40,6 @@ class LowRankMixing(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mixed tokens."""
+        """Mix the tokens."""
         mixed: Tensor = self.up(self.down(self.norm(tokens.flatten(1))))
         return tokens + mixed.view_as(tokens)

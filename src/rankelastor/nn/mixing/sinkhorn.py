@@ -80,11 +80,11 @@ class DoublyStochasticMatrix(nn.Module):
         self.register_buffer("temperature", torch.tensor(start_temperature))
 
     def set_epochs_done(self, epochs: float) -> None:
-        """Let the temperature fall to its value after so many epochs."""
+        """Set the temperature to its value after ``epochs`` epochs."""
         share = min(1.0, epochs / self.fall_epochs)
         self.temperature.fill_(self.start_temperature + share * (self.end_temperature - self.start_temperature))
 
     def forward(self) -> Float[Tensor, "block block"]:
-        """The matrix at the present temperature, in the precision of the scores also under autocast."""
+        """Compute the matrix at the present temperature, in the precision of the scores also under autocast."""
         logits = (self.scores + self.scores.T) / (2 * self.temperature)
         return symmetric_sinkhorn(logits, iterations=self.iterations)

@@ -58,7 +58,7 @@ class GroupedTokenizer(nn.Module):
         )
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Tokens of field embeddings, one a group."""
+        """Make tokens of field embeddings."""
         normed = self.norm(embeddings.flatten(1)).view_as(embeddings)
         # Groups differ in width, so their maps cannot be one batched product.
         groups = normed.index_select(1, self.order).split(self.widths, dim=1)

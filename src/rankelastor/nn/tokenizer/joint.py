@@ -45,6 +45,6 @@ class JointTokenizer(nn.Module):
         )
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Tokens of field embeddings."""
+        """Make tokens of field embeddings."""
         tokens: Tensor = self.mlp(self.norm(embeddings.flatten(1)))
         return tokens.view(len(tokens), self.num_tokens, -1)

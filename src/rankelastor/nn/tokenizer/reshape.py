@@ -26,6 +26,6 @@ class ReshapeTokenizer(nn.Module):
         self.norm = RMSNorm(num_fields * embedding_dim)
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Tokens of field embeddings."""
+        """Make tokens of field embeddings."""
         tokens: Tensor = self.norm(embeddings.flatten(1))
         return tokens.view(len(tokens), self.num_tokens, -1)

@@ -48,7 +48,7 @@ class SplitTokenizer(nn.Module):
         )
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Tokens of field embeddings."""
+        """Make tokens of field embeddings."""
         parts = self.norm(embeddings.flatten(1)).view(len(embeddings), self.num_tokens, -1)
         tokens: Tensor = self.mlp(parts)
         return tokens
