@@ -10,7 +10,7 @@ from rankelastor.nn.norm import RMSNorm
 class LowRankMixing(nn.Module):
     """X + unflatten(U V^T RMSNorm(flat(X)) + b) with U and V (TD x rank): full mixing through a narrow middle.
 
-    2 * TD * rank weights beside the bias, and the same number of multiply-adds per example, where full mixing takes (TD)^2:
+    2 * TD * rank weights beside the bias, and as multiply-adds per example, where full mixing takes (TD)^2:
     cheaper below rank TD / 2.
 
     Args:
