@@ -6,12 +6,12 @@ import pyarrow as pa
 import pytest
 import torch
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.rows import RawRows, read_rows
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 
 LINES = [
@@ -42,7 +42,7 @@ def test_encoding_the_train_rows_gives_what_preparing_gave(dataset: PreparedData
     (prepared,) = BatchLoader(dataset.split("train"), batch_size=10).epoch()
     assert torch.equal(batch.categorical, prepared.categorical)
     assert torch.equal(batch.numeric, prepared.numeric)
-    assert batch.label is None
+    assert batch.labels is None
     assert batch.group is None
     assert batch.categorical[:, -1].tolist() == [0, 1, 2, 0]
 

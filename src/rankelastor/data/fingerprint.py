@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import Any
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.features.vector_files import find_vector_files
 from rankelastor.data.manifest import FORMAT_VERSION, Manifest, SourceRecord
 from rankelastor.data.raw.source_files import SourceFile, find_source_files
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 
 
@@ -87,7 +87,7 @@ def compare(manifest: Manifest, settings: DataSettings, *, sources_may_be_gone: 
     if changed:
         return Comparison(changed, manifest.sources)
     try:
-        sources = [*find_source_files(settings.files), *find_vector_files(settings)]
+        sources = [*find_source_files(settings.files), *find_vector_files(settings.files.folder, settings.vectors)]
     except DataError:
         if sources_may_be_gone:
             return Comparison((), manifest.sources)

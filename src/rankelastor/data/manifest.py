@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from rankelastor.config.base import Settings
-from rankelastor.config.data import CsvSettings
 from rankelastor.config.explain import explain_validation_error
-from rankelastor.data.features.specs import (
-    FeatureSpec,
-    IdSpec,
-    NumericSpec,
-    SequenceSpec,
-    VocabularySpec,
-    feature_of,
-)
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.kinds.catalogue import AnyFeatureSpec
+from rankelastor.data.kinds.spec import FeatureSpec, VocabularyFile
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.errors import DataError
-from rankelastor.schema import FeatureSchema, SplitName
+from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature, SplitName
 
 MANIFEST_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabulary"
@@ -58,7 +54,7 @@ class Manifest(Settings):
     fingerprint: str
     label: str
     group: str | None
-    features: tuple[FeatureSpec, ...]
+    features: tuple[AnyFeatureSpec, ...]
     splits: dict[SplitName, SplitSummary]
     shard_rows: int
     csv: CsvSettings
@@ -71,24 +67,28 @@ class Manifest(Settings):
         return schema_of(self.features)
 
     @property
-    def numeric(self) -> tuple[NumericSpec, ...]:
-        """The numeric features: the columns of ``Batch.numeric``."""
-        return tuple(spec for spec in self.features if isinstance(spec, NumericSpec))
+    def numeric(self) -> tuple[FeatureSpec, ...]:
+        """The features that are one number: the columns of ``Batch.numeric``."""
+        return tuple(spec for spec in self.features if isinstance(spec.feature, NumericFeature))
 
     @property
-    def categorical(self) -> tuple[IdSpec, ...]:
+    def categorical(self) -> tuple[FeatureSpec, ...]:
         """The features that are one id: the columns of ``Batch.categorical``."""
-        return tuple(spec for spec in self.features if not isinstance(spec, NumericSpec | SequenceSpec))
+        return tuple(spec for spec in self.features if isinstance(spec.feature, CategoricalFeature))
 
     @property
-    def sequence(self) -> tuple[SequenceSpec, ...]:
+    def sequence(self) -> tuple[FeatureSpec, ...]:
         """The features that are lists of ids: they lie side by side in ``Batch.sequence``."""
-        return tuple(spec for spec in self.features if isinstance(spec, SequenceSpec))
+        return tuple(spec for spec in self.features if isinstance(spec.feature, SequenceFeature))
 
     @property
-    def with_vocabulary(self) -> tuple[VocabularySpec, ...]:
-        """The features whose ids come from a vocabulary, of their own or shared."""
-        return tuple(spec for spec in self.features if isinstance(spec, VocabularySpec))
+    def vocabulary_files(self) -> dict[str, VocabularyFile]:
+        """The vocabulary of each feature that has one, own or shared, by feature name; ``blank`` is resolved."""
+        files = {spec.name: file for spec in self.features if (file := spec.vocabulary_file) is not None}
+        return {
+            name: file if file.blank is not None else replace(file, blank=files[file.shares or name].blank)
+            for name, file in files.items()
+        }
 
     def write(self, folder: Path) -> None:
         """Write ``schema.json``."""
@@ -120,7 +120,26 @@ class Manifest(Settings):
 
 def schema_of(specs: Iterable[FeatureSpec]) -> FeatureSchema:
     """Fitted features as models see them."""
-    return FeatureSchema(tuple(feature_of(spec) for spec in specs))
+    return FeatureSchema(tuple(spec.feature for spec in specs))
+
+
+def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:
+    """Read the vocabulary of each feature that has one, by feature name, with the feature's rule for blanks.
+
+    Raises:
+        DataError: one of them is missing or damaged.
+    """
+    return {name: read_vocabulary(folder, file) for name, file in manifest.vocabulary_files.items()}
+
+
+def read_vocabulary(folder: Path, file: VocabularyFile) -> Vocabulary:
+    """Read one of ``Manifest.vocabulary_files``.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    assert file.blank is not None, "the manifest resolves it"
+    return Vocabulary.read(folder / VOCABULARY_FOLDER / file.file, blank=file.blank)
 
 
 def _read_json(folder: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.errors import DataError
 from rankelastor.schema import FeatureSchema
 
@@ -29,8 +30,8 @@ class Shard:
     """The rows of one shard as NumPy views of the mapped file; they cannot be written.
 
     ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``labels`` float32
-    (row, task), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by side)
-    or None where there is no sequence feature.
+    (row, task), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by
+    side) or None where there is no sequence feature.
     """
 
     categorical: NDArray[np.int32]
@@ -84,28 +85,12 @@ class ShardWriter:
         self._filled = 0
         self.num_shards = 0
 
-    def add(
-        self,
-        categorical: NDArray[np.int32],
-        numeric: NDArray[np.float32],
-        label: NDArray[np.float32],
-        group: NDArray[np.int64] | None,
-        sequence: NDArray[np.int32] | None = None,
-    ) -> None:
+    def add(self, rows: EncodedRows) -> None:
         """Add rows; full shards are written."""
         start = 0
-        while start < len(label):
-            stop = min(len(label), start + len(self._label) - self._filled)
-            place = slice(self._filled, self._filled + stop - start)
-            self._categorical[place] = categorical[start:stop]
-            self._numeric[place] = numeric[start:stop]
-            self._label[place] = label[start:stop]
-            if self._group is not None and group is not None:
-                self._group[place] = group[start:stop]
-            if self._sequence is not None:
-                assert sequence is not None, "the schema has sequence features"
-                self._sequence[place] = sequence[start:stop]
-            self._filled = place.stop
+        while start < rows.num_rows:
+            stop = min(rows.num_rows, start + len(self._label) - self._filled)
+            self._copy(rows.select(slice(start, stop)), slice(self._filled, self._filled + stop - start))
             start = stop
             if self._filled == self._shard_rows:
                 self._write()
@@ -114,6 +99,19 @@ class ShardWriter:
         """Write what is left."""
         if self._filled:
             self._write()
+
+    def _copy(self, rows: EncodedRows, place: slice) -> None:
+        self._categorical[place] = rows.categorical
+        self._numeric[place] = rows.numeric
+        assert rows.label is not None, "rows of a data set have a label"
+        self._label[place] = rows.label
+        if self._group is not None:
+            assert rows.group is not None, "the writer was made for rows with a group"
+            self._group[place] = rows.group
+        if self._sequence is not None:
+            assert rows.sequence is not None, "the schema has sequence features"
+            self._sequence[place] = rows.sequence
+        self._filled = place.stop
 
     def _write(self) -> None:
         rows = slice(0, self._filled)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankelastor.config.data import CsvSettings
 from rankelastor.data.cells.numbers import parse_numbers
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, parsed_batches
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError

@@ -8,24 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.building.encoding import StagedEncoder, write_splits
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
-from rankelastor.data.building.fitting import Fit
-from rankelastor.data.building.pretrained import write_pretrained
+from rankelastor.data.building.fitting import FeatureFits, FittedFeature
 from rankelastor.data.building.row_splits import SplitCodes, assign_rows, splits_of_files
-from rankelastor.data.building.specs import feature_specs
 from rankelastor.data.building.staging import StagedPart, Stager
 from rankelastor.data.building.workers import Workers
-from rankelastor.data.features.specs import FeatureSpec
+from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.vector_files import find_vector_files
-from rankelastor.data.features.vocabulary import safe_file_names
 from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter, states_of
-from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
+from rankelastor.data.kinds.field import FeatureOutput
+from rankelastor.data.manifest import VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
 from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile
+from rankelastor.data.settings import DataSettings
 from rankelastor.data.shards import bounded_shard_rows
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener
@@ -63,7 +61,7 @@ def _build(
     read_bytes: int,
     workers: Workers,
 ) -> Manifest:
-    files = (*sources, *find_vector_files(settings))
+    files = (*sources, *find_vector_files(settings.files.folder, settings.vectors))
     before = states_of(files)
     hashed = workers.start(partial(record_sources, stopped=workers.stopped.is_set), files)
     stager = _stage(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
@@ -72,19 +70,15 @@ def _build(
         raise DataError("the raw files must stay as they are while they are read, but one changed; prepare again")
     splits = _assign(settings, stager)
     means = _label_means(stager.parts, splits)
-    fit = Fit(stager.plan, stager.interners, workers)
-    fit.run(stager.parts, splits, progress)
-    specs = _write_vocabularies(stager.plan, fit, folder, settings.files.folder, workers)
-    encoder = StagedEncoder(stager.plan, fit, stager.interners, stager.groups, workers)
+    features = _fit(stager, splits, settings, folder, progress=progress, workers=workers)
     stager.interners.clear()  # large; ids by code are all that writing needs
-    fit.vocabularies.clear()
-    schema = schema_of(specs)
-    shard_rows = bounded_shard_rows(schema, settings.shard_rows)
+    specs = tuple(feature.spec for feature in features)
+    encoder = StagedEncoder(schema_of(specs), features, stager.groups)
+    shard_rows = bounded_shard_rows(encoder.schema, settings.shard_rows)
     num_shards = write_splits(
         stager.parts,
         splits,
         encoder,
-        schema,
         folder,
         shard_rows=shard_rows,
         progress=progress,
@@ -201,12 +195,18 @@ def _label_means(parts: Sequence[StagedPart], splits: SplitCodes) -> dict[SplitN
     return {split: float(total / size) for split, total, size in zip(SPLITS, sums, sizes, strict=True) if size}
 
 
-def _write_vocabularies(
-    plan: FieldPlan, fit: Fit, folder: Path, source: str, workers: Workers
-) -> tuple[FeatureSpec, ...]:
-    files = safe_file_names([feature.name for feature in plan.vocabularies])
+def _fit(
+    stager: Stager,
+    splits: SplitCodes,
+    settings: DataSettings,
+    folder: Path,
+    *,
+    progress: ProgressListener,
+    workers: Workers,
+) -> tuple[FittedFeature, ...]:
+    fits = FeatureFits(stager.plan, stager.interners, workers)
+    fits.run(stager.parts, splits, progress)
     vocabularies = folder / VOCABULARY_FOLDER
     vocabularies.mkdir()
-    for _ in workers.map(lambda item: fit.vocabularies[item[0]].write(vocabularies / item[1]), files.items()):
-        pass
-    return feature_specs(plan, fit, files, write_pretrained(plan, fit.vocabularies, source, folder))
+    output = FeatureOutput(Path(settings.files.folder), folder / VECTOR_FOLDER, FileNames(suffix=".npy"))
+    return fits.write(output, vocabularies)

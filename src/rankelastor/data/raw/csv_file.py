@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw.column_names import quoted, require_columns, require_different
 from rankelastor.data.raw.csv_mistakes import explained, refuse_unterminated_quote
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, first_record, holds_rows, parsed_batches
 from rankelastor.errors import DataError
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw import csv_file, parquet_file
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import READ_BYTES
 
 

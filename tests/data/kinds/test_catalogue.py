@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from rankelastor.config.fields import FieldSettings
+from rankelastor.data.kinds.catalogue import FieldSettings
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(FieldSettings)
 VECTORS = {"file": "v.parquet", "key": "item", "vector": "embedding"}
