@@ -20,7 +20,7 @@ def write(folder: Path, schema: FeatureSchema, num_rows: int, *, shard_rows: int
         ids = np.repeat(rows.astype(np.int32)[:, None], len(schema.categorical), axis=1)
         numbers = np.repeat(rows.astype(np.float32)[:, None], len(schema.numeric), axis=1)
         label, group = (rows % 2).astype(np.float32), rows.astype(np.int64) if has_group else None
-        writer.add(EncodedRows(ids, numbers, label=label, group=group))
+        writer.add(EncodedRows(ids, numbers, labels=label[:, None], group=group))
     writer.finish()
     return writer.num_shards
 

@@ -17,15 +17,16 @@ class EncodedRows:
     """Encoded rows: the columns of a batch, and of a shard.
 
     ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``sequence`` int32
-    (row, position of all sequence features side by side) or None where there is no sequence feature, ``label``
-    float32 (row,) and ``group`` int64 (row,), None where the rows have none.
+    (row, position of all sequence features side by side) or None where there is no sequence feature; ``labels``
+    float32 (row, task), ``group`` int64 (row,) and ``weight`` float32 (row,), None where the rows have none.
     """
 
     categorical: NDArray[np.int32]
     numeric: NDArray[np.float32]
     sequence: NDArray[np.int32] | None = None
-    label: NDArray[np.float32] | None = None
+    labels: NDArray[np.float32] | None = None
     group: NDArray[np.int64] | None = None
+    weight: NDArray[np.float32] | None = None
 
     @property
     def num_rows(self) -> int:

@@ -16,10 +16,14 @@ from rankelastor.data.raw.source_files import SourceFile, find_source_files
 from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 
+_LATER = {"labels", "weight"}
+
 
 def settings_that_matter(settings: DataSettings) -> dict[str, Any]:
     """The settings as plain values, without the places of the prepared folder and of the raw files."""
-    return settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}})
+    values = settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}})
+    # These came later: left out where they say nothing, so that the fingerprints of older folders hold.
+    return {name: value for name, value in values.items() if value is not None or name not in _LATER}
 
 
 def record_sources(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from rankelastor.config.base import Settings
 from rankelastor.config.explain import explain_validation_error
@@ -26,11 +26,19 @@ FORMAT_VERSION = 1
 
 
 class SplitSummary(Settings):
-    """Number of rows and of shards of a split, and its click rate."""
+    """Number of rows and of shards of a split, and the mean of its label.
+
+    ``label_means`` is by task where there are several; ``label_mean`` is then that of the first.
+    """
 
     num_rows: int
     num_shards: int
     label_mean: float
+    label_means: dict[str, float] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_none(handler(self), "label_means")
 
 
 class SourceRecord(Settings):
@@ -48,11 +56,15 @@ class Manifest(Settings):
 
     ``settings`` are the data settings that matter for the result; ``fingerprint`` is one hash of these, of the
     contents of the sources and of the format. ``csv`` and the features are all that encoding new rows needs.
+    ``label`` is the column of the (first) label; ``labels`` gives each task its column where tasks have names of their
+    own, and is None otherwise. ``weight`` is the column of weights, if there is one.
     """
 
     format_version: Literal[1] = 1
     fingerprint: str
     label: str
+    labels: dict[str, str] | None = None
+    weight: str | None = None
     group: str | None
     features: tuple[AnyFeatureSpec, ...]
     splits: dict[SplitName, SplitSummary]
@@ -64,7 +76,16 @@ class Manifest(Settings):
     @property
     def feature_schema(self) -> FeatureSchema:
         """The features as models see them."""
-        return schema_of(self.features)
+        return schema_of(self.features, self.tasks)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the tasks, one per label column of a batch."""
+        return (self.label,) if self.labels is None else tuple(self.labels)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_none(handler(self), "labels", "weight")
 
     @property
     def numeric(self) -> tuple[FeatureSpec, ...]:
@@ -118,9 +139,9 @@ class Manifest(Settings):
             raise DataError(explain_validation_error(error, cls, source=str(folder / MANIFEST_FILE))) from None
 
 
-def schema_of(specs: Iterable[FeatureSpec]) -> FeatureSchema:
-    """Fitted features as models see them."""
-    return FeatureSchema(tuple(spec.feature for spec in specs))
+def schema_of(specs: Iterable[FeatureSpec], tasks: Iterable[str]) -> FeatureSchema:
+    """Fitted features and the names of the tasks, as models see them."""
+    return FeatureSchema(tuple(spec.feature for spec in specs), tuple(tasks))
 
 
 def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:
@@ -140,6 +161,11 @@ def read_vocabulary(folder: Path, file: VocabularyFile) -> Vocabulary:
     """
     assert file.blank is not None, "the manifest resolves it"
     return Vocabulary.read(folder / VOCABULARY_FOLDER / file.file, blank=file.blank)
+
+
+def _without_none(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Leave out what came later to the format and is not used, so that other folders read and write as ever."""
+    return {name: value for name, value in values.items() if value is not None or name not in names}
 
 
 def _read_json(folder: Path) -> dict[str, Any]:

@@ -132,10 +132,10 @@ class PreparedDataset:
         return PreparedSplit(name, summary.num_rows, self.manifest.shard_rows, shards, self.fingerprint)
 
     def frame(self, name: SplitName) -> pl.DataFrame:
-        """A split as a table for people: a column a feature (ids int32, numbers float32), the label, the group.
+        """A split as a table for people: a column a feature (ids int32, numbers float32), the labels, the group.
 
         A sequence is a list of ids, without the padding on its left.
-        The group's column is named ``group:<column>``, because the column may be a feature too.
+        The group's column is named ``group:<column>``, because the column may be a feature too; so is that of weights.
         """
         shards = self.split(name).shards
         return pl.concat([self._frame(shard) for shard in shards])
@@ -169,9 +169,11 @@ class PreparedDataset:
             columns[numeric.name] = shard.numeric[:, place]
         columns |= _lists_by_feature(shard, self.schema)
         columns = {feature: columns[feature] for feature in self.schema.names}
-        columns[self.manifest.label] = shard.labels[:, 0]
+        columns |= {task: shard.labels[:, place] for place, task in enumerate(self.schema.tasks)}
         if shard.group is not None:
             columns[f"group:{self.manifest.group}"] = shard.group
+        if shard.weight is not None:
+            columns[f"weight:{self.manifest.weight}"] = shard.weight
         return pl.DataFrame(columns)
 
 

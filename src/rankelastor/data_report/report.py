@@ -35,7 +35,7 @@ def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListe
     meanings = {spec.name: spec.meaning(_vocabulary(dataset, spec)) for spec in dataset.manifest.features}
     number_meanings = {name: meaning for name, meaning in meanings.items() if isinstance(meaning, NumberMeaning)}
     counts = _read(dataset, number_meanings, progress or SilentProgress())
-    splits = _split_figures(counts)
+    splits = _split_figures(dataset, counts)
     judged = next((split for split in ("valid", "test") if split in counts), None)
     numeric = [feature.name for feature in dataset.schema.numeric]
     tells_unseen = set(dataset.manifest.vocabulary_files).difference(shared_with_blanks(dataset.manifest))
@@ -51,7 +51,7 @@ def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListe
     found = _notices(dataset, counts, splits, ids, numbers, judged=judged)
     return DataReport(
         folder=str(dataset.folder),
-        label=dataset.manifest.label,
+        label=dataset.schema.tasks[0],
         splits=splits,
         ids=ids,
         numbers=numbers,
@@ -76,10 +76,15 @@ def _read(
     return counts
 
 
-def _split_figures(counts: Mapping[str, SplitCounts]) -> dict[str, SplitFigures]:
+def _split_figures(dataset: PreparedDataset, counts: Mapping[str, SplitCounts]) -> dict[str, SplitFigures]:
     total = sum(of.labels.num_rows for of in counts.values())
     return {
-        name: SplitFigures(of.labels.num_rows, of.labels.num_rows / total, of.labels.share(1))
+        name: SplitFigures(
+            of.labels.num_rows,
+            of.labels.num_rows / total,
+            of.labels.share(1),
+            dataset.manifest.splits[name].label_means,
+        )
         for name, of in counts.items()
     }
 

@@ -68,7 +68,8 @@ def predict(
     ):
         progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
         bytes_done = 0
-        for rows in read_rows(input_file, run.encoder.csv, may_lack=run.recipe.data.label, allow_empty=True):
+        may_lack = run.recipe.data.columns_beside_features
+        for rows in read_rows(input_file, run.encoder.csv, may_lack=may_lack, allow_empty=True):
             scores = scorer(run.encoder.encode(rows))
             writer.write(rows.table.append_column(PROBABILITY, pa.array(scores)))
             num_rows += rows.num_rows

@@ -31,7 +31,7 @@ def make_split(folder: Path, *, shard_rows: int) -> PreparedSplit:
     writer = ShardWriter(folder, SCHEMA, num_rows=NUM_ROWS, shard_rows=shard_rows, has_group=True)
     ids = np.stack([rows, 2 * rows], axis=1).astype(np.int32)
     numbers, label = (rows / 2).astype(np.float32)[:, None], (rows % 2).astype(np.float32)
-    writer.add(EncodedRows(ids, numbers, label=label, group=10 * rows))
+    writer.add(EncodedRows(ids, numbers, labels=label[:, None], group=10 * rows))
     writer.finish()
     shards = tuple(open_shard(shard_path(folder, index), SCHEMA) for index in range(writer.num_shards))
     return PreparedSplit("train", NUM_ROWS, shard_rows, shards, "abc")

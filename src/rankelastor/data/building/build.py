@@ -11,8 +11,9 @@ import numpy as np
 from rankelastor.data.building.encoding import StagedEncoder, write_splits
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
 from rankelastor.data.building.fitting import FeatureFits, FittedFeature
+from rankelastor.data.building.label_rates import LabelRates, label_rates, require_weights
 from rankelastor.data.building.row_splits import SplitCodes, assign_rows, splits_of_files
-from rankelastor.data.building.staging import StagedPart, Stager
+from rankelastor.data.building.staging import Stager
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.vector_files import find_vector_files
@@ -69,12 +70,13 @@ def _build(
     if not before == states_of(files) == tuple((record.num_bytes, record.modified_ns) for record in records):
         raise DataError("the raw files must stay as they are while they are read, but one changed; prepare again")
     splits = _assign(settings, stager)
-    means = _label_means(stager.parts, splits)
+    rates = label_rates(stager.plan, stager.parts, splits)
+    require_weights(stager.plan, stager.parts, splits)
     features = _fit(stager, splits, settings, folder, progress=progress, workers=workers)
     stager.interners.clear()  # large; ids by code are all that writing needs
     specs = tuple(feature.spec for feature in features)
-    encoder = StagedEncoder(schema_of(specs), features, stager.groups)
-    shard_rows = bounded_shard_rows(encoder.schema, settings.shard_rows)
+    encoder = StagedEncoder(schema_of(specs, [target.task for target in settings.targets]), features, stager.groups)
+    shard_rows = bounded_shard_rows(encoder.schema, settings.shard_rows, has_weight=settings.weight is not None)
     num_shards = write_splits(
         stager.parts,
         splits,
@@ -87,10 +89,12 @@ def _build(
     stager.folder.rmdir()
     manifest = Manifest(
         fingerprint=fingerprint_of(settings_that_matter(settings), records),
-        label=settings.label,
+        label=settings.targets[0].label.column,
+        labels=_columns_by_task(settings),
+        weight=settings.weight,
         group=stager.plan.group,
         features=specs,
-        splits=_summaries(splits, num_shards, means),
+        splits=_summaries(splits, num_shards, rates),
         shard_rows=shard_rows,
         csv=settings.csv,
         settings=settings_that_matter(settings),
@@ -101,11 +105,16 @@ def _build(
 
 
 def _summaries(
-    splits: SplitCodes, num_shards: dict[SplitName, int], means: dict[SplitName, float]
+    splits: SplitCodes, num_shards: dict[SplitName, int], rates: LabelRates
 ) -> dict[SplitName, SplitSummary]:
     sizes = np.bincount(splits, minlength=len(SPLITS)).tolist()
     return {
-        name: SplitSummary(num_rows=sizes[SPLITS.index(name)], num_shards=shards, label_mean=means[name])
+        name: SplitSummary(
+            num_rows=sizes[SPLITS.index(name)],
+            num_shards=shards,
+            label_mean=next(iter(rates[name].values())),
+            label_means=rates[name] if len(rates[name]) > 1 else None,
+        )
         for name, shards in num_shards.items()
     }
 
@@ -122,7 +131,9 @@ def _stage(
     """Read all files, the first of which tells the columns."""
     first = sources[0].path
     plan = plan_fields(settings, column_names(first, settings.csv), first)
-    require_same_kinds([source.path for source in sources], plan.columns, numbers=[*plan.number_columns, plan.label])
+    require_same_kinds(
+        [source.path for source in sources], plan.columns, numbers=[*plan.number_columns, *plan.target_columns]
+    )
     stager = Stager(plan, settings.csv, folder / "staged", workers)
     progress.begin("reading", total=sum(source.path.stat().st_size for source in sources), unit="bytes")
     for source in sources:
@@ -174,25 +185,10 @@ def _patterns(settings: DataSettings, split: SplitName) -> str:
     return ", ".join(getattr(settings.files, split))
 
 
-def _label_means(parts: Sequence[StagedPart], splits: SplitCodes) -> dict[SplitName, float]:
-    """The click rate of each split.
-
-    Raises:
-        DataError: a split has one label only: nothing can be learned or measured there.
-    """
-    sums, start = np.zeros(len(SPLITS)), 0
-    for part in parts:
-        codes = splits[start : start + part.num_rows]
-        start += part.num_rows
-        sums += np.bincount(codes, weights=part.columns().labels(), minlength=len(SPLITS))
-    sizes = np.bincount(splits, minlength=len(SPLITS))
-    for split, total, size in zip(SPLITS, sums, sizes, strict=True):
-        if size and total in (0, size):
-            raise DataError(
-                f"the split {split} must hold labels 0 and 1, but all its {size} labels are {int(total > 0)}; "
-                "check data.label, or give other rows"
-            )
-    return {split: float(total / size) for split, total, size in zip(SPLITS, sums, sizes, strict=True) if size}
+def _columns_by_task(settings: DataSettings) -> dict[str, str] | None:
+    if settings.labels is None:
+        return None
+    return {target.task: target.label.column for target in settings.targets}
 
 
 def _fit(

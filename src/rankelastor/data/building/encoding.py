@@ -43,7 +43,7 @@ class StagedEncoder:
         encoded = (self._column(columns, index) for index in range(len(self._features)))
         rows = EncodedRows.assemble(self.schema, columns.batch.num_rows, encoded)
         group = None if self._group_of_code is None else self._group_of_code[columns.groups()]
-        return replace(rows, label=columns.labels(), group=group)
+        return replace(rows, labels=columns.labels(), group=group, weight=columns.weights())
 
     def _column(self, columns: StagedColumns, index: int) -> NDArray[Any]:
         feature, cells = self._features[index], columns.cells(index)
@@ -66,6 +66,7 @@ def write_splits(
         The number of shards of each split that has rows.
     """
     sizes = np.bincount(splits, minlength=len(SPLITS))
+    has_weight = parts[0].columns().weights() is not None
     writers = {
         code: ShardWriter(
             folder / SPLITS[code],
@@ -73,6 +74,7 @@ def write_splits(
             num_rows=int(size),
             shard_rows=shard_rows,
             has_group=encoder.has_group,
+            has_weight=has_weight,
         )
         for code, size in enumerate(sizes)
         if size

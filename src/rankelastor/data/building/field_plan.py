@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
 from rankelastor.data.kinds.sharing import require_sharing_that_works
 from rankelastor.data.raw.column_names import quoted, require_columns
-from rankelastor.data.settings import DataSettings
+from rankelastor.data.settings import DataSettings, Target
 from rankelastor.data.split_settings import TimeSplit
 from rankelastor.errors import DataError, SettingsError
 
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """What is read from each row: the features in declared order, the label, the group, the time to split by."""
+    """What is read from each row: the features and the labels, in declared order, and three columns that may be None.
+
+    ``group`` is the group of an example, ``time`` the time to split by, ``weight`` how much an example counts.
+    """
 
     features: tuple[PlannedFeature, ...]
-    label: str
+    targets: tuple[Target, ...]
     group: str | None
     time: str | None
+    weight: str | None
 
     @property
     def vocabularies(self) -> tuple[PlannedFeature, ...]:
@@ -32,22 +36,31 @@ class FieldPlan:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column to read, each once."""
-        others = (self.label, self.group, self.time)
+        others = (*self._label_columns, self.group, self.time, self.weight)
         return tuple(dict.fromkeys([*(feature.column for feature in self.features), *filter(None, others)]))
 
     @property
     def distinct_columns(self) -> tuple[str, ...]:
         """The columns of which each distinct text is looked at once."""
         columns = (feature.column for feature in self.features if feature.reads == "distinct_texts")
-        return tuple(dict.fromkeys([*columns, self.label]))
+        return tuple(dict.fromkeys([*columns, *self._label_columns, *filter(None, [self.weight])]))
 
     @property
     def number_columns(self) -> tuple[str, ...]:
         """The columns that are numbers and nothing else."""
-        texts = {self.label, self.group, self.time} | {
+        texts = {*self._label_columns, self.group, self.time, self.weight} | {
             feature.column for feature in self.features if feature.reads != "numbers"
         }
         return tuple(dict.fromkeys(feature.column for feature in self.features if feature.column not in texts))
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """The columns of labels and weight: their cells are numbers, whatever type they are stored as."""
+        return tuple(filter(None, [*self._label_columns, self.weight]))
+
+    @property
+    def _label_columns(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(target.label.column for target in self.targets))
 
 
 def vocabulary_owner(feature: PlannedFeature) -> str | None:
@@ -63,9 +76,12 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
         DataError: a column is missing, or a pattern matches none.
         SettingsError: a feature is declared twice, or the label is declared as a field.
     """
-    require_columns(names, [settings.label], file, advice="check data.label and csv.header")
+    for target in settings.targets:
+        require_columns(names, [target.label.column], file, advice=f"check {target.place} and csv.header")
+    if settings.weight is not None:
+        require_columns(names, [settings.weight], file, advice="check data.weight")
     declared = list(_expand(settings, names, file))
-    first_place: dict[str, str] = {settings.label: "data.label"}
+    first_place = {target.task: target.place for target in settings.targets}
     for place, feature in declared:
         if feature.name in first_place:
             raise SettingsError(
@@ -80,16 +96,17 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
     time = settings.split.column if isinstance(settings.split, TimeSplit) else None
     if time is not None:
         require_columns(names, [time], file, advice="check data.split.column")
-    return FieldPlan(features, settings.label, _group(settings, names, file), time)
+    return FieldPlan(features, settings.targets, _group(settings, names, file), time, settings.weight)
 
 
 def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterator[tuple[str, PlannedFeature]]:
     """(place in the settings, name, feature); a group is none."""
+    reserved = _reserved(settings)
     for index, field in enumerate(settings.fields):
         place = f"data.fields.{index}"
         if field.names_group:
             continue
-        for column in _matched(field, names, settings.label, place, file):
+        for column in _matched(field, names, reserved, place, file):
             for feature in field.plan(column):
                 yield f"{place} ({_show(field)})", feature
 
@@ -97,7 +114,7 @@ def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterato
 def _group(settings: DataSettings, names: Sequence[str], file: Path) -> str | None:
     for index, field in enumerate(settings.fields):
         if field.names_group:
-            columns = _matched(field, names, settings.label, f"data.fields.{index}", file)
+            columns = _matched(field, names, _reserved(settings), f"data.fields.{index}", file)
             if len(columns) != 1:
                 raise SettingsError(
                     f"data.fields.{index}: a group must be one column, but {_show(field)} matches {quoted(columns)}"
@@ -106,15 +123,26 @@ def _group(settings: DataSettings, names: Sequence[str], file: Path) -> str | No
     return None
 
 
-def _matched(field: ColumnSettings, names: Sequence[str], label: str, place: str, file: Path) -> list[str]:
+def _reserved(settings: DataSettings) -> dict[str, str]:
+    """The columns that no field may read, and what each is."""
+    reserved = {} if settings.weight is None else {settings.weight: "data.weight"}
+    return reserved | {target.label.column: target.place for target in settings.targets}
+
+
+def _matched(
+    field: ColumnSettings, names: Sequence[str], reserved: Mapping[str, str], place: str, file: Path
+) -> list[str]:
     matched: dict[str, None] = {}
     for pattern in field.patterns:
-        if pattern == label:
-            raise SettingsError(f"{place}: a field must not read the label, but {pattern!r} is data.label; remove it")
+        if pattern in reserved:
+            what = "weight" if reserved[pattern] == "data.weight" else "label"
+            raise SettingsError(
+                f"{place}: a field must not read the {what}, but {pattern!r} is {reserved[pattern]}; remove it"
+            )
         if pattern in names:
             matched[pattern] = None
         elif "*" in pattern or "?" in pattern:
-            found = [name for name in names if name != label and _matches(pattern, name)]
+            found = [name for name in names if name not in reserved and _matches(pattern, name)]
             if not found:
                 raise DataError(
                     f"{place}: the pattern {pattern!r} must match columns, but {file} has only {quoted(names)}"

@@ -21,18 +21,20 @@ from rankelastor.data.building.field_plan import FieldPlan, vocabulary_owner
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.cells.labels import parse_labels
 from rankelastor.data.cells.time_keys import TimeKeys
+from rankelastor.data.cells.weights import parse_weights
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.cells import Cells, Numbering, Source
 from rankelastor.data.kinds.field import PlannedFeature
 from rankelastor.data.kinds.vocabulary_fit import numbered_texts
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.rows import RawRows
+from rankelastor.data.settings import Target
 from rankelastor.schema import SplitName
 
 CELLS_A_PART = 16_000_000
 """Cells of an encoded part at most: a short text of raw rows may stand for many places of padding."""
 
-LABEL, GROUP, TIME = "label", "group", "time"
+LABEL, GROUP, TIME, WEIGHT = "label", "group", "time", "weight"
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,13 @@ class StagedColumns:
         return Cells.from_arrow(self.batch.column(f"feature_{index}"))
 
     def labels(self) -> NDArray[np.float32]:
-        """The labels."""
-        labels: NDArray[np.float32] = self._view(LABEL)
-        return labels
+        """The labels, float32 (row, task)."""
+        num_tasks = sum(name.startswith(f"{LABEL}_") for name in self.batch.schema.names)
+        return np.stack([self._view(f"{LABEL}_{index}") for index in range(num_tasks)], axis=1)
+
+    def weights(self) -> NDArray[np.float32] | None:
+        """The weights, float32 (row,), if there are any."""
+        return self._view(WEIGHT) if WEIGHT in self.batch.schema.names else None
 
     def groups(self) -> NDArray[np.uint32]:
         """Provisional codes of the groups."""
@@ -134,7 +140,10 @@ class Stager:
 
     def _columns(self) -> Iterator[tuple[str, Callable[[RawRows], pa.Array]]]:
         """How each column of a part is made; a function stages one piece at a time, beside the other functions."""
-        yield LABEL, lambda rows: pa.array(parse_labels(rows, self.plan.label))
+        for index, target in enumerate(self.plan.targets):
+            yield f"{LABEL}_{index}", partial(_label, target)
+        if self.plan.weight is not None:
+            yield WEIGHT, partial(_weight, self.plan.weight)
         if self.groups is not None:
             yield GROUP, partial(self._group, Numbering.provisional(self.groups))
         if (times := self._times) is not None:
@@ -150,6 +159,14 @@ class Stager:
 
     def _feature(self, feature: PlannedFeature, numbering: Numbering, rows: RawRows) -> pa.Array:
         return feature.parse(Source(rows, self._blanks, numbering)).to_arrow()
+
+
+def _label(target: Target, rows: RawRows) -> pa.Array:
+    return pa.array(parse_labels(rows, target.label, target.place))
+
+
+def _weight(column: str, rows: RawRows) -> pa.Array:
+    return pa.array(parse_weights(rows, column))
 
 
 def _slice(rows: RawRows, start: int, num_rows: int) -> RawRows:
