@@ -78,15 +78,13 @@ def _read(
 
 def _split_figures(dataset: PreparedDataset, counts: Mapping[str, SplitCounts]) -> dict[str, SplitFigures]:
     total = sum(of.labels.num_rows for of in counts.values())
-    return {
-        name: SplitFigures(
-            of.labels.num_rows,
-            of.labels.num_rows / total,
-            of.labels.share(1),
-            dataset.manifest.splits[name].label_means,
+    figures = {}
+    for name in dataset.splits:
+        labels, summary = counts[name].labels, dataset.manifest.splits[name]
+        figures[str(name)] = SplitFigures(
+            labels.num_rows, labels.num_rows / total, labels.share(1), summary.label_means
         )
-        for name, of in counts.items()
-    }
+    return figures
 
 
 def _notices(

@@ -84,6 +84,7 @@ def test_a_bare_yes_is_refused_with_what_to_write(values: Any, positive: bool, e
 
 
 def test_a_label_without_positive_value_is_written_as_its_column() -> None:
-    assert LabelSettings(column="click").model_dump(mode="json") == "click"
+    name: Any = LabelSettings(column="click").model_dump(mode="json")
+    assert name == "click"
     whole = LabelSettings(column="click", positive="yes").model_dump(mode="json")
     assert whole == {"column": "click", "positive": "yes"}

@@ -118,4 +118,4 @@ def meaning_of_values(vocabulary: Vocabulary, *, rare_blanks_are_unknown: bool =
     found = np.flatnonzero((vocabulary.values == BLANK).to_numpy())
     if not len(found) and rare_blanks_are_unknown:
         return IdMeaning(None, text_of)
-    return IdMeaning(tuple(found + 1), text_of)
+    return IdMeaning(tuple((found + 1).tolist()), text_of)
