@@ -21,8 +21,8 @@ from typing import Annotated
 
 import typer
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.prepare import prepare
+from rankelastor.data.settings import DataSettings
 from rankelastor.data.synthetic import write_click_log
 from rankelastor.models.cost import cost_of
 from rankelastor.recipes.load import recipe_from_values

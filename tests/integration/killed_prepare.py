@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from rankelastor.config.data import DataSettings
+from rankelastor.data.settings import DataSettings
 from rankelastor.data.prepare import prepare
 
 

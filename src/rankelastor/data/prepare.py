@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.building.build import build
 from rankelastor.data.fingerprint import compare
 from rankelastor.data.manifest import MANIFEST_FILE
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.storage import whole_folder

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import compression_of, delimiter_of
 from rankelastor.data.raw.rows import column_names, is_parquet, read_rows
 from rankelastor.errors import DataError, StorageError
@@ -68,7 +68,8 @@ def predict(
     ):
         progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
         bytes_done = 0
-        for rows in read_rows(input_file, run.encoder.csv, may_lack=run.recipe.data.label, allow_empty=True):
+        may_lack = run.recipe.data.columns_beside_features
+        for rows in read_rows(input_file, run.encoder.csv, may_lack=may_lack, allow_empty=True):
             scores = scorer(run.encoder.encode(rows))
             writer.write(rows.table.append_column(PROBABILITY, pa.array(scores)))
             num_rows += rows.num_rows

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from rankelastor.config.data import DataSettings
+from rankelastor.data.settings import DataSettings
 from rankelastor.config.model import (
     GluFfnSettings,
     MlpFfnSettings,

@@ -1,68 +1,30 @@
-"""Lay pretrained vectors out by id, and write them into the prepared folder."""
+"""Lay pretrained vectors out by id."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rankelastor.config.fields import CategoricalField
-from rankelastor.config.pretrained import PretrainedSettings
-from rankelastor.data.building.field_plan import FieldPlan
-from rankelastor.data.features.specs import PretrainedSpec
+from rankelastor.config.base import Settings
 from rankelastor.data.features.vector_files import read_vectors
-from rankelastor.data.features.vocabulary import Vocabulary, safe_file_names
-from rankelastor.data.manifest import VECTOR_FOLDER
+from rankelastor.data.features.vector_settings import PretrainedSettings
+from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.errors import DataError
 
-_logger = logging.getLogger(__name__)
 
+class PretrainedSpec(Settings):
+    """Vectors of a categorical feature: the file in the folder ``vectors``, float32 (num_ids, dim) aligned with ids.
 
-def write_pretrained(
-    plan: FieldPlan, vocabularies: Mapping[str, Vocabulary], source: str | Path, folder: Path
-) -> dict[str, PretrainedSpec]:
-    """Write ``vectors/<feature>.npy`` for every feature with pretrained vectors; return what they are by feature.
-
-    Args:
-        plan: the features.
-        vocabularies: by feature name.
-        source: the folder that the files' relative paths count from.
-        folder: the prepared folder.
-
-    Raises:
-        DataError: a file of vectors is wrong, or holds none of the field's values.
+    ``num_without_vector`` known values have none: their rows are zero.
     """
-    wanted = {
-        feature.name: feature.settings.pretrained
-        for feature in plan.features
-        if isinstance(feature.settings, CategoricalField) and feature.settings.pretrained is not None
-    }
-    files = safe_file_names(wanted, suffix=".npy")
-    if wanted:
-        (folder / VECTOR_FOLDER).mkdir()
-    return {
-        name: _write(name, settings, vocabularies[name], source, folder / VECTOR_FOLDER / files[name])
-        for name, settings in wanted.items()
-    }
 
-
-def _write(
-    name: str, settings: PretrainedSettings, vocabulary: Vocabulary, source: str | Path, file: Path
-) -> PretrainedSpec:
-    vectors, num_without = aligned_vectors(vocabulary, source, settings)
-    np.save(file, vectors)
-    if num_without:
-        _logger.warning(
-            "%d of the %d values of %s have no vector in %s: they get zeros",
-            num_without, len(vocabulary.values), name, settings.file,
-        )  # fmt: skip
-    return PretrainedSpec(
-        file=file.name, dim=vectors.shape[1], trained=settings.trained, num_without_vector=num_without
-    )
+    file: str
+    dim: int
+    trained: bool
+    num_without_vector: int
 
 
 def aligned_vectors(

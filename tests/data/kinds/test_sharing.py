@@ -2,8 +2,13 @@ from typing import Any
 
 import pytest
 
-from rankelastor.config.fields import CategoricalField, ColumnSettings, HashedField, NumericField, SequenceField
-from rankelastor.data.building.sharing import require_sharing_that_works
+from rankelastor.data.kinds.calendar import CalendarField
+from rankelastor.data.kinds.categorical import CategoricalField
+from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
+from rankelastor.data.kinds.hashed import HashedField
+from rankelastor.data.kinds.numeric import NumericField
+from rankelastor.data.kinds.sequence import SequenceField
+from rankelastor.data.kinds.sharing import require_sharing_that_works
 from rankelastor.errors import SettingsError
 
 FIELDS: dict[str, ColumnSettings] = {
@@ -12,7 +17,12 @@ FIELDS: dict[str, ColumnSettings] = {
     "price": NumericField(kind="numeric", column="price"),
     "ip": HashedField(kind="hashed", column="ip", num_buckets=3),
     "seen": SequenceField(kind="sequence", column="seen", max_length=2, shares="item"),
+    "time": CalendarField(kind="calendar", column="time", format="iso", parts=("hour",)),
 }
+
+
+def planned(fields: dict[str, ColumnSettings]) -> list[PlannedFeature]:
+    return [feature for name, field in fields.items() for feature in field.plan(name)]
 
 
 def sequence(shares: str, **more: Any) -> SequenceField:
@@ -21,7 +31,7 @@ def sequence(shares: str, **more: Any) -> SequenceField:
 
 @pytest.mark.parametrize("shares", ["item", "tags"])
 def test_categorical_and_sequence_fields_may_be_shared(shares: str) -> None:
-    require_sharing_that_works(FIELDS | {"x": sequence(shares)})
+    require_sharing_that_works(planned(FIELDS | {"x": sequence(shares)}))
 
 
 @pytest.mark.parametrize(
@@ -31,10 +41,11 @@ def test_categorical_and_sequence_fields_may_be_shared(shares: str) -> None:
         ("zzz", r"there are 'item', 'tags', 'price'"),
         ("price", r"'x' must share a categorical or sequence field, but 'price' is numeric; leave shares out"),
         ("ip", r"'ip' is hashed"),
+        ("time_hour", r"'time_hour' is calendar"),
         ("seen", r"with a vocabulary of its own, but 'seen' shares 'item'; try shares: item"),
         ("x", r"'x' must share another field, but shares itself"),
     ],
 )
 def test_sharing_that_cannot_work_is_refused(shares: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        require_sharing_that_works(FIELDS | {"x": sequence(shares)})
+        require_sharing_that_works(planned(FIELDS | {"x": sequence(shares)}))

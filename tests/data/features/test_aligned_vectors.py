@@ -5,8 +5,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rankelastor.config.pretrained import PretrainedSettings
-from rankelastor.data.building.pretrained import aligned_vectors
+from rankelastor.data.features.aligned_vectors import aligned_vectors
+from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.errors import DataError
 

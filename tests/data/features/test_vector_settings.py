@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from rankelastor.config.pretrained import PretrainedSettings
+from rankelastor.data.features.vector_settings import PretrainedSettings
 
 
 @pytest.mark.parametrize(
