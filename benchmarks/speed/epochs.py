@@ -107,7 +107,7 @@ class Epoch:
                 for batch in batches:
                     stepper.step(batch)
             stepper.complete_rows()
-            return score_split(ranker, valid, settings).metrics().auc
+            return score_split(ranker, valid, settings, tasks=dataset.schema.tasks).metrics().value("auc")
 
         return one_epoch
 

@@ -22,6 +22,10 @@ TEST = "click,site,hash,past\n1,a,new,a|new\n0,new,x,\n1,newer,x,b\n0,b,x,new|ne
 """Unseen sites: 2 of 5. Unseen elements: 3 of 7. Rows that hold one: the first four but no last."""
 
 
+def predictions_of(label: np.ndarray, probability: np.ndarray) -> Predictions:
+    return Predictions(label=label[:, None], probability=probability[:, None], tasks=("click",))
+
+
 @pytest.fixture
 def values(recipe_values: dict[str, Any], click_log: Path) -> dict[str, Any]:
     for split, text in (("train", TRAIN), ("valid", TRAIN), ("test", TEST)):
@@ -77,7 +81,7 @@ def test_the_auc_of_unseen_is_that_of_the_rows_alone() -> None:
     draws = np.random.default_rng(3)
     label, probability = draws.integers(0, 2, 100).astype(np.float32), draws.random(100)
     rows = draws.random(100) < 0.4
-    report = UnseenValues({"site": 0.4}, rows).report(Predictions(label, probability, None))
+    report = UnseenValues({"site": 0.4}, rows).report(predictions_of(label, probability))
     pairs = [(p > q) + (p == q) / 2 for p in probability[rows & (label > 0)] for q in probability[rows & (label == 0)]]
     assert report["auc"] == pytest.approx(np.mean(pairs), abs=1e-6)
     assert report["num_examples"] == rows.sum()
@@ -85,9 +89,20 @@ def test_the_auc_of_unseen_is_that_of_the_rows_alone() -> None:
     assert report["auc"] != pytest.approx(auc(label, probability), abs=1e-6)
 
 
+def test_several_tasks_have_an_auc_of_unseen_each() -> None:
+    draws = np.random.default_rng(4)
+    label, probability = draws.integers(0, 2, (60, 2)).astype(np.float32), draws.random((60, 2))
+    rows, weight = draws.random(60) < 0.5, draws.random(60).astype(np.float32)
+    predictions = Predictions(label=label, probability=probability, tasks=("click", "like"), weight=weight)
+    report = UnseenValues({}, rows).report(predictions)
+    each = [auc(label[rows, t], probability[rows, t], weight=weight[rows]) for t in (0, 1)]
+    assert report["tasks"] == {"click": {"auc": round(each[0], 6)}, "like": {"auc": round(each[1], 6)}}
+    assert report["auc"] == pytest.approx(np.mean(each), abs=1e-6)
+
+
 @pytest.mark.parametrize("rows", [[False, False], [True, False]], ids=["no row", "one label"])
 def test_the_auc_of_unseen_is_missing_where_it_is_not_defined(rows: list[bool]) -> None:
-    predictions = Predictions(np.array([1, 0], dtype=np.float32), np.array([0.4, 0.6]), None)
+    predictions = predictions_of(np.array([1, 0], dtype=np.float32), np.array([0.4, 0.6]))
     report = UnseenValues({}, np.array(rows)).report(predictions)
     assert "auc" not in report
     assert not any(isinstance(value, float) and math.isnan(value) for value in report.values())

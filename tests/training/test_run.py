@@ -225,7 +225,7 @@ def test_ctrl_c_before_the_first_evaluation_leaves_nothing(recipe: Recipe, tmp_p
 def test_ctrl_c_later_leaves_weights_that_can_be_used(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(recipe, folder=tmp_path / "run", observers=[_Stop(after=1)])
-    assert 0 <= evaluate(tmp_path / "run").auc <= 1
+    assert 0 <= evaluate(tmp_path / "run").value("auc") <= 1
     with pytest.raises(RunError, match=r"must hold result\.json, but .* does not: it was stopped early"):
         RunFolder.open(tmp_path / "run").result()
 

@@ -1,6 +1,7 @@
 """The step against the published protocol, written out naively."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from rankelastor.config.training import TrainingSettings
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
+from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 from rankelastor.training.step import Stepper
 
@@ -22,7 +24,7 @@ def batch(seed: int, num_examples: int = 16) -> Batch:
     return Batch(
         categorical=torch.randint(0, 11, (num_examples, 1), generator=generator, dtype=torch.int32),
         numeric=torch.randn(num_examples, 1, generator=generator),
-        label=torch.randint(0, 2, (num_examples,), generator=generator).float(),
+        labels=torch.randint(0, 2, (num_examples, 1), generator=generator).float(),
         group=None,
     )
 
@@ -39,7 +41,7 @@ def naive_steps(ranker: Ranker, settings: TrainingSettings, batches: list[Batch]
     losses = []
     for examples in batches:
         optimiser.zero_grad()
-        loss = binary_cross_entropy_with_logits(ranker(examples), examples.label)  # type: ignore[arg-type]
+        loss = binary_cross_entropy_with_logits(ranker(examples), examples.labels)  # type: ignore[arg-type]
         penalty = settings.embedding_l2 / 2 * ranker.embedding.table.pow(2).sum()
         (loss + penalty).backward()
         if settings.clip_norm is not None:
@@ -120,3 +122,34 @@ def test_large_tables_are_updated_lazily_and_small_ones_densely() -> None:
 def test_lazy_updates_on_another_device_are_an_error() -> None:
     with pytest.raises(SettingsError, match=r"must run on the CPU, but the device is meta; try .*=dense"):
         Stepper(fresh_ranker().to("meta"), TrainingSettings(embedding_updates="lazy"))
+
+
+def test_a_weight_of_two_is_the_row_twice_and_a_weight_of_zero_leaves_it_out() -> None:
+    settings, examples = TrainingSettings(learning_rate=0.01), batch(0, 4)
+    repeats = torch.tensor([2, 0, 1, 1])
+    weighted = replace(examples, weight=repeats.float())
+    assert examples.labels is not None
+    repeated = Batch(
+        categorical=examples.categorical.repeat_interleave(repeats, dim=0),
+        numeric=examples.numeric.repeat_interleave(repeats, dim=0),
+        labels=examples.labels.repeat_interleave(repeats, dim=0),
+        group=None,
+    )
+    rankers = [fresh_ranker().eval(), fresh_ranker().eval()]
+    losses = [
+        [Stepper(ranker, settings).step(given).item() for _ in range(3)]
+        for ranker, given in zip(rankers, (weighted, repeated), strict=True)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    for (name, one), other in zip(rankers[0].named_parameters(), rankers[1].parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5), name
+
+
+def test_a_step_minimises_the_objective_that_it_is_given() -> None:
+    class Doubled(BinaryCrossEntropy):
+        def __call__(self, logits: torch.Tensor, batch: Batch, *, total: torch.Tensor | float) -> torch.Tensor:
+            return 2 * super().__call__(logits, batch, total=total)
+
+    plain = Stepper(fresh_ranker(), TrainingSettings()).step(batch(0))
+    doubled = Stepper(fresh_ranker(), TrainingSettings(), objective=Doubled()).step(batch(0))
+    assert doubled.item() == pytest.approx(2 * plain.item())

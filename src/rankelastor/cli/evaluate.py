@@ -30,7 +30,7 @@ def evaluate(
     split: Annotated[Split, typer.Option("--split", help="The split to score.")] = Split.test,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Score a split of the prepared data with the best weights of a run and print the metrics.
+    """Score a split of the prepared data with the best weights of a run and print the metrics, task by task.
 
     Also shows how much of the split training has not seen, and the AUC of the rows that hold such values.
     """

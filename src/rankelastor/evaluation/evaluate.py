@@ -95,5 +95,6 @@ def evaluate_with_unseen(
     keep_large_blocks()
     run = load_run(folder)
     loader = BatchLoader(run.dataset().split(split), batch_size=run.recipe.training.evaluation_batch_size)
-    predictions = score_split(run.ranker, loader, run.recipe.training, progress=progress)
+    tasks = run.encoder.schema.tasks
+    predictions = score_split(run.ranker, loader, run.recipe.training, tasks=tasks, progress=progress)
     return Evaluated(predictions.metrics(), count_unseen(loader, run.encoder.manifest).report(predictions))

@@ -1,8 +1,8 @@
-"""Raw rows in, the same rows with a ``probability`` column out."""
+"""Score raw rows: the same rows come out with a column of probabilities per task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -40,7 +40,8 @@ def predict(
     Args:
         folder: a run folder.
         input_file: raw rows as the run was trained on.
-        output_file: the same rows in the same order, with a last column ``probability``.
+        output_file: the same rows in the same order, with a last column ``probability``; with several tasks, a column
+            ``probability_TASK`` for each.
         overwrite: replace a file that is there.
         progress: told of the bytes read.
 
@@ -49,7 +50,7 @@ def predict(
 
     Raises:
         RunError: the run folder cannot be used.
-        DataError: a row or column of the input is wrong, or it has a column ``probability`` already.
+        DataError: a row or column of the input is wrong, or it has such a column already.
         StorageError: the output exists, or cannot be written; nothing half-written stays.
     """
     input_file, output_file = Path(input_file), Path(output_file)
@@ -59,7 +60,8 @@ def predict(
         raise StorageError(f"the output must be a new file, but {output_file} exists; add --force to replace it")
     keep_large_blocks()
     run, progress = load_run(folder), progress or SilentProgress()
-    _refuse_probability_column(input_file, run)
+    added = probability_columns(run.encoder.schema.tasks)
+    _refuse_columns(added, input_file, run)
     num_rows = 0
     with (
         closing(Scorer(run.ranker, run.recipe.training)) as scorer,
@@ -70,8 +72,11 @@ def predict(
         bytes_done = 0
         may_lack = run.recipe.data.columns_beside_features
         for rows in read_rows(input_file, run.encoder.csv, may_lack=may_lack, allow_empty=True):
-            scores = scorer(run.encoder.encode(rows))
-            writer.write(rows.table.append_column(PROBABILITY, pa.array(scores)))
+            scores = scorer(run.encoder.encode(rows)).reshape(rows.num_rows, len(added))
+            table = rows.table
+            for name, column in zip(added, scores.T, strict=True):
+                table = table.append_column(name, pa.array(column))
+            writer.write(table)
             num_rows += rows.num_rows
             progress.advance(rows.bytes_read - bytes_done)
             bytes_done = rows.bytes_read
@@ -79,11 +84,20 @@ def predict(
     return num_rows
 
 
-def _refuse_probability_column(input_file: Path, run: LoadedRun) -> None:
-    if PROBABILITY in column_names(input_file, run.encoder.csv):
-        raise DataError(
-            f"{input_file} must not have a column `{PROBABILITY}`, since that is what is added; rename it first"
-        )
+def probability_columns(tasks: Sequence[str]) -> tuple[str, ...]:
+    """Name the columns that ``predict`` adds.
+
+    Example:
+        >>> probability_columns(["label"]), probability_columns(["click", "like"])
+        (('probability',), ('probability_click', 'probability_like'))
+    """
+    return (PROBABILITY,) if len(tasks) == 1 else tuple(f"{PROBABILITY}_{task}" for task in tasks)
+
+
+def _refuse_columns(added: Sequence[str], input_file: Path, run: LoadedRun) -> None:
+    present = set(added).intersection(column_names(input_file, run.encoder.csv))
+    for name in sorted(present):
+        raise DataError(f"{input_file} must not have a column `{name}`, since that is what is added; rename it first")
 
 
 def _refuse_nested_columns(rows: pa.RecordBatch) -> None:

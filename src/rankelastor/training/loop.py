@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-
-import torch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
@@ -15,6 +14,7 @@ from rankelastor.errors import RunError
 from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.scheduled import scheduled_modules
+from rankelastor.objectives.mean_loss import MeanLoss
 from rankelastor.progress import ProgressListener
 from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
@@ -47,6 +47,7 @@ def fit(
     train: BatchLoader,
     valid: BatchLoader,
     settings: TrainingSettings,
+    tasks: Sequence[str],
     save_best: Callable[[], None],
     rare_as_unseen: RareAsUnseen | None = None,
     observers: Sequence[TrainingObserver] = (),
@@ -59,6 +60,7 @@ def fit(
         train: training batches, shuffled by (seed, epoch).
         valid: scored after each epoch.
         settings: the protocol.
+        tasks: names of the columns of labels.
         rare_as_unseen: changes each training batch; None leaves it as it is.
         save_best: called after each evaluation that improved; it keeps the weights.
         observers: told of every step and evaluation.
@@ -67,7 +69,7 @@ def fit(
     Raises:
         RunError: the loss is no longer finite.
     """
-    stepper, plateau = Stepper(ranker, settings), Plateau(settings)
+    stepper, plateau = Stepper(ranker, settings), Plateau.from_settings(settings)
     began, step_seconds, wait_seconds = time.perf_counter(), 0.0, 0.0
     learning_rate, epoch, best = settings.learning_rate, 0, None
     for observer in observers:
@@ -81,7 +83,7 @@ def fit(
             wait_seconds += waited
             stepper.complete_rows()
             step_seconds += time.perf_counter() - epoch_began
-            predictions = score_split(ranker, valid, settings, progress=progress)
+            predictions = score_split(ranker, valid, settings, tasks=tasks, progress=progress)
             metrics = predictions.metrics().as_dict()
             verdict = plateau.judge(metrics)
             evaluation = Evaluation(
@@ -139,18 +141,18 @@ def _run_epoch(
         observer.on_epoch_start(epoch)
     scheduled = scheduled_modules(ranker)
     device = next(ranker.parameters()).device
-    total = torch.zeros((), device=device, dtype=torch.float64)
+    losses = MeanLoss(stepper.objective.total)
     first_step = (epoch - 1) * len(train) + 1
     with epoch_batches(train, settings, epoch=epoch, device=device, rare_as_unseen=rare_as_unseen) as batches:
         for index, batch in enumerate(batches, start=first_step):
             for module in scheduled:
                 module.set_epochs_done((index - 1) / len(train))
             loss = stepper.step(batch)
-            total += loss.double() * batch.num_examples
+            losses.add(loss, batch)
             for observer in observers:
                 observer.on_step(Step(epoch=epoch, index=index, batch=batch, loss=loss))
-    mean_loss = total.item() / train.num_rows
-    if not torch.isfinite(total):
+    mean_loss = losses.value()
+    if not math.isfinite(mean_loss):
         raise RunError(
             f"the training loss must stay finite, but was {mean_loss} in epoch {epoch}; "
             "try a smaller training.learning_rate"

@@ -19,6 +19,7 @@ from rankelastor.evaluation.scoring import score_split
 from rankelastor.evaluation.unseen import count_unseen
 from rankelastor.execution.allocator import keep_large_blocks
 from rankelastor.execution.device import choose_device, precision_name
+from rankelastor.metrics.monitor import check_monitor
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import Cost, cost_of
 from rankelastor.models.ranker import Ranker
@@ -74,7 +75,8 @@ def train(
     began = time.perf_counter()
     keep_large_blocks()
     dataset = open_or_prepare(recipe, progress=progress)
-    _check_monitor(recipe, dataset)
+    has_group = dataset.split("valid").has_group
+    check_monitor(recipe.training.monitor, tasks=dataset.schema.tasks, has_group=has_group)
     _warn_of_few_steps(recipe, dataset)
     device = choose_device(recipe.training)
     precision = precision_name(recipe.training, device)
@@ -98,6 +100,7 @@ def train(
             train=training_loader(dataset, recipe.training),
             valid=scoring_loader(dataset, "valid", recipe.training),
             settings=recipe.training,
+            tasks=dataset.schema.tasks,
             save_best=lambda: save_weights(ranker, run.best_weights),
             rare_as_unseen=RareAsUnseen.of(dataset, recipe.training.rare_as_unseen, seed=recipe.training.seed),
             observers=[_MetricsWriter(run), *observers],
@@ -140,7 +143,9 @@ def _final_metrics(
     predictions = {"valid": fitted.best_predictions}
     if "test" in dataset.splits:
         loader = scoring_loader(dataset, "test", recipe.training)
-        predictions["test"] = score_split(ranker, loader, recipe.training, progress=progress)
+        predictions["test"] = score_split(
+            ranker, loader, recipe.training, tasks=dataset.schema.tasks, progress=progress
+        )
         final["test"] = predictions["test"].metrics().as_dict()
     final["unseen"] = {
         split: count_unseen(scoring_loader(dataset, split, recipe.training), dataset.manifest).report(
@@ -172,14 +177,6 @@ def _effort(fitted: Fit) -> dict[str, Any]:
         "data_wait_share": round(fitted.data_wait_share, 6),
         "compiled": fitted.compiled,
     }
-
-
-def _check_monitor(recipe: Recipe, dataset: PreparedDataset) -> None:
-    if recipe.training.monitor == "gauc" and not dataset.split("valid").has_group:
-        raise SettingsError(
-            "training.monitor must be a metric that the data give, but gauc was given and data.fields has no group; "
-            "add {kind: group, column: ...}, or try training.monitor=auc"
-        )
 
 
 def _warn_of_few_steps(recipe: Recipe, dataset: PreparedDataset) -> None:

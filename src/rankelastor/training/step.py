@@ -12,7 +12,7 @@ from rankelastor.execution.cores import compute_threads, one_core, threads_at_on
 from rankelastor.execution.device import autocast, chosen_precision
 from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.phases import PhaseListener, not_listening
-from rankelastor.execution.slices import BatchGradient, SlicedGradients
+from rankelastor.execution.slices import BatchGradient, Loss, SlicedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, Touched
@@ -32,6 +32,7 @@ class Stepper:
     Args:
         ranker: learns in place.
         settings: the protocol.
+        objective: the loss of a batch; None: ``BinaryCrossEntropy`` with all tasks alike.
         on_phase: told of each phase of a step as it begins, for the profile.
 
     Raises:
@@ -45,6 +46,7 @@ class Stepper:
         ranker: Ranker,
         settings: TrainingSettings,
         *,
+        objective: Loss | None = None,
         on_phase: PhaseListener = not_listening,
     ) -> None:
         self._ranker = ranker
@@ -57,7 +59,7 @@ class Stepper:
         self._lazy = self._lazy_rows()
         optimised = self._dense if self._lazy else [*self._dense, self._table]
         self._optimiser = torch.optim.Adam(optimised, lr=settings.learning_rate, betas=ADAM_BETAS, fused=True)
-        self._loss = BinaryCrossEntropy()
+        self.objective = objective or BinaryCrossEntropy()
         self._compiled = compiled_for_training(ranker.network, settings)
         self._num_cores = torch.get_num_threads()
         self._num_threads = 1 if self._compiled else threads_at_once(ranker, settings.batch_size)
@@ -83,7 +85,7 @@ class Stepper:
         return SlicedGradients(
             self._ranker,
             self._dense,
-            loss=self._loss,
+            loss=self.objective,
             threads=self._threads,
             networks=networks,
             slice_examples=self._settings.slice_examples,
@@ -119,7 +121,7 @@ class Stepper:
         torch.set_num_threads(self._num_cores)  # MKL's is shared by all threads of the process
 
     def step(self, batch: Batch) -> Tensor:
-        """Learn from one batch; returns its mean cross-entropy (without L2), still on the device."""
+        """Learn from one batch; return its loss (without L2), still on the device."""
         if self._gradients is None:
             return self._step_on_cuda(batch)
         self._on_phase("optimiser")
@@ -178,7 +180,7 @@ class Stepper:
             compute = self._compiled.current() if self._compiled else self._ranker.network
             logits = compute(self._ranker.embedding(batch))
         self._on_phase("loss")
-        loss = self._loss(logits, batch, total=self._loss.total(batch))
+        loss = self.objective(logits, batch, total=self.objective.total(batch))
         self._on_phase("backward")
         torch.autograd.backward(loss)
         self._on_phase("optimiser")
