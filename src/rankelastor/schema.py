@@ -72,6 +72,8 @@ Feature = NumericFeature | CategoricalFeature | SequenceFeature
 class FeatureSchema:
     """The features of a prepared data set, in the order in which the settings declare them.
 
+    ``tasks`` names the labels to predict: the columns of ``Batch.labels`` and of a ranker's logits.
+
     Example:
         >>> schema = FeatureSchema((CategoricalFeature("site", 12), NumericFeature("age")))
         >>> schema.num_fields, [feature.name for feature in schema.categorical]
@@ -81,6 +83,7 @@ class FeatureSchema:
     """
 
     features: tuple[Feature, ...]
+    tasks: tuple[str, ...] = ("label",)
 
     @property
     def num_fields(self) -> int:

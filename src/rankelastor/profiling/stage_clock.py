@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from rankelastor.execution.phases import StepPhase
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.block import Block
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.profiling.timeline import Timeline
 
 Stage = tuple[str, Literal["forward", "backward"]]
 
-MODULE_STAGES = ("embedding", "tokenizer", "mixing", "block norms", "FFN", "head")
 _STAGE_OF_PHASE: dict[StepPhase, Stage] = {
     "copy": ("copy to device", "forward"),
     "forward": ("other", "forward"),
@@ -31,9 +29,9 @@ _STAGE_OF_PHASE: dict[StepPhase, Stage] = {
 class StageClock:
     """Times the stages of training steps while it watches a ranker; it costs nothing otherwise.
 
-    Forward: hooks before and after each module. Backward: the gradient of a module's output is whole when the backward
-    pass enters the module, since the ranker is a chain; it leaves it when the gradient of the output before is whole.
-    The first stretch, up to the gradient of the logits, is the loss's.
+    The stages are those that the ranker names (``Ranker.stages``). Forward: hooks before and after each module.
+    Backward: it runs in the opposite order, and enters a module when the gradient of the module's output is whole; it
+    leaves the module when it enters the next. The first stretch, up to the gradient of the logits, is the loss's.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -48,7 +46,7 @@ class StageClock:
     @contextmanager
     def watching(self, ranker: Ranker) -> Iterator[None]:
         """Watch what the ranker does inside the block; begins with the stage ``data``."""
-        modules = [(stage, module) for stage, found in modules_by_stage(ranker).items() for module in found]
+        modules = [(stage, module) for stage, found in ranker.stages.items() for module in found]
         handles = [module.register_forward_pre_hook(self._before(stage)) for stage, module in modules]
         handles += [module.register_forward_hook(self._after(stage)) for stage, module in modules]
         self._watches = True
@@ -78,16 +76,3 @@ class StageClock:
                 output.register_hook(lambda _gradient: self._timeline.enter((stage, "backward")))
 
         return hook
-
-
-def modules_by_stage(ranker: Ranker) -> dict[str, list[nn.Module]]:
-    """The modules whose work makes up each stage; those of all blocks together."""
-    blocks = [cast("Block", block) for block in ranker.network.blocks]
-    return {
-        "embedding": [ranker.embedding],
-        "tokenizer": [ranker.network.tokenizer],
-        "mixing": [block.mixing for block in blocks],
-        "block norms": [block.norm for block in blocks],
-        "FFN": [block.pffn for block in blocks],
-        "head": [ranker.network.head],
-    }
