@@ -6,7 +6,7 @@ Source: Wang et al. 2021, arXiv 2008.13535.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Literal
 
 from jaxtyping import Float
 from pydantic import PositiveInt, model_validator
@@ -36,7 +36,7 @@ class DcnV2Settings(DeepSettings, RankerSettings):
     hidden_dims: tuple[PositiveInt, ...] = ()
 
     @model_validator(mode="after")
-    def _hidden_dims_go_with_the_structure(self) -> Self:
+    def _hidden_dims_go_with_the_structure(self) -> DcnV2Settings:
         if bool(self.hidden_dims) == (self.structure == "crossnet"):
             fault = "no hidden_dims" if self.structure == "crossnet" else "at least one of hidden_dims"
             other = "stacked or parallel" if self.structure == "crossnet" else "crossnet"

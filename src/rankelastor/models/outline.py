@@ -13,7 +13,7 @@ from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.schema import FeatureSchema
 
-_MAX_DEPTH = 7
+_MAX_DEPTH = 9
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ class Ranker(nn.Module):
 
     @property
     def stages(self) -> Mapping[str, Sequence[nn.Module]]:
-        """The modules whose work makes up each stage of a pass, in order: the network's stages, or all of it as one."""
+        """The modules whose work makes up each stage of the network, in order; without names all of it is one stage."""
         stages: Mapping[str, Sequence[nn.Module]] = getattr(self.network, "stages", {"network": [self.network]})
-        return {"embedding": [self.embedding], **stages}
+        return stages
 
     @property
     def num_dense_parameters(self) -> int:

@@ -127,7 +127,7 @@ def profile(
 
 def stage_names(ranker: Ranker) -> tuple[str, ...]:
     """Name the stages of a step in their order. ``other`` is what lies between them, mostly Python's own work."""
-    return ("data", "copy to device", *ranker.stages, "loss", "optimiser", "other")
+    return ("data", "copy to device", "embedding", *ranker.stages, "loss", "optimiser", "other")
 
 
 def _check_counts(num_steps: int, num_warmup: int) -> None:
