@@ -25,19 +25,6 @@ from typing import Any
 
 import torch
 
-from rankelastor.config.model import (
-    BlockMixingSettings,
-    FullMixingSettings,
-    JointTokenizerSettings,
-    KroneckerMixingSettings,
-    LinearHeadSettings,
-    LowRankMixingSettings,
-    MixingSettings,
-    MlpFfnSettings,
-    ModelSettings,
-    RankMixerSettings,
-    SinkhornGlobalMapSettings,
-)
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
@@ -45,7 +32,10 @@ from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.synthetic import ClickLog, write_click_log
 from rankelastor.models.build import build_ranker
+from rankelastor.models.layer_settings import LayerSettings
 from rankelastor.models.mixing_cost import divisor_near_root, mixing_cost
+from rankelastor.models.mixings import MIXINGS
+from rankelastor.models.rankmixer import RankMixerSettings
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.environment import describe_environment
 from rankelastor.training.run import train
@@ -54,32 +44,33 @@ from rankelastor.training.step import Stepper
 NUM_WARM_UP_STEPS = 2
 
 
-def mixings(num_tokens: int, token_dim: int) -> dict[str, MixingSettings]:
+def mixings(num_tokens: int, token_dim: int) -> dict[str, LayerSettings]:
     """The mixings that are compared, with the sizes that `rankelastor describe` names."""
     near_root = divisor_near_root(num_tokens * token_dim)
-    sinkhorn = SinkhornGlobalMapSettings(kind="sinkhorn")
+    sinkhorn = {"block_dim": near_root, "global_map": {"kind": "sinkhorn"}}
     return {
-        "full": FullMixingSettings(kind="full"),
-        "kronecker": KroneckerMixingSettings(kind="kronecker", num_groups=divisor_near_root(num_tokens)),
-        "low_rank": LowRankMixingSettings(kind="low_rank", rank=near_root),
-        "block": BlockMixingSettings(kind="block", block_dim=near_root),
-        "block, sinkhorn": BlockMixingSettings(kind="block", block_dim=near_root, global_map=sinkhorn),
+        "full": MIXINGS.settings("full"),
+        "kronecker": MIXINGS.settings("kronecker", {"num_groups": divisor_near_root(num_tokens)}),
+        "low_rank": MIXINGS.settings("low_rank", {"rank": near_root}),
+        "block": MIXINGS.settings("block", {"block_dim": near_root}),
+        "block, sinkhorn": MIXINGS.settings("block", sinkhorn),
     }
 
 
-def ranker_settings(num_tokens: int, token_dim: int, mixing: MixingSettings) -> ModelSettings:
+def ranker_settings(num_tokens: int, token_dim: int, mixing: LayerSettings) -> RankMixerSettings:
     """The ranker around a mixing."""
-    return RankMixerSettings(
-        kind="rankmixer",
-        embedding_dim=8,
-        num_tokens=num_tokens,
-        token_dim=token_dim,
-        num_blocks=1,
-        tokenizer=JointTokenizerSettings(kind="joint"),
-        mixing=mixing,
-        ffn=MlpFfnSettings(kind="mlp", hidden_dims=(16,)),
-        head=LinearHeadSettings(kind="linear"),
-    )
+    values = {
+        "kind": "rankmixer",
+        "embedding_dim": 8,
+        "num_tokens": num_tokens,
+        "token_dim": token_dim,
+        "num_blocks": 1,
+        "tokenizer": {"kind": "joint"},
+        "mixing": mixing,
+        "ffn": {"kind": "mlp", "hidden_dims": [16]},
+        "head": {"kind": "linear"},
+    }
+    return RankMixerSettings.model_validate(values)
 
 
 def step_times(

@@ -25,11 +25,11 @@ from statistics import median
 
 import torch
 
-from rankelastor.config.model import ModelSettings
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
+from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema
 from rankelastor.spectrum.runs.observer import SpectrumObserver
 from rankelastor.studies.demo import demo_models
@@ -67,7 +67,7 @@ def train(
     return seconds, in_observer
 
 
-def measure(model: ModelSettings, arguments: argparse.Namespace) -> dict[str, list[float]]:
+def measure(model: RankerSettings, arguments: argparse.Namespace) -> dict[str, list[float]]:
     """Seconds of each round with and without the observer, which take turns; who begins takes turns too."""
     settings = TrainingSettings(device=arguments.device, batch_size=arguments.batch_size)
     torch.manual_seed(0)

@@ -74,6 +74,8 @@ class FeatureSchema:
 
     ``tasks`` names the labels to predict: the columns of ``Batch.labels`` and of the logits.
 
+    ``tasks`` names the labels to predict: the columns of ``Batch.labels`` and of a ranker's logits.
+
     Example:
         >>> schema = FeatureSchema((CategoricalFeature("site", 12), NumericFeature("age")))
         >>> schema.num_fields, [feature.name for feature in schema.categorical]

@@ -16,9 +16,10 @@ from rankelastor.cli.console import console
 from rankelastor.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from rankelastor.config.model import MixingSettings, ModelSettings
     from rankelastor.data.manifest import Manifest
+    from rankelastor.models.layer_settings import LayerSettings
     from rankelastor.models.outline import Part
+    from rankelastor.models.ranker_settings import RankerSettings
     from rankelastor.recipes.recipe import Recipe
     from rankelastor.schema import Feature, FeatureSchema
 
@@ -112,12 +113,12 @@ def _describe_model(place: Path, assignments: list[str]) -> None:
     _warn_of_dominant_mixing(recipe.model, schema)
 
 
-def _warn_of_dominant_mixing(model: ModelSettings, schema: FeatureSchema) -> None:
+def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> None:
     """Where full mixing takes more than half of the parameters or FLOPs: what cheaper mixings would cost instead."""
+    from rankelastor.models.mixer import MixerSettings
     from rankelastor.models.mixing_cost import cheaper_mixings, mixing_cost
 
-    cheaper = cheaper_mixings(model, schema)
-    if not cheaper:
+    if not isinstance(model, MixerSettings) or not (cheaper := cheaper_mixings(model, schema)):
         return
     full = mixing_cost(model, schema)
     console.print(
@@ -145,7 +146,7 @@ def _warn_of_dominant_mixing(model: ModelSettings, schema: FeatureSchema) -> Non
     )
 
 
-def _as_yaml(mixing: MixingSettings) -> str:
+def _as_yaml(mixing: LayerSettings) -> str:
     """The settings that differ from their defaults, as YAML on one line."""
     import yaml
 

@@ -33,9 +33,9 @@ def profile(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     assignments: Assignments = None,
 ) -> None:
-    """Show where the time of a training step goes: data, embedding, tokenizer, mixing, FFN, head, loss, optimiser.
+    """Show where the time of a training step goes: data, embedding, the stages of the network, loss, optimiser.
 
-    Trains a fresh ranker for some steps and keeps nothing. All blocks count together.
+    Trains a fresh ranker for some steps and keeps nothing. All blocks of a mixer count together.
 
     Prepares the data first where that has not been done.
     """

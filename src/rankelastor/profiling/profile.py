@@ -19,7 +19,7 @@ from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.execution.machine_peak import wait_for
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
-from rankelastor.profiling.stage_clock import MODULE_STAGES, Stage, StageClock
+from rankelastor.profiling.stage_clock import Stage, StageClock
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
@@ -29,8 +29,6 @@ from rankelastor.training.run import open_or_prepare
 from rankelastor.training.step import Stepper
 
 Item = TypeVar("Item")
-STAGES = ("data", "copy to device", *MODULE_STAGES, "loss", "optimiser", "other")
-"""In the order of a step. ``other``: what lies between the stages, mostly Python's own work."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,20 @@ def profile(
             plain.append(_plain_step(stepper, batches, device))
             watched.append(_watched_step(stepper, batches, ranker, clock))
     size = min(settings.batch_size, num_rows)
-    return _profile_of(plain, watched, recipe, batch_size=size, device=device, slice_threads=stepper.cores_per_slice)
+    return _profile_of(
+        plain,
+        watched,
+        recipe,
+        names=stage_names(ranker),
+        batch_size=size,
+        device=device,
+        slice_threads=stepper.cores_per_slice,
+    )
+
+
+def stage_names(ranker: Ranker) -> tuple[str, ...]:
+    """Name the stages of a step in their order. ``other`` is what lies between them, mostly Python's own work."""
+    return ("data", "copy to device", "embedding", *ranker.stages, "loss", "optimiser", "other")
 
 
 def _check_counts(num_steps: int, num_warmup: int) -> None:
@@ -157,6 +168,7 @@ def _profile_of(
     watched: Sequence[dict[Stage, float]],
     recipe: Recipe,
     *,
+    names: Sequence[str],
     batch_size: int,
     slice_threads: int,
     device: torch.device,
@@ -164,7 +176,7 @@ def _profile_of(
     step = _mean(_middle_half(sorted(plain)))
     kept = _middle_half(sorted(watched, key=lambda seconds: sum(seconds.values())))
     whole = _mean([sum(seconds.values()) for seconds in kept])
-    stages = tuple(_stage_time(name, kept, whole) for name in STAGES if any(name == stage for stage, _ in kept[0]))
+    stages = tuple(_stage_time(name, kept, whole) for name in names if any(name == stage for stage, _ in kept[0]))
     named = sum(stage.ms for stage in stages if stage.stage != "other")
     return StepProfile(
         stages=stages,

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from rankelastor.config.base import Settings
 from rankelastor.data.settings import DataSettings
-from rankelastor.config.model import ModelSettings
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
+from rankelastor.models.catalogue import ModelSettings
 
 
 class Recipe(Settings):

@@ -106,7 +106,7 @@ def test_nan_activations_are_counted_left_out_and_warned_of_once(
     ranker.points["tokens"].register_forward_hook(lambda *_: torch.cat([outputs, torch.full((1, 3, 6), torch.nan)]))
     observer = SpectrumObserver(SpectrumSettings(every_steps=1, warn_share=0.0), tmp_path)
     observer.on_start(ranker, num_epochs=1, num_examples=3)
-    batch = Batch(torch.ones(3, 3, dtype=torch.int32), torch.zeros(3, 0), label=None, group=None)
+    batch = Batch(torch.ones(3, 3, dtype=torch.int32), torch.zeros(3, 0), labels=None, group=None)
     for index in (1, 2):
         observer.on_epoch_start(1)
         ranker.train()(batch)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from rankelastor.nn.divide import divided
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenLinear
+from rankelastor.nn.sizes import PositiveInt
 
 
 class PlainMatrix(nn.Module):
@@ -37,7 +38,7 @@ class BlockMixing(nn.Module):
         token_dim: D.
         block_dim: width of a block; it must divide T * D.
         global_map: makes the module that gives G, for a size: ``PlainMatrix``, or ``DoublyStochasticMatrix`` (a
-            ``functools.partial`` of it for a temperature of one's own).
+            ``functools.partial`` of it for another temperature).
 
     Example:
         >>> BlockMixing(num_tokens=4, token_dim=6, block_dim=8)(torch.randn(2, 4, 6)).shape
@@ -52,7 +53,7 @@ class BlockMixing(nn.Module):
         *,
         num_tokens: int,
         token_dim: int,
-        block_dim: int,
+        block_dim: PositiveInt,
         global_map: Callable[..., nn.Module] = PlainMatrix,
     ) -> None:
         super().__init__()

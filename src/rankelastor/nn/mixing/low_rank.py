@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.sizes import PositiveInt, SizesDoNotFit
 
 
 class LowRankMixing(nn.Module):
@@ -26,11 +27,11 @@ class LowRankMixing(nn.Module):
     Source: full mixing of RankElastor, arXiv 2605.23191, with a factored W; no published settings use it.
     """
 
-    def __init__(self, *, num_tokens: int, token_dim: int, rank: int) -> None:
+    def __init__(self, *, num_tokens: int, token_dim: int, rank: PositiveInt) -> None:
         super().__init__()
         flat_dim = num_tokens * token_dim
         if rank > flat_dim:
-            raise ValueError(
+            raise SizesDoNotFit(
                 f"mixing.rank must be at most num_tokens * token_dim = {flat_dim} for low-rank mixing, but {rank} was "
                 f"given; try {max(1, flat_dim // 8)}, or mixing.kind=full, which costs less from {flat_dim // 2} on"
             )

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.sizes import PositiveFloat, PositiveInt
+
 
 def symmetric_sinkhorn(logits: Float[Tensor, "block block"], *, iterations: int) -> Float[Tensor, "block block"]:
     """D exp(logits) D with the diagonal D that makes rows and columns sum to 1: symmetric, positive.
@@ -65,10 +67,10 @@ class DoublyStochasticMatrix(nn.Module):
         self,
         *,
         size: int,
-        start_temperature: float = 1.0,
-        end_temperature: float = 0.05,
-        fall_epochs: float = 1.0,
-        iterations: int = 20,
+        start_temperature: PositiveFloat = 1.0,
+        end_temperature: PositiveFloat = 0.05,
+        fall_epochs: PositiveFloat = 1.0,
+        iterations: PositiveInt = 20,
     ) -> None:
         super().__init__()
         self.start_temperature = start_temperature

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import DataError, SettingsError
 from rankelastor.evaluation.evaluate import LoadedRun, load_run
+from rankelastor.models.outline import point_shapes
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.runs.run_folder import RunFolder
@@ -32,6 +34,10 @@ NUM_BINS = 240
 """Fine, so that a report can join bins to what the values need: most ranks are far below the largest possible."""
 LARGEST_FLATTENED_DIM = 1024
 """Flattened tokens are measured up to this width; the eigenvalues of wider ones take seconds a point."""
+_WITHOUT_POINTS = (
+    "The model has no points (token matrices) to observe, so there is no trajectory and no verdict; its embedding "
+    "tables are measured"
+)
 
 
 def measure_run(
@@ -43,7 +49,9 @@ def measure_run(
     more_points: Sequence[str] = (),
     progress: ProgressListener | None = None,
 ) -> RunSpectrum:
-    """The spectrum of a run's best weights over the first examples of a split of its prepared data.
+    """Measure the spectrum of a run's best weights over the first examples of a split of its prepared data.
+
+    A model without points (token matrices) has no trajectory and no verdict; its embedding tables are measured.
 
     Args:
         folder: the run folder.
@@ -92,7 +100,7 @@ def _points(ranker: Ranker, more: Sequence[str]) -> dict[str, nn.Module]:
         if not name or name not in modules:
             known = [*ranker.points, *(module for module in modules if module)]
             raise SettingsError(f"A point must be one of {', '.join(known)}, but {name!r} was given")
-    return ranker.points | {name: modules[name] for name in more}
+    return {**ranker.points, **{name: modules[name] for name in more}}
 
 
 def _rows(run: LoadedRun, split: SplitName) -> PreparedSplit:
@@ -112,9 +120,11 @@ def _record(
     num_examples: int,
     progress: ProgressListener,
 ) -> Recording:
+    if not points:
+        return Recording(())
     device = next(run.ranker.parameters()).device
-    model = run.recipe.model
-    fits = model.num_tokens * model.token_dim <= LARGEST_FLATTENED_DIM
+    shapes = point_shapes(run.recipe.model, run.encoder.schema)
+    fits = all(math.prod(shape) <= LARGEST_FLATTENED_DIM for shape in shapes.values())
     recorder = Recorder(
         run.ranker, points, matrices=("example", "flattened") if fits else ("example",), num_bins=NUM_BINS
     )
@@ -134,6 +144,8 @@ def _record(
 
 def _trajectories(recording: Recording, ranker: Ranker, *, name: str) -> tuple[dict[str, Trajectory], tuple[str, ...]]:
     """By measure, or none and the reason."""
+    if not ranker.points:
+        return {}, (_WITHOUT_POINTS,)
     try:
         points = StagePoints.of_ranker(ranker.points)
         return {measure: trajectory(recording, points, measure=measure, name=name) for measure in MEASURES}, ()
@@ -174,8 +186,9 @@ def _tables(run: LoadedRun) -> tuple[EmbeddingTable, ...]:
 
 
 def _mixings(run: LoadedRun) -> tuple[MixingMap, ...]:
+    shapes = point_shapes(run.recipe.model, run.encoder.schema)
     maps = (
-        mixing_map(module, point=point, token_dim=run.recipe.model.token_dim)
+        mixing_map(module, point=point, token_dim=shapes[point][-1])
         for point, module in run.ranker.points.items()
         if point.endswith(".mixing")
     )
