@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rankelastor.cli.describe import _field_table
-from rankelastor.evaluation.evaluate import load_run
+from rankelastor.runs.load import load_run
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.pretrained import PretrainedEmbedding
 from rankelastor.recipes.load import recipe_from_values

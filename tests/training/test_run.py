@@ -11,7 +11,8 @@ from torch import Tensor
 
 from rankelastor.data.prepare import prepare
 from rankelastor.errors import RunError, SettingsError, StalePreparedError
-from rankelastor.evaluation.evaluate import evaluate, load_run
+from rankelastor.evaluation.evaluate import evaluate
+from rankelastor.runs.load import load_run
 from rankelastor.recipes.load import load_recipe, recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.run_folder import RunFolder

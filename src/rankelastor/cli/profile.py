@@ -13,6 +13,7 @@ from rankelastor.cli.arguments import Assignments, RecipePath
 from rankelastor.cli.console import console
 
 if TYPE_CHECKING:
+    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.profiling.profile import StepProfile
 
 _BAR_WIDTH = 30
@@ -43,6 +44,7 @@ def profile(
     from rankelastor.profiling.profile import profile as profile_steps
     from rankelastor.recipes.load import load_recipe, parse_overrides
 
+    keep_large_blocks()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     with Bar() as bar:
         found = profile_steps(settings, num_steps=steps, num_warmup=warmup, progress=bar)

@@ -1,5 +1,7 @@
 """The common base of all settings: frozen, and unknown keys refused."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -10,3 +12,5 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+    also_known: ClassVar[tuple[str, ...]] = ()
+    """Keys that are moved to another place before they are checked."""

@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64, Int64
 from numpy import ndarray
 from torch import Tensor
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.errors import RunError
 from rankelastor.execution.cores import compute_threads, one_core
@@ -48,19 +48,20 @@ class Scorer:
     """Click probabilities of batches, the sigmoid in float64 so that close scores stay apart.
 
     On the CPU a batch passes through the ranker in slices, several at once, each on one core:
-    no operation waits for another core. On other devices at most ``training.evaluation_batch_size`` examples do so at a
-    time.
+    no operation waits for another core. On other devices at most ``batch_size`` examples do so at a time.
 
     Args:
         ranker: in evaluation mode; its weights may change between calls.
-        settings: precision and sizes.
+        execution: its precision is used.
+        batch_size: the most examples that pass through the ranker at a time.
     """
 
-    def __init__(self, ranker: Ranker, settings: TrainingSettings) -> None:
+    def __init__(self, ranker: Ranker, execution: ExecutionSettings, *, batch_size: int) -> None:
         self._ranker = ranker
         self._network = Lowering(ranker.network)
         self._modules = list(ranker.modules())
-        self._settings = settings
+        self._execution = execution
+        self._batch_size = batch_size
         self._device = next(ranker.parameters()).device
         self._num_threads = torch.get_num_threads()
         self._threads: Executor | None = None
@@ -78,16 +79,15 @@ class Scorer:
         """Let the threads go."""
         if self._threads is not None:
             self._threads.shutdown()
-            torch.set_num_threads(self._num_threads)
 
     def _logits(self, batch: Batch) -> Tensor:
         on_cpu = self._device.type == "cpu"
         score = partial(self._score, self._network.current() if on_cpu else self._ranker.network)
         if not on_cpu or has_hooks(*self._modules):
-            parts = [score(part) for part in batch.split(self._settings.evaluation_batch_size)]
+            parts = [score(part) for part in batch.split(self._batch_size)]
         elif batch.num_examples <= _FEW_EXAMPLES:
-            with one_core(afterwards=self._num_threads):
-                parts = [score(part) for part in batch.split(self._settings.evaluation_batch_size)]
+            with one_core():
+                parts = [score(part) for part in batch.split(self._batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or compute_threads(self._num_threads)
@@ -96,7 +96,7 @@ class Scorer:
         return torch.cat(parts) if parts else torch.empty(0)
 
     def _score(self, network: Callable[[Embedded], Tensor], part: Batch) -> Tensor:
-        with torch.inference_mode(), autocast(self._settings, self._device):
+        with torch.inference_mode(), autocast(self._execution, self._device):
             logits = network(self._ranker.embedding(part.to(self._device)))
         return logits[:, 0]
 
@@ -112,7 +112,7 @@ def _checked_probabilities(logits: Tensor) -> Float64[ndarray, " batch"]:
 
 
 def score_split(
-    ranker: Ranker, loader: BatchLoader, settings: TrainingSettings, *, progress: ProgressListener | None = None
+    ranker: Ranker, loader: BatchLoader, execution: ExecutionSettings, *, progress: ProgressListener | None = None
 ) -> Predictions:
     """Predictions for every row that the loader gives, in evaluation mode; the ranker's mode is put back."""
     progress = progress or SilentProgress()
@@ -120,7 +120,7 @@ def score_split(
     ranker.eval()
     progress.begin("scoring", total=loader.num_rows, unit="examples")
     label, probability, group = [], [], []
-    scorer = Scorer(ranker, settings)
+    scorer = Scorer(ranker, execution, batch_size=loader.batch_size)
     try:
         for batch in loader.epoch():
             probability.append(scorer(batch))

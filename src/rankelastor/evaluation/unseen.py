@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -16,6 +15,7 @@ from rankelastor.data.unseen import UnseenIds, id_features
 from rankelastor.evaluation.scoring import Predictions
 from rankelastor.metrics.ranking import auc
 from rankelastor.metrics.report import DECIMALS
+from rankelastor.runs.result import UnseenFigures
 from rankelastor.schema import PADDING_ID, Batch
 
 
@@ -31,25 +31,18 @@ class UnseenValues:
     rows: Bool[ndarray, " example"]
     left_out: tuple[str, ...] = ()
 
-    def report(self, predictions: Predictions) -> dict[str, Any]:
-        """Figures by name; ``auc`` is that of the rows with unseen values, left out where they hold one label only.
-
-        Args:
-            predictions: of the same rows in the same order.
-        """
+    def report(self, predictions: Predictions) -> UnseenFigures:
+        """Compute the figures of ``result.json`` from predictions for the same rows in the same order."""
         label, probability = predictions.label, predictions.probability
         num_rows = int(self.rows.sum())
-        figures: dict[str, Any] = {
-            "num_examples": num_rows,
-            "share_of_examples": round(num_rows / len(self.rows), DECIMALS),
-        }
         value = auc(label[self.rows], probability[self.rows]) if num_rows else math.nan
-        if not math.isnan(value):
-            figures["auc"] = round(value, DECIMALS)
-        return figures | {
-            "share_by_field": {name: round(share, DECIMALS) for name, share in self.share_by_field.items()},
-            "fields_left_out": list(self.left_out),
-        }
+        return UnseenFigures(
+            num_examples=num_rows,
+            share_of_examples=round(num_rows / len(self.rows), DECIMALS),
+            auc=None if math.isnan(value) else round(value, DECIMALS),
+            share_by_field={name: round(share, DECIMALS) for name, share in self.share_by_field.items()},
+            fields_left_out=self.left_out,
+        )
 
 
 def count_unseen(loader: BatchLoader, manifest: Manifest) -> UnseenValues:

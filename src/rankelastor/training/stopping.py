@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.stopping import StoppingSettings
 
 _LOWER_IS_BETTER = {"logloss"}
 
@@ -25,19 +25,19 @@ class Plateau:
     ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such in a row stop the run.
 
     Example:
-        >>> plateau = Plateau(TrainingSettings(learning_rate=0.1, patience=2))
+        >>> plateau = Plateau(StoppingSettings(patience=2), learning_rate=0.1)
         >>> [plateau.judge({"auc": value}).stop for value in (0.70, 0.75, 0.74, 0.75)]
         [False, False, False, True]
 
     Source: training protocol of the code published with arXiv 2605.23191 (FuxiCTR's).
     """
 
-    def __init__(self, settings: TrainingSettings) -> None:
+    def __init__(self, settings: StoppingSettings, *, learning_rate: float) -> None:
         self._settings = settings
         self._sign = -1.0 if settings.monitor in _LOWER_IS_BETTER else 1.0
         self._best = float("-inf")
         self._failures = 0
-        self._learning_rate = settings.learning_rate
+        self._learning_rate = learning_rate
 
     def judge(self, metrics: dict[str, float | int]) -> Verdict:
         """Take the metrics of one evaluation; a metric that is missing counts as no improvement."""

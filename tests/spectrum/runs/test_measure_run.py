@@ -14,7 +14,7 @@ from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import DataError, RunError, SettingsError
-from rankelastor.evaluation.evaluate import load_run
+from rankelastor.runs.load import load_run
 from rankelastor.nn.observation import watching
 from rankelastor.spectrum.measures import MEASURES, stable_rank
 from rankelastor.spectrum.runs.measure_run import measure_run
