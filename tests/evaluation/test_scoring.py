@@ -4,7 +4,7 @@ import pytest
 import torch
 from tests.training.test_step import batch, fresh_ranker
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.evaluation import scoring
 from rankelastor.evaluation.scoring import Scorer
 
@@ -13,8 +13,8 @@ from rankelastor.evaluation.scoring import Scorer
 def test_slices_give_the_scores_of_the_whole_batch(work_a_slice: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "_WORK_A_SLICE", work_a_slice)
     ranker, examples = fresh_ranker().eval(), batch(0, 700)
-    scorer = Scorer(ranker, TrainingSettings())
+    scorer = Scorer(ranker, ExecutionSettings(), batch_size=8192)
     with torch.no_grad():
-        wanted = ranker(examples).double().sigmoid()
+        wanted = ranker(examples)[:, 0].double().sigmoid()
     assert torch.allclose(torch.from_numpy(scorer(examples)), wanted, rtol=1e-5)
     scorer.close()

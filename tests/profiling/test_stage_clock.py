@@ -4,14 +4,13 @@ from typing import Any
 import pytest
 import torch
 from tests.models.test_build import SCHEMA, settings
+from tests.training.steppers import stepper_of
 from tests.training.test_step import batch
 
-from rankelastor.config.training import TrainingSettings
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.profiling.stage_clock import MODULE_STAGES, Stage, StageClock, modules_by_stage
 from rankelastor.schema import Batch
-from rankelastor.training.step import Stepper
 
 CPU = torch.device("cpu")
 
@@ -49,7 +48,7 @@ def examples() -> Batch:
 
 def watched_step(ranker: Ranker) -> dict[Stage, float]:
     clock = StageClock(CPU)
-    stepper = Stepper(ranker.train(), TrainingSettings(), on_phase=clock.on_phase)
+    stepper = stepper_of(ranker.train(), on_phase=clock.on_phase)
     stepper.step(examples())  # warm
     with clock.watching(ranker):
         stepper.step(examples())
@@ -92,7 +91,7 @@ def test_watching_leaves_neither_hooks_nor_other_weights_behind() -> None:
         torch.manual_seed(0)
         ranker = build_ranker(settings(), SCHEMA)
         clock = StageClock(CPU)
-        stepper = Stepper(ranker, TrainingSettings(), on_phase=clock.on_phase)
+        stepper = stepper_of(ranker, on_phase=clock.on_phase)
         if watch:
             with clock.watching(ranker):
                 stepper.step(examples())

@@ -32,7 +32,7 @@ def batch_of(num_rows: int, seed: int = 0) -> Batch:
     return Batch(
         categorical=torch.from_numpy(ids.astype(np.int32)),
         numeric=torch.zeros(num_rows, 0),
-        label=None,
+        labels=None,
         group=None,
         sequence=torch.from_numpy(history.astype(np.int32)),
     )

@@ -154,9 +154,9 @@ def _as_yaml(mixing: MixingSettings) -> str:
 def _recipe_and_schema(place: Path, assignments: list[str]) -> tuple[Recipe, FeatureSchema]:
     from rankelastor.cli.progress import Bar
     from rankelastor.data.encoder import RowEncoder
+    from rankelastor.data.prepare import open_or_prepare
     from rankelastor.recipes.load import load_recipe, parse_overrides, with_overrides
     from rankelastor.runs.run_folder import RunFolder
-    from rankelastor.training.run import open_or_prepare
 
     overrides = parse_overrides(assignments)
     if place.is_dir():
@@ -164,7 +164,7 @@ def _recipe_and_schema(place: Path, assignments: list[str]) -> tuple[Recipe, Fea
         return with_overrides(run.recipe(), overrides), RowEncoder.load(run.features).schema
     recipe = load_recipe(place, overrides)
     with Bar() as bar:
-        return recipe, open_or_prepare(recipe, progress=bar).schema
+        return recipe, open_or_prepare(recipe.data, progress=bar).schema
 
 
 def _field_table(schema: FeatureSchema) -> Table:

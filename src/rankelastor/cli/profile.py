@@ -13,7 +13,6 @@ from rankelastor.cli.arguments import Assignments, RecipePath
 from rankelastor.cli.console import console
 
 if TYPE_CHECKING:
-    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.profiling.profile import StepProfile
 
 _BAR_WIDTH = 30
@@ -41,6 +40,7 @@ def profile(
     Prepares the data first where that has not been done.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.profiling.profile import profile as profile_steps
     from rankelastor.recipes.load import load_recipe, parse_overrides
 

@@ -48,7 +48,7 @@ def train(
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
         trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)
     result, cost = trained.result, trained.result.cost
-    console.print(metrics_table(result.metrics))
+    console.print(metrics_table(dict(result.metrics.items())))
     console.print(
         f"\n{cost.dense_parameters:,} dense and {cost.embedding_parameters:,} embedding parameters, "
         f"{cost.flops_per_example:,} FLOPs an example\n"

@@ -14,7 +14,7 @@ from rankelastor.models.ranker import Ranker
 Result = TypeVar("Result")
 _TINY = 1e-40  # below fp32's normal range
 BUSY_WORK = 2**30
-"""Multiply-adds a batch from which on threads of Python share it. Measured: at four times as many both ways are level."""
+"""Multiply-adds per batch from which on Python threads share it. Measured: at four times this, both ways are level."""
 
 
 def threads_at_once(ranker: Ranker, num_examples: int) -> int:

@@ -38,7 +38,10 @@ _PROBE_EXAMPLES = 2  # batch size of the memory estimate
 class SliceNetwork(Protocol):
     """Computes the network of a ranker for one thread; dropout draws from its stream of bytes."""
 
-    random_bytes: RandomBytes
+    @property
+    def random_bytes(self) -> RandomBytes:
+        """The stream."""
+        ...
 
     def current(self) -> Callable[[Embedded], Tensor]:
         """Give the function that computes logits now; asked once a step."""

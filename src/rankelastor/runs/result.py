@@ -127,7 +127,7 @@ class RunResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Give the contents of ``result.json``: each split's metrics stand under its name."""
-        values = {
+        values: dict[str, Any] = {
             "recipe": self.recipe,
             "model": self.model,
             "seed": self.seed,

@@ -79,8 +79,8 @@ class RunFolder:
             raise RunError(f"a run folder must hold config.yaml, but {path} does not; is it a run folder?")
         if run.format_version > FORMAT_VERSION:
             raise RunError(
-                f"a run folder must have format_version {FORMAT_VERSION} or lower, but {path} has {run.format_version}: "
-                "a newer version of rankelastor wrote it; update rankelastor"
+                f"a run folder must have format_version {FORMAT_VERSION} or lower, but {path} has "
+                f"{run.format_version}: a newer version of rankelastor wrote it; update rankelastor"
             )
         return run
 

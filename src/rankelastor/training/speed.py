@@ -13,7 +13,7 @@ from rankelastor.runs.result import Speed
 
 
 def speed_of(cost: Cost, *, examples_per_second: float, execution: ExecutionSettings, device: torch.device) -> Speed:
-    """Compute the speed of a training that has just ended in this process; measures the machine's peak (under a second)."""
+    """Compute the speed of a training that has just ended in this process; measures the machine's peak meanwhile."""
     memory = peak_memory_bytes()  # before the probe, which allocates its own
     device_memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     achieved = cost.training_flops_per_example * examples_per_second
