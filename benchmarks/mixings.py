@@ -25,12 +25,15 @@ from typing import Any
 
 import torch
 
+from rankelastor.config.execution import ExecutionSettings
+from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.synthetic import ClickLog, write_click_log
+from rankelastor.execution.allocator import keep_large_blocks
 from rankelastor.models.build import build_ranker
 from rankelastor.models.layer_settings import LayerSettings
 from rankelastor.models.mixing_cost import divisor_near_root, mixing_cost
@@ -77,14 +80,16 @@ def step_times(
     dataset: PreparedDataset, num_tokens: int, token_dim: int, arguments: argparse.Namespace
 ) -> dict[str, dict[str, float]]:
     """Median step time of each mixing, and the median and range of its ratio to full mixing, over the rounds."""
-    settings = TrainingSettings(batch_size=arguments.batch_size, device=arguments.device)
+    settings = TrainingSettings(batch_size=arguments.batch_size, execution=ExecutionSettings(device=arguments.device))
     loader = BatchLoader(dataset.split("train"), batch_size=arguments.batch_size, shuffle=True)
     batches = [batch for batch, _ in zip(loader.epoch(), range(arguments.steps), strict=False)]
     steppers = {}
     for name, mixing in mixings(num_tokens, token_dim).items():
         torch.manual_seed(0)
         ranker = build_ranker(ranker_settings(num_tokens, token_dim, mixing), dataset.schema)
-        steppers[name] = Stepper(ranker.to(arguments.device).train(), settings)
+        steppers[name] = Stepper(
+            ranker.to(arguments.device).train(), settings.optimiser, settings.execution, batch_size=settings.batch_size
+        )
         for batch in batches[:NUM_WARM_UP_STEPS]:
             steppers[name].step(batch)
     timed: dict[str, list[float]] = {name: [] for name in steppers}
@@ -123,19 +128,19 @@ def aucs(
                     seed=seed,
                     epochs=arguments.epochs,
                     batch_size=arguments.batch_size,
-                    learning_rate=2e-3,
-                    embedding_l2=1e-3,
-                    device=arguments.device,
+                    optimiser=OptimiserSettings(learning_rate=2e-3, embedding_l2=1e-3),
+                    execution=ExecutionSettings(device=arguments.device),
                 ),
                 spectrum=SpectrumSettings(every_steps=None),
             )
             run = folder / f"run-{num_tokens}-{token_dim}-{seed}-{name.replace(', ', '-')}"
-            found.setdefault(name, {})[str(seed)] = train(recipe, folder=run).result["test"]["auc"]
+            found.setdefault(name, {})[str(seed)] = train(recipe, folder=run).result.test["auc"]
     return found
 
 
 def measure(arguments: argparse.Namespace) -> None:
     """Measure the sizes asked for and add them to the report."""
+    keep_large_blocks()
     report = json.loads(arguments.output.read_text()) if arguments.output.is_file() else {"sizes": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

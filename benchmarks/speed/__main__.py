@@ -32,7 +32,7 @@ from benchmarks.speed.same_losses import check_same_losses
 from benchmarks.speed.turns import Worker
 from benchmarks.speed.workloads import WORKLOADS
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.execution.device import precision_name
 from rankelastor.execution.machine_peak import machine_peak
 from rankelastor.runs.environment import describe_environment
@@ -101,7 +101,7 @@ def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     began = time.strftime("%Y-%m-%d %H:%M")
-    device, settings = torch.device(arguments.device), TrainingSettings(precision=arguments.precision)
+    device, settings = torch.device(arguments.device), ExecutionSettings(precision=arguments.precision)
     peak = machine_peak(settings, device)
     facts = {key: value for key, value in describe_environment(device).items() if key != "platform"}
     facts |= {"threads": arguments.threads, "precision": precision_name(settings, device), "peak_gflops": peak / 1e9}

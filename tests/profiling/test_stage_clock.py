@@ -6,8 +6,8 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 from tests.models.test_build import SCHEMA, settings
+from tests.training.steppers import stepper_of
 
-from rankelastor.config.training import TrainingSettings
 from rankelastor.models.build import build_ranker
 from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.ranker import Ranker
@@ -15,7 +15,6 @@ from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.profiling.stage_clock import Stage, StageClock
 from rankelastor.schema import Batch
-from rankelastor.training.step import Stepper
 
 CPU = torch.device("cpu")
 MIXER_STAGES = ("tokenizer", "mixing", "block norms", "FFN", "head")
@@ -65,7 +64,7 @@ def foreign(values: dict[str, Any]) -> RankerSettings:
 
 def watched_step(ranker: Ranker) -> dict[Stage, float]:
     clock = StageClock(CPU)
-    stepper = Stepper(ranker.train(), TrainingSettings(), on_phase=clock.on_phase)
+    stepper = stepper_of(ranker.train(), on_phase=clock.on_phase)
     stepper.step(examples())  # warm
     with clock.watching(ranker):
         stepper.step(examples())
@@ -124,7 +123,7 @@ def test_watching_leaves_neither_hooks_nor_other_weights_behind() -> None:
         torch.manual_seed(0)
         ranker = build_ranker(settings(), SCHEMA)
         clock = StageClock(CPU)
-        stepper = Stepper(ranker, TrainingSettings(), on_phase=clock.on_phase)
+        stepper = stepper_of(ranker, on_phase=clock.on_phase)
         if watch:
             with clock.watching(ranker):
                 stepper.step(examples())

@@ -157,9 +157,9 @@ def _as_yaml(mixing: LayerSettings) -> str:
 def _recipe_and_manifest(place: Path, assignments: list[str]) -> tuple[Recipe, Manifest]:
     from rankelastor.cli.progress import Bar
     from rankelastor.data.manifest import Manifest
+    from rankelastor.data.prepare import open_or_prepare
     from rankelastor.recipes.load import load_recipe, parse_overrides, with_overrides
     from rankelastor.runs.run_folder import RunFolder
-    from rankelastor.training.run import open_or_prepare
 
     overrides = parse_overrides(assignments)
     if place.is_dir():
@@ -167,7 +167,7 @@ def _recipe_and_manifest(place: Path, assignments: list[str]) -> tuple[Recipe, M
         return with_overrides(run.recipe(), overrides), Manifest.read(run.features)
     recipe = load_recipe(place, overrides)
     with Bar() as bar:
-        return recipe, open_or_prepare(recipe, progress=bar).manifest
+        return recipe, open_or_prepare(recipe.data, progress=bar).manifest
 
 
 def _field_table(manifest: Manifest) -> Table:

@@ -52,7 +52,7 @@ def _nearest(key: str, owner: type[BaseModel] | None) -> str:
     if owner is None:
         return "remove it"
     known = sorted(owner.model_fields)
-    near = difflib.get_close_matches(key, known, n=1)
+    near = difflib.get_close_matches(key, [*known, *getattr(owner, "also_known", ())], n=1)
     listed = f"known here: {', '.join(known)}"
     return f"did you mean {near[0]}? ({listed})" if near else listed
 

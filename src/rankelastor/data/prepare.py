@@ -51,6 +51,17 @@ def prepare(
     return PreparedDataset.open(folder)
 
 
+def open_or_prepare(settings: DataSettings, *, progress: ProgressListener | None = None) -> PreparedDataset:
+    """Open the prepared data set of the settings; prepare it first where its folder does not exist.
+
+    Raises:
+        StalePreparedError: the folder exists, made from other settings or sources.
+    """
+    if not Path(settings.prepared).exists():
+        return prepare(settings, progress=progress)
+    return PreparedDataset.open_matching(settings)
+
+
 def _still_fitting(folder: Path, settings: DataSettings) -> PreparedDataset | None:
     if not folder.exists():
         return None

@@ -16,10 +16,16 @@ from torch import Tensor, nn
 from rankelastor.execution import kernels
 from rankelastor.execution.hooks import has_forward_hooks, has_global_hooks, has_other_hooks, is_compiling
 from rankelastor.execution.rules import Context, Operation
+from rankelastor.native import library
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.random_bytes import RandomBytes
 
-__all__ = ["Lowering", "kernels"]
+__all__ = ["Lowering", "has_kernels", "kernels"]
+
+
+def has_kernels() -> bool:
+    """Tell whether the kernels could be built here and are switched on."""
+    return library.kernels() is not None
 
 
 class Lowering:
@@ -60,6 +66,11 @@ class Lowering:
     def is_lowered(self) -> bool:
         """Whether any operation stands for a layer."""
         return self._context.num_operations > 0
+
+    @property
+    def uses_kernels(self) -> bool:
+        """Whether a kernel stands for any layer."""
+        return self.is_lowered and has_kernels()
 
     def _lower(self) -> None:
         self._records = [_Record.of(module) for module in self._network.modules()]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.data.settings import DataSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
@@ -115,7 +116,8 @@ def demo_models() -> tuple[MixerSettings, ...]:
 
 def demo_recipe(model: RankerSettings, data: DataSettings, *, seed: int) -> Recipe:
     """The recipe with which the demo trains ``model``: the same training for both."""
-    training = TrainingSettings(seed=seed, epochs=10, batch_size=2048, learning_rate=2e-3, embedding_l2=1e-3)
+    optimiser = OptimiserSettings(learning_rate=2e-3, embedding_l2=1e-3)
+    training = TrainingSettings(seed=seed, epochs=10, batch_size=2048, optimiser=optimiser)
     return Recipe(name=f"demo-{model.kind}", data=data, model=model, training=training)
 
 
@@ -127,15 +129,15 @@ def _clear_runs(folder: Path) -> None:
 
 
 def _row(run: TrainedRun, dataset: PreparedDataset, *, best: BestPossible) -> DemoRow:
-    test, cost = run.result["test"], run.result["cost"]
+    result, test = run.result, run.result.test
     return DemoRow(
-        model=run.result["model"],
+        model=result.model,
         auc=test["auc"],
         logloss=test["logloss"],
         share_of_gain=(test["auc"] - 0.5) / (best.auc - 0.5),
-        dense_parameters=cost["dense_parameters"],
-        flops_per_example=cost["flops_per_example"],
-        seconds=run.result["seconds"],
+        dense_parameters=result.cost.dense_parameters,
+        flops_per_example=result.cost.flops_per_example,
+        seconds=result.seconds,
         mean_stable_rank=_mean_stable_rank(run.ranker, dataset),
     )
 

@@ -15,8 +15,9 @@ from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import DataError, RunError, SettingsError
-from rankelastor.evaluation.evaluate import load_run
+from rankelastor.execution.hooks import watching
 from rankelastor.recipes.load import recipe_from_values
+from rankelastor.runs.load import load_run
 from rankelastor.schema import Batch
 from rankelastor.spectrum.measures import MEASURES, stable_rank
 from rankelastor.spectrum.report.write import write_report

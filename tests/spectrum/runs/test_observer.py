@@ -34,7 +34,7 @@ def test_a_sampled_run_has_the_weights_of_one_that_is_not(recipe: Recipe, tmp_pa
     assert recipe.model.ffn.dropout > 0  # random numbers are drawn in every step
     for (name, one), other in zip(plain.ranker.state_dict().items(), sampled.ranker.state_dict().values(), strict=True):
         assert torch.equal(one, other), name
-    assert plain.result["valid"] == sampled.result["valid"]
+    assert plain.result.valid == sampled.result.valid
 
 
 def test_the_first_step_and_every_nth_are_sampled(recipe: Recipe, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -13,10 +12,11 @@ from torch import nn
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import DataError, SettingsError
-from rankelastor.evaluation.evaluate import LoadedRun, load_run
+from rankelastor.execution.cores import borrowed_cores
 from rankelastor.models.outline import point_shapes
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.schema import SplitName
 from rankelastor.spectrum.measures import MEASURES
@@ -69,20 +69,34 @@ def measure_run(
     if num_examples <= 1:
         raise SettingsError(f"The number of examples must be at least 2, but {num_examples} was given; try 8192")
     run = load_run(folder)
+    with borrowed_cores(run.recipe.training.execution.threads):
+        return _measure(run, split, num_examples=num_examples, name=name, more_points=more_points, progress=progress)
+
+
+def _measure(
+    run: LoadedRun,
+    split: SplitName,
+    *,
+    num_examples: int,
+    name: str | None,
+    more_points: Sequence[str],
+    progress: ProgressListener | None,
+) -> RunSpectrum:
     points = _points(run.ranker, more_points)
     rows = _rows(run, split)
     recording = _record(run, rows, points, num_examples=num_examples, progress=progress or SilentProgress())
     name = run.folder.resolve().name if name is None else name
     paths, problems = _trajectories(recording, run.ranker, name=name)
-    result = _result(run.folder)
+    run_folder = RunFolder.open(run.folder)
+    result = run_folder.result() if run_folder.has_result else None  # a run that was stopped early has none
     return RunSpectrum(
         name=name,
         folder=str(run.folder),
         model=run.recipe.model.kind,
         split=split,
         num_examples=min(num_examples, rows.num_rows),
-        test_auc=result.get("test", {}).get("auc"),
-        dense_parameters=result.get("cost", {}).get("dense_parameters"),
+        test_auc=result.metrics.get("test", {}).get("auc") if result else None,
+        dense_parameters=result.cost.dense_parameters if result else None,
         recording=recording,
         stages=tuple(run.ranker.points),
         trajectories=paths,
@@ -193,8 +207,3 @@ def _mixings(run: LoadedRun) -> tuple[MixingMap, ...]:
         if point.endswith(".mixing")
     )
     return tuple(found for found in maps if found is not None)
-
-
-def _result(folder: Path) -> dict[str, Any]:
-    """The run's result; nothing for a run that was stopped early, which has none."""
-    return RunFolder.open(folder).result() if (folder / "result.json").is_file() else {}
