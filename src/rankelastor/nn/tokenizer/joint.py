@@ -13,6 +13,7 @@ class JointTokenizer(nn.Module):
     """One MLP maps the whole normed flat vector to all tokens together.
 
     Example:
+        >>> import torch
         >>> tokenizer = JointTokenizer(num_fields=6, embedding_dim=4, num_tokens=3, token_dim=5, hidden_dims=[8])
         >>> tokenizer(torch.randn(2, 6, 4)).shape
         torch.Size([2, 3, 5])

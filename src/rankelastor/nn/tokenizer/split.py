@@ -14,6 +14,7 @@ class SplitTokenizer(nn.Module):
     """Cut the normed flat embeddings into ``num_tokens`` equal parts; ONE shared MLP maps each part to a token.
 
     Example:
+        >>> import torch
         >>> tokenizer = SplitTokenizer(num_fields=6, embedding_dim=4, num_tokens=3, token_dim=5)
         >>> tokenizer(torch.randn(2, 6, 4)).shape
         torch.Size([2, 3, 5])
