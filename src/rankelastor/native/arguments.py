@@ -32,19 +32,28 @@ class KernelArguments:
     names: tuple[str, ...]
     kinds: tuple[FieldKind, ...]
     layout: struct.Struct
-    known: frozenset[str]
 
     def pack(self, arguments: Mapping[str, Any]) -> bytes:
         """Pack values by name as C reads them: tensors as pointers, None as a null pointer."""
-        assert arguments.keys() == self.known, self.known ^ set(arguments)
-        # Comprehensions and a layout made once: for one example, packing takes as long as some layers.
-        values = [arguments[name] for name in self.names]
-        return self.layout.pack(
-            *[
-                (0 if value is None else value.data_ptr()) if kind == "pointer" else value
-                for value, kind in zip(values, self.kinds, strict=True)
-            ]
-        )
+        try:
+            # Comprehensions and a layout made once: for one example, packing takes as long as some layers.
+            values = [arguments[name] for name in self.names]
+            return self.layout.pack(
+                *[
+                    (0 if value is None else value.data_ptr()) if kind == "pointer" else value
+                    for value, kind in zip(values, self.kinds, strict=True)
+                ]
+            )
+        except (KeyError, AttributeError, struct.error) as error:
+            raise AssertionError(self._mistake(arguments)) from error
+
+    def _mistake(self, arguments: Mapping[str, Any]) -> str:
+        """Say which argument is missing, unknown or of another kind."""
+        unknown = set(self.names) ^ set(arguments)
+        if unknown:
+            return f"missing or unknown: {sorted(unknown)}"
+        given = {name: f"{kind}, not {arguments[name]!r}" for name, kind in zip(self.names, self.kinds, strict=True)}
+        return f"one of these is of another kind: {given}"
 
 
 @cache
@@ -56,12 +65,12 @@ def arguments_of(kernel: str) -> KernelArguments:
         ('lookups', 'num_rows', 'seat', 'touched', 'place', 'num_touched')
     """
     name = "".join(part.capitalize() for part in kernel.split("_"))
+    assert name in _bodies(), f"no struct {name} for the kernel {kernel}"
     fields = _fields(name)
-    assert fields, f"no struct {name} for the kernel {kernel}"
     kinds = tuple(kind for _, kind in fields)
     layout = struct.Struct("".join("d" if kind == "double" else "q" for kind in kinds))
     names = tuple(name for name, _ in fields)
-    return KernelArguments(names, kinds, layout, frozenset(names))
+    return KernelArguments(names, kinds, layout)
 
 
 def _fields(name: str) -> list[tuple[str, FieldKind]]:

@@ -3,8 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.nn.scheduled import scheduled_modules
-from rankelastor.nn.sinkhorn import DoublyStochasticMatrix, symmetric_sinkhorn
+from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix, symmetric_sinkhorn
 
 
 def symmetric(size: int, *, deviation: float, seed: int = 0) -> torch.Tensor:
@@ -76,8 +75,3 @@ def test_stored_weights_hold_their_temperature() -> None:
     stored.set_epochs_done(0.5)
     read.load_state_dict(stored.state_dict())
     assert torch.equal(read(), stored())
-
-
-def test_a_model_names_the_modules_that_follow_training() -> None:
-    matrix = DoublyStochasticMatrix(size=3)
-    assert scheduled_modules(torch.nn.Sequential(torch.nn.Linear(2, 2), matrix)) == [matrix]

@@ -5,9 +5,9 @@ import torch
 from tests.nn.gradients import require_exact_gradients
 from torch.nn.functional import rms_norm
 
-from rankelastor.nn.block_mixing import BlockMixing
-from rankelastor.nn.mixing import FullMixing
-from rankelastor.nn.sinkhorn import DoublyStochasticMatrix
+from rankelastor.nn.mixing.block import BlockMixing
+from rankelastor.nn.mixing.full import FullMixing
+from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix
 
 
 def test_block_mixing_by_hand() -> None:

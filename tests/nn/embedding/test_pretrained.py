@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rankelastor.nn.pretrained import PretrainedEmbedding
+from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 
 VECTORS = torch.tensor([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])
 
