@@ -8,7 +8,7 @@ import pytest
 import torch
 from tests.training.test_step import batch, fresh_ranker
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.evaluation import scoring
 from rankelastor.evaluation.scoring import Predictions, Scorer, score_split
 from rankelastor.models.ranker import Ranker
@@ -20,9 +20,9 @@ from rankelastor.schema import Batch
 def test_slices_give_the_scores_of_the_whole_batch(work_per_slice: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "_WORK_PER_SLICE", work_per_slice)
     ranker, examples = fresh_ranker().eval(), batch(0, 700)
-    scorer = Scorer(ranker, TrainingSettings())
+    scorer = Scorer(ranker, ExecutionSettings(), batch_size=8192)
     with torch.no_grad():
-        wanted = ranker(examples).double().sigmoid()
+        wanted = ranker(examples)[:, 0].double().sigmoid()
     assert torch.allclose(torch.from_numpy(scorer(examples)), wanted, rtol=1e-5)
     scorer.close()
 

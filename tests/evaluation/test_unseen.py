@@ -72,7 +72,7 @@ def test_fields_whose_blanks_are_out_of_vocabulary_are_left_out(values: dict[str
 def test_evaluate_names_the_fields_that_it_leaves_out(values: dict[str, Any], tmp_path: Path) -> None:
     values["data"]["fields"][0]["blank"] = "out_of_vocabulary"
     run = train(recipe_from_values(values), folder=tmp_path / "run")
-    assert run.result["unseen"]["test"]["fields_left_out"] == ["site"]
+    assert run.result.unseen["test"].fields_left_out == ("site",)
     shown = CliRunner().invoke(app, ["evaluate", str(run.folder)]).output
     assert "Left out, since their blanks are out of vocabulary too: site" in shown
 
@@ -83,10 +83,10 @@ def test_the_auc_of_unseen_is_that_of_the_rows_alone() -> None:
     rows = draws.random(100) < 0.4
     report = UnseenValues({"site": 0.4}, rows).report(predictions_of(label, probability))
     pairs = [(p > q) + (p == q) / 2 for p in probability[rows & (label > 0)] for q in probability[rows & (label == 0)]]
-    assert report["auc"] == pytest.approx(np.mean(pairs), abs=1e-6)
-    assert report["num_examples"] == rows.sum()
-    assert report["share_of_examples"] == pytest.approx(rows.mean(), abs=1e-6)
-    assert report["auc"] != pytest.approx(auc(label, probability), abs=1e-6)
+    assert report.auc == pytest.approx(np.mean(pairs), abs=1e-6)
+    assert report.num_examples == rows.sum()
+    assert report.share_of_examples == pytest.approx(rows.mean(), abs=1e-6)
+    assert report.auc != pytest.approx(auc(label, probability), abs=1e-6)
 
 
 def test_several_tasks_have_an_auc_of_unseen_each() -> None:
@@ -104,18 +104,18 @@ def test_several_tasks_have_an_auc_of_unseen_each() -> None:
 def test_the_auc_of_unseen_is_missing_where_it_is_not_defined(rows: list[bool]) -> None:
     predictions = predictions_of(np.array([1, 0], dtype=np.float32), np.array([0.4, 0.6]))
     report = UnseenValues({}, np.array(rows)).report(predictions)
-    assert "auc" not in report
-    assert not any(isinstance(value, float) and math.isnan(value) for value in report.values())
+    assert report.auc is None
+    assert not any(isinstance(value, float) and math.isnan(value) for value in report.as_dict().values())
 
 
 def test_a_run_reports_what_is_unseen_in_its_result_and_in_evaluate(values: dict[str, Any], tmp_path: Path) -> None:
     run = train(recipe_from_values(values), folder=tmp_path / "run")
-    assert set(run.result["unseen"]) == {"valid", "test"}
-    assert run.result["unseen"]["valid"]["num_examples"] == 0
+    assert set(run.result.unseen) == {"valid", "test"}
+    assert run.result.unseen["valid"].num_examples == 0
     evaluated = evaluate_with_unseen(run.folder, split="test")
-    assert evaluated.unseen == run.result["unseen"]["test"]
-    assert evaluated.unseen["share_by_field"] == {"site": 0.4, "past": 0.428571}
-    assert evaluated.unseen["num_examples"] == 4
+    assert evaluated.unseen == run.result.unseen["test"]
+    assert evaluated.unseen.share_by_field == {"site": 0.4, "past": 0.428571}
+    assert evaluated.unseen.num_examples == 4
     assert evaluated.metrics == evaluate(run.folder, split="test")
 
 
@@ -125,7 +125,7 @@ def test_evaluate_prints_what_is_unseen(values: dict[str, Any], tmp_path: Path) 
     assert "4 rows (80.00%) hold values that training has not seen, their AUC is" in shown
     assert shown.index("past") < shown.index("site")  # most unseen first
     as_json = json.loads(CliRunner().invoke(app, ["evaluate", str(run.folder), "--json"]).stdout)
-    assert as_json["test"] == run.result["test"]
-    assert as_json["unseen"]["test"] == run.result["unseen"]["test"]
+    assert as_json["test"] == run.result.test
+    assert as_json["unseen"]["test"] == run.result.unseen["test"].as_dict()
     of_train = CliRunner().invoke(app, ["evaluate", str(run.folder), "--split", "train"]).output
     assert "0 rows (0.00%) hold values that training has not seen." in of_train

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rankelastor.cli.describe import _field_table
-from rankelastor.evaluation.evaluate import load_run
+from rankelastor.runs.load import load_run
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.pretrained import PretrainedEmbedding
 from rankelastor.recipes.load import recipe_from_values
@@ -52,7 +52,7 @@ def vectors_of(ranker: Ranker) -> torch.Tensor:
 
 def test_it_trains_and_the_run_folder_needs_nothing_else(recipe: Recipe, tmp_path: Path) -> None:
     run = train(recipe, folder=tmp_path / "run")
-    assert "gauc" in run.result["test"]
+    assert "gauc" in run.result.test
     given = torch.zeros(5, 2)
     given[1:3] = torch.from_numpy(VECTORS)
     is_frozen = "vectors" not in dict(next(iter(run.ranker.embedding.pretrained.children())).named_parameters())

@@ -4,16 +4,28 @@ import pytest
 import torch
 
 from rankelastor.nn.dropout import Dropout, Mask, PerTokenDropout
-from rankelastor.nn.random_bytes import random_bytes, random_bytes_from
+from rankelastor.nn.random_bytes import RandomBytes
 
 
 def test_the_rate_is_exact_on_average_also_between_two_bytes() -> None:
-    rate, num_calls, size = 0.1, 400, torch.Size([1000])
-    with random_bytes_from(1):
-        masks = [Mask.draw(size, rate).times(torch.ones(size), 1.0) for _ in range(num_calls)]
-    dropped = float((torch.stack(masks) == 0).sum()) / size.numel()
+    rate, num_calls, size, stream = 0.1, 400, torch.Size([1000]), RandomBytes(1)
+    kept = sum(float(Mask.draw(size, rate, stream).kept(torch.float32).sum()) for _ in range(num_calls))
     # a fixed threshold of 25 or 26 bytes would give .0977 or .1016
-    assert dropped / num_calls == pytest.approx(rate, abs=0.0015)
+    assert 1 - kept / (num_calls * size.numel()) == pytest.approx(rate, abs=0.0015)
+
+
+def test_a_mask_keeps_bytes_from_its_threshold_on() -> None:
+    noise = torch.tensor([[0, 99], [100, 255]], dtype=torch.uint8)
+    assert Mask(noise, 100).kept(torch.float64).tolist() == [[0.0, 0.0], [1.0, 1.0]]
+    assert Mask(noise, 0).kept(torch.float32).tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert Mask(noise, 256).kept(torch.float32).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_dropout_by_hand() -> None:
+    layer = Dropout(0.25)
+    # bytes of the elements, then two that decide the threshold: 256 / 4 = 64 exactly
+    layer.random_bytes = lambda count: torch.tensor([63, 64, 0, 255, 7, 7], dtype=torch.uint8)[:count]
+    torch.testing.assert_close(layer(torch.tensor([3.0, 3.0, 3.0, -6.0])), torch.tensor([0.0, 4.0, 0.0, -8.0]))
 
 
 def test_what_is_kept_is_scaled_and_the_gradient_takes_the_same_mask() -> None:
@@ -34,14 +46,14 @@ def test_the_same_seed_gives_the_same_mask_and_another_call_another() -> None:
     assert not torch.equal(first, second)
 
 
-def test_a_stream_stands_apart_from_the_global_generator() -> None:
-    with random_bytes_from(1, 2):
-        first = random_bytes(64)
-    torch.manual_seed(9)
-    with random_bytes_from(1, 2):
-        assert torch.equal(first, random_bytes(64))
-    with random_bytes_from(1, 3):
-        assert not torch.equal(first, random_bytes(64))
+def test_a_layer_draws_from_the_stream_it_is_given() -> None:
+    dropout, x = Dropout(0.5), torch.ones(256)
+    dropout.random_bytes = RandomBytes(3)
+    torch.manual_seed(5)
+    first = dropout(x)
+    dropout.random_bytes = RandomBytes(3)
+    torch.manual_seed(6)
+    assert torch.equal(first, dropout(x))
 
 
 def test_evaluation_and_rate_zero_change_nothing() -> None:
@@ -62,7 +74,24 @@ def test_masks_of_tokens_do_not_depend_on_how_the_tokens_lie_in_memory() -> None
     by_token = torch.randn(3, 5, 8).transpose(0, 1)
     dropped = []
     for x in (by_token, by_token.contiguous()):
-        with random_bytes_from(1):
-            dropped.append(PerTokenDropout(0.5)(x))
+        layer = PerTokenDropout(0.5)
+        layer.random_bytes = RandomBytes(1)
+        dropped.append(layer(x))
     assert torch.equal(*dropped)
-    assert all(out.stride() == by_token.stride() for out in dropped)
+    assert dropped[0].stride() == by_token.stride()
+
+
+def test_masks_of_tokens_are_drawn_token_by_token() -> None:
+    layer, flat = PerTokenDropout(0.5), Dropout(0.5)
+    layer.random_bytes, flat.random_bytes = RandomBytes(1), RandomBytes(1)
+    x = torch.randn(4, 3, 2)
+    assert torch.equal(layer(x), flat(x.transpose(0, 1).contiguous()).transpose(0, 1))
+
+
+def test_a_rate_changed_later_holds_from_then_on() -> None:
+    layer, x = Dropout(0.0), torch.ones(1000)
+    assert layer(x) is x
+    layer.p = 0.5
+    assert 400 < float((layer(x) == 0).sum()) < 600
+    assert layer.rate == 0.5
+    assert layer.eval().rate == 0.0

@@ -23,8 +23,10 @@ def test_a_recipe_reads_back_as_it_was_written(recipe: Recipe, tmp_path: Path) -
 def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> None:
     del recipe_values["training"]
     training = recipe_from_values(recipe_values).training
-    assert (training.learning_rate, training.clip_norm, training.patience) == (1e-3, 10.0, 2)
-    assert (training.rate_drop, training.min_learning_rate, training.min_delta) == (0.1, 1e-6, 1e-6)
+    assert (training.optimiser.learning_rate, training.optimiser.clip_norm) == (1e-3, 10.0)
+    stopping = training.stopping
+    assert (stopping.patience, stopping.rate_drop) == (2, 0.1)
+    assert (stopping.min_learning_rate, stopping.min_delta) == (1e-6, 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_no_threads_and_no_batch_are_refused(recipe: Recipe) -> None:
         with_overrides(recipe, {"training.threads": 0})
     with pytest.raises(SettingsError, match=r"training\.batch_size must be greater than 0, but 0 was given"):
         with_overrides(recipe, {"training.batch_size": 0})
-    assert with_overrides(recipe, {"training.threads": None}).training.threads is None
+    assert with_overrides(recipe, {"training.threads": None}).training.execution.threads is None
 
 
 def test_the_order_names_its_kind(recipe: Recipe) -> None:

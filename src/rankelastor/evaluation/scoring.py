@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from numpy import ndarray
 from torch import Tensor
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.errors import RunError
 from rankelastor.execution.cores import compute_threads, one_core
 from rankelastor.execution.device import autocast
@@ -69,6 +69,11 @@ class Examples(Protocol):
         """Number of examples."""
         ...
 
+    @property
+    def batch_size(self) -> int:
+        """The most examples of a batch."""
+        ...
+
     def epoch(self) -> Iterator[Batch]:
         """Give all examples once, in order."""
         ...
@@ -77,19 +82,21 @@ class Examples(Protocol):
 class Scorer:
     """Computes the probabilities of batches, with the sigmoid in float64 so that close scores stay apart.
 
-    On the CPU a batch passes through the ranker in slices, several at once, each on one core, so that no operation
-    waits for another core. On other devices it passes in parts of at most ``training.evaluation_batch_size`` examples.
+    On the CPU a batch passes through the ranker in slices, several at once, each on one core, so that no operation waits
+    for another core. On other devices it passes in parts of at most ``batch_size`` examples.
 
     Args:
         ranker: in evaluation mode; its weights may change between calls.
-        settings: precision and sizes.
+        execution: its precision is used.
+        batch_size: the most examples that pass through the ranker at a time.
     """
 
-    def __init__(self, ranker: Ranker, settings: TrainingSettings) -> None:
+    def __init__(self, ranker: Ranker, execution: ExecutionSettings, *, batch_size: int) -> None:
         self._ranker = ranker
         self._network = Lowering(ranker.network)
         self._modules = list(ranker.modules())
-        self._settings = settings
+        self._execution = execution
+        self._batch_size = batch_size
         self._device = next(ranker.parameters()).device
         self._num_threads = torch.get_num_threads()
         self._threads: Executor | None = None
@@ -107,16 +114,15 @@ class Scorer:
         """Stop the threads."""
         if self._threads is not None:
             self._threads.shutdown()
-            torch.set_num_threads(self._num_threads)
 
     def _logits(self, batch: Batch) -> Tensor:
         on_cpu = self._device.type == "cpu"
         score = partial(self._score, self._network.current() if on_cpu else self._ranker.network)
         if not on_cpu or has_hooks(*self._modules):
-            parts = [score(part) for part in batch.split(self._settings.evaluation_batch_size)]
+            parts = [score(part) for part in batch.split(self._batch_size)]
         elif batch.num_examples <= _FEW_EXAMPLES:
-            with one_core(afterwards=self._num_threads):
-                parts = [score(part) for part in batch.split(self._settings.evaluation_batch_size)]
+            with one_core():
+                parts = [score(part) for part in batch.split(self._batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or compute_threads(self._num_threads)
@@ -125,8 +131,9 @@ class Scorer:
         return torch.cat(parts) if parts else torch.empty(0, 0)
 
     def _score(self, network: Callable[[Embedded], Tensor], part: Batch) -> Tensor:
-        with torch.inference_mode(), autocast(self._settings, self._device):
-            return network(self._ranker.embedding(part.to(self._device)))
+        with torch.inference_mode(), autocast(self._execution, self._device):
+            logits = network(self._ranker.embedding(part.to(self._device)))
+        return logits
 
 
 def _checked_probabilities(logits: Tensor) -> Float64[ndarray, "batch task"]:
@@ -142,7 +149,7 @@ def _checked_probabilities(logits: Tensor) -> Float64[ndarray, "batch task"]:
 def score_split(
     ranker: Ranker,
     examples: Examples,
-    settings: TrainingSettings,
+    execution: ExecutionSettings,
     *,
     tasks: Sequence[str],
     progress: ProgressListener | None = None,
@@ -152,7 +159,7 @@ def score_split(
     Args:
         ranker: on any device.
         examples: with labels.
-        settings: precision and sizes.
+        execution: precision of the products.
         tasks: names of the columns of the labels.
         progress: told of the examples scored.
 
@@ -163,7 +170,7 @@ def score_split(
     was_training = ranker.training
     ranker.eval()
     progress.begin("scoring", total=examples.num_rows, unit="examples")
-    scorer, columns = Scorer(ranker, settings), _Columns()
+    scorer, columns = Scorer(ranker, execution, batch_size=examples.batch_size), _Columns()
     try:
         for batch in examples.epoch():
             columns.add(batch, scorer(batch))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -14,6 +13,7 @@ from rankelastor.data.manifest import Manifest
 from rankelastor.data.unseen import UnseenIds
 from rankelastor.evaluation.scoring import Predictions
 from rankelastor.metrics.report import DECIMALS
+from rankelastor.runs.result import UnseenFigures
 from rankelastor.schema import PADDING_ID, Batch
 
 
@@ -30,23 +30,23 @@ class UnseenValues:
     rows: Bool[ndarray, " example"]
     left_out: tuple[str, ...] = ()
 
-    def report(self, predictions: Predictions) -> dict[str, Any]:
-        """Give the figures by name, with the AUC of the examples that hold unseen values, by weight.
+    def report(self, predictions: Predictions) -> UnseenFigures:
+        """Compute the figures of ``result.json``, with the AUC of the examples that hold unseen values, by weight.
 
-        ``auc`` is missing where those examples hold one label only. With several tasks it is the mean over them, and
-        ``tasks`` holds the AUC of each, see ``Metrics.as_dict``.
+        With several tasks ``auc`` is the mean over them. It is None where those examples hold one label only.
 
         Args:
             predictions: for the same examples in the same order.
         """
         num_rows = int(self.rows.sum())
-        return {
-            "num_examples": num_rows,
-            "share_of_examples": round(num_rows / len(self.rows), DECIMALS),
-            **predictions.where(self.rows).metrics(["auc"]).as_dict(),
-            "share_by_field": {name: round(share, DECIMALS) for name, share in self.share_by_field.items()},
-            "fields_left_out": list(self.left_out),
-        }
+        value = predictions.where(self.rows).metrics(["auc"]).value("auc") if num_rows else math.nan
+        return UnseenFigures(
+            num_examples=num_rows,
+            share_of_examples=round(num_rows / len(self.rows), DECIMALS),
+            auc=None if math.isnan(value) else round(value, DECIMALS),
+            share_by_field={name: round(share, DECIMALS) for name, share in self.share_by_field.items()},
+            fields_left_out=self.left_out,
+        )
 
 
 def count_unseen(loader: BatchLoader, manifest: Manifest) -> UnseenValues:

@@ -16,7 +16,13 @@ Watcher = Callable[[str, Tensor], None]
 
 # PyTorch has no public way to ask for hooks; its own call reads the same dictionaries to decide whether to skip them.
 FORWARD_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
-_OTHERS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks_with_kwargs", "_forward_pre_hooks_with_kwargs")
+_OTHERS = (
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+)
 
 
 @contextmanager
@@ -67,13 +73,14 @@ def has_forward_hooks(module: nn.Module) -> bool:
 
 
 def has_other_hooks(module: nn.Module) -> bool:
-    """Tell whether the module has backward hooks, or forward hooks that take keyword arguments."""
+    """Tell whether the module has backward hooks, or forward hooks with keyword arguments or called after errors too."""
     attributes = module.__dict__
     return bool(
         attributes["_backward_hooks"]
         or attributes["_backward_pre_hooks"]
         or attributes["_forward_hooks_with_kwargs"]
         or attributes["_forward_pre_hooks_with_kwargs"]
+        or attributes["_forward_hooks_always_called"]
     )
 
 

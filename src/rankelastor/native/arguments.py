@@ -35,15 +35,25 @@ class KernelArguments:
 
     def pack(self, arguments: Mapping[str, Any]) -> bytes:
         """Pack values by name as C reads them: tensors as pointers, None as a null pointer."""
-        assert len(arguments) == len(self.names), set(self.names) ^ set(arguments)
-        # Comprehensions and a layout made once: for one example, packing takes as long as some layers.
-        values = [arguments[name] for name in self.names]
-        return self.layout.pack(
-            *[
-                (0 if value is None else value.data_ptr()) if kind == "pointer" else value
-                for value, kind in zip(values, self.kinds, strict=True)
-            ]
-        )
+        try:
+            # Comprehensions and a layout made once: for one example, packing takes as long as some layers.
+            values = [arguments[name] for name in self.names]
+            return self.layout.pack(
+                *[
+                    (0 if value is None else value.data_ptr()) if kind == "pointer" else value
+                    for value, kind in zip(values, self.kinds, strict=True)
+                ]
+            )
+        except (KeyError, AttributeError, struct.error) as error:
+            raise AssertionError(self._mistake(arguments)) from error
+
+    def _mistake(self, arguments: Mapping[str, Any]) -> str:
+        """Say which argument is missing, unknown or of another kind."""
+        unknown = set(self.names) ^ set(arguments)
+        if unknown:
+            return f"missing or unknown: {sorted(unknown)}"
+        given = {name: f"{kind}, not {arguments[name]!r}" for name, kind in zip(self.names, self.kinds, strict=True)}
+        return f"one of these is of another kind: {given}"
 
 
 @cache
@@ -55,23 +65,23 @@ def arguments_of(kernel: str) -> KernelArguments:
         ('lookups', 'num_rows', 'seat', 'touched', 'place', 'num_touched')
     """
     name = "".join(part.capitalize() for part in kernel.split("_"))
+    assert name in _bodies(), f"no struct {name} for the kernel {kernel}"
     fields = _fields(name)
-    assert fields, f"no struct {name} for the kernel {kernel}"
     kinds = tuple(kind for _, kind in fields)
     layout = struct.Struct("".join("d" if kind == "double" else "q" for kind in kinds))
-    return KernelArguments(tuple(name for name, _ in fields), kinds, layout)
+    names = tuple(name for name, _ in fields)
+    return KernelArguments(names, kinds, layout)
 
 
 def _fields(name: str) -> list[tuple[str, FieldKind]]:
-    """The fields of a struct; those of a struct inside it stand in its place."""
+    """List the fields of a struct; those of a struct inside it stand in its place."""
     fields: list[tuple[str, FieldKind]] = []
     for declaration in filter(None, map(str.strip, _bodies()[name].split(";"))):
         kind, *_ = declaration.removeprefix("const ").split(maxsplit=1)
         declared = declaration.removeprefix("const ").removeprefix(kind)
-        if kind in _bodies():
-            if "*" not in declared:
-                fields += _fields(kind)
-                continue
+        if kind in _bodies() and "*" not in declared:
+            fields += _fields(kind)
+            continue
         for each in declared.split(","):
             is_pointer = "*" in each
             fields.append((each.strip(" *\n"), "pointer" if is_pointer else _KINDS[kind][0]))
@@ -80,6 +90,6 @@ def _fields(name: str) -> list[tuple[str, FieldKind]]:
 
 @cache
 def _bodies() -> dict[str, str]:
-    """The text between the braces of each struct of the C sources."""
+    """Find the text between the braces of each struct of the C sources."""
     sources = [_COMMENT.sub("", path.read_text(encoding="utf-8")) for path in sorted(_FOLDER.glob("*.c"))]
     return {found["name"]: found["body"] for source in sources for found in _STRUCT.finditer(source)}

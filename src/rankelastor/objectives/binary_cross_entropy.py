@@ -19,8 +19,8 @@ class BinaryCrossEntropy:
     With example weights w, task weights a, labels y and logits z:
     sum_t a_t sum_i w_i BCE(z_it, y_it) / (sum_i w_i sum_t a_t).
 
-    A batch may come in slices: ``total`` of the whole batch is computed once, and the losses of its slices over it add
-    up to the batch's loss.
+    A batch may come in slices: ``total`` of the whole batch is computed once, and the losses of its slices add up to
+    the batch's loss.
 
     Args:
         task_weights: how much each task counts, in the order of the columns of ``Batch.labels``; None counts all alike.

@@ -11,14 +11,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import compression_of, delimiter_of
 from rankelastor.data.raw.rows import column_names, is_parquet, read_rows
 from rankelastor.errors import DataError, StorageError
-from rankelastor.evaluation.evaluate import LoadedRun, load_run
 from rankelastor.evaluation.scoring import Scorer
-from rankelastor.execution.allocator import keep_large_blocks
+from rankelastor.execution.cores import borrowed_cores
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.storage import whole_file
 
 PROBABILITY = "probability"
@@ -58,19 +58,25 @@ def predict(
         raise StorageError(f"the output must be a file, but {output_file} is a folder; name a file in it")
     if output_file.exists() and not overwrite:
         raise StorageError(f"the output must be a new file, but {output_file} exists; add --force to replace it")
-    keep_large_blocks()
-    run, progress = load_run(folder), progress or SilentProgress()
+    run = load_run(folder)
     added = probability_columns(run.encoder.schema.tasks)
     _refuse_columns(added, input_file, run)
-    num_rows = 0
     with (
-        closing(Scorer(run.ranker, run.recipe.training)) as scorer,
+        borrowed_cores(run.recipe.training.execution.threads),
         whole_file(output_file) as temporary,
         _writer(temporary, output_file, run.encoder.csv) as writer,
     ):
-        progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
-        bytes_done = 0
-        for rows in read_rows(input_file, run.encoder.csv, may_lack=run.recipe.data.label, allow_empty=True):
+        return _score_rows(run, input_file, writer, added, progress or SilentProgress())
+
+
+def _score_rows(
+    run: LoadedRun, input_file: Path, writer: _Writer, added: Sequence[str], progress: ProgressListener
+) -> int:
+    training, may_lack = run.recipe.training, run.recipe.data.columns_beside_features
+    num_rows = bytes_done = 0
+    progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
+    with closing(Scorer(run.ranker, training.execution, batch_size=training.evaluation_batch_size)) as scorer:
+        for rows in read_rows(input_file, run.encoder.csv, may_lack=may_lack, allow_empty=True):
             scores = scorer(run.encoder.encode(rows)).reshape(rows.num_rows, len(added))
             table = rows.table
             for name, column in zip(added, scores.T, strict=True):
@@ -79,7 +85,7 @@ def predict(
             num_rows += rows.num_rows
             progress.advance(rows.bytes_read - bytes_done)
             bytes_done = rows.bytes_read
-        progress.end()
+    progress.end()
     return num_rows
 
 

@@ -117,8 +117,8 @@ def test_another_model_keeps_data_and_training(published: Path) -> None:
     imported = import_experiment(published, "DIN_kuaivideo")
     recipe = imported.recipe
     assert (recipe.model.kind, recipe.model.embedding_dim) == ("rankelastor", 64)
-    assert (recipe.training.learning_rate, recipe.training.embedding_l2) == (5e-4, 5e-5)
-    assert recipe.training.monitor == "gauc"
+    assert (recipe.training.optimiser.learning_rate, recipe.training.optimiser.embedding_l2) == (5e-4, 5e-5)
+    assert recipe.training.stopping.monitor == "gauc"
     without = notes(imported, "no equal")
     assert {"model", "dnn_hidden_units", "net_dropout", "net_regularizer", "monitor"} <= without.keys()
     assert "feature_cols.(pos_items_emb, neg_items_emb).feature_encoder" not in without
@@ -170,7 +170,8 @@ def test_a_test_file_serves_as_valid_where_there_is_no_other(changed: Change) ->
 )
 def test_training_carries_over(model: dict[str, object], settings: dict[str, object], changed: Change) -> None:
     training = import_experiment(changed("criteo_e10", model=model), "criteo_e10").recipe.training
-    assert {key: getattr(training, key) for key in settings} == settings
+    flat = training.optimiser.model_dump() | training.stopping.model_dump()
+    assert {key: flat[key] for key in settings} == settings
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,182 @@
+"""The one table of layers that have kernels: how to build each, in several sizes, and on what input it is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rankelastor.nn.dropout import Dropout, PerTokenDropout
+from rankelastor.nn.ffn.gate import PublishedGate
+from rankelastor.nn.ffn.glu import PerTokenGlu
+from rankelastor.nn.ffn.mlp import PerTokenMlp
+from rankelastor.nn.head import MlpHead
+from rankelastor.nn.mixing.full import FullMixing
+from rankelastor.nn.mixing.split import SplitMixing
+from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.per_token import PerTokenRMSNorm
+from rankelastor.nn.projection import Projection
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer and the shape of its input.
+
+    Attributes:
+        make: builds the layer.
+        shape: of the input, the batch first.
+        kernels: names of the kernels that training must call, backward pass included, in order.
+        scoring_kernels: names of the kernels that scoring must call; None: the forward ones of training.
+    """
+
+    make: Callable[[], nn.Module]
+    shape: tuple[int, ...]
+    kernels: tuple[str, ...]
+    scoring_kernels: tuple[str, ...] | None = None
+
+    def layer(self) -> nn.Module:
+        """Build the layer with all parameters away from their initial values, so that each takes part."""
+        torch.manual_seed(1)
+        layer = self.make()
+        for parameter in layer.parameters():
+            nn.init.normal_(parameter, std=0.4)
+        return layer
+
+    def input(self, batch: int | None = None) -> Tensor:
+        """Draw an input, of another batch size if it is given."""
+        size = self.shape[0] if batch is None else batch
+        return torch.randn(size, *self.shape[1:], generator=torch.Generator().manual_seed(2))
+
+    @property
+    def forward_kernels(self) -> tuple[str, ...]:
+        """The kernels that scoring must call."""
+        if self.scoring_kernels is not None:
+            return self.scoring_kernels
+        return tuple(name for name in self.kernels if name.endswith("_forward"))
+
+
+def _both(*names: str) -> tuple[str, ...]:
+    """A forward and a backward pass of each of these kernels, in order of computation."""
+    return (*(f"{name}_forward" for name in names), *(f"{name}_backward" for name in reversed(names)))
+
+
+def _projection(*hidden: int, in_dim: int = 5, norm: bool = True, dropout: float = 0.0) -> Callable[[], Projection]:
+    return lambda: Projection(in_dim=in_dim, hidden_dims=hidden, out_dim=4, norm=norm, dropout=dropout)
+
+
+def _mlp(
+    *hidden: int, tokens: int = 3, dim: int = 7, activation: str = "gelu", norm: bool = False, dropout: float = 0.0
+) -> Callable[[], PerTokenMlp]:
+    return lambda: PerTokenMlp(
+        num_tokens=tokens, token_dim=dim, hidden_dims=hidden, activation=activation, norm=norm, dropout=dropout
+    )
+
+
+def _glu(
+    *hidden: int, tokens: int = 3, dim: int = 7, norm: bool = True, dropout: float = 0.0
+) -> Callable[[], PerTokenGlu]:
+    return lambda: PerTokenGlu(num_tokens=tokens, token_dim=dim, hidden_dims=hidden, norm=norm, dropout=dropout)
+
+
+_PROJECTION, _MLP, _GATE, _NORM = _both("projection"), _both("per_token_mlp"), _both("gate"), _both("rms_norm")
+
+LAYERS: dict[type[nn.Module], dict[str, Case]] = {
+    RMSNorm: {
+        "rows": Case(lambda: RMSNorm(9), (11, 9), _NORM),
+        "one row": Case(lambda: RMSNorm(9), (1, 9), _NORM),
+        "one column": Case(lambda: RMSNorm(1), (11, 1), _NORM),
+        "tokens": Case(lambda: RMSNorm(7), (13, 3, 7), _NORM),
+    },
+    PerTokenRMSNorm: {
+        "tokens": Case(lambda: PerTokenRMSNorm(num_tokens=3, dim=9), (11, 3, 9), _NORM),
+        "one row": Case(lambda: PerTokenRMSNorm(num_tokens=3, dim=9), (1, 3, 9), _NORM),
+        "one token": Case(lambda: PerTokenRMSNorm(num_tokens=1, dim=9), (11, 1, 9), _NORM),
+        "one row, one token, one column": Case(lambda: PerTokenRMSNorm(num_tokens=1, dim=1), (1, 1, 1), _NORM),
+    },
+    Dropout: {
+        "half": Case(lambda: Dropout(0.5), (11, 3, 7), ()),
+        "a fifth": Case(lambda: Dropout(0.2), (11, 7), ()),
+        "none": Case(lambda: Dropout(0.0), (11, 7), ()),
+        "all": Case(lambda: Dropout(1.0), (11, 7), ()),
+        "nearly all": Case(lambda: Dropout(0.999), (11, 7), ()),
+    },
+    PerTokenDropout: {
+        "a fifth": Case(lambda: PerTokenDropout(0.2), (11, 3, 7), ()),
+        "none": Case(lambda: PerTokenDropout(0.0), (11, 3, 7), ()),
+        "all": Case(lambda: PerTokenDropout(1.0), (11, 3, 7), ()),
+        "one token": Case(lambda: PerTokenDropout(0.2), (1, 1, 7), ()),
+    },
+    SplitMixing: {
+        "many rows": Case(lambda: SplitMixing(num_tokens=3, token_dim=6), (150, 3, 6), _both("split_mixing")),
+        "one row": Case(lambda: SplitMixing(num_tokens=3, token_dim=9), (1, 3, 9), _both("split_mixing")),
+        "one token": Case(lambda: SplitMixing(num_tokens=1, token_dim=5), (11, 1, 5), _both("split_mixing")),
+    },
+    FullMixing: {
+        "odd": Case(lambda: FullMixing(num_tokens=3, token_dim=5), (151, 3, 5), _both("full_mixing")),
+        "one row": Case(lambda: FullMixing(num_tokens=3, token_dim=5), (1, 3, 5), _both("full_mixing")),
+        "one token": Case(lambda: FullMixing(num_tokens=1, token_dim=5), (11, 1, 5), _both("full_mixing")),
+        "many rows": Case(lambda: FullMixing(num_tokens=3, token_dim=150), (300, 3, 150), _both("full_mixing")),
+    },
+    Projection: {
+        "norm": Case(_projection(37), (6, 3, 5), _PROJECTION),
+        "norm, dropout": Case(_projection(37, dropout=0.2), (6, 3, 5), _PROJECTION),
+        "dropout": Case(_projection(37, norm=False, dropout=0.3), (6, 3, 5), _PROJECTION),
+        "plain": Case(_projection(37, norm=False), (6, 5), _PROJECTION),
+        "one row": Case(_projection(37, dropout=0.2), (1, 5), _PROJECTION),
+        "wide": Case(_projection(37, in_dim=80, dropout=0.3), (700, 80), _PROJECTION),
+        "many hidden": Case(_projection(1900), (150, 5), _PROJECTION),
+        "two hidden": Case(
+            _projection(9, 7, dropout=0.3), (6, 5), (*_PROJECTION[:1], "rms_norm_forward", "rms_norm_backward", *_PROJECTION[1:])
+        ),
+        "three hidden": Case(_projection(9, 8, 7, norm=False), (6, 5), (*_PROJECTION[:1] * 2, *_PROJECTION[1:] * 2)),
+        "most dropped": Case(_projection(37, dropout=0.998), (6, 5), _PROJECTION),
+        "no hidden": Case(_projection(), (6, 5), ()),
+    },
+    MlpHead: {
+        "odd": Case(lambda: MlpHead(num_tokens=3, token_dim=5), (11, 3, 5), _PROJECTION, ()),
+        "one row": Case(lambda: MlpHead(num_tokens=3, token_dim=4), (1, 3, 4), _PROJECTION, ()),
+        "one token": Case(lambda: MlpHead(num_tokens=1, token_dim=4), (11, 1, 4), _PROJECTION, ()),
+        "tasks": Case(lambda: MlpHead(num_tokens=3, token_dim=4, num_tasks=3), (11, 3, 4), _PROJECTION, ()),
+    },
+    PerTokenMlp: {
+        "gelu": Case(_mlp(16), (150, 3, 7), _MLP),
+        "two hidden": Case(_mlp(16, 9), (150, 3, 7), (*_MLP[:1] * 2, *_MLP[1:] * 2)),
+        "three hidden, dropout": Case(_mlp(16, 9, 5, dropout=0.2), (11, 3, 7), (*_MLP[:1] * 3, *_MLP[1:] * 3)),
+        "relu, dropout": Case(_mlp(16, activation="relu", dropout=0.3), (11, 3, 7), _MLP),
+        "one row": Case(_mlp(16, dropout=0.2), (1, 3, 7), _MLP),
+        "one token": Case(_mlp(16, tokens=1), (11, 1, 7), _MLP),
+        "wide, two hidden": Case(_mlp(16, 9, dim=70, dropout=0.3), (150, 3, 70), (*_MLP[:1] * 2, *_MLP[1:] * 2)),
+        "norm": Case(_mlp(16, norm=True, dropout=0.3), (11, 3, 7), _both("rms_norm", "per_token_mlp")),
+        "norm, two hidden": Case(
+            _mlp(16, 9, norm=True, dropout=0.3), (11, 3, 7), _both("rms_norm", "per_token_mlp", "rms_norm", "per_token_mlp")
+        ),
+        "many hidden": Case(_mlp(1900, dim=5), (150, 3, 5), _MLP),
+        "tanh, norm": Case(_mlp(16, activation="tanh", norm=True), (11, 3, 7), _NORM),
+        "most dropped": Case(_mlp(16, dropout=0.998), (11, 3, 7), _MLP),
+        "no hidden": Case(_mlp(), (11, 3, 7), ()),
+    },
+    PublishedGate: {
+        "odd": Case(lambda: PublishedGate(num_tokens=3, dim=7, inner_dim=19), (11, 3, 7), _GATE),
+        "one row": Case(lambda: PublishedGate(num_tokens=3, dim=7, inner_dim=19), (1, 3, 7), _GATE),
+        "one token": Case(lambda: PublishedGate(num_tokens=1, dim=7, inner_dim=19), (11, 1, 7), _GATE),
+        "one column": Case(lambda: PublishedGate(num_tokens=2, dim=1, inner_dim=1), (11, 2, 1), _GATE),
+        "many inner": Case(lambda: PublishedGate(num_tokens=3, dim=5, inner_dim=900), (80, 3, 5), _GATE),
+        "wide": Case(lambda: PublishedGate(num_tokens=3, dim=70, inner_dim=19), (11, 3, 70), _GATE),
+    },
+    PerTokenGlu: {
+        "few rows": Case(_glu(16, 16), (11, 3, 7), (*_GATE[:1] * 2, *_GATE[1:] * 2)),
+        "folded": Case(_glu(16, 16), (150, 3, 7), (*_GATE[:1] * 2, *_GATE[1:] * 2)),
+        "no norm": Case(_glu(16, norm=False), (150, 3, 7), _GATE),
+        "one row": Case(_glu(16), (1, 3, 7), _GATE),
+        "one token": Case(_glu(16, tokens=1), (11, 1, 7), _GATE),
+        "same width": Case(_glu(7), (150, 3, 7), _GATE),
+        "dropout": Case(
+            _glu(7, 16, dropout=0.3), (150, 3, 7), _both("gate", "gate", "per_token_mlp"), _both("gate", "gate")[:2]
+        ),
+        "dropout, one row": Case(_glu(16, dropout=0.2), (1, 3, 7), _both("gate", "per_token_mlp"), ("gate_forward",)),
+        "wide": Case(_glu(16, dim=70), (80, 3, 70), _GATE),
+    },
+}
+"""For each registered type, cases by name."""
