@@ -37,6 +37,10 @@ class Batches:
     def num_rows(self) -> int:
         return sum(batch.num_examples for batch in self.batches)
 
+    @property
+    def batch_size(self) -> int:
+        return max(batch.num_examples for batch in self.batches)
+
     def epoch(self) -> Iterator[Batch]:
         return iter(self.batches)
 
@@ -66,7 +70,7 @@ def two_task_ranker() -> Ranker:
 
 @pytest.mark.parametrize("num_examples", [3, 200])
 def test_scores_have_a_column_per_task(num_examples: int) -> None:
-    scorer = Scorer(two_task_ranker(), TrainingSettings())
+    scorer = Scorer(two_task_ranker(), ExecutionSettings(), batch_size=8192)
     scores = scorer(two_tasks(num_examples))
     scorer.close()
     assert scores.shape == (num_examples, 2)
@@ -74,7 +78,7 @@ def test_scores_have_a_column_per_task(num_examples: int) -> None:
 
 
 def test_a_batch_without_examples_has_no_scores() -> None:
-    scorer = Scorer(two_task_ranker(), TrainingSettings())
+    scorer = Scorer(two_task_ranker(), ExecutionSettings(), batch_size=8192)
     assert scorer(two_tasks(0)).size == 0
     scorer.close()
 
@@ -82,7 +86,7 @@ def test_a_batch_without_examples_has_no_scores() -> None:
 def test_a_scored_split_holds_every_example_in_order() -> None:
     batches, tasks = [two_tasks(5), two_tasks(3, seed=1)], ("click", "skip")
     ranker = two_task_ranker().train()
-    predictions = score_split(ranker, Batches(batches), TrainingSettings(), tasks=tasks)
+    predictions = score_split(ranker, Batches(batches), ExecutionSettings(), tasks=tasks)
     assert predictions.label.tolist() == [row for one in batches for row in one.labels.tolist()]  # type: ignore[union-attr]
     assert predictions.group is not None
     assert predictions.group.tolist() == [0, 1, 2, 3, 4, 0, 1, 2]
@@ -93,13 +97,13 @@ def test_a_scored_split_holds_every_example_in_order() -> None:
 
 
 def test_without_groups_and_weights_there_are_none() -> None:
-    predictions = score_split(fresh_ranker(), Batches([batch(0)]), TrainingSettings(), tasks=["click"])
+    predictions = score_split(fresh_ranker(), Batches([batch(0)]), ExecutionSettings(), tasks=["click"])
     assert predictions.group is None
     assert predictions.weight is None
 
 
 def test_metrics_are_by_weight() -> None:
-    predictions = score_split(two_task_ranker(), Batches([two_tasks(40)]), TrainingSettings(), tasks=["click", "skip"])
+    predictions = score_split(two_task_ranker(), Batches([two_tasks(40)]), ExecutionSettings(), tasks=["click", "skip"])
     assert predictions.weight is not None
     repeats = predictions.weight.astype(int)
     repeated = Predictions(
@@ -113,7 +117,7 @@ def test_metrics_are_by_weight() -> None:
 
 
 def test_predictions_of_some_examples_keep_all_columns_together() -> None:
-    predictions = score_split(two_task_ranker(), Batches([two_tasks(6)]), TrainingSettings(), tasks=["click", "skip"])
+    predictions = score_split(two_task_ranker(), Batches([two_tasks(6)]), ExecutionSettings(), tasks=["click", "skip"])
     chosen = np.array([True, False, False, True, False, True])
     some = predictions.where(chosen)
     assert some.weight is not None

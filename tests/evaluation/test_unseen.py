@@ -96,8 +96,8 @@ def test_several_tasks_have_an_auc_of_unseen_each() -> None:
     predictions = Predictions(label=label, probability=probability, tasks=("click", "like"), weight=weight)
     report = UnseenValues({}, rows).report(predictions)
     each = [auc(label[rows, t], probability[rows, t], weight=weight[rows]) for t in (0, 1)]
-    assert report["tasks"] == {"click": {"auc": round(each[0], 6)}, "like": {"auc": round(each[1], 6)}}
-    assert report["auc"] == pytest.approx(np.mean(each), abs=1e-6)
+    assert report.tasks == {"click": {"auc": round(each[0], 6)}, "like": {"auc": round(each[1], 6)}}
+    assert report.auc == pytest.approx(np.mean(each), abs=1e-6)
 
 
 @pytest.mark.parametrize("rows", [[False, False], [True, False]], ids=["no row", "one label"])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from rankelastor.nn.gate import PublishedGate
 from tests.native.kernel_results import needs_kernels, results
 from torch import nn
 
@@ -11,7 +12,6 @@ from rankelastor.native import library
 from rankelastor.native.library import SWITCH
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.ffn import PerTokenMlp
-from rankelastor.nn.gate import PublishedGate
 from rankelastor.nn.mixing import FullMixing, SplitMixing
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenLinear

@@ -60,10 +60,10 @@ def test_a_published_recipe_trains(dataset_id: str, tmp_path: Path, monkeypatch:
     recipe = recipe_on_made_up_files(path, dataset_id, tmp_path, monkeypatch)
     quick = with_overrides(recipe, {"training.epochs": 1, "training.batch_size": 200, "training.device": "cpu"})
     result = train(quick, folder=tmp_path / "run").result
-    assert result["epochs"] == 1
-    assert 0 < result["valid"]["logloss"] < 2
-    assert ("gauc" in result["valid"]) == (dataset_id in WITHOUT_VALID)
-    assert ("test" in result) == (dataset_id not in WITHOUT_VALID)
+    assert result.epochs == 1
+    assert 0 < result.valid["logloss"] < 2
+    assert ("gauc" in result.valid) == (dataset_id in WITHOUT_VALID)
+    assert ("test" in result.metrics) == (dataset_id not in WITHOUT_VALID)
 
 
 @pytest.mark.parametrize(

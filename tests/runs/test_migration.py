@@ -14,8 +14,8 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.build import build_ranker
+from rankelastor.models.catalogue import ModelSettings
 from rankelastor.runs.migration import new_names_of, with_names_of_today
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 

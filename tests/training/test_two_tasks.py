@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from tests.evaluation.test_scoring import Batches
+from tests.training.steppers import stepper_of, training_settings
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.stopping import StoppingSettings
 from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.models.build import build_embedding
 from rankelastor.models.mixer import MixerNetwork
@@ -21,12 +22,11 @@ from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.tokenizer.reshape import ReshapeTokenizer
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema
-from rankelastor.training.step import Stepper
 from rankelastor.training.stopping import Plateau
 
 TASKS = ("click", "like")
 SCHEMA = FeatureSchema(tuple(CategoricalFeature(name, 6) for name in ("site", "device", "hour")), tasks=TASKS)
-SETTINGS = TrainingSettings(learning_rate=0.01)
+SETTINGS = training_settings(learning_rate=0.01)
 
 
 def two_task_ranker() -> Ranker:
@@ -58,14 +58,14 @@ def clicks(seed: int, num_examples: int = 256, weight: float | None = None) -> B
 
 def trained(batches: list[Batch], objective: BinaryCrossEntropy | None = None) -> tuple[Ranker, list[float]]:
     ranker = two_task_ranker()
-    with closing(Stepper(ranker, SETTINGS, objective=objective)) as stepper:
+    with closing(stepper_of(ranker, SETTINGS, objective=objective)) as stepper:
         losses = [stepper.step(batch).item() for batch in batches]
         stepper.complete_rows()
     return ranker, losses
 
 
 def scored(ranker: Ranker, batch: Batch) -> Predictions:
-    return score_split(ranker, Batches([batch]), SETTINGS, tasks=SCHEMA.tasks)
+    return score_split(ranker, Batches([batch]), SETTINGS.execution, tasks=SCHEMA.tasks)
 
 
 def test_a_ranker_learns_two_tasks_and_metrics_come_for_each() -> None:
@@ -79,7 +79,7 @@ def test_a_ranker_learns_two_tasks_and_metrics_come_for_each() -> None:
         assert metrics["tasks"][task]["auc"] > 0.62
         assert 0.9 < metrics["tasks"][task]["calibration_ratio"] < 1.1
     assert metrics["auc"] == pytest.approx(np.mean([metrics["tasks"][task]["auc"] for task in TASKS]), abs=1e-6)
-    plateau = Plateau("like.gauc", learning_rate=0.1, min_delta=0, rate_drop=0.1, min_learning_rate=0, patience=1)
+    plateau = Plateau(StoppingSettings(monitor="like.gauc", min_delta=0, patience=1), learning_rate=0.1)
     assert plateau.judge(metrics).improved
     assert plateau.judge(metrics).stop
 
@@ -122,7 +122,7 @@ def test_slices_of_a_weighted_batch_of_two_tasks_are_its_step() -> None:
     batches = [clicks(seed, weight=0.3) for seed in range(5)]
     whole, in_slices = two_task_ranker(), two_task_ranker()
     for ranker, size in ((whole, 256), (in_slices, 37)):
-        with closing(Stepper(ranker, SETTINGS.model_copy(update={"slice_examples": size}))) as stepper:
+        with closing(stepper_of(ranker, training_settings(learning_rate=0.01, slice_examples=size))) as stepper:
             for batch in batches:
                 stepper.step(batch)
     for (name, one), other in zip(whole.named_parameters(), in_slices.parameters(), strict=True):

@@ -10,8 +10,9 @@ from rankelastor.config.base import Settings
 class StoppingSettings(Settings):
     """What follows from the evaluation of the valid split after each epoch.
 
-    ``monitor``: a metric with a better direction, or ``TASK.METRIC`` with several tasks. A monitor that does not improve by more than ``min_delta`` multiplies the learning rate by ``rate_drop`` (not
-    below ``min_learning_rate``); ``patience`` such evaluations in a row end the run.
+    ``monitor``: a metric with a better direction, or ``TASK.METRIC`` with several tasks. A monitor that does not
+    improve by more than ``min_delta`` multiplies the learning rate by ``rate_drop`` (not below ``min_learning_rate``);
+    ``patience`` such evaluations in a row end the run.
     """
 
     monitor: str = "auc"

@@ -82,8 +82,8 @@ class Examples(Protocol):
 class Scorer:
     """Computes the probabilities of batches, with the sigmoid in float64 so that close scores stay apart.
 
-    On the CPU a batch passes through the ranker in slices, several at once, each on one core, so that no operation waits
-    for another core. On other devices it passes in parts of at most ``batch_size`` examples.
+    On the CPU a batch passes through the ranker in slices, several at once, each on one core, so that no operation
+    waits for another core. On other devices it passes in parts of at most ``batch_size`` examples.
 
     Args:
         ranker: in evaluation mode; its weights may change between calls.
@@ -132,8 +132,7 @@ class Scorer:
 
     def _score(self, network: Callable[[Embedded], Tensor], part: Batch) -> Tensor:
         with torch.inference_mode(), autocast(self._execution, self._device):
-            logits = network(self._ranker.embedding(part.to(self._device)))
-        return logits
+            return network(self._ranker.embedding(part.to(self._device)))
 
 
 def _checked_probabilities(logits: Tensor) -> Float64[ndarray, "batch task"]:

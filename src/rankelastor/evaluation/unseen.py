@@ -33,17 +33,19 @@ class UnseenValues:
     def report(self, predictions: Predictions) -> UnseenFigures:
         """Compute the figures of ``result.json``, with the AUC of the examples that hold unseen values, by weight.
 
-        With several tasks ``auc`` is the mean over them. It is None where those examples hold one label only.
+        With several tasks ``auc`` is the mean over them, and ``tasks`` holds that of each, see ``Metrics.as_dict``. It is
+        None where those examples hold one label only.
 
         Args:
             predictions: for the same examples in the same order.
         """
         num_rows = int(self.rows.sum())
-        value = predictions.where(self.rows).metrics(["auc"]).value("auc") if num_rows else math.nan
+        figures = predictions.where(self.rows).metrics(["auc"]).as_dict()
         return UnseenFigures(
             num_examples=num_rows,
             share_of_examples=round(num_rows / len(self.rows), DECIMALS),
-            auc=None if math.isnan(value) else round(value, DECIMALS),
+            auc=figures.get("auc"),
+            tasks=figures.get("tasks"),
             share_by_field={name: round(share, DECIMALS) for name, share in self.share_by_field.items()},
             fields_left_out=self.left_out,
         )

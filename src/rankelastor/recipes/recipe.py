@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from rankelastor.config.base import Settings
-from rankelastor.data.settings import DataSettings
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
+from rankelastor.data.settings import DataSettings
 from rankelastor.models.catalogue import ModelSettings
 
 

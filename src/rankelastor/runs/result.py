@@ -28,6 +28,7 @@ class UnseenFigures:
         share_by_field: for each field the share of its values that is unseen.
         fields_left_out: fields whose blanks are out of vocabulary too, so that unseen values cannot be told from them.
         auc: of the rows that hold an unseen value; None where they have one label only.
+        tasks: with several tasks, the AUC of each.
     """
 
     num_examples: int
@@ -35,6 +36,7 @@ class UnseenFigures:
     share_by_field: Mapping[str, float]
     fields_left_out: tuple[str, ...]
     auc: float | None = None
+    tasks: Mapping[str, Mapping[str, float]] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Give plain values for JSON; what is not known is left out."""

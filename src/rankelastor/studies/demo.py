@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 
 from rankelastor.config.optimiser import OptimiserSettings
-from rankelastor.data.settings import DataSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.settings import DataSettings
 from rankelastor.data.synthetic import BestPossible, write_click_log
 from rankelastor.errors import RunError
 from rankelastor.models.mixer import MixerSettings

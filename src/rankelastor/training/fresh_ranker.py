@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from rankelastor.models.catalogue import ModelSettings
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
+from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.cost import Cost
 from rankelastor.models.ranker import Ranker
 from rankelastor.training.initial_vectors import with_pretrained_vectors

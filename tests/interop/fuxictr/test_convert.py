@@ -8,6 +8,7 @@ from tests.published_layouts import write_layout
 
 from rankelastor.data.prepare import prepare
 from rankelastor.interop.fuxictr.convert import Imported, import_experiment
+from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.recipes.load import load_recipe, with_overrides
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -37,6 +38,7 @@ def test_published_rankelastor_settings_become_our_recipes(expid: str, recipe: s
 
 def test_the_published_fast_mixing_is_the_kronecker_mixing(published: Path) -> None:
     model = import_experiment(published, "criteo_e20_fast").recipe.model
+    assert isinstance(model, RankElastorSettings)
     assert model.mixing.model_dump() == {"kind": "kronecker", "num_groups": 26, "norm": "pre"}
     assert model.num_blocks == 2
 

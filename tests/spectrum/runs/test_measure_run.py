@@ -15,7 +15,6 @@ from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import DataError, RunError, SettingsError
-from rankelastor.execution.hooks import watching
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.runs.load import load_run
 from rankelastor.schema import Batch
@@ -163,7 +162,7 @@ def test_a_model_without_points_has_its_tables_measured_and_says_so(
     recipe = recipe_from_values(recipe_values | {"model": model | {"embedding_dim": 4}})
     run = train(recipe, folder=tmp_path / "run").folder
     spectrum = measure_run(run)
-    assert spectrum.recording.points == spectrum.stages == spectrum.mixings == ()
+    assert not any((spectrum.recording.points, spectrum.stages, spectrum.mixings))
     assert spectrum.trajectories == {}
     assert [table.field for table in spectrum.tables] == ["site", "device"]
     assert "no points (token matrices) to observe" in spectrum.problems[0]
