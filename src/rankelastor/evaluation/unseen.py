@@ -33,8 +33,8 @@ class UnseenValues:
     def report(self, predictions: Predictions) -> UnseenFigures:
         """Compute the figures of ``result.json``, with the AUC of the examples that hold unseen values, by weight.
 
-        With several tasks ``auc`` is the mean over them, and ``tasks`` holds that of each, see ``Metrics.as_dict``. It is
-        None where those examples hold one label only.
+        With several tasks ``auc`` is the mean over them, and ``tasks`` holds that of each, see ``Metrics.as_dict``.
+        It is None where those examples hold one label only.
 
         Args:
             predictions: for the same examples in the same order.

@@ -31,8 +31,9 @@ class StageClock:
     """Times the stages of training steps while it watches a ranker; it costs nothing otherwise.
 
     The stages of the network are those that it names (``Ranker.stages``). Forward: ``embedding`` begins with the pass
-    and ends when the embedding is assembled; the network's stages have hooks before and after each module. Backward: it runs in the opposite order, and enters a module when the gradient of the module's output is whole; it
-    leaves the module when it enters the next. The first stretch, up to the gradient of the logits, is the loss's.
+    and ends when the embedding is assembled; the network's stages have hooks before and after each module. Backward: it
+    runs in the opposite order, and enters a module when the gradient of the module's output is whole; it leaves the
+    module when it enters the next. The first stretch, up to the gradient of the logits, is the loss's.
     """
 
     def __init__(self, device: torch.device) -> None:
