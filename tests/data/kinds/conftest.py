@@ -16,7 +16,7 @@ from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.catalogue import FieldSettings
 from rankelastor.data.kinds.cells import Numbering, Source
-from rankelastor.data.kinds.field import FeatureOutput
+from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.spec import FeatureSpec
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.data.raw.rows import RawRows

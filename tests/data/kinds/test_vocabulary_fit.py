@@ -7,8 +7,8 @@ import pytest
 
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.cells import Cells, Numbering, Source
-from rankelastor.data.kinds.field import VocabularyRules
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit, numbered_texts
+from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 

@@ -18,7 +18,7 @@ from rankelastor.data.building.workers import Workers
 from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.vector_files import find_vector_files
 from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter, states_of
-from rankelastor.data.kinds.field import FeatureOutput
+from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.manifest import VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
 from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds

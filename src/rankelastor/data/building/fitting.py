@@ -17,7 +17,8 @@ from rankelastor.data.building.train_rows import train_rows
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.features.file_names import safe_file_names
 from rankelastor.data.interner import Interner
-from rankelastor.data.kinds.field import FeatureFit, FeatureOutput, PlannedFeature
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.field import FeatureFit, PlannedFeature
 from rankelastor.data.kinds.spec import FeatureSpec
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.progress import ProgressListener

@@ -13,9 +13,11 @@ from rankelastor.data.cells.calendar_parts import CalendarPart, TimeFormat, cale
 from rankelastor.data.cells.texts import BlankIds, cell_texts
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, Source
-from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, FeatureOutput, Reads, VocabularyRules
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit
+from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 from rankelastor.schema import CategoricalFeature
 
 

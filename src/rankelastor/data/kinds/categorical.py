@@ -16,17 +16,17 @@ from rankelastor.data.features.aligned_vectors import PretrainedSpec, aligned_ve
 from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import (
     ColumnSettings,
     FeatureFit,
-    FeatureOutput,
     FieldName,
     Reads,
-    VocabularyRules,
 )
 from rankelastor.data.kinds.sharing import refuse_rules_beside_shares
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit, numbered_texts
+from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 from rankelastor.schema import CategoricalFeature, PretrainedVectors
 
 _logger = logging.getLogger(__name__)

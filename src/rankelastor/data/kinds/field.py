@@ -9,20 +9,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
 from rankelastor.config.base import Settings
-from rankelastor.data.cells.texts import BlankIds
-from rankelastor.data.features.file_names import FileNames
 
 if TYPE_CHECKING:
     from rankelastor.data.features.vector_settings import PretrainedSettings
     from rankelastor.data.kinds.cells import Cells, Source
+    from rankelastor.data.kinds.feature_output import FeatureOutput
     from rankelastor.data.kinds.spec import FeatureSpec
     from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
+    from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 
 ColumnPattern = Annotated[str, Field(min_length=1)]
 FieldName = Annotated[str, Field(min_length=1)]
@@ -75,33 +74,6 @@ class ColumnSettings(Settings):
                 "leave name out, or list the columns one by one"
             )
         return self
-
-
-@dataclass(frozen=True)
-class VocabularyRules:
-    """Which vocabulary gives the texts of a feature their ids, and by which rules.
-
-    ``shares`` names the feature whose vocabulary it uses; None: it has its own, fitted with ``min_count``.
-    ``blank`` is None where the shared feature's rule applies. ``may_be_shared`` says whether others may name it.
-    """
-
-    shares: str | None = None
-    min_count: int = 1
-    blank: BlankIds | None = "value"
-    may_be_shared: bool = True
-
-
-@dataclass(frozen=True)
-class FeatureOutput:
-    """Where a feature that brings files of its own finds them and writes them.
-
-    ``source`` is the folder that relative paths in the settings count from. ``vectors`` is the folder for vectors,
-    made by whoever writes the first; ``vector_names`` gives files in it their names.
-    """
-
-    source: Path
-    vectors: Path
-    vector_names: FileNames
 
 
 class FeatureFit(Protocol):

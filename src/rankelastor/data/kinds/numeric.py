@@ -14,7 +14,8 @@ from rankelastor.data.cells.numbers import parse_numbers
 from rankelastor.data.features.transform import NumberStatistics, NumericTransform, StatisticsFit, transform_numbers
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, Source
-from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, FeatureOutput, Reads
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, NumberMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.schema import NumericFeature

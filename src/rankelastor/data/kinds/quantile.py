@@ -21,7 +21,8 @@ from rankelastor.data.features.quantiles import (
 )
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, Source
-from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, FeatureOutput, Reads
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.schema import PADDING_ID, CategoricalFeature

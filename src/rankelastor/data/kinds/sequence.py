@@ -12,17 +12,17 @@ from pydantic import Field, PositiveInt, model_validator
 from rankelastor.data.cells.lists import cell_lists, left_padded
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import (
     ColumnSettings,
     FeatureFit,
-    FeatureOutput,
     FieldName,
     Reads,
-    VocabularyRules,
 )
 from rankelastor.data.kinds.sharing import refuse_rules_beside_shares
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit
+from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 from rankelastor.schema import SequenceFeature
 
 

@@ -13,8 +13,9 @@ from rankelastor.data.cells.texts import BLANK, BlankIds, cell_texts, plain_text
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.cells import Cells, Source
-from rankelastor.data.kinds.field import FeatureOutput, VocabularyRules
+from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.spec import FeatureSpec
+from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 
 SpecOf = Callable[[str, int, FeatureOutput, Vocabulary], FeatureSpec]
 """Makes the spec from the vocabulary's file, its number of ids, the place for files, and the vocabulary."""
