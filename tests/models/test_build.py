@@ -60,9 +60,7 @@ MIXINGS = [
 @pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda changes: changes["tokenizer"]["kind"])
 @pytest.mark.parametrize("head", ["mlp", "linear", "mean"])
 @pytest.mark.parametrize("kind", ["rankelastor", "rankmixer"])
-def test_every_tokenizer_and_head_gives_one_logit_per_task(
-    tokenizer: dict[str, Any], head: str, kind: str
-) -> None:
+def test_every_tokenizer_and_head_gives_one_logit_per_task(tokenizer: dict[str, Any], head: str, kind: str) -> None:
     changes = {"kind": kind, "mixing": {"kind": "full"}, "head": {"kind": head}, **tokenizer}
     ranker = build_ranker(settings(**changes), replace(SCHEMA, tasks=("click", "like")))
     logits = ranker(BATCH)

@@ -87,7 +87,10 @@ def test_every_structure_gives_a_logit_per_example_and_learns_everywhere(changes
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"structure": "stacked"}, r"model: structure stacked must have at least one of hidden_dims, but \[\] was given"),
+        (
+            {"structure": "stacked"},
+            r"model: structure stacked must have at least one of hidden_dims, but \[\] was",
+        ),
         ({"structure": "crossnet", "hidden_dims": [4]}, r"structure crossnet must have no hidden_dims, but \[4\] was"),
         ({"structure": "beside"}, r"model\.structure must be 'crossnet', 'stacked' or 'parallel', but 'beside' was"),
         ({"num_cross_layers": 0, "structure": "crossnet"}, r"model\.num_cross_layers must be greater than 0"),

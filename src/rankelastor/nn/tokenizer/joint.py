@@ -20,6 +20,7 @@ class JointTokenizer(nn.Module):
         projection: makes the MLP for an ``in_dim`` and an ``out_dim``.
 
     Example:
+        >>> import torch
         >>> from functools import partial
         >>> one_hidden = partial(Projection, hidden_dims=[8])
         >>> tokenizer = JointTokenizer(

@@ -11,6 +11,7 @@ class ReshapeTokenizer(nn.Module):
     """No projection: the normed flat embeddings, reshaped to (token, dim).
 
     Example:
+        >>> import torch
         >>> ReshapeTokenizer(num_fields=6, embedding_dim=4, num_tokens=3, token_dim=8)(torch.randn(2, 6, 4)).shape
         torch.Size([2, 3, 8])
     """

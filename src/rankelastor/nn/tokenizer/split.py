@@ -21,6 +21,7 @@ class SplitTokenizer(nn.Module):
         projection: makes the MLP for an ``in_dim`` and an ``out_dim``.
 
     Example:
+        >>> import torch
         >>> tokenizer = SplitTokenizer(num_fields=6, embedding_dim=4, num_tokens=3, token_dim=5)
         >>> tokenizer(torch.randn(2, 6, 4)).shape
         torch.Size([2, 3, 5])
