@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from rankelastor.errors import SettingsError
+from rankelastor.models.mixer import MixerSettings
 from rankelastor.recipes.load import dump_yaml, load_recipe, parse_overrides, recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 
@@ -33,7 +34,11 @@ def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> N
     ("path", "value", "message"),
     [
         ("training.sed", 2, r"training\.sed is no setting; did you mean seed\? \(known here: .*batch_size"),
-        ("model.kind", "deepfm", r"model\.kind must be one of 'rankelastor', 'rankmixer', but 'deepfm' was given"),
+        (
+            "model.kind",
+            "deepfm",
+            r"model\.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2', but 'deepfm' was given",
+        ),
         ("model.ffn.kind", "moe", r"model\.ffn\.kind must be one of 'mlp', 'glu', but 'moe' was given"),
         ("model.ffn.hidden_dim", [3], r"model\.ffn\.hidden_dim is no setting; did you mean hidden_dims\?"),
         ("data.fields.0.min_count", 0, r"data\.fields\.0\.min_count must be greater than 0, but 0 was given"),
@@ -106,7 +111,8 @@ def test_extends_merges_mappings_and_a_changed_kind_replaces_its_mapping(
     recipe = load_recipe(write(tmp_path / "other.yaml", changes))
     assert recipe.name == "other"
     assert recipe.model.embedding_dim == 4
-    assert recipe.model.model_dump()["ffn"]["kind"] == "mlp"
+    assert isinstance(recipe.model, MixerSettings)
+    assert recipe.model.ffn.kind == "mlp"
 
 
 def test_extends_in_a_circle_is_an_error(tmp_path: Path) -> None:
