@@ -92,6 +92,8 @@ def test_threads_and_denormals_are_as_before_after_an_error(
 def test_the_allocator_is_left_alone(
     trained: Recipe, tmp_path: Path, use: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda *_: pytest.fail("mallopt belongs to the command line"))
+    monkeypatch.setattr(
+        "rankelastor.execution.allocator.ctypes.CDLL", lambda *_: pytest.fail("mallopt belongs to the command line")
+    )
     monkeypatch.setattr(allocator, "keep_large_blocks", lambda: pytest.fail("it belongs to the command line"))
     use(trained, tmp_path)

@@ -15,10 +15,11 @@ from rankelastor.nn.block import Block
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.profiling.timeline import Timeline
 
-Stage = tuple[str, Literal["forward", "backward"]]
+StagePass = tuple[str, Literal["forward", "backward"]]
+"""One direction of a stage, by its name."""
 
 MODULE_STAGES = ("embedding", "tokenizer", "mixing", "block norms", "FFN", "head")
-_STAGE_OF_PHASE: dict[StepPhase, Stage] = {
+_STAGE_OF_PHASE: dict[StepPhase, StagePass] = {
     "copy": ("copy to device", "forward"),
     "forward": ("other", "forward"),
     "loss": ("loss", "forward"),
@@ -37,7 +38,7 @@ class StageClock:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._timeline: Timeline[Stage] = Timeline(device)
+        self._timeline: Timeline[StagePass] = Timeline(device)
         self._watches = False
 
     def on_phase(self, phase: StepPhase) -> None:
@@ -60,7 +61,7 @@ class StageClock:
             for handle in handles:
                 handle.remove()
 
-    def seconds(self) -> dict[Stage, float]:
+    def seconds(self) -> dict[StagePass, float]:
         """Seconds by stage since the watching began; waits for the device."""
         return self._timeline.stop()
 
