@@ -3,11 +3,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from torch import Tensor
 
 from rankelastor.errors import DataError, RunError, StorageError
 from rankelastor.execution.cores import compute_threads
-from rankelastor.models.ranker import Ranker
+from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
@@ -112,13 +112,13 @@ def test_no_more_rows_than_an_evaluation_batch_pass_at_a_time(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    forward = Ranker.forward
+    forward = FieldEmbedding.forward
 
-    def counted(self: Ranker, batch: Batch) -> Tensor:
+    def counted(self: FieldEmbedding, batch: Batch) -> Embedded:
         sizes.append(batch.num_examples)
         return forward(self, batch)
 
-    monkeypatch.setattr(Ranker, "forward", counted)
+    monkeypatch.setattr(FieldEmbedding, "forward", counted)
     config = run / "config.yaml"
     config.write_text(config.read_text().replace("evaluation_batch_size: 8192", "evaluation_batch_size: 2"))
     assert scored(run, NEW_ROWS, tmp_path).height == 3

@@ -20,7 +20,7 @@ from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.execution.machine_peak import wait_for
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
-from rankelastor.profiling.stage_clock import Stage, StageClock
+from rankelastor.profiling.stage_clock import StageClock, StagePass
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
@@ -166,7 +166,9 @@ def _plain_step(stepper: Stepper, batches: Iterator[Batch], device: torch.device
     return time.perf_counter() - began
 
 
-def _watched_step(stepper: Stepper, batches: Iterator[Batch], ranker: Ranker, clock: StageClock) -> dict[Stage, float]:
+def _watched_step(
+    stepper: Stepper, batches: Iterator[Batch], ranker: Ranker, clock: StageClock
+) -> dict[StagePass, float]:
     with clock.watching(ranker):
         stepper.step(next(batches))
     return clock.seconds()
@@ -174,7 +176,7 @@ def _watched_step(stepper: Stepper, batches: Iterator[Batch], ranker: Ranker, cl
 
 def _profile_of(
     plain: Sequence[float],
-    watched: Sequence[dict[Stage, float]],
+    watched: Sequence[dict[StagePass, float]],
     recipe: Recipe,
     *,
     names: Sequence[str],
@@ -201,7 +203,7 @@ def _profile_of(
     )
 
 
-def _stage_time(name: str, steps: Sequence[dict[Stage, float]], whole: float) -> StageTime:
+def _stage_time(name: str, steps: Sequence[dict[StagePass, float]], whole: float) -> StageTime:
     forward, backward = (_mean([seconds.get((name, way), 0.0) for seconds in steps]) for way in ("forward", "backward"))
     total = forward + backward
     return StageTime(

@@ -15,9 +15,10 @@ from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.profiling.timeline import Timeline
 from rankelastor.schema import Batch
 
-Stage = tuple[str, Literal["forward", "backward"]]
+StagePass = tuple[str, Literal["forward", "backward"]]
+"""One direction of a stage, by its name."""
 
-_STAGE_OF_PHASE: dict[StepPhase, Stage] = {
+_STAGE_OF_PHASE: dict[StepPhase, StagePass] = {
     "copy": ("copy to device", "forward"),
     "forward": ("embedding", "forward"),  # rows are looked up first
     "loss": ("loss", "forward"),
@@ -37,7 +38,7 @@ class StageClock:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._timeline: Timeline[Stage] = Timeline(device)
+        self._timeline: Timeline[StagePass] = Timeline(device)
         self._watches = False
 
     def on_phase(self, phase: StepPhase) -> None:
@@ -62,7 +63,7 @@ class StageClock:
             for handle in handles:
                 handle.remove()
 
-    def seconds(self) -> dict[Stage, float]:
+    def seconds(self) -> dict[StagePass, float]:
         """Seconds by stage since the watching began; waits for the device."""
         return self._timeline.stop()
 
