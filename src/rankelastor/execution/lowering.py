@@ -14,9 +14,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from rankelastor.execution import kernels
-from rankelastor.execution.hooks import has_forward_hooks, has_global_hooks, has_other_hooks, is_compiling
-from rankelastor.execution.rules import Context, Operation
-from rankelastor.nn.dropout import Dropout
+from rankelastor.execution.hooks import has_forward_hooks, has_global_hooks, has_other_hooks, has_own_forward, is_compiling
+from rankelastor.execution.rules import Context, Operation, as_it_is
 from rankelastor.nn.random_bytes import RandomBytes
 
 __all__ = ["Lowering", "kernels"]
@@ -44,13 +43,12 @@ class Lowering:
     def __init__(self, network: nn.Module) -> None:
         self._network = network
         self.random_bytes = RandomBytes(0)
-        self._dropouts = [module for module in network.modules() if isinstance(module, Dropout)]
         self._lower()
 
     def current(self) -> Operation:
         """Give what computes the network now."""
         if has_global_hooks() or is_compiling():
-            return self._as_it_is
+            return as_it_is(self._network, self.random_bytes)
         if not all(record.holds() for record in self._records):
             self._lower()
         self._context.take_attributes()
@@ -63,21 +61,8 @@ class Lowering:
 
     def _lower(self) -> None:
         self._records = [_Record.of(module) for module in self._network.modules()]
-        self._dropouts = [module for module in self._network.modules() if isinstance(module, Dropout)]
         self._context = Context(self.random_bytes)
         self._operation = self._context.lower(self._network)
-
-    def _as_it_is(self, inputs: Any) -> Tensor:
-        """Call the network itself, its dropout layers drawing from the stream meanwhile."""
-        before = [layer.random_bytes for layer in self._dropouts]
-        for layer in self._dropouts:
-            layer.random_bytes = self.random_bytes
-        try:
-            output: Tensor = self._network(inputs)
-        finally:
-            for layer, source in zip(self._dropouts, before, strict=True):
-                layer.random_bytes = source
-        return output
 
 
 @dataclass(frozen=True)
@@ -97,7 +82,7 @@ class _Record:
             module,
             type(module),
             tuple(module._modules.values()),  # noqa: SLF001
-            "forward" in module.__dict__,
+            has_own_forward(module),
             has_forward_hooks(module),
             has_other_hooks(module),
         )
@@ -107,7 +92,7 @@ class _Record:
         return (
             type(self.module) is self.kind
             and tuple(attributes["_modules"].values()) == self.children
-            and ("forward" in attributes) is self.has_own_forward
+            and has_own_forward(self.module) is self.has_own_forward
             and has_forward_hooks(self.module) is self.has_forward_hooks
             and has_other_hooks(self.module) is self.has_other_hooks
         )
