@@ -13,7 +13,7 @@ from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.profiling.stage_clock import Stage, StageClock
+from rankelastor.profiling.stage_clock import StageClock, StagePass
 from rankelastor.schema import Batch
 
 CPU = torch.device("cpu")
@@ -62,7 +62,7 @@ def foreign(values: dict[str, Any]) -> RankerSettings:
     return adapter.validate_python(values)
 
 
-def watched_step(ranker: Ranker) -> dict[Stage, float]:
+def watched_step(ranker: Ranker) -> dict[StagePass, float]:
     clock = StageClock(CPU)
     stepper = stepper_of(ranker.train(), on_phase=clock.on_phase)
     stepper.step(examples())  # warm

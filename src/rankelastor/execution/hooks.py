@@ -84,6 +84,11 @@ def has_other_hooks(module: nn.Module) -> bool:
     )
 
 
+def has_own_forward(module: nn.Module) -> bool:
+    """Tell whether this instance was given a ``forward`` of its own, in the place of its class's."""
+    return "forward" in module.__dict__
+
+
 def copy_without_hooks(module: ModuleType) -> ModuleType:
     """Copy a module and its parameters, and leave all hooks behind."""
     copied = copy.deepcopy(module)

@@ -9,15 +9,19 @@ when the network is lowered, not when it is called.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from rankelastor.execution import kernels
-from rankelastor.execution.hooks import has_forward_hooks, has_global_hooks, has_other_hooks, is_compiling
-from rankelastor.execution.rules import Context, Operation
+from rankelastor.execution.hooks import (
+    has_forward_hooks,
+    has_global_hooks,
+    has_other_hooks,
+    has_own_forward,
+    is_compiling,
+)
+from rankelastor.execution.rules import Context, Operation, as_it_is
 from rankelastor.native import library
-from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.random_bytes import RandomBytes
 
 __all__ = ["Lowering", "has_kernels", "kernels"]
@@ -50,13 +54,12 @@ class Lowering:
     def __init__(self, network: nn.Module) -> None:
         self._network = network
         self.random_bytes = RandomBytes(0)
-        self._dropouts = [module for module in network.modules() if isinstance(module, Dropout)]
         self._lower()
 
     def current(self) -> Operation:
         """Give what computes the network now."""
         if has_global_hooks() or is_compiling():
-            return self._as_it_is
+            return as_it_is(self._network, self.random_bytes)
         if not all(record.holds() for record in self._records):
             self._lower()
         self._context.take_attributes()
@@ -74,21 +77,8 @@ class Lowering:
 
     def _lower(self) -> None:
         self._records = [_Record.of(module) for module in self._network.modules()]
-        self._dropouts = [module for module in self._network.modules() if isinstance(module, Dropout)]
         self._context = Context(self.random_bytes)
         self._operation = self._context.lower(self._network)
-
-    def _as_it_is(self, inputs: Any) -> Tensor:
-        """Call the network itself, its dropout layers drawing from the stream meanwhile."""
-        before = [layer.random_bytes for layer in self._dropouts]
-        for layer in self._dropouts:
-            layer.random_bytes = self.random_bytes
-        try:
-            output: Tensor = self._network(inputs)
-        finally:
-            for layer, source in zip(self._dropouts, before, strict=True):
-                layer.random_bytes = source
-        return output
 
 
 @dataclass(frozen=True)
@@ -108,7 +98,7 @@ class _Record:
             module,
             type(module),
             tuple(module._modules.values()),  # noqa: SLF001
-            "forward" in module.__dict__,
+            has_own_forward(module),
             has_forward_hooks(module),
             has_other_hooks(module),
         )
@@ -122,6 +112,7 @@ class _Record:
             or attributes["_backward_pre_hooks"]
             or attributes["_forward_hooks_with_kwargs"]
             or attributes["_forward_pre_hooks_with_kwargs"]
+            or attributes["_forward_hooks_always_called"]
         )
         return (
             type(self.module) is self.kind

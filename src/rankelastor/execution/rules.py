@@ -16,6 +16,7 @@ from rankelastor.execution.hooks import (
     call_with_forward_hooks,
     has_forward_hooks,
     has_other_hooks,
+    has_own_forward,
 )
 from rankelastor.native.library import kernels
 from rankelastor.nn.dropout import Dropout
@@ -79,7 +80,7 @@ class Context:
     def is_plain(self, layer: nn.Module, kind: type[ModuleType]) -> TypeGuard[ModuleType]:
         """Tell whether an operation may stand for ``layer``: exactly of this type, no hooks, no forward of its own."""
         hooked = has_forward_hooks(layer) or has_other_hooks(layer)
-        return type(layer) is kind and "forward" not in layer.__dict__ and not hooked
+        return type(layer) is kind and not has_own_forward(layer) and not hooked
 
     def lower(self, layer: nn.Module) -> Operation:
         """Lower a layer: an operation, a shadow with lowered children, or the layer itself where nothing applies.
@@ -96,8 +97,8 @@ class Context:
             shadow.take_attributes()
 
     def _lower(self, layer: nn.Module) -> Operation:
-        if has_other_hooks(layer) or "forward" in layer.__dict__:
-            return layer  # runs as it is, with all that lies below it
+        if has_other_hooks(layer) or has_own_forward(layer):
+            return as_it_is(layer, self.random_bytes)
         operation = self._operation(layer)
         if operation is None:
             operation = self._shadow(layer)
@@ -153,3 +154,35 @@ class _InPlaceOf:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
+
+
+class _AsItIs:
+    """A layer called as it is, with all that lies below it; its dropout layers draw from a stream meanwhile.
+
+    It sets their ``random_bytes``, which all threads share: call networks with such layers from one thread at a time.
+    """
+
+    def __init__(self, source: nn.Module, dropouts: Sequence[Dropout], random_bytes: RandomBytes) -> None:
+        self._source = source
+        self._dropouts = dropouts
+        self._random_bytes = random_bytes
+
+    def __call__(self, *inputs: Any) -> Tensor:
+        before = [layer.random_bytes for layer in self._dropouts]
+        for layer in self._dropouts:
+            layer.random_bytes = self._random_bytes
+        try:
+            output: Tensor = self._source(*inputs)
+        finally:
+            for layer, source in zip(self._dropouts, before, strict=True):
+                layer.random_bytes = source
+        return output
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+
+def as_it_is(layer: nn.Module, random_bytes: RandomBytes) -> Operation:
+    """Call a layer as it is, its dropout layers drawing from ``random_bytes``."""
+    dropouts = [module for module in layer.modules() if isinstance(module, Dropout)]
+    return _AsItIs(layer, dropouts, random_bytes) if dropouts else layer

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from rankelastor.execution.cores import BUSY_WORK
 from rankelastor.execution.device import autocast_to
-from rankelastor.execution.hooks import copy_without_hooks, has_hooks
+from rankelastor.execution.hooks import copy_without_hooks, has_hooks, has_own_forward
 from rankelastor.execution.phases import PhaseListener, not_listening
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.dropout import Dropout
@@ -117,8 +117,8 @@ class SlicedGradients:
     def __call__(self, batch: Batch, rows: Integer[Tensor, "batch column"]) -> BatchGradient:
         """Compute the gradient of one batch.
 
-        Where a module has hooks, the slices are computed one after the other, in order, with the same result: hooks get
-        the batch as several outputs whose concatenation is the batch.
+        Where a module has hooks or a forward of its own, the slices are computed one after the other, in order, with
+        the same result: hooks get the batch as several outputs whose concatenation is the batch.
 
         Args:
             batch: with labels.
@@ -129,7 +129,7 @@ class SlicedGradients:
         num_shares = min(len(self._networks), len(slices))
         learning = [parameter for parameter in self._parameters if parameter.requires_grad]
         context = _Context(draw_seed(), self._loss.total(batch), learning)
-        if has_hooks(*self._modules):
+        if has_hooks(*self._modules) or any(map(has_own_forward, self._modules)):
             parts = self._threads.submit(self._in_order, slices, num_shares, context).result()
         else:
             shares = [slices[first::num_shares] for first in range(num_shares)]

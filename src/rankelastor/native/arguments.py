@@ -44,7 +44,7 @@ class KernelArguments:
                     for value, kind in zip(values, self.kinds, strict=True)
                 ]
             )
-        except (KeyError, AttributeError, struct.error) as error:
+        except (KeyError, AttributeError, TypeError, ValueError, RuntimeError, struct.error) as error:
             raise AssertionError(self._mistake(arguments)) from error
 
     def _mistake(self, arguments: Mapping[str, Any]) -> str:

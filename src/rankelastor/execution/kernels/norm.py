@@ -46,8 +46,8 @@ class RmsNormOperation:
             isinstance(gain, Tensor)
             and kernels_may_compute(x, gain)
             and kernels_take(gain)
+            and (gain.dim() == 1 or (gain.dim() == _DIMS_OF_TOKENS - 1 and x.dim() == _DIMS_OF_TOKENS))
             and x.shape[-gain.dim() :] == gain.shape
-            and (gain.dim() == 1 or x.dim() == _DIMS_OF_TOKENS)
         )
 
 

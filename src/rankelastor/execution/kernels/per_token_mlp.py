@@ -20,6 +20,7 @@ from rankelastor.nn.per_token import PerTokenLinear
 
 ACTIVATIONS: dict[type[nn.Module], int] = {nn.Identity: 0, nn.ReLU: 1, nn.GELU: 2}
 """The activations that the kernel computes, and its numbers for them."""
+_DIMS_OF_WEIGHTS = 3
 
 
 @lowers(PerTokenMlp)
@@ -92,6 +93,7 @@ class PerTokenMlpOperation:
             and kernels_take(first.weight, first.bias, down.weight, down.bias)
             and self.dropout.p < 1
             and getattr(self.activation, "approximate", "none") == "none"
+            and first.weight.dim() == down.weight.dim() == _DIMS_OF_WEIGHTS
             and tokens.shape[1:] == first.weight.shape[:2]
             and (up is None or down.weight.shape[:2] == up.weight.shape[::2])
             and all(each.bias.shape == each.weight.shape[::2] for each in (first, down))

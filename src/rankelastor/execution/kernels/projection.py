@@ -108,8 +108,8 @@ class ProjectionOperation:
         return (
             x.shape[-1] == in_dim
             and (self.drop is None or self.drop.layer.p < 1)
-            and down.weight.shape[1] == hidden
             and up.bias.shape == (hidden,)
+            and down.weight.shape == (len(down.weight), hidden)
             and down.bias.shape == (len(down.weight),)
             and all(each.shape == (hidden,) for each in gain)
         )
