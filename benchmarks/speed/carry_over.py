@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from benchmarks.speed.published_manner import PublishedManner
 
-from rankelastor.interop.published import translated_state
+from rankelastor.interop.published import translate_state
 from rankelastor.models.mixer import MixerSettings
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import CategoricalFeature, FeatureSchema
@@ -47,7 +47,7 @@ def published_words(model: MixerSettings, num_fields: int) -> dict[str, Any]:
 def carry_over(baseline: PublishedManner, ours: Ranker, model: MixerSettings, schema: FeatureSchema) -> None:
     """Give ``ours`` the weights of ``baseline``."""
     state = {name: value.numpy() for name, value in baseline.state_dict().items() if not name.startswith("embedding.")}
-    ours.network.load_state_dict(translated_state(state, published_words(model, schema.num_fields)))
+    ours.network.load_state_dict(translate_state(state, published_words(model, schema.num_fields)))
     weights = dict(zip(schema.names, (layer.weight for layer in baseline.embedding.layers), strict=True))
     table, row = ours.embedding.table, 1
     for feature in schema.features:

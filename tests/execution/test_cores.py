@@ -4,7 +4,7 @@ import pytest
 import torch
 from tests.training.test_step import fresh_ranker
 
-from rankelastor.execution.cores import borrowed_cores, compute_threads, one_core, threads_at_once
+from rankelastor.execution.cores import borrowed_cores, choose_num_threads, compute_threads, one_core
 
 TINY = 1e-40  # below fp32's normal range
 
@@ -16,8 +16,8 @@ def is_taken_as_zero() -> bool:
 def test_little_work_is_for_one_thread_and_much_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     ranker = fresh_ranker()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    assert threads_at_once(ranker, 10**9) == 4
-    assert threads_at_once(ranker, 10) == 1
+    assert choose_num_threads(ranker, 10**9) == 4
+    assert choose_num_threads(ranker, 10) == 1
 
 
 @pytest.mark.parametrize("num_threads", [1, 2])

@@ -16,14 +16,14 @@ from rankelastor.execution.hooks import (
     has_hooks,
     has_other_hooks,
     is_compiling,
-    watching,
+    observe_outputs,
 )
 
 
 def test_outputs_are_seen_by_name_and_hooks_are_gone_afterwards() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
     seen: dict[str, Tensor] = {}
-    with watching({"hidden": model[0], "out": model[1]}, seen.__setitem__):
+    with observe_outputs({"hidden": model[0], "out": model[1]}, seen.__setitem__):
         out = model(torch.randn(1, 2))
     assert list(seen) == ["hidden", "out"]
     assert seen["out"] is out
@@ -34,7 +34,7 @@ def test_outputs_are_seen_by_name_and_hooks_are_gone_afterwards() -> None:
 
 def test_hooks_are_gone_after_an_error_too() -> None:
     layer = nn.Linear(2, 3)
-    with pytest.raises(RuntimeError), watching({"hidden": layer}, lambda _name, _output: None):
+    with pytest.raises(RuntimeError), observe_outputs({"hidden": layer}, lambda _name, _output: None):
         layer(torch.randn(1, 5))
     assert not layer._forward_hooks
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.watching import watching
+from tests.observe_outputs import observe_outputs
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rankelastor.errors import SettingsError
-from rankelastor.interop.published import network_from_state, translated_state
+from rankelastor.interop.published import network_from_state, translate_state
 from rankelastor.models.mixer import MixerNetwork
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.spectrum.measures import entropy_effective_rank, stable_rank
@@ -32,7 +32,7 @@ class Case:
         self.network = network_from_state(self.state, self.settings)
         self.activations: dict[str, Tensor] = {}
         self.embeddings = torch.from_numpy(self.arrays["in.embeddings"]).requires_grad_()
-        with watching(self.network.points, self.activations.__setitem__):
+        with observe_outputs(self.network.points, self.activations.__setitem__):
             self.logits = self.network(Embedded(self.embeddings)).squeeze(1)  # published logits have no axis of tasks
         self.loss = binary_cross_entropy_with_logits(self.logits, torch.from_numpy(self.arrays["in.labels"]))
         self.loss.backward()
@@ -73,7 +73,7 @@ def test_input_gradients_match(case: Case) -> None:
 
 
 def test_parameter_gradients_match(case: Case) -> None:
-    expected = translated_state(case.group("grad."), case.settings)
+    expected = translate_state(case.group("grad."), case.settings)
     gradients = {name: parameter.grad for name, parameter in case.network.named_parameters()}
     assert gradients.keys() == expected.keys()
     for name, gradient in gradients.items():

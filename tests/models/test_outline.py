@@ -1,10 +1,10 @@
 from tests.models.test_cost import SCHEMA, SETTINGS
 
 from rankelastor.models.mlp import MlpSettings
-from rankelastor.models.outline import Part, outline, point_shapes
+from rankelastor.models.outline import OutlineNode, outline, point_shapes
 
 
-def find(part: Part, *names: str) -> Part:
+def find(part: OutlineNode, *names: str) -> OutlineNode:
     for name in names:
         part = next(inner for inner in part.parts if inner.name == name)
     return part

@@ -9,16 +9,16 @@ from rankelastor.nn.random_bytes import RandomBytes
 
 def test_the_rate_is_exact_on_average_also_between_two_bytes() -> None:
     rate, num_calls, size, stream = 0.1, 400, torch.Size([1000]), RandomBytes(1)
-    kept = sum(float(Mask.draw(size, rate, stream).kept(torch.float32).sum()) for _ in range(num_calls))
+    kept = sum(float(Mask.draw(size, rate, stream).to_numbers(torch.float32).sum()) for _ in range(num_calls))
     # a fixed threshold of 25 or 26 bytes would give .0977 or .1016
     assert 1 - kept / (num_calls * size.numel()) == pytest.approx(rate, abs=0.0015)
 
 
 def test_a_mask_keeps_bytes_from_its_threshold_on() -> None:
     noise = torch.tensor([[0, 99], [100, 255]], dtype=torch.uint8)
-    assert Mask(noise, 100).kept(torch.float64).tolist() == [[0.0, 0.0], [1.0, 1.0]]
-    assert Mask(noise, 0).kept(torch.float32).tolist() == [[1.0, 1.0], [1.0, 1.0]]
-    assert Mask(noise, 256).kept(torch.float32).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert Mask(noise, 100).to_numbers(torch.float64).tolist() == [[0.0, 0.0], [1.0, 1.0]]
+    assert Mask(noise, 0).to_numbers(torch.float32).tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert Mask(noise, 256).to_numbers(torch.float32).tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def test_dropout_by_hand() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rankelastor.models.build import build_ranker
 from rankelastor.models.catalogue import ModelSettings
-from rankelastor.runs.migration import new_names_of, with_names_of_today
+from rankelastor.runs.migration import map_old_names, rename_weights
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 
 SCHEMA = FeatureSchema(
@@ -48,7 +48,7 @@ def values(name: str, index: int, shape: list[int]) -> Tensor:
 def test_old_weights_give_the_logits_that_they_gave(case: dict[str, Any]) -> None:
     old = {name: values(name, index, shape) for index, (name, shape) in enumerate(case["weights"].items())}
     ranker = build_ranker(TypeAdapter(ModelSettings).validate_python(case["model"]), SCHEMA).eval()
-    ranker.load_state_dict(with_names_of_today(old))
+    ranker.load_state_dict(rename_weights(old))
     with torch.no_grad():
         assert ranker(BATCH).flatten().tolist() == pytest.approx(case["logits"], abs=2e-5)
 
@@ -56,7 +56,7 @@ def test_old_weights_give_the_logits_that_they_gave(case: dict[str, Any]) -> Non
 def test_positions_are_numbers_and_not_texts() -> None:
     names = [f"backbone.tokenizer.mlp.{4 * layer}.{kind}" for layer in range(4) for kind in ("weight", "bias")]
     names += [f"backbone.tokenizer.mlp.{4 * layer + 1}.weight" for layer in range(3)]
-    new = new_names_of(names)
+    new = map_old_names(names)
     assert new["backbone.tokenizer.mlp.8.bias"] == "network.tokenizer.mlp.layers.2.linear.bias"
     assert new["backbone.tokenizer.mlp.9.weight"] == "network.tokenizer.mlp.layers.2.norm.weight"
     assert new["backbone.tokenizer.mlp.12.weight"] == "network.tokenizer.mlp.out.weight"
@@ -64,4 +64,4 @@ def test_positions_are_numbers_and_not_texts() -> None:
 
 def test_names_of_today_stay() -> None:
     names = ["network.tokenizer.mlp.layers.0.norm.weight", "embedding.table"]
-    assert new_names_of(names) == dict(zip(names, names, strict=True))
+    assert map_old_names(names) == dict(zip(names, names, strict=True))

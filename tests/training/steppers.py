@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rankelastor.config.training import TrainingSettings
-from rankelastor.execution.phases import PhaseListener, not_listening
+from rankelastor.execution.phases import PhaseListener, ignore_phase
 from rankelastor.execution.slices import Loss
 from rankelastor.models.ranker import Ranker
 from rankelastor.training.step import Stepper
@@ -18,7 +18,7 @@ def stepper_of(
     ranker: Ranker,
     settings: TrainingSettings | None = None,
     *,
-    on_phase: PhaseListener = not_listening,
+    on_phase: PhaseListener = ignore_phase,
     objective: Loss | None = None,
 ) -> Stepper:
     """Make the stepper that training makes."""

@@ -97,7 +97,7 @@ def test_what_is_replaced_depends_on_seed_and_step_alone() -> None:
     assert torch.equal(sequence_of(unseen(batch, step=3)), sequence_of(first))
     assert not torch.equal(unseen(batch, step=4).categorical, first.categorical)
     assert not torch.equal(replacement(0.3, seed=6)(batch, step=3).categorical, first.categorical)
-    (over,) = unseen.over([batch], first_step=3)
+    (over,) = unseen.replace_in([batch], first_step=3)
     assert torch.equal(over.categorical, first.categorical)
 
 

@@ -18,7 +18,7 @@ from rankelastor.errors import DataError, SettingsError
 if TYPE_CHECKING:
     from rankelastor.data.manifest import Manifest
     from rankelastor.models.layer_settings import LayerSettings
-    from rankelastor.models.outline import Part
+    from rankelastor.models.outline import OutlineNode
     from rankelastor.models.ranker_settings import RankerSettings
     from rankelastor.recipes.recipe import Recipe
     from rankelastor.schema import Feature, FeatureSchema
@@ -190,7 +190,7 @@ def _num_ids(feature: Feature) -> str:
     return f"those of {feature.shares}" if feature.shares else f"{feature.num_ids:,}"
 
 
-def _model_tree(part: Part, branch: Tree | None = None) -> Tree:
+def _model_tree(part: OutlineNode, branch: Tree | None = None) -> Tree:
     shape = " x ".join(str(size) for size in part.output_shape)
     parameters = f"[dim]{part.num_parameters:,} parameters[/]" if part.num_parameters else ""
     line = f"[bold]{escape(part.name)}[/] {part.kind}  {f'-> {shape}' if shape else ''}  {parameters}".rstrip()

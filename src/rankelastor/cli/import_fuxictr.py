@@ -57,10 +57,10 @@ def import_fuxictr(
 
 
 def _print_notes(notes: tuple[Note, ...]) -> None:
-    from rankelastor.interop.fuxictr.notes import VERDICTS
+    from rankelastor.interop.fuxictr.notes import OUTCOMES
 
-    for verdict, heading in VERDICTS.items():
-        chosen = [note for note in notes if note.verdict == verdict]
+    for outcome, heading in OUTCOMES.items():
+        chosen = [note for note in notes if note.outcome == outcome]
         if not chosen:
             continue
         table = Table("setting", "value", "what becomes of it", box=None, pad_edge=False, header_style="dim")

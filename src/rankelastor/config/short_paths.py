@@ -43,7 +43,7 @@ def other_paths(path: str) -> tuple[str, ...]:
     return tuple(short for short, full in SHORT_PATHS.items() if path in (full, full.rpartition(".")[0]))
 
 
-def into_groups(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[tuple[str, str]]]:
+def group_settings(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[tuple[str, str]]]:
     """Move settings that stand outside their group into it.
 
     Args:
@@ -56,7 +56,7 @@ def into_groups(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[tuple[st
         ValueError: a setting is given both ways.
 
     Example:
-        >>> into_groups({"seed": 1, "patience": 3})
+        >>> group_settings({"seed": 1, "patience": 3})
         ({'seed': 1, 'stopping': {'patience': 3}}, {('stopping', 'patience')})
     """
     grouped, moved = dict(values), set()
@@ -74,7 +74,7 @@ def into_groups(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[tuple[st
     return grouped, moved
 
 
-def with_written_paths(error: ValidationError, moved: Collection[tuple[str, str]]) -> ValidationError:
+def restore_written_paths(error: ValidationError, moved: Collection[tuple[str, str]]) -> ValidationError:
     """Give the errors of settings that were moved the place where they were written."""
     lines = [
         InitErrorDetails(

@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema
 from rankelastor.config.base import Settings
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.config.optimiser import OptimiserSettings
-from rankelastor.config.short_paths import SHORT_PATHS, into_groups, with_written_paths
+from rankelastor.config.short_paths import SHORT_PATHS, group_settings, restore_written_paths
 from rankelastor.config.stopping import StoppingSettings
 
 
@@ -89,11 +89,11 @@ class TrainingSettings(Settings):
     def _take_short_paths(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(values, Mapping):
             return validate(values)
-        grouped, moved = into_groups(values)
+        grouped, moved = group_settings(values)
         try:
             return validate(grouped)
         except ValidationError as error:
-            raise with_written_paths(error, moved) from None
+            raise restore_written_paths(error, moved) from None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

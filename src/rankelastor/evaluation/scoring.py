@@ -178,7 +178,7 @@ def score_split(
         scorer.close()
         progress.end()
         ranker.train(was_training)
-    return columns.joined(tasks)
+    return columns.join(tasks)
 
 
 class _Columns:
@@ -199,7 +199,7 @@ class _Columns:
         if batch.weight is not None:
             self._weight.append(batch.weight.numpy())
 
-    def joined(self, tasks: Sequence[str]) -> Predictions:
+    def join(self, tasks: Sequence[str]) -> Predictions:
         return Predictions(
             label=np.concatenate(self._label),
             probability=np.concatenate(self._probability),

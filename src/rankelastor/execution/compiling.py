@@ -145,7 +145,7 @@ class CompiledNetwork:
             torch.compiler.cudagraph_mark_step_begin()
 
 
-def compiled_for_training(network: nn.Module, settings: ExecutionSettings) -> CompiledNetwork | None:
+def compile_for_training(network: nn.Module, settings: ExecutionSettings) -> CompiledNetwork | None:
     """Compile the network, where ``training.compile`` and the device ask for it."""
     device = next(network.parameters()).device
     return CompiledNetwork(network) if should_compile(settings, device) else None

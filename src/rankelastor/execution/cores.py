@@ -17,7 +17,7 @@ BUSY_WORK = 2**30
 """Multiply-adds per batch from which on Python threads share it. Measured: at four times as many both are level."""
 
 
-def threads_at_once(ranker: Ranker, num_examples: int) -> int:
+def choose_num_threads(ranker: Ranker, num_examples: int) -> int:
     """Choose how many Python threads share a batch of ``num_examples``, out of the cores that PyTorch may use here.
 
     Threads of Python wait for the GIL between operations: where these are short, one thread computes, and operations

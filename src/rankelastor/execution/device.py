@@ -95,14 +95,14 @@ def _has_native_bf16() -> bool:
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
-def chosen_precision(settings: ExecutionSettings, device: torch.device) -> torch.dtype:
+def precision_dtype(settings: ExecutionSettings, device: torch.device) -> torch.dtype:
     """The type of the products: as ``training.precision`` says."""
     return torch.bfloat16 if precision_name(settings, device) == "bf16" else torch.float32
 
 
 def autocast(settings: ExecutionSettings, device: torch.device) -> torch.autocast:
     """Mixed precision as ``training.precision`` says: bf16 products, or everything in fp32."""
-    return autocast_to(chosen_precision(settings, device), device)
+    return autocast_to(precision_dtype(settings, device), device)
 
 
 def autocast_to(precision: torch.dtype, device: torch.device) -> torch.autocast:

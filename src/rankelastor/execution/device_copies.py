@@ -21,19 +21,19 @@ class DeviceCopies:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._of_steps = torch.cuda.current_stream(device)
-        self._of_copies = torch.cuda.Stream(device)
+        self._step_stream = torch.cuda.current_stream(device)
+        self._copy_stream = torch.cuda.Stream(device)
 
     def __call__(self, batch: Batch) -> Batch:
         """Copy the batch to the device."""
         pinned = batch.pin_memory()
-        with torch.cuda.stream(self._of_copies):
+        with torch.cuda.stream(self._copy_stream):
             copied = pinned.to(self._device)
-        self._of_copies.synchronize()
+        self._copy_stream.synchronize()
         for tensor in vars(copied).values():
             if tensor is not None:
                 # Freed while a step that reads it still waits in the queue, its memory would go to the next copy.
-                tensor.record_stream(self._of_steps)
+                tensor.record_stream(self._step_stream)
         return copied
 
 

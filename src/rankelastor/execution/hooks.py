@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
-Watcher = Callable[[str, Tensor], None]
+OutputCallback = Callable[[str, Tensor], None]
 
 # PyTorch has no public way to ask for hooks; its own call reads the same dictionaries to decide whether to skip them.
 FORWARD_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
@@ -26,22 +26,22 @@ _OTHERS = (
 
 
 @contextmanager
-def watching(points: Mapping[str, nn.Module], watcher: Watcher) -> Iterator[None]:
-    """Call ``watcher(name, output)`` whenever a point's module has computed its output.
+def observe_outputs(points: Mapping[str, nn.Module], callback: OutputCallback) -> Iterator[None]:
+    """Call ``callback(name, output)`` whenever a point's module has computed its output.
 
     Args:
         points: names and modules, as ``Ranker.points`` gives them.
-        watcher: gets each output; it must not change it.
+        callback: gets each output; it must not change it.
 
     Example:
         >>> import torch
         >>> layer, seen = nn.Linear(2, 3), {}
-        >>> with watching({"hidden": layer}, seen.__setitem__):
+        >>> with observe_outputs({"hidden": layer}, seen.__setitem__):
         ...     _ = layer(torch.zeros(1, 2))
         >>> seen["hidden"].shape
         torch.Size([1, 3])
     """
-    handles = [module.register_forward_hook(_hook(name, watcher)) for name, module in points.items()]
+    handles = [module.register_forward_hook(_hook(name, callback)) for name, module in points.items()]
     try:
         yield
     finally:
@@ -119,8 +119,8 @@ def is_compiling() -> bool:
     return torch.compiler.is_compiling()
 
 
-def _hook(name: str, watcher: Watcher) -> Callable[[nn.Module, tuple[object, ...], Tensor], None]:
+def _hook(name: str, callback: OutputCallback) -> Callable[[nn.Module, tuple[object, ...], Tensor], None]:
     def hook(_module: nn.Module, _inputs: tuple[object, ...], output: Tensor) -> None:
-        watcher(name, output)
+        callback(name, output)
 
     return hook

@@ -20,7 +20,7 @@ from rankelastor.execution.hooks import (
     has_own_forward,
     is_compiling,
 )
-from rankelastor.execution.rules import Context, Operation, as_it_is
+from rankelastor.execution.rules import Context, Operation, wrap_unlowered
 from rankelastor.native import library
 from rankelastor.nn.random_bytes import RandomBytes
 
@@ -59,7 +59,7 @@ class Lowering:
     def current(self) -> Operation:
         """Give what computes the network now."""
         if has_global_hooks() or is_compiling():
-            return as_it_is(self._network, self.random_bytes)
+            return wrap_unlowered(self._network, self.random_bytes)
         if not all(record.holds() for record in self._records):
             self._lower()
         self._context.take_attributes()

@@ -8,7 +8,7 @@ from functools import cache
 import torch
 
 from rankelastor.config.execution import ExecutionSettings
-from rankelastor.execution.device import chosen_precision
+from rankelastor.execution.device import precision_dtype
 
 PROBE_SECONDS = 0.4
 _SIZES = {"cpu": 1024, "cuda": 8192}
@@ -20,11 +20,11 @@ def machine_peak(settings: ExecutionSettings, device: torch.device) -> float:
     Takes under a second, the first time in a process; then it is known for the same device, precision and number of
     threads. It is what this machine gives now: beside other work it measures less.
     """
-    return _measured(device, chosen_precision(settings, device), torch.get_num_threads())
+    return _measure_peak(device, precision_dtype(settings, device), torch.get_num_threads())
 
 
 @cache
-def _measured(device: torch.device, dtype: torch.dtype, num_threads: int) -> float:
+def _measure_peak(device: torch.device, dtype: torch.dtype, num_threads: int) -> float:
     del num_threads  # part of the key: torch is set to that many
     size = _SIZES[device.type]
     generator = torch.Generator(device).manual_seed(0)  # of its own: the global one is the training's

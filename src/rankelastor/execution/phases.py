@@ -9,5 +9,5 @@ StepPhase = Literal["copy", "forward", "loss", "backward", "optimiser", "done"]
 PhaseListener = Callable[[StepPhase], None]
 
 
-def not_listening(_phase: StepPhase) -> None:
+def ignore_phase(_phase: StepPhase) -> None:
     """Nobody times the phases."""

@@ -98,14 +98,14 @@ class Context:
 
     def _lower(self, layer: nn.Module) -> Operation:
         if has_other_hooks(layer) or has_own_forward(layer):
-            return as_it_is(layer, self.random_bytes)
+            return wrap_unlowered(layer, self.random_bytes)
         operation = self._operation(layer)
         if operation is None:
             operation = self._shadow(layer)
             is_container = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # is read and never called
             if operation is layer or is_container or not has_forward_hooks(layer):
                 return operation
-        return _InPlaceOf(layer, operation)
+        return _LoweredLayer(layer, operation)
 
     def _operation(self, layer: nn.Module) -> Operation | None:
         registered = _RULES.get(type(layer))
@@ -141,7 +141,7 @@ class _Shadow:
         self.copy.__dict__.update(self._own)
 
 
-class _InPlaceOf:
+class _LoweredLayer:
     """An operation in the place of a layer: it has the layer's attributes, and calls its forward hooks."""
 
     def __init__(self, source: nn.Module, operation: Operation) -> None:
@@ -156,7 +156,7 @@ class _InPlaceOf:
         return getattr(self._source, name)
 
 
-class _AsItIs:
+class _UnloweredLayer:
     """A layer called as it is, with all that lies below it; its dropout layers draw from a stream meanwhile.
 
     It sets their ``random_bytes``, which all threads share: call networks with such layers from one thread at a time.
@@ -182,7 +182,7 @@ class _AsItIs:
         return getattr(self._source, name)
 
 
-def as_it_is(layer: nn.Module, random_bytes: RandomBytes) -> Operation:
+def wrap_unlowered(layer: nn.Module, random_bytes: RandomBytes) -> Operation:
     """Call a layer as it is, its dropout layers drawing from ``random_bytes``."""
     dropouts = [module for module in layer.modules() if isinstance(module, Dropout)]
-    return _AsItIs(layer, dropouts, random_bytes) if dropouts else layer
+    return _UnloweredLayer(layer, dropouts, random_bytes) if dropouts else layer

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from rankelastor.execution.cores import BUSY_WORK
 from rankelastor.execution.device import autocast_to
 from rankelastor.execution.hooks import copy_without_hooks, has_hooks, has_own_forward
-from rankelastor.execution.phases import PhaseListener, not_listening
+from rankelastor.execution.phases import PhaseListener, ignore_phase
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.embedding.embedded import Embedded
@@ -101,7 +101,7 @@ class SlicedGradients:
         networks: Sequence[SliceNetwork],
         slice_examples: int | None = None,
         precision: torch.dtype = torch.float32,
-        on_phase: PhaseListener = not_listening,
+        on_phase: PhaseListener = ignore_phase,
     ) -> None:
         self._on_phase = on_phase
         self._ranker = ranker
@@ -128,20 +128,20 @@ class SlicedGradients:
         slices = list(enumerate(zip(batch.split(size), rows.split(size), strict=True)))
         num_shares = min(len(self._networks), len(slices))
         learning = [parameter for parameter in self._parameters if parameter.requires_grad]
-        context = _Context(draw_seed(), self._loss.total(batch), learning)
+        context = _BatchContext(draw_seed(), self._loss.total(batch), learning)
         if has_hooks(*self._modules) or any(map(has_own_forward, self._modules)):
             parts = self._threads.submit(self._in_order, slices, num_shares, context).result()
         else:
             shares = [slices[first::num_shares] for first in range(num_shares)]
             networks = self._networks[:num_shares]
-            parts = list(self._threads.map(self._sum_of, shares, networks, [context] * num_shares))
-        whole = self._threads.submit(_join, parts).result()
+            parts = list(self._threads.map(self._sum_slices, shares, networks, [context] * num_shares))
+        whole = self._threads.submit(_add_up, parts).result()
         gradients = iter(whole.parameters)
         return BatchGradient(
             loss=whole.loss,
             parameters=[next(gradients) if parameter.requires_grad else None for parameter in self._parameters],
             rows=rows.flatten(),
-            found=whole.joined_found(len(slices)),
+            found=whole.join_found(len(slices)),
         )
 
     def slice_examples(self, batch: Batch) -> int:
@@ -161,8 +161,8 @@ class SlicedGradients:
             num_slices = -(-num_slices // for_threads) * for_threads
         return -(-batch.num_examples // num_slices)
 
-    def _in_order(self, slices: list[_Slice], num_shares: int, context: _Context) -> list[_Part]:
-        parts = [_Part() for _ in range(num_shares)]
+    def _in_order(self, slices: list[_Slice], num_shares: int, context: _BatchContext) -> list[_SliceSum]:
+        parts = [_SliceSum() for _ in range(num_shares)]
         network = self._networks[0]
         compute = network.current()
         for index, (examples, rows) in slices:
@@ -170,8 +170,8 @@ class SlicedGradients:
             self._add(parts[index % num_shares], index, examples, rows, compute, context)
         return parts
 
-    def _sum_of(self, share: list[_Slice], network: SliceNetwork, context: _Context) -> _Part:
-        part = _Part()
+    def _sum_slices(self, share: list[_Slice], network: SliceNetwork, context: _BatchContext) -> _SliceSum:
+        part = _SliceSum()
         compute = network.current()
         for index, (examples, rows) in share:
             network.random_bytes.restart(context.seed, index)
@@ -180,12 +180,12 @@ class SlicedGradients:
 
     def _add(  # noqa: PLR0917
         self,
-        part: _Part,
+        part: _SliceSum,
         index: int,
         examples: Batch,
         rows: Tensor,
         compute: Callable[[Embedded], Tensor],
-        context: _Context,
+        context: _BatchContext,
     ) -> None:
         embedding = self._ranker.embedding
         self._on_phase("forward")
@@ -207,7 +207,7 @@ _Slice = tuple[int, tuple[Batch, Tensor]]
 
 
 @dataclass(frozen=True)
-class _Context:
+class _BatchContext:
     """What all slices of a batch share."""
 
     seed: int
@@ -215,7 +215,7 @@ class _Context:
     learning: list[nn.Parameter]
 
 
-class _Part:
+class _SliceSum:
     """The sum over some slices."""
 
     def __init__(self) -> None:
@@ -230,7 +230,7 @@ class _Part:
         else:
             self.parameters = [gradient.clone() if gradient.dim() == 0 else gradient for gradient in gradients]
 
-    def joined_found(self, num_slices: int) -> Tensor | None:
+    def join_found(self, num_slices: int) -> Tensor | None:
         """Join the gradients of the rows found, in the order of the batch."""
         if not self.found:
             return None
@@ -238,7 +238,7 @@ class _Part:
         return found[0] if num_slices == 1 else torch.cat(found)
 
 
-def _join(parts: list[_Part]) -> _Part:
+def _add_up(parts: list[_SliceSum]) -> _SliceSum:
     whole = parts[0]
     for part in parts[1:]:
         whole.add(part.loss, part.parameters)

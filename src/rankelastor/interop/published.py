@@ -65,13 +65,13 @@ def network_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, A
     dtype = torch.from_numpy(next(iter(state.values()))).dtype
     network = _fresh_network(settings).to(dtype).eval()
     try:
-        network.load_state_dict(translated_state(state, settings))
+        network.load_state_dict(translate_state(state, settings))
     except RuntimeError as error:
         raise SettingsError(f"published parameters must fit their settings, but {error}") from error
     return network
 
 
-def translated_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> dict[str, Tensor]:
+def translate_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> dict[str, Tensor]:
     """Arrays by the published names (parameters or their gradients) as tensors by the names of our network.
 
     Raises:
@@ -79,7 +79,7 @@ def translated_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any
     """
     translation = _Translation(state)
     with torch.device("meta"):
-        translated = dict(_translated(translation, _fresh_network(settings)))
+        translated = dict(_translate(translation, _fresh_network(settings)))
     translation.check_all_used()
     return translated
 
@@ -95,9 +95,9 @@ def model_settings(settings: Mapping[str, Any]) -> RankElastorSettings:
             "kind": "rankelastor",
             **{key: settings[key] for key in ("embedding_dim", "num_tokens", "token_dim", "num_blocks")},
             "tokenizer": _tokenizer(settings),
-            "mixing": _known(_MIXINGS, settings["published_mixing_type"], "published_mixing_type"),
+            "mixing": _look_up(_MIXINGS, settings["published_mixing_type"], "published_mixing_type"),
             "ffn": _ffn(settings["ffn"]),
-            "head": {"kind": _known(_HEADS, settings["head"], "head")},
+            "head": {"kind": _look_up(_HEADS, settings["head"], "head")},
         }
         return RankElastorSettings.model_validate(values)
     except KeyError as error:
@@ -120,7 +120,7 @@ def _tokenizer(settings: Mapping[str, Any]) -> dict[str, Any]:
         return {"kind": "none"}
     projection = settings["projection"]
     return {
-        "kind": _known(_TOKENIZERS, projection["trans_type"], "projection.trans_type"),
+        "kind": _look_up(_TOKENIZERS, projection["trans_type"], "projection.trans_type"),
         "hidden_dims": projection["hidden_units"],
         "activation": projection["activation"],
         "norm": projection["use_layer_norm"],
@@ -135,7 +135,7 @@ def _ffn(ffn: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "mlp", "activation": ffn["activation"], **shared}
 
 
-def _known(table: Mapping[Any, Any], key: Any, name: str) -> Any:
+def _look_up(table: Mapping[Any, Any], key: Any, name: str) -> Any:
     if key not in table:
         raise SettingsError(f"{name} must be one of {list(table)}, but {key!r} was given")
     return table[key]
@@ -165,33 +165,33 @@ class _Translation:
             raise SettingsError(f"the published state holds parameters that these settings do not have: {left_over}")
 
 
-def _translated(state: _Translation, network: MixerNetwork) -> Iterator[tuple[str, Tensor]]:
+def _translate(state: _Translation, network: MixerNetwork) -> Iterator[tuple[str, Tensor]]:
     """Walk our modules and take the published arrays in turn: both have their parameters in the same order."""
     yield "tokenizer.norm.weight", state.take("embedding_tokenization.pre_norm.gamma")
     if not isinstance(network.tokenizer, ReshapeTokenizer):
         mlp = network.tokenizer.get_submodule("mlp")
-        yield from _translated_steps(state, mlp, ["embedding_tokenization.mlp"], "tokenizer.mlp")
+        yield from _translate_steps(state, mlp, ["embedding_tokenization.mlp"], "tokenizer.mlp")
     for index, module in enumerate(network.blocks):
         block = cast("Block", module)
-        yield from _translated_mixing(state, block.mixing, f"backbone.{index}.token_mixing", f"blocks.{index}.mixing")
+        yield from _translate_mixing(state, block.mixing, f"backbone.{index}.token_mixing", f"blocks.{index}.mixing")
         yield f"blocks.{index}.norm.weight", state.take(f"backbone.{index}.layer_norm1.gamma")
         num_tokens = len(next(block.pffn.parameters()))
         ffns = [f"backbone.{index}.token_interaction.parallel_ffns.{token}" for token in range(num_tokens)]
-        yield from _translated_steps(state, block.pffn.ffn, ffns, f"blocks.{index}.pffn.ffn")
+        yield from _translate_steps(state, block.pffn.ffn, ffns, f"blocks.{index}.pffn.ffn")
     match network.head:
         case MlpHead():
-            yield from _translated_steps(state, network.head, ["pred"], "head")
+            yield from _translate_steps(state, network.head, ["pred"], "head")
         case LinearHead():
             yield from _linear(state, state.steps("pred")[0], "head.linear")
 
 
-def _translated_steps(
+def _translate_steps(
     state: _Translation, ours: nn.Module, theirs: Sequence[str], our_name: str
 ) -> Iterator[tuple[str, Tensor]]:
     """The steps of one MLP of ours from one published sequence, or from one a token."""
     published = zip(*(state.steps(prefix) for prefix in theirs), strict=True)
     for (name, step), steps in zip(_steps(ours, our_name), published, strict=True):
-        yield from _translated_step(state, step, steps, name)
+        yield from _translate_step(state, step, steps, name)
 
 
 def _steps(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
@@ -203,7 +203,7 @@ def _steps(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
             yield from _steps(child, f"{name}.{child_name}")
 
 
-def _translated_step(
+def _translate_step(
     state: _Translation, step: nn.Module, theirs: Sequence[str], ours: str
 ) -> Iterator[tuple[str, Tensor]]:
     match step:
@@ -223,7 +223,7 @@ def _translated_step(
                 yield from _per_token_linear(state, [(f"{name}.fc_reduce",) for name in theirs], f"{ours}.reduce")
 
 
-def _translated_mixing(state: _Translation, mixing: nn.Module, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
+def _translate_mixing(state: _Translation, mixing: nn.Module, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
     match mixing:
         case SplitMixing():
             yield from _linear(state, f"{theirs}.layer_norm", f"{ours}.norm")

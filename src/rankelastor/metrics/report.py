@@ -33,7 +33,7 @@ class Metrics:
             name: ``auc``: that of the task, or the mean over several tasks. ``like.auc``: that of the task ``like``,
                 where there are several.
         """
-        return read_figure(_arranged(self.by_task), name)
+        return read_figure(_arrange(self.by_task), name)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the metrics by name to six decimals; those that are not defined are left out.
@@ -47,7 +47,7 @@ class Metrics:
             >>> Metrics({"click": {"auc": 0.75}, "like": {"auc": 0.5}}).as_dict()
             {'auc': 0.625, 'tasks': {'click': {'auc': 0.75}, 'like': {'auc': 0.5}}}
         """
-        return _arranged(self.by_task, decimals=DECIMALS)
+        return _arrange(self.by_task, decimals=DECIMALS)
 
 
 def evaluate_predictions(
@@ -76,8 +76,8 @@ def evaluate_predictions(
     """
     assert label.shape[1] == len(tasks), "a column is a task"
     by_task = {}
-    for task, of_task, scores in zip(tasks, label.T, probability.T, strict=True):
-        columns = np.ascontiguousarray(of_task), np.ascontiguousarray(scores)
+    for task, task_labels, scores in zip(tasks, label.T, probability.T, strict=True):
+        columns = np.ascontiguousarray(task_labels), np.ascontiguousarray(scores)
         values = {
             name: METRICS[name](*columns, weight=weight, group=group) for name in (METRICS if names is None else names)
         }
@@ -98,8 +98,8 @@ def read_figure(figures: Mapping[str, Any], name: str) -> Figure:
     return value
 
 
-def _arranged(by_task: Mapping[str, Mapping[str, Figure]], *, decimals: int | None = None) -> dict[str, Any]:
-    each = {task: _rounded(values, decimals) for task, values in by_task.items()}
+def _arrange(by_task: Mapping[str, Mapping[str, Figure]], *, decimals: int | None = None) -> dict[str, Any]:
+    each = {task: _round_values(values, decimals) for task, values in by_task.items()}
     first, *others = by_task.values()
     if not others:
         return dict(*each.values())
@@ -108,8 +108,8 @@ def _arranged(by_task: Mapping[str, Mapping[str, Figure]], *, decimals: int | No
         for name, value in first.items()
         if all(name in other for other in others)
     }
-    return {**_rounded(means, decimals), TASKS: each}
+    return {**_round_values(means, decimals), TASKS: each}
 
 
-def _rounded(values: Mapping[str, Figure], decimals: int | None) -> dict[str, Figure]:
+def _round_values(values: Mapping[str, Figure], decimals: int | None) -> dict[str, Figure]:
     return {name: value if decimals is None else round(value, decimals) for name, value in values.items()}

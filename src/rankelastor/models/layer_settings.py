@@ -35,11 +35,11 @@ def fields_of(layer: type[nn.Module], *, given: Collection[str]) -> Fields:
         >>> {name: default for name, (_, default) in fields.items()}
         {'num_groups': Ellipsis, 'norm': 'pre'}
     """
-    annotations, described = get_type_hints(layer.__init__, include_extras=True), _descriptions(layer)
+    annotations, described = get_type_hints(layer.__init__, include_extras=True), _read_descriptions(layer)
     annotated: Any = Annotated
     return {
         name: (
-            annotated[_immutable(annotations[name]), Field(description=described.get(name))],
+            annotated[_make_immutable(annotations[name]), Field(description=described.get(name))],
             ... if argument.default is argument.empty else argument.default,
         )
         for name, argument in inspect.signature(layer.__init__).parameters.items()
@@ -68,20 +68,20 @@ def settings_class(layer: type[nn.Module], *, kind: str, fields: Fields) -> type
     return made
 
 
-def _immutable(annotation: Any) -> Any:
+def _make_immutable(annotation: Any) -> Any:
     """The annotation with ``tuple[X, ...]`` for ``Sequence[X]`` and ``dict[K, V]`` for ``Mapping[K, V]``."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         annotated: Any = Annotated
-        return annotated[(_immutable(arguments[0]), *arguments[1:])]
+        return annotated[(_make_immutable(arguments[0]), *arguments[1:])]
     if origin is Sequence:
-        return GenericAlias(tuple, (_immutable(arguments[0]), ...))
+        return GenericAlias(tuple, (_make_immutable(arguments[0]), ...))
     if origin is Mapping:
-        return GenericAlias(dict, (arguments[0], _immutable(arguments[1])))
+        return GenericAlias(dict, (arguments[0], _make_immutable(arguments[1])))
     return annotation
 
 
-def _descriptions(layer: type[nn.Module]) -> dict[str, str]:
+def _read_descriptions(layer: type[nn.Module]) -> dict[str, str]:
     """Read what the section ``Args:`` of the layer's docstring says of each argument."""
     section = (inspect.getdoc(layer) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
     described: dict[str, str] = {}

@@ -39,7 +39,7 @@ def mixing_cost(settings: MixerSettings, schema: FeatureSchema) -> MixingCost:
     Raises:
         SettingsError: the sizes do not go together.
     """
-    return _above(_cost_with(settings, MIXINGS.settings("identity"), schema), settings, schema)
+    return _subtract(_cost_with(settings, MIXINGS.settings("identity"), schema), settings, schema)
 
 
 def cheaper_mixings(settings: MixerSettings, schema: FeatureSchema) -> tuple[MixingCost, ...]:
@@ -55,12 +55,12 @@ def cheaper_mixings(settings: MixerSettings, schema: FeatureSchema) -> tuple[Mix
         return ()
     bare = _cost_with(settings, MIXINGS.settings("identity"), schema)
     return tuple(
-        _above(bare, _with_mixing(settings, mixing), schema)
-        for mixing in _suggested(settings.num_tokens, settings.token_dim)
+        _subtract(bare, _replace_mixing(settings, mixing), schema)
+        for mixing in _suggest(settings.num_tokens, settings.token_dim)
     )
 
 
-def _suggested(num_tokens: int, token_dim: int) -> Iterator[LayerSettings]:
+def _suggest(num_tokens: int, token_dim: int) -> Iterator[LayerSettings]:
     near_root = divisor_near_root(num_tokens * token_dim)
     if num_tokens > 1:
         groups = divisor_near_root(num_tokens) if divisor_near_root(num_tokens) < num_tokens else 1
@@ -82,14 +82,14 @@ def divisor_near_root(size: int) -> int:
 
 
 def _cost_with(settings: MixerSettings, mixing: LayerSettings, schema: FeatureSchema) -> Cost:
-    return cost_of(_with_mixing(settings, mixing), schema)
+    return cost_of(_replace_mixing(settings, mixing), schema)
 
 
-def _with_mixing(settings: MixerSettings, mixing: LayerSettings) -> MixerSettings:
+def _replace_mixing(settings: MixerSettings, mixing: LayerSettings) -> MixerSettings:
     return type(settings).model_validate(settings.model_dump() | {"mixing": mixing.model_dump()})
 
 
-def _above(bare: Cost, settings: MixerSettings, schema: FeatureSchema) -> MixingCost:
+def _subtract(bare: Cost, settings: MixerSettings, schema: FeatureSchema) -> MixingCost:
     whole = cost_of(settings, schema)
     parameters = whole.dense_parameters - bare.dense_parameters
     flops = whole.flops_per_example - bare.flops_per_example

@@ -17,20 +17,20 @@ _MAX_DEPTH = 9
 
 
 @dataclass(frozen=True)
-class Part:
+class OutlineNode:
     """One module: its name, its class, the shape it puts out for one example, its parameters, its own parts."""
 
     name: str
     kind: str
     output_shape: tuple[int, ...]
     num_parameters: int
-    parts: tuple[Part, ...]
+    parts: tuple[OutlineNode, ...]
 
 
-def outline(settings: RankerSettings, schema: FeatureSchema) -> Part:
+def outline(settings: RankerSettings, schema: FeatureSchema) -> OutlineNode:
     """Make the outline of the ranker that these settings give; nothing of its size is allocated."""
     ranker = meta_ranker(settings, schema)
-    return _part(settings.kind, ranker, _output_shapes(ranker, schema), depth=0)
+    return _node(settings.kind, ranker, _output_shapes(ranker, schema), depth=0)
 
 
 def point_shapes(settings: RankerSettings, schema: FeatureSchema) -> dict[str, tuple[int, ...]]:
@@ -56,16 +56,16 @@ def _output_shapes(ranker: Ranker, schema: FeatureSchema) -> dict[nn.Module, tup
     return shapes
 
 
-def _part(name: str, module: nn.Module, shapes: dict[nn.Module, tuple[int, ...]], *, depth: int) -> Part:
+def _node(name: str, module: nn.Module, shapes: dict[nn.Module, tuple[int, ...]], *, depth: int) -> OutlineNode:
     children = [
         (child_name, child)
         for child_name, child in module.named_children()
         if depth < _MAX_DEPTH and (child in shapes or list(child.parameters()))  # no empty lists of modules
     ]
-    return Part(
+    return OutlineNode(
         name=name,
         kind=type(module).__name__,
         output_shape=shapes.get(module, ()),
         num_parameters=sum(parameter.numel() for parameter in module.parameters()),
-        parts=tuple(_part(child_name, child, shapes, depth=depth + 1) for child_name, child in children),
+        parts=tuple(_node(child_name, child, shapes, depth=depth + 1) for child_name, child in children),
     )

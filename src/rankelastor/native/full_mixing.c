@@ -27,7 +27,7 @@ void full_mixing_forward(const void *arguments, int64_t first, int64_t last, int
     const int64_t flat = f.tokens * f.dim;
     float *normed = f.scratch + part * f.block * flat;
     for (int64_t row = first; row < last; row += f.block) {
-        const int64_t count = smaller(f.block, last - row);
+        const int64_t count = minimum(f.block, last - row);
         for (int64_t i = 0; i < count; i++) {
             float *out = f.out + (row + i) * flat;
             flatten(f.x + (row + i) * f.x_row, f.x_token, out, f.tokens, f.dim);
@@ -54,18 +54,18 @@ void full_mixing_backward(const void *arguments, int64_t first, int64_t last, in
     const FullMixingBackward f = *(const FullMixingBackward *)arguments;
     const int64_t flat = f.tokens * f.dim, size = f.block * flat;
     float *xs = f.scratch + part * 4 * size, *normed = xs + size, *gradients = normed + size, *dnormed = gradients + size;
-    float *dgain = f.dgain + part * apart(flat);
+    float *dgain = f.dgain + part * padded_size(flat);
     for (int64_t row = first; row < last; row += f.block) {
-        const int64_t count = smaller(f.block, last - row);
+        const int64_t count = minimum(f.block, last - row);
         for (int64_t i = 0; i < count; i++) {
             flatten(f.x + (row + i) * f.x_row, f.x_token, xs + i * flat, f.tokens, f.dim);
             flatten(f.gradient + (row + i) * f.gradient_row, f.gradient_token, gradients + i * flat, f.tokens, f.dim);
             scale_row(xs + i * flat, f.gain, f.inverse[row + i], normed + i * flat, flat);
         }
         product(count, flat, flat, gradients, flat, f.w, flat, dnormed, flat, REPLACE);
-        product_of_transposed(flat, flat, count, gradients, flat, normed, flat, f.dw + part * apart(flat * flat), flat,
+        product_of_transposed(flat, flat, count, gradients, flat, normed, flat, f.dw + part * padded_size(flat * flat), flat,
                               row > first ? ADD : REPLACE);
-        add_rows(gradients, flat, f.db + part * apart(flat), count, flat);
+        add_rows(gradients, flat, f.db + part * padded_size(flat), count, flat);
         for (int64_t i = 0; i < count; i++)
             norm_row_backward(dnormed + i * flat, xs + i * flat, f.gain, f.inverse[row + i], gradients + i * flat,
                               f.dx + (row + i) * flat, dgain, flat);

@@ -69,7 +69,7 @@ void gate_forward(const void *arguments, int64_t first, int64_t last, int64_t pa
         const float *direct = g.direct + token * g.dim * g.direct_row, *bias = g.bias + token * g.out_dim;
         const float *reduce = g.reduce + token * g.inner * g.out_dim;
         for (int64_t row = first; row < last; row += g.block) {
-            const int64_t count = smaller(g.block, last - row), place = token * g.rows + row;
+            const int64_t count = minimum(g.block, last - row), place = token * g.rows + row;
             const int64_t x_row = g.gain ? g.dim : g.x_row;
             const float *x = g.x + token * g.x_token + row * g.x_row;
             if (g.gain) {
@@ -151,7 +151,7 @@ void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t p
         float *dgain = g.gain ? buffer(g.dgain, part, token, g.tokens, dim) : NULL;
         float *dbias = buffer(g.dbias, part, token, g.tokens, out_dim);
         for (int64_t row = first; row < last; row += g.block) {
-            const int64_t count = smaller(g.block, last - row), place = token * g.rows + row;
+            const int64_t count = minimum(g.block, last - row), place = token * g.rows + row;
             const float *gradient = g.gradient + token * g.gradient_token + row * g.gradient_row;
             const int64_t x_row = g.gain ? dim : g.x_row;
             const float *input = g.x + token * g.x_token + row * g.x_row, *x = g.gain ? normed : input;

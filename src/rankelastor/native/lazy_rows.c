@@ -58,7 +58,7 @@ typedef struct {
 void gradient_of_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const GradientOfRows g = *(const GradientOfRows *)arguments;
     const float l2 = (float)g.constants->l2;
-    double of_gradient = 0, of_weights = 0;
+    double gradient_squares = 0, weight_squares = 0;
     (void)part;
     for (int64_t i = 0; i < g.num_lookups; i++) {
         const float *restrict found = g.lookup_gradients + i * g.dim;
@@ -73,11 +73,11 @@ void gradient_of_rows(const void *arguments, int64_t first, int64_t last, int64_
             g_squares += row[j] * row[j];
             w_squares += w[j] * w[j];
         }
-        of_gradient += g_squares;
-        of_weights += w_squares;
+        gradient_squares += g_squares;
+        weight_squares += w_squares;
     }
-    g.squares[0] = of_gradient;
-    g.squares[1] = of_weights;
+    g.squares[0] = gradient_squares;
+    g.squares[1] = weight_squares;
 }
 
 /* Take one step of Adam for a row; without a gradient (NULL) it is penalty * w. */
@@ -132,7 +132,7 @@ typedef struct {
 } Rows;
 
 typedef struct {
-    Rows of;
+    Rows rows;
     const double *scale, *scale_sum;
     int64_t exact_steps, stride_share;
     double *change; /* change of the table's sum of squares, one per part */
@@ -141,7 +141,7 @@ typedef struct {
 /* Bring rows to step now: exact_steps one by one, then strides that grow by a stride_share of what is covered. */
 void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const CatchUpRows u = *(const CatchUpRows *)arguments;
-    const Rows r = u.of;
+    const Rows r = u.rows;
     const double l2 = r.constants->l2;
     double sum = 0;
     for (int64_t i = first; i < last; i++) {
@@ -157,8 +157,8 @@ void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t p
         for (int64_t covered = done; done < missed;) {
             const int64_t whole = covered / u.stride_share, length = whole < missed - done ? whole : missed - done;
             const int64_t end = start + done + length;
-            const double of_stride = u.scale_sum[end] - u.scale_sum[end - length];
-            const double mean = length == 1 ? u.scale[end] : of_stride / (double)length;
+            const double stride_scale = u.scale_sum[end] - u.scale_sum[end - length];
+            const double mean = length == 1 ? u.scale[end] : stride_scale / (double)length;
             if (length == 1)
                 one_step(w, m, v, NULL, (float)(l2 * mean), r.constants, r.bias_correction1[end], r.bias_correction2[end], r.dim);
             else
@@ -173,7 +173,7 @@ void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t p
 }
 
 typedef struct {
-    Rows of;
+    Rows rows;
     const float *gradient; /* one for each of rows */
     double *change;        /* change of the table's sum of squares, one per part */
 } StepRows;
@@ -181,7 +181,7 @@ typedef struct {
 /* Take the step that is number now. */
 void step_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const StepRows s = *(const StepRows *)arguments;
-    const Rows r = s.of;
+    const Rows r = s.rows;
     double sum = 0;
     for (int64_t i = first; i < last; i++) {
         const int64_t row = r.rows[i];

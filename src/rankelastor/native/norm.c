@@ -45,7 +45,7 @@ void rms_norm_backward(const void *arguments, int64_t first, int64_t last, int64
     const RmsNormBackward n = *(const RmsNormBackward *)arguments;
     for (int64_t group = 0; group < n.groups; group++) {
         const float *gain = n.gain + group * n.gain_group;
-        float *dgain = n.dgain + part * apart(n.gain_size) + group * n.gain_group;
+        float *dgain = n.dgain + part * padded_size(n.gain_size) + group * n.gain_group;
         for (int64_t row = first; row < last; row++) {
             norm_row_backward(n.gradient + group * n.gradient_group + row * n.gradient_row,
                               n.x + group * n.x_group + row * n.x_row, gain, n.inverse[group * n.rows + row], NULL,

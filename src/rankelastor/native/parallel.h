@@ -11,11 +11,11 @@
 typedef void row_kernel(const void *arguments, int64_t first, int64_t last, int64_t part);
 
 /* Distance between the parts' accumulators of size numbers: padded to cache lines against false sharing. */
-static inline int64_t apart(int64_t size) { return (size + 31) / 32 * 32; }
+static inline int64_t padded_size(int64_t size) { return (size + 31) / 32 * 32; }
 
 /* Where a part's numbers for a token begin in the accumulators of all parts. */
-static inline float *buffer(float *parts, int64_t part, int64_t token, int64_t tokens, int64_t numbers_a_token) {
-    return parts + part * apart(tokens * numbers_a_token) + token * numbers_a_token;
+static inline float *buffer(float *parts, int64_t part, int64_t token, int64_t tokens, int64_t numbers_per_token) {
+    return parts + part * padded_size(tokens * numbers_per_token) + token * numbers_per_token;
 }
 
 #endif

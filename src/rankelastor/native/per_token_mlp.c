@@ -21,30 +21,30 @@ typedef struct {
     const uint8_t *noise; /* NULL: nothing is dropped */
     uint8_t highest;      /* of those dropped */
     float scale;
-} Active;
+} Activation;
 
-static Active active_of(int64_t activation, const uint8_t *noise, int64_t threshold, float scale) {
-    return (Active){activation, threshold ? noise : NULL, (uint8_t)(threshold - 1), scale};
+static Activation make_activation(int64_t activation, const uint8_t *noise, int64_t threshold, float scale) {
+    return (Activation){activation, threshold ? noise : NULL, (uint8_t)(threshold - 1), scale};
 }
 
-static inline float activated(int64_t activation, float x) {
+static inline float apply_activation(int64_t activation, float x) {
     if (activation == GELU) return x * normal_below(x);
     if (activation == RELU) return x <= 0 ? 0.0f : x; /* so that NaN passes */
     return x;
 }
 
-static inline void activate_as(int64_t activation, Active as, const float *restrict h, const uint8_t *restrict noise,
+static inline void activate_as(int64_t activation, Activation as, const float *restrict h, const uint8_t *restrict noise,
                                float *restrict a, int64_t width) {
     if (noise)
 #pragma GCC ivdep
-        for (int64_t i = 0; i < width; i++) a[i] = noise[i] <= as.highest ? 0.0f : activated(activation, h[i]) * as.scale;
+        for (int64_t i = 0; i < width; i++) a[i] = noise[i] <= as.highest ? 0.0f : apply_activation(activation, h[i]) * as.scale;
     else
 #pragma GCC ivdep
-        for (int64_t i = 0; i < width; i++) a[i] = activated(activation, h[i]) * as.scale;
+        for (int64_t i = 0; i < width; i++) a[i] = apply_activation(activation, h[i]) * as.scale;
 }
 
 /* a = dropout(activation(h)) for count rows of h, h_row apart, from the given place in the noise. */
-static void activate(Active as, const float *h, int64_t h_row, int64_t place, float *a, int64_t count, int64_t width) {
+static void activate(Activation as, const float *h, int64_t h_row, int64_t place, float *a, int64_t count, int64_t width) {
     if (h_row == width) width *= count, count = 1; /* one long row: fewer scalar remainders */
     for (int64_t row = 0; row < count; row++, h += h_row, a += width) {
         const uint8_t *noise = as.noise ? as.noise + place + row * width : NULL;
@@ -54,7 +54,7 @@ static void activate(Active as, const float *h, int64_t h_row, int64_t place, fl
     }
 }
 
-static inline void activate_backward_as(int64_t activation, Active as, const float *restrict h,
+static inline void activate_backward_as(int64_t activation, Activation as, const float *restrict h,
                                         const uint8_t *restrict noise, const float *da, float *restrict a, float *dh,
                                         int64_t width) {
 #pragma GCC ivdep
@@ -65,14 +65,14 @@ static inline void activate_backward_as(int64_t activation, Active as, const flo
             a[i] = h[i] * normal.below * scale;
             dh[i] = da[i] * scale * (normal.below + h[i] * normal.density);
         } else {
-            a[i] = activated(activation, h[i]) * scale;
+            a[i] = apply_activation(activation, h[i]) * scale;
             dh[i] = activation == RELU && !(h[i] > 0) ? 0.0f : da[i] * scale;
         }
     }
 }
 
 /* Go back from the gradient of a to that of h, which may take its place; a is computed again. */
-static void activate_backward(Active as, const float *h, int64_t h_row, int64_t place, const float *da, float *a, float *dh,
+static void activate_backward(Activation as, const float *h, int64_t h_row, int64_t place, const float *da, float *a, float *dh,
                               int64_t count, int64_t width) {
     if (h_row == width) width *= count, count = 1;
     for (int64_t row = 0; row < count; row++, h += h_row, da += width, a += width, dh += width) {
@@ -107,12 +107,12 @@ typedef struct {
 
 void per_token_mlp_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const PerTokenMlpForward m = *(const PerTokenMlpForward *)arguments;
-    const Active as = active_of(m.activation, m.noise, m.threshold, (float)m.scale);
+    const Activation as = make_activation(m.activation, m.noise, m.threshold, (float)m.scale);
     const int64_t hidden = m.hidden, out_dim = m.out_dim;
     float *a = m.scratch + part * m.block * 2 * hidden, *made = a + m.block * hidden;
     for (int64_t token = 0; token < m.tokens; token++) {
         for (int64_t row = first; row < last; row += m.block) {
-            const int64_t count = smaller(m.block, last - row), place = token * m.rows + row;
+            const int64_t count = minimum(m.block, last - row), place = token * m.rows + row;
             const float *x = m.x + token * m.x_token + row * m.x_row;
             float *h = m.saved ? m.saved + place * hidden : made;
             if (m.w1)
@@ -144,14 +144,14 @@ typedef struct {
 
 void per_token_mlp_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const PerTokenMlpBackward m = *(const PerTokenMlpBackward *)arguments;
-    const Active as = active_of(m.activation, m.noise, m.threshold, (float)m.scale);
+    const Activation as = make_activation(m.activation, m.noise, m.threshold, (float)m.scale);
     const int64_t in = m.in, hidden = m.hidden, out_dim = m.out_dim, up = in * hidden, down = hidden * out_dim;
     float *a = m.scratch + part * m.block * 3 * hidden, *da = a + m.block * hidden, *recomputed = da + m.block * hidden;
     for (int64_t token = 0; token < m.tokens; token++) {
         float *dw1 = buffer(m.dw1, part, token, m.tokens, up), *db1 = buffer(m.db1, part, token, m.tokens, hidden);
         float *dw2 = buffer(m.dw2, part, token, m.tokens, down), *db2 = buffer(m.db2, part, token, m.tokens, out_dim);
         for (int64_t row = first; row < last; row += m.block) {
-            const int64_t count = smaller(m.block, last - row), place = token * m.rows + row;
+            const int64_t count = minimum(m.block, last - row), place = token * m.rows + row;
             const int add = row > first ? ADD : REPLACE;
             const float *gradient = m.gradient + token * m.gradient_token + row * m.gradient_row;
             const float *x = m.x + token * m.x_token + row * m.x_row, *h = m.w1 ? recomputed : x;

@@ -48,7 +48,7 @@ void projection_forward(const void *arguments, int64_t first, int64_t last, int6
     const int64_t hidden = p.hidden, out_dim = p.out_dim;
     float *a = p.scratch + part * p.block * 2 * hidden, *made = a + p.block * hidden;
     for (int64_t row = first; row < last; row += p.block) {
-        const int64_t count = smaller(p.block, last - row);
+        const int64_t count = minimum(p.block, last - row);
         float *h = p.saved ? p.saved + row * hidden : made, *out = p.out + row * out_dim;
         product_by_transposed(count, hidden, p.in, p.x + row * p.x_row, p.x_row, p.w1, p.in, h, hidden, REPLACE);
         for (int64_t i = 0; i < count; i++) {
@@ -109,9 +109,9 @@ void projection_backward(const void *arguments, int64_t first, int64_t last, int
     const ProjectionBackward p = *(const ProjectionBackward *)arguments;
     const int64_t in = p.in, hidden = p.hidden, out_dim = p.out_dim;
     float *a = p.scratch + part * p.block * 3 * hidden, *da = a + p.block * hidden, *recomputed = da + p.block * hidden;
-    float *dw1 = p.dw1 + part * apart(hidden * in), *dw2 = p.dw2 + part * apart(out_dim * hidden);
+    float *dw1 = p.dw1 + part * padded_size(hidden * in), *dw2 = p.dw2 + part * padded_size(out_dim * hidden);
     for (int64_t row = first; row < last; row += p.block) {
-        const int64_t count = smaller(p.block, last - row);
+        const int64_t count = minimum(p.block, last - row);
         const float *gradient = p.gradient + row * p.gradient_row, *x = p.x + row * p.x_row;
         const int add = row > first ? ADD : REPLACE;
         const float *h = p.saved ? p.saved + row * hidden : recomputed;
@@ -124,12 +124,12 @@ void projection_backward(const void *arguments, int64_t first, int64_t last, int
             const float scale = p.inverse[row + i], *line = h + i * hidden;
             float *active = a + i * hidden;
             activate(line, p.gain, scale, p.noise ? p.noise + (row + i) * hidden : NULL, p.threshold, active, hidden);
-            activate_backward(line, active, p.gain, scale, p.norm, da + i * hidden, p.dgain + part * apart(hidden),
-                              p.db1 + part * apart(hidden), hidden);
+            activate_backward(line, active, p.gain, scale, p.norm, da + i * hidden, p.dgain + part * padded_size(hidden),
+                              p.db1 + part * padded_size(hidden), hidden);
         }
         product_of_transposed(out_dim, hidden, count, gradient, p.gradient_row, a, hidden, dw2, hidden, add);
         product_of_transposed(hidden, in, count, da, hidden, x, p.x_row, dw1, in, add);
         product(count, in, hidden, da, hidden, p.w1, in, p.dx + row * in, in, REPLACE);
-        add_rows(gradient, p.gradient_row, p.db2 + part * apart(out_dim), count, out_dim);
+        add_rows(gradient, p.gradient_row, p.db2 + part * padded_size(out_dim), count, out_dim);
     }
 }

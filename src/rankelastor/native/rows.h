@@ -8,7 +8,7 @@
 
 #define NORM_EPSILON 1e-12f
 
-static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t minimum(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Copy row into every row of out. */
 static inline void repeat_row(const float *restrict row, float *restrict out, int64_t rows, int64_t width) {

@@ -57,8 +57,8 @@ typedef struct {
 void split_mixing_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const SplitMixingBackward s = *(const SplitMixingBackward *)arguments;
     const int64_t width = s.dim / s.tokens, dim = s.dim;
-    float *restrict dgain = s.dgain + part * apart(dim), *restrict dbias = s.dbias + part * apart(dim);
-    float *restrict all = s.scratch + part * apart(s.tokens * dim);
+    float *restrict dgain = s.dgain + part * padded_size(dim), *restrict dbias = s.dbias + part * padded_size(dim);
+    float *restrict all = s.scratch + part * padded_size(s.tokens * dim);
     for (int64_t row = first; row < last; row++) {
         for (int64_t token = 0; token < s.tokens; token++) {
             const int64_t place = row * s.tokens + token;

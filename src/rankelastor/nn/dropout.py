@@ -36,7 +36,7 @@ class Mask:
         scaled = NUM_BYTES * rate
         return cls(drawn[:count].view(shape), int(scaled) + (fraction < scaled - int(scaled)))
 
-    def kept(self, dtype: torch.dtype) -> Float[Tensor, ...]:
+    def to_numbers(self, dtype: torch.dtype) -> Float[Tensor, ...]:
         """1 where an element is kept and 0 where it is dropped."""
         if self.threshold == NUM_BYTES:  # no byte reaches it
             return torch.zeros(self.noise.shape, dtype=dtype)
@@ -72,7 +72,7 @@ class Dropout(nn.Dropout):
             return torch.zeros_like(x)
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.dropout(x, self.p)
-        return x * Mask.draw(x.shape, self.p, self.random_bytes).kept(x.dtype) * (1 / (1 - self.p))
+        return x * Mask.draw(x.shape, self.p, self.random_bytes).to_numbers(x.dtype) * (1 / (1 - self.p))
 
 
 class PerTokenDropout(Dropout):

@@ -26,7 +26,7 @@ def fresh_bytes(count: int) -> UInt8[Tensor, " count"]:
         >>> fresh_bytes(3).shape
         torch.Size([3])
     """
-    return _bytes_of(np.random.SFC64(draw_seed()), count)
+    return _draw_bytes(np.random.SFC64(draw_seed()), count)
 
 
 class RandomBytes:
@@ -51,9 +51,9 @@ class RandomBytes:
 
     def __call__(self, count: int) -> UInt8[Tensor, " count"]:
         """Draw the next ``count`` bytes."""
-        return _bytes_of(self._generator, count)
+        return _draw_bytes(self._generator, count)
 
 
-def _bytes_of(generator: np.random.SFC64, count: int) -> UInt8[Tensor, " count"]:
+def _draw_bytes(generator: np.random.SFC64, count: int) -> UInt8[Tensor, " count"]:
     words = np.asarray(generator.random_raw(-(-count // 8)), dtype=np.uint64)
     return torch.from_numpy(words.view(np.uint8)[:count])

@@ -31,13 +31,13 @@ class MeanLoss:
     """
 
     def __init__(self, total: Callable[[Batch], Tensor | float]) -> None:
-        self._total_of = total
+        self._compute_total = total
         self._loss: Tensor | float = 0.0
         self._total: Tensor | float = 0.0
 
     def add(self, loss: Float[Tensor, ""], batch: Batch) -> None:
         """Add the mean loss of a batch."""
-        total = self._total_of(batch)
+        total = self._compute_total(batch)
         total = total.double() if isinstance(total, Tensor) else total
         self._loss = self._loss + loss.double() * total
         self._total = self._total + total

@@ -14,7 +14,7 @@ from rankelastor.execution.device import choose_device
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.recipes.recipe import Recipe
-from rankelastor.runs.migration import with_names_of_today
+from rankelastor.runs.migration import rename_weights
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.runs.weights import read_weights, set_weights
 
@@ -68,7 +68,7 @@ def load_run(folder: str | Path, *, device: torch.device | None = None) -> Loade
     ranker = build_ranker(recipe.model, encoder.schema)
     weights = read_weights(run.best_weights)
     if run.format_version == 1:
-        weights = with_names_of_today(weights)
+        weights = rename_weights(weights)
     set_weights(ranker, weights, source=run.best_weights)
     ranker = ranker.to(device or choose_device(recipe.training.execution))
     return LoadedRun(folder=run.path, recipe=recipe, encoder=encoder, ranker=ranker.eval())

@@ -31,23 +31,23 @@ _HEAD = "backbone.head.mlp"
 _HEAD_LAYERS = ("backbone.head.hidden", "backbone.head.out")
 
 
-def with_names_of_today(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def rename_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of version 0.1.0; those that have the names of today keep them.
 
     Example:
         >>> import torch
-        >>> list(with_names_of_today({"backbone.head.linear.bias": torch.zeros(1)}))
+        >>> list(rename_weights({"backbone.head.linear.bias": torch.zeros(1)}))
         ['network.head.linear.bias']
     """
-    new_names = new_names_of(weights)
+    new_names = map_old_names(weights)
     return {new_names[name]: tensor for name, tensor in weights.items()}
 
 
-def new_names_of(names: Iterable[str]) -> dict[str, str]:
+def map_old_names(names: Iterable[str]) -> dict[str, str]:
     """Map the parameter names of version 0.1.0 to those of today.
 
     Example:
-        >>> new_names_of(["backbone.tokenizer.mlp.0.weight", "backbone.tokenizer.mlp.0.bias", "embedding.table"])
+        >>> map_old_names(["backbone.tokenizer.mlp.0.weight", "backbone.tokenizer.mlp.0.bias", "embedding.table"])
         {'backbone.tokenizer.mlp.0.weight': 'network.tokenizer.mlp.out.weight', \
 'backbone.tokenizer.mlp.0.bias': 'network.tokenizer.mlp.out.bias', 'embedding.table': 'embedding.table'}
     """

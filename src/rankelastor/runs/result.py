@@ -40,7 +40,7 @@ class UnseenFigures:
 
     def as_dict(self) -> dict[str, Any]:
         """Give plain values for JSON; what is not known is left out."""
-        return _known(asdict(self)) | {"fields_left_out": list(self.fields_left_out)}
+        return _drop_none(asdict(self)) | {"fields_left_out": list(self.fields_left_out)}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Speed:
 
     def as_dict(self) -> dict[str, float | int]:
         """Give plain values for JSON; what is not known is left out."""
-        return _known(asdict(self))
+        return _drop_none(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class RunResult:
             "speed": self.speed.as_dict(),
             "seconds": self.seconds,
         }
-        return _known(values)
+        return _drop_none(values)
 
 
 def read_result(text: str, *, source: str) -> RunResult:
@@ -178,5 +178,5 @@ def read_result(text: str, *, source: str) -> RunResult:
 _RESULT = TypeAdapter(RunResult)
 
 
-def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}

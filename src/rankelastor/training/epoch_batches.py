@@ -48,5 +48,5 @@ def epoch_batches(
     """
     source = train.epoch(epoch)
     if rare_as_unseen is not None:
-        source = rare_as_unseen.over(source, first_step=(epoch - 1) * len(train) + 1)
+        source = rare_as_unseen.replace_in(source, first_step=(epoch - 1) * len(train) + 1)
     return ReadAhead(source, depth=read_ahead, prepare=copies_to(device))

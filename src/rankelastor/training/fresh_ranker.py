@@ -10,7 +10,7 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.cost import Cost
 from rankelastor.models.ranker import Ranker
-from rankelastor.training.initial_vectors import with_pretrained_vectors
+from rankelastor.training.initial_vectors import set_pretrained_vectors
 
 _SAID_BY_THE_CPU_ALLOCATOR = ("DefaultCPUAllocator", "can't allocate memory")
 """It raises a plain RuntimeError, which only these words tell from others."""
@@ -29,7 +29,7 @@ def fresh_ranker(settings: ModelSettings, dataset: PreparedDataset, *, cost: Cos
         SettingsError: it does not fit in memory, or its sizes do not go together.
     """
     try:
-        return with_pretrained_vectors(build_ranker(settings, dataset.schema), dataset).to(device)
+        return set_pretrained_vectors(build_ranker(settings, dataset.schema), dataset).to(device)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

@@ -11,7 +11,7 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 
 
-def with_pretrained_vectors(ranker: Ranker, dataset: PreparedDataset) -> Ranker:
+def set_pretrained_vectors(ranker: Ranker, dataset: PreparedDataset) -> Ranker:
     """The ranker, whose pretrained features start from the vectors of the prepared folder.
 
     Later the vectors come from the weights: a run folder needs no prepared one.

@@ -64,7 +64,7 @@ class RareAsUnseen:
         """
         if settings.share == 0:
             return None
-        frozen = _with_frozen_vectors(dataset.schema)
+        frozen = _find_frozen(dataset.schema)
         rare_ids = first_rare_ids(dataset, max_count=settings.max_count)
         first_rare = {name: first for name, first in rare_ids.items() if name not in frozen}
         unseen = cls(first_rare, dataset.schema.with_ids, share=settings.share, seed=seed)
@@ -75,7 +75,7 @@ class RareAsUnseen:
         """Whether any feature has a rare value."""
         return self._categorical.has_rare or self._sequence.has_rare
 
-    def over(self, batches: Iterable[Batch], *, first_step: int) -> Iterator[Batch]:
+    def replace_in(self, batches: Iterable[Batch], *, first_step: int) -> Iterator[Batch]:
         """Give the batches of training steps from ``first_step`` on, with some rare ids replaced."""
         for step, batch in enumerate(batches, start=first_step):
             yield self(batch, step=step)
@@ -100,7 +100,7 @@ class RareAsUnseen:
         return torch.from_numpy(changed)
 
 
-def _with_frozen_vectors(schema: FeatureSchema) -> set[str]:
+def _find_frozen(schema: FeatureSchema) -> set[str]:
     """Name the features with frozen pretrained vectors, and the features that share these."""
     owners = {
         feature.name

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from rankelastor.config.execution import ExecutionSettings, ExecutorName
 from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.errors import SettingsError
-from rankelastor.execution.compiling import CompiledNetwork, compiled_for_training
-from rankelastor.execution.cores import compute_threads, one_core, threads_at_once
-from rankelastor.execution.device import autocast, chosen_precision
+from rankelastor.execution.compiling import CompiledNetwork, compile_for_training
+from rankelastor.execution.cores import choose_num_threads, compute_threads, one_core
+from rankelastor.execution.device import autocast, precision_dtype
 from rankelastor.execution.lowering import Lowering
-from rankelastor.execution.phases import PhaseListener, not_listening
+from rankelastor.execution.phases import PhaseListener, ignore_phase
 from rankelastor.execution.slices import BatchGradient, Loss, SlicedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
-from rankelastor.optimisers.lazy_rows.lazy import LazyRows, Touched
+from rankelastor.optimisers.lazy_rows.lazy import LazyRows, TouchedRows
 from rankelastor.optimisers.lazy_rows.sums import sum_by_row
 from rankelastor.schema import Batch
 
@@ -54,7 +54,7 @@ class Stepper:
         *,
         batch_size: int,
         objective: Loss | None = None,
-        on_phase: PhaseListener = not_listening,
+        on_phase: PhaseListener = ignore_phase,
     ) -> None:
         self._ranker = ranker
         self._on_phase = on_phase
@@ -69,9 +69,9 @@ class Stepper:
         optimised = self._dense if self._lazy else [*self._dense, self._table]
         self._optimiser = torch.optim.Adam(optimised, lr=optimiser.learning_rate, betas=ADAM_BETAS, fused=True)
         self.objective = objective or BinaryCrossEntropy()
-        self._compiled = compiled_for_training(ranker.network, execution)
+        self._compiled = compile_for_training(ranker.network, execution)
         self._num_cores = torch.get_num_threads()
-        self._num_threads = 1 if self._compiled else threads_at_once(ranker, batch_size)
+        self._num_threads = 1 if self._compiled else choose_num_threads(ranker, batch_size)
         self._threads = compute_threads(self._num_threads)
         self._networks = self._networks_of_threads()
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
@@ -104,7 +104,7 @@ class Stepper:
             threads=self._threads,
             networks=self._networks,
             slice_examples=self._execution.slice_examples,
-            precision=chosen_precision(self._execution, self._device),
+            precision=precision_dtype(self._execution, self._device),
             on_phase=self._on_phase,
         )
 
@@ -154,7 +154,7 @@ class Stepper:
         self._on_phase("done")
         return result.loss
 
-    def _touch(self, rows: Tensor) -> Touched | None:
+    def _touch(self, rows: Tensor) -> TouchedRows | None:
         if self._lazy is None:
             return None
         return self._threads.submit(self._lazy.touch, rows.flatten(), learning_rate=self._learning_rate).result()
@@ -173,8 +173,8 @@ class Stepper:
         self._optimiser.step()
 
     @torch.no_grad()
-    def _step_lazily(self, lazy: LazyRows, touched: Touched, of_lookups: Tensor) -> None:
-        gradient, squared_norm = lazy.gradient(touched, of_lookups)
+    def _step_lazily(self, lazy: LazyRows, touched: TouchedRows, lookup_gradients: Tensor) -> None:
+        gradient, squared_norm = lazy.gradient(touched, lookup_gradients)
         scale: Tensor | float = 1.0
         if self._settings.clip_norm is not None:
             dense = nn.utils.get_total_norm([parameter.grad for parameter in self._dense if parameter.grad is not None])

@@ -48,7 +48,7 @@ def test_a_column_becomes_a_field(column: dict[str, Any], field: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    ("column", "verdict", "path", "text"),
+    ("column", "outcome", "path", "text"),
     [
         ({"dtype": "float"}, "differs", "dtype", "in FuxiCTR it counts as the value 0"),
         ({"fill_na": "-1"}, "differs", "fill_na", "out of vocabulary in FuxiCTR like blanks"),
@@ -68,10 +68,10 @@ def test_a_column_becomes_a_field(column: dict[str, Any], field: dict[str, Any],
     ],
 )
 def test_what_a_column_loses_is_noted(
-    column: dict[str, Any], verdict: str, path: str, text: str, imported: Any
+    column: dict[str, Any], outcome: str, path: str, text: str, imported: Any
 ) -> None:
     found = {note.setting: note for note in imported(column).notes}[f"feature_cols.a.{path}"]
-    assert found.verdict == verdict
+    assert found.outcome == outcome
     assert text in found.text
 
 

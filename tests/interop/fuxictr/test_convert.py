@@ -14,8 +14,8 @@ from rankelastor.recipes.load import load_recipe, with_overrides
 RECIPES = Path(__file__).parents[3] / "recipes"
 
 
-def notes(imported: Imported, verdict: str) -> dict[str, str]:
-    return {note.setting: note.text for note in imported.notes if note.verdict == verdict}
+def notes(imported: Imported, outcome: str) -> dict[str, str]:
+    return {note.setting: note.text for note in imported.notes if note.outcome == outcome}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.watching import watching
+from tests.observe_outputs import observe_outputs
 
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.loading.loader import BatchLoader
@@ -38,7 +38,7 @@ def test_each_stage_is_the_mean_over_the_examples_of_the_split(
     test = PreparedDataset.open(run.recipe.data.prepared).split("test")
     (batch,) = BatchLoader(test, batch_size=10_000).epoch()
     seen: dict[str, torch.Tensor] = {}
-    with watching(run.ranker.points, seen.__setitem__), torch.no_grad():
+    with observe_outputs(run.ranker.points, seen.__setitem__), torch.no_grad():
         run.ranker(batch)
     by_hand = {point: float(stable_rank(tokens.double()).mean()) for point, tokens in seen.items()}
     path = demo_spectra[1].trajectories["stable_rank"]

@@ -10,24 +10,24 @@ from torch import Tensor, nn
 from rankelastor.execution.rules import Context, Operation
 
 
-class Step(NamedTuple):
+class ChainLayer(NamedTuple):
     """A layer of a chain, and its type where an operation may stand for it; None where it must be called itself."""
 
     layer: Any
     kind: type[nn.Module] | None
 
 
-Match = Callable[[list[Step], Context], tuple[Operation, int] | None]
+Match = Callable[[list[ChainLayer], Context], tuple[Operation, int] | None]
 """Gives an operation for the first steps, and for how many of them; None where it has none."""
 
 
-def plain_steps(context: Context, *layers: nn.Module) -> list[Step]:
+def chain_layers(context: Context, *layers: nn.Module) -> list[ChainLayer]:
     """List the layers as steps of a chain; identities are left out."""
-    steps = [Step(layer, type(layer) if context.is_plain(layer, type(layer)) else None) for layer in layers]
+    steps = [ChainLayer(layer, type(layer) if context.is_plain(layer, type(layer)) else None) for layer in layers]
     return [step for step in steps if step.kind is not nn.Identity]
 
 
-def chain(steps: list[Step], context: Context, match: Match) -> Operation:
+def chain(steps: list[ChainLayer], context: Context, match: Match) -> Operation:
     """Combine the operations that compute the steps one after the other."""
     operations: list[Operation] = []
     while steps:

@@ -57,15 +57,15 @@ class _ByteMaskDropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, rate: float, random_bytes: ByteSource) -> Tensor:
         ctx.mask, ctx.scale = Mask.draw(x.shape, rate, random_bytes), 1 / (1 - rate)
-        return _scaled_where_kept(x, ctx.mask, ctx.scale)
+        return _drop_and_scale(x, ctx.mask, ctx.scale)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return _scaled_where_kept(gradient, ctx.mask, ctx.scale), None, None
+        return _drop_and_scale(gradient, ctx.mask, ctx.scale), None, None
 
 
-def _scaled_where_kept(x: Tensor, mask: Mask, scale: float) -> Tensor:
+def _drop_and_scale(x: Tensor, mask: Mask, scale: float) -> Tensor:
     if mask.threshold == NUM_BYTES:  # no byte reaches it
         return torch.zeros_like(x)
     # Written as numbers of x's type: products of one type are several times as fast as those with booleans.

@@ -113,7 +113,7 @@ class _Gate(torch.autograd.Function):
         folded = (direct, reduce, bias)
         if then is not None:
             assert then_bias is not None, "weight and bias come together"
-            folded = (torch.bmm(direct, then), torch.bmm(reduce, then), _vectors_times(bias, then).add_(then_bias))
+            folded = (torch.bmm(direct, then), torch.bmm(reduce, then), _multiply_vectors(bias, then).add_(then_bias))
         out_dim = folded[1].shape[2]
         parts = num_parts(rows)
         block = rows_per_block(-(-rows // parts), floats_per_row=8 * inner_dim, num_weights=lift[0].numel())
@@ -179,13 +179,13 @@ class _Gate(torch.autograd.Function):
             dthen = torch.bmm(reduce.transpose(1, 2), dreduce).baddbmm_(direct.transpose(1, 2), ddirect)
             dthen.baddbmm_(bias.unsqueeze(2), dbias.unsqueeze(1))
             dlift[:, :, 3 * inner_dim :] = torch.bmm(ddirect, back)
-            dreduce, dthen_bias, dbias = torch.bmm(dreduce, back), dbias, _vectors_times(dbias, back)
+            dreduce, dthen_bias, dbias = torch.bmm(dreduce, back), dbias, _multiply_vectors(dbias, back)
         dlift_bias[:, 3 * inner_dim :] = dbias
         dgain = None if gain_sum is None else gain_sum.sum()
         return dx, dgain, dlift, dlift_bias, dreduce, dbias, dthen, dthen_bias
 
 
-def _vectors_times(vectors: Float[Tensor, "token dim"], maps: Float[Tensor, "token dim out"]) -> Tensor:
+def _multiply_vectors(vectors: Float[Tensor, "token dim"], maps: Float[Tensor, "token dim out"]) -> Tensor:
     return torch.bmm(vectors.unsqueeze(1), maps).squeeze(1)
 
 

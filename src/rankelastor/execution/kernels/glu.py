@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.execution.kernels.chains import Chain, Step, chain, plain_steps
+from rankelastor.execution.kernels.chains import Chain, ChainLayer, chain, chain_layers
 from rankelastor.execution.kernels.gate import GateOperation
 from rankelastor.execution.kernels.per_token_mlp import PerTokenMlpOperation
 from rankelastor.execution.rules import Context, Operation, lowers
@@ -24,17 +24,17 @@ def published_gate(layer: PublishedGate, context: Context) -> Operation | None:
 @lowers(PerTokenGlu)
 def per_token_glu(layer: PerTokenGlu, context: Context) -> Operation:
     """Lower a GLU FFN: each gate with the norm before it and the linear map behind it."""
-    steps: list[Step] = []
+    steps: list[ChainLayer] = []
     for each in layer.layers:
         if context.is_plain(each, PerTokenGluLayer):
-            steps += plain_steps(context, each.norm, each.gate, each.widen, each.dropout)
+            steps += chain_layers(context, each.norm, each.gate, each.widen, each.dropout)
         else:
-            steps.append(Step(each, None))
-    steps += plain_steps(context, layer.out)
+            steps.append(ChainLayer(each, None))
+    steps += chain_layers(context, layer.out)
     return chain(steps, context, _match)
 
 
-def _match(steps: list[Step], context: Context) -> tuple[Operation, int] | None:
+def _match(steps: list[ChainLayer], context: Context) -> tuple[Operation, int] | None:
     """Match [norm], gate, then a map with or without dropout before it; or dropout and a map alone."""
     norm = steps[0].layer if steps[0].kind is PerTokenRMSNorm else None
     start = 0 if norm is None else 1

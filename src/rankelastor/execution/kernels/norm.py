@@ -62,10 +62,10 @@ class _RmsNorm(torch.autograd.Function):
         call(
             "rms_norm_forward",
             {
-                **_places("x", groups),
-                **_places("out", out),
+                **_name_strides("x", groups),
+                **_name_strides("out", out),
                 "gain": gain,
-                "gain_group": _distance_of_gains(gain),
+                "gain_group": _gain_stride(gain),
                 "inverse": inverse,
                 **_sizes(groups),
             },
@@ -85,11 +85,11 @@ class _RmsNorm(torch.autograd.Function):
         call(
             "rms_norm_backward",
             {
-                **_places("gradient", gradients),
-                **_places("x", groups),
-                **_places("dx", dx),
+                **_name_strides("gradient", gradients),
+                **_name_strides("x", groups),
+                **_name_strides("dx", dx),
                 "gain": gain,
-                "gain_group": _distance_of_gains(gain),
+                "gain_group": _gain_stride(gain),
                 "inverse": inverse,
                 "dgain": dgain,
                 "gain_size": gain.numel(),
@@ -106,7 +106,7 @@ def _groups(x: Tensor, gain: Tensor) -> Float[Tensor, "group row dim"]:
     return with_contiguous_rows(groups)
 
 
-def _places(name: str, groups: Tensor) -> dict[str, Tensor | int]:
+def _name_strides(name: str, groups: Tensor) -> dict[str, Tensor | int]:
     return {name: groups, f"{name}_group": groups.stride(0), f"{name}_row": groups.stride(1)}
 
 
@@ -120,5 +120,5 @@ def _empty_like(groups: Tensor) -> Tensor:
     return empty if empty.stride(2) == 1 else groups.new_empty(groups.shape)
 
 
-def _distance_of_gains(gain: Tensor) -> int:
+def _gain_stride(gain: Tensor) -> int:
     return 0 if gain.dim() == 1 else gain.shape[1]

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.execution.kernels.chains import Step, chain, plain_steps
+from rankelastor.execution.kernels.chains import ChainLayer, chain, chain_layers
 from rankelastor.execution.kernels.dropout import DropoutOperation
 from rankelastor.execution.kernels.operation import CHEAP_TO_REPEAT, apply, kernels_may_compute
 from rankelastor.execution.rules import Context, Operation, lowers
@@ -26,17 +26,17 @@ _DIMS_OF_WEIGHTS = 3
 @lowers(PerTokenMlp)
 def per_token_mlp(layer: PerTokenMlp, context: Context) -> Operation | None:
     """Lower a per-token MLP: linear maps together with the activation and dropout between them."""
-    steps: list[Step] = []
+    steps: list[ChainLayer] = []
     for each in layer.layers:
         if context.is_plain(each, PerTokenMlpLayer):
-            steps += plain_steps(context, each.linear, each.norm, each.activation, each.dropout)
+            steps += chain_layers(context, each.linear, each.norm, each.activation, each.dropout)
         else:
-            steps.append(Step(each, None))
-    steps += plain_steps(context, layer.out)
+            steps.append(ChainLayer(each, None))
+    steps += chain_layers(context, layer.out)
     return chain(steps, context, _match)
 
 
-def _match(steps: list[Step], context: Context) -> tuple[Operation, int] | None:
+def _match(steps: list[ChainLayer], context: Context) -> tuple[Operation, int] | None:
     """Match [up], activation, dropout, down at the beginning of the steps."""
     first = steps[0]
     with_up = first.kind is PerTokenLinear

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.execution.kernels.chains import Step, chain, plain_steps
+from rankelastor.execution.kernels.chains import ChainLayer, chain, chain_layers
 from rankelastor.execution.kernels.dropout import DropoutOperation
 from rankelastor.execution.kernels.operation import CHEAP_TO_REPEAT, apply, kernels_may_compute
 from rankelastor.execution.rules import Context, Operation, lowers
@@ -25,17 +25,17 @@ from rankelastor.nn.projection import Projection, ProjectionLayer
 @lowers(Projection)
 def projection(layer: Projection, context: Context) -> Operation:
     """Lower a projection: each ReLU width with the linear maps before and behind it."""
-    steps: list[Step] = []
+    steps: list[ChainLayer] = []
     for each in layer.layers:
         if context.is_plain(each, ProjectionLayer):
-            steps += plain_steps(context, each.linear, each.norm, each.activation, each.dropout)
+            steps += chain_layers(context, each.linear, each.norm, each.activation, each.dropout)
         else:
-            steps.append(Step(each, None))
-    steps += plain_steps(context, layer.out)
+            steps.append(ChainLayer(each, None))
+    steps += chain_layers(context, layer.out)
     return chain(steps, context, _match)
 
 
-def _match(steps: list[Step], context: Context) -> tuple[Operation, int] | None:
+def _match(steps: list[ChainLayer], context: Context) -> tuple[Operation, int] | None:
     """Match up, [norm], ReLU, dropout, down at the beginning of the steps."""
     with_norm = [nn.Linear, RMSNorm, nn.ReLU, Dropout, nn.Linear]
     for pattern in (with_norm, [kind for kind in with_norm if kind is not RMSNorm]):

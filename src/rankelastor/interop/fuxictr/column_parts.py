@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from rankelastor.errors import SettingsError
-from rankelastor.interop.fuxictr.notes import Settings
+from rankelastor.interop.fuxictr.notes import FuxiCtrSettings
 
 _CALL = re.compile(r"\s*(?P<name>\w+)\s*(\(\s*(?P<argument>[^()]*?)\s*\))?\s*")
 _PREPROCESSES = ("copy_from", "convert_hour", "convert_weekday", "convert_weekend", "convert_to_bucket")
@@ -23,7 +23,7 @@ _LONGEST = 100
 class Column:
     """One column of ``feature_cols``, with what the data set says for all."""
 
-    settings: Settings
+    settings: FuxiCtrSettings
     folder: str
     embedding_dim: int
     min_count: int
@@ -97,7 +97,7 @@ def source_column(column: Column) -> dict[str, Any]:
     )
 
 
-def pretrained(column: Column) -> dict[str, Any]:
+def pretrained_settings(column: Column) -> dict[str, Any]:
     """``pretrained`` for a column that has vectors; their file is named relative to the raw files."""
     path = column.settings.take("pretrained_emb")
     encoder = column.settings.take("feature_encoder")
@@ -134,7 +134,7 @@ def sequence_rules(column: Column) -> dict[str, Any]:
     return {"separator": settings.take("splitter", " "), "max_length": max_length or _LONGEST}
 
 
-def _note_pooling(settings: Settings) -> None:
+def _note_pooling(settings: FuxiCtrSettings) -> None:
     """The mean is what we have; a linear map after it belongs to pretrained vectors, where we have it too."""
     encoder = settings.values.get("feature_encoder", _MEAN)
     settings.take("feature_encoder")

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Any
 
 from rankelastor.errors import SettingsError
-from rankelastor.interop.fuxictr.column_parts import Column, pretrained, sequence_rules, source_column
-from rankelastor.interop.fuxictr.notes import Note, Settings
+from rankelastor.interop.fuxictr.column_parts import Column, pretrained_settings, sequence_rules, source_column
+from rankelastor.interop.fuxictr.notes import FuxiCtrSettings, Note
 
 _BUCKETS_FOR_LOG_SQUARES = 50
 _DEFAULT_BUCKETS = 10
@@ -19,7 +19,7 @@ _PROCESSORS = {"quantile_bucket": "quantile", "hash_bucket": "hashed"}
 Field = dict[str, Any]
 
 
-def data_fields(dataset: Settings, model: Settings, *, folder: str, embedding_dim: int) -> list[Field]:
+def data_fields(dataset: FuxiCtrSettings, model: FuxiCtrSettings, *, folder: str, embedding_dim: int) -> list[Field]:
     """``data.fields`` for ``feature_cols``.
 
     Args:
@@ -35,9 +35,9 @@ def data_fields(dataset: Settings, model: Settings, *, folder: str, embedding_di
     num_buckets = dataset.whole("num_buckets", _DEFAULT_BUCKETS)
     group = dataset.take("group_id", model.take("group_id"))
     fields: list[Field] = []
-    for values in _expanded(dataset.take("feature_cols", []), model):
+    for values in _expand(dataset.take("feature_cols", []), model):
         column = Column(
-            Settings(values, f"feature_cols.{values['name']}.", []),
+            FuxiCtrSettings(values, f"feature_cols.{values['name']}.", []),
             folder=folder,
             embedding_dim=embedding_dim,
             min_count=min_count,
@@ -50,11 +50,11 @@ def data_fields(dataset: Settings, model: Settings, *, folder: str, embedding_di
             fields.append(field)
     if group is not None and not any(field["kind"] == "group" for field in fields):
         fields.append({"kind": "group", "column": group, "name": f"{group}_group"})
-    dataset.notes[:] = _gathered(dataset.notes)
-    return list(_merged(fields))
+    dataset.notes[:] = _merge_notes(dataset.notes)
+    return list(_merge_neighbours(fields))
 
 
-def label_column(dataset: Settings) -> str:
+def label_column(dataset: FuxiCtrSettings) -> str:
     """The name of the one label.
 
     Raises:
@@ -69,7 +69,7 @@ def label_column(dataset: Settings) -> str:
     return str(labels[0]["name"])
 
 
-def _expanded(columns: Any, model: Settings) -> Iterator[dict[str, Any]]:
+def _expand(columns: Any, model: FuxiCtrSettings) -> Iterator[dict[str, Any]]:
     """One mapping a column, inactive ones left out, with what the model's settings change."""
     if not isinstance(columns, list) or not columns:
         raise SettingsError(f"feature_cols must be a list of columns, but {columns!r} was given")
@@ -151,13 +151,13 @@ def _categorical(column: Column) -> Field:
         return _log_squares(column)
     processor = column.settings.take("category_processor")
     if processor is not None:
-        return _bucketed(column, processor)
+        return _bucket_field(column, processor)
     field: Field = {"kind": "categorical", **source_column(column)}
     share = column.settings.take("share_embedding")
     if share is not None:
         column.note_sharing(share)
         return field | {"shares": share}
-    return field | {"min_count": column.own_min_count()} | _blanks(column) | pretrained(column)
+    return field | {"min_count": column.own_min_count()} | _blanks(column) | pretrained_settings(column)
 
 
 def _log_squares(column: Column) -> Field:
@@ -166,7 +166,7 @@ def _log_squares(column: Column) -> Field:
     return {"kind": "quantile", **source_column(column), "num_buckets": _BUCKETS_FOR_LOG_SQUARES}
 
 
-def _bucketed(column: Column, processor: str) -> Field:
+def _bucket_field(column: Column, processor: str) -> Field:
     if processor not in _PROCESSORS:
         raise SettingsError(
             f"{column.settings.path}category_processor must be one of {list(_PROCESSORS)}, but {processor!r} was given"
@@ -202,7 +202,7 @@ def _sequence(column: Column) -> Field:
     return field | {"min_count": column.own_min_count()}
 
 
-def _merged(fields: Sequence[Field]) -> Iterator[Field]:
+def _merge_neighbours(fields: Sequence[Field]) -> Iterator[Field]:
     """Neighbours that differ by their column alone become one entry with a list of columns."""
 
     def rules(field: Field) -> str:
@@ -215,13 +215,13 @@ def _merged(fields: Sequence[Field]) -> Iterator[Field]:
         yield members[0] | {"column": columns} if len(members) > 1 else members[0]
 
 
-def _gathered(notes: Sequence[Note]) -> Iterator[Note]:
+def _merge_notes(notes: Sequence[Note]) -> Iterator[Note]:
     """Notes that say the same of several columns become one."""
     places: dict[tuple[str, str, str, str], list[Note]] = {}
     for note in notes:
         prefix, dot, rest = note.setting.partition(".")
         key = rest.rpartition(".")[2] if prefix == "feature_cols" and dot else note.setting
-        places.setdefault((note.verdict, key, repr(note.value), note.text), []).append(note)
+        places.setdefault((note.outcome, key, repr(note.value), note.text), []).append(note)
     for same in places.values():
         first, last = same[0], same[-1]
         if len(same) == 1:
@@ -230,4 +230,4 @@ def _gathered(notes: Sequence[Note]) -> Iterator[Note]:
         names = [note.setting.split(".")[1] for note in same]
         key = first.setting.rpartition(".")[2]
         shown = ", ".join(names) if len(names) <= 3 else f"{names[0]} ... {last.setting.split('.')[1]}"  # noqa: PLR2004 - fits a line
-        yield Note(first.verdict, f"feature_cols.({shown}).{key}", first.value, first.text)
+        yield Note(first.outcome, f"feature_cols.({shown}).{key}", first.value, first.text)

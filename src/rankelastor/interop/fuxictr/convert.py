@@ -10,7 +10,7 @@ from typing import Any
 
 from rankelastor.interop.fuxictr.columns import data_fields, label_column
 from rankelastor.interop.fuxictr.files import data_files, note_rest_of_files
-from rankelastor.interop.fuxictr.notes import VERDICTS, Note, Settings
+from rankelastor.interop.fuxictr.notes import OUTCOMES, FuxiCtrSettings, Note
 from rankelastor.interop.fuxictr.protocol import protocol
 from rankelastor.interop.fuxictr.ranker import PUBLISHED_MODEL, ranker
 from rankelastor.interop.fuxictr.reading import Experiment, read_experiment
@@ -39,8 +39,8 @@ class Imported:
 
     def _comments(self) -> str:
         lines = [f"FuxiCTR's experiment {self.experiment.expid} on the data set {self.experiment.dataset_id}."]
-        for verdict, heading in VERDICTS.items():
-            notes = [note for note in self.notes if note.verdict == verdict]
+        for outcome, heading in OUTCOMES.items():
+            notes = [note for note in self.notes if note.outcome == outcome]
             lines += [f"{heading[0].upper()}{heading[1:]}:"] if notes else []
             for note in notes:
                 line = f"{note.setting}: {note.value} - {note.text}"
@@ -59,7 +59,7 @@ def import_experiment(folder: str | Path, expid: str) -> Imported:
         SettingsError: the experiment is not there, or holds something that FuxiCTR does not know or we cannot do.
     """
     experiment = read_experiment(folder, expid)
-    model, dataset = Settings(experiment.model), Settings(experiment.dataset)
+    model, dataset = FuxiCtrSettings(experiment.model), FuxiCtrSettings(experiment.dataset)
     training = protocol(model)
     ranks = ranker(model)
     files = data_files(dataset, seed=training["seed"])
@@ -73,7 +73,7 @@ def import_experiment(folder: str | Path, expid: str) -> Imported:
     return imported
 
 
-def _note_rest(model: Settings, dataset: Settings) -> None:
+def _note_rest(model: FuxiCtrSettings, dataset: FuxiCtrSettings) -> None:
     name = model.take("model")
     if name == PUBLISHED_MODEL or name in ZOO_MODELS:
         model.note_rest("ignored by FuxiCTR", f"{name} accepts any setting and does not read this one")

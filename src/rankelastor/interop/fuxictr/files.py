@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from rankelastor.errors import SettingsError
-from rankelastor.interop.fuxictr.notes import Settings
+from rankelastor.interop.fuxictr.notes import FuxiCtrSettings
 
 _SPLIT_KINDS = {"sequential": "file_order", "random": "random"}
 _WITHOUT_EQUAL = {
@@ -18,7 +18,7 @@ _WITHOUT_EQUAL = {
 }
 
 
-def data_files(dataset: Settings, *, seed: int) -> dict[str, Any]:
+def data_files(dataset: FuxiCtrSettings, *, seed: int) -> dict[str, Any]:
     """``files``, and ``split`` and ``csv`` where they are needed.
 
     Raises:
@@ -28,7 +28,7 @@ def data_files(dataset: Settings, *, seed: int) -> dict[str, Any]:
     _check_format(dataset)
     if paths["train"] is None:
         raise SettingsError("train_data must name a file, but the data set's settings have none")
-    found = _raw_instead_of_encoded(dataset, paths)
+    found = _use_raw_files(dataset, paths)
     values = _split_by_size(dataset, found, seed=seed) or _split_by_file(dataset, found)
     separator = dataset.take("sep", ",")
     if separator != ",":
@@ -36,19 +36,19 @@ def data_files(dataset: Settings, *, seed: int) -> dict[str, Any]:
     return values
 
 
-def note_rest_of_files(dataset: Settings) -> None:
+def note_rest_of_files(dataset: FuxiCtrSettings) -> None:
     """Notes on the settings that only say how FuxiCTR stores and loads its encoded rows."""
     dataset.take("data_root")
     dataset.take("dataset_id")
     dataset.note_all("no equal", _WITHOUT_EQUAL)
 
 
-def _path(dataset: Settings, key: str) -> PurePosixPath | None:
+def _path(dataset: FuxiCtrSettings, key: str) -> PurePosixPath | None:
     path = dataset.take(key)
     return None if path is None else PurePosixPath(str(path).replace(os.sep, "/"))
 
 
-def _check_format(dataset: Settings) -> None:
+def _check_format(dataset: FuxiCtrSettings) -> None:
     data_format = dataset.take("data_format", "csv")
     if data_format not in {"csv", "parquet"}:
         raise SettingsError(
@@ -57,9 +57,7 @@ def _check_format(dataset: Settings) -> None:
         )
 
 
-def _raw_instead_of_encoded(
-    dataset: Settings, paths: dict[str, PurePosixPath | None]
-) -> dict[str, PurePosixPath | None]:
+def _use_raw_files(dataset: FuxiCtrSettings, paths: dict[str, PurePosixPath | None]) -> dict[str, PurePosixPath | None]:
     """Files that hold ids of FuxiCTR's vocabularies are of no use: the raw files lie in ``data_root`` as a rule."""
     if dataset.take("rebuild_dataset", True) or dataset.take("data_format") != "parquet":  # noqa: FBT003 - a default
         return paths
@@ -73,7 +71,9 @@ def _raw_instead_of_encoded(
     return {split: None if path is None else root / f"{path.stem}.csv" for split, path in paths.items()}
 
 
-def _split_by_size(dataset: Settings, paths: dict[str, PurePosixPath | None], *, seed: int) -> dict[str, Any] | None:
+def _split_by_size(
+    dataset: FuxiCtrSettings, paths: dict[str, PurePosixPath | None], *, seed: int
+) -> dict[str, Any] | None:
     valid, test = dataset.take("valid_size", 0), dataset.take("test_size", 0)
     split_type = dataset.take("split_type", "sequential")
     if not valid and not test:
@@ -95,7 +95,7 @@ def _split_by_size(dataset: Settings, paths: dict[str, PurePosixPath | None], *,
     return {"files": {"folder": str(train.parent), "all": _pattern(PurePosixPath(train.name))}, "split": split}
 
 
-def _split_by_file(dataset: Settings, paths: dict[str, PurePosixPath | None]) -> dict[str, Any]:
+def _split_by_file(dataset: FuxiCtrSettings, paths: dict[str, PurePosixPath | None]) -> dict[str, Any]:
     named = {split: path for split, path in paths.items() if path is not None}
     if "valid" not in named and "test" in named:
         named["valid"] = named.pop("test")

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 from rankelastor.errors import SettingsError
 
 Number = TypeVar("Number", int, float)
-Verdict = Literal["no equal", "ignored by FuxiCTR", "differs"]
+Outcome = Literal["no equal", "ignored by FuxiCTR", "differs"]
 
-VERDICTS: dict[Verdict, str] = {
+OUTCOMES: dict[Outcome, str] = {
     "no equal": "settings that have no equal here",
     "ignored by FuxiCTR": "settings that FuxiCTR accepts and ignores",
     "differs": "settings that mean something else here",
@@ -23,14 +23,14 @@ VERDICTS: dict[Verdict, str] = {
 class Note:
     """One setting of FuxiCTR, its value, and what became of it."""
 
-    verdict: Verdict
+    outcome: Outcome
     setting: str
     value: Any
     text: str
 
 
 @dataclass
-class Settings:
+class FuxiCtrSettings:
     """Settings of FuxiCTR under one path; remembers which were looked at, and the notes on all of them."""
 
     values: Mapping[str, Any]
@@ -69,24 +69,24 @@ class Settings:
                 f"{self.path}{key} must be {words}, but {value!r} was given; mend it, or leave it out for {default}"
             ) from None
 
-    def inner(self, key: str) -> Settings:
+    def inner(self, key: str) -> FuxiCtrSettings:
         """The settings under a key, with the same list of notes."""
         values = self.take(key, {})
-        return Settings(values if isinstance(values, Mapping) else {}, f"{self.path}{key}.", self.notes)
+        return FuxiCtrSettings(values if isinstance(values, Mapping) else {}, f"{self.path}{key}.", self.notes)
 
-    def note(self, verdict: Verdict, key: str, text: str) -> None:
+    def note(self, outcome: Outcome, key: str, text: str) -> None:
         """Remember what became of a setting."""
         self._seen.add(key)
-        self.notes.append(Note(verdict, f"{self.path}{key}", self.values.get(key), text))
+        self.notes.append(Note(outcome, f"{self.path}{key}", self.values.get(key), text))
 
-    def note_all(self, verdict: Verdict, texts: Mapping[str, str]) -> None:
+    def note_all(self, outcome: Outcome, texts: Mapping[str, str]) -> None:
         """Remember what became of those settings that are given."""
         for key, text in texts.items():
             if self.take(key) is not None:
-                self.note(verdict, key, text)
+                self.note(outcome, key, text)
 
-    def note_rest(self, verdict: Verdict, text: str) -> None:
+    def note_rest(self, outcome: Outcome, text: str) -> None:
         """Remember what became of all settings that nobody looked at."""
         for key, value in self.values.items():
             if key not in self._seen and value is not None:
-                self.note(verdict, str(key), text)
+                self.note(outcome, str(key), text)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rankelastor.errors import SettingsError
-from rankelastor.interop.fuxictr.notes import Settings
+from rankelastor.interop.fuxictr.notes import FuxiCtrSettings
 
 _MONITORS = {"AUC": "auc", "logloss": "logloss", "gAUC": "gauc"}
 _LOSSES = {"binary_crossentropy", "binary_cross_entropy", "bce"}
@@ -31,7 +31,7 @@ _WITHOUT_EQUAL = {
 _SILENT = ("metrics", "model_id", "dataset_id", "task", "loss", "optimizer")
 
 
-def protocol(model: Settings) -> dict[str, Any]:
+def protocol(model: FuxiCtrSettings) -> dict[str, Any]:
     """``training`` of a recipe.
 
     Raises:
@@ -57,7 +57,7 @@ def protocol(model: Settings) -> dict[str, Any]:
     return values
 
 
-def _note_what_we_do_otherwise(model: Settings) -> None:
+def _note_what_we_do_otherwise(model: FuxiCtrSettings) -> None:
     for key in _SILENT:
         model.take(key)
     model.note_all("ignored by FuxiCTR", _IGNORED)
@@ -76,7 +76,7 @@ def _note_what_we_do_otherwise(model: Settings) -> None:
         model.note("no equal", "save_best_only", "the weights of the best evaluation are kept")
 
 
-def _embedding_l2(model: Settings) -> float:
+def _embedding_l2(model: FuxiCtrSettings) -> float:
     """Lambda of (lambda / 2) * sum of squares, which is also FuxiCTR's scale."""
     given = model.take("embedding_regularizer", 0)
     try:
@@ -95,7 +95,7 @@ def _embedding_l2(model: Settings) -> float:
     return numbers[-1] if parts["kind"] != "l1" else 0.0
 
 
-def _monitor(model: Settings) -> str:
+def _monitor(model: FuxiCtrSettings) -> str:
     given = model.take("monitor", "AUC")
     weights = given if isinstance(given, Mapping) else {given: 1}
     unknown = [name for name in weights if name not in _MONITORS]

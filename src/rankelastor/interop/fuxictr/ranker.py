@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from rankelastor.errors import SettingsError
-from rankelastor.interop.fuxictr.notes import Settings
+from rankelastor.interop.fuxictr.notes import FuxiCtrSettings
 from rankelastor.interop.fuxictr.zoo import ZOO_MODELS
 from rankelastor.interop.published import MIXING_TYPES, model_settings
 
@@ -24,7 +24,7 @@ _IGNORED = {
 }
 
 
-def ranker(model: Settings) -> dict[str, Any]:
+def ranker(model: FuxiCtrSettings) -> dict[str, Any]:
     """Read ``model`` of a recipe. An experiment of a model without equal gets a RankElastor to start from, and a note.
 
     Raises:
@@ -43,7 +43,7 @@ def ranker(model: Settings) -> dict[str, Any]:
     return _stand_in(embedding_dim)
 
 
-def _published(model: Settings, embedding_dim: int) -> dict[str, Any]:
+def _published(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
     model.note_all("ignored by FuxiCTR", _IGNORED)
     _note_rotation(model)
     settings = {
@@ -74,7 +74,7 @@ def _stand_in(embedding_dim: int) -> dict[str, Any]:
     }
 
 
-def _note_rotation(model: Settings) -> None:
+def _note_rotation(model: FuxiCtrSettings) -> None:
     if model.take("use_opq", False):  # noqa: FBT003 - a default
         model.note("no equal", "use_opq", "tokens are not rotated")
         model.note_all("no equal", {"opq_momentum": "it belongs to use_opq"})
@@ -82,7 +82,7 @@ def _note_rotation(model: Settings) -> None:
         model.note_all("ignored by FuxiCTR", {"opq_momentum": "read with use_opq alone, which is off"})
 
 
-def _mixing_type(model: Settings) -> int:
+def _mixing_type(model: FuxiCtrSettings) -> int:
     given = model.take("mixing_type")
     kinds = set(given) if isinstance(given, list) else {given}
     if len(kinds) != 1:
@@ -93,7 +93,7 @@ def _mixing_type(model: Settings) -> int:
     return int(kind)
 
 
-def _projection(model: Settings) -> dict[str, Any]:
+def _projection(model: FuxiCtrSettings) -> dict[str, Any]:
     given = model.inner("proj_param")
     if not model.take("use_tokenizer", True) and given.values:  # noqa: FBT003 - a default
         model.note("ignored by FuxiCTR", "proj_param", "read with use_tokenizer alone, which is off")
@@ -105,7 +105,7 @@ def _projection(model: Settings) -> dict[str, Any]:
     return values
 
 
-def _ffn(model: Settings) -> dict[str, Any]:
+def _ffn(model: FuxiCtrSettings) -> dict[str, Any]:
     if (kind := model.take("interaction_ffn_type", "mlp")) != "mlp":
         raise SettingsError(
             f"interaction_ffn_type must be mlp, but {kind!r} was given; the published code has no other"
@@ -124,7 +124,7 @@ def _ffn(model: Settings) -> dict[str, Any]:
     return values
 
 
-def _activation(given: Settings, *, known: Collection[str], otherwise: str, default: str = "relu") -> str:
+def _activation(given: FuxiCtrSettings, *, known: Collection[str], otherwise: str, default: str = "relu") -> str:
     name = str(given.take("activation", default)).lower()
     if name in known:
         return name
@@ -134,7 +134,7 @@ def _activation(given: Settings, *, known: Collection[str], otherwise: str, defa
     return otherwise
 
 
-def _head(model: Settings) -> str:
+def _head(model: FuxiCtrSettings) -> str:
     head = model.take("pred_head", "noparam_mean")
     if head not in _HEADS:
         raise SettingsError(f"pred_head must be one of {list(_HEADS)}, but {head!r} was given")

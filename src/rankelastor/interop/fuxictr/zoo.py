@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rankelastor.errors import SettingsError
-from rankelastor.interop.fuxictr.notes import Settings
+from rankelastor.interop.fuxictr.notes import FuxiCtrSettings
 
 _ACTIVATIONS = ("relu", "gelu", "tanh")
 _STRUCTURES = {
@@ -24,12 +24,12 @@ _LOW_RANK = {
 }
 
 
-def _mlp(model: Settings, embedding_dim: int) -> dict[str, Any]:
+def _mlp(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
     """`DNN`: an MLP over all embeddings."""
     return {"kind": "mlp", "embedding_dim": embedding_dim, **_deep(model, "hidden_units", [64, 64, 64])}
 
 
-def _dcn_v2(model: Settings, embedding_dim: int) -> dict[str, Any]:
+def _dcn_v2(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
     """`DCNv2`: cross layers, and hidden layers behind them, beside them, or both."""
     structure = model.take("model_structure", "parallel")
     if structure not in _STRUCTURES:
@@ -56,7 +56,7 @@ def _dcn_v2(model: Settings, embedding_dim: int) -> dict[str, Any]:
 
 
 def _deep(
-    model: Settings, units: str, default: list[int], *, activations: str = "hidden_activations"
+    model: FuxiCtrSettings, units: str, default: list[int], *, activations: str = "hidden_activations"
 ) -> dict[str, Any]:
     """The hidden layers, whose settings are named alike in most models of the zoo."""
     if model.take("batch_norm", False):  # noqa: FBT003 - a default
@@ -69,14 +69,14 @@ def _deep(
     }
 
 
-def _activation(model: Settings, key: str) -> str:
+def _activation(model: FuxiCtrSettings, key: str) -> str:
     name = str(_one_for_all(model, key, "ReLU")).lower()
     if name not in _ACTIVATIONS:
         raise SettingsError(f"{key} must be one of {', '.join(_ACTIVATIONS)}, but {name!r} was given")
     return name
 
 
-def _one_for_all(model: Settings, key: str, default: Any) -> Any:
+def _one_for_all(model: FuxiCtrSettings, key: str, default: Any) -> Any:
     """A setting that FuxiCTR also reads as a list with one value per hidden layer; ours holds for all of them."""
     given = model.take(key, default)
     values = given if isinstance(given, list) else [given]
@@ -85,5 +85,5 @@ def _one_for_all(model: Settings, key: str, default: Any) -> Any:
     return values[0]
 
 
-ZOO_MODELS: dict[str, Callable[[Settings, int], dict[str, Any]]] = {"DNN": _mlp, "DCNv2": _dcn_v2}
+ZOO_MODELS: dict[str, Callable[[FuxiCtrSettings, int], dict[str, Any]]] = {"DNN": _mlp, "DCNv2": _dcn_v2}
 """What reads the settings of each model, by its name on FuxiCTR."""

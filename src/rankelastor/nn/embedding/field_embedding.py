@@ -107,7 +107,7 @@ class FieldEmbedding(nn.Module):
         The columns are the categorical features, then the positions of the sequences. Padding keeps row 0; every other
         id moves into its feature's range. Ids with pretrained vectors have no row and get row 0.
         """
-        ids = _ids_of(batch)
+        ids = _join_ids(batch)
         has_row = (ids != 0) & self.in_table if self.pretrained else ids != 0
         return torch.where(has_row, ids + self.offsets, 0)
 
@@ -124,7 +124,7 @@ class FieldEmbedding(nn.Module):
         """
         sequences = self._sequences(found, batch)
         single = found[:, : self.num_categorical] if sequences else found  # a slice's gradient would be a copy
-        single = self._with_pretrained(single, batch.categorical)
+        single = self._insert_pretrained(single, batch.categorical)
         pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
         scaled = [batch.numeric.unsqueeze(-1) * self.numeric_vectors] if len(self.numeric_vectors) else []
         parts = [*scaled, single, *pooled]
@@ -147,7 +147,7 @@ class FieldEmbedding(nn.Module):
             sequences.append(EmbeddedSequence(vectors_or_rows, element_ids != 0))
         return tuple(sequences)
 
-    def _with_pretrained(
+    def _insert_pretrained(
         self, embeddings: Float[Tensor, "batch categorical dim"], ids: Integer[Tensor, "batch categorical"]
     ) -> Float[Tensor, "batch categorical dim"]:
         for place in range(self.num_categorical):
@@ -161,9 +161,9 @@ class FieldEmbedding(nn.Module):
         return dict(self.pretrained.items()).get(str(self._owners[feature]))
 
     def _num_rows(self, num_ids: Sequence[int]) -> int:
-        return 1 + sum(num_ids[feature] - 1 for feature in self._with_own_rows())
+        return 1 + sum(num_ids[feature] - 1 for feature in self._features_with_rows())
 
-    def _with_own_rows(self) -> list[int]:
+    def _features_with_rows(self) -> list[int]:
         owners = [feature for feature, owner in enumerate(self._owners) if feature == owner]
         return [feature for feature in owners if str(feature) not in self.pretrained]
 
@@ -171,7 +171,7 @@ class FieldEmbedding(nn.Module):
         """Find the rows of the ids 1, 2, ... of each id feature; None where it has pretrained vectors instead."""
         ranges: dict[int, slice] = {}
         stop = 1
-        for feature in self._with_own_rows():
+        for feature in self._features_with_rows():
             ranges[feature] = slice(stop, stop + num_ids[feature] - 1)
             stop = ranges[feature].stop
         return [ranges.get(owner) for owner in self._owners]
@@ -188,6 +188,6 @@ class FieldEmbedding(nn.Module):
         self.register_buffer("order", None if in_place else torch.tensor(order), persistent=False)
 
 
-def _ids_of(batch: Batch) -> Integer[Tensor, "batch column"]:
+def _join_ids(batch: Batch) -> Integer[Tensor, "batch column"]:
     """Join all ids of a batch: those of the categorical features, then the positions of the sequences."""
     return batch.categorical if batch.sequence is None else torch.cat([batch.categorical, batch.sequence], dim=1)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.nn.divide import divided
+from rankelastor.nn.divisibility import check_divides
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenLinear
 from rankelastor.nn.sizes import PositiveInt
@@ -58,7 +58,9 @@ class BlockMixing(nn.Module):
     ) -> None:
         super().__init__()
         flat_dim = num_tokens * token_dim
-        num_blocks = divided(flat_dim, "num_tokens * token_dim", block_dim, "mixing.block_dim", purpose="block mixing")
+        num_blocks = check_divides(
+            flat_dim, "num_tokens * token_dim", block_dim, "mixing.block_dim", purpose="block mixing"
+        )
         self.norm = RMSNorm(flat_dim)
         self.local_maps = PerTokenLinear(num_tokens=num_blocks, in_dim=block_dim, out_dims=[block_dim])
         self.global_map = global_map(size=num_blocks)

@@ -5,7 +5,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.nn.divide import divided
+from rankelastor.nn.divisibility import check_divides
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.sizes import PositiveInt
@@ -34,7 +34,7 @@ class KroneckerMixing(nn.Module):
     ) -> None:
         super().__init__()
         flat_dim = num_tokens * token_dim
-        group_dim = divided(
+        group_dim = check_divides(
             flat_dim, "num_tokens * token_dim", num_groups, "mixing.num_groups", purpose="Kronecker mixing"
         )
         self.num_groups = num_groups

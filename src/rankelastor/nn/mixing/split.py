@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.nn.divide import divided
+from rankelastor.nn.divisibility import check_divides
 
 
 def swap_parts(tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
@@ -33,7 +33,7 @@ class SplitMixing(nn.Module):
 
     def __init__(self, *, num_tokens: int, token_dim: int) -> None:
         super().__init__()
-        divided(token_dim, "token_dim", num_tokens, "num_tokens", purpose="split mixing")
+        check_divides(token_dim, "token_dim", num_tokens, "num_tokens", purpose="split mixing")
         self.norm = nn.LayerNorm(token_dim)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:

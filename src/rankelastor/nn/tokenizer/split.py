@@ -5,7 +5,7 @@ from collections.abc import Callable
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.nn.divide import divided
+from rankelastor.nn.divisibility import check_divides
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.projection import Projection
 
@@ -41,7 +41,9 @@ class SplitTokenizer(nn.Module):
         super().__init__()
         flat_dim = num_fields * embedding_dim
         self.num_tokens = num_tokens
-        part_dim = divided(flat_dim, "field * embedding_dim", num_tokens, "num_tokens", purpose="the split tokenizer")
+        part_dim = check_divides(
+            flat_dim, "field * embedding_dim", num_tokens, "num_tokens", purpose="the split tokenizer"
+        )
         self.norm = RMSNorm(flat_dim)
         self.mlp = projection(in_dim=part_dim, out_dim=token_dim)
 

@@ -31,13 +31,13 @@ from rankelastor.optimisers.lazy_rows.operations import (
     sum_of_squares,
 )
 
-__all__ = ["EXACT_STEPS", "LazyRows", "Touched"]
+__all__ = ["EXACT_STEPS", "LazyRows", "TouchedRows"]
 
 _CHUNK_ROWS = 8_192
 
 
 @dataclass(frozen=True)
-class Touched:
+class TouchedRows:
     """The rows that a batch looks up, once each, caught up; ``position`` leads from each look-up to its row here."""
 
     rows: Int64[Tensor, " row"]
@@ -62,15 +62,15 @@ class LazyRows:
         self._arithmetic: RowArithmetic = kind(self._state)
         self._sum_of_squares = sum_of_squares(table.detach())
 
-    def touch(self, rows: Int64[Tensor, " lookup"], *, learning_rate: float) -> Touched:
+    def touch(self, rows: Int64[Tensor, " lookup"], *, learning_rate: float) -> TouchedRows:
         """Bring the rows that a batch looks up to the present, before they are read."""
-        touched = Touched(*self._arithmetic.find(rows))
+        touched = TouchedRows(*self._arithmetic.find(rows))
         change = self._arithmetic.catch_up(touched.rows, learning_rate)
         self._sum_of_squares = self._sum_of_squares + change
         return touched
 
     def gradient(
-        self, touched: Touched, lookup_gradients: Float[Tensor, "lookup dim"]
+        self, touched: TouchedRows, lookup_gradients: Float[Tensor, "lookup dim"]
     ) -> tuple[Float[Tensor, "row dim"], Tensor]:
         """Compute the gradient of the touched rows with L2, and the squared gradient norm of the whole table."""
         gradient, squares, weights_squared = self._arithmetic.gradient(touched.rows, touched.position, lookup_gradients)
@@ -79,7 +79,7 @@ class LazyRows:
 
     def step(
         self,
-        touched: Touched,
+        touched: TouchedRows,
         gradient: Float[Tensor, "row dim"],
         *,
         learning_rate: float,

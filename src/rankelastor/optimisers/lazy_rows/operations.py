@@ -32,7 +32,7 @@ class RowState:
         self.step = 0
         self.scale = torch.ones(_FIRST_STEPS, dtype=torch.float64)
         self.scale_sum = torch.zeros(_FIRST_STEPS, dtype=torch.float64)
-        self._note_powers()
+        self._set_bias_corrections()
 
     def begin_step(self, scale: Tensor | float) -> None:
         """Begin a new step whose gradient was scaled by ``scale``, the clipping factor."""
@@ -40,11 +40,11 @@ class RowState:
         if self.step == len(self.scale):
             self.scale = torch.cat([self.scale, torch.ones_like(self.scale)])
             self.scale_sum = torch.cat([self.scale_sum, torch.zeros_like(self.scale_sum)])
-            self._note_powers()
+            self._set_bias_corrections()
         self.scale[self.step] = scale
         self.scale_sum[self.step] = self.scale_sum[self.step - 1] + scale
 
-    def _note_powers(self) -> None:
+    def _set_bias_corrections(self) -> None:
         steps = torch.arange(len(self.scale), dtype=torch.float64)
         self.bias_correction1, self.bias_correction2 = (1 - beta**steps for beta in self.betas)
 
@@ -147,7 +147,9 @@ class RowOperations:
         mean = (state.scale_sum[last] - state.scale_sum[last - lengths]) / lengths
         return torch.where(lengths == 1, state.scale[last], mean).to(state.table.dtype).unsqueeze(1)
 
-    def _stride(self, part: _Part, gradient: Tensor, length: Tensor, ordinal: Tensor, learning_rate: float) -> None:
+    def _stride(
+        self, part: _RowValues, gradient: Tensor, length: Tensor, ordinal: Tensor, learning_rate: float
+    ) -> None:
         """Take ``length`` steps with one gradient, ending at step ``ordinal``: exact for one step, else a stride."""
         beta1, beta2 = self._state.betas
         kept1, kept2 = beta1**length, beta2**length
@@ -170,26 +172,26 @@ class RowOperations:
             part.first.masked_fill_(jumps, 0)  # or it would throw the weight out again
         part.weight.sub_(change)
 
-    def _read(self, rows: Tensor) -> _Part:
+    def _read(self, rows: Tensor) -> _RowValues:
         state = self._state
-        return _Part(state.table[rows], state.first[rows], state.second[rows])
+        return _RowValues(state.table[rows], state.first[rows], state.second[rows])
 
-    def _write(self, rows: Tensor, part: _Part) -> None:
+    def _write(self, rows: Tensor, part: _RowValues) -> None:
         state = self._state
         state.table[rows], state.first[rows], state.second[rows] = part.weight, part.first, part.second
         state.complete[rows] = state.step
 
 
 @dataclass(frozen=True)
-class _Part:
+class _RowValues:
     """The weights and moments of some rows."""
 
     weight: Float[Tensor, "row dim"]
     first: Float[Tensor, "row dim"]
     second: Float[Tensor, "row dim"]
 
-    def first_rows(self, count: int) -> _Part:
-        return _Part(self.weight[:count], self.first[:count], self.second[:count])
+    def first_rows(self, count: int) -> _RowValues:
+        return _RowValues(self.weight[:count], self.first[:count], self.second[:count])
 
 
 def _strides(num_steps: int) -> list[int]:

@@ -3,13 +3,13 @@
 from rankelastor.nn.sizes import SizesDoNotFit
 
 
-def divided(size: int, size_name: str, parts: int, parts_name: str, *, purpose: str) -> int:
+def check_divides(size: int, size_name: str, parts: int, parts_name: str, *, purpose: str) -> int:
     """``size / parts``, where it is a whole number.
 
     Example:
-        >>> divided(100, "field * embedding_dim", 4, "num_tokens", purpose="the split tokenizer")
+        >>> check_divides(100, "field * embedding_dim", 4, "num_tokens", purpose="the split tokenizer")
         25
-        >>> divided(10, "width", 4, "num_parts", purpose="a cut")
+        >>> check_divides(10, "width", 4, "num_parts", purpose="a cut")
         Traceback (most recent call last):
         rankelastor.nn.sizes.SizesDoNotFit: num_parts must divide width = 10 for a cut, but 4 was given; \
 try one of 1, 2, 5, 10

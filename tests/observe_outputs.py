@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def watching(points: Mapping[str, nn.Module], note: Callable[[str, Tensor], object]) -> Iterator[None]:
+def observe_outputs(points: Mapping[str, nn.Module], note: Callable[[str, Tensor], object]) -> Iterator[None]:
     """Call ``note`` with the name and the output of each of these modules whenever it runs."""
     handles = [
         module.register_forward_hook(lambda _module, _inputs, output, name=name: note(name, output))
