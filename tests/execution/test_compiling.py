@@ -223,9 +223,9 @@ def no_backward(call: Call) -> Call:
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        (no_compiler, "failed: RuntimeError: InvalidCxxCompiler: no working C++ compiler found; it runs without"),
-        (no_code, "failed: ImportError: this processor is too old; it runs without"),
-        (no_backward, "failed: RuntimeError: no backward pass; it runs without"),
+        (no_compiler, "failed: RuntimeError: InvalidCxxCompiler: no working C++ compiler found; the step runs without it"),
+        (no_code, "failed: ImportError: this processor is too old; the step runs without it"),
+        (no_backward, "failed: RuntimeError: no backward pass; the step runs without it"),
     ],
     ids=["no compiler", "no code", "no backward"],
 )
@@ -233,7 +233,7 @@ def test_what_cannot_be_compiled_runs_eagerly_and_says_so_once(
     broken: Callable[[Call], Call], reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(compiling, "compiler_for", lambda _device: broken)
-    compiling._say_that_compiling_failed.cache_clear()
+    compiling._warn_that_compiling_failed.cache_clear()
     training = training_settings(learning_rate=0.01, slice_examples=8)
     failed, eager, again = (
         steps(training.model_copy(update={"compile": chosen}), (16, 16, 24)) for chosen in ("always", "never", "always")

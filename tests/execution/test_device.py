@@ -29,7 +29,7 @@ def test_choosing_a_device_leaves_the_threads_alone() -> None:
 
 def test_slow_bf16_works_and_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("rankelastor.execution.device.bf16_speed_up", lambda: 0.5)
-    device._say_that_bf16_is_slow.cache_clear()
+    device._warn_that_bf16_is_slow.cache_clear()
     for _ in range(2):
         assert choose_device(ExecutionSettings(precision="bf16", device="cpu")).type == "cpu"
     (record,) = caplog.records
@@ -78,7 +78,7 @@ def test_the_default_stays_fp32_whatever_the_probe_says(monkeypatch: pytest.Monk
 
 def test_what_auto_chose_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(device, "bf16_speed_up", lambda: 1.2)
-    device._say_what_auto_chose.cache_clear()
+    device._log_automatic_precision.cache_clear()
     caplog.set_level("INFO", logger="rankelastor")
     for _ in range(2):
         choose_device(ExecutionSettings(precision="auto", device="cpu"))

@@ -112,19 +112,19 @@ def test_the_same_seed_gives_the_same_ranker() -> None:
         ({"tokenizer": {"kind": "none"}}, r"must equal num_tokens \* token_dim without a tokenizer"),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["site"]}}},
-            r"must name one group a token, but 1 groups and num_tokens 4",
+            r"must name one group per token, but 1 groups and num_tokens 4",
         ),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["sight"]}}, "num_tokens": 1},
-            r"must hold every field once, but \['sight'\] are no fields",
+            r"must hold every field once, but \['sight'\] are not known fields",
         ),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["site", "price", "user"]}}, "num_tokens": 1},
-            r"\['age'\] stand in no group",
+            r"\['age'\] are in no group",
         ),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": list(SCHEMA.names), "b": ["age"]}}, "num_tokens": 2},
-            r"\['age'\] stand twice",
+            r"\['age'\] are listed twice",
         ),
     ],
 )

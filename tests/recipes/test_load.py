@@ -33,14 +33,14 @@ def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("training.sed", 2, r"training\.sed is no setting; did you mean seed\? \(known here: .*batch_size"),
+        ("training.sed", 2, r"training\.sed is not a known setting; did you mean seed\? \(known here: .*batch_size"),
         (
             "model.kind",
             "deepfm",
             r"model\.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2', but 'deepfm' was given",
         ),
         ("model.ffn.kind", "moe", r"model\.ffn\.kind must be one of 'mlp', 'glu', but 'moe' was given"),
-        ("model.ffn.hidden_dim", [3], r"model\.ffn\.hidden_dim is no setting; did you mean hidden_dims\?"),
+        ("model.ffn.hidden_dim", [3], r"model\.ffn\.hidden_dim is not a known setting; did you mean hidden_dims\?"),
         ("data.fields.0.min_count", 0, r"data\.fields\.0\.min_count must be greater than 0, but 0 was given"),
         ("training.learning_rate", "fast", r"training\.learning_rate must be .*valid number.* but 'fast' was given"),
         ("training.learning_rate", float("nan"), r"training\.learning_rate must be .*finite"),
@@ -69,7 +69,7 @@ def test_a_mistake_is_named_by_path_value_and_what_is_allowed(
 
 def test_several_mistakes_are_listed_together(recipe_values: dict[str, Any]) -> None:
     recipe_values["training"] |= {"learning_rate": 0, "speed": 1}
-    with pytest.raises(SettingsError, match=r"2 settings must be mended\n.*learning_rate.*\n.*training\.speed is no"):
+    with pytest.raises(SettingsError, match=r"2 settings must be corrected\n.*learning_rate.*\n.*training\.speed is not a"):
         recipe_from_values(recipe_values)
 
 

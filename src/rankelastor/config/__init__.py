@@ -1,1 +1,1 @@
-"""Validated, frozen settings, one file a concern; the only place that reads YAML."""
+"""Validated, frozen settings, one file per concern."""

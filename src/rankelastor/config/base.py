@@ -1,4 +1,4 @@
-"""The common base of all settings: frozen, and unknown keys refused."""
+"""The common base of all settings: frozen, and unknown keys are errors."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """Frozen settings. An unknown key is an error; a changed copy is validated again in full.
+    """Frozen settings. An unknown key is an error.
 
-    Use ``rankelastor.recipes.load.with_overrides`` for a changed copy: it validates, ``model_copy`` does not.
+    Make a changed copy with ``rankelastor.recipes.load.with_overrides``, which validates; ``model_copy`` does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
     also_known: ClassVar[tuple[str, ...]] = ()
-    """Keys that are moved to another place before they are checked."""
+    """Accepted keys that are moved to another path before validation."""
 
 
 def one_of(classes: Iterable[type[Settings]]) -> Any:

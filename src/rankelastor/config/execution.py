@@ -1,4 +1,4 @@
-"""Settings of where and how a ranker is computed: none of them changes what is computed, but for rounding."""
+"""Settings of where and how a ranker is computed; apart from rounding and dropout masks none changes the result."""
 
 from typing import Literal
 
@@ -8,21 +8,22 @@ from rankelastor.config.base import Settings
 
 Precision = Literal["fp32", "bf16"]
 ExecutorName = Literal["eager", "kernels", "compiled"]
-"""What computed the training steps: plain layers, kernels in their place, or compiled code."""
+"""How the training steps are computed: by plain layers, by kernels in place of layers, or by compiled code."""
 
 
 class ExecutionSettings(Settings):
-    """Device, precision and the ways to save time and memory.
+    """Device, precision, and settings that save time and memory.
 
-    ``precision`` of the matrix products: ``auto`` is bf16 where this device has it fast, else fp32.
-    ``compile`` the training step with ``torch.compile``, with CUDA graphs on CUDA: ``auto`` does on CUDA alone.
-    ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
-    ``slice_examples``: examples computed at a time on the CPU; null: as many as keep the memory of the backward pass
-    within a bound.
-    ``embedding_updates``: ``dense`` steps every embedding row at every step, as published; ``lazy`` makes a row's
-    missed steps up when it is next touched; ``auto`` is lazy on the CPU for tables of more than twice as many rows as
-    a batch looks up.
-    ``read_ahead``: batches that a thread makes ahead of the steps; 0 makes each when its step asks for it.
+    ``precision``: precision of the matrix products; ``auto`` is bf16 where the device is fast in it, else fp32.
+    ``compile``: whether to compile the training step with ``torch.compile`` (on CUDA with CUDA graphs); ``auto``
+    compiles on CUDA only.
+    ``device``: ``auto`` is CUDA if there is a device. ``threads``: number of CPU threads; null keeps that of PyTorch.
+    ``slice_examples``: examples computed at a time on the CPU; null chooses a number that bounds the memory of the
+    backward pass.
+    ``embedding_updates``: ``dense`` updates every embedding row at every step, as published; ``lazy`` updates a row
+    when a batch next looks it up, and makes up for the steps it missed; ``auto`` is lazy on the CPU for tables with
+    more than twice as many rows as a batch has look-ups.
+    ``read_ahead``: number of batches that a thread prepares ahead of the steps; 0 prepares each when it is needed.
     """
 
     precision: Literal["auto", Precision] = "fp32"

@@ -1,4 +1,4 @@
-"""Turn a pydantic validation error into sentences: path, value, what is allowed, the nearest known key."""
+"""Turn a pydantic validation error into sentences: path, value, allowed values, the nearest known key."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def explain_validation_error(error: ValidationError, model: type[BaseModel], *, source: str) -> str:
-    """One line a mistake: where it stands, what was given, what is allowed.
+    """Describe each mistake in one line: its path, the value given, and what is allowed.
 
     Args:
-        error: what pydantic raised when ``model`` was validated.
-        model: the settings class; its known keys are listed where a key is unknown.
+        error: the error that pydantic raised for ``model``.
+        model: the settings class; its known keys are listed if a key is unknown.
         source: the file or the object that holds the settings.
     """
     sentences = [_sentence(detail, model) for detail in error.errors(include_url=False)]
     if len(sentences) == 1:
         return f"{source}: {sentences[0]}"
-    return "\n".join([f"{source}: {len(sentences)} settings must be mended", *(f"  {line}" for line in sentences)])
+    return "\n".join([f"{source}: {len(sentences)} settings must be corrected", *(f"  {line}" for line in sentences)])
 
 
 def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
@@ -31,14 +31,14 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     given = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            return f"{path} is no setting; {_nearest(str(detail['loc'][-1]), owner)}"
+            return f"{path} is not a known setting; {_suggest_key(str(detail['loc'][-1]), owner)}"
         case "missing":
             return f"{path} must be given, but is missing"
         case "union_tag_invalid":
             context = detail["ctx"]
             return f"{path}.kind must be one of {context['expected_tags']}, but {context['tag']!r} was given"
         case "union_tag_not_found":
-            return f"{path}.kind must be given: it names the variant"
+            return f"{path}.kind must be given, since it names the variant, but is missing"
         case "value_error":
             reason = detail["msg"].removeprefix("Value error, ")
             return f"{path}: {reason}" if path else reason
@@ -48,7 +48,7 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
             return f"{must}, but {given!r} was given"
 
 
-def _nearest(key: str, owner: type[BaseModel] | None) -> str:
+def _suggest_key(key: str, owner: type[BaseModel] | None) -> str:
     if owner is None:
         return "remove it"
     known = sorted(owner.model_fields)
@@ -58,7 +58,7 @@ def _nearest(key: str, owner: type[BaseModel] | None) -> str:
 
 
 def _follow(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, str]:
-    """The settings class that owns the last key, and the dotted path without the union tags pydantic adds."""
+    """Find the settings class that owns the last key, and the dotted path without the union tags that pydantic adds."""
     owner: type[BaseModel] | None = model
     annotation: Any = model
     path: list[str] = []
@@ -81,7 +81,7 @@ def _follow(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[ty
 
 
 def _is_choice_label(key: int | str, annotation: Any) -> bool:
-    """Pydantic names the alternatives of a plain union ("str", "tuple[...]"): no part of the setting's path."""
+    """Tell whether pydantic inserted the key to name an alternative of a plain union ("str", "tuple[...]")."""
     is_union = get_origin(annotation) in (Union, UnionType)
     alternatives = [argument for argument in get_args(annotation) if argument is not type(None)]
     return isinstance(key, str) and not _classes(annotation) and is_union and len(alternatives) > 1
@@ -96,7 +96,7 @@ def _classes(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _inner(annotation: Any) -> Any:
-    """The annotation of one item of a list or mapping."""
+    """Return the annotation of one item of a list or mapping."""
     arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
     if get_origin(annotation) is Annotated:
         return _inner(arguments[0])

@@ -1,4 +1,4 @@
-"""Settings of training that may be written without their group, as version 0.1.0 did: ``training.patience``."""
+"""Short paths of training settings, without their group, such as ``training.patience``, as in version 0.1.0."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ SHORT_PATHS: Mapping[str, str] = MappingProxyType(
         "training.read_ahead": "training.execution.read_ahead",
     }
 )
-"""The short path of a setting -> its full path."""
+"""Maps the short path of a setting to its full path."""
 
 
 def other_paths(path: str) -> tuple[str, ...]:
-    """List the other ways to write the setting, or the settings of the group, that ``path`` names.
+    """List the other paths of the setting that ``path`` names, or of the settings of the group.
 
     Example:
         >>> other_paths("training.patience"), other_paths("training.optimiser")[:1]
@@ -44,16 +44,16 @@ def other_paths(path: str) -> tuple[str, ...]:
 
 
 def group_settings(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[tuple[str, str]]]:
-    """Move settings that stand outside their group into it.
+    """Move settings that are written without their group into it.
 
     Args:
-        values: the settings of training as they were written.
+        values: training settings as written.
 
     Returns:
-        The settings in groups, and the (group, key) of each that was moved.
+        The settings in groups, and the (group, key) of each moved setting.
 
     Raises:
-        ValueError: a setting is given both ways.
+        ValueError: a setting is given by both paths.
 
     Example:
         >>> group_settings({"seed": 1, "patience": 3})
@@ -75,7 +75,7 @@ def group_settings(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[tuple
 
 
 def restore_written_paths(error: ValidationError, moved: Collection[tuple[str, str]]) -> ValidationError:
-    """Give the errors of settings that were moved the place where they were written."""
+    """Change the locations in an error back to the paths under which moved settings were written."""
     lines = [
         InitErrorDetails(
             type=PydanticCustomError(line["type"], line["msg"], line.get("ctx")),

@@ -1,4 +1,4 @@
-"""Settings of the spectrum sampled while training."""
+"""Settings of the rank samples that are taken during training."""
 
 from typing import Annotated, Literal
 
@@ -12,13 +12,13 @@ MeasureName = Literal[
 
 
 class SpectrumSettings(Settings):
-    """What is sampled of the representations' rank while training; sampling changes no weight.
+    """Samples of the rank of representations during training; sampling does not change the weights.
 
-    ``every_steps``: the first step and each n-th are sampled; null switches sampling off.
-    ``examples``: of the batch, evenly spaced.
-    ``measures``: written for each stage; the first one is what ``warn_share`` is about.
-    ``warn_share``: a stage whose mean falls under this share of its possible rank is warned of, once; 0 never warns.
-    ``tensorboard``: also write to the run folder's ``tensorboard/`` (extra ``track``).
+    ``every_steps``: the first and every n-th step is sampled; null switches sampling off.
+    ``examples``: number of examples of the batch, evenly spaced.
+    ``measures``: measures to write for each stage; ``warn_share`` applies to the first.
+    ``warn_share``: warn once about a stage whose mean falls below this share of its possible rank; 0 never warns.
+    ``tensorboard``: whether to write to the run folder's ``tensorboard/``, too (extra ``track``).
     """
 
     every_steps: PositiveInt | None = 200

@@ -1,4 +1,4 @@
-"""Settings of when the learning rate falls and training stops."""
+"""Settings of the learning-rate schedule and of early stopping."""
 
 from typing import Annotated
 
@@ -8,11 +8,11 @@ from rankelastor.config.base import Settings
 
 
 class StoppingSettings(Settings):
-    """What follows from the evaluation of the valid split after each epoch.
+    """When to lower the learning rate and when to stop, by the evaluation of the valid split after each epoch.
 
-    ``monitor``: a metric with a better direction, or ``TASK.METRIC`` with several tasks. A monitor that does not
-    improve by more than ``min_delta`` multiplies the learning rate by ``rate_drop`` (not below ``min_learning_rate``);
-    ``patience`` such evaluations in a row end the run.
+    ``monitor``: a metric that has a better direction; with several tasks also ``TASK.METRIC``. Each evaluation that does
+    not improve the monitor by more than ``min_delta`` multiplies the learning rate by ``rate_drop`` (not below
+    ``min_learning_rate``); ``patience`` such evaluations in succession end the run.
     """
 
     monitor: str = "auc"

@@ -1,4 +1,4 @@
-"""Settings of training; the defaults are the protocol of the published figures."""
+"""Settings of training; the defaults are the protocol of the published results."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -22,14 +22,14 @@ from rankelastor.config.stopping import StoppingSettings
 
 
 class RareAsUnseenSettings(Settings):
-    """Rare values that stand in for unseen ones while training, so that the out-of-vocabulary row learns.
+    """Replacement of rare values by out of vocabulary during training, so that the out-of-vocabulary row is trained.
 
-    Each time a value is met that the train split holds at most ``max_count`` times, it is replaced by out of
-    vocabulary with probability ``share``; 0 replaces nothing. Evaluation and prediction replace nothing.
+    Each occurrence of a value that the train split holds at most ``max_count`` times is replaced by the
+    out-of-vocabulary id with probability ``share``. Evaluation and prediction replace nothing.
 
-    NOTE[DIFF]: the published protocol replaces nothing, so that with ``min_count: 1`` an unseen value is scored with a
-    row that never learned. The defaults were chosen by benchmarks/unseen.py (docs/results.md);
-    tests/training/test_rare_as_unseen.py shows that the row learns.
+    NOTE[DIFF]: the published protocol replaces nothing, so that with ``min_count: 1`` an unseen value is scored with an
+    untrained row. The defaults were chosen by benchmarks/unseen.py (docs/results.md);
+    tests/training/test_rare_as_unseen.py tests that the row is trained.
     """
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -37,15 +37,15 @@ class RareAsUnseenSettings(Settings):
 
 
 class UniformOrder(Settings):
-    """Each epoch is a uniform order of all rows: for data that fit the page cache."""
+    """Shuffle all rows uniformly in each epoch: for data that fit the page cache."""
 
     kind: Literal["uniform"] = "uniform"
 
 
 class WindowOrder(Settings):
-    """Blocks of neighbouring rows are shuffled, then rows within windows of that line: for data larger than memory.
+    """Shuffle blocks of neighbouring rows, then rows within windows of that order: for data larger than memory.
 
-    ``block_rows`` neighbours move together; ``window_rows`` rows are shuffled with each other.
+    ``block_rows``: rows per block. ``window_rows``: rows per window.
     """
 
     kind: Literal["window"]
@@ -57,15 +57,15 @@ OrderSettings = Annotated[UniformOrder | WindowOrder, Field(discriminator="kind"
 
 
 class TrainingSettings(Settings):
-    """The published protocol: Adam, embedding L2 over all rows, clipped gradients, a learning rate that drops.
+    """The published protocol: Adam, L2 over all embedding rows, clipped gradients, a learning rate that drops.
 
     After each epoch the valid split is scored, and the weights of the best evaluation are kept. Settings of a group
-    may also be written without it, ``training.patience`` for ``training.stopping.patience``, as in version 0.1.0.
+    may also be written without the group, ``training.patience`` for ``training.stopping.patience``, as in version 0.1.0.
 
-    ``optimiser``, ``stopping`` and ``execution``: see ``config/optimiser.py`` and its neighbours.
-    ``rare_as_unseen`` gives the out-of-vocabulary row of each field examples to learn from.
+    ``optimiser``, ``stopping``, ``execution``: see ``config/optimiser.py``, ``stopping.py`` and ``execution.py``.
+    ``rare_as_unseen``: trains the out-of-vocabulary row of each field.
     ``order``: how each epoch shuffles the rows.
-    ``evaluation_batch_size``: examples scored at a time.
+    ``evaluation_batch_size``: number of examples scored at a time.
 
     Example:
         >>> TrainingSettings.model_validate({"patience": 3}).stopping.patience
@@ -97,7 +97,7 @@ class TrainingSettings(Settings):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Allow the short form of each setting beside its group."""
+        """Allow the short path of each setting in the JSON schema, too."""
         described = handler(schema)
         properties = handler.resolve_ref_schema(described)["properties"]
         for full in SHORT_PATHS.values():

@@ -1,1 +1,1 @@
-"""Ways to compute what a ranker's plain layers define: lowered to kernels, compiled, in slices, on threads."""
+"""Ways to run a ranker's plain layers: lowered to kernels, compiled, in slices, on several threads."""

@@ -1,4 +1,4 @@
-"""Tell glibc to keep large blocks of memory instead of giving them back to the system after every operation."""
+"""Tell glibc to keep large blocks of memory instead of returning them to the system after every operation."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _ONE_GIB = 2**30
 
 
 def keep_large_blocks() -> bool:
-    """Make ``malloc`` reuse large blocks from now on in this process; False where the C library is not glibc.
+    """Make ``malloc`` of this process keep and reuse large blocks; return False where the C library is not glibc.
 
-    By default glibc maps each block above 32 MiB anew and gives it back when it is freed, so that every activation is
-    faulted in page by page: half the time of a plain training step. Memory that was once needed then stays with the
-    process until it ends.
+    By default glibc maps each block above 32 MiB anew and unmaps it when it is freed, so that every activation causes
+    page faults: half the time of a plain training step. With this setting, memory that was once allocated stays with
+    the process until it ends.
 
     Example:
         >>> isinstance(keep_large_blocks(), bool)
@@ -31,6 +31,6 @@ def keep_large_blocks() -> bool:
         mallopt(_M_MMAP_THRESHOLD, _ONE_GIB),
         mallopt(_M_TRIM_THRESHOLD, _LARGEST),
         mallopt(_M_MMAP_MAX, 0),
-        mallopt(_M_ARENA_MAX, 1),  # those of threads of their own are cut into heaps of 64 MiB, and given back
+        mallopt(_M_ARENA_MAX, 1),  # arenas of other threads have heaps of 64 MiB, which are unmapped
     ]
     return all(accepted)

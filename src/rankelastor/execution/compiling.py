@@ -1,4 +1,4 @@
-"""Compile what a training step computes, with its backward pass; where that fails, say so once and do without."""
+"""Compile the network of a training step with its backward pass; if that fails, warn once and run it eagerly."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ logger = logging.getLogger(__name__)
 Network = Callable[[Embedded], Tensor]
 Compile = Callable[[Network], Network]
 _OPTIONS = {"isolate_recompiles": True} if "isolate_recompiles" in signature(torch.compile).parameters else {}
-"""A network's compiled code is its own. PyTorch that does not know this option compiles 8 structures a process."""
+"""Gives each network its own limit of recompilations. Without this option PyTorch compiles at most 8 per process."""
 _TRIALS = {"cpu": 1, "cuda": 3}
 """On CUDA the first pass warms up, the second is recorded as a CUDA graph, the third replays it."""
 
 
 def should_compile(settings: ExecutionSettings, device: torch.device) -> bool:
-    """Tell whether ``training.compile`` means to compile on this device: ``auto`` does on CUDA.
+    """Tell whether ``training.compile`` asks to compile on this device; ``auto`` compiles on CUDA.
 
-    On the CPU building takes longer than it can win back: the kernels of ``native`` are as fast (docs/log.md).
+    On the CPU, compiling takes longer than it can save: the kernels of ``native`` are as fast (docs/log.md).
 
     Example:
         >>> should_compile(ExecutionSettings(), torch.device("cpu")), should_compile(
@@ -43,27 +43,27 @@ def should_compile(settings: ExecutionSettings, device: torch.device) -> bool:
 
 
 def compiler_for(device: torch.device) -> Compile:
-    """PyTorch's compiler for one shape; on CUDA with CUDA graphs, which launch a whole pass at once."""
+    """Return PyTorch's compiler for static shapes; on CUDA with CUDA graphs, which launch a whole pass at once."""
     mode = "reduce-overhead" if device.type == "cuda" else None
     return partial(torch.compile, dynamic=False, mode=mode, **_OPTIONS)
 
 
 class CompiledNetwork:
-    """A network compiled: the same modules and parameters, called in another way.
+    """A compiled network with the same modules and parameters.
 
-    Nothing is put into the network, so weights, names and hooks stay. It runs as it is, eagerly,
+    The network itself is not changed, so its weights, names and hooks stay. It runs eagerly
 
     - while one of its modules has hooks, which compiled code does not call;
-    - for batches smaller than the largest so far, such as the last of an epoch: compiled code and CUDA graphs hold for
-      one shape, and one small batch an epoch is not worth another;
-    - for good once compiling has failed; a warning says why.
+    - for batches smaller than the largest so far, such as the last of an epoch: compiled code and CUDA graphs are made
+      for one shape, and one small batch per epoch does not pay for another compilation;
+    - permanently once compiling has failed; a warning says why.
 
-    The embedding stays outside: on the CPU the stepper takes the gradients of its rows itself. Calls come in order from
-    one thread, since compiled dropout draws from PyTorch's one generator.
+    The embedding is not compiled: on the CPU the stepper takes the gradients of its rows itself. Call it from one thread
+    and in order, since compiled dropout draws from PyTorch's global generator.
 
     Args:
-        network: its parameters may change in place.
-        compile_call: makes a compiled function of one; None takes PyTorch's compiler for the network's device.
+        network: the network; its parameters may change in place.
+        compile_call: compiles a function; None selects PyTorch's compiler for the network's device.
     """
 
     def __init__(self, network: nn.Module, compile_call: Compile | None = None) -> None:
@@ -75,7 +75,7 @@ class CompiledNetwork:
         self._compiled: Network | None = None
         self._num_examples = 0
         self.has_failed = False
-        """Whether it runs eagerly for good."""
+        """Whether compiling has failed, so that the network runs eagerly from now on."""
 
     @property
     def is_compiled(self) -> bool:
@@ -84,16 +84,16 @@ class CompiledNetwork:
 
     @property
     def uses_kernels(self) -> bool:
-        """Whether kernels stand for layers where the network runs eagerly."""
+        """Whether kernels replace layers when the network runs eagerly."""
         return self._device.type == "cpu" and self._eager.uses_kernels
 
     @property
     def random_bytes(self) -> RandomBytes:
-        """The stream that dropout draws from where the network runs eagerly."""
+        """The stream that dropout draws from when the network runs eagerly."""
         return self._eager.random_bytes
 
     def current(self) -> Network:
-        """Give what computes the network now: compiled code, unless a module has hooks or compiling has failed."""
+        """Return the function for this step: compiled code, unless a module has hooks or compiling has failed."""
         if self.has_failed or has_hooks(*self._modules):
             return self._eager.current() if self._device.type == "cpu" else self._network
         return self._call
@@ -113,16 +113,16 @@ class CompiledNetwork:
         return self._eager.current() if self._device.type == "cpu" else self._network
 
     def _build(self, embedded: Embedded) -> None:
-        """Compile, and prove on this input that both passes run: compilers fail when first called, or later."""
+        """Compile, and run both passes on this input: compilers may fail as late as at the first calls."""
         began = time.perf_counter()
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the compiler's advice to whoever wrote the model
+                warnings.simplefilter("ignore")  # the compiler's advice is meant for authors of models
                 compiled = self._compiled or self._compile(self._network.forward)
                 self._try_out(compiled, embedded)
-        except Exception as error:  # noqa: BLE001 - compilers raise what they like; eagerly, true mistakes show again
+        except Exception as error:  # noqa: BLE001 - compilers raise any type; a real mistake is raised again by the eager run
             self._compiled, self.has_failed = None, True
-            _say_that_compiling_failed(_first_line(error))
+            _warn_that_compiling_failed(_first_line(error))
             return
         self._compiled = compiled
         logger.info(
@@ -130,7 +130,7 @@ class CompiledNetwork:
         )
 
     def _try_out(self, compiled: Network, embedded: Embedded) -> None:
-        """Run both passes on copies, without a trace: no gradient is kept, and random numbers go on as before."""
+        """Run both passes on copies without side effects: gradients and random number generators stay as they are."""
         wanted = [parameter for parameter in self._network.parameters() if parameter.requires_grad]
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices):
@@ -140,13 +140,13 @@ class CompiledNetwork:
                 torch.autograd.grad(compiled(given).sum(), [given.fields, *wanted], allow_unused=True)
 
     def _begin_step(self) -> None:
-        """Tell CUDA graphs that results of the step before are no longer needed: they may be written over."""
+        """Tell CUDA graphs that the results of the previous step may be overwritten."""
         if self._device.type == "cuda":
             torch.compiler.cudagraph_mark_step_begin()
 
 
 def compile_for_training(network: nn.Module, settings: ExecutionSettings) -> CompiledNetwork | None:
-    """Compile the network, where ``training.compile`` and the device ask for it."""
+    """Compile the network if ``training.compile`` asks for it on this device; otherwise return None."""
     device = next(network.parameters()).device
     return CompiledNetwork(network) if should_compile(settings, device) else None
 
@@ -157,15 +157,15 @@ def _copy_with_gradients(embedded: Embedded) -> Embedded:
 
 
 @cache
-def _say_that_compiling_failed(reason: str) -> None:
+def _warn_that_compiling_failed(reason: str) -> None:
     logger.warning(
-        "training.compile should build the training step, but torch.compile failed: %s; it runs without, which gives "
-        "the same results and is slower on a GPU; try training.compile=never, or a C++ compiler (g++) on the PATH",
+        "training.compile should build the training step, but torch.compile failed: %s; the step runs without it, which "
+        "gives the same results and is slower on a GPU; try training.compile=never, or install a C++ compiler (g++)",
         reason,
     )
 
 
 def _first_line(error: Exception) -> str:
-    """Take what an error says, without the pages that compilers add to it."""
+    """Extract the first line of an error message; compilers append pages of output."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""How the cores of the CPU are shared out: threads of Python with a core each, or one whose kernels take all."""
+"""Share the CPU cores: several Python threads with one core each, or one thread whose kernels use all cores."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import torch
 from rankelastor.models.ranker import Ranker
 
 Result = TypeVar("Result")
-_TINY = 1e-40  # below fp32's normal range
+_TINY = 1e-40  # a denormal number in fp32
 BUSY_WORK = 2**30
-"""Multiply-adds per batch from which on Python threads share it. Measured: at four times as many both are level."""
+"""Fewest multiply-adds per batch for which Python threads share it. Measured: at four times this both are equal."""
 
 
 def choose_num_threads(ranker: Ranker, num_examples: int) -> int:
-    """Choose how many Python threads share a batch of ``num_examples``, out of the cores that PyTorch may use here.
+    """Choose how many Python threads share a batch of ``num_examples``: one, or one per core that PyTorch may use.
 
-    Threads of Python wait for the GIL between operations: where these are short, one thread computes, and operations
-    divide their rows among the cores instead. Where they are long, a core that works alone never waits for another.
+    Python threads contend for the GIL between operations. Where operations are short, one thread computes, and each
+    operation divides its rows among the cores. Where they are long, threads with one core each never wait for another.
     """
     is_busy = num_examples * ranker.num_dense_parameters >= BUSY_WORK
     return torch.get_num_threads() if is_busy else 1
@@ -29,10 +29,10 @@ def choose_num_threads(ranker: Ranker, num_examples: int) -> int:
 
 @contextmanager
 def borrowed_cores(num_threads: int | None) -> Iterator[None]:
-    """Let PyTorch use ``num_threads`` CPU threads inside (None: as before); leave the process as it was afterwards.
+    """Let PyTorch use ``num_threads`` CPU threads within the context; None keeps the present number.
 
-    What is put back, also after an error: PyTorch's number of threads, and whether numbers too small for fp32's normal
-    range are taken as zero.
+    On leaving, also after an error, PyTorch's number of threads and its mode of flushing denormal numbers to zero are
+    restored.
 
     Example:
         >>> before = torch.get_num_threads()
@@ -41,7 +41,7 @@ def borrowed_cores(num_threads: int | None) -> Iterator[None]:
         >>> inside, torch.get_num_threads() == before
         (1, True)
     """
-    before, flushed = torch.get_num_threads(), _takes_tiny_as_zero()
+    before, flushed = torch.get_num_threads(), _flushes_denormals()
     try:
         if num_threads is not None:
             torch.set_num_threads(num_threads)
@@ -52,11 +52,11 @@ def borrowed_cores(num_threads: int | None) -> Iterator[None]:
 
 
 def compute_threads(num_threads: int) -> Executor:
-    """Make an executor of ``num_threads`` threads with a core each; one thread is the calling one with all its cores.
+    """Make an executor of ``num_threads`` threads with one core each; for 1, of the calling thread with all its cores.
 
-    They take numbers too small for fp32's normal range as zero, and kernels do on all cores: the moments of rows that
-    are seldom touched fade into that range, where each operation takes a hundred times as long. Shut it down when done:
-    that puts PyTorch's number of threads back, of which MKL's part is shared by all threads of the process.
+    The threads, and the kernels on all cores, flush denormal numbers to zero: the moments of rarely used embedding rows
+    decay into that range, where each operation takes a hundred times as long. Shut the executor down after use: this
+    restores PyTorch's number of threads, since MKL's number is shared by all threads of the process.
 
     Example:
         >>> with compute_threads(1) as threads:
@@ -74,7 +74,7 @@ def _on_one_core() -> None:
 
 
 class _SingleCoreThreads(ThreadPoolExecutor):
-    """Threads with a core each."""
+    """Threads with one core each."""
 
     def __init__(self, num_threads: int) -> None:
         self._num_cores = torch.get_num_threads()
@@ -86,28 +86,28 @@ class _SingleCoreThreads(ThreadPoolExecutor):
 
 
 class _CallingThread(Executor):
-    """Runs what is submitted at once: handing over to another thread takes a tenth of a millisecond."""
+    """An executor that runs each task in the calling thread, which saves the 0.1 ms of a change of threads."""
 
     def submit(self, function: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         future: Future[Result] = Future()
-        flushed = _takes_tiny_as_zero()
+        flushed = _flushes_denormals()
         torch.set_flush_denormal(True)
         try:
             future.set_result(function(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - as executors do: it comes out where the result is asked for
+        except Exception as error:  # noqa: BLE001 - as in any executor, result() raises it again
             future.set_exception(error)
         finally:
             torch.set_flush_denormal(flushed)
         return future
 
 
-def _takes_tiny_as_zero() -> bool:
+def _flushes_denormals() -> bool:
     return not bool(torch.full((), _TINY, dtype=torch.float32, device="cpu") * 1.0)
 
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Run PyTorch's operations on one core inside: for work that is done before several threads have begun."""
+    """Run PyTorch's operations on one core within the context: for work too short to pay for starting threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

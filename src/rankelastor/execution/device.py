@@ -1,4 +1,4 @@
-"""Where and how precisely to compute."""
+"""Choose the device and the precision of the computation."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ logger = logging.getLogger(__name__)
 
 _PROBE_SIZE, _PROBE_ROUNDS = 512, 5
 CLEARLY_FASTER = 1.5
-"""From this speed-up on ``training.precision=auto`` takes bf16 on a CPU: casts around the products cost time too."""
+"""Least speed-up for which ``training.precision=auto`` selects bf16 on a CPU: casts around the products take time too."""
 
 
 def choose_device(settings: ExecutionSettings) -> torch.device:
-    """Choose the device that ``training.device`` means on this machine; logs what follows for the precision.
+    """Choose the device that ``training.device`` means on this machine; log the precision that ``auto`` selects there.
 
     Raises:
-        SettingsError: CUDA is asked for where there is none.
+        SettingsError: CUDA is asked for, but this machine has none.
     """
     available = torch.cuda.is_available()
     if settings.device == "cuda" and not available:
         raise SettingsError(
-            "training.device must be a device that is there, but cuda was given and torch finds none; "
+            "training.device must be a device of this machine, but cuda was given and torch finds none; "
             "try training.device=cpu"
         )
     device = torch.device("cuda" if available and settings.device != "cpu" else "cpu")
     if settings.precision == "bf16" and device.type == "cpu" and bf16_speed_up() < 1:
-        _say_that_bf16_is_slow()
+        _warn_that_bf16_is_slow()
     if settings.precision == "auto":
-        _say_what_auto_chose(device)
+        _log_automatic_precision(device)
     return device
 
 
 @cache
 def bf16_speed_up() -> float:
-    """How much faster this CPU multiplies matrices in bf16 than in fp32: best of five products of 512 x 512."""
+    """Measure how much faster this CPU multiplies matrices in bf16 than in fp32: best of five 512 x 512 products."""
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         left = torch.ones(_PROBE_SIZE, _PROBE_SIZE, dtype=dtype)
@@ -54,7 +54,7 @@ def bf16_speed_up() -> float:
 
 
 @cache
-def _say_that_bf16_is_slow() -> None:
+def _warn_that_bf16_is_slow() -> None:
     logger.warning(
         "training.precision=bf16 works on this CPU, but its products are %.1f times as fast as those in fp32; "
         "try training.precision=fp32",
@@ -63,7 +63,7 @@ def _say_that_bf16_is_slow() -> None:
 
 
 @cache
-def _say_what_auto_chose(device: torch.device) -> None:
+def _log_automatic_precision(device: torch.device) -> None:
     if device.type == "cpu":
         reason = f"products in bf16 are {bf16_speed_up():.1f} times as fast as in fp32 on this CPU"
     else:
@@ -72,10 +72,10 @@ def _say_what_auto_chose(device: torch.device) -> None:
 
 
 def precision_name(settings: ExecutionSettings, device: torch.device) -> Precision:
-    """What ``training.precision`` means on this device.
+    """Name the precision that ``training.precision`` means on this device.
 
-    ``auto`` is bf16 on a CPU whose products in it are measured to be at least 1.5 times as fast as in fp32 (once a
-    process), and on a GPU that has it in hardware; fp32 elsewhere.
+    ``auto`` is bf16 on a CPU whose bf16 products are at least 1.5 times as fast as those in fp32 (measured once per
+    process), and on a GPU with bf16 in hardware; fp32 elsewhere.
 
     Example:
         >>> precision_name(ExecutionSettings(precision="bf16"), torch.device("cpu"))
@@ -91,20 +91,20 @@ def _automatic_precision(device: torch.device) -> Precision:
 
 @cache
 def _has_native_bf16() -> bool:
-    """Whether the GPU has bf16 in hardware; older ones only emulate it, slower than fp32."""
+    """Tell whether the GPU has bf16 in hardware; older GPUs emulate it, which is slower than fp32."""
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def precision_dtype(settings: ExecutionSettings, device: torch.device) -> torch.dtype:
-    """The type of the products: as ``training.precision`` says."""
+    """Return the dtype of the matrix products that ``training.precision`` means on this device."""
     return torch.bfloat16 if precision_name(settings, device) == "bf16" else torch.float32
 
 
 def autocast(settings: ExecutionSettings, device: torch.device) -> torch.autocast:
-    """Mixed precision as ``training.precision`` says: bf16 products, or everything in fp32."""
+    """Make the autocast context that ``training.precision`` means: matrix products in bf16, or everything in fp32."""
     return autocast_to(precision_dtype(settings, device), device)
 
 
 def autocast_to(precision: torch.dtype, device: torch.device) -> torch.autocast:
-    """Products in this precision; fp32 leaves everything as it is."""
+    """Make the autocast context for matrix products in this precision; for fp32 it is disabled."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)

@@ -1,4 +1,4 @@
-"""Copies of batches to a CUDA device that run beside the steps before them."""
+"""Copy batches to a CUDA device while earlier steps are computed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rankelastor.schema import Batch
 
 
 class DeviceCopies:
-    """Copies batches through page-locked memory in a stream of its own, and waits for each copy.
+    """Copy batches through page-locked memory in a separate CUDA stream, and wait for each copy.
 
-    Called from a thread that makes batches ahead: that thread waits while the device copies and computes at once, and
-    a batch that has come out of it lies on the device, so that its step waits for nothing.
+    It is called from the thread that reads batches ahead: that thread waits while the device copies and computes at the
+    same time, and each batch is on the device before its step begins.
 
     Args:
-        device: a CUDA device. The stream that is current when this is made is the one that will use the batches.
+        device: a CUDA device. The stream that is current at construction is the one that will use the batches.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -32,13 +32,13 @@ class DeviceCopies:
         self._copy_stream.synchronize()
         for tensor in vars(copied).values():
             if tensor is not None:
-                # Freed while a step that reads it still waits in the queue, its memory would go to the next copy.
+                # Otherwise its memory could be reused by the next copy while a queued step still reads it.
                 tensor.record_stream(self._step_stream)
         return copied
 
 
 def copies_to(device: torch.device) -> Callable[[Batch], Batch] | None:
-    """Make what copies batches to the device ahead of use; None where they are already.
+    """Make the function that copies batches to the device ahead of use; None for the CPU, where they already are.
 
     Example:
         >>> copies_to(torch.device("cpu")) is None

@@ -1,4 +1,4 @@
-"""Hooks on modules: register them at named points, and tell where there are any."""
+"""Hooks on modules: register them at named points, and tell which modules have any."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn.modules import module as torch_module
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
 OutputCallback = Callable[[str, Tensor], None]
 
-# PyTorch has no public way to ask for hooks; its own call reads the same dictionaries to decide whether to skip them.
+# PyTorch has no public way to ask for hooks. Its own __call__ reads the same dictionaries to decide whether there are any.
 FORWARD_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 _OTHERS = (
     "_backward_hooks",
@@ -27,11 +27,11 @@ _OTHERS = (
 
 @contextmanager
 def observe_outputs(points: Mapping[str, nn.Module], callback: OutputCallback) -> Iterator[None]:
-    """Call ``callback(name, output)`` whenever a point's module has computed its output.
+    """Call ``callback(name, output)`` after each forward call of a named module, within the context.
 
     Args:
-        points: names and modules, as ``Ranker.points`` gives them.
-        callback: gets each output; it must not change it.
+        points: modules by name, such as ``Ranker.points``.
+        callback: receives the name and the output, which it must not change.
 
     Example:
         >>> import torch
@@ -50,7 +50,7 @@ def observe_outputs(points: Mapping[str, nn.Module], callback: OutputCallback) -
 
 
 def has_hooks(*modules: nn.Module) -> bool:
-    """Tell whether any of these modules has hooks, or every module has through a global hook.
+    """Tell whether any of these modules has hooks, or hooks are registered for all modules of the process.
 
     Example:
         >>> layer = nn.Linear(2, 3)
@@ -85,12 +85,12 @@ def has_other_hooks(module: nn.Module) -> bool:
 
 
 def has_own_forward(module: nn.Module) -> bool:
-    """Tell whether this instance was given a ``forward`` of its own, in the place of its class's."""
+    """Tell whether this instance has a ``forward`` of its own that replaces the one of its class."""
     return "forward" in module.__dict__
 
 
 def copy_without_hooks(module: ModuleType) -> ModuleType:
-    """Copy a module and its parameters, and leave all hooks behind."""
+    """Copy a module and its parameters, without its hooks."""
     copied = copy.deepcopy(module)
     for part in copied.modules():
         for kind in (*FORWARD_HOOKS, *_OTHERS):
@@ -99,9 +99,9 @@ def copy_without_hooks(module: ModuleType) -> ModuleType:
 
 
 def call_with_forward_hooks(source: nn.Module, compute: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """Compute ``compute(*inputs)`` in the place of ``source``, with the forward hooks of ``source``.
+    """Compute ``compute(*inputs)`` in place of ``source``, with the forward hooks of ``source``.
 
-    As PyTorch does: a pre-hook may give other inputs, a hook another output.
+    As in PyTorch, a pre-hook may return other inputs and a hook another output.
     """
     for before in list(source._forward_pre_hooks.values()):  # noqa: SLF001
         given = before(source, inputs)

@@ -1,8 +1,8 @@
-"""Lower a network: the same parameters, computed by operations that stand for one or several of its layers.
+"""Lower a network: the same parameters, computed by operations that replace one or several of its layers.
 
-The plain network is the meaning. ``Lowering`` makes a shadow of it, once, in which registered operations take the
-place of layers; nothing is put into the network itself. An operation is registered for the EXACT type of a layer, so a
-subclass keeps its own forward. Layers that are computed together (a norm, a gate and the map behind it) are matched
+The plain network defines the result. ``Lowering`` makes a shadow of it, once, in which registered operations replace
+layers; the network itself is not changed. An operation is registered for the EXACT type of a layer, so a
+subclass keeps its own forward. Layers that are computed together (a norm, a gate and the map after it) are matched
 when the network is lowered, not when it is called.
 """
 
@@ -33,14 +33,14 @@ def has_kernels() -> bool:
 
 
 class Lowering:
-    """A network lowered: call ``current()`` once a step, then the result for each slice.
+    """A lowered network: call ``current()`` once per step, then its result for each slice.
 
-    It notices what changed since it was lowered (modules replaced, hooks, a forward set on an instance) and lowers
-    anew. Other changes (parameters replaced, resized or frozen, another precision) are read at each call: an operation
-    that no longer fits leaves the work to the plain layers.
+    Changes of the structure (replaced modules, hooks, a forward set on an instance) are noticed, and the network is lowered
+    again. Other changes (parameters replaced, resized or frozen, another precision) are seen at each call: an operation
+    that no longer fits calls the plain layers.
 
-    Dropout masks come from one stream, ``random_bytes``, so that they agree with those of any other lowering of the
-    network that is seeded alike. Use one lowering per thread.
+    Dropout masks are drawn from one stream, ``random_bytes``, so that they agree with those of any other lowering of
+    the network with the same seed. Use one lowering per thread.
 
     Example:
         >>> import torch
@@ -57,7 +57,7 @@ class Lowering:
         self._lower()
 
     def current(self) -> Operation:
-        """Give what computes the network now."""
+        """Return the function that computes the network now."""
         if has_global_hooks() or is_compiling():
             return wrap_unlowered(self._network, self.random_bytes)
         if not all(record.holds() for record in self._records):
@@ -67,12 +67,12 @@ class Lowering:
 
     @property
     def is_lowered(self) -> bool:
-        """Whether any operation stands for a layer."""
+        """Whether any operation replaces a layer."""
         return self._context.num_operations > 0
 
     @property
     def uses_kernels(self) -> bool:
-        """Whether a kernel stands for any layer."""
+        """Whether a kernel replaces any layer."""
         return self.is_lowered and has_kernels()
 
     def _lower(self) -> None:
@@ -83,7 +83,7 @@ class Lowering:
 
 @dataclass(frozen=True)
 class _Record:
-    """What lowering relied on in one module."""
+    """The state of one module that lowering relied on."""
 
     module: nn.Module
     kind: type[nn.Module]
@@ -104,7 +104,7 @@ class _Record:
         )
 
     def holds(self) -> bool:
-        # Asked for every module at each step: written out, since calls would take most of the time.
+        # This runs for every module at each step. It is written out, since function calls would take most of the time.
         attributes = self.module.__dict__
         has_forward = attributes["_forward_hooks"] or attributes["_forward_pre_hooks"]
         has_others = (

@@ -1,4 +1,4 @@
-"""The machine's measured ceiling: how many floating-point operations a second a large matrix product reaches."""
+"""Measure the machine's peak: the floating-point operations per second of a large matrix product."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _SIZES = {"cpu": 1024, "cuda": 8192}
 
 
 def machine_peak(settings: ExecutionSettings, device: torch.device) -> float:
-    """FLOP/s of the best of several square matrix products in the precision that ``settings`` mean on this device.
+    """Measure the FLOP/s of the best of several square matrix products, in the precision that ``settings`` mean here.
 
-    Takes under a second, the first time in a process; then it is known for the same device, precision and number of
-    threads. It is what this machine gives now: beside other work it measures less.
+    The first call in a process takes under a second; its result is cached per device, precision and number of threads.
+    Other work on the machine at the same time lowers the result.
     """
     return _measure_peak(device, precision_dtype(settings, device), torch.get_num_threads())
 
 
 @cache
 def _measure_peak(device: torch.device, dtype: torch.dtype, num_threads: int) -> float:
-    del num_threads  # part of the key: torch is set to that many
+    del num_threads  # only part of the cache key: torch already uses this number
     size = _SIZES[device.type]
-    generator = torch.Generator(device).manual_seed(0)  # of its own: the global one is the training's
+    generator = torch.Generator(device).manual_seed(0)  # a separate generator, since training uses the global one
     left, right = (torch.randn(size, size, device=device, generator=generator).to(dtype) for _ in range(2))
     out = torch.empty_like(left)
-    best, began = _seconds_of_product(left, right, out), time.perf_counter()  # the first one warms up
+    best, began = _seconds_of_product(left, right, out), time.perf_counter()  # the first product warms up
     while time.perf_counter() - began < PROBE_SECONDS:
         best = min(best, _seconds_of_product(left, right, out))
     return 2 * size**3 / best
@@ -45,6 +45,6 @@ def _seconds_of_product(left: torch.Tensor, right: torch.Tensor, out: torch.Tens
 
 
 def wait_for(device: torch.device) -> None:
-    """Wait until the device has done what it was given; a CPU always has."""
+    """Wait until the device has finished all queued work; on a CPU there is none."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

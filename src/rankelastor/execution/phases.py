@@ -1,4 +1,4 @@
-"""The phases of a training step, and who may listen to them."""
+"""The phases of a training step, and the function that is called when each begins."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ PhaseListener = Callable[[StepPhase], None]
 
 
 def ignore_phase(_phase: StepPhase) -> None:
-    """Nobody times the phases."""
+    """Do nothing: the default listener."""

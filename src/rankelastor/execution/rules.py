@@ -1,4 +1,4 @@
-"""Rules that say which operation may stand for a layer, by its exact type, and how they are applied to a network."""
+"""Rules that choose an operation for a layer by its exact type, and the context that applies them to a network."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from rankelastor.nn.random_bytes import RandomBytes
 
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
 Operation = Callable[[Any], Tensor]
-"""Computes what a layer computes, or several layers in a row."""
+"""Function with the result of one layer, or of several consecutive layers."""
 
 
 Rule = Callable[[Any, "Context"], Operation | None]
-"""Gives the operation for a layer of one type; None leaves the layer as it is."""
+"""Function that returns the operation for a layer of one type; None keeps the layer."""
 RuleType = TypeVar("RuleType", bound=Rule)
 
 
@@ -45,13 +45,13 @@ def lowers(*kinds: type[nn.Module], needs_kernels: bool = True) -> Callable[[Rul
     """Register the decorated rule for layers of exactly these types.
 
     Args:
-        kinds: the types.
-        needs_kernels: whether the rule is left out where the kernels cannot be built.
+        kinds: the types of layers.
+        needs_kernels: whether to skip the rule if the kernels could not be built.
     """
 
     def register(rule: RuleType) -> RuleType:
         for kind in kinds:
-            assert kind not in _RULES, f"{kind.__name__} has a rule already"
+            assert kind not in _RULES, f"{kind.__name__} already has a rule"
             _RULES[kind] = _Registered(rule, needs_kernels)
         return rule
 
@@ -65,11 +65,11 @@ def lowered_types() -> tuple[type[nn.Module], ...]:
 
 @dataclass
 class Context:
-    """What rules know while a network is lowered.
+    """State shared by the rules while a network is lowered.
 
     Attributes:
         random_bytes: the stream that dropout masks of this lowering are drawn from.
-        num_operations: how many layers an operation stands for so far.
+        num_operations: number of layers replaced by an operation so far.
     """
 
     random_bytes: RandomBytes
@@ -78,12 +78,12 @@ class Context:
     _shadows: list[_Shadow] = field(default_factory=list)
 
     def is_plain(self, layer: nn.Module, kind: type[ModuleType]) -> TypeGuard[ModuleType]:
-        """Tell whether an operation may stand for ``layer``: exactly of this type, no hooks, no forward of its own."""
+        """Tell whether an operation may replace ``layer``: exactly this type, no hooks, no forward of its own."""
         hooked = has_forward_hooks(layer) or has_other_hooks(layer)
         return type(layer) is kind and not has_own_forward(layer) and not hooked
 
     def lower(self, layer: nn.Module) -> Operation:
-        """Lower a layer: an operation, a shadow with lowered children, or the layer itself where nothing applies.
+        """Lower a layer to an operation or a shadow with lowered children; return the layer itself if neither applies.
 
         A layer that several parents share is lowered once.
         """
@@ -92,7 +92,7 @@ class Context:
         return self._lowered[layer]
 
     def take_attributes(self) -> None:
-        """Give every shadow the plain attributes of its source again, ``training`` among them."""
+        """Copy the plain attributes of each source, ``training`` among them, to its shadow."""
         for shadow in self._shadows:
             shadow.take_attributes()
 
@@ -102,7 +102,7 @@ class Context:
         operation = self._operation(layer)
         if operation is None:
             operation = self._shadow(layer)
-            is_container = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # is read and never called
+            is_container = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # a container is iterated, never called
             if operation is layer or is_container or not has_forward_hooks(layer):
                 return operation
         return _LoweredLayer(layer, operation)
@@ -128,7 +128,7 @@ class Context:
 
 
 class _Shadow:
-    """A copy of a layer that shares its parameters and buffers and has lowered children, and no hooks."""
+    """A copy of a layer that shares its parameters and buffers, has lowered children, and has no hooks."""
 
     def __init__(self, source: nn.Module, own: dict[str, Any]) -> None:
         self._source = source
@@ -142,7 +142,7 @@ class _Shadow:
 
 
 class _LoweredLayer:
-    """An operation in the place of a layer: it has the layer's attributes, and calls its forward hooks."""
+    """An operation in place of a layer, with the layer's attributes; it calls the layer's forward hooks."""
 
     def __init__(self, source: nn.Module, operation: Operation) -> None:
         self._source = source
@@ -157,9 +157,10 @@ class _LoweredLayer:
 
 
 class _UnloweredLayer:
-    """A layer called as it is, with all that lies below it; its dropout layers draw from a stream meanwhile.
+    """A layer called without changes; during the call its dropout layers draw from the lowering's stream.
 
-    It sets their ``random_bytes``, which all threads share: call networks with such layers from one thread at a time.
+    It sets the ``random_bytes`` of the dropout layers, which all threads share: call networks with such layers from one
+    thread at a time.
     """
 
     def __init__(self, source: nn.Module, dropouts: Sequence[Dropout], random_bytes: RandomBytes) -> None:
@@ -183,6 +184,6 @@ class _UnloweredLayer:
 
 
 def wrap_unlowered(layer: nn.Module, random_bytes: RandomBytes) -> Operation:
-    """Call a layer as it is, its dropout layers drawing from ``random_bytes``."""
+    """Wrap a layer that is not lowered, so that its dropout layers draw from ``random_bytes``."""
     dropouts = [module for module in layer.modules() if isinstance(module, Dropout)]
     return _UnloweredLayer(layer, dropouts, random_bytes) if dropouts else layer

@@ -1,8 +1,8 @@
-"""Gradients of a batch, slice by slice, several slices at once.
+"""Compute the gradient of a batch slice by slice, with several slices in parallel.
 
-Each thread works on slices of its own from beginning to end. A slice bounds what is kept for its backward pass; the
-kernels in ``native`` work on still smaller blocks, which stay in a core's own cache. The sum of the slices' gradients
-is the batch's gradient.
+Each slice is computed by one thread from beginning to end. Slices bound the memory for the backward pass; the kernels
+in ``native`` work on still smaller blocks, which fit into a core's cache. The sum of the slices' gradients is the
+batch's gradient.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from rankelastor.nn.random_bytes import RandomBytes, draw_seed
 from rankelastor.schema import Batch
 
 SLICE_BYTES = 192 * 2**20
-"""The most that a slice of plain layers keeps for its backward pass; kernels keep about a third of it.
+"""Most bytes that the plain layers keep for the backward pass of a slice; kernels keep about a third of it.
 
-Measured: half of it costs about a tenth of the speed.
+Measured: half of it makes training about a tenth slower.
 """
 _SMALLEST_SLICE = 32
 _PROBE_EXAMPLES = 2  # batch size of the memory estimate
 
 
 class SliceNetwork(Protocol):
-    """Computes the network of a ranker for one thread; dropout draws from its stream of bytes."""
+    """The network of a ranker as one thread computes it; its dropout draws from its own stream of bytes."""
 
     @property
     def random_bytes(self) -> RandomBytes:
-        """The stream that dropout masks are drawn from."""
+        """Stream that dropout masks are drawn from."""
         ...
 
     def current(self) -> Callable[[Embedded], Tensor]:
-        """Give the function that computes logits now; asked once a step."""
+        """Return the function that computes logits now; called once per step."""
         ...
 
 
 class Loss(Protocol):
-    """The loss of a batch as the sum over its slices."""
+    """The loss of a batch, computed as a sum over its slices."""
 
     def total(self, batch: Batch) -> Tensor | float:
-        """Take what all examples of a batch count together."""
+        """Compute the total weight of the examples of a batch."""
         ...
 
     def __call__(self, logits: Float[Tensor, "batch task"], batch: Batch, *, total: Tensor | float) -> Tensor:
-        """Compute a slice's share of the loss."""
+        """Compute the share of a slice in the loss of its batch."""
         ...
 
 
@@ -65,10 +65,10 @@ class BatchGradient:
     """The gradient of a batch's loss.
 
     Attributes:
-        loss: of the whole batch.
-        parameters: gradients in the order in which the parameters were given; None for one that is frozen.
-        rows: the row of the embedding table for each look-up, in the order of the batch.
-        found: the gradient of each row found; None where the table is frozen.
+        loss: loss of the whole batch.
+        parameters: gradient of each parameter, in the order given; None for a frozen one.
+        rows: row of the embedding table for each look-up, in the order of the batch.
+        found: gradient for each look-up; None if the table is frozen.
     """
 
     loss: Tensor
@@ -78,17 +78,17 @@ class BatchGradient:
 
 
 class SlicedGradients:
-    """Computes gradients of batches on the CPU; the parameters stay as they are.
+    """Compute gradients of batches on the CPU, without changing the parameters.
 
     Args:
-        ranker: its table takes no part in the graph: see ``BatchGradient.found``.
-        parameters: those whose gradients are wanted, the embedding table excepted.
-        loss: what is differentiated.
-        threads: that compute, see ``compute_threads``.
-        networks: one per thread. Results do not depend on which thread computes a slice.
-        slice_examples: examples a slice; None: equal slices that keep ``SLICE_BYTES`` at most.
-        precision: of the products.
-        on_phase: told of each phase of each slice as it begins.
+        ranker: the model; its embedding table is not part of the graph, see ``BatchGradient.found``.
+        parameters: the parameters to differentiate, without the embedding table.
+        loss: the loss to differentiate.
+        threads: the threads that compute, see ``compute_threads``.
+        networks: one per thread; results do not depend on which thread computes a slice.
+        slice_examples: examples per slice; None: equal slices that keep at most ``SLICE_BYTES``.
+        precision: dtype of the matrix products.
+        on_phase: called at the beginning of each phase of each slice.
     """
 
     def __init__(
@@ -117,12 +117,12 @@ class SlicedGradients:
     def __call__(self, batch: Batch, rows: Integer[Tensor, "batch column"]) -> BatchGradient:
         """Compute the gradient of one batch.
 
-        Where a module has hooks or a forward of its own, the slices are computed one after the other, in order, with
-        the same result: hooks get the batch as several outputs whose concatenation is the batch.
+        If a module has hooks or a forward of its own, the slices are computed in order, one after the other, with the
+        same result: hooks receive one output per slice, whose concatenation is that of the batch.
 
         Args:
-            batch: with labels.
-            rows: its rows of the embedding table, see ``FieldEmbedding.rows_of``.
+            batch: examples with labels.
+            rows: rows of the embedding table for its ids, see ``FieldEmbedding.rows_of``.
         """
         size = self.slice_examples(batch)
         slices = list(enumerate(zip(batch.split(size), rows.split(size), strict=True)))
@@ -145,10 +145,10 @@ class SlicedGradients:
         )
 
     def slice_examples(self, batch: Batch) -> int:
-        """Choose the examples per slice for batches like this one.
+        """Choose the number of examples per slice for batches like this one.
 
-        It depends on the model and the batch, not on kernels, and on the number of threads only beyond two: so dropout
-        masks, which are drawn slice by slice, do not either.
+        It depends on the model and the batch, but not on kernels, and on the number of threads only beyond two. The
+        same holds for dropout masks, which are drawn slice by slice.
         """
         if self._slice_examples is not None:
             return self._slice_examples
@@ -208,7 +208,7 @@ _Slice = tuple[int, tuple[Batch, Tensor]]
 
 @dataclass(frozen=True)
 class _BatchContext:
-    """What all slices of a batch share."""
+    """Values that all slices of a batch share."""
 
     seed: int
     total: Tensor | float
@@ -216,7 +216,7 @@ class _BatchContext:
 
 
 class _SliceSum:
-    """The sum over some slices."""
+    """Loss and gradients summed over some slices."""
 
     def __init__(self) -> None:
         self.loss = torch.zeros(())
@@ -231,7 +231,7 @@ class _SliceSum:
             self.parameters = [gradient.clone() if gradient.dim() == 0 else gradient for gradient in gradients]
 
     def join_found(self, num_slices: int) -> Tensor | None:
-        """Join the gradients of the rows found, in the order of the batch."""
+        """Concatenate the gradients of the look-ups in the order of the batch."""
         if not self.found:
             return None
         found = [self.found[index] for index in range(num_slices)]
@@ -252,7 +252,7 @@ def bytes_per_example(ranker: Ranker, batch: Batch) -> float:
     network = copy_without_hooks(ranker.network)
     for layer in network.modules():
         if isinstance(layer, Dropout):
-            layer.random_bytes = RandomBytes(0)  # the global generator goes on as it would without this
+            layer.random_bytes = RandomBytes(0)  # so that the global generator is not used
     grown = _kept_bytes(network, ranker, more) - _kept_bytes(network, ranker, few)
     return max(1.0, grown / max(1, more.num_examples - few.num_examples))
 

@@ -1,1 +1,1 @@
-"""Kernels in C: built once for this processor, called by layers and by lazily updated rows."""
+"""Kernels in C, built once for this processor, for layers and for lazily updated embedding rows."""

@@ -1,7 +1,7 @@
 """The arguments of each kernel: the fields of its struct, read from the C source that declares it.
 
-So a field stands in one place. A value that is missing, unknown or of another kind is an assertion here, where it would
-be a wrong pointer there.
+So each field is declared once. A value that is missing, unknown or of another kind raises an AssertionError here; in C it
+would be a wrong pointer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class KernelArguments:
     def pack(self, arguments: Mapping[str, Any]) -> bytes:
         """Pack values by name as C reads them: tensors as pointers, None as a null pointer."""
         try:
-            # Comprehensions and a layout made once: for one example, packing takes as long as some layers.
+            # For one example, packing takes as long as some layers, so the layout is prepared and comprehensions are used.
             values = [arguments[name] for name in self.names]
             return self.layout.pack(
                 *[
@@ -58,11 +58,11 @@ class KernelArguments:
 
 @cache
 def arguments_of(kernel: str) -> KernelArguments:
-    """Read the arguments of a kernel: of ``gate_forward``, the struct ``GateForward``.
+    """Read the arguments of a kernel from its struct, ``GateForward`` for the kernel ``gate_forward``.
 
     Example:
         >>> arguments_of("find_rows").names
-        ('lookups', 'num_rows', 'seat', 'touched', 'place', 'num_touched')
+        ('lookups', 'num_rows', 'position_of_row', 'touched', 'position', 'num_touched')
     """
     name = "".join(part.capitalize() for part in kernel.split("_"))
     assert name in _bodies(), f"no struct {name} for the kernel {kernel}"
@@ -74,7 +74,7 @@ def arguments_of(kernel: str) -> KernelArguments:
 
 
 def _fields(name: str) -> list[tuple[str, FieldKind]]:
-    """List the fields of a struct; those of a struct inside it stand in its place."""
+    """List the fields of a struct; a nested struct is replaced by its own fields."""
     fields: list[tuple[str, FieldKind]] = []
     for declaration in filter(None, map(str.strip, _bodies()[name].split(";"))):
         kind, *_ = declaration.removeprefix("const ").split(maxsplit=1)
@@ -90,6 +90,6 @@ def _fields(name: str) -> list[tuple[str, FieldKind]]:
 
 @cache
 def _bodies() -> dict[str, str]:
-    """Find the text between the braces of each struct of the C sources."""
+    """Find the text between the braces of each struct in the C sources."""
     sources = [_COMMENT.sub("", path.read_text(encoding="utf-8")) for path in sorted(_FOLDER.glob("*.c"))]
     return {found["name"]: found["body"] for source in sources for found in _STRUCT.finditer(source)}

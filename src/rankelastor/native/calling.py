@@ -1,4 +1,4 @@
-"""Call kernels: what inputs they take, how rows are divided into blocks and among cores, how arguments are packed."""
+"""Call kernels: check their inputs, divide rows into blocks and among cores, pack their arguments."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor
 from rankelastor.native.arguments import arguments_of
 from rankelastor.native.library import kernels
 
-_BLOCK_BYTES = 2**20  # about half of a core's second-level cache; twice as much is no slower where that cache is large
+_BLOCK_BYTES = 2**20  # about half of a core's L2 cache; measured: twice as much is no slower where that cache is large
 _SMALLEST_BLOCK = 16
-_BUFFER_ALIGNMENT = 32  # numbers, as in parallel.h
+_BUFFER_ALIGNMENT = 32  # float32 values per cache-line boundary, as in parallel.h
 _MIN_ROWS_PER_THREAD = 64  # fewer: starting a thread costs more than it saves
 
 
 def kernels_take(*parameters: Tensor | None) -> bool:
-    """Tell whether kernels can read all these parameters: float32 on the CPU, contiguous, none missing."""
+    """Tell whether kernels can read all these parameters: contiguous float32 on the CPU, none of them None."""
     return all(
         parameter is not None
         and parameter.dtype == torch.float32
@@ -43,9 +43,9 @@ def with_contiguous_rows(x: Tensor) -> Tensor:
 
 
 def rows_per_block(rows: int, *, floats_per_row: int, num_weights: int) -> int:
-    """Choose how many rows a kernel works on at a time: equal blocks whose numbers fit into a core's cache.
+    """Choose how many rows a kernel processes at a time: equal blocks whose values fit into a core's cache.
 
-    Every block reads the weights again, so blocks are larger where there are many.
+    Every block reads all weights again, so blocks are larger where there are many weights.
 
     Example:
         >>> rows_per_block(200, floats_per_row=2048, num_weights=1000)
@@ -58,29 +58,29 @@ def rows_per_block(rows: int, *, floats_per_row: int, num_weights: int) -> int:
 
 
 def kernels_use_threads() -> bool:
-    """Tell whether there are kernels that can work on several cores at once."""
+    """Tell whether there are kernels and they can use several cores at once."""
     library = kernels()
     return library is not None and bool(library.has_openmp())
 
 
 def num_parts(rows: int) -> int:
-    """Choose into how many parts to cut ``rows``, one per core: at most as many as PyTorch may use here."""
+    """Choose the number of parts to cut ``rows`` into, one per core, at most PyTorch's number of threads."""
     return max(1, min(torch.get_num_threads(), rows // _MIN_ROWS_PER_THREAD)) if kernels_use_threads() else 1
 
 
 def call(
     kernel: str, arguments: Mapping[str, Tensor | Accumulator | int | float | None], *, rows: int, parts: int = 1
 ) -> None:
-    """Call a kernel for ``rows`` rows, in parts that are worked on at once. Other threads of Python run meanwhile.
+    """Call a kernel for ``rows`` rows, with its parts in parallel and without holding the GIL.
 
     Args:
-        kernel: the name of the C function.
+        kernel: name of the C function.
         arguments: a value for each field of its struct, see ``arguments_of``; None is a null pointer.
         rows: number of rows.
-        parts: how many cores share them.
+        parts: number of cores that share the rows.
     """
     library = kernels()
-    assert library is not None, "operations are made where there are kernels"
+    assert library is not None, "operations are only made if there are kernels"
     packed = arguments_of(kernel).pack(arguments)
     library.run(getattr(library, kernel), packed, ctypes.c_int64(rows), ctypes.c_int64(parts))
 
@@ -100,10 +100,10 @@ class Accumulator:
         self.buffers = torch.zeros(parts, width, dtype=torch.float32, device="cpu")
 
     def data_ptr(self) -> int:
-        """Give the address of the first part's buffer."""
+        """Return the address of the first part's buffer."""
         return self.buffers.data_ptr()
 
     def sum(self) -> Tensor:
-        """Sum over the parts."""
+        """Sum the buffers of all parts."""
         whole = self.buffers[0] if len(self.buffers) == 1 else self.buffers.sum(0)
         return whole[: prod(self._shape)].view(self._shape)

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* erf by a rational approximation in x on [-4, 4], beyond which it is +-1 in float32; error below 1e-6. */
+/* Compute erf by a rational approximation on [-4, 4], beyond which it is +-1 in float32; error below 1e-6. */
 static inline float erf_of(float x) {
     x = x > 4.0f ? 4.0f : x;
     x = x < -4.0f ? -4.0f : x;
@@ -24,7 +24,7 @@ static inline float erf_of(float x) {
     return x * p / q;
 }
 
-/* exp for arguments in [-87, 0], relative error below 2e-7. */
+/* Compute exp for arguments in [-87, 0], relative error below 2e-7. */
 static inline float exp_of(float x) {
     x = x < -87.0f ? -87.0f : x;
     const float n = __builtin_rintf(x * 1.44269504088896341f);
@@ -41,14 +41,15 @@ static inline float exp_of(float x) {
     return p * scale.f;
 }
 
-/* The share of a standard normal distribution below x: gelu(x) = x * normal_below(x). */
+/* Compute the standard normal distribution function at x: gelu(x) = x * normal_below(x). */
 static inline float normal_below(float x) { return 0.5f + 0.5f * erf_of(x * 0.70710678118654752f); }
 
 typedef struct {
     float below, density;
 } Normal;
 
-/* Both, of one exp: the share below x, error below 3e-7 (Abramowitz and Stegun, 7.1.26), and its derivative. */
+/* Compute the standard normal distribution function (error below 3e-7; Abramowitz and Stegun, 7.1.26) and its density
+ * with a single exp. */
 static inline Normal normal_at(float x) {
     const float distance = x < 0 ? -x : x, t = 1.0f / (1.0f + 0.231641892f * distance), e = exp_of(-0.5f * x * x);
     float p = 0.5307027145f;
@@ -56,7 +57,7 @@ static inline Normal normal_at(float x) {
     p = p * t + 0.7107068705f;
     p = p * t + -0.142248368f;
     p = p * t + 0.127414796f;
-    const float beyond = p * t * e; /* the share further out than x */
+    const float beyond = p * t * e; /* the tail beyond |x| */
     return (Normal){x < 0 ? beyond : 1.0f - beyond, 0.39894228040143268f * e};
 }
 

@@ -1,13 +1,13 @@
 /* Compute the published gate, y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, after an RMSNorm if there is a gain: token by
- * token and a block of rows at a time, so that intermediate results stay in the caches of one core.
+ * token and in blocks of rows, so that intermediate results fit into the caches of one core.
  *
- * x and the gradient: rows of dim and of out numbers; *_token and *_row are the distances between tokens and rows.
- * gain: (token, dim), of the RMSNorm, or NULL; inverse: (token, row), 1 / rms of x.
+ * x and the gradient: (token, row, dim or out); *_token and *_row are the strides of tokens and rows.
+ * gain: (token, dim) of the RMSNorm, or NULL; inverse: (token, row), 1 / rms of x.
  * lift: (token, dim, lift_row), of which the first 3 inner columns are W1 | W2 | S2; lift_bias: (token, lift_row).
  * direct (S1): (token, dim, direct_row), of which the first out columns are used; reduce (W3): (token, inner, out);
  * bias: (token, out), added to the result. out, dx: (token, row, out or dim).
- * lifted: (token, row, 3 inner), the maps W1 | W2 | S2 of x with their bias, or NULL: then they are computed again in the
- * backward pass.
+ * lifted: (token, row, 3 inner), the maps W1 | W2 | S2 of x with their bias, or NULL, so that the
+ * backward pass recomputes them.
  */
 #include <stddef.h>
 
@@ -16,11 +16,11 @@
 #include "products.h"
 #include "rows.h"
 
-/* Elements per call of a *_part: a constant, so that the loop is vectorised without a scalar remainder. */
+/* Elements per call of a *_part function: constant, so that its loop is vectorised without a scalar remainder. */
 #define PART 16
 
-/* Calls part(i) for all elements of a row, PART at a time; the last call may overlap the one before it, which is why parts
- * write only what they compute from other arrays. */
+/* Loop over the elements of a row, PART at a time; the last step may overlap the one before it, so the body must not write
+ * to arrays that it reads. */
 #define FOR_PARTS(i, width) \
     for (int64_t i = 0; i < (width); i = i + PART < (width) && i + 2 * PART > (width) ? (width) - PART : i + PART)
 
@@ -30,7 +30,7 @@ static inline void open_part(const float *restrict gate, const float *restrict v
     for (int64_t i = 0; i < width; i++) product[i] = (gate[i] * normal_below(gate[i]) + skip[i]) * value[i];
 }
 
-/* product = (gelu(gate) + skip) * value. */
+/* Compute product = (gelu(gate) + skip) * value. */
 static void open_gate(const float *lifted, float *product, int64_t rows, int64_t inner) {
     for (int64_t row = 0; row < rows; row++, lifted += 3 * inner, product += inner) {
         const float *value = lifted + inner, *skip = value + inner;
@@ -56,7 +56,7 @@ typedef struct {
     const float *lift_bias, *direct;
     int64_t direct_row;
     const float *reduce, *bias;
-    float *out, *lifted, *scratch; /* scratch: 4 inner + dim numbers per row of a block, for each part */
+    float *out, *lifted, *scratch; /* scratch: 4 inner + dim values per row of a block, for each part */
     int64_t tokens, rows, dim, inner, out_dim, block;
 } GateForward;
 
@@ -102,7 +102,7 @@ static inline void open_part_backward(const float *restrict gate, const float *r
     }
 }
 
-/* Go back from the gradient of product to those of the three maps; product is computed again. */
+/* Compute the gradients of the three maps from that of product, and recompute product. */
 static void open_gate_backward(const float *lifted, const float *dproduct, float *dlifted, float *product, int64_t rows,
                                int64_t inner) {
     for (int64_t row = 0; row < rows; row++, lifted += 3 * inner, dproduct += inner, dlifted += 3 * inner, product += inner) {
@@ -131,7 +131,7 @@ typedef struct {
     /* One accumulator per part; dlift and dlift_bias as wide as lift, written in the first 3 inner columns; ddirect in the
      * layout of direct; sums over the rows are added to dgain, dlift_bias and dbias. */
     float *dgain, *dlift, *dlift_bias, *ddirect, *dreduce, *dbias;
-    float *scratch; /* 8 inner + 2 dim numbers per row of a block, for each part */
+    float *scratch; /* 8 inner + 2 dim values per row of a block, for each part */
     int64_t tokens, rows, dim, inner, out_dim, block;
 } GateBackward;
 

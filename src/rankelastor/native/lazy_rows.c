@@ -1,4 +1,4 @@
-/* Step some rows of a table with Adam, and make up for the steps that they missed: see optimisers/lazy_rows/lazy.py.
+/* Apply Adam to some rows of a table, and catch up on the steps that they missed: see optimisers/lazy_rows/lazy.py.
  *
  * table, first, second: (row, dim), weights and moments. complete: (row), the step up to which a row is complete.
  * Per step t, from 1 on: scale[t], the clipping factor; scale_sum[t], its running sum; bias_correction1[t] and
@@ -10,16 +10,16 @@
 #include "parallel.h"
 
 typedef struct {
-    double beta1, beta2, epsilon, l2, rate; /* lambda of the penalty, learning rate */
+    double beta1, beta2, epsilon, l2, rate; /* l2: lambda of the penalty; rate: learning rate */
 } Constants;
 
 typedef struct {
     const int64_t *lookups;
-    int64_t num_rows;     /* of the table */
-    int32_t *position_of_row;        /* (row), all -1 before and after the call */
-    int64_t *touched;     /* each row once, in the order of first lookup */
-    int64_t *position;       /* (lookup), where its row stands in touched */
-    int64_t *num_touched; /* -1 where a lookup is outside the table */
+    int64_t num_rows;         /* number of rows of the table */
+    int32_t *position_of_row; /* (row), all -1 before and after the call */
+    int64_t *touched;         /* each row once, in the order of its first look-up */
+    int64_t *position;        /* (lookup), the index of its row in touched */
+    int64_t *num_touched;     /* -1 if a look-up is outside the table */
 } FindRows;
 
 /* Find the rows of all look-ups; runs in one part. */
@@ -50,8 +50,8 @@ typedef struct {
     const int64_t *rows;
     int64_t dim;
     const Constants *constants;
-    float *gradient; /* zeros, one for each of rows; becomes the sum over its look-ups plus the penalty; stays zero for row 0 */
-    double *squares; /* of the gradient, and of the rows' weights */
+    float *gradient; /* (row, dim), zero on entry; the sum over the look-ups plus the penalty; zero for row 0 */
+    double *squares; /* squared norms of the gradient and of the rows' weights */
 } GradientOfRows;
 
 /* Sum the gradient of each row; runs in one part. */
@@ -80,7 +80,7 @@ void gradient_of_rows(const void *arguments, int64_t first, int64_t last, int64_
     g.squares[1] = weight_squares;
 }
 
-/* Take one step of Adam for a row; without a gradient (NULL) it is penalty * w. */
+/* Take one step of Adam for a row; if gradient is NULL, the gradient is penalty * w. */
 static void one_step(float *restrict w, float *restrict m, float *restrict v, const float *gradient, float penalty,
                      const Constants *c, double bias_correction1, double bias_correction2, int64_t dim) {
     const float beta1 = (float)c->beta1, beta2 = (float)c->beta2, epsilon = (float)c->epsilon;
@@ -94,7 +94,7 @@ static void one_step(float *restrict w, float *restrict m, float *restrict v, co
     }
 }
 
-/* Take length steps at once, the last of them number last, with the gradient penalty * w: see LazyRows. */
+/* Take length steps at once, the last of them step number last, with the gradient penalty * w: see LazyRows. */
 static void stride(float *restrict w, float *restrict m, float *restrict v, float penalty, const Constants *c,
                    double length, double last, int64_t dim) {
     const double present = last - (length - 1) / 2, decay = pow(c->beta1, length);
@@ -121,7 +121,7 @@ static double squares_of(const float *w, int64_t dim) {
     return sum;
 }
 
-/* Rows to work on, and the step to bring them to. */
+/* Rows to update, and the step to bring them to. */
 typedef struct {
     float *table, *first, *second;
     int32_t *complete;
@@ -138,7 +138,7 @@ typedef struct {
     double *change; /* change of the table's sum of squares, one per part */
 } CatchUpRows;
 
-/* Bring rows to step now: exact_steps one by one, then strides that grow by a stride_share of what is covered. */
+/* Bring rows to step now: exact_steps single steps, then strides of 1 / stride_share of the steps covered so far. */
 void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const CatchUpRows u = *(const CatchUpRows *)arguments;
     const Rows r = u.rows;
@@ -174,11 +174,11 @@ void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t p
 
 typedef struct {
     Rows rows;
-    const float *gradient; /* one for each of rows */
+    const float *gradient; /* (row, dim) */
     double *change;        /* change of the table's sum of squares, one per part */
 } StepRows;
 
-/* Take the step that is number now. */
+/* Take step number now. */
 void step_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const StepRows s = *(const StepRows *)arguments;
     const Rows r = s.rows;

@@ -1,4 +1,4 @@
-"""Build the kernels once for this processor, load them, and connect them with what PyTorch brings."""
+"""Build the kernels once for this processor, load them, and connect them to the BLAS and OpenMP of PyTorch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 SWITCH = "RANKELASTOR_KERNELS"
 _SOURCES = sorted(Path(__file__).parent.glob("*.[ch]"))
-# Sums may be reordered, so that they are vectorised; NaN and infinity keep their meaning.
+# Sums may be reordered, so that they can be vectorised; NaN and infinity keep their meaning.
 _FLAGS = [
     "-O3",
     "-march=native",
@@ -37,13 +37,13 @@ _FLAGS = [
 ]
 _BUILD_SECONDS = 60
 
-_building = threading.Lock()  # threads ask for the kernels at once; one builds, and one warning tells why it could not
+_building = threading.Lock()  # threads may ask for the kernels at the same time: one builds them, and a failure is logged once
 
 
 def kernels() -> ctypes.CDLL | None:
-    """Load the kernels, built in seconds at first use and kept in the user's cache; None where that is not possible.
+    """Load the kernels, which are built in seconds at first use and cached per user; None if that is not possible.
 
-    The reason is logged once. ``RANKELASTOR_KERNELS=off`` in the environment does without them.
+    A failure is logged once. ``RANKELASTOR_KERNELS=off`` in the environment switches the kernels off.
     """
     with _building:
         return _loaded()
@@ -59,7 +59,7 @@ def _loaded() -> ctypes.CDLL | None:
         detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         logger.warning(
             "fast kernels, which a C compiler (cc) builds at first use, cannot be used: %s; PyTorch's own operations "
-            "are used, which is slower; try installing gcc or clang, or set %s=off to do without",
+            "are used, which is slower; try installing gcc or clang, or set %s=off to use no kernels",
             detail,
             SWITCH,
         )
@@ -67,23 +67,23 @@ def _loaded() -> ctypes.CDLL | None:
 
 
 def _load(library: Path) -> ctypes.CDLL:
-    """Load the library, built now where it is not there yet or is damaged."""
+    """Load the library; build it first if it is missing or damaged."""
     if library.exists():
         try:
             return _connect(ctypes.CDLL(str(library)))
         except OSError:
-            logger.info("%s cannot be loaded: building it again", library)
+            logger.info("%s cannot be loaded and is built again", library)
     _build(library)
     return _connect(ctypes.CDLL(str(library)))
 
 
 def _connect(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Connect the library with what PyTorch brings: a BLAS (MKL, OpenBLAS or Accelerate) and OpenMP's threads."""
-    theirs = ctypes.CDLL(torch._C.__file__)  # noqa: SLF001 - symbols are sought in what it depends on, too
+    """Connect the library to the BLAS (MKL, OpenBLAS or Accelerate) and the OpenMP threads of PyTorch."""
+    theirs = ctypes.CDLL(torch._C.__file__)  # noqa: SLF001 - symbols are also looked up in its dependencies
     try:
         library.use_blas(*_pointers(theirs, "sgemm_", "sgemv_"))
     except AttributeError as error:
-        raise OSError("this build of PyTorch shows no sgemm_ and sgemv_") from error
+        raise OSError("this build of PyTorch does not export sgemm_ and sgemv_") from error
     with suppress(AttributeError):
         library.use_openmp(*_pointers(theirs, "GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads"))
     return library
@@ -99,14 +99,14 @@ def _build(library: Path) -> None:
         sources = [str(source) for source in _SOURCES if source.suffix == ".c"]
         command = [*_compiler(), *_FLAGS, "-o", str(made), *sources, "-lm"]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BUILD_SECONDS)  # noqa: S603
-        made.replace(library)  # whole or not at all, also where several processes build at once
+        made.replace(library)  # atomic, so that several processes can build at the same time
 
 
 def _compiler() -> list[str]:
     name, *flags = shlex.split(os.environ.get("CC") or "cc")
     found = shutil.which(name)
     if found is None:
-        raise FileNotFoundError(f"no {name} on the PATH")
+        raise FileNotFoundError(f"there is no {name} on the PATH")
     return [found, *flags]
 
 
@@ -115,7 +115,7 @@ def _library() -> Path:
 
 
 def _key() -> str:
-    """Hash what the built library depends on: source, flags, compiler and the processor's features."""
+    """Compute a hash of everything the library depends on: sources, flags, compiler and the processor's features."""
     command = repr([*_compiler(), *_FLAGS])
     parts = [*(source.read_bytes() for source in _SOURCES), command.encode(), _processor_features().encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
@@ -130,7 +130,7 @@ def _processor_features() -> str:
 
 
 def _cache_folder() -> Path:
-    """Find a folder that no other user can write to: what lies there is run."""
+    """Find a cache folder that no other user can write to, since its contents are executed."""
     for folder in _possible_folders():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def _possible_folders() -> Iterator[Path]:
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if base.is_absolute():
         yield base / "rankelastor"
-    with suppress(RuntimeError):  # some containers know no home
+    with suppress(RuntimeError):  # some containers have no home folder
         yield Path.home() / ".cache" / "rankelastor"
 
 

@@ -1,5 +1,5 @@
 /* Compute RMSNorm, out = gain * x / sqrt(mean(x^2) + 1e-12), for rows in groups that share a gain. *_group and *_row are
- * the distances between groups and rows; gain_group 0: one gain for all. inverse: (group, row), 1 / rms(x).
+ * the strides of groups and rows; gain_group 0: one gain for all groups. inverse: (group, row), 1 / rms(x).
  */
 #include "parallel.h"
 #include "rows.h"

@@ -2,8 +2,8 @@
 
 #include <stddef.h>
 
-/* Functions of the OpenMP library that PyTorch brings: its threads exist already, and a second set would compete with
- * them for the cores. */
+/* Functions of the OpenMP library of PyTorch: its threads exist already, and a second set would compete with them for the
+ * cores. */
 typedef void openmp_parallel(void (*work)(void *), void *data, unsigned num_threads, unsigned flags);
 
 static openmp_parallel *parallel = NULL;
@@ -18,7 +18,7 @@ void use_openmp(void *region, void *number, void *size) {
 
 int has_openmp(void) { return parallel != NULL; }
 
-/* The thread's floating-point mode: rounding, and whether denormals count as zero. */
+/* The thread's floating-point mode: rounding, and whether denormals are flushed to zero. */
 #if defined(__SSE__)
 #include <xmmintrin.h>
 static uint64_t float_mode(void) { return _mm_getcsr(); }
@@ -39,7 +39,7 @@ typedef struct {
     row_kernel *kernel;
     const void *arguments;
     int64_t rows, parts;
-    uint64_t float_mode; /* of the calling thread; the others use it while they work for it */
+    uint64_t float_mode; /* mode of the calling thread, which the other threads use during the call */
 } Work;
 
 static void work_on(const Work *work, int64_t part) {
@@ -51,12 +51,12 @@ static void share_of_thread(void *data) {
     const Work *work = data;
     const uint64_t own = float_mode();
     set_float_mode(work->float_mode);
-    /* the team may be smaller than asked for */
+    /* The team may be smaller than requested. */
     for (int64_t part = thread_number(); part < work->parts; part += team_size()) work_on(work, part);
     set_float_mode(own);
 }
 
-/* Run a kernel on all rows, in parts of nearly equal size. */
+/* Run a kernel on all rows, in parts of nearly equal size, in parallel where OpenMP is available. */
 void run(row_kernel *kernel, const void *arguments, int64_t rows, int64_t parts) {
     Work work = {kernel, arguments, rows, parts, float_mode()};
     if (parts > 1 && parallel) parallel(share_of_thread, &work, (unsigned)parts, 0);

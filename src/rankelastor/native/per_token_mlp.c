@@ -1,10 +1,11 @@
-/* Compute [linear], activation, dropout, linear, each token with its own weights: a block of rows at a time, so that the
- * hidden numbers stay in the caches of one core.
+/* Compute [linear], activation, dropout, linear, each token with its own weights: in blocks of rows whose
+ * hidden values fit into the caches of one core.
  *
- * x and the gradient: rows of in and of out numbers; *_token and *_row are the distances between them. w1: (token, in, hidden), b1: (token, hidden),
- * or NULL: then x are the hidden numbers, and in is hidden. w2: (token, hidden, out), b2: (token, out).
- * noise: (token, row, hidden), those below threshold are dropped and the others multiplied by scale; NULL: all pass.
- * saved: (token, row, hidden), the hidden numbers, or NULL: then they are computed again in the backward pass.
+ * x and the gradient: (token, row, in or out); *_token and *_row are the strides of tokens and rows.
+ * w1: (token, in, hidden), b1: (token, hidden), or NULL: then x holds the hidden values, and in = hidden. w2: (token, hidden, out), b2: (token, out).
+ * noise: (token, row, hidden); values whose noise is below threshold are dropped, the others multiplied by scale; NULL: no
+ * value is dropped.
+ * saved: (token, row, hidden), the hidden values, or NULL, so that the backward pass recomputes them.
  * out, dx: (token, row, out or in).
  */
 #include <stddef.h>
@@ -18,8 +19,8 @@ enum { IDENTITY = 0, RELU = 1, GELU = 2 };
 
 typedef struct {
     int64_t activation;
-    const uint8_t *noise; /* NULL: nothing is dropped */
-    uint8_t highest;      /* of those dropped */
+    const uint8_t *noise; /* NULL: no value is dropped */
+    uint8_t highest;      /* highest noise of a dropped value */
     float scale;
 } Activation;
 
@@ -29,7 +30,7 @@ static Activation make_activation(int64_t activation, const uint8_t *noise, int6
 
 static inline float apply_activation(int64_t activation, float x) {
     if (activation == GELU) return x * normal_below(x);
-    if (activation == RELU) return x <= 0 ? 0.0f : x; /* so that NaN passes */
+    if (activation == RELU) return x <= 0 ? 0.0f : x; /* in this form, so that NaN passes */
     return x;
 }
 
@@ -43,9 +44,9 @@ static inline void activate_as(int64_t activation, Activation as, const float *r
         for (int64_t i = 0; i < width; i++) a[i] = apply_activation(activation, h[i]) * as.scale;
 }
 
-/* a = dropout(activation(h)) for count rows of h, h_row apart, from the given place in the noise. */
+/* Compute a = dropout(activation(h)) for count rows of h with stride h_row; place is the offset into the noise. */
 static void activate(Activation as, const float *h, int64_t h_row, int64_t place, float *a, int64_t count, int64_t width) {
-    if (h_row == width) width *= count, count = 1; /* one long row: fewer scalar remainders */
+    if (h_row == width) width *= count, count = 1; /* one long row has fewer scalar remainders */
     for (int64_t row = 0; row < count; row++, h += h_row, a += width) {
         const uint8_t *noise = as.noise ? as.noise + place + row * width : NULL;
         if (as.activation == GELU) activate_as(GELU, as, h, noise, a, width);
@@ -71,7 +72,7 @@ static inline void activate_backward_as(int64_t activation, Activation as, const
     }
 }
 
-/* Go back from the gradient of a to that of h, which may take its place; a is computed again. */
+/* Compute the gradient of h from that of a, possibly in place, and recompute a. */
 static void activate_backward(Activation as, const float *h, int64_t h_row, int64_t place, const float *da, float *a, float *dh,
                               int64_t count, int64_t width) {
     if (h_row == width) width *= count, count = 1;
@@ -96,12 +97,12 @@ typedef struct {
     const float *x;
     int64_t x_token, x_row;
     const float *w1, *b1;
-    int64_t activation; /* one of the above */
+    int64_t activation; /* IDENTITY, RELU or GELU */
     const uint8_t *noise;
     int64_t threshold;
     double scale;
     const float *w2, *b2;
-    float *out, *saved, *scratch; /* scratch: 2 hidden numbers per row of a block, for each part */
+    float *out, *saved, *scratch; /* scratch: 2 hidden values per row of a block, for each part */
     int64_t tokens, rows, in, hidden, out_dim, block;
 } PerTokenMlpForward;
 
@@ -138,7 +139,7 @@ typedef struct {
     float *dx;
     /* One accumulator per part, in the layouts of w1, b1, w2, b2; sums over the rows are added to db1 and db2. */
     float *dw1, *db1, *dw2, *db2;
-    float *scratch; /* 3 hidden numbers per row of a block, for each part */
+    float *scratch; /* 3 hidden values per row of a block, for each part */
     int64_t tokens, rows, in, hidden, out_dim, block;
 } PerTokenMlpBackward;
 

@@ -2,8 +2,8 @@
 
 #include <stddef.h>
 
-/* Fortran's sgemm, column by column. Sizes are passed as addresses of 64-bit numbers: on little-endian processors the
- * libraries with 32-bit integers read the same values there. */
+/* Fortran's sgemm for column-major matrices. Sizes are passed as addresses of 64-bit integers: on little-endian
+ * processors, libraries with 32-bit integers read the same values. */
 typedef void blas_sgemm(const char *, const char *, const int64_t *, const int64_t *, const int64_t *, const float *,
                         const float *, const int64_t *, const float *, const int64_t *, const float *, float *,
                         const int64_t *);
@@ -24,7 +24,7 @@ static void multiply(const char *transpose_b, const char *transpose_a, int64_t m
                      int64_t a_row, const float *b, int64_t b_row, float *c, int64_t c_row, int add) {
     const float one = 1.0f, beta = add ? 1.0f : 0.0f;
     const int64_t next = 1;
-    if (m == 1) { /* libraries do not see for themselves that one row or column is a vector */
+    if (m == 1) { /* BLAS libraries do not treat a single row or column as a vector by themselves */
         const int64_t *step = *transpose_a == 'N' ? &next : &a_row, *outer = *transpose_b == 'N' ? &n : &depth;
         sgemv(transpose_b, outer, *transpose_b == 'N' ? &depth : &n, &one, b, &b_row, a, step, &beta, c, &next);
     } else if (n == 1) {

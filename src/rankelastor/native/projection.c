@@ -1,10 +1,11 @@
-/* Compute linear, [RMSNorm], ReLU, dropout, linear: a block of rows at a time, so that the hidden numbers, far more than
- * those of input and output, stay in the caches of one core.
+/* Compute linear, [RMSNorm], ReLU, dropout, linear: in blocks of rows whose hidden values, far more than those
+ * of input and output, fit into the caches of one core.
  *
- * x: (row, in), x_row apart. w1: (hidden, in), w2: (out, hidden), as in a linear layer. gain: of the norm, or ones, over
- * the share that is kept. noise: (row, hidden), those below threshold are dropped; NULL: all are kept.
- * inverse: (row), 1 / rms of the hidden numbers, or 1 without a norm. saved: (row, hidden), the hidden numbers before the
- * norm, or NULL: then they are computed again in the backward pass.
+ * x: (row, in), with row stride x_row. w1: (hidden, in), w2: (out, hidden), as in a linear layer. gain: gain of the norm,
+ * or ones, divided by the probability of keeping a value. noise: (row, hidden); values whose noise is below threshold
+ * are dropped; NULL: no value is dropped.
+ * inverse: (row), 1 / rms of the hidden values, or 1 without a norm. saved: (row, hidden), the hidden values before the
+ * norm, or NULL, so that the backward pass recomputes them.
  */
 #include <math.h>
 #include <stddef.h>
@@ -13,15 +14,15 @@
 #include "products.h"
 #include "rows.h"
 
-/* a = relu(h * gain * scale) where an element is not dropped, else 0 */
+/* Compute a = relu(h * gain * scale) where an element is not dropped, else 0. */
 static void activate(const float *restrict h, const float *restrict gain, float scale, const uint8_t *restrict noise,
                      int64_t threshold, float *restrict a, int64_t width) {
     if (noise && threshold) {
-        const uint8_t highest = (uint8_t)(threshold - 1); /* of those dropped: a threshold of 256 drops all */
+        const uint8_t highest = (uint8_t)(threshold - 1); /* highest noise of a dropped value; a threshold of 256 drops all */
 #pragma GCC ivdep
         for (int64_t i = 0; i < width; i++) {
             const float value = h[i] * gain[i] * scale;
-            a[i] = (value <= 0 || noise[i] <= highest) ? 0.0f : value; /* so that NaN passes */
+            a[i] = (value <= 0 || noise[i] <= highest) ? 0.0f : value; /* in this form, so that NaN passes */
         }
     } else {
 #pragma GCC ivdep
@@ -39,7 +40,7 @@ typedef struct {
     const uint8_t *noise;
     int64_t threshold;
     const float *w2, *b2;
-    float *out, *saved, *inverse, *scratch; /* scratch: 2 hidden numbers per row of a block, for each part */
+    float *out, *saved, *inverse, *scratch; /* scratch: 2 hidden values per row of a block, for each part */
     int64_t in, hidden, out_dim, norm, block;
 } ProjectionForward;
 
@@ -69,7 +70,7 @@ void projection_forward(const void *arguments, int64_t first, int64_t last, int6
     }
 }
 
-/* Go back from the gradient of a to that of h, in place; add those of gain and bias to dgain and db. */
+/* Compute the gradient of h from that of a, in place; add the gradients of gain and bias to dgain and db. */
 static void activate_backward(const float *restrict h, const float *restrict a, const float *restrict gain, float scale,
                               int64_t norm, float *restrict da, float *restrict dgain, float *restrict db,
                               int64_t width) {
@@ -101,7 +102,7 @@ typedef struct {
     float *dx;
     /* One accumulator per part, in the layouts of their parameters; sums over the rows are added to db1, dgain and db2. */
     float *dw1, *db1, *dgain, *dw2, *db2;
-    float *scratch; /* 3 hidden numbers per row of a block, for each part */
+    float *scratch; /* 3 hidden values per row of a block, for each part */
     int64_t in, hidden, out_dim, norm, block;
 } ProjectionBackward;
 

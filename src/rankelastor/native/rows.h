@@ -1,4 +1,4 @@
-/* Helpers of kernels that go row by row. */
+/* Row-wise helpers of the kernels. */
 #ifndef ROWS_H
 #define ROWS_H
 
@@ -22,11 +22,11 @@ static inline void add_row(const float *restrict row, float *restrict out, int64
         for (int64_t j = 0; j < width; j++) out[i * width + j] += row[j];
 }
 
-/* Add the rows, row_distance apart, to sum. */
-static inline void add_rows(const float *restrict rows, int64_t row_distance, float *restrict sum, int64_t num_rows,
+/* Add the rows, with stride row_stride, to sum. */
+static inline void add_rows(const float *restrict rows, int64_t row_stride, float *restrict sum, int64_t num_rows,
                             int64_t width) {
     for (int64_t i = 0; i < num_rows; i++)
-        for (int64_t j = 0; j < width; j++) sum[j] += rows[i * row_distance + j];
+        for (int64_t j = 0; j < width; j++) sum[j] += rows[i * row_stride + j];
 }
 
 static inline void scale_row(const float *restrict x, const float *restrict gain, float inverse, float *restrict out,
@@ -45,7 +45,7 @@ static inline float norm_row(const float *restrict x, const float *restrict gain
     return inverse;
 }
 
-/* Go back from the gradient of norm_row's out to that of x, plus the residual if there is one; add the gain's to dgain. */
+/* Compute dx from the gradient of norm_row's out, plus the residual if there is one; add the gain's gradient to dgain. */
 static inline void norm_row_backward(const float *restrict gradient, const float *restrict x, const float *restrict gain,
                                      float inverse, const float *restrict residual, float *restrict dx,
                                      float *restrict dgain, int64_t dim) {

@@ -1,8 +1,8 @@
 /* Compute LayerNorm(x + swap_parts(x)), out = gain * (z - mean(z)) / sqrt(var(z) + epsilon) + bias: a token is cut into
  * one part per token, and token t takes part t of every token.
  *
- * x and the gradient: rows of tokens of dim numbers; *_token and *_row are the distances between tokens and rows. gain, bias: (dim). out, normed, dx:
- * (row, token, dim), normed before gain and bias. inverse: (row, token), 1 / sqrt(var(z) + epsilon).
+ * x and the gradient: (row, token, dim); *_token and *_row are the strides of tokens and rows. gain, bias: (dim). out,
+ * normed, dx: (row, token, dim); normed is the value before gain and bias. inverse: (row, token), 1 / sqrt(var(z) + epsilon).
  */
 #include <math.h>
 
@@ -50,7 +50,7 @@ typedef struct {
     int64_t gradient_token, gradient_row;
     const float *gain, *normed, *inverse;
     float *dx;
-    float *dgain, *dbias, *scratch; /* one accumulator per part, (dim), and scratch of (token, dim) */
+    float *dgain, *dbias, *scratch; /* per part an accumulator of (dim), and scratch of (token, dim) */
     int64_t tokens, dim;
 } SplitMixingBackward;
 

@@ -1,1 +1,1 @@
-"""Layers, one idea a file; plain keyword arguments, blind to settings."""
+"""Layers, one idea per file. They take plain keyword arguments and know nothing of settings."""

@@ -1,4 +1,4 @@
-"""Activations by name."""
+"""Activation functions by name."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -10,7 +10,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "gelu": nn.G
 
 
 def activation(name: str) -> nn.Module:
-    """Make the activation called ``name``; GELU is the exact one.
+    """Make the activation called ``name``; GELU is the exact form, with erf.
 
     Example:
         >>> activation("relu")

@@ -8,7 +8,7 @@ from rankelastor.nn.norm import RMSNorm
 
 
 class Block(nn.Module):
-    """n = RMSNorm(mixing(X)); n + FFN(n): the residual is the normed value. Shape (batch, token, dim) is kept.
+    """n = RMSNorm(mixing(X)); n + FFN(n): the residual is the normalised value. Shape (batch, token, dim) is kept.
 
     Example:
         >>> import torch

@@ -1,10 +1,10 @@
-"""Check that sizes divide, with an error that names sizes that do."""
+"""Check that one size divides another; the error lists the sizes that do."""
 
 from rankelastor.nn.sizes import SizesDoNotFit
 
 
 def check_divides(size: int, size_name: str, parts: int, parts_name: str, *, purpose: str) -> int:
-    """``size / parts``, where it is a whole number.
+    """Check that ``parts`` divides ``size``, and return ``size // parts``.
 
     Example:
         >>> check_divides(100, "field * embedding_dim", 4, "num_tokens", purpose="the split tokenizer")

@@ -1,4 +1,4 @@
-"""Dropout whose masks come from cheap random bytes."""
+"""Dropout whose masks are drawn from cheap random bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUM_BYTES = 256
 
 @dataclass(frozen=True)
 class Mask:
-    """Which elements are kept: those whose byte is at least ``threshold``."""
+    """A dropout mask: elements whose byte is at least ``threshold`` are kept."""
 
     noise: UInt8[Tensor, ...]
     threshold: int
@@ -26,7 +26,7 @@ class Mask:
     def draw(cls, shape: torch.Size, rate: float, source: ByteSource = fresh_bytes) -> Mask:
         """Draw a mask for one call.
 
-        A byte can only hold a rate that is a multiple of 1/256, so the threshold is drawn too: ``256 * rate`` rounded
+        With bytes alone the rate could only be a multiple of 1/256, so the threshold is random too: ``256 * rate`` rounded
         down or up, with probabilities that make each element's chance of being dropped exactly ``rate``
         (up to 2 ** -16).
         """
@@ -37,8 +37,8 @@ class Mask:
         return cls(drawn[:count].view(shape), int(scaled) + (fraction < scaled - int(scaled)))
 
     def to_numbers(self, dtype: torch.dtype) -> Float[Tensor, ...]:
-        """1 where an element is kept and 0 where it is dropped."""
-        if self.threshold == NUM_BYTES:  # no byte reaches it
+        """Return 1 where an element is kept and 0 where it is dropped."""
+        if self.threshold == NUM_BYTES:  # every byte is below the threshold
             return torch.zeros(self.noise.shape, dtype=dtype)
         return (self.noise >= self.threshold).to(dtype)
 
@@ -46,8 +46,8 @@ class Mask:
 class Dropout(nn.Dropout):
     """Zero each element with probability ``p`` while training, and scale the others by 1 / (1 - p).
 
-    On the CPU the masks come from ``random_bytes``: a fresh stream a call, seeded from PyTorch's generator, unless
-    an execution sets a stream of its own. The draws are other ones than those of ``torch.nn.Dropout``. On other devices
+    On the CPU the masks come from ``random_bytes``: a fresh stream per call, seeded from PyTorch's generator, unless
+    an execution sets a stream of its own. The draws differ from those of ``torch.nn.Dropout``. On other devices
     and in compiled code they are those of ``torch.nn.functional.dropout``.
 
     Example:
@@ -61,7 +61,7 @@ class Dropout(nn.Dropout):
 
     @property
     def rate(self) -> float:
-        """Give the probability in force: ``p`` while training, else 0."""
+        """Probability in force: ``p`` while training, else 0."""
         return self.p if self.training else 0.0
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
@@ -76,9 +76,9 @@ class Dropout(nn.Dropout):
 
 
 class PerTokenDropout(Dropout):
-    """Dropout for (batch, token, dim) that lies token by token in memory, as per-token layers put it out.
+    """Dropout for (batch, token, dim) in token-major memory order, as per-token layers return it.
 
-    Masks are drawn in that order, so that no pass has to jump between two orders.
+    Masks are drawn in the same order, so that both are read contiguously.
 
     Example:
         >>> PerTokenDropout(0.5).eval()(torch.ones(1, 2, 1)).tolist()

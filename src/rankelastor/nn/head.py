@@ -8,7 +8,7 @@ from rankelastor.nn.init import init_linear_
 
 
 class MlpHead(nn.Module):
-    """Flatten, Linear to twice the width, ReLU, Linear to one logit per task.
+    """A hidden layer of twice the flat width with ReLU, then a linear map to one logit per task.
 
     Example:
         >>> import torch
@@ -26,13 +26,13 @@ class MlpHead(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch task"]:
-        """Compute the logits."""
+        """Compute out(relu(hidden(flat tokens)))."""
         logits: Tensor = self.out(relu(self.hidden(tokens.flatten(1))))
         return logits
 
 
 class LinearHead(nn.Module):
-    """Flatten, Linear to one logit per task.
+    """A linear map of the flat tokens to one logit per task.
 
     Example:
         >>> import torch
@@ -48,7 +48,7 @@ class LinearHead(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch task"]:
-        """Compute the logits."""
+        """Compute linear(flat tokens)."""
         logits: Tensor = self.linear(tokens.flatten(1))
         return logits
 
@@ -69,5 +69,5 @@ class MeanHead(nn.Module):
         self.num_tasks = num_tasks
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch task"]:
-        """Compute the logits."""
+        """Average over tokens and dim."""
         return tokens.mean(dim=(1, 2)).unsqueeze(1).expand(-1, self.num_tasks)

@@ -1,4 +1,4 @@
-"""Published initial values."""
+"""Initial values of the published code."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ EMBEDDING_STD = 1e-4
 
 @torch.no_grad()
 def xavier_normal_slices_(weight: Tensor, out_dims: Iterable[int]) -> None:
-    """Fill (token, in, out) weights with Xavier-normal values, as if every token and every slice stood alone.
+    """Fill (token, in, out) weights with Xavier-normal values, each token and each slice as a map of its own.
 
     Args:
         weight: per-token weights; filled in place.
@@ -22,7 +22,7 @@ def xavier_normal_slices_(weight: Tensor, out_dims: Iterable[int]) -> None:
 
 
 def init_linear_(module: nn.Module) -> None:
-    """Xavier-normal weights and zero biases for every ``nn.Linear`` inside ``module``."""
+    """Give every ``nn.Linear`` inside ``module`` Xavier-normal weights and zero biases."""
     for linear in module.modules():
         if isinstance(linear, nn.Linear):
             nn.init.xavier_normal_(linear.weight)

@@ -1,4 +1,4 @@
-"""RMSNorm with the published epsilon."""
+"""RMSNorm with the epsilon of the published code."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ PUBLISHED_EPSILON = 1e-12
 
 
 class RMSNorm(nn.RMSNorm):
-    """gain * x / sqrt(mean(x^2) + 1e-12) over the last axis, in the precision of the gain also under autocast.
+    """gain * x / sqrt(mean(x^2) + 1e-12) over the last axis, in the precision of the gain even under autocast.
 
     Example:
         >>> import torch

@@ -1,7 +1,7 @@
 """Layers in which every token has its own weights, batched in one tensor.
 
-Tensors go in and out as (batch, token, dim). Inside, products run token by token over the whole batch, so results
-lie token-major in memory; a chain of these layers never copies to change that.
+Inputs and outputs have the shape (batch, token, dim). The products run token by token over the whole batch, so results
+are token-major in memory; a chain of these layers never copies to change the order.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class PerTokenLinear(nn.Module):
 
     Args:
         num_tokens: number of tokens, each with its own weights.
-        in_dim: width that comes in.
+        in_dim: width of the input.
         out_dims: widths of one or more maps of the same input that lie side by side in the result.
 
     Example:
@@ -40,7 +40,7 @@ class PerTokenLinear(nn.Module):
 
 
 class PerTokenRMSNorm(nn.Module):
-    """RMSNorm over the last axis with a gain of its own for every token.
+    """RMSNorm over the last axis with a separate gain for every token.
 
     Example:
         >>> PerTokenRMSNorm(num_tokens=3, dim=4)(torch.full((1, 3, 4), 7.0)).round().unique().tolist()

@@ -1,4 +1,4 @@
-"""A plain MLP over the last axis: what tokenizers and deep parts of models are made of."""
+"""A plain MLP over the last axis, from which tokenizers and deep parts of models are made."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -41,7 +41,7 @@ class Projection(nn.Module):
 
     Args:
         in_dim: width of the input.
-        hidden_dims: the hidden widths; without any it is one linear map.
+        hidden_dims: the hidden widths; without any the projection is one linear map.
         out_dim: width of the output.
         activation: ``relu``, ``gelu`` (exact) or ``tanh``.
         norm: whether an RMSNorm stands before each activation.

@@ -1,4 +1,4 @@
-"""Cheap random bytes for dropout masks, repeatable from PyTorch's seed."""
+"""Cheap random bytes for dropout masks, reproducible from PyTorch's seed."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from torch import Tensor
 _LARGEST_SEED = 2**62
 
 ByteSource = Callable[[int], Tensor]
-"""Gives the number of uniform random bytes asked for, uint8 (count,)."""
+"""Function that draws the given number of uniform random bytes, uint8 (count,)."""
 
 
 def draw_seed() -> int:
@@ -32,7 +32,7 @@ def fresh_bytes(count: int) -> UInt8[Tensor, " count"]:
 class RandomBytes:
     """A stream of uniform bytes that can be restarted from a seed.
 
-    One call of NumPy's SFC64 gives eight bytes a draw: about 25 times as fast as PyTorch's own Bernoulli draws.
+    NumPy's SFC64 gives eight bytes per draw, which makes it about 25 times as fast as PyTorch's own Bernoulli draws.
 
     Example:
         >>> stream = RandomBytes(7, 0)
@@ -46,7 +46,7 @@ class RandomBytes:
         self.restart(*seed)
 
     def restart(self, *seed: int) -> None:
-        """Begin again with the stream that these numbers choose."""
+        """Start again, with the stream that these numbers seed."""
         self._generator = np.random.SFC64(np.random.SeedSequence(seed))
 
     def __call__(self, count: int) -> UInt8[Tensor, " count"]:

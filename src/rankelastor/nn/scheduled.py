@@ -1,4 +1,4 @@
-"""Layers that change with the progress of training."""
+"""Layers whose behaviour follows a schedule over the epochs of training."""
 
 from typing import Protocol, runtime_checkable
 
@@ -7,17 +7,17 @@ from torch import nn
 
 @runtime_checkable
 class Scheduled(Protocol):
-    """A layer whose behaviour depends on how far training is; the training loop tells it before every step.
+    """A layer whose behaviour depends on the progress of training, which the training loop reports before every step.
 
-    What changes is kept in buffers, so that stored weights behave as they did when they were stored.
+    State that changes must be kept in buffers, so that a checkpoint behaves as it did when it was stored.
     """
 
     def set_epochs_done(self, epochs: float) -> None:
-        """Training has come so far, counted in epochs: 0 at the first step, 1.5 in the middle of the second epoch."""
+        """Set the progress of training in epochs: 0 at the first step, 1.5 in the middle of the second epoch."""
 
 
 def scheduled_modules(model: nn.Module) -> list[Scheduled]:
-    """List the layers inside ``model`` that must be told how far training is.
+    """List the layers inside ``model`` that follow a schedule.
 
     Example:
         >>> scheduled_modules(nn.Linear(2, 3))

@@ -1,7 +1,7 @@
-"""Ranges of the arguments that layers take, and the error for sizes that do not fit each other.
+"""Ranges of the arguments of layers, and the error for sizes that do not fit each other.
 
-The ranges stand in the signatures of the layers. A layer does not check them itself: whoever reads arguments from
-settings does.
+The ranges are annotations in the signatures of the layers. A layer does not check them itself; settings made from the
+signature do (models/layer_settings.py).
 """
 
 from collections.abc import Sequence
@@ -16,5 +16,5 @@ HiddenDims = Annotated[Sequence[PositiveInt], MinLen(1)]
 """Hidden widths, at least one."""
 
 
-class SizesDoNotFit(ValueError):  # noqa: N818 - it says what is wrong
-    """Sizes that are each allowed, but not together: one must divide another, or two must be equal."""
+class SizesDoNotFit(ValueError):  # noqa: N818 - the name says what is wrong
+    """Sizes that are each allowed but do not fit together: one must divide another, or two must be equal."""

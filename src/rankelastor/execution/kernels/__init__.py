@@ -1,6 +1,6 @@
-"""Kernels in the place of plain layers, a file a kind of layer; importing this package registers them all.
+"""Kernels in place of plain layers, one file per kind of layer; importing this package registers them all.
 
-Each operation keeps the layers that it stands for and reads their parameters at every call. Where these no longer fit
+Each operation keeps the layers that it replaces and reads their parameters at every call. If these no longer fit
 (another precision, device or size), or while autocast is on, it calls the layers themselves.
 """
 

@@ -11,24 +11,24 @@ from rankelastor.execution.rules import Context, Operation
 
 
 class ChainLayer(NamedTuple):
-    """A layer of a chain, and its type where an operation may stand for it; None where it must be called itself."""
+    """A layer of a chain, and its exact type if an operation may replace it; None if the layer itself must be called."""
 
     layer: Any
     kind: type[nn.Module] | None
 
 
 Match = Callable[[list[ChainLayer], Context], tuple[Operation, int] | None]
-"""Gives an operation for the first steps, and for how many of them; None where it has none."""
+"""Function that returns an operation for the first layers of a chain and their number; None if it has none."""
 
 
 def chain_layers(context: Context, *layers: nn.Module) -> list[ChainLayer]:
-    """List the layers as steps of a chain; identities are left out."""
+    """List the layers of a chain; identities are left out."""
     steps = [ChainLayer(layer, type(layer) if context.is_plain(layer, type(layer)) else None) for layer in layers]
     return [step for step in steps if step.kind is not nn.Identity]
 
 
 def chain(steps: list[ChainLayer], context: Context, match: Match) -> Operation:
-    """Combine the operations that compute the steps one after the other."""
+    """Combine the operations that compute the layers one after the other."""
     operations: list[Operation] = []
     while steps:
         operation, count = match(steps, context) or (context.lower(steps[0].layer), 1)
@@ -38,13 +38,13 @@ def chain(steps: list[ChainLayer], context: Context, match: Match) -> Operation:
 
 
 class Chain:
-    """Operations one after the other."""
+    """Operations that are applied one after the other."""
 
     def __init__(self, operations: list[Operation]) -> None:
         self.operations = operations
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Apply them all."""
+        """Apply the operations in order."""
         for operation in self.operations:
             x = operation(x)
         return x

@@ -1,4 +1,4 @@
-"""Dropout with masks of bytes: no mask is kept as numbers of the activations' width."""
+"""Dropout with byte masks: the backward pass keeps one byte per element, not a mask in the dtype of the activations."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def dropout(layer: Dropout, context: Context) -> Operation:
 
 @lowers(PerTokenDropout, needs_kernels=False)
 def per_token_dropout(layer: PerTokenDropout, context: Context) -> Operation:
-    """Lower dropout of tokens that lie token by token in memory."""
+    """Lower dropout of tokens in token-major memory order."""
     drop = DropoutOperation(layer, context.random_bytes)
     return lambda tokens: drop(tokens.transpose(0, 1)).transpose(0, 1)
 
 
 class DropoutOperation:
-    """Drop elements as a dropout layer says at each call, with masks from a stream of bytes."""
+    """Dropout at the rate that the layer has at each call, with masks from a stream of bytes."""
 
     def __init__(self, layer: Dropout, random_bytes: ByteSource) -> None:
         self.layer = layer
@@ -45,7 +45,7 @@ class DropoutOperation:
         return apply(_ByteMaskDropout, x, rate, self.random_bytes)
 
     def draw(self, *shape: int) -> tuple[Tensor | None, int, float]:
-        """Draw what a kernel needs to drop elements itself: noise (None: nothing is dropped), threshold and scale."""
+        """Draw the noise, threshold and scale for a kernel that applies dropout itself; noise None drops nothing."""
         rate = self.layer.rate
         if rate == 0:
             return None, 0, 1.0
@@ -66,9 +66,9 @@ class _ByteMaskDropout(torch.autograd.Function):
 
 
 def _drop_and_scale(x: Tensor, mask: Mask, scale: float) -> Tensor:
-    if mask.threshold == NUM_BYTES:  # no byte reaches it
+    if mask.threshold == NUM_BYTES:  # every byte is below the threshold
         return torch.zeros_like(x)
-    # Written as numbers of x's type: products of one type are several times as fast as those with booleans.
+    # The mask has the dtype of x: products within one dtype are several times as fast as those with booleans.
     kept = torch.ge(mask.noise, mask.threshold, out=torch.empty_like(x, memory_format=torch.contiguous_format))
-    # One pass for both products.
+    # addcmul computes both products in one pass.
     return torch.addcmul(x.new_zeros(()), kept, x, value=scale, out=kept)

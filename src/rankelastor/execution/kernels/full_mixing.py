@@ -24,13 +24,13 @@ def full_mixing(layer: FullMixing, context: Context) -> Operation | None:
 
 
 class FullMixingOperation:
-    """Compute X + linear(norm(flat(X))), a block of rows at a time."""
+    """X + linear(norm(flat(X))), computed in blocks of rows."""
 
     def __init__(self, layer: FullMixing) -> None:
         self.layer = layer
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mix the tokens."""
+        """Compute X + linear(norm(flat(X)))."""
         norm, linear = self.layer.norm, self.layer.linear
         if not self.fits(tokens):
             mixed: Tensor = self.layer.forward(tokens)
@@ -50,7 +50,7 @@ class FullMixingOperation:
 
 
 class _FullMixing(torch.autograd.Function):
-    """One call of a kernel forward and one backward."""
+    """Full mixing by one kernel call forward and one backward."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The published gate as one kernel, with the norm before it and the linear map behind it."""
+"""The published gate as one kernel, with the norm before it and the linear map after it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 
 
 class GateOperation:
-    """Compute then(gate(norm(x))); the norm and the map behind are optional.
+    """then(gate(norm(x))); the norm and the map ``then`` are optional.
 
-    Where the map behind narrows the tokens, W3 and S1 are multiplied by it beforehand: products of weights cost less
-    than products of a batch, and the result differs by rounding alone.
+    Where ``then`` narrows the tokens, W3 and S1 are multiplied by it beforehand: products of weights cost less than
+    products of a batch, and the result differs only by rounding.
 
     Args:
-        gate: its maps W1, W2, S2, S1 lie side by side in ``gate.lift``.
-        norm: before the gate.
-        then: behind the gate.
+        gate: the gate, whose ``lift`` holds the maps W1, W2, S2, S1 side by side.
+        norm: the norm before the gate.
+        then: the linear map after the gate.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class GateOperation:
         self.then = then
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token out_dim"]:
-        """Gate the tokens."""
+        """Compute then(gate(norm(x)))."""
         if not self.fits(tokens):
             return self.plain(tokens)
         lift, reduce, then = self.gate.lift, self.gate.reduce, self.then
@@ -51,13 +51,13 @@ class GateOperation:
         return gated if then is None else then.forward(gated)
 
     def plain(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token out_dim"]:
-        """Compute the same with the layers themselves."""
+        """Compute the same by the plain layers."""
         normed = tokens if self.norm is None else self.norm.forward(tokens)
         gated = self.gate.forward(normed)
         return gated if self.then is None else self.then.forward(gated)
 
     def fits(self, tokens: Tensor) -> bool:
-        """Check all sizes of weights and biases: the kernel itself checks no bounds."""
+        """Tell whether all weights and biases have the expected sizes: the kernel itself checks no bounds."""
         lift, reduce = self.gate.lift, self.gate.reduce
         parameters = (lift.weight, lift.bias, reduce.weight, reduce.bias)
         if not (kernels_may_compute(tokens, lift.weight) and kernels_take(*parameters)):
@@ -85,7 +85,7 @@ class GateOperation:
 
 
 def _folding_pays(rows: int, reduce: PerTokenLinear, then: PerTokenLinear) -> bool:
-    """Tell whether multiplying W3 and S1 by the map behind saves the rows more multiply-adds than it takes."""
+    """Tell whether multiplying W3 and S1 by ``then`` saves more multiply-adds over the rows than it takes."""
     inner_dim, dim = reduce.weight.shape[1:]
     out_dim = then.weight.shape[2]
     saved = rows * ((inner_dim + dim + out_dim) * dim - (inner_dim + dim) * out_dim)
@@ -93,10 +93,10 @@ def _folding_pays(rows: int, reduce: PerTokenLinear, then: PerTokenLinear) -> bo
 
 
 class _Gate(torch.autograd.Function):
-    """One call of a kernel forward and one backward; PyTorch only multiplies weights."""
+    """The gate by one kernel call forward and one backward; PyTorch only multiplies weights."""
 
     @staticmethod
-    def forward(  # noqa: PLR0917 - autograd passes by position
+    def forward(  # noqa: PLR0917 - autograd passes arguments by position
         ctx: Any,
         x: Tensor,
         gain: Tensor | None,
@@ -112,7 +112,7 @@ class _Gate(torch.autograd.Function):
         direct, bias = lift[:, :, 3 * inner_dim :], lift_bias[:, 3 * inner_dim :] + reduce_bias
         folded = (direct, reduce, bias)
         if then is not None:
-            assert then_bias is not None, "weight and bias come together"
+            assert then_bias is not None, "the map has both weight and bias"
             folded = (torch.bmm(direct, then), torch.bmm(reduce, then), _multiply_vectors(bias, then).add_(then_bias))
         out_dim = folded[1].shape[2]
         parts = num_parts(rows)
@@ -198,7 +198,7 @@ def _input(  # noqa: PLR0917 - a table of the kernel's fields
     direct: Tensor,
     reduce: Tensor,
 ) -> dict[str, Tensor | int | None]:
-    """Give the fields that the forward and the backward kernel share."""
+    """Collect the fields that the forward and the backward kernel share."""
     return {
         "x": x,
         "x_token": x.stride(0),

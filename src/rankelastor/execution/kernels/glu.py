@@ -1,4 +1,4 @@
-"""The GLU-improved per-token FFN: gates with their norms and the maps behind them."""
+"""The GLU-improved per-token FFN: each gate with the norm before it and the map after it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 
 @lowers(PublishedGate)
 def published_gate(layer: PublishedGate, context: Context) -> Operation | None:
-    """Lower a gate that stands alone."""
+    """Lower a gate outside a GLU FFN."""
     return GateOperation(layer) if _maps_are_plain(layer, context) else None
 
 
 @lowers(PerTokenGlu)
 def per_token_glu(layer: PerTokenGlu, context: Context) -> Operation:
-    """Lower a GLU FFN: each gate with the norm before it and the linear map behind it."""
+    """Lower a GLU FFN: each gate with the norm before it and the linear map after it."""
     steps: list[ChainLayer] = []
     for each in layer.layers:
         if context.is_plain(each, PerTokenGluLayer):
@@ -35,7 +35,7 @@ def per_token_glu(layer: PerTokenGlu, context: Context) -> Operation:
 
 
 def _match(steps: list[ChainLayer], context: Context) -> tuple[Operation, int] | None:
-    """Match [norm], gate, then a map with or without dropout before it; or dropout and a map alone."""
+    """Match [norm], gate, [[dropout], map]; or dropout and map without a gate."""
     norm = steps[0].layer if steps[0].kind is PerTokenRMSNorm else None
     start = 0 if norm is None else 1
     kinds = [step.kind for step in steps[start : start + 3]]
@@ -59,7 +59,7 @@ def _maps_are_plain(gate: PublishedGate, context: Context) -> bool:
 
 
 class _GateBeforeDropout:
-    """Compute then(dropout(gate(norm(x)))): the gate together with the map where nothing is dropped."""
+    """then(dropout(gate(norm(x)))): gate and map are one operation when nothing is dropped."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class _GateBeforeDropout:
 
 
 class _DropoutBeforeMap:
-    """Compute then(dropout(x)): together where something is dropped."""
+    """then(dropout(x)): dropout and map are one operation when something is dropped."""
 
     def __init__(self, dropout: PerTokenDropout, then: PerTokenLinear, *, context: Context) -> None:
         self._dropout = dropout

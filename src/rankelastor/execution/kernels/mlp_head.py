@@ -1,4 +1,4 @@
-"""The MLP head: its hidden width together with the maps around it, while training."""
+"""The MLP head as one kernel, while gradients are recorded."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rankelastor.nn.head import MlpHead
 
 @lowers(MlpHead)
 def mlp_head(layer: MlpHead, context: Context) -> Operation | None:
-    """Lower a head of one hidden width."""
+    """Lower an MLP head."""
     plain = all(context.is_plain(each, nn.Linear) for each in (layer.hidden, layer.out))
     return MlpHeadOperation(layer) if plain else None
 
 
 class MlpHeadOperation:
-    """Compute an MLP head; what the kernel saves are passes of the gradient, so it computes only where there is one."""
+    """out(relu(hidden(flat tokens))); the kernel saves time in the backward pass, so it is used only with gradients."""
 
     def __init__(self, layer: MlpHead) -> None:
         self.layer = layer
         self._project = ProjectionOperation(layer.hidden, None, None, layer.out, plain=None)
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch task"]:
-        """Compute the logits."""
+        """Compute out(relu(hidden(flat tokens)))."""
         flat = tokens.flatten(1)
         if torch.is_grad_enabled() and self._project.fits(flat):
             return self._project(flat)

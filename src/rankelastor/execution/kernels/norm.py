@@ -26,7 +26,7 @@ def rms_norm(layer: RMSNorm | PerTokenRMSNorm, context: Context) -> Operation:
 
 
 class RmsNormOperation:
-    """Compute gain * x / sqrt(mean(x^2) + epsilon) over the last axis."""
+    """gain * x / sqrt(mean(x^2) + epsilon) over the last axis."""
 
     def __init__(self, layer: nn.Module) -> None:
         self.layer = layer
@@ -52,7 +52,7 @@ class RmsNormOperation:
 
 
 class _RmsNorm(torch.autograd.Function):
-    """One call of a kernel forward and one backward. Groups share a gain: the tokens, or all rows where it is one."""
+    """RMSNorm by one kernel call forward and one backward; rows are grouped by gain: per token, or all in one group."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def _sizes(groups: Tensor) -> dict[str, int]:
 
 
 def _empty_like(groups: Tensor) -> Tensor:
-    """Allocate a result in the same order in memory, if its rows are contiguous in that order."""
+    """Allocate a result with the memory order of ``groups`` if its rows are contiguous in that order."""
     empty = torch.empty_like(groups)
     return empty if empty.stride(2) == 1 else groups.new_empty(groups.shape)
 

@@ -1,4 +1,4 @@
-"""What operations share: when kernels may compute, and how an autograd function is called."""
+"""Helpers of the operations: check whether kernels may compute an input, and run autograd functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 CHEAP_TO_REPEAT = 64
-"""Input width up to which computing hidden numbers again costs a kernel less than writing and reading them."""
+"""Largest input width for which recomputing the hidden values costs less than writing and reading them."""
 
 
 def kernels_may_compute(x: Tensor, weight: Tensor | None) -> bool:
@@ -31,7 +31,7 @@ def kernels_may_compute(x: Tensor, weight: Tensor | None) -> bool:
 def apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
     """Run an autograd function; build no graph when gradients are off.
 
-    ``any(ctx.needs_input_grad)`` tells the function whether to keep anything for its backward pass.
+    ``any(ctx.needs_input_grad)`` tells the function whether to save anything for its backward pass.
     """
     if torch.is_grad_enabled():
         return function.apply(*arguments)  # type: ignore[no-any-return]
@@ -39,7 +39,7 @@ def apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
 
 
 class _NoGraph:
-    """The context of a function without a graph: forgets what is saved for the backward pass."""
+    """The context of a function without a graph, which saves nothing for the backward pass."""
 
     needs_input_grad = ()
 

@@ -1,4 +1,4 @@
-"""Linear, activation, dropout and linear with weights per token as one kernel."""
+"""Linear, activation, dropout and linear as one kernel, with separate weights per token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rankelastor.nn.ffn.mlp import PerTokenMlp, PerTokenMlpLayer
 from rankelastor.nn.per_token import PerTokenLinear
 
 ACTIVATIONS: dict[type[nn.Module], int] = {nn.Identity: 0, nn.ReLU: 1, nn.GELU: 2}
-"""The activations that the kernel computes, and its numbers for them."""
+"""The activations that the kernel computes, and their numbers in C."""
 _DIMS_OF_WEIGHTS = 3
 
 
@@ -37,7 +37,7 @@ def per_token_mlp(layer: PerTokenMlp, context: Context) -> Operation | None:
 
 
 def _match(steps: list[ChainLayer], context: Context) -> tuple[Operation, int] | None:
-    """Match [up], activation, dropout, down at the beginning of the steps."""
+    """Match [up], activation, dropout, down at the beginning of a chain."""
     first = steps[0]
     with_up = first.kind is PerTokenLinear
     rest = steps[1:4] if with_up else steps[:3]
@@ -52,7 +52,7 @@ def _match(steps: list[ChainLayer], context: Context) -> tuple[Operation, int] |
 
 
 class PerTokenMlpOperation:
-    """Compute down(dropout(activation(up(x)))); without ``up`` the input is activated as it comes."""
+    """down(dropout(activation(up(x)))); without ``up`` the activation is applied to the input."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class PerTokenMlpOperation:
         self._plain_drop = context.lower(dropout)
 
     def __call__(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
-        """Apply the two maps and what lies between them."""
+        """Compute down(dropout(activation(up(x))))."""
         if not self.fits(tokens):
             return self.plain(tokens)
         up, down = self.up, self.down
@@ -80,12 +80,12 @@ class PerTokenMlpOperation:
         return apply(_PerTokenMlp, tokens.transpose(0, 1), *weights, number, self._drop).transpose(0, 1)
 
     def plain(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
-        """Compute the same with the layers themselves."""
+        """Compute the same by the plain layers."""
         lifted = tokens if self.up is None else self.up.forward(tokens)
         return self.down.forward(self._plain_drop(self.activation.forward(lifted)))
 
     def fits(self, tokens: Tensor) -> bool:
-        """Check all sizes of weights and biases: the kernel itself checks no bounds."""
+        """Tell whether all weights and biases have the expected sizes: the kernel itself checks no bounds."""
         up, down = self.up, self.down
         first = up or down
         return (
@@ -101,10 +101,10 @@ class PerTokenMlpOperation:
 
 
 class _PerTokenMlp(torch.autograd.Function):
-    """One call of a kernel forward and one backward; token by token."""
+    """down(dropout(activation(up(x)))) by one kernel call forward and one backward, token by token."""
 
     @staticmethod
-    def forward(  # noqa: PLR0917 - autograd passes by position
+    def forward(  # noqa: PLR0917 - autograd passes arguments by position
         ctx: Any,
         x: Tensor,
         up: Tensor | None,
@@ -177,5 +177,5 @@ class _PerTokenMlp(torch.autograd.Function):
 
 
 def _input(x: Tensor, up: Tensor | None, up_bias: Tensor | None, down: Tensor) -> dict[str, Tensor | int | None]:
-    """Give the fields that the forward and the backward kernel share."""
+    """Collect the fields that the forward and the backward kernel share."""
     return {"x": x, "x_token": x.stride(0), "x_row": x.stride(1), "w1": up, "b1": up_bias, "w2": down}

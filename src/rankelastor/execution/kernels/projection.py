@@ -1,6 +1,6 @@
-"""A projection's hidden width together with the linear maps around it.
+"""A hidden layer of a projection with the linear maps before and after it, as one kernel.
 
-The hidden width is far larger than what comes in and goes out, and passes over it are most of a tokenizer's time.
+The hidden width is far larger than that of input and output, and passes over it take most of a tokenizer's time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rankelastor.nn.projection import Projection, ProjectionLayer
 
 @lowers(Projection)
 def projection(layer: Projection, context: Context) -> Operation:
-    """Lower a projection: each ReLU width with the linear maps before and behind it."""
+    """Lower a projection: each hidden layer with ReLU together with the linear maps before and after it."""
     steps: list[ChainLayer] = []
     for each in layer.layers:
         if context.is_plain(each, ProjectionLayer):
@@ -36,7 +36,7 @@ def projection(layer: Projection, context: Context) -> Operation:
 
 
 def _match(steps: list[ChainLayer], context: Context) -> tuple[Operation, int] | None:
-    """Match up, [norm], ReLU, dropout, down at the beginning of the steps."""
+    """Match up, [norm], ReLU, dropout, down at the beginning of a chain."""
     with_norm = [nn.Linear, RMSNorm, nn.ReLU, Dropout, nn.Linear]
     for pattern in (with_norm, [kind for kind in with_norm if kind is not RMSNorm]):
         if [step.kind for step in steps[: len(pattern)]] == pattern:
@@ -48,7 +48,7 @@ def _match(steps: list[ChainLayer], context: Context) -> tuple[Operation, int] |
 
 
 class Between:
-    """What lies between the two maps, computed by the layers themselves."""
+    """The norm, ReLU and dropout between the two maps, computed by the plain layers."""
 
     def __init__(self, norm: RMSNorm | None, active: nn.Module, dropout: Dropout, context: Context) -> None:
         self.norm = norm
@@ -63,14 +63,14 @@ class Between:
 
 
 class ProjectionOperation:
-    """Compute down(dropout(relu([RMSNorm](up(x))))) over the last axis.
+    """down(dropout(relu([RMSNorm](up(x))))) over the last axis.
 
     Args:
         up: the map to the hidden width.
-        norm: before the ReLU.
-        drop: behind the ReLU; None drops nothing.
+        norm: the norm before the ReLU.
+        drop: the dropout after the ReLU; None drops nothing.
         down: the map from the hidden width.
-        plain: computes what lies between the maps where the kernel does not fit; None where the caller asks ``fits``.
+        plain: the layers between the maps, for inputs that the kernel does not fit; None if the caller checks ``fits``.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ProjectionOperation:
         return out.view(*x.shape[:-1], -1)
 
     def fits(self, x: Tensor) -> bool:
-        """Check all sizes of weights and biases: the kernel itself checks no bounds."""
+        """Tell whether all weights and biases have the expected sizes: the kernel itself checks no bounds."""
         up, down, norm = self.up, self.down, self.norm
         gain = () if norm is None else (norm.weight,)
         if not (kernels_may_compute(x, up.weight) and kernels_take(up.weight, up.bias, *gain, down.weight, down.bias)):
@@ -116,10 +116,10 @@ class ProjectionOperation:
 
 
 class _Projection(torch.autograd.Function):
-    """down(dropout(relu([RMSNorm](up(x))))) for rows of x: one call of a kernel forward and one backward."""
+    """down(dropout(relu([RMSNorm](up(x))))) for rows of x by one kernel call forward and one backward."""
 
     @staticmethod
-    def forward(  # noqa: PLR0917 - autograd passes by position
+    def forward(  # noqa: PLR0917 - autograd passes arguments by position
         ctx: Any,
         x: Tensor,
         up: Tensor,
@@ -189,7 +189,7 @@ class _Projection(torch.autograd.Function):
 def _input(  # noqa: PLR0917 - a table of the kernel's fields
     x: Tensor, up: Tensor, up_bias: Tensor, gain: Tensor, noise: Tensor | None, threshold: int, down: Tensor
 ) -> dict[str, Tensor | int | None]:
-    """Give the fields that the forward and the backward kernel share."""
+    """Collect the fields that the forward and the backward kernel share."""
     return {
         "x": x,
         "x_row": x.stride(0),

@@ -22,13 +22,13 @@ def split_mixing(layer: SplitMixing, context: Context) -> Operation | None:
 
 
 class SplitMixingOperation:
-    """Compute LayerNorm(X + swap_parts(X))."""
+    """LayerNorm(X + swap_parts(X))."""
 
     def __init__(self, layer: SplitMixing) -> None:
         self.layer = layer
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mix the tokens."""
+        """Compute LayerNorm(X + swap_parts(X))."""
         norm = self.layer.norm
         if not self.fits(tokens):
             mixed: Tensor = self.layer.forward(tokens)
@@ -48,7 +48,7 @@ class SplitMixingOperation:
 
 
 class _SplitMixing(torch.autograd.Function):
-    """One call of a kernel forward and one backward."""
+    """Split mixing by one kernel call forward and one backward."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, bias: Tensor, epsilon: float) -> Tensor:

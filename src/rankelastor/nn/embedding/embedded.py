@@ -1,4 +1,4 @@
-"""What the embedding hands to a network."""
+"""The embedded features that a network receives."""
 
 from typing import NamedTuple
 
@@ -22,8 +22,8 @@ class Embedded(NamedTuple):
     """The embedded features of a batch.
 
     Attributes:
-        fields: one vector per feature in declared order; a sequence stands there as the mean of its elements.
-        sequences: the elements of the sequence features in declared order, for networks that look at them one by one.
+        fields: one vector per feature in declared order; a sequence is represented by the mean of its elements.
+        sequences: the elements of the sequence features in declared order, for networks that use single elements.
     """
 
     fields: Float[Tensor, "batch field embedding_dim"]

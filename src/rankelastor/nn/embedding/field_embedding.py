@@ -17,8 +17,8 @@ from rankelastor.schema import Batch
 class FieldEmbedding(nn.Module):
     """Embed the features of a batch: ids and numbers -> one vector of ``embedding_dim`` per feature.
 
-    In three calls, so that a trainer can take the gradient of the rows found, and a sharded table can take the place
-    of ``look_up``: ``rows_of(batch)`` -> ``look_up(rows)`` -> ``assemble(found, batch)``.
+    The work is split into three calls, so that a trainer can take the gradient of the rows found, and a sharded table can
+    replace ``look_up``: ``rows_of(batch)`` -> ``look_up(rows)`` -> ``assemble(found, batch)``.
 
     A categorical id looks up a row; all fields share one table, each with its own range of rows. Id 0 is padding:
     row 0, which is zero and stays zero. A sequence becomes the mean of the rows of its ids that are not padding.
@@ -28,14 +28,14 @@ class FieldEmbedding(nn.Module):
     Below, "id features" are the categorical ones followed by the sequences.
 
     Args:
-        num_ids: for each id feature, how many ids it has, padding included.
+        num_ids: number of ids of each id feature, padding included.
         num_numeric: number of numeric features.
         embedding_dim: width of an embedding.
-        order: for each output field, its place in the concatenation of numeric and id features; None keeps numeric
+        order: for each output field, its index in the concatenation of numeric and id features; None keeps numeric
             features first.
-        max_lengths: of the last id features, which are sequences.
-        shares: from id features to the one whose rows they use.
-        pretrained: from id features to the width of the vectors that take the place of their rows, and whether these
+        max_lengths: maximum lengths of the sequences, which are the last id features.
+        shares: maps an id feature to the one whose rows it uses.
+        pretrained: maps an id feature to the width of the vectors that replace its rows, and to whether these
             are trained.
 
     Example:
@@ -95,7 +95,7 @@ class FieldEmbedding(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Published initial values: rows N(0, 1e-4), padding zero, numeric vectors Xavier normal (1 -> e)."""
+        """Draw the published initial values: rows N(0, 1e-4), padding zero, numeric vectors Xavier normal (1 -> e)."""
         nn.init.normal_(self.table, std=EMBEDDING_STD)
         nn.init.normal_(self.numeric_vectors, std=(2.0 / (1 + self.numeric_vectors.shape[1])) ** 0.5)
         with torch.no_grad():
@@ -104,26 +104,26 @@ class FieldEmbedding(nn.Module):
     def rows_of(self, batch: Batch) -> Integer[Tensor, "batch column"]:
         """Find the row of the table for each id of a batch.
 
-        The columns are the categorical features, then the positions of the sequences. Padding keeps row 0; every other
-        id moves into its feature's range. Ids with pretrained vectors have no row and get row 0.
+        The columns are the categorical features, then the positions of the sequences. Padding maps to row 0, every other
+        id into the range of its feature. Ids with pretrained vectors have no row and get row 0.
         """
         ids = _join_ids(batch)
         has_row = (ids != 0) & self.in_table if self.pretrained else ids != 0
         return torch.where(has_row, ids + self.offsets, 0)
 
     def look_up(self, rows: Integer[Tensor, "*batch"]) -> Float[Tensor, "*batch embedding_dim"]:
-        """Look rows up in the table; the padding row takes no gradient."""
+        """Look up rows of the table; the padding row gets no gradient."""
         return functional.embedding(rows, self.table, padding_idx=0)
 
     def assemble(self, found: Float[Tensor, "batch column embedding_dim"], batch: Batch) -> Embedded:
         """Combine the rows found with pretrained vectors, numbers and the pooling of sequences.
 
         Args:
-            found: what ``look_up`` gave for ``rows_of(batch)``.
+            found: result of ``look_up(rows_of(batch))``.
             batch: the ids and numbers.
         """
         sequences = self._sequences(found, batch)
-        single = found[:, : self.num_categorical] if sequences else found  # a slice's gradient would be a copy
+        single = found[:, : self.num_categorical] if sequences else found  # without sequences no slice: its gradient would be a copy
         single = self._insert_pretrained(single, batch.categorical)
         pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
         scaled = [batch.numeric.unsqueeze(-1) * self.numeric_vectors] if len(self.numeric_vectors) else []
@@ -141,8 +141,8 @@ class FieldEmbedding(nn.Module):
         found_elements = found[:, self.num_categorical :].split(self.max_lengths, dim=1)
         ids = batch.sequence.split(self.max_lengths, dim=1)
         sequences = []
-        for place, (elements, element_ids) in enumerate(zip(found_elements, ids, strict=True), self.num_categorical):
-            vectors = self._pretrained_of(place)
+        for feature, (elements, element_ids) in enumerate(zip(found_elements, ids, strict=True), self.num_categorical):
+            vectors = self._pretrained_of(feature)
             vectors_or_rows = elements if vectors is None else vectors(element_ids)
             sequences.append(EmbeddedSequence(vectors_or_rows, element_ids != 0))
         return tuple(sequences)
@@ -150,11 +150,11 @@ class FieldEmbedding(nn.Module):
     def _insert_pretrained(
         self, embeddings: Float[Tensor, "batch categorical dim"], ids: Integer[Tensor, "batch categorical"]
     ) -> Float[Tensor, "batch categorical dim"]:
-        for place in range(self.num_categorical):
-            vectors = self._pretrained_of(place)
+        for feature in range(self.num_categorical):
+            vectors = self._pretrained_of(feature)
             if vectors is not None:
-                column = torch.tensor([place], device=embeddings.device)
-                embeddings = embeddings.index_copy(1, column, vectors(ids[:, place : place + 1]).to(embeddings.dtype))
+                column = torch.tensor([feature], device=embeddings.device)
+                embeddings = embeddings.index_copy(1, column, vectors(ids[:, feature : feature + 1]).to(embeddings.dtype))
         return embeddings
 
     def _pretrained_of(self, feature: int) -> nn.Module | None:
@@ -177,7 +177,7 @@ class FieldEmbedding(nn.Module):
         return [ranges.get(owner) for owner in self._owners]
 
     def _register_columns(self, order: Sequence[int] | None) -> None:
-        """Register the offset from ids to rows per column of ids, and which columns have rows at all."""
+        """Register the offset from ids to rows of each id column, and which columns have rows at all."""
         widths = [*[1] * self.num_categorical, *self.max_lengths]
         columns = [rows for rows, width in zip(self.row_ranges, widths, strict=True) for _ in range(width)]
         offsets = [rows.start - 1 if rows else 0 for rows in columns]

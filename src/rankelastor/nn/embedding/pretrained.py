@@ -1,4 +1,4 @@
-"""Vectors that come with the data, projected to the model's width."""
+"""Pretrained vectors of the data, projected to the model's width."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class PretrainedEmbedding(nn.Module):
     """Look up vectors given with the data and map them linearly: ids (...) -> (..., embedding_dim).
 
     The map has no bias, so that a zero vector (padding, or a value without one) stays zero. Frozen vectors are a
-    buffer and trained ones a parameter; both stand in the weights, so that these are complete without the data.
+    buffer and trained ones a parameter; both are part of the ``state_dict``, which is therefore complete without the data.
 
     Args:
-        num_ids: rows, padding included.
-        dim: width of the given vectors.
-        embedding_dim: width that is put out.
+        num_ids: number of rows, padding included.
+        dim: width of the pretrained vectors.
+        embedding_dim: width of the output.
         trained: whether training changes the vectors.
 
     Example:
@@ -42,11 +42,11 @@ class PretrainedEmbedding(nn.Module):
 
     @torch.no_grad()
     def set_vectors(self, vectors: Float[Tensor, "id dim"]) -> None:
-        """Start from these vectors."""
+        """Copy ``vectors`` into the layer."""
         self.vectors.copy_(vectors)
 
     def forward(self, ids: Integer[Tensor, "*place"]) -> Float[Tensor, "*place embedding_dim"]:
-        """Projected vectors; padding is zero and learns nothing."""
+        """Look up the vectors and project them; padding gives zero and gets no gradient."""
         looked_up = nn.functional.embedding(ids, self.vectors, padding_idx=0)
         projected: Tensor = self.projection(looked_up)
         return projected

@@ -1,6 +1,6 @@
 """The gates of GLU-improved per-token FFNs: (batch, token, dim) -> (batch, token, dim).
 
-All maps of the input (lifts and skips) are one batched product.
+All maps of the input (lifts and skips) are computed by one batched product.
 """
 
 import torch
@@ -12,11 +12,11 @@ from rankelastor.nn.per_token import PerTokenLinear
 
 
 class PublishedGate(nn.Module):
-    """y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, all maps with bias and of every token's own.
+    """y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, with bias; every token has its own maps.
 
-    The maps lie in ``lift`` in the order W1 (gate), W2 (value), S2 (skip beside the gate), S1 (residual).
+    ``lift`` holds the maps side by side in the order W1 (gate), W2 (value), S2 (skip beside the gate), S1 (residual).
 
-    NOTE[DIFF]: the paper's gate has no S2; the paper's tables go with this one.
+    NOTE[DIFF]: the gate of the paper has no S2; the tables of the paper were made with this one.
     Covered by tests/interop/test_published.py.
 
     Example:
@@ -32,16 +32,16 @@ class PublishedGate(nn.Module):
         self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Gate the tokens."""
+        """Compute ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x for each token."""
         gate, value, gate_skip, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = self.reduce((gate_skip + gelu(gate)) * value) + residual
         return gated
 
 
 class UnitExpansionGate(nn.Module):
-    """The published gate at expansion 1: y = (S1 x + GELU(W1 x)) * (W2 x) + S1 x, with the one S1 and no W3.
+    """The published gate at expansion 1: y = (S1 x + GELU(W1 x)) * (W2 x) + S1 x, with one S1 for both skips and no W3.
 
-    The maps lie in ``lift`` in the order W1 (gate), W2 (value), S1 (skip and residual).
+    ``lift`` holds the maps side by side in the order W1 (gate), W2 (value), S1 (skip and residual).
 
     Example:
         >>> UnitExpansionGate(num_tokens=3, dim=4)(torch.randn(8, 3, 4)).shape
@@ -55,7 +55,7 @@ class UnitExpansionGate(nn.Module):
         self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[dim, dim, dim])
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Gate the tokens."""
+        """Compute (S1 x + GELU(W1 x)) * (W2 x) + S1 x for each token."""
         gate, value, skip = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = (skip + gelu(gate)) * value + skip
         return gated
@@ -64,7 +64,7 @@ class UnitExpansionGate(nn.Module):
 class PaperGate(nn.Module):
     """The gate as the paper writes it: y = (GELU(W1 x) * (W2 x)) W3 + Wr x.
 
-    The maps lie in ``lift`` in the order W1 (gate), W2 (value), Wr (residual).
+    ``lift`` holds the maps side by side in the order W1 (gate), W2 (value), Wr (residual).
 
     Example:
         >>> PaperGate(num_tokens=3, dim=4, inner_dim=12)(torch.randn(8, 3, 4)).shape
@@ -79,7 +79,7 @@ class PaperGate(nn.Module):
         self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Gate the tokens."""
+        """Compute (GELU(W1 x) * (W2 x)) W3 + Wr x for each token."""
         gate, value, residual = torch.split(self.lift(tokens), list(self.lift.out_dims), dim=-1)
         gated: Tensor = self.reduce(gelu(gate) * value) + residual
         return gated

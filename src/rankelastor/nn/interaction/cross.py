@@ -1,4 +1,4 @@
-"""The cross network: products of features of every degree, one degree a layer."""
+"""The cross network: products of features, one degree higher per layer."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,10 +8,10 @@ from rankelastor.nn.sizes import PositiveInt
 
 
 class CrossLayer(nn.Module):
-    """x0 o (W x + b) + x, where o is the product of coordinates and W a full matrix (width x width).
+    """x0 o (W x + b) + x, where o is the elementwise product and W a full matrix (width x width).
 
     Args:
-        width: of x0 and x.
+        width: width of x0 and x.
 
     Example:
         >>> import torch
@@ -37,12 +37,12 @@ class CrossLayer(nn.Module):
 
 
 class CrossNetwork(nn.Module):
-    """``num_layers`` cross layers in a row, each with the input of the first: x_{l+1} = x0 o (W_l x_l + b_l) + x_l.
+    """``num_layers`` consecutive cross layers, all with the same x0, the input of the first: x_{l+1} = x0 o (W_l x_l + b_l) + x_l.
 
     The coordinates of x_l are polynomials of those of x0 up to degree l + 1.
 
     Args:
-        width: of the input and of each layer's output.
+        width: width of the input and of each layer's output.
         num_layers: number of cross layers.
 
     Example:

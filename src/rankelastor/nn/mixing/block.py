@@ -13,7 +13,7 @@ from rankelastor.nn.sizes import PositiveInt
 
 
 class PlainMatrix(nn.Module):
-    """A learned square matrix as it stands, Xavier normal at first."""
+    """An unconstrained square matrix, initialised Xavier normal."""
 
     def __init__(self, *, size: int) -> None:
         super().__init__()
@@ -21,23 +21,22 @@ class PlainMatrix(nn.Module):
         nn.init.xavier_normal_(self.weight)
 
     def forward(self) -> Float[Tensor, "block block"]:
-        """Give the matrix."""
+        """Return the matrix."""
         return self.weight
 
 
 class BlockMixing(nn.Module):
-    """X + unflatten(G (L_i RMSNorm(flat X)_i + b_i)): each block of ``block_dim`` coordinates has a map of its own.
+    """X + unflatten(G (L_i RMSNorm(flat X)_i + b_i)): each block of ``block_dim`` coordinates has its own map.
 
-    flat(X) is cut into n = TD / block_dim blocks. Block i goes through its own local map L_i (block_dim x block_dim)
-    with bias; the global matrix G (n x n) then makes each new block a combination of all of them. As one matrix of
+    flat(X) is cut into n = TD / block_dim blocks. Block i has a local map L_i (block_dim x block_dim) with bias; the global matrix G (n x n) then makes each new block a combination of all of them. As one matrix over
     all coordinates this is (G (x) I) diag(L_1, ..., L_n), with TD * block_dim + n^2 weights beside the bias and
-    TD * block_dim + (TD)^2 / block_dim multiply-adds per example, where full mixing takes (TD)^2 of each.
+    TD * block_dim + (TD)^2 / block_dim multiply-adds per example, where full mixing has (TD)^2 of each.
 
     Args:
         num_tokens: T.
         token_dim: D.
         block_dim: width of a block; it must divide T * D.
-        global_map: makes the module that gives G, for a size: ``PlainMatrix``, or ``DoublyStochasticMatrix`` (a
+        global_map: makes the module that computes G of a given size: ``PlainMatrix``, or ``DoublyStochasticMatrix`` (a
             ``functools.partial`` of it for another temperature).
 
     Example:
@@ -45,7 +44,7 @@ class BlockMixing(nn.Module):
         torch.Size([2, 4, 6])
 
     Source: the structure of UniMixer, arXiv 2604.00590, with the norm and the residual of full mixing (NOTE[DIFF]:
-    so that a block as wide as all coordinates is full mixing; covered by tests/nn/test_block_mixing.py).
+    so that a block as wide as all coordinates is full mixing; covered by tests/nn/mixing/test_block.py).
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class BlockMixing(nn.Module):
         self.global_map = global_map(size=num_blocks)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mix the tokens."""
+        """Apply the norm, the local maps and the global map, and add the tokens."""
         blocks = self.norm(tokens.flatten(1)).unflatten(1, (self.local_maps.weight.shape[0], -1))
         # The local maps leave their result block-major in memory, so G is one product over batch and width together.
         local = self.local_maps(blocks).transpose(0, 1)

@@ -10,8 +10,8 @@ from rankelastor.nn.norm import RMSNorm
 class FullMixing(nn.Module):
     """X + unflatten(W RMSNorm(flat(X)) + b) with W (TD x TD): every coordinate reaches every other.
 
-    NOTE[DIFF]: the paper writes the norm outside, LN((W + I) vec X); the published code, which the paper's tables
-    go with, has it inside. Covered by tests/interop/test_published.py.
+    NOTE[DIFF]: the paper writes the norm outside, LN((W + I) vec X); the published code, with which the paper's
+    tables were made, has it inside. Covered by tests/interop/test_published.py.
 
     Example:
         >>> import torch
@@ -29,6 +29,6 @@ class FullMixing(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mix the tokens."""
+        """Compute X + W RMSNorm(flat(X)) + b."""
         mixed: Tensor = self.linear(self.norm(tokens.flatten(1)))
         return tokens + mixed.view_as(tokens)

@@ -1,11 +1,11 @@
-"""No mixing, for ablation."""
+"""The identity in place of a mixing, for ablation."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 
 class IdentityMixing(nn.Module):
-    """No mixing: X itself, for ablation.
+    """X itself: no mixing, for ablation.
 
     Example:
         >>> import torch

@@ -12,7 +12,7 @@ from rankelastor.nn.sizes import PositiveInt
 
 
 class KroneckerMixing(nn.Module):
-    """View flat(X) as (num_groups, TD / num_groups) and apply ONE bias-free linear map to each row, plus residual.
+    """View flat(X) as (num_groups, TD / num_groups) and apply ONE bias-free linear map to each row; with residual.
 
     Args:
         num_tokens: T.
@@ -44,7 +44,7 @@ class KroneckerMixing(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mix the tokens."""
+        """Apply the shared map to each group of coordinates, and add the tokens."""
         groups = self.pre_norm(tokens.flatten(1)).unflatten(1, (self.num_groups, -1))
         mixed: Tensor = self.post_norm(tokens + self.linear(groups).reshape(tokens.shape))
         return mixed

@@ -9,15 +9,15 @@ from rankelastor.nn.sizes import PositiveInt, SizesDoNotFit
 
 
 class LowRankMixing(nn.Module):
-    """X + unflatten(U V^T RMSNorm(flat(X)) + b) with U and V (TD x rank): full mixing through a narrow middle.
+    """X + unflatten(U V^T RMSNorm(flat(X)) + b) with U and V (TD x rank): full mixing through a bottleneck.
 
-    2 * TD * rank weights beside the bias, and as multiply-adds per example, where full mixing takes (TD)^2:
-    cheaper below rank TD / 2.
+    It has 2 * TD * rank weights beside the bias and the same number of multiply-adds per example, where full mixing has
+    (TD)^2: it is cheaper below rank TD / 2.
 
     Args:
         num_tokens: T.
         token_dim: D.
-        rank: of W = U V^T, at most T * D.
+        rank: rank of W = U V^T, at most T * D.
 
     Example:
         >>> import torch
@@ -41,6 +41,6 @@ class LowRankMixing(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mix the tokens."""
+        """Compute X + U V^T RMSNorm(flat(X)) + b."""
         mixed: Tensor = self.up(self.down(self.norm(tokens.flatten(1))))
         return tokens + mixed.view_as(tokens)

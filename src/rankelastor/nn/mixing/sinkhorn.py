@@ -1,4 +1,4 @@
-"""Doubly stochastic matrices by Sinkhorn's scaling, with a temperature that can fall while training."""
+"""Doubly stochastic matrices by Sinkhorn scaling, with a temperature that can fall during training."""
 
 import torch
 from jaxtyping import Float
@@ -8,16 +8,17 @@ from rankelastor.nn.sizes import PositiveFloat, PositiveInt
 
 
 def symmetric_sinkhorn(logits: Float[Tensor, "block block"], *, iterations: int) -> Float[Tensor, "block block"]:
-    """D exp(logits) D with the diagonal D that makes rows and columns sum to 1: symmetric, positive.
+    """Compute D exp(logits) D with the diagonal D that makes rows and columns sum to 1: symmetric and positive.
 
-    Works on logarithms, so that large logits do not overflow. The result is exactly symmetric after any number of
-    iterations; how near its sums come to 1 depends on them. Plain steps f = -logsumexp(logits + f) come near quickly
-    but swing around the solution, so the last quarter of the steps is averaged with the step before.
+    The computation is done on logarithms, so that large logits do not overflow. The result is exactly symmetric after
+    any number of iterations; how close its sums are to 1 depends on them. The plain iteration
+    f = -logsumexp(logits + f) approaches the solution quickly but oscillates around it, so each of the last quarter of
+    the iterations is averaged with the one before.
 
     Args:
         logits: a symmetric matrix.
-        iterations: steps; 20 leave an error of the sums of about 1e-6 for logits of deviation 1, and of several per
-            cent for deviations of 10 and more.
+        iterations: number of iterations; after 20 the sums are off by about 1e-6 for logits of standard deviation 1,
+            and by several per cent for standard deviations of 10 and more.
 
     Example:
         >>> matrix = symmetric_sinkhorn(torch.tensor([[2.0, 0.0], [0.0, 1.0]]), iterations=20)
@@ -37,20 +38,20 @@ def symmetric_sinkhorn(logits: Float[Tensor, "block block"], *, iterations: int)
 class DoublyStochasticMatrix(nn.Module):
     """Learned scores A as the matrix sinkhorn((A + A^T) / (2 temperature)): symmetric, rows and columns sum to 1.
 
-    The temperature falls from ``start_temperature`` to ``end_temperature`` in equal steps over the first
-    ``fall_epochs`` epochs, as the training loop tells them (``set_epochs_done``, see nn/scheduled.py), and stays
-    there. It is a buffer: stored weights hold the temperature at which they were stored.
+    The temperature falls from ``start_temperature`` to ``end_temperature`` linearly over the first
+    ``fall_epochs`` epochs, which the training loop reports through ``set_epochs_done`` (see nn/scheduled.py), and stays
+    there. It is a buffer, so that a checkpoint holds the temperature at which it was stored.
 
-    NOTE[DIFF]: UniMixer gives the ends, 1.0 and 0.05. That the fall is linear, that it takes a number of epochs (early
-    stopping decides late how long a training is) and the number of iterations are ours. Covered by
-    tests/nn/test_sinkhorn.py.
+    NOTE[DIFF]: UniMixer states the two ends, 1.0 and 0.05. Our choices are the linear fall, its length in epochs (with
+    early stopping the length of a training is not known beforehand) and the number of iterations. Covered by
+    tests/nn/mixing/test_sinkhorn.py.
 
     Args:
-        size: rows and columns.
-        start_temperature: at the first step; above 0.
-        end_temperature: after ``fall_epochs``; above 0. Equal to the start for a fixed temperature.
-        fall_epochs: how long it falls, in epochs; a fraction is allowed.
-        iterations: of Sinkhorn's scaling, see ``symmetric_sinkhorn``.
+        size: number of rows and of columns.
+        start_temperature: temperature at the first step; above 0.
+        end_temperature: temperature after ``fall_epochs``; above 0. Set it to the start for a fixed temperature.
+        fall_epochs: number of epochs over which it falls; a fraction is allowed.
+        iterations: iterations of Sinkhorn scaling, see ``symmetric_sinkhorn``.
 
     Example:
         >>> matrix = DoublyStochasticMatrix(size=3, start_temperature=1.0, end_temperature=0.05, fall_epochs=2.0)
@@ -87,6 +88,6 @@ class DoublyStochasticMatrix(nn.Module):
         self.temperature.fill_(self.start_temperature + share * (self.end_temperature - self.start_temperature))
 
     def forward(self) -> Float[Tensor, "block block"]:
-        """Compute the matrix at the present temperature, in the precision of the scores also under autocast."""
+        """Compute the matrix at the present temperature, in the precision of the scores even under autocast."""
         logits = (self.scores + self.scores.T) / (2 * self.temperature)
         return symmetric_sinkhorn(logits, iterations=self.iterations)

@@ -1,4 +1,4 @@
-"""Split mixing: parameter-free, each token takes a part of every token."""
+"""Split mixing: each token takes one part of every token, without parameters."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,9 +7,9 @@ from rankelastor.nn.divisibility import check_divides
 
 
 def swap_parts(tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-    """Token i takes part i of every token: view (T, T, D/T), swap the first two axes, flatten back.
+    """Give token i part i of every token: view as (T, T, D/T), swap the first two axes, flatten back.
 
-    A permutation of the coordinates and its own inverse.
+    This is a permutation of the coordinates and its own inverse.
 
     Example:
         >>> import torch
@@ -21,7 +21,7 @@ def swap_parts(tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch
 
 
 class SplitMixing(nn.Module):
-    """LayerNorm(X + swap_parts(X)), parameter-free but for the norm.
+    """LayerNorm(X + swap_parts(X)); only the norm has parameters.
 
     Example:
         >>> import torch
@@ -37,6 +37,6 @@ class SplitMixing(nn.Module):
         self.norm = nn.LayerNorm(token_dim)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mix the tokens."""
+        """Compute LayerNorm(X + swap_parts(X))."""
         mixed: Tensor = self.norm(tokens + swap_parts(tokens))
         return mixed

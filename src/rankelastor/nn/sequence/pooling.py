@@ -1,4 +1,4 @@
-"""Pooling: from the elements of a sequence to one vector."""
+"""Pool the elements of a sequence into one vector."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -7,9 +7,9 @@ from torch import Tensor
 def masked_mean(
     elements: Float[Tensor, "batch position dim"], mask: Bool[Tensor, "batch position"]
 ) -> Float[Tensor, "batch dim"]:
-    """Take the mean of the elements where ``mask`` is True; zero where it is True nowhere.
+    """Compute the mean of the elements where ``mask`` is True; zero for a sequence without elements.
 
-    ``elements`` must be zero where the mask is False, as a table with a zero padding row gives them.
+    ``elements`` must be zero where the mask is False, as they are when looked up in a table with a zero padding row.
 
     Example:
         >>> import torch

@@ -16,7 +16,7 @@ Groups = Annotated[Mapping[str, Annotated[Sequence[str], MinLen(1)]], MinLen(1)]
 
 
 class GroupedTokenizer(nn.Module):
-    """Each named group of fields has its own MLP to one token; every field stands in exactly one group.
+    """Each named group of fields has its own MLP to one token; every field is in exactly one group.
 
     Args:
         groups: for each token, a name and the names of its fields.
@@ -53,15 +53,15 @@ class GroupedTokenizer(nn.Module):
         _check_groups(groups, field_names, num_tokens=num_tokens)
         self.widths = [len(members) for members in groups.values()]
         places = [list(field_names).index(name) for members in groups.values() for name in members]
-        # an index tensor, since a list would be copied to the device at every call
+        # A list would be copied to the device at every call, so the order is an index tensor.
         self.register_buffer("order", torch.tensor(places), persistent=False)
         self.norm = RMSNorm(len(field_names) * embedding_dim)
         self.mlps = nn.ModuleList(projection(in_dim=width * embedding_dim, out_dim=token_dim) for width in self.widths)
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Compute the tokens: each group's projection of its normed embeddings."""
+        """Compute the tokens: each group's projection of its normalised embeddings."""
         normed = self.norm(embeddings.flatten(1)).view_as(embeddings)
-        # Groups differ in width, so their maps cannot be one batched product.
+        # The groups differ in width, so their maps cannot be one batched product.
         groups = normed.index_select(1, self.order).split(self.widths, dim=1)
         tokens = [mlp(group.flatten(1)) for mlp, group in zip(self.mlps, groups, strict=True)]
         return torch.stack(tokens, dim=1)
@@ -70,12 +70,12 @@ class GroupedTokenizer(nn.Module):
 def _check_groups(groups: Mapping[str, Iterable[str]], field_names: Sequence[str], *, num_tokens: int) -> None:
     if len(groups) != num_tokens:
         raise SizesDoNotFit(
-            f"tokenizer.groups must name one group a token, but {len(groups)} groups and num_tokens {num_tokens} "
+            f"tokenizer.groups must name one group per token, but {len(groups)} groups and num_tokens {num_tokens} "
             f"were given; try num_tokens={len(groups)}"
         )
     grouped = [name for members in groups.values() for name in members]
     unknown, left_out = sorted(set(grouped) - set(field_names)), sorted(set(field_names) - set(grouped))
     twice = sorted({name for name in grouped if grouped.count(name) > 1})
-    for fault, names in (("are no fields", unknown), ("stand in no group", left_out), ("stand twice", twice)):
+    for fault, names in (("are not known fields", unknown), ("are in no group", left_out), ("are listed twice", twice)):
         if names:
             raise SizesDoNotFit(f"tokenizer.groups must hold every field once, but {names} {fault}")

@@ -10,7 +10,7 @@ from rankelastor.nn.projection import Projection
 
 
 class JointTokenizer(nn.Module):
-    """One MLP maps the whole normed flat vector to all tokens together.
+    """One MLP that maps the whole normalised flat vector to all tokens together.
 
     Args:
         num_fields: number of fields.
@@ -29,7 +29,7 @@ class JointTokenizer(nn.Module):
         >>> tokenizer(torch.randn(2, 6, 4)).shape
         torch.Size([2, 3, 5])
 
-    Source: "vector" tokenizer of the code published with arXiv 2605.23191.
+    Source: the "vector" tokenizer of the code published with arXiv 2605.23191.
     """
 
     def __init__(
@@ -47,6 +47,6 @@ class JointTokenizer(nn.Module):
         self.mlp = projection(in_dim=num_fields * embedding_dim, out_dim=num_tokens * token_dim)
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Compute the tokens: the projection of all normed embeddings, cut into tokens."""
+        """Compute the tokens: the projection of all normalised embeddings, cut into tokens."""
         tokens: Tensor = self.mlp(self.norm(embeddings.flatten(1)))
         return tokens.view(len(tokens), self.num_tokens, -1)

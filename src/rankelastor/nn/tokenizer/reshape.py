@@ -1,4 +1,4 @@
-"""No projection: the normed embeddings, reshaped to tokens."""
+"""Reshape the normalised embeddings to tokens, without a projection."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from rankelastor.nn.sizes import SizesDoNotFit
 
 
 class ReshapeTokenizer(nn.Module):
-    """No projection: the normed flat embeddings, reshaped to (token, dim).
+    """The normalised flat embeddings, reshaped to (token, dim) without a projection.
 
     Example:
         >>> import torch

@@ -11,7 +11,7 @@ from rankelastor.nn.projection import Projection
 
 
 class SplitTokenizer(nn.Module):
-    """Cut the normed flat embeddings into ``num_tokens`` equal parts; ONE shared MLP maps each part to a token.
+    """Cut the normalised flat embeddings into ``num_tokens`` equal parts; ONE shared MLP maps each part to a token.
 
     Args:
         num_fields: number of fields.
@@ -26,7 +26,7 @@ class SplitTokenizer(nn.Module):
         >>> tokenizer(torch.randn(2, 6, 4)).shape
         torch.Size([2, 3, 5])
 
-    Source: "matrix" tokenizer of the code published with arXiv 2605.23191.
+    Source: the "matrix" tokenizer of the code published with arXiv 2605.23191.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SplitTokenizer(nn.Module):
         self.mlp = projection(in_dim=part_dim, out_dim=token_dim)
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Compute the tokens: projection(part t of the normed embeddings) for each token t."""
+        """Compute the tokens: projection(part t of the normalised embeddings) for each token t."""
         parts = self.norm(embeddings.flatten(1)).view(len(embeddings), self.num_tokens, -1)
         tokens: Tensor = self.mlp(parts)
         return tokens
