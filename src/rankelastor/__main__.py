@@ -1,4 +1,4 @@
-"""`python -m rankelastor` is the command `rankelastor`."""
+"""Run the command `rankelastor` as `python -m rankelastor`."""
 
 from rankelastor.cli.main import main
 

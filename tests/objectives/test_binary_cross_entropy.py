@@ -117,7 +117,7 @@ def test_task_weights_that_are_no_weights_are_errors(weights: list[float]) -> No
 
 
 def test_a_weight_of_an_unknown_task_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"must name tasks of \['click'\], but name \['clik'\]"):
+    with pytest.raises(ValueError, match=r"must name tasks of \['click'\], but \['clik'\] were given"):
         BinaryCrossEntropy.by_name({"clik": 1.0}, tasks=["click"])
 
 

@@ -118,7 +118,7 @@ def test_extends_merges_mappings_and_a_changed_kind_replaces_its_mapping(
 def test_extends_in_a_circle_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", {"extends": "b.yaml"})
     write(tmp_path / "b.yaml", {"extends": "a.yaml"})
-    with pytest.raises(SettingsError, match="must not lead back to itself"):
+    with pytest.raises(SettingsError, match="must not lead back to the file itself"):
         load_recipe(tmp_path / "a.yaml")
 
 
@@ -136,7 +136,7 @@ def test_environment_variables_are_filled_in(recipe_values: dict[str, Any], monk
     [
         ("name: [", "must be YAML"),
         ("- a\n- b", "must hold settings as `key: value`, but holds list"),
-        ("name: a\nname: b", "the key 'name' stands there twice"),
+        ("name: a\nname: b", "the key 'name' is given twice"),
         ("extends: 3", "extends must name one file"),
     ],
 )

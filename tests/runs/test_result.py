@@ -61,7 +61,7 @@ def test_whole_numbers_stay_whole() -> None:
 
 def test_a_run_without_a_test_split_says_so() -> None:
     without = replace(RESULT, metrics={"valid": RESULT.valid})
-    with pytest.raises(RunError, match="the data of tiny must have a test split to be tested, but have none"):
+    with pytest.raises(RunError, match="the data of tiny must have a test split, but have none"):
         without.test  # noqa: B018
     assert read(without.as_dict()) == without
 

@@ -140,7 +140,7 @@ def test_a_run_without_a_test_split_has_no_test_metrics(recipe: Recipe, tmp_path
     run = train(with_overrides(recipe, {"data.files.test": None}), folder=tmp_path / "run")
     assert "test" not in run.result.metrics
     assert run.result.valid["num_examples"] == 10
-    with pytest.raises(RunError, match="must have a test split to be tested"):
+    with pytest.raises(RunError, match="must have a test split"):
         run.result.test  # noqa: B018
 
 
@@ -198,7 +198,7 @@ def test_a_batch_larger_than_the_data_trains_with_a_warning(
     run = train(with_overrides(recipe, {"training.batch_size": 4096}), folder=tmp_path / "run")
     assert run.result.steps == run.result.epochs
     assert (
-        "training.batch_size should be smaller than the data, but 4,096 was given for 10 rows: an epoch is 1 step; "
+        "training.batch_size should be smaller than the train split, but 4,096 was given for 10 rows: an epoch is 1 step; "
         "try training.batch_size=1"
     ) in caplog.text
 
@@ -300,7 +300,7 @@ def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
 def test_a_run_without_weights_is_an_error(recipe: Recipe, tmp_path: Path) -> None:
     run = train(recipe, folder=tmp_path / "run")
     shutil.rmtree(run.folder / "checkpoints")
-    with pytest.raises(RunError, match=r"weights must lie at .*best\.safetensors"):
+    with pytest.raises(RunError, match=r"the weights must be in .*best\.safetensors"):
         evaluate(run.folder)
 
 

@@ -1,4 +1,4 @@
-"""Metrics of a run's best weights on a split."""
+"""Evaluate the best weights of a run on a split."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def evaluate(folder: str | Path, *, split: SplitName = "test", progress: Progres
 
     Raises:
         RunError: the run folder cannot be used.
-        StalePreparedError: the prepared folder has changed since.
+        StalePreparedError: the prepared folder has changed since the training.
         DataError: the prepared folder or the split is missing.
     """
     return evaluate_with_unseen(folder, split=split, progress=progress).metrics
@@ -29,7 +29,7 @@ def evaluate(folder: str | Path, *, split: SplitName = "test", progress: Progres
 
 @dataclass(frozen=True)
 class EvaluatedSplit:
-    """Metrics of a split, and how much of it training has not seen."""
+    """Metrics of a split, and figures on its values that training has not seen."""
 
     metrics: Metrics
     unseen: UnseenFigures
@@ -38,11 +38,11 @@ class EvaluatedSplit:
 def evaluate_with_unseen(
     folder: str | Path, *, split: SplitName = "test", progress: ProgressListener | None = None
 ) -> EvaluatedSplit:
-    """Compute metrics as ``evaluate`` does, the share of unseen values by field, and the AUC of rows that hold any.
+    """Compute metrics as ``evaluate`` does, and the share of unseen values by field and the AUC of the examples with any.
 
     Raises:
         RunError: the run folder cannot be used.
-        StalePreparedError: the prepared folder has changed since.
+        StalePreparedError: the prepared folder has changed since the training.
         DataError: the prepared folder or the split is missing.
     """
     run = load_run(folder)

@@ -1,4 +1,4 @@
-"""Score a split with a ranker."""
+"""Score the examples of a split with a ranker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from rankelastor.schema import Batch
 
 _FEW_EXAMPLES = 64  # below this, starting a second thread costs more than it saves
 _SMALLEST_SLICE = 1024  # measured on large models: smaller slices contend for the GIL, larger ones gain nothing
-_WORK_PER_SLICE = 2**28  # multiply-adds; with less, small models spend their time on calls
+_WORK_PER_SLICE = 2**28  # multiply-adds; smaller slices of small models spend their time on calls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +45,13 @@ class Predictions:
     weight: Float32[ndarray, " example"] | None = None
 
     def metrics(self, names: Sequence[str] | None = None) -> Metrics:
-        """Compute the metrics of the table with these names, or all of them."""
+        """Compute the metrics with these names; None computes all of ``metrics/table.py``."""
         return evaluate_predictions(
             self.label, self.probability, tasks=self.tasks, group=self.group, weight=self.weight, names=names
         )
 
     def where(self, chosen: Bool[ndarray, " example"]) -> Self:
-        """Select the predictions for some of the examples."""
+        """Select the predictions for the chosen examples."""
         return replace(
             self,
             label=self.label[chosen],
@@ -62,7 +62,7 @@ class Predictions:
 
 
 class Examples(Protocol):
-    """Gives the batches to score: a ``BatchLoader``, say."""
+    """The examples to score, batch by batch, such as a ``BatchLoader``."""
 
     @property
     def num_rows(self) -> int:
@@ -71,24 +71,24 @@ class Examples(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """The most examples of a batch."""
+        """Largest number of examples in a batch."""
         ...
 
     def epoch(self) -> Iterator[Batch]:
-        """Give all examples once, in order."""
+        """Iterate over all examples once, in order."""
         ...
 
 
 class Scorer:
-    """Computes the probabilities of batches, with the sigmoid in float64 so that close scores stay apart.
+    """Compute the probabilities of batches, with the sigmoid in float64 so that close scores stay distinct.
 
-    On the CPU a batch passes through the ranker in slices, several at once, each on one core, so that no operation
-    waits for another core. On other devices it passes in parts of at most ``batch_size`` examples.
+    On the CPU a batch is cut into slices that are scored in parallel, each on one core, so that no operation waits for
+    another core. On other devices it is cut into parts of at most ``batch_size`` examples.
 
     Args:
-        ranker: in evaluation mode; its weights may change between calls.
-        execution: its precision is used.
-        batch_size: the most examples that pass through the ranker at a time.
+        ranker: the model, in evaluation mode; its weights may change between calls.
+        execution: settings, of which the precision is used.
+        batch_size: largest number of examples to score at a time.
     """
 
     def __init__(self, ranker: Ranker, execution: ExecutionSettings, *, batch_size: int) -> None:
@@ -153,14 +153,14 @@ def score_split(
     tasks: Sequence[str],
     progress: ProgressListener | None = None,
 ) -> Predictions:
-    """Score all examples in evaluation mode; the ranker returns to the mode it was in.
+    """Score all examples in evaluation mode, then restore the ranker's mode.
 
     Args:
-        ranker: on any device.
-        examples: with labels.
-        execution: precision of the products.
-        tasks: names of the columns of the labels.
-        progress: told of the examples scored.
+        ranker: the model, on any device.
+        examples: batches with labels.
+        execution: settings, of which the precision is used.
+        tasks: names of the label columns.
+        progress: receives the number of examples scored.
 
     Raises:
         RunError: the ranker's logits are not all finite.
@@ -182,7 +182,7 @@ def score_split(
 
 
 class _Columns:
-    """Collects predictions batch by batch."""
+    """Predictions collected batch by batch."""
 
     def __init__(self) -> None:
         self._probability: list[Float64[ndarray, "batch task"]] = []

@@ -1,4 +1,4 @@
-"""How much of a split training has not seen, and how well the examples with such values are ranked."""
+"""Count values of a split that training has not seen, and measure how well the examples with such values are ranked."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from rankelastor.schema import PADDING_ID, Batch
 
 @dataclass(frozen=True)
 class UnseenValues:
-    """What of some examples training has not seen.
+    """Values of some examples that training has not seen.
 
-    ``share_by_field``: the share of each field's values that are unseen; padding of a sequence is no value.
-    ``rows``: which examples hold at least one unseen value.
-    ``left_out``: fields in which blanks are out of vocabulary too, so that their unseen values cannot be told apart.
+    ``share_by_field``: share of each field's values that are unseen; padding of a sequence is not counted as a value.
+    ``rows``: True for examples with at least one unseen value.
+    ``left_out``: fields whose blanks are out of vocabulary, too, so that unseen values cannot be distinguished.
     """
 
     share_by_field: dict[str, float]
@@ -31,13 +31,13 @@ class UnseenValues:
     left_out: tuple[str, ...] = ()
 
     def report(self, predictions: Predictions) -> UnseenFigures:
-        """Compute the figures of ``result.json``, with the AUC of the examples that hold unseen values, by weight.
+        """Compute the figures of ``result.json``, with the weighted AUC of the examples that have unseen values.
 
-        With several tasks ``auc`` is the mean over them, and ``tasks`` holds that of each, see ``Metrics.as_dict``.
-        It is None where those examples hold one label only.
+        With several tasks ``auc`` is the mean over them, and ``tasks`` holds the AUC of each, see ``Metrics.as_dict``.
+        It is None if those examples have one label only.
 
         Args:
-            predictions: for the same examples in the same order.
+            predictions: predictions for the same examples in the same order.
         """
         num_rows = int(self.rows.sum())
         figures = predictions.where(self.rows).metrics(["auc"]).as_dict()
@@ -52,11 +52,11 @@ class UnseenValues:
 
 
 def count_unseen(loader: BatchLoader, manifest: Manifest) -> UnseenValues:
-    """Count what is unseen in all examples that the loader gives.
+    """Count the unseen values in all examples of a loader.
 
     Args:
-        loader: gives the examples in the order in which they are scored.
-        manifest: of the prepared data; its vocabularies say what training has seen.
+        loader: the examples, in the order in which they are scored.
+        manifest: manifest of the prepared data; its vocabularies define which values training has seen.
     """
     counter = UnseenCounter(manifest)
     for batch in loader.epoch():
@@ -65,7 +65,7 @@ def count_unseen(loader: BatchLoader, manifest: Manifest) -> UnseenValues:
 
 
 class UnseenCounter:
-    """Counts values that training has not seen, batch by batch.
+    """A counter of values that training has not seen, batch by batch.
 
     Fields without an out-of-vocabulary id (numbers, hashed values) are left out, and so are fields whose blanks are
     out of vocabulary.
@@ -94,12 +94,12 @@ class UnseenCounter:
         if not self._names:
             return
         is_value = ids != PADDING_ID
-        is_value[:, : self._num_categorical] = True  # a padded category is a blank cell: one value per example
+        is_value[:, : self._num_categorical] = True  # a blank category has the padding id and counts as a value
         self._unseen += np.add.reduceat(is_unseen.sum(axis=0), self._starts)
         self._values += np.add.reduceat(is_value.sum(axis=0), self._starts)
 
     def total(self) -> UnseenValues:
-        """Give the counts of all batches added."""
+        """Compute the shares over all batches added."""
         share = self._unseen / np.maximum(self._values, 1)
         by_field = {
             name: float(value) for name, value, has in zip(self._names, share, self._has_unseen, strict=True) if has

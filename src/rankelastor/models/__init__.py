@@ -1,1 +1,1 @@
-"""Whole rankers, and the one function that builds a model from settings and schema."""
+"""Whole rankers, their settings, and the function that builds a ranker from settings and schema."""

@@ -13,17 +13,17 @@ from rankelastor.schema import FeatureSchema
 
 
 def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
-    """Make a ranker for the features and tasks of ``schema``, with fresh initial values.
+    """Make a ranker for the features and tasks of ``schema``, with initial values.
 
     Raises:
-        SettingsError: sizes do not go together (with sizes that do), or a group names an unknown field.
+        SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
     embedding = build_embedding(schema, embedding_dim=settings.embedding_dim)
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 
 def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedding:
-    """Make the embedding of the features, with fresh rows; pretrained vectors are zero until they are set."""
+    """Make the embedding of the features, with initial rows; pretrained vectors are zero until they are set."""
     places = {feature.name: place for place, feature in enumerate(schema.with_ids)}
     return FieldEmbedding(
         num_ids=[feature.num_ids for feature in schema.with_ids],
@@ -41,10 +41,10 @@ def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedd
 
 
 def build_network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
-    """Make the network, ``Embedded`` -> logits (batch, task), with fresh initial values.
+    """Make the network, ``Embedded`` -> logits (batch, task), with initial values.
 
     Raises:
-        SettingsError: sizes do not go together, or a group names an unknown field.
+        SettingsError: sizes do not fit each other, or a group names an unknown field.
     """
     try:
         return settings.network(schema)

@@ -1,4 +1,4 @@
-"""The models, one line each."""
+"""The settings classes of all models, one line each."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a ranker costs: parameters and FLOPs an example."""
+"""The cost of a ranker: its parameters and its FLOPs per example."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rankelastor.schema import Batch, FeatureSchema
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters by place, and floating-point operations to score one example.
+    """Numbers of parameters, and floating-point operations per example.
 
-    ``dense_parameters``: everything behind the field embeddings. ``embedding_parameters``: rows and numeric vectors.
-    ``flops_per_example``: the matrix products of one forward pass, a multiply-add counted as 2.
-    ``training_flops_per_example``: those of a forward and a backward pass, as PyTorch's ``FlopCounterMode`` counts
-    them: without the optimiser, the embedding lookups and what is computed value by value.
+    ``dense_parameters``: parameters of the network. ``embedding_parameters``: rows and numeric vectors.
+    ``flops_per_example``: matrix products of one forward pass; a multiply-add counts as 2.
+    ``training_flops_per_example``: matrix products of a forward and a backward pass, as PyTorch's ``FlopCounterMode``
+    counts them: without the optimiser, embedding look-ups and elementwise operations.
     """
 
     dense_parameters: int
@@ -30,10 +30,10 @@ class Cost:
 
 
 def cost_of(settings: RankerSettings, schema: FeatureSchema) -> Cost:
-    """Compute the cost of the ranker that these settings give; nothing of its size is allocated.
+    """Compute the cost of the ranker with these settings, without allocating its parameters.
 
     Raises:
-        SettingsError: the sizes do not go together.
+        SettingsError: the sizes do not fit each other.
     """
     ranker = meta_ranker(settings, schema)
     with FlopCounterMode(display=False) as forward, torch.no_grad():
@@ -49,13 +49,13 @@ def cost_of(settings: RankerSettings, schema: FeatureSchema) -> Cost:
 
 
 def meta_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
-    """Make the ranker without memory for its parameters, in evaluation mode: for shapes and counts."""
+    """Make the ranker on the meta device, in evaluation mode, to compute shapes and counts."""
     with torch.device("meta"):
         return build_ranker(settings, schema).eval()
 
 
 def meta_batch(schema: FeatureSchema) -> Batch:
-    """Make one example without values."""
+    """Make a batch of one example on the meta device."""
     return Batch(
         categorical=torch.empty(1, len(schema.categorical), dtype=torch.int32, device="meta"),
         numeric=torch.empty(1, len(schema.numeric), device="meta"),

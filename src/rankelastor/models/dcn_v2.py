@@ -1,4 +1,4 @@
-"""DCN V2: a cross network of explicit feature products, with a deep part behind it or beside it.
+"""DCN V2: a cross network of explicit feature products, with a deep part after it or beside it.
 
 Source: Wang et al. 2021, arXiv 2008.13535.
 """
@@ -26,7 +26,7 @@ Structure = Literal["crossnet", "stacked", "parallel"]
 class DcnV2Settings(DeepSettings, RankerSettings):
     """DCN V2 with full cross matrices.
 
-    ``structure``: ``crossnet`` has cross layers alone and no ``hidden_dims``; ``stacked`` has the hidden layers behind
+    ``structure``: ``crossnet`` has only cross layers and no ``hidden_dims``; ``stacked`` has the hidden layers after
     them; ``parallel`` has the hidden layers beside them.
     """
 
@@ -36,7 +36,7 @@ class DcnV2Settings(DeepSettings, RankerSettings):
     hidden_dims: tuple[PositiveInt, ...] = ()
 
     @model_validator(mode="after")
-    def _hidden_dims_go_with_the_structure(self) -> DcnV2Settings:
+    def _check_hidden_dims(self) -> DcnV2Settings:
         if bool(self.hidden_dims) == (self.structure == "crossnet"):
             fault = "no hidden_dims" if self.structure == "crossnet" else "at least one of hidden_dims"
             other = "stacked or parallel" if self.structure == "crossnet" else "crossnet"
@@ -59,15 +59,15 @@ class DcnV2Settings(DeepSettings, RankerSettings):
 class DcnV2Network(nn.Module):
     """deep(cross(x)), or deep(x) + U cross(x), of x = flat(fields): embedded fields -> logits (batch, task).
 
-    ``deep`` is the hidden layers and the linear map to the logits; without hidden layers the first form is the cross
-    network alone. The second form is the paper's parallel one, a linear map of [cross(x), hidden(x)], with that map
-    cut in two: U for cross(x), and the rest as the last map of ``deep``, which has the bias.
+    ``deep`` consists of the hidden layers and the linear map to the logits; without hidden layers the first form is the
+    cross network with a linear map. The second form is the parallel structure of the paper, a linear map of
+    [cross(x), hidden(x)], kept as two maps: U for cross(x), and the last map of ``deep``, which has the bias.
 
     Args:
-        cross: from (batch, width) to (batch, width), where width is field * embedding_dim.
-        deep: from (batch, width) to (batch, task).
-        cross_out: U, from (batch, width) to (batch, task), where the deep part stands beside the cross network; None
-            where it stands behind.
+        cross: maps (batch, width) to (batch, width), where width is field * embedding_dim.
+        deep: maps (batch, width) to (batch, task).
+        cross_out: U, which maps (batch, width) to (batch, task), for a deep part beside the cross network; None for a
+            deep part after it.
 
     Example:
         >>> import torch
@@ -88,7 +88,7 @@ class DcnV2Network(nn.Module):
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:
-        """The modules whose work makes up each stage."""
+        """Modules of each stage of the network, in order."""
         return {"cross": [self.cross] if self.cross_out is None else [self.cross, self.cross_out], "deep": [self.deep]}
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:

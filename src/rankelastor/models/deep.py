@@ -1,4 +1,4 @@
-"""Settings of the fully connected layers that several models have: their deep part."""
+"""Settings of the deep part, the fully connected layers that several models have."""
 
 from pydantic import PositiveInt
 
@@ -17,7 +17,7 @@ class DeepSettings(Settings):
     dropout: DropoutRate = 0.0
 
     def deep(self, *, in_dim: int, out_dim: int) -> Projection:
-        """Make the hidden layers and a linear map to ``out_dim`` behind them, with fresh initial values."""
+        """Make the hidden layers and a linear map to ``out_dim``, with initial values."""
         return Projection(
             in_dim=in_dim,
             hidden_dims=self.hidden_dims,

@@ -1,4 +1,4 @@
-"""The per-token FFNs of a mixer, by ``kind``: one line each."""
+"""The per-token FFNs that a mixer can have, by ``kind``, one line each."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The heads of a mixer, by ``kind``: one line each."""
+"""The heads that a mixer can have, by ``kind``, one line each."""
 
 from typing import TYPE_CHECKING
 

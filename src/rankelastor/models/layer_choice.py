@@ -1,4 +1,4 @@
-"""A choice among layers: a table from ``kind:`` to the layer's class."""
+"""A choice of layers by ``kind``, with settings made from the layers' signatures."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rankelastor.models.layer_settings import Fields, LayerSettings, fields_of, 
 
 @dataclass(frozen=True)
 class Variant:
-    """One layer of a choice, and which of its arguments are no plain values.
+    """One layer of a choice, with those of its arguments that are not plain values.
 
     Attributes:
         layer: the layer's class.
-        choices: for arguments that make a module, the choice that the module is of: settings nest under the argument.
-        inlined: for arguments that make a module of one class, that class: its settings stand beside the others.
-        given: arguments that are no settings, since the model gives them.
+        choices: choice for each argument that makes a module of several classes; its settings are nested under the argument.
+        inlined: variant for each argument that makes a module of one class; its settings are listed beside the others.
+        given: arguments that the model passes, which are not settings.
     """
 
     layer: type[nn.Module]
@@ -31,7 +31,7 @@ class Variant:
 
     @property
     def fields(self) -> Fields:
-        """The settings by name, with annotation and default."""
+        """Settings by name, with annotation and default."""
         fields: Fields = {}
         for name, (annotation, default) in fields_of(self.layer, given=self.given).items():
             if name in self.choices:
@@ -43,7 +43,7 @@ class Variant:
         return fields
 
     def factory(self, settings: LayerSettings) -> Callable[..., nn.Module]:
-        """Give what makes the layer from the arguments that are left."""
+        """Make a function that builds the layer from the remaining arguments."""
         arguments: dict[str, Any] = {}
         for name in fields_of(self.layer, given=self.given):
             if name in self.choices:
@@ -56,12 +56,12 @@ class Variant:
 
 
 class LayerChoice:
-    """Layers that can stand in the same place of a model, by ``kind``.
+    """Layers that are interchangeable in a model, by ``kind``.
 
     Args:
-        layers: by kind, the layer's class; a ``Variant`` of it where an argument is itself a layer.
-        given: arguments that are no settings of the layers, since the model gives them: sizes, names of fields. A
-            layer takes those that its signature names.
+        layers: the layer's class for each kind; a ``Variant`` of it if an argument is itself a layer.
+        given: arguments that the model passes, such as sizes and field names, which are not settings. A layer receives
+            those that its signature names.
 
     Example:
         >>> from rankelastor.nn.mixing.full import FullMixing
@@ -85,30 +85,30 @@ class LayerChoice:
 
     @property
     def annotation(self) -> Any:
-        """The type of a setting that holds the settings of one of the layers."""
+        """Type of a setting that holds the settings of one of the layers."""
         return one_of(self.classes.values())
 
     def settings(self, kind: str, values: Mapping[str, Any] | None = None) -> LayerSettings:
-        """Make the settings of the layer of this kind, with defaults where ``values`` has none."""
+        """Make the settings of the layer of this kind; settings not in ``values`` have their defaults."""
         return self.classes[kind].model_validate({"kind": kind, **(values or {})})
 
     def settings_of(self, layer: type[nn.Module]) -> LayerSettings:
-        """Make the settings of a layer by its class, with defaults."""
+        """Make the default settings of a layer by its class."""
         return self.settings(next(kind for kind, variant in self._variants.items() if variant.layer is layer))
 
     def factory(self, settings: LayerSettings) -> Callable[..., nn.Module]:
-        """Give what makes the layer of these settings from the arguments in ``given``."""
+        """Make a function that builds the layer of these settings from the arguments in ``given``."""
         return self._variants[settings.kind].factory(settings)
 
     def build(self, settings: LayerSettings, given: Mapping[str, Any]) -> nn.Module:
-        """Make the layer of these settings, with fresh initial values.
+        """Make the layer of these settings, with initial values.
 
         Args:
-            settings: of one of the layers.
-            given: the arguments that the model gives, all of them, by name.
+            settings: settings of one of the layers.
+            given: all arguments that the model passes, by name.
 
         Raises:
-            SizesDoNotFit: the sizes and the settings do not go together.
+            SizesDoNotFit: the sizes and the settings do not fit each other.
         """
         assert set(given) == set(self._given), f"{sorted(given)} instead of {sorted(self._given)}"
         named = fields_of(self._variants[settings.kind].layer, given=())

@@ -1,4 +1,4 @@
-"""Settings of a layer, made from the layer's signature, so that a default and a range stand in the signature alone."""
+"""Make the settings of a layer from its signature, so that defaults and ranges are written only there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import nn
 from rankelastor.config.base import Settings
 
 Fields = dict[str, tuple[Any, Any]]
-"""Settings by name, each with its annotation and its default; ``...`` stands for a setting that must be given."""
+"""Settings by name, each with its annotation and its default; ``...`` marks a required setting."""
 
 
 class LayerSettings(Settings):
@@ -23,11 +23,11 @@ class LayerSettings(Settings):
 
 
 def fields_of(layer: type[nn.Module], *, given: Collection[str]) -> Fields:
-    """Read the settings that the keyword-only arguments of a layer stand for, with their descriptions.
+    """Read the settings of a layer, with descriptions, from its keyword-only arguments.
 
     Args:
         layer: the layer's class.
-        given: arguments that are no settings, since the model gives them.
+        given: arguments that the model passes, which are not settings.
 
     Example:
         >>> from rankelastor.nn.mixing.kronecker import KroneckerMixing
@@ -69,7 +69,7 @@ def settings_class(layer: type[nn.Module], *, kind: str, fields: Fields) -> type
 
 
 def _make_immutable(annotation: Any) -> Any:
-    """The annotation with ``tuple[X, ...]`` for ``Sequence[X]`` and ``dict[K, V]`` for ``Mapping[K, V]``."""
+    """Replace ``Sequence[X]`` by ``tuple[X, ...]`` and ``Mapping[K, V]`` by ``dict[K, V]`` in an annotation."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         annotated: Any = Annotated
@@ -82,7 +82,7 @@ def _make_immutable(annotation: Any) -> Any:
 
 
 def _read_descriptions(layer: type[nn.Module]) -> dict[str, str]:
-    """Read what the section ``Args:`` of the layer's docstring says of each argument."""
+    """Read the description of each argument from the ``Args:`` section of the layer's docstring."""
     section = (inspect.getdoc(layer) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
     described: dict[str, str] = {}
     for line in section.splitlines():

@@ -1,4 +1,4 @@
-"""The mixer family: tokenizer, blocks of mixing and per-token FFN, head; shared by its models."""
+"""The mixer family: tokenizer, blocks of mixing and per-token FFN, head; shared by RankMixer and RankElastor."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class MixerNetwork(nn.Module):
 
     @property
     def points(self) -> dict[str, nn.Module]:
-        """Names of the token matrices and the modules that compute them, in order.
+        """Modules that compute the token matrices, by name and in order.
 
-        ``tokens``: after the tokenizer. ``block{i}.mixing``: after the mixing with its residual and its own norm,
-        before the block's norm. ``block{i}.pffn``: after the per-token FFN with its residual.
+        ``tokens``: the tokenizer. ``block{i}.mixing``: the mixing with its residual and its own norm, before the norm
+        of the block. ``block{i}.pffn``: the per-token FFN with its residual.
         """
         points: dict[str, nn.Module] = {"tokens": self.tokenizer}
         for index, block in enumerate(self._blocks):
@@ -73,7 +73,7 @@ class MixerNetwork(nn.Module):
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:
-        """The modules whose work makes up each stage, in order; those of all blocks together."""
+        """Modules of each stage of the network, in order; a stage combines all blocks."""
         return {
             "tokenizer": [self.tokenizer],
             "mixing": [block.mixing for block in self._blocks],

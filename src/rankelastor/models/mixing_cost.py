@@ -1,4 +1,4 @@
-"""What a mixer's mixings cost, and what cheaper mixings would cost in their place."""
+"""The cost of the mixings of a mixer, and that of cheaper mixings in their place."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DOMINANT_SHARE = 0.5
 
 @dataclass(frozen=True)
 class MixingCost:
-    """One kind of mixing in a ranker: its parameters and forward FLOPs an example, over all blocks.
+    """The cost of the mixings of a ranker: parameters and forward FLOPs per example, over all blocks.
 
-    ``parameter_share`` and ``flops_share``: of the ranker's dense parameters and of its FLOPs an example.
+    ``parameter_share`` and ``flops_share``: shares of the ranker's dense parameters and of its FLOPs per example.
     """
 
     mixing: LayerSettings
@@ -29,27 +29,27 @@ class MixingCost:
 
     @property
     def dominates(self) -> bool:
-        """Whether it takes more than half of the dense parameters or of the FLOPs."""
+        """Whether the mixings have more than half of the dense parameters or of the FLOPs."""
         return max(self.parameter_share, self.flops_share) > DOMINANT_SHARE
 
 
 def mixing_cost(settings: MixerSettings, schema: FeatureSchema) -> MixingCost:
-    """Compute the cost of the mixings of a mixer: what it has more than without any mixing.
+    """Compute the cost of the mixings of a mixer: the difference to the same mixer with identity mixing.
 
     Raises:
-        SettingsError: the sizes do not go together.
+        SettingsError: the sizes do not fit each other.
     """
     return _subtract(_cost_with(settings, MIXINGS.settings("identity"), schema), settings, schema)
 
 
 def cheaper_mixings(settings: MixerSettings, schema: FeatureSchema) -> tuple[MixingCost, ...]:
-    """Suggest Kronecker, low-rank and block mixing in place of a full mixing that dominates; nothing otherwise.
+    """Suggest Kronecker, low-rank and block mixing if the cost of full mixing dominates; otherwise nothing.
 
-    Their sizes lie near the square root of what they divide, which keeps each near its least cost: groups near
-    sqrt(T), so that a group still spans tokens; rank and width of a block near sqrt(T * D).
+    Sizes are near a square root, which keeps each near its least cost: the number of groups is near sqrt(T), so that a
+    group spans several tokens; rank and block width are near sqrt(T * D).
 
     Raises:
-        SettingsError: the sizes do not go together.
+        SettingsError: the sizes do not fit each other.
     """
     if settings.mixing.kind != "full" or not mixing_cost(settings, schema).dominates:
         return ()
@@ -70,7 +70,7 @@ def _suggest(num_tokens: int, token_dim: int) -> Iterator[LayerSettings]:
 
 
 def divisor_near_root(size: int) -> int:
-    """The divisor of ``size`` that is nearest to its square root, by ratio; the larger of two that are as near.
+    """Find the divisor of ``size`` nearest to its square root by ratio; of two equally near ones, the larger.
 
     Example:
         >>> divisor_near_root(12), divisor_near_root(13), divisor_near_root(400)

@@ -1,4 +1,4 @@
-"""The mixings of a mixer, by ``kind``: one line each."""
+"""The mixings that a mixer can have, by ``kind``, one line each."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""A plain MLP: the deep part of most rankers, alone. The least that another model must beat.
+"""A plain MLP: the deep part of most rankers without anything else, and the baseline for other models.
 
 Source: the deep part of Wide & Deep, arXiv 1606.07792; `DNN` in FuxiCTR's model zoo.
 """
@@ -18,7 +18,7 @@ from rankelastor.schema import FeatureSchema
 
 
 class MlpSettings(DeepSettings, RankerSettings):
-    """A plain MLP over all field embeddings side by side: hidden layers, then a linear map to the logits."""
+    """A plain MLP over the concatenated field embeddings: hidden layers, then a linear map to the logits."""
 
     kind: Literal["mlp"]
 
@@ -31,7 +31,7 @@ class MlpNetwork(nn.Module):
     """mlp(flat(fields)): embedded fields -> logits (batch, task).
 
     Args:
-        mlp: from (batch, field * embedding_dim) to (batch, task).
+        mlp: maps (batch, field * embedding_dim) to (batch, task).
 
     Example:
         >>> import torch

@@ -18,7 +18,7 @@ _MAX_DEPTH = 9
 
 @dataclass(frozen=True)
 class OutlineNode:
-    """One module: its name, its class, the shape it puts out for one example, its parameters, its own parts."""
+    """One module: its name, its class, its output shape for one example, its number of parameters, its children."""
 
     name: str
     kind: str
@@ -28,20 +28,20 @@ class OutlineNode:
 
 
 def outline(settings: RankerSettings, schema: FeatureSchema) -> OutlineNode:
-    """Make the outline of the ranker that these settings give; nothing of its size is allocated."""
+    """Make the outline of the ranker with these settings, without allocating its parameters."""
     ranker = meta_ranker(settings, schema)
     return _node(settings.kind, ranker, _output_shapes(ranker, schema), depth=0)
 
 
 def point_shapes(settings: RankerSettings, schema: FeatureSchema) -> dict[str, tuple[int, ...]]:
-    """Compute the shape (token, dim) of one example's token matrix at each point; empty for a model without points."""
+    """Compute the shape (token, dim) of the token matrix at each point; empty for a model without points."""
     ranker = meta_ranker(settings, schema)
     shapes = _output_shapes(ranker, schema) if ranker.points else {}
     return {name: shapes[module] for name, module in ranker.points.items()}
 
 
 def _output_shapes(ranker: Ranker, schema: FeatureSchema) -> dict[nn.Module, tuple[int, ...]]:
-    """The shape of what each module puts out for one example, where that is a tensor."""
+    """Compute the output shape of each module for one example, if its output is a tensor."""
     shapes: dict[nn.Module, tuple[int, ...]] = {}
 
     def note_shape(module: nn.Module, _inputs: object, output: object) -> None:
@@ -60,7 +60,7 @@ def _node(name: str, module: nn.Module, shapes: dict[nn.Module, tuple[int, ...]]
     children = [
         (child_name, child)
         for child_name, child in module.named_children()
-        if depth < _MAX_DEPTH and (child in shapes or list(child.parameters()))  # no empty lists of modules
+        if depth < _MAX_DEPTH and (child in shapes or list(child.parameters()))  # without empty lists of modules
     ]
     return OutlineNode(
         name=name,

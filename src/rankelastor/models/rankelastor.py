@@ -10,7 +10,7 @@ from rankelastor.models.mixings import MIXINGS, MixingSettings
 
 
 class RankElastorSettings(MixerSettings):
-    """RankElastor: full mixing unless said otherwise; its per-token FFNs are `kind: glu`."""
+    """RankElastor: full mixing by default; its per-token FFNs are `kind: glu`."""
 
     kind: Literal["rankelastor"]
     mixing: MixingSettings = MIXINGS.settings("full")

@@ -12,10 +12,10 @@ from rankelastor.schema import Batch
 
 
 class Ranker(nn.Module):
-    """An embedding and a network: a batch -> logits (batch, task). Loss and sigmoid stand outside.
+    """An embedding and a network: a batch -> logits (batch, task). The sigmoid and the loss are not part of it.
 
     Args:
-        embedding: the sparse part, a batch -> ``Embedded``.
+        embedding: the sparse part, batch -> ``Embedded``.
         network: the dense part, ``Embedded`` -> logits (batch, task).
     """
 
@@ -26,13 +26,13 @@ class Ranker(nn.Module):
 
     @property
     def points(self) -> Mapping[str, nn.Module]:
-        """The named modules whose outputs can be observed, in the order of computation; empty where there are none."""
+        """Modules whose outputs can be observed, by name and in the order of computation; empty if the network has none."""
         points: Mapping[str, nn.Module] = getattr(self.network, "points", {})
         return points
 
     @property
     def stages(self) -> Mapping[str, Sequence[nn.Module]]:
-        """The modules whose work makes up each stage of the network, in order; without names all of it is one stage."""
+        """Modules of each stage of the network, by name and in order; by default the network is one stage."""
         stages: Mapping[str, Sequence[nn.Module]] = getattr(self.network, "stages", {"network": [self.network]})
         return stages
 

@@ -1,4 +1,4 @@
-"""The settings that every ranker has."""
+"""The base class of the settings of rankers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rankelastor.schema import FeatureSchema
 class RankerSettings(Settings, ABC):
     """Settings of a ranker; ``kind`` names the model, ``embedding_dim`` is the width of a field's embedding.
 
-    A model's settings class adds its own, says ``kind: Literal["name"]``, and stands in models/catalogue.py.
+    The settings class of a model adds its own settings, declares ``kind: Literal["name"]``, and is listed in
+    models/catalogue.py.
     """
 
     kind: str
@@ -22,11 +23,11 @@ class RankerSettings(Settings, ABC):
 
     @abstractmethod
     def network(self, schema: FeatureSchema) -> nn.Module:
-        """Make the network for these features and tasks, with fresh initial values: ``Embedded`` -> (batch, task).
+        """Make the network for these features and tasks, with initial values: ``Embedded`` -> (batch, task).
 
-        A network may have two properties. ``points`` names the modules that put out token matrices
-        (batch, token, dim), for the spectrum; ``stages`` names lists of modules, for the profile.
+        A network may have two properties. ``points`` maps names to the modules that return token matrices
+        (batch, token, dim), for the spectrum; ``stages`` maps names to lists of modules, for the profile.
 
         Raises:
-            SizesDoNotFit: sizes of the settings do not go together, or not with the data.
+            SizesDoNotFit: sizes of the settings do not fit each other or the data.
         """

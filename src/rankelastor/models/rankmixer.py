@@ -10,7 +10,7 @@ from rankelastor.models.mixings import MIXINGS, MixingSettings
 
 
 class RankMixerSettings(MixerSettings):
-    """RankMixer: split mixing unless said otherwise; its per-token FFNs are `kind: mlp`."""
+    """RankMixer: split mixing by default; its per-token FFNs are `kind: mlp`."""
 
     kind: Literal["rankmixer"]
     mixing: MixingSettings = MIXINGS.settings("split")

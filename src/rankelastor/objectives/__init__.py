@@ -1,1 +1,1 @@
-"""Objectives: what a training step minimises, from logits and labels."""
+"""Objectives, functions of logits and labels that training minimises."""

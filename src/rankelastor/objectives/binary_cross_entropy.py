@@ -14,16 +14,16 @@ from rankelastor.schema import Batch
 
 
 class BinaryCrossEntropy:
-    """Compute the mean binary cross-entropy in nats, over examples by their weight and over tasks by theirs.
+    """The mean binary cross-entropy in nats, weighted over examples and over tasks.
 
     With example weights w, task weights a, labels y and logits z:
     sum_t a_t sum_i w_i BCE(z_it, y_it) / (sum_i w_i sum_t a_t).
 
-    A batch may come in slices: ``total`` of the whole batch is computed once, and the losses of its slices add up to
-    the batch's loss.
+    A batch may be cut into slices: compute ``total`` of the whole batch once; the losses of the slices then add up to the
+    loss of the batch.
 
     Args:
-        task_weights: how much each task counts, in the order of the columns of ``Batch.labels``; None counts all alike.
+        task_weights: weight of each task, in the order of the columns of ``Batch.labels``; None weights all equally.
 
     Raises:
         ValueError: a task weight is negative or not finite, or all are 0.
@@ -46,23 +46,23 @@ class BinaryCrossEntropy:
 
     @classmethod
     def by_name(cls, weights: Mapping[str, float], *, tasks: Sequence[str]) -> Self:
-        """Make the objective from task weights by name; a task that is not named counts 1.
+        """Make the objective from task weights by name; tasks that are not named have weight 1.
 
         Raises:
-            ValueError: a name is no task, or a weight is not allowed.
+            ValueError: a name is not a task, or a weight is not allowed.
 
         Example:
             >>> objective = BinaryCrossEntropy.by_name({"like": 0.5}, tasks=("click", "like"))
         """
         unknown = sorted(set(weights).difference(tasks))
         if unknown:
-            raise ValueError(f"task weights must name tasks of {list(tasks)}, but name {unknown}")
+            raise ValueError(f"task weights must name tasks of {list(tasks)}, but {unknown} were given")
         return cls([weights.get(task, 1.0) for task in tasks])
 
     def total(self, batch: Batch) -> Tensor | float:
-        """Add up the weights of the examples; each counts 1 where the batch has none.
+        """Sum the weights of the examples; without weights each example counts 1.
 
-        It is above 0 even where all weights are 0, so that the loss of such a batch is 0.
+        The sum is above 0 even if all weights are 0, so that the loss of such a batch is 0.
         """
         if batch.weight is None:
             return float(batch.num_examples)
@@ -74,7 +74,7 @@ class BinaryCrossEntropy:
         """Compute the share of these examples in the loss of a batch with this total weight."""
         labels, weight = batch.labels, None if batch.weight is None else batch.weight.unsqueeze(1)
         assert labels is not None, "training needs labels"
-        assert labels.shape == logits.shape, "a ranker gives one logit per task"
+        assert labels.shape == logits.shape, "a ranker returns one logit per task"
         if self._task_weights is None:
             summed = binary_cross_entropy_with_logits(logits.float(), labels, weight=weight, reduction="sum")
             return summed / (total * logits.shape[1])

@@ -12,12 +12,12 @@ from rankelastor.schema import Batch
 
 
 class MeanLoss:
-    """Average the losses of batches by the total weight of their examples, in float64.
+    """The mean loss of batches, weighted by the total weight of their examples, in float64.
 
-    The sums stay on the device of the losses: only ``value`` waits for it.
+    The sums stay on the device of the losses; only ``value`` synchronises with it.
 
     Args:
-        total: adds up the weights of the examples of a batch, see ``BinaryCrossEntropy.total``.
+        total: computes the total weight of the examples of a batch, see ``BinaryCrossEntropy.total``.
 
     Example:
         >>> from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
@@ -43,5 +43,5 @@ class MeanLoss:
         self._total = self._total + total
 
     def value(self) -> float:
-        """Compute the mean over all examples of the batches added; nan without one."""
+        """Compute the mean over the examples of all batches added; nan without examples."""
         return float(torch.as_tensor(self._loss, dtype=torch.float64) / self._total) if self._total else float("nan")

@@ -6,7 +6,7 @@ from rankelastor.recipes.recipe import Recipe
 
 
 def recipe_json_schema() -> dict[str, Any]:
-    """JSON schema of recipes as they stand in YAML, ``extends`` included; what a base gives need not be repeated.
+    """Make the JSON schema of recipe files, with ``extends``; no key is required, since a base may provide it.
 
     Example:
         >>> sorted(recipe_json_schema()["properties"])

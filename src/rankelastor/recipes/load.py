@@ -1,6 +1,4 @@
 """Read recipes: YAML with ``extends``, environment variables and overrides, validated in full.
-
-The only place that reads YAML.
 """
 
 from __future__ import annotations
@@ -26,15 +24,15 @@ _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>[^}]
 def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Read a recipe from YAML.
 
-    ``extends: other.yaml`` takes another file (relative to this one) as the base that this one's keys override.
-    ``${NAME}`` and ``${NAME:-default}`` in a text stand for an environment variable.
+    ``extends: other.yaml`` names a base file, relative to this one, whose keys this file overrides. ``${NAME}`` and
+    ``${NAME:-default}`` in a text are replaced by an environment variable.
 
     Args:
         path: the YAML file.
         overrides: dotted paths of settings and their new values, ``{"training.seed": 2}``.
 
     Raises:
-        SettingsError: the file is missing or no YAML, a key is unknown, a value is not allowed.
+        SettingsError: the file is missing or is not YAML, a key is unknown, or a value is not allowed.
     """
     values = _read_with_bases(Path(path), seen=())
     for dotted, value in (overrides or {}).items():
@@ -43,7 +41,7 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
 
 
 def recipe_from_values(values: Mapping[str, Any], *, source: str = "settings") -> Recipe:
-    """Validate plain values (as read from YAML) as a recipe; ``source`` names them in messages."""
+    """Validate plain values, as read from YAML, as a recipe; messages name ``source``."""
     expanded = _expand_variables(values, path=())
     try:
         return Recipe.model_validate(expanded)
@@ -52,7 +50,7 @@ def recipe_from_values(values: Mapping[str, Any], *, source: str = "settings") -
 
 
 def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
-    """A changed copy of a recipe, validated again in full.
+    """Copy a recipe with changed settings, and validate it in full.
 
     Example:
         >>> from rankelastor.recipes.load import with_overrides
@@ -81,14 +79,14 @@ def parse_overrides(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def dump_yaml(settings: Settings) -> str:
-    """Settings as YAML text, every default written out; ``load_recipe`` reads it back."""
+    """Write settings as YAML text with every default; ``load_recipe`` reads it back."""
     text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     return text
 
 
 def _read_with_bases(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in seen:
-        raise SettingsError(f"{path}: extends must not lead back to itself")
+        raise SettingsError(f"{path}: extends must not lead back to the file itself, but does; remove it")
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -108,26 +106,26 @@ def _read_with_bases(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     inherited = _read_with_bases(path.parent / base, (*seen, path.resolve()))
     for written in [*SHORT_PATHS, *SHORT_PATHS.values()]:
         if _has(values, written):
-            _forget_other_paths(inherited, written)
+            _remove_other_paths(inherited, written)
     return _merge(inherited, values)
 
 
 def _parse_yaml(text: str, *, source: str) -> Any:
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that also refuses duplicate keys
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that also rejects duplicate keys
     except yaml.YAMLError as error:
         raise SettingsError(f"{source} must be YAML, but {error}") from None
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loading that refuses a key written twice, and reads 1e-3 as a number."""
+    """A safe loader that rejects duplicate keys and reads 1e-3 as a number."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands there twice", node.start_mark
+                    None, None, f"the key {key!r} is given twice", node.start_mark
                 )
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return mapping
@@ -139,7 +137,7 @@ _Loader.add_implicit_resolver(
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """``changes`` over ``base``; mappings are merged, except that a change of ``kind`` replaces its mapping."""
+    """Merge ``changes`` over ``base``, mapping by mapping; a changed ``kind`` replaces its whole mapping."""
     if "kind" in changes and "kind" in base and changes["kind"] != base["kind"]:
         return changes
     merged = dict(base)
@@ -158,8 +156,8 @@ def _has(values: Mapping[str, Any], dotted: str) -> bool:
     return True
 
 
-def _forget_other_paths(values: dict[str, Any], dotted: str) -> None:
-    """Remove what ``values`` hold for the setting under its other paths: the one given now takes its place."""
+def _remove_other_paths(values: dict[str, Any], dotted: str) -> None:
+    """Remove the setting from ``values`` under its other paths, since the path given now replaces them."""
     for other in other_paths(dotted):
         if _has(values, other):
             *parents, last = other.split(".")
@@ -170,7 +168,7 @@ def _forget_other_paths(values: dict[str, Any], dotted: str) -> None:
 
 
 def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
-    _forget_other_paths(values, dotted)
+    _remove_other_paths(values, dotted)
     *parents, last = dotted.split(".")
     place: Any = values
     for depth, key in enumerate(parents):
@@ -188,7 +186,7 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
 
 def _item(items: list[Any], key: str, dotted: str) -> Any:
     if not key.isdecimal() or int(key) >= len(items):
-        raise SettingsError(f"{dotted}: {key!r} must be an index below {len(items)}")
+        raise SettingsError(f"{dotted}: {key!r} must be an index below {len(items)}, but is not")
     return items[int(key)]
 
 

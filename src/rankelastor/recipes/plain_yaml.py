@@ -1,4 +1,4 @@
-"""Read YAML that is no recipe: settings of other tools."""
+"""Read and write YAML files that are not recipes: settings of other tools."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rankelastor.errors import SettingsError
 
 
 def read_plain_yaml(path: str | Path) -> dict[Any, Any]:
-    """A YAML file as plain values: anchors and merge keys (``<<``) are followed, nothing is checked or expanded.
+    """Read a YAML file as plain values; anchors and merge keys (``<<``) are resolved, nothing is checked or expanded.
 
     Raises:
-        SettingsError: the file cannot be read, is no YAML, or holds no mapping.
+        SettingsError: the file cannot be read, is not YAML, or does not hold a mapping.
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -28,7 +28,7 @@ def read_plain_yaml(path: str | Path) -> dict[Any, Any]:
 
 
 def plain_yaml_text(values: dict[str, Any]) -> str:
-    """Plain values as YAML, keys in their order, short lists and mappings on one line.
+    """Write plain values as YAML, keys in their order, short lists and mappings on one line.
 
     Example:
         >>> print(plain_yaml_text({"name": "a", "fields": [{"kind": "group", "column": "user"}]}), end="")

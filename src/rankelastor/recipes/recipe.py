@@ -12,9 +12,9 @@ from rankelastor.models.catalogue import ModelSettings
 
 
 class Recipe(Settings):
-    """Data, model, training of one experiment, and what is watched meanwhile.
+    """Data, model, training and spectrum samples of one experiment.
 
-    ``name`` names the run folder ``runs/<name>`` unless another is given.
+    ``name``: the default run folder is ``runs/<name>``.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

@@ -1,1 +1,1 @@
-"""Run folders: what a training leaves behind, and how it is read back."""
+"""Run folders: the files that a training writes, and functions that read them back."""

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, device, commit."""
+"""The environment of a run: versions, device, commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PACKAGES = ("rankelastor", "torch", "numpy", "polars", "pyarrow", "pydantic", "
 
 
 def describe_environment(device: torch.device) -> dict[str, object]:
-    """Versions, device, processor, threads and commit, as plain values; what is not known is None."""
+    """Collect versions, device, processor, threads and commit as plain values; unknown values are None."""
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
@@ -47,7 +47,7 @@ def _processor() -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout this package lies in; None for an installed package."""
+    """Read the commit of the checkout that contains this package; None for an installed package."""
     try:
         _git("ls-files", "--error-unmatch", Path(__file__).name)
         return _git("describe", "--always", "--dirty", "--abbrev=12") or None

@@ -1,4 +1,4 @@
-"""Read a run folder back: its recipe, its encoder of raw rows, its ranker."""
+"""Load a run folder: its recipe, its encoder of raw rows, its ranker."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from rankelastor.runs.weights import read_weights, set_weights
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """A run read back.
+    """A loaded run.
 
     Attributes:
         folder: the run folder.
         recipe: the resolved recipe.
-        encoder: turns raw rows into batches.
-        ranker: with the best weights, in evaluation mode.
+        encoder: encodes raw rows as batches.
+        ranker: the model with the best weights, in evaluation mode.
     """
 
     folder: Path
@@ -39,27 +39,27 @@ class LoadedRun:
         """Open the prepared data that the run was trained on.
 
         Raises:
-            StalePreparedError: the prepared folder was made anew from other data or settings since.
-            DataError: it is missing.
+            StalePreparedError: the prepared folder was made from other data or settings since the training.
+            DataError: the prepared folder is missing.
         """
         dataset = PreparedDataset.open_matching(self.recipe.data)
         if dataset.fingerprint != self.encoder.manifest.fingerprint:
             raise StalePreparedError(
                 f"{dataset.folder} must be what {self.folder} was trained on, but it was prepared again "
-                "from other data; train anew, or bring the former files back and run `rankelastor prepare RECIPE`"
+                "from other data; train again, or restore the former files and run `rankelastor prepare RECIPE`"
             )
         return dataset
 
 
 def load_run(folder: str | Path, *, device: torch.device | None = None) -> LoadedRun:
-    """Read a run folder back; folders that version 0.1.0 wrote are read too.
+    """Load a run folder, also one that version 0.1.0 wrote.
 
     Args:
         folder: the run folder.
-        device: where the ranker goes; None takes what the recipe's ``training.device`` means on this machine.
+        device: device of the ranker; None selects the one that the recipe's ``training.device`` means on this machine.
 
     Raises:
-        RunError: it is missing or of a newer format, or has no weights, or weights of another model.
+        RunError: the folder is missing, has a newer format, has no weights, or has weights of another model.
         SettingsError: the recipe asks for CUDA, and this machine has none.
     """
     run = RunFolder.open(folder)

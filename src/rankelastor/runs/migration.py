@@ -1,10 +1,10 @@
-"""Give weights that version 0.1.0 wrote the parameter names of today.
+"""Rename the parameters in weights of version 0.1.0 to their present names.
 
-Its MLPs were sequences, so that the names of their parameters held positions. Today layers have names:
+Its MLPs were sequences, so that the parameter names held positions. Now layers have names:
 
 .. code-block:: text
 
-    version 0.1.0                             today
+    version 0.1.0                             now
     backbone.                                 network.
     tokenizer.mlp.0 .1 ... .4                 tokenizer.mlp.layers.0.linear, .layers.0.norm, ..., .out
     tokenizer.mlps.2.0 ...                    tokenizer.mlps.2.layers.0.linear, ..., .out
@@ -32,7 +32,7 @@ _HEAD_LAYERS = ("backbone.head.hidden", "backbone.head.out")
 
 
 def rename_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the weights of version 0.1.0; those that have the names of today keep them.
+    """Rename the weights of version 0.1.0; present names are kept.
 
     Example:
         >>> import torch
@@ -44,7 +44,7 @@ def rename_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def map_old_names(names: Iterable[str]) -> dict[str, str]:
-    """Map the parameter names of version 0.1.0 to those of today.
+    """Map the parameter names of version 0.1.0 to the present ones.
 
     Example:
         >>> map_old_names(["backbone.tokenizer.mlp.0.weight", "backbone.tokenizer.mlp.0.bias", "embedding.table"])
@@ -75,9 +75,9 @@ def _layers_of(sequence: str, parts: Mapping[int, set[str]]) -> dict[int, str]:
     """Name the layers of a sequence by position.
 
     Args:
-        sequence: the prefix of its names.
-        parts: by position, in order, the parameters of each layer that has any: a norm has a weight alone, a gate has
-            a ``lift``, a linear map has weight and bias, and the last linear map is the one out.
+        sequence: prefix of its parameter names.
+        parts: names of the parameters of each layer that has any, by position and in order: a norm has only a weight, a
+            gate has a ``lift``, a linear map has weight and bias, and the last linear map is ``out``.
     """
     if sequence == _HEAD:
         return dict(zip(parts, _HEAD_LAYERS, strict=True))

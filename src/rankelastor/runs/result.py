@@ -1,4 +1,4 @@
-"""What a finished run came to: ``result.json``, typed."""
+"""The result of a finished run, as typed values and as ``result.json``."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from rankelastor.models.cost import Cost
 from rankelastor.schema import SPLITS, SplitName
 
 MetricValues = Mapping[str, Any]
-"""Metrics of a split by name, see ``Metrics.as_dict``; those that the data do not give are left out."""
+"""Metrics of a split by name, see ``Metrics.as_dict``; metrics that are not defined for the data are left out."""
 
 
 @dataclass(frozen=True)
 class UnseenFigures:
-    """How much of a split training has not seen.
+    """Figures on the values of a split that training has not seen.
 
     Attributes:
-        num_examples: rows that hold at least one unseen value.
-        share_of_examples: of all rows.
-        share_by_field: for each field the share of its values that is unseen.
-        fields_left_out: fields whose blanks are out of vocabulary too, so that unseen values cannot be told from them.
-        auc: of the rows that hold an unseen value; None where they have one label only.
+        num_examples: number of examples with at least one unseen value.
+        share_of_examples: their share of all examples.
+        share_by_field: share of the values of each field that are unseen.
+        fields_left_out: fields whose blanks are out of vocabulary, too, so that unseen values cannot be distinguished.
+        auc: AUC of the examples with an unseen value; None if they have one label only.
         tasks: with several tasks, the AUC of each.
     """
 
@@ -39,7 +39,7 @@ class UnseenFigures:
     tasks: Mapping[str, Mapping[str, float]] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Give plain values for JSON; what is not known is left out."""
+        """Convert to plain values for JSON; None is left out."""
         return _drop_none(asdict(self)) | {"fields_left_out": list(self.fields_left_out)}
 
 
@@ -49,11 +49,11 @@ class Speed:
 
     Attributes:
         dense_flops_per_second: training FLOPs per example (``Cost``) times examples per second of the training epochs,
-            waiting for data included and evaluations left out.
-        machine_peak_flops_per_second: of a large matrix product on this device in this precision.
-        share_of_machine_peak: the one over the other.
-        peak_memory_bytes: the most that the process has held resident so far; None where the system does not tell.
-        peak_device_memory_bytes: the most that PyTorch has held allocated on a CUDA device; None on a CPU.
+            including waiting for data and without evaluations.
+        machine_peak_flops_per_second: FLOP/s of a large matrix product on this device in this precision.
+        share_of_machine_peak: the first over the second.
+        peak_memory_bytes: peak resident memory of the process so far; None if the system does not report it.
+        peak_device_memory_bytes: peak memory that PyTorch has allocated on a CUDA device; None on a CPU.
     """
 
     dense_flops_per_second: int
@@ -63,7 +63,7 @@ class Speed:
     peak_device_memory_bytes: int | None = None
 
     def as_dict(self) -> dict[str, float | int]:
-        """Give plain values for JSON; what is not known is left out."""
+        """Convert to plain values for JSON; None is left out."""
         return _drop_none(asdict(self))
 
 
@@ -72,22 +72,22 @@ class RunResult:
     """The result of a finished run.
 
     Attributes:
-        recipe: its name.
+        recipe: name of the recipe.
         model: kind of the model.
-        seed: of the training.
-        metrics: by split, with the weights of the best evaluation; ``valid`` and ``test`` give one of them.
-        unseen: by split.
+        seed: seed of the training.
+        metrics: metrics by split, with the weights of the best evaluation; ``valid`` and ``test`` return one split.
+        unseen: figures on unseen values by split.
         cost: parameters and FLOPs.
-        best_epoch: the epoch after which the best weights were kept, counted from 1.
+        best_epoch: epoch with the best evaluation, counted from 1.
         epochs: number of epochs trained.
         steps: number of optimiser steps.
-        examples_per_second: of the training steps, evaluations left out.
-        data_wait_share: share of that time spent waiting for batches.
+        examples_per_second: training speed, without evaluations.
+        data_wait_share: share of the training time spent waiting for batches.
         compiled: whether the steps ran compiled code.
-        precision: of the matrix products.
-        speed: against what the machine can do.
-        seconds: wall time from the call to the result, preparation included.
-        executor: what computed the steps; None in a result of version 0.1.0, which did not say.
+        precision: precision of the matrix products.
+        speed: FLOP/s relative to the machine's peak, and memory.
+        seconds: wall time of the run, including preparation.
+        executor: how the steps were computed; None in a result of version 0.1.0, which did not record it.
 
     Example:
         >>> from rankelastor.runs.run_folder import RunFolder
@@ -121,14 +121,14 @@ class RunResult:
         """Metrics of the test split.
 
         Raises:
-            RunError: the data have none.
+            RunError: the data have no test split.
         """
         if "test" not in self.metrics:
-            raise RunError(f"the data of {self.recipe} must have a test split to be tested, but have none; see .valid")
+            raise RunError(f"the data of {self.recipe} must have a test split, but have none; try .valid")
         return self.metrics["test"]
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the contents of ``result.json``: each split's metrics stand under its name."""
+        """Convert to the contents of ``result.json``, where the metrics of each split are under its name."""
         values: dict[str, Any] = {
             "recipe": self.recipe,
             "model": self.model,
@@ -151,14 +151,14 @@ class RunResult:
 
 
 def read_result(text: str, *, source: str) -> RunResult:
-    """Read what ``RunResult.as_dict`` gave, as JSON; results of version 0.1.0 have no executor.
+    """Read a result from the text of ``result.json``; results of version 0.1.0 have no executor.
 
     Args:
-        text: of ``result.json``.
-        source: the file that messages name.
+        text: contents of ``result.json``.
+        source: name of the file in messages.
 
     Raises:
-        RunError: it is no JSON, or a value is missing or wrong.
+        RunError: the text is not JSON, or a value is missing or wrong.
     """
     try:
         values = json.loads(text)

@@ -4,16 +4,16 @@
 
     config.yaml        the resolved recipe
     environment.json   format_version of the folder; versions, device, commit, seed, data fingerprint
-    features/          schema.json and vocabulary/: what it takes to read new raw rows
-    metrics.jsonl      one line an evaluation
+    features/          schema.json and vocabulary/, with which new raw rows are encoded
+    metrics.jsonl      one line per evaluation
     checkpoints/       best.safetensors
     result.json        final metrics, cost, wall time; only a finished run has one, see runs/result.py
 
-``FORMAT_VERSION`` counts the layouts that readers must tell apart:
+``FORMAT_VERSION`` numbers the layouts that readers must distinguish:
 
-- 1: what version 0.1.0 wrote, without a ``format_version``. The weights have the names of its layers; ``load_run``
-  translates them (runs/migration.py). ``result.json`` does not tell the executor.
-- 2: this one.
+- 1: written by version 0.1.0, without a ``format_version``. The weights have the former parameter names, which
+  ``load_run`` changes (runs/migration.py). ``result.json`` has no ``executor``.
+- 2: the present layout.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ _FIRST_FORMAT_VERSION = 1
 
 
 def default_run_folder(recipe: Recipe) -> Path:
-    """Where a run goes that is given no folder: ``runs/<name of the recipe>``."""
+    """Return the default run folder of a recipe, ``runs/<name of the recipe>``."""
     return Path("runs") / recipe.name
 
 
 class RunFolder:
-    """Paths and parts of a run folder."""
+    """A run folder: its paths, and methods that read and write its files."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     @classmethod
     def create(cls, path: str | Path, recipe: Recipe) -> Self:
-        """A new folder that holds ``config.yaml``.
+        """Make a new run folder that holds ``config.yaml``.
 
         Raises:
-            RunError: something is there already.
-            StorageError: the place cannot be written.
+            RunError: the path exists.
+            StorageError: the folder cannot be written.
         """
         run = cls(path)
         if run.path.exists():
-            raise RunError(f"a run folder must be new, but {path} exists; name another with --run, or remove that one")
+            raise RunError(f"a run folder must be new, but {path} exists; name another with --run, or remove this one")
         with explained_storage_errors(run.path):
             run.path.mkdir(parents=True)
         try:
@@ -70,11 +70,11 @@ class RunFolder:
         """Open a folder that ``create`` made.
 
         Raises:
-            RunError: it is missing, no run folder, or of a newer format than this version reads.
+            RunError: the folder is missing, is not a run folder, or has a newer format than this version reads.
         """
         run = cls(path)
         if not run.path.is_dir():
-            raise RunError(f"a run must be a folder, but {path} is none; `rankelastor train` makes one")
+            raise RunError(f"a run must be a folder, but {path} is not; `rankelastor train` makes one")
         if not (run.path / "config.yaml").is_file():
             raise RunError(f"a run folder must hold config.yaml, but {path} does not; is it a run folder?")
         if run.format_version > FORMAT_VERSION:
@@ -86,7 +86,7 @@ class RunFolder:
 
     @property
     def format_version(self) -> int:
-        """The layout of the folder, see the head of this file."""
+        """Format version of the folder, see the module docstring."""
         path = self.path / "environment.json"
         if not path.is_file():
             return _FIRST_FORMAT_VERSION
@@ -97,16 +97,16 @@ class RunFolder:
 
     @property
     def best_weights(self) -> Path:
-        """Weights of the best evaluation."""
+        """Path of the weights of the best evaluation."""
         return self.path / "checkpoints" / "best.safetensors"
 
     @property
     def features(self) -> Path:
-        """Schema and vocabularies."""
+        """Path of the folder with schema and vocabularies."""
         return self.path / "features"
 
     def recipe(self) -> Recipe:
-        """The resolved recipe."""
+        """Read the resolved recipe."""
         return load_recipe(self.path / "config.yaml")
 
     @property
@@ -126,11 +126,11 @@ class RunFolder:
         return read_result(path.read_text(encoding="utf-8"), source=str(path))
 
     def write_environment(self, facts: Mapping[str, object]) -> None:
-        """Write ``environment.json``: the format version and what the run runs on."""
+        """Write ``environment.json``: the format version and the given facts."""
         self._write_json("environment.json", {"format_version": FORMAT_VERSION, **facts})
 
     def write_result(self, result: RunResult) -> None:
-        """Write ``result.json``, which makes the run a finished one."""
+        """Write ``result.json``, which marks the run as finished."""
         self._write_json("result.json", result.as_dict())
 
     def append_metrics(self, line: Mapping[str, object]) -> None:
@@ -140,11 +140,11 @@ class RunFolder:
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
     def remove(self) -> None:
-        """Remove the folder and all that is in it."""
+        """Remove the folder with its contents."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _write_json(self, name: str, values: Mapping[str, object]) -> None:
-        """Write JSON, whole or not at all; NaN is refused."""
+        """Write JSON atomically; NaN is an error."""
         self._write_text(name, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
     def _write_text(self, name: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Weights as safetensors, written whole or not at all; nothing is unpickled."""
+"""Read and write weights as safetensors; files are written atomically, and nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def save_weights(module: nn.Module, path: Path) -> None:
     """Write the parameters of ``module`` to ``path``.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written.
+        StorageError: the disk is full or the path cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     with whole_file(path) as temporary:
-        # written by Python: a full disk is then an OSError, which whole_file explains
+        # Python writes the file, so that a full disk is an OSError, which whole_file explains.
         temporary.write_bytes(save(tensors))
 
 
@@ -29,7 +29,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     """Read the parameters of ``module`` from ``path``, in place.
 
     Raises:
-        RunError: the file is missing or damaged, or holds another model's parameters.
+        RunError: the file is missing or damaged, or holds the parameters of another model.
     """
     set_weights(module, read_weights(path), source=path)
 
@@ -41,7 +41,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         RunError: the file is missing or damaged.
     """
     if not path.is_file():
-        raise RunError(f"weights must lie at {path}, but there is no such file; was the training stopped early?")
+        raise RunError(f"the weights must be in {path}, but there is no such file; was the training stopped early?")
     try:
         return load_file(path)
     except SafetensorError as error:
@@ -52,12 +52,12 @@ def set_weights(module: nn.Module, tensors: Mapping[str, Tensor], *, source: Pat
     """Copy tensors into the parameters of ``module``, by name.
 
     Args:
-        module: changed in place.
-        tensors: one for each of its parameters and buffers.
-        source: the file that messages name.
+        module: the module to change in place.
+        tensors: one tensor for each of its parameters and buffers.
+        source: name of the file in messages.
 
     Raises:
-        RunError: they are another model's.
+        RunError: the tensors are those of another model.
     """
     try:
         module.load_state_dict(tensors)

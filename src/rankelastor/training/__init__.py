@@ -1,1 +1,1 @@
-"""The training loop, early stopping, checkpoints, run folders."""
+"""Training: from a recipe to a run folder with the best weights and the result."""

@@ -1,4 +1,4 @@
-"""The batches that training steps learn from: in the order of the settings, rare values replaced, made ahead."""
+"""The training batches of an epoch: shuffled, with some rare values replaced, prepared ahead by a thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rankelastor.training.rare_as_unseen import RareAsUnseen
 
 
 def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> BatchLoader:
-    """Read the train split, shuffled anew each epoch as ``training.order`` and ``training.seed`` say."""
+    """Make the loader of the train split, shuffled in each epoch by ``training.order`` and ``training.seed``."""
     return BatchLoader(
         dataset.split("train"),
         batch_size=settings.batch_size,
@@ -25,7 +25,7 @@ def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> Bat
 
 
 def scoring_loader(dataset: PreparedDataset, split: SplitName, settings: TrainingSettings) -> BatchLoader:
-    """Read a split in its order, in batches of ``training.evaluation_batch_size``."""
+    """Make the loader of a split in its own order, in batches of ``training.evaluation_batch_size``."""
     return BatchLoader(dataset.split(split), batch_size=settings.evaluation_batch_size)
 
 
@@ -37,14 +37,14 @@ def epoch_batches(
     device: torch.device,
     rare_as_unseen: RareAsUnseen | None,
 ) -> ReadAhead[Batch]:
-    """Give the batches of one epoch on the device; use it as a context manager.
+    """Iterate over the batches of one epoch on the device; use the result as a context manager.
 
     Args:
-        train: gives the batches.
-        epoch: counted from 1.
-        read_ahead: batches made ahead of use by a thread; 0 makes each when it is asked for.
-        device: where the batches go.
-        rare_as_unseen: changes each batch; None leaves it as it is.
+        train: loader of the train split.
+        epoch: number of the epoch, counted from 1.
+        read_ahead: number of batches that a thread prepares ahead; 0 prepares each when it is needed.
+        device: device of the batches.
+        rare_as_unseen: replacement of rare ids in each batch; None replaces nothing.
     """
     source = train.epoch(epoch)
     if rare_as_unseen is not None:

@@ -1,4 +1,4 @@
-"""Test a trained ranker and put the result of its run together."""
+"""Test a trained ranker and assemble the result of its run."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def final_result(
     began: float,
     progress: ProgressListener | None = None,
 ) -> RunResult:
-    """Score the test split, where there is one, and collect all figures of the run.
+    """Score the test split, if there is one, and collect all figures of the run.
 
     Args:
-        inputs: what the run started from.
-        ranker: with the best weights, in evaluation mode.
-        fitted: what training came to.
-        speed: of the training.
+        inputs: inputs of the run.
+        ranker: the model with the best weights, in evaluation mode.
+        fitted: result of the training loop.
+        speed: speed of the training.
         began: ``time.perf_counter()`` when the run began.
-        progress: told of the scoring.
+        progress: receives the progress of scoring.
     """
     recipe, dataset = inputs.recipe, inputs.dataset
     predictions = {"valid": fitted.best_predictions}

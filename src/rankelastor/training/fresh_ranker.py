@@ -1,4 +1,4 @@
-"""Make the ranker that training starts from."""
+"""Make the initial ranker of a training."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from rankelastor.models.cost import Cost
 from rankelastor.models.ranker import Ranker
 from rankelastor.training.initial_vectors import set_pretrained_vectors
 
-_SAID_BY_THE_CPU_ALLOCATOR = ("DefaultCPUAllocator", "can't allocate memory")
-"""It raises a plain RuntimeError, which only these words tell from others."""
+_WORDS_OF_THE_CPU_ALLOCATOR = ("DefaultCPUAllocator", "can't allocate memory")
+"""PyTorch's CPU allocator raises a plain RuntimeError, which can only be recognised by these words."""
 
 
 def fresh_ranker(settings: ModelSettings, dataset: PreparedDataset, *, cost: Cost, device: torch.device) -> Ranker:
     """Build a ranker with initial values from PyTorch's generator and the pretrained vectors of the data set.
 
     Args:
-        settings: of the model.
-        dataset: gives the features and their vectors.
-        cost: of the ranker, for the message.
-        device: where it goes.
+        settings: settings of the model.
+        dataset: data set with the features and their vectors.
+        cost: cost of the ranker, for the error message.
+        device: device of the ranker.
 
     Raises:
-        SettingsError: it does not fit in memory, or its sizes do not go together.
+        SettingsError: the ranker does not fit in memory, or its sizes do not fit each other.
     """
     try:
         return set_pretrained_vectors(build_ranker(settings, dataset.schema), dataset).to(device)
@@ -47,4 +47,4 @@ def is_out_of_memory(error: RuntimeError) -> bool:
         >>> is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")), is_out_of_memory(RuntimeError("a bug"))
         (True, False)
     """
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _SAID_BY_THE_CPU_ALLOCATOR)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _WORDS_OF_THE_CPU_ALLOCATOR)

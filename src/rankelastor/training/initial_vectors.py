@@ -1,4 +1,4 @@
-"""Give a fresh ranker the pretrained vectors of its data set."""
+"""Copy the pretrained vectors of a data set into a ranker."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 
 
 def set_pretrained_vectors(ranker: Ranker, dataset: PreparedDataset) -> Ranker:
-    """The ranker, whose pretrained features start from the vectors of the prepared folder.
+    """Copy the vectors of the prepared folder into the ranker's pretrained embeddings, and return the ranker.
 
-    Later the vectors come from the weights: a run folder needs no prepared one.
+    Only training needs this: the weights of a run folder contain the vectors.
 
     Raises:
         DataError: a file of vectors is missing or damaged.
@@ -22,5 +22,5 @@ def set_pretrained_vectors(ranker: Ranker, dataset: PreparedDataset) -> Ranker:
     places = {feature.name: str(place) for place, feature in enumerate(dataset.schema.with_ids)}
     for name, vectors in dataset.pretrained_vectors().items():
         embedding = cast("PretrainedEmbedding", ranker.embedding.pretrained[places[name]])
-        embedding.set_vectors(torch.from_numpy(vectors.copy()))  # the mapped file cannot be written
+        embedding.set_vectors(torch.from_numpy(vectors.copy()))  # the memory-mapped file is read-only
     return ranker

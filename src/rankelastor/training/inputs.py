@@ -1,4 +1,4 @@
-"""What a run is made of: the recipe, its prepared data, the device, the cost of its model."""
+"""The inputs of a run: the recipe, its prepared data, the device, the cost of its model."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from rankelastor.training.rare_as_unseen import RareAsUnseen
 
 @dataclass(frozen=True)
 class RunInputs:
-    """What a run starts from.
+    """The inputs of a run.
 
     Attributes:
         recipe: data, model and training.
-        dataset: prepared.
-        device: that trains.
-        cost: of the model.
+        dataset: the prepared data.
+        device: device of the training.
+        cost: cost of the model.
     """
 
     recipe: Recipe
@@ -39,11 +39,11 @@ class RunInputs:
 
     @classmethod
     def of(cls, recipe: Recipe, *, progress: ProgressListener | None = None) -> Self:
-        """Open the recipe's data, prepared now where they are not, and check that its parts go together.
+        """Open the recipe's data, after preparing them if necessary, and check that settings and data fit each other.
 
         Raises:
             StalePreparedError: the prepared folder was made from other settings or sources.
-            SettingsError: the model's sizes do not go together, the data do not give the monitor, or there is no CUDA.
+            SettingsError: sizes do not fit each other, the monitor is not defined for the data, or CUDA is missing.
         """
         dataset = open_or_prepare(recipe.data, progress=progress)
         check_training(recipe.training, dataset)
@@ -52,7 +52,7 @@ class RunInputs:
 
     @property
     def precision(self) -> Precision:
-        """Of the matrix products on this device."""
+        """Precision of the matrix products on this device."""
         return precision_name(self.recipe.training.execution, self.device)
 
     def training(self) -> Training:

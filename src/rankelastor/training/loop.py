@@ -30,15 +30,15 @@ from rankelastor.training.stopping import Plateau
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained, and on what.
+    """A ranker with its data and settings of training.
 
     Attributes:
-        ranker: changed in place.
-        train: training batches, shuffled by (seed, epoch).
-        valid: scored after each epoch.
-        settings: the protocol.
-        tasks: names of the columns of labels.
-        rare_as_unseen: changes each training batch; None leaves it as it is.
+        ranker: the model, changed in place.
+        train: loader of the train split, shuffled by (seed, epoch).
+        valid: loader of the valid split, which is scored after each epoch.
+        settings: settings of training.
+        tasks: names of the label columns.
+        rare_as_unseen: replacement of rare ids in each training batch; None replaces nothing.
     """
 
     ranker: Ranker
@@ -50,22 +50,22 @@ class Training:
 
     @property
     def device(self) -> torch.device:
-        """Where the ranker lies."""
+        """Device of the ranker."""
         return next(self.ranker.parameters()).device
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What ``fit`` came to.
+    """The result of ``fit``.
 
     Attributes:
-        best: the evaluation that improved last.
-        best_predictions: of that evaluation, for the valid split.
-        num_epochs: trained.
-        num_steps: of the optimiser.
-        examples_per_second: of the training steps, evaluations left out.
-        data_wait_share: the share of that time in which the next step waited for its batch.
-        executor: what computed the steps.
+        best: the best evaluation.
+        best_predictions: predictions of that evaluation for the valid split.
+        num_epochs: number of epochs trained.
+        num_steps: number of optimiser steps.
+        examples_per_second: training speed, without evaluations.
+        data_wait_share: share of the training time spent waiting for batches.
+        executor: how the steps were computed.
     """
 
     best: Evaluation
@@ -84,18 +84,18 @@ def fit(
     observers: Sequence[TrainingObserver] = (),
     progress: ProgressListener | None = None,
 ) -> FitResult:
-    """Train until the plateau stops it or the epochs are done.
+    """Train until early stopping or the last epoch.
 
     The ranker ends with the weights of the last step, not of the best evaluation.
 
     Args:
-        training: what is trained, and on what.
-        save_best: called after each evaluation that improved; it keeps the weights.
-        observers: told of every step and evaluation.
-        progress: told of the scoring of the valid split.
+        training: the ranker, its data and settings.
+        save_best: saves the weights; called after each evaluation that improved.
+        observers: called at every step and evaluation.
+        progress: receives the progress of scoring the valid split.
 
     Raises:
-        RunError: the loss is no longer finite, or no evaluation gave the monitored metric.
+        RunError: the loss is not finite, or no evaluation defined the monitored metric.
     """
     settings, train = training.settings, training.train
     epochs = _Epochs(training, observers)
@@ -122,7 +122,7 @@ def fit(
 
 
 class _Epochs:
-    """Runs the steps of one epoch after the other, and adds up the time they take."""
+    """The training steps epoch by epoch, with the time that they take."""
 
     def __init__(self, training: Training, observers: Sequence[TrainingObserver]) -> None:
         settings = training.settings
@@ -134,10 +134,10 @@ class _Epochs:
         self.seconds_waited = 0.0
 
     def run(self, epoch: int) -> float:
-        """Take the steps of an epoch, counted from 1; returns the mean loss over its examples.
+        """Run the steps of an epoch, counted from 1; return the mean loss over its examples.
 
         Raises:
-            RunError: that is not finite.
+            RunError: the mean loss is not finite.
         """
         began = time.perf_counter()
         training = self._training
@@ -171,7 +171,7 @@ class _Epochs:
 
 
 class _Evaluations:
-    """Scores the valid split after each epoch, keeps the best, and says with which learning rate to go on."""
+    """The evaluations after each epoch: keep the best one, and choose the next learning rate."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class _Evaluations:
         self._began = time.perf_counter()
 
     def judge(self, epoch: int, *, train_loss: float) -> float | None:
-        """Evaluate after an epoch; returns the learning rate of the next one, None where training stops."""
+        """Evaluate after an epoch; return the learning rate of the next epoch, or None to stop."""
         training = self._training
         predictions = score_split(
             training.ranker,
@@ -220,15 +220,15 @@ class _Evaluations:
         return None if decision.stop else decision.learning_rate
 
     def best(self) -> tuple[Evaluation, Predictions]:
-        """Give the best evaluation and its predictions.
+        """Return the best evaluation and its predictions.
 
         Raises:
-            RunError: none gave the monitored metric.
+            RunError: no evaluation defined the monitored metric.
         """
         if self._best is None:
             raise RunError(
-                f"an evaluation must give training.monitor={self._training.settings.stopping.monitor}, but none did; "
-                "gauc needs groups that hold both labels"
+                f"training.monitor={self._training.settings.stopping.monitor} must be defined for the valid split, but was not "
+                "in any evaluation; gauc needs groups that hold both labels"
             )
         return self._best
 

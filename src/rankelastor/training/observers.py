@@ -1,4 +1,4 @@
-"""What the training loop tells others: progress bars, trackers, spectrum samplers."""
+"""Observers of the training loop, such as progress bars, trackers and rank samplers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rankelastor.schema import Batch
 
 @dataclass(frozen=True)
 class Step:
-    """One optimiser step. ``batch`` and ``loss`` lie on the device: reading them waits for it."""
+    """One optimiser step. ``batch`` and ``loss`` are on the device: reading them synchronises with it."""
 
     epoch: int
     index: int
@@ -23,7 +23,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The valid split scored after an epoch. ``train_loss`` is the epoch's mean cross-entropy, without L2."""
+    """An evaluation of the valid split after an epoch. ``train_loss`` is the epoch's mean loss, without L2."""
 
     epoch: int
     step: int
@@ -35,26 +35,26 @@ class Evaluation:
 
 
 class TrainingObserver(Protocol):
-    """Hears what happens while training; it changes nothing. Inherit ``SilentObserver`` to hear some of it."""
+    """An observer of training, which must not change it. Inherit from ``SilentObserver`` to implement only some methods."""
 
     def on_start(self, ranker: Ranker, *, num_epochs: int, num_examples: int) -> None:
-        """Training begins; ``num_examples`` are seen in one epoch."""
+        """Observe the start of training, with ``num_examples`` per epoch."""
 
     def on_epoch_start(self, epoch: int) -> None:
-        """An epoch begins, counted from 1."""
+        """Observe the start of an epoch, counted from 1."""
 
     def on_step(self, step: Step) -> None:
-        """The optimiser has stepped."""
+        """Observe a finished optimiser step."""
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """The valid split was scored."""
+        """Observe an evaluation of the valid split."""
 
     def on_end(self) -> None:
-        """Training has ended, the best weights are back in place."""
+        """Observe the end of training, after the best weights were loaded."""
 
 
 class SilentObserver:
-    """Does nothing with what it hears: the base of observers that need a part of it."""
+    """An observer that does nothing: the base class of observers that implement only some methods."""
 
     def on_start(self, ranker: Ranker, *, num_epochs: int, num_examples: int) -> None:
         """Do nothing."""

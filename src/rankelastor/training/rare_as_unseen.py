@@ -1,4 +1,4 @@
-"""Let the out-of-vocabulary row learn: during training, some rare values count as unseen."""
+"""Train the out-of-vocabulary row: during training, replace some rare values by out of vocabulary."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from rankelastor.data.unseen import first_rare_ids
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, SequenceFeature
 
 _DRAWS = 1 << 16
-_STREAM = 0x756E7365  # keeps these draws apart from the loader's, which start from (seed, epoch)
+_STREAM = 0x756E7365  # separates these draws from the loader's, which are seeded by (seed, epoch)
 
 
 class RareAsUnseen:
-    """Replaces rare ids of a batch by the out-of-vocabulary id, each with the same probability.
+    """Replacement of rare ids by the out-of-vocabulary id, each with the same probability.
 
-    Ids are ordered by count, so that the rare ones of a field are one range just below its last id, which is the
-    out-of-vocabulary one. What is replaced depends on (seed, step) and the batch alone. Labels, weights and groups
-    stay.
+    Ids are ordered by count, so that the rare ids of a field are a range just below its last id, which is the
+    out-of-vocabulary id. The replacement depends only on (seed, step) and the batch. Labels, weights and groups are
+    not changed.
 
     Args:
-        first_rare: for each feature its first rare id; a feature that is not named is left as it is.
-        features: the id columns of a batch: categorical features, then sequences.
+        first_rare: first rare id of each feature; ids of other features are not replaced.
+        features: the id features of a batch: categorical features, then sequences.
         share: probability of a replacement, to the nearest 1/65536.
-        seed: of the draws.
+        seed: seed of the random draws.
 
     Example:
         >>> features = [CategoricalFeature("item", 6)]  # padding, four known values, out of vocabulary (5)
@@ -58,13 +58,13 @@ class RareAsUnseen:
 
     @classmethod
     def of(cls, dataset: PreparedDataset, settings: RareAsUnseenSettings, *, seed: int) -> Self | None:
-        """Make the replacement that the settings ask for; None where nothing would be replaced.
+        """Make the replacement that the settings ask for; None if nothing would be replaced.
 
-        Features with frozen vectors keep their ids: their out-of-vocabulary vector cannot learn.
+        Features with frozen vectors keep their ids: their out-of-vocabulary vector cannot be trained.
         """
         if settings.share == 0:
             return None
-        frozen = _find_frozen(dataset.schema)
+        frozen = _find_frozen_features(dataset.schema)
         rare_ids = first_rare_ids(dataset, max_count=settings.max_count)
         first_rare = {name: first for name, first in rare_ids.items() if name not in frozen}
         unseen = cls(first_rare, dataset.schema.with_ids, share=settings.share, seed=seed)
@@ -72,16 +72,16 @@ class RareAsUnseen:
 
     @property
     def has_rare(self) -> bool:
-        """Whether any feature has a rare value."""
+        """Whether any feature has rare values."""
         return self._categorical.has_rare or self._sequence.has_rare
 
     def replace_in(self, batches: Iterable[Batch], *, first_step: int) -> Iterator[Batch]:
-        """Give the batches of training steps from ``first_step`` on, with some rare ids replaced."""
+        """Iterate over the batches of training steps from ``first_step`` on, with some rare ids replaced."""
         for step, batch in enumerate(batches, start=first_step):
             yield self(batch, step=step)
 
     def __call__(self, batch: Batch, *, step: int) -> Batch:
-        """Copy the batch of training step ``step`` with some rare ids replaced; the batch given stays as it is."""
+        """Copy the batch of training step ``step`` with some rare ids replaced."""
         draws = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self._seed, step, _STREAM])))
         categorical = self._replace(batch.categorical, self._categorical, draws)
         if batch.sequence is None:
@@ -100,8 +100,8 @@ class RareAsUnseen:
         return torch.from_numpy(changed)
 
 
-def _find_frozen(schema: FeatureSchema) -> set[str]:
-    """Name the features with frozen pretrained vectors, and the features that share these."""
+def _find_frozen_features(schema: FeatureSchema) -> set[str]:
+    """Find the features with frozen pretrained vectors, and the features that share them."""
     owners = {
         feature.name
         for feature in schema.categorical
@@ -111,7 +111,7 @@ def _find_frozen(schema: FeatureSchema) -> set[str]:
 
 
 class _Range:
-    """The range of rare ids: the first rare id and the out-of-vocabulary id of each id column, int32 (column,)."""
+    """The first rare id and the out-of-vocabulary id of each id column, int32 (column,)."""
 
     def __init__(
         self,

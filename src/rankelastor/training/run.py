@@ -1,4 +1,4 @@
-"""From a recipe to a run folder: prepare if needed, train, test."""
+"""Train the ranker of a recipe: prepare the data if necessary, train, test, write a run folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A finished run: its folder, its ranker with the best weights in evaluation mode, its result."""
+    """A finished run: its folder, the ranker with the best weights in evaluation mode, and the result."""
 
     folder: Path
     ranker: Ranker
@@ -46,26 +46,26 @@ def train(
 ) -> TrainedRun:
     """Train the recipe's ranker and test it.
 
-    Prepares the data first where the prepared folder does not exist yet. Two calls with the same recipe on the same
-    machine give identical results. PyTorch's number of threads is as before when it returns or raises; its generator
-    was seeded.
+    The data are prepared first if the prepared folder does not exist. Two calls with the same recipe on the same machine
+    give identical results. PyTorch's number of threads is restored on return and on errors; its global generator is
+    seeded.
 
     Args:
         recipe: data, model and training.
-        folder: the run folder, which must not exist; None takes ``runs/<name of the recipe>``.
-        observers: told of every step and evaluation.
-        progress: told of preparation and of the final scoring.
+        folder: the run folder, which must not exist; None selects ``runs/<name of the recipe>``.
+        observers: called at every step and evaluation.
+        progress: receives the progress of preparation and scoring.
 
     Raises:
         RunError: the folder exists, or training diverged.
         StalePreparedError: the prepared folder was made from other settings or sources.
-        SettingsError: the model's sizes do not go together, or the data do not give the monitor.
+        SettingsError: sizes of the model do not fit each other, or the monitor is not defined for the data.
     """
     began = time.perf_counter()
     with borrowed_cores(recipe.training.execution.threads):
         inputs = RunInputs.of(recipe, progress=progress)
         with _new_run_folder(Path(folder or default_run_folder(recipe)), recipe) as run:
-            _write_origin(run, inputs)
+            _write_inputs(run, inputs)
             training = inputs.training()
             ranker = training.ranker
             fitted = fit(
@@ -88,8 +88,8 @@ def train(
     return TrainedRun(folder=run.path, ranker=ranker, result=result)
 
 
-def _write_origin(run: RunFolder, inputs: RunInputs) -> None:
-    """Write what the run was made from: the features' vocabularies, and on what it runs."""
+def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
+    """Copy the vocabularies of the features to the run folder, and write its environment."""
     with explained_storage_errors(run.features):
         copy_feature_state(inputs.dataset.folder, run.features)
     run.write_environment(
@@ -104,7 +104,7 @@ def _write_origin(run: RunFolder, inputs: RunInputs) -> None:
 
 @contextmanager
 def _new_run_folder(path: Path, recipe: Recipe) -> Iterator[RunFolder]:
-    """Make a run folder. Where the run fails or is stopped, it stays only if it holds weights that can be used."""
+    """Make a run folder, and remove it if the run fails or is stopped before it has weights."""
     run = RunFolder.create(path, recipe)
     try:
         yield run
@@ -117,7 +117,7 @@ def _new_run_folder(path: Path, recipe: Recipe) -> Iterator[RunFolder]:
 
 
 class _MetricsWriter(SilentObserver):
-    """Writes each evaluation to ``metrics.jsonl``."""
+    """An observer that appends each evaluation to ``metrics.jsonl``."""
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run

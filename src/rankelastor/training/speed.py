@@ -1,4 +1,4 @@
-"""What a training reached, against what the machine can do: the `speed` of ``result.json``."""
+"""The speed of a training relative to the machine's peak, and its memory: ``speed`` of ``result.json``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rankelastor.runs.result import Speed
 
 
 def speed_of(cost: Cost, *, examples_per_second: float, execution: ExecutionSettings, device: torch.device) -> Speed:
-    """Compute the speed of a training that has just ended in this process; measures the machine's peak meanwhile."""
-    memory = peak_memory_bytes()  # before the probe, which allocates its own
+    """Compute the speed of a training that has just ended in this process, and measure the machine's peak."""
+    memory = peak_memory_bytes()  # read before machine_peak, which allocates matrices
     device_memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     achieved = cost.training_flops_per_example * examples_per_second
     peak = machine_peak(execution, device)
@@ -28,7 +28,7 @@ def speed_of(cost: Cost, *, examples_per_second: float, execution: ExecutionSett
 
 
 def peak_memory_bytes() -> int | None:
-    """Read the most memory that this process held resident since it began; None on Windows, which does not tell it so.
+    """Read the peak resident memory of this process since its start; None on Windows, which has no ``getrusage``.
 
     Example:
         >>> (peak_memory_bytes() or 0) > 10_000_000
@@ -36,7 +36,7 @@ def peak_memory_bytes() -> int | None:
     """
     if sys.platform == "win32":
         return None
-    import resource  # noqa: PLC0415 - there is none on Windows
+    import resource  # noqa: PLC0415 - the module does not exist on Windows
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024  # bytes there, KiB elsewhere
+    return most if sys.platform == "darwin" else most * 1024  # bytes on macOS, KiB elsewhere

@@ -1,4 +1,4 @@
-"""One optimiser step of the published protocol, made fast without changing what it computes."""
+"""One optimiser step of the published protocol."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ _LOOKUPS_FOR_LAZY = 2
 
 
 class Stepper:
-    """Mean cross-entropy + (lambda / 2) * sum of squares of all embedding rows; clipped; Adam.
+    """Adam with clipped gradients of loss + (lambda / 2) * sum of squares of all embedding rows.
 
-    On the CPU a batch is computed in slices, see ``slices.py``, and large tables are updated row by row, see
-    ``optimisers/lazy_rows/lazy.py``; ``training.slice_examples`` and ``training.embedding_updates`` choose otherwise.
+    On the CPU a batch is computed in slices, see ``execution/slices.py``, and large tables are updated lazily, see
+    ``optimisers/lazy_rows/lazy.py``; ``training.slice_examples`` and ``training.embedding_updates`` control both.
 
     Args:
-        ranker: learns in place.
+        ranker: the model, changed in place.
         optimiser: learning rate, L2 and clipping.
         execution: how a step is computed.
-        batch_size: of the largest batch; it decides what is worth several threads or lazy updates.
-        objective: the loss of a batch; None: ``BinaryCrossEntropy`` with all tasks alike.
-        on_phase: told of each phase of a step as it begins, for the profile.
+        batch_size: size of the largest batch, which decides about several threads and lazy updates.
+        objective: loss of a batch; None selects ``BinaryCrossEntropy`` with equal weights of all tasks.
+        on_phase: called at the beginning of each phase of a step, for the profile.
 
     Raises:
-        SettingsError: lazy updates are asked for on another device than the CPU.
+        SettingsError: lazy updates are asked for on a device other than the CPU.
 
     Source: training protocol of the code published with arXiv 2605.23191.
     """
@@ -110,34 +110,34 @@ class Stepper:
 
     @property
     def executor(self) -> ExecutorName:
-        """What computes the steps, unless a module has hooks."""
+        """How the steps are computed, unless a module has hooks."""
         if self._compiled is not None and self._compiled.is_compiled:
             return "compiled"
         return "kernels" if any(network.uses_kernels for network in self._networks) else "eager"
 
     @property
     def cores_per_slice(self) -> int:
-        """Cores of the CPU that work on a slice."""
+        """Number of CPU cores that compute one slice."""
         return self._num_cores // self._num_threads
 
     def set_learning_rate(self, learning_rate: float) -> None:
-        """Use another learning rate from the next step on; Adam's moments stay."""
+        """Set the learning rate from the next step on; Adam's moments are kept."""
         self.complete_rows()
         self._learning_rate = learning_rate
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
 
     def complete_rows(self) -> None:
-        """Bring all embedding rows to the present: before they are read by anything but the next step."""
+        """Bring all embedding rows up to date; required before anything but the next step reads them."""
         if self._lazy is not None:
             self._lazy.complete(learning_rate=self._learning_rate, run_all=self._threads.map)
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Shut the threads down."""
         self._threads.shutdown()
 
     def step(self, batch: Batch) -> Tensor:
-        """Learn from one batch; return its loss (without L2), still on the device."""
+        """Take one step; return the loss of the batch without L2, as a tensor on the device."""
         if self._gradients is None:
             return self._step_on_cuda(batch)
         self._on_phase("optimiser")
@@ -160,7 +160,7 @@ class Stepper:
         return self._threads.submit(self._lazy.touch, rows.flatten(), learning_rate=self._learning_rate).result()
 
     def _step_table_densely(self, gradient: BatchGradient) -> None:
-        with one_core():  # sums this small are done before many threads have met
+        with one_core():  # these sums are too short to pay for starting threads
             found = gradient.found
             self._table.grad = None if found is None else sum_by_row(gradient.rows, found, len(self._table))
             self._step_densely()
@@ -186,11 +186,11 @@ class Stepper:
         lazy.step(touched, gradient, learning_rate=self._learning_rate, scale=scale)
 
     def _step_on_cuda(self, batch: Batch) -> Tensor:
-        """Nothing here waits for the device: its queue fills while this process goes on to the next step."""
+        """Take one step on CUDA without synchronising, so that its queue fills while Python prepares the next step."""
         self._on_phase("copy")
         batch = batch.to(self._device)
         self._on_phase("optimiser")
-        self._optimiser.zero_grad(set_to_none=True)  # first: a CUDA graph writes over the gradients it gave before
+        self._optimiser.zero_grad(set_to_none=True)  # before the forward pass, since a CUDA graph overwrites the gradients of its previous run
         self._on_phase("forward")
         with autocast(self._execution, self._device):
             compute = self._compiled.current() if self._compiled else self._ranker.network
@@ -207,7 +207,7 @@ class Stepper:
 
 @torch.no_grad()
 def add_l2_gradient(table: nn.Parameter, strength: float) -> None:
-    """Add the gradient of (strength / 2) * sum(table^2), which is strength * table, without building its graph."""
+    """Add the gradient of (strength / 2) * sum(table^2), which is strength * table, without building a graph."""
     if table.grad is None:
         table.grad = torch.zeros_like(table)
     table.grad.add_(table, alpha=strength)

@@ -1,4 +1,4 @@
-"""Drop the learning rate and stop when the monitor no longer improves, as the published protocol does."""
+"""Lower the learning rate and stop when the monitor no longer improves, as in the published protocol."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rankelastor.metrics.report import read_figure
 
 @dataclass(frozen=True)
 class PlateauDecision:
-    """What to do after an evaluation: keep the weights if it improved, use this learning rate, stop or go on."""
+    """The decision after an evaluation: whether it improved, the next learning rate, and whether to stop."""
 
     improved: bool
     learning_rate: float
@@ -21,14 +21,14 @@ class PlateauDecision:
 
 
 class Plateau:
-    """Decides after each evaluation whether it improved, which learning rate comes next, and whether to stop.
+    """Learning-rate drops and early stopping by the evaluations.
 
-    An evaluation that does not improve the best so far by more than ``min_delta`` multiplies the learning rate by
-    ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such evaluations in a row stop the run.
+    An evaluation that does not improve on the best so far by more than ``min_delta`` multiplies the learning rate by
+    ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such evaluations in succession stop the run.
 
     Args:
-        settings: the rule; the monitor's row in the table of metrics says which direction is better.
-        learning_rate: the first one.
+        settings: the rule; the table of metrics defines in which direction the monitor improves.
+        learning_rate: the initial learning rate.
 
     Example:
         >>> plateau = Plateau(StoppingSettings(patience=2), learning_rate=0.1)
@@ -46,7 +46,7 @@ class Plateau:
         self._failures = 0
 
     def judge(self, metrics: Mapping[str, Any]) -> PlateauDecision:
-        """Decide by the metrics of one evaluation, see ``Metrics.as_dict``; a missing monitor is no improvement."""
+        """Decide by the metrics of one evaluation, see ``Metrics.as_dict``; a missing monitor counts as no improvement."""
         value = self._sign * read_figure(metrics, self._settings.monitor)
         improved = value > self._best + self._settings.min_delta
         if improved:
