@@ -1,12 +1,15 @@
-# make demo   set up .venv and run the demo        make check   ruff, mypy, import-linter, typos
-# make test   the whole default test suite         make clean   remove what these made
+# make demo    set up .venv and run the demo
+# make test    run the default test suite
+# make bench   compare the speed with a baseline written like the published code (8 minutes)
+# make check   run ruff, mypy, import-linter and typos
+# make format  fix and format the code with ruff
+# make clean   remove everything that these made
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 
-# make bench  speed beside a baseline in the published manner, short form (8 minutes)
 .PHONY: bench demo test check format setup clean
 
 demo: setup
@@ -31,7 +34,7 @@ format: setup
 
 setup: $(READY)
 
-# torch comes first, so that nothing that needs it can choose another build.
+# torch is installed first, so that no package that requires it can choose another build.
 $(READY): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer must run this, but {v.major}.{v.minor} does; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)

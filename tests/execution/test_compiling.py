@@ -223,7 +223,10 @@ def no_backward(call: Call) -> Call:
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        (no_compiler, "failed: RuntimeError: InvalidCxxCompiler: no working C++ compiler found; the step runs without it"),
+        (
+            no_compiler,
+            "failed: RuntimeError: InvalidCxxCompiler: no working C++ compiler found; the step runs without it",
+        ),
         (no_code, "failed: ImportError: this processor is too old; the step runs without it"),
         (no_backward, "failed: RuntimeError: no backward pass; the step runs without it"),
     ],

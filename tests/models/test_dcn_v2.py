@@ -94,7 +94,10 @@ def test_every_structure_gives_a_logit_per_example_and_learns_everywhere(changes
         ({"structure": "crossnet", "hidden_dims": [4]}, r"structure crossnet must have no hidden_dims, but \[4\] was"),
         ({"structure": "beside"}, r"model\.structure must be 'crossnet', 'stacked' or 'parallel', but 'beside' was"),
         ({"num_cross_layers": 0, "structure": "crossnet"}, r"model\.num_cross_layers must be greater than 0"),
-        ({"num_layers": 2, "structure": "crossnet"}, r"num_layers is not a known setting; did you mean num_cross_layers\?"),
+        (
+            {"num_layers": 2, "structure": "crossnet"},
+            r"num_layers is not a known setting; did you mean num_cross_layers\?",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_named(

@@ -69,7 +69,9 @@ def test_a_mistake_is_named_by_path_value_and_what_is_allowed(
 
 def test_several_mistakes_are_listed_together(recipe_values: dict[str, Any]) -> None:
     recipe_values["training"] |= {"learning_rate": 0, "speed": 1}
-    with pytest.raises(SettingsError, match=r"2 settings must be corrected\n.*learning_rate.*\n.*training\.speed is not a"):
+    with pytest.raises(
+        SettingsError, match=r"2 settings must be corrected\n.*learning_rate.*\n.*training\.speed is not a"
+    ):
         recipe_from_values(recipe_values)
 
 

@@ -198,8 +198,8 @@ def test_a_batch_larger_than_the_data_trains_with_a_warning(
     run = train(with_overrides(recipe, {"training.batch_size": 4096}), folder=tmp_path / "run")
     assert run.result.steps == run.result.epochs
     assert (
-        "training.batch_size should be smaller than the train split, but 4,096 was given for 10 rows: an epoch is 1 step; "
-        "try training.batch_size=1"
+        "training.batch_size should be smaller than the train split, but 4,096 was given for 10 rows: "
+        "an epoch is 1 step; try training.batch_size=1"
     ) in caplog.text
 
 

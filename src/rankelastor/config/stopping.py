@@ -10,8 +10,8 @@ from rankelastor.config.base import Settings
 class StoppingSettings(Settings):
     """When to lower the learning rate and when to stop, by the evaluation of the valid split after each epoch.
 
-    ``monitor``: a metric that has a better direction; with several tasks also ``TASK.METRIC``. Each evaluation that does
-    not improve the monitor by more than ``min_delta`` multiplies the learning rate by ``rate_drop`` (not below
+    ``monitor``: a metric that has a better direction; with several tasks also ``TASK.METRIC``. Each evaluation that
+    does not improve the monitor by more than ``min_delta`` multiplies the learning rate by ``rate_drop`` (not below
     ``min_learning_rate``); ``patience`` such evaluations in succession end the run.
     """
 

@@ -59,8 +59,8 @@ OrderSettings = Annotated[UniformOrder | WindowOrder, Field(discriminator="kind"
 class TrainingSettings(Settings):
     """The published protocol: Adam, L2 over all embedding rows, clipped gradients, a learning rate that drops.
 
-    After each epoch the valid split is scored, and the weights of the best evaluation are kept. Settings of a group
-    may also be written without the group, ``training.patience`` for ``training.stopping.patience``, as in version 0.1.0.
+    After each epoch the valid split is scored, and the weights of the best evaluation are kept. Settings of a group may
+    also be written without the group, ``training.patience`` for ``training.stopping.patience``, as in version 0.1.0.
 
     ``optimiser``, ``stopping``, ``execution``: see ``config/optimiser.py``, ``stopping.py`` and ``execution.py``.
     ``rare_as_unseen``: trains the out-of-vocabulary row of each field.

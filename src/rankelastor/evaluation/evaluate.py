@@ -38,7 +38,7 @@ class EvaluatedSplit:
 def evaluate_with_unseen(
     folder: str | Path, *, split: SplitName = "test", progress: ProgressListener | None = None
 ) -> EvaluatedSplit:
-    """Compute metrics as ``evaluate`` does, and the share of unseen values by field and the AUC of the examples with any.
+    """Compute metrics as ``evaluate`` does, the share of unseen values by field, and the AUC of examples with any.
 
     Raises:
         RunError: the run folder cannot be used.

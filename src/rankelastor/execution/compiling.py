@@ -58,8 +58,8 @@ class CompiledNetwork:
       for one shape, and one small batch per epoch does not pay for another compilation;
     - permanently once compiling has failed; a warning says why.
 
-    The embedding is not compiled: on the CPU the stepper takes the gradients of its rows itself. Call it from one thread
-    and in order, since compiled dropout draws from PyTorch's global generator.
+    The embedding is not compiled: on the CPU the stepper takes the gradients of its rows itself. Call it from one
+    thread and in order, since compiled dropout draws from PyTorch's global generator.
 
     Args:
         network: the network; its parameters may change in place.
@@ -159,8 +159,8 @@ def _copy_with_gradients(embedded: Embedded) -> Embedded:
 @cache
 def _warn_that_compiling_failed(reason: str) -> None:
     logger.warning(
-        "training.compile should build the training step, but torch.compile failed: %s; the step runs without it, which "
-        "gives the same results and is slower on a GPU; try training.compile=never, or install a C++ compiler (g++)",
+        "training.compile should build the training step, but torch.compile failed: %s; the step runs without it, "
+        "which gives the same results and is slower on a GPU; try training.compile=never, or install g++",
         reason,
     )
 

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 _PROBE_SIZE, _PROBE_ROUNDS = 512, 5
 CLEARLY_FASTER = 1.5
-"""Least speed-up for which ``training.precision=auto`` selects bf16 on a CPU: casts around the products take time too."""
+"""Least speed-up for which ``training.precision=auto`` selects bf16 on a CPU: casts take time, too."""
 
 
 def choose_device(settings: ExecutionSettings) -> torch.device:

@@ -14,7 +14,7 @@ from torch.nn.modules import module as torch_module
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
 OutputCallback = Callable[[str, Tensor], None]
 
-# PyTorch has no public way to ask for hooks. Its own __call__ reads the same dictionaries to decide whether there are any.
+# PyTorch has no public way to ask for hooks; its own __call__ checks the same dictionaries.
 FORWARD_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 _OTHERS = (
     "_backward_hooks",

@@ -35,9 +35,9 @@ def has_kernels() -> bool:
 class Lowering:
     """A lowered network: call ``current()`` once per step, then its result for each slice.
 
-    Changes of the structure (replaced modules, hooks, a forward set on an instance) are noticed, and the network is lowered
-    again. Other changes (parameters replaced, resized or frozen, another precision) are seen at each call: an operation
-    that no longer fits calls the plain layers.
+    Changes of the structure (replaced modules, hooks, a forward set on an instance) are noticed, and the network is
+    lowered again. Other changes (parameters replaced, resized or frozen, another precision) are seen at each call: an
+    operation that no longer fits calls the plain layers.
 
     Dropout masks are drawn from one stream, ``random_bytes``, so that they agree with those of any other lowering of
     the network with the same seed. Use one lowering per thread.

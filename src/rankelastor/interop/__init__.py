@@ -1,1 +1,1 @@
-"""Settings and weights of other tools."""
+"""Import settings and weights of other tools."""

@@ -1,4 +1,4 @@
-"""Weights of the published RankElastor code, turned into a network of ours."""
+"""Load weights of the published RankElastor code into our network."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _MIXINGS: dict[int, dict[str, Any]] = {
     8882: {"kind": "kronecker", "num_groups": 2, "norm": "post"},
 }
 MIXING_TYPES = tuple(_MIXINGS)
-"""The numbers by which the published code chooses a mixing, as far as they have an equal here."""
+"""Numbers by which the published code chooses a mixing, as far as the mixing has an equal here."""
 
 _TOKENIZERS = {"matrix": "split", "vector": "joint"}
 _HEADS = {"mlp": "mlp", "flatten": "linear", "mean": "mean"}
-# The published code's names of a gate's maps, in the order in which our gates lay them side by side.
+# Names of a gate's maps in the published code, in the order in which our gates concatenate them.
 _LIFTS: dict[type, tuple[str, ...]] = {
     PublishedGate: ("fc_lift1", "fc_lift2", "skip2", "skip1"),
     UnitExpansionGate: ("fc_lift1", "fc_lift2", "skip1"),
@@ -72,7 +72,7 @@ def network_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, A
 
 
 def translate_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Arrays by the published names (parameters or their gradients) as tensors by the names of our network.
+    """Translate arrays by published names (parameters or their gradients) to tensors by the names of our network.
 
     Raises:
         SettingsError: an array is missing or left over.
@@ -85,7 +85,7 @@ def translate_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 
 
 def model_settings(settings: Mapping[str, Any]) -> RankElastorSettings:
-    """Our settings for settings of the published code.
+    """Translate settings of the published code to ours.
 
     Raises:
         SettingsError: a setting is missing, or a variant or value is unknown.
@@ -142,7 +142,7 @@ def _look_up(table: Mapping[Any, Any], key: Any, name: str) -> Any:
 
 
 class _Translation:
-    """Takes arrays out of a published state by name and remembers which were taken."""
+    """The arrays of a published state, with a record of those that were used."""
 
     def __init__(self, state: Mapping[str, np.ndarray]) -> None:
         self._state = state
@@ -155,7 +155,7 @@ class _Translation:
         return torch.from_numpy(self._state[name])
 
     def steps(self, prefix: str) -> list[str]:
-        """Prefixes ``prefix.{i}`` that hold parameters, in order; steps without parameters are skipped."""
+        """List the prefixes ``prefix.{i}`` that have parameters, in order."""
         indices = {int(name[len(prefix) + 1 :].split(".")[0]) for name in self._state if name.startswith(f"{prefix}.")}
         return [f"{prefix}.{index}" for index in sorted(indices)]
 
@@ -166,7 +166,7 @@ class _Translation:
 
 
 def _translate(state: _Translation, network: MixerNetwork) -> Iterator[tuple[str, Tensor]]:
-    """Walk our modules and take the published arrays in turn: both have their parameters in the same order."""
+    """Walk our modules and take the published arrays in turn; both have their parameters in the same order."""
     yield "tokenizer.norm.weight", state.take("embedding_tokenization.pre_norm.gamma")
     if not isinstance(network.tokenizer, ReshapeTokenizer):
         mlp = network.tokenizer.get_submodule("mlp")
@@ -188,14 +188,14 @@ def _translate(state: _Translation, network: MixerNetwork) -> Iterator[tuple[str
 def _translate_steps(
     state: _Translation, ours: nn.Module, theirs: Sequence[str], our_name: str
 ) -> Iterator[tuple[str, Tensor]]:
-    """The steps of one MLP of ours from one published sequence, or from one a token."""
+    """Translate the steps of one of our MLPs from one published sequence, or from one sequence per token."""
     published = zip(*(state.steps(prefix) for prefix in theirs), strict=True)
     for (name, step), steps in zip(_steps(ours, our_name), published, strict=True):
         yield from _translate_step(state, step, steps, name)
 
 
 def _steps(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    """The layers inside a module that the published code counts as one step each, in order."""
+    """Iterate over the layers inside a module that are one step each in the published code, in order."""
     for child_name, child in module.named_children():
         if isinstance(child, _STEPS):
             yield f"{name}.{child_name}", child
@@ -246,7 +246,7 @@ def _linear(state: _Translation, theirs: str, ours: str) -> Iterator[tuple[str, 
 def _per_token_linear(
     state: _Translation, maps_of_token: Sequence[Sequence[str]], ours: str
 ) -> Iterator[tuple[str, Tensor]]:
-    """Published (out, in) maps of each token, side by side, as our (token, in, out) weights."""
+    """Concatenate the published (out, in) maps of each token to our (token, in, out) weights."""
     weights = [torch.cat([state.take(f"{name}.weight").T for name in maps], dim=1) for maps in maps_of_token]
     biases = [torch.cat([state.take(f"{name}.bias") for name in maps]) for maps in maps_of_token]
     yield f"{ours}.weight", torch.stack(weights)

@@ -1,4 +1,4 @@
-"""Whether probabilities agree with how often the label is 1."""
+"""Calibration: compare probabilities with the rate of positive labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def calibration_ratio(
     *,
     weight: Float[ndarray, " example"] | None = None,
 ) -> float:
-    """Compute the mean prediction over the mean label, by weight; nan without a positive label.
+    """Compute the weighted mean prediction over the weighted mean label; nan without a positive label.
 
     At 1 the predictions are right on average; above 1 they are too high.
 
@@ -38,12 +38,12 @@ def expected_calibration_error(
     weight: Float[ndarray, " example"] | None = None,
     num_bins: int = 20,
 ) -> float:
-    """Compute the mean over bins of |mean prediction - mean label|, each bin by what it holds; in 0..1.
+    """Compute the mean over bins of |mean prediction - mean label|, weighted by the mass of each bin; in 0..1.
 
-    Bins hold equally many examples, or with weights equal total weight, in the order of the predictions (equal mass).
-    Without weights an example lies in one bin, and there are at most as many bins as examples. With weights an example
-    across the edge of two bins counts in both, in proportion, so that the scale of the weights does not matter. It is
-    nan where the weights add up to 0, or without examples.
+    Bins are cut in the order of the predictions so that they have equal mass: equal numbers of examples or, with
+    weights, equal total weight. Without weights there are at most as many bins as examples. With weights an example on
+    the edge of two bins counts proportionally in both, so that the scale of the weights does not matter. The error is
+    nan without examples, or if the weights sum to 0.
 
     Example:
         >>> expected_calibration_error(np.array([0, 1, 1, 1]), np.array([0.0, 0.5, 1.0, 1.0]), num_bins=2)

@@ -1,4 +1,4 @@
-"""How well probabilities fit the labels: logloss and normalised entropy."""
+"""Likelihood of the labels under the probabilities: logloss and normalised entropy."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def logloss(
     *,
     weight: Float[ndarray, " example"] | None = None,
 ) -> float:
-    """Compute the mean binary cross-entropy in nats, by weight; probabilities are clipped to 1e-7 .. 1 - 1e-7.
+    """Compute the weighted mean binary cross-entropy in nats; probabilities are clipped to 1e-7 .. 1 - 1e-7.
 
-    It is nan where the weights add up to 0.
+    It is nan if the weights sum to 0.
 
     Example:
         >>> round(logloss(np.array([1, 0]), np.array([0.5, 0.5])), 6)
@@ -39,7 +39,7 @@ def normalized_entropy(
     *,
     weight: Float[ndarray, " example"] | None = None,
 ) -> float:
-    """Compute the logloss over the entropy of the base rate, both by weight; nan where there is one label only.
+    """Compute the logloss over the entropy of the base rate, both weighted; nan if all labels are equal.
 
     At 1 the predictions are as good as always predicting the mean label; lower is better.
 

@@ -1,4 +1,4 @@
-"""What a metric is: a row of the table of metrics."""
+"""The class of a metric, a row of the table of metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
 Figure = float | int
-"""The value of a metric: a count is an int."""
+"""Value of a metric; counts are of type int."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,14 @@ class Metric:
     """A figure computed from the labels and probabilities of one task.
 
     Args:
-        name: the key in ``result.json`` and the value of ``training.monitor``; without a dot, which separates a task
-            from a metric there.
-        title: the name in tables, with its unit.
-        higher_is_better: the direction in which it improves; None where neither direction is better, so that it
-            cannot be the monitor.
-        needs_group: whether it is computed within groups; it is not defined for data without a group field.
-        function: ``function(label, probability, *, weight=None) -> float``, which returns nan where the metric is not
+        name: key in ``result.json`` and value of ``training.monitor``; without a dot, which separates the name
+            of a task from that of a metric.
+        title: name in tables, with the unit.
+        higher_is_better: direction of improvement; None if neither direction is better, so that the metric cannot be
+            the monitor.
+        needs_group: whether the metric is computed within groups; it is then not defined for data without a group
+            field.
+        function: ``function(label, probability, *, weight=None) -> float``, which returns nan if the metric is not
             defined; with ``needs_group`` it also takes ``group``.
 
     Example:
@@ -43,7 +44,7 @@ class Metric:
     function: Callable[..., Figure]
 
     def __post_init__(self) -> None:
-        assert "." not in self.name, "a dot separates a task from a metric"
+        assert "." not in self.name, "the name of a metric has no dot, which separates a task from a metric"
 
     def __call__(
         self,
@@ -53,13 +54,13 @@ class Metric:
         weight: Float[ndarray, " example"] | None = None,
         group: Int[ndarray, " example"] | None = None,
     ) -> Figure:
-        """Compute the metric; nan where it is not defined.
+        """Compute the metric; nan if it is not defined.
 
         Args:
             label: 0 or 1.
             probability: predictions in 0..1.
-            weight: how much each example counts, 0 or more; None counts each once.
-            group: the key of grouped metrics (a user, say); None where the data have none.
+            weight: weight of each example, 0 or more; None weights all equally.
+            group: group of each example, such as the user, for grouped metrics; None if the data have none.
         """
         if not self.needs_group:
             return self.function(label, probability, weight=weight)

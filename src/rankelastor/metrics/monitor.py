@@ -1,4 +1,4 @@
-"""Which metric training watches to keep the best weights and to stop: ``training.monitor``."""
+"""The metric by which training keeps the best weights and stops: ``training.monitor``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rankelastor.metrics.table import METRICS
 
 
 def monitor_names(tasks: Sequence[str] = ()) -> tuple[str, ...]:
-    """List what ``training.monitor`` may be: each metric that has a better direction.
+    """List the values of ``training.monitor``: each metric with a better direction.
 
-    With several tasks a metric's name means its mean over them, and ``TASK.METRIC`` is that of one task.
+    With several tasks the name of a metric means its mean over the tasks, and ``TASK.METRIC`` is that of one task.
 
     Example:
         >>> monitor_names()
@@ -27,7 +27,7 @@ def monitor_names(tasks: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def monitored_metric(monitor: str) -> Metric:
-    """Find the metric that ``METRIC`` or ``TASK.METRIC`` names, whatever the task.
+    """Find the metric that ``METRIC`` or ``TASK.METRIC`` names; the task is not checked.
 
     Raises:
         ValueError: no metric of this name has a better direction.
@@ -43,10 +43,10 @@ def monitored_metric(monitor: str) -> Metric:
 
 
 def check_monitor(monitor: str, *, tasks: Sequence[str], has_group: bool) -> None:
-    """Check that data with these tasks, and with or without groups, give this monitor.
+    """Check that the monitor is defined for data with these tasks, and with or without groups.
 
     Raises:
-        SettingsError: they do not.
+        SettingsError: it is not.
     """
     names = monitor_names(tasks)
     if monitor not in names:
@@ -55,6 +55,6 @@ def check_monitor(monitor: str, *, tasks: Sequence[str], has_group: bool) -> Non
         )
     if monitored_metric(monitor).needs_group and not has_group:
         raise SettingsError(
-            f"training.monitor must be a metric that the data give, but {monitor} was given and data.fields has no "
+            f"training.monitor must be defined for the data, but {monitor} was given and data.fields has no "
             "group; add {kind: group, column: ...}, or try training.monitor=auc"
         )

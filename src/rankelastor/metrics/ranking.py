@@ -1,4 +1,4 @@
-"""How well scores rank: AUC, and AUC within groups."""
+"""Quality of a ranking by scores: AUC, and AUC within groups."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def auc(
     *,
     weight: Shaped[ndarray, " example"] | None = None,
 ) -> float:
-    """Compute the area under the ROC curve, exactly, ties counted half; nan where only one label is there.
+    """Compute the exact area under the ROC curve, with ties counted half; nan if all labels are equal.
 
-    With weights each pair of a positive and a negative example counts by the product of their weights, as if an
-    example stood there ``weight`` times; None counts each once.
+    With weights each pair of a positive and a negative example counts by the product of their weights, as if each
+    example occurred ``weight`` times; None weights all equally.
 
     Example:
         >>> auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.4, 0.8]))
@@ -42,14 +42,14 @@ def grouped_auc(
     group: Int[ndarray, " example"],
     weight: Float[ndarray, " example"] | None = None,
 ) -> float:
-    """Compute the mean of the AUC within each group that holds both labels, by the group's total weight.
+    """Compute the mean of the AUC within each group that has both labels, weighted by the group's total weight.
 
-    The total weight is the number of examples where ``weight`` is None; with weights each group's AUC is weighted, too.
-    In 0..1; nan where no group holds both labels with a weight above 0.
+    Without ``weight`` the total weight is the number of examples; with it the AUC within each group is weighted, too.
+    The result is in 0..1; nan if no group has both labels with a weight above 0.
 
     Example:
         >>> label, score = np.array([1, 0, 1, 0, 1]), np.array([0.9, 0.1, 0.2, 0.8, 0.5])
-        >>> grouped_auc(label, score, group=np.array([7, 7, 8, 8, 9]))  # 1 and 0; group 9 holds one label
+        >>> grouped_auc(label, score, group=np.array([7, 7, 8, 8, 9]))  # 1 and 0; group 9 has one label
         0.5
 
     Source: gAUC of Deep Interest Network, arXiv 1706.06978, equation 5, weighted by impressions.
@@ -78,7 +78,7 @@ def _negatives_below(
     score: Float[ndarray, " example"],
     negative: Float[ndarray, " example"],
 ) -> Float[ndarray, " example"]:
-    """Add up, for each example, the weight of its group's negatives with lower scores, and half of those that tie."""
+    """Sum the weights of the negatives of each example's group that score lower, and half of those that tie."""
     order = np.lexsort((score, group_index))
     sorted_group, sorted_score, sorted_negative = group_index[order], score[order], negative[order]
     before = np.cumsum(sorted_negative) - sorted_negative

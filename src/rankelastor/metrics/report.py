@@ -17,29 +17,28 @@ from rankelastor.metrics.table import METRICS
 
 DECIMALS = 6
 TASKS = "tasks"
-"""The key under which figures of several tasks hold those of each task."""
+"""Key of the figures of each task, if there are several."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Metrics by task and by name; those that are not defined for a task are missing there."""
+    """Metrics by task and by name, without those that are not defined for a task."""
 
     by_task: Mapping[str, Mapping[str, Figure]]
 
     def value(self, name: str) -> Figure:
-        """Give one metric in full precision; nan where it is not defined.
+        """Return one metric in full precision; nan if it is not defined.
 
         Args:
-            name: ``auc``: that of the task, or the mean over several tasks. ``like.auc``: that of the task ``like``,
-                where there are several.
+            name: ``auc`` for the only task or the mean over several; ``like.auc`` for the task ``like`` of several.
         """
         return read_figure(_arrange(self.by_task), name)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the metrics by name to six decimals; those that are not defined are left out.
+        """Convert to metrics by name, rounded to six decimals, without those that are not defined.
 
-        With several tasks each figure is the mean over the tasks, left out unless all tasks have it, and ``tasks``
-        holds the figures of each.
+        With several tasks each figure is the mean over the tasks, left out if a task lacks it, and ``tasks`` holds the
+        figures of each task.
 
         Example:
             >>> Metrics({"click": {"auc": 0.75}}).as_dict()
@@ -64,17 +63,17 @@ def evaluate_predictions(
     Args:
         label: 0 or 1.
         probability: predictions in 0..1.
-        tasks: the names of the columns.
-        group: the key of grouped metrics (a user, say), or None.
-        weight: how much each example counts, or None.
-        names: of the metrics wanted; None: all of the table.
+        tasks: names of the columns.
+        group: group of each example, such as the user, for grouped metrics; or None.
+        weight: weight of each example, or None.
+        names: names of the metrics to compute; None computes all.
 
     Example:
         >>> label, probability = np.array([[0], [1]]), np.array([[0.25], [0.75]])
         >>> evaluate_predictions(label, probability, tasks=["click"]).as_dict()["auc"]
         1.0
     """
-    assert label.shape[1] == len(tasks), "a column is a task"
+    assert label.shape[1] == len(tasks), "each task has a column of labels"
     by_task = {}
     for task, task_labels, scores in zip(tasks, label.T, probability.T, strict=True):
         columns = np.ascontiguousarray(task_labels), np.ascontiguousarray(scores)
@@ -86,7 +85,7 @@ def evaluate_predictions(
 
 
 def read_figure(figures: Mapping[str, Any], name: str) -> Figure:
-    """Read ``auc``, or ``like.auc`` of the task ``like``, from what ``Metrics.as_dict`` gives; nan where it is missing.
+    """Read ``auc``, or ``like.auc`` of the task ``like``, from ``Metrics.as_dict()``; nan if it is missing.
 
     Example:
         >>> read_figure({"auc": 0.6, "tasks": {"click": {"auc": 0.7}, "like": {"auc": 0.5}}}, "like.auc")

@@ -1,4 +1,4 @@
-"""The table of metrics: a row here is a key of ``result.json``, a line in tables and a choice of the monitor.
+"""The table of metrics: each row is a key of ``result.json``, a line in tables and a choice of the monitor.
 
 To add a metric, write its function in a file of this package and add a row.
 """
@@ -20,7 +20,7 @@ def num_examples(
     *,
     weight: Float[ndarray, " example"] | None = None,
 ) -> int:
-    """Count the examples; each counts once, whatever its weight."""
+    """Count the examples, regardless of their weights."""
     del probability, weight
     return len(label)
 

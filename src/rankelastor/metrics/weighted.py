@@ -1,4 +1,4 @@
-"""Means by weight."""
+"""Weighted means."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy import ndarray
 
 
 def weighted_mean(values: Shaped[ndarray, " example"], weight: Float[ndarray, " example"] | None) -> float:
-    """Compute the mean of values by weight, summed in float64; nan where the weights add up to 0.
+    """Compute the weighted mean, summed in float64; nan if the weights sum to 0.
 
     Without weights it is ``np.mean``.
 

@@ -19,7 +19,7 @@ class Variant:
 
     Attributes:
         layer: the layer's class.
-        choices: choice for each argument that makes a module of several classes; its settings are nested under the argument.
+        choices: choice for each argument that makes a module of several classes; its settings nest under the argument.
         inlined: variant for each argument that makes a module of one class; its settings are listed beside the others.
         given: arguments that the model passes, which are not settings.
     """

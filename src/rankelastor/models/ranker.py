@@ -26,7 +26,7 @@ class Ranker(nn.Module):
 
     @property
     def points(self) -> Mapping[str, nn.Module]:
-        """Modules whose outputs can be observed, by name and in the order of computation; empty if the network has none."""
+        """Modules whose outputs can be observed, by name and in the order of computation; possibly empty."""
         points: Mapping[str, nn.Module] = getattr(self.network, "points", {})
         return points
 

@@ -1,7 +1,7 @@
 """The arguments of each kernel: the fields of its struct, read from the C source that declares it.
 
-So each field is declared once. A value that is missing, unknown or of another kind raises an AssertionError here; in C it
-would be a wrong pointer.
+So each field is declared once. A value that is missing, unknown or of another kind raises an AssertionError here; in C
+it would be a wrong pointer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class KernelArguments:
     def pack(self, arguments: Mapping[str, Any]) -> bytes:
         """Pack values by name as C reads them: tensors as pointers, None as a null pointer."""
         try:
-            # For one example, packing takes as long as some layers, so the layout is prepared and comprehensions are used.
+            # For one example, packing takes as long as some layers: hence comprehensions and a prepared layout.
             values = [arguments[name] for name in self.names]
             return self.layout.pack(
                 *[

@@ -37,7 +37,9 @@ _FLAGS = [
 ]
 _BUILD_SECONDS = 60
 
-_building = threading.Lock()  # threads may ask for the kernels at the same time: one builds them, and a failure is logged once
+_building = (
+    threading.Lock()
+)  # threads may ask for the kernels at the same time: one builds them, and a failure is logged once
 
 
 def kernels() -> ctypes.CDLL | None:

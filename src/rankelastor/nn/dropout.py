@@ -26,9 +26,9 @@ class Mask:
     def draw(cls, shape: torch.Size, rate: float, source: ByteSource = fresh_bytes) -> Mask:
         """Draw a mask for one call.
 
-        With bytes alone the rate could only be a multiple of 1/256, so the threshold is random too: ``256 * rate`` rounded
-        down or up, with probabilities that make each element's chance of being dropped exactly ``rate``
-        (up to 2 ** -16).
+        With bytes alone the rate could only be a multiple of 1/256, so the threshold is random too: ``256 * rate``
+        rounded down or up, with probabilities that make each element's chance of being dropped exactly ``rate`` (up to
+        2 ** -16).
         """
         count = math.prod(shape)
         drawn = source(count + 2)

@@ -44,7 +44,7 @@ class Projection(nn.Module):
         hidden_dims: the hidden widths; without any the projection is one linear map.
         out_dim: width of the output.
         activation: ``relu``, ``gelu`` (exact) or ``tanh``.
-        norm: whether an RMSNorm stands before each activation.
+        norm: whether an RMSNorm precedes each activation.
         dropout: rate after each activation.
 
     Example:

@@ -19,8 +19,8 @@ class BinaryCrossEntropy:
     With example weights w, task weights a, labels y and logits z:
     sum_t a_t sum_i w_i BCE(z_it, y_it) / (sum_i w_i sum_t a_t).
 
-    A batch may be cut into slices: compute ``total`` of the whole batch once; the losses of the slices then add up to the
-    loss of the batch.
+    A batch may be cut into slices: compute ``total`` of the whole batch once; the losses of the slices then add up to
+    the loss of the batch.
 
     Args:
         task_weights: weight of each task, in the order of the columns of ``Batch.labels``; None weights all equally.

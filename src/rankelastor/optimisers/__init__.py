@@ -1,1 +1,1 @@
-"""Optimisers: how gradients change parameters."""
+"""Optimisers beyond those of PyTorch."""

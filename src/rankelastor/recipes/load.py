@@ -1,5 +1,4 @@
-"""Read recipes: YAML with ``extends``, environment variables and overrides, validated in full.
-"""
+"""Read recipes: YAML with ``extends``, environment variables and overrides, validated in full."""
 
 from __future__ import annotations
 
@@ -124,9 +123,7 @@ class _Loader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", node.start_mark)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return mapping
 

@@ -1,1 +1,1 @@
-"""Use a trained ranker: probabilities for raw rows."""
+"""Use a trained ranker to predict probabilities for raw rows."""

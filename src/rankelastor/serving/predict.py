@@ -1,4 +1,4 @@
-"""Score raw rows: the same rows come out with a column of probabilities per task."""
+"""Predict probabilities for a file of raw rows."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ def predict(
 ) -> int:
     """Score the rows of a CSV or Parquet file with a run, in bounded memory.
 
-    Unknown values count as out of vocabulary; the label column may be missing. The output is CSV or Parquet, as its
-    name says; a CSV is written as the training files were (delimiter, header).
+    Unknown values are out of vocabulary; the label column may be missing. The name of the output decides between CSV
+    and Parquet; a CSV file has the delimiter and header of the training files.
 
     Args:
         folder: a run folder.
-        input_file: raw rows as the run was trained on.
+        input_file: raw rows in the format of the training files.
         output_file: the same rows in the same order, with a last column ``probability``; with several tasks, a column
             ``probability_TASK`` for each.
-        overwrite: replace a file that is there.
-        progress: told of the bytes read.
+        overwrite: whether to replace an existing file.
+        progress: receives the number of bytes read.
 
     Returns:
         The number of rows.
 
     Raises:
         RunError: the run folder cannot be used.
-        DataError: a row or column of the input is wrong, or it has such a column already.
-        StorageError: the output exists, or cannot be written; nothing half-written stays.
+        DataError: a row or column of the input is wrong, or the input already has such a column.
+        StorageError: the output exists or cannot be written; no partial file is left.
     """
     input_file, output_file = Path(input_file), Path(output_file)
     if output_file.is_dir():
@@ -102,7 +102,9 @@ def probability_columns(tasks: Sequence[str]) -> tuple[str, ...]:
 def _refuse_columns(added: Sequence[str], input_file: Path, run: LoadedRun) -> None:
     present = set(added).intersection(column_names(input_file, run.encoder.csv))
     for name in sorted(present):
-        raise DataError(f"{input_file} must not have a column `{name}`, since that is what is added; rename it first")
+        raise DataError(
+            f"{input_file} must not have a column `{name}`, since predict adds this column, but has; rename it first"
+        )
 
 
 def _refuse_nested_columns(rows: pa.RecordBatch) -> None:
@@ -126,14 +128,14 @@ class _CsvWriter:
     def write(self, rows: pa.RecordBatch) -> None:
         _refuse_nested_columns(rows)
         frame = cast("pl.DataFrame", pl.from_arrow(pa.Table.from_batches([rows])))
-        # A blank cell was read as an empty text, which would be written in quotes.
+        # A blank cell was read as an empty text, which would be written as quotes.
         text = frame.with_columns(pl.col(pl.String).replace("", None)).write_csv(
             separator=self._delimiter,
             include_header=self._header,
             quote_style="never" if self._csv.quote is None else "necessary",
             quote_char=self._csv.quote or '"',
         )
-        self._file.write(text.encode())  # by Python: a full disk is then an OSError, which whole_file explains
+        self._file.write(text.encode())  # Python writes, so that a full disk is an OSError, which whole_file explains
         self._header = False
 
 

@@ -47,4 +47,6 @@ def is_out_of_memory(error: RuntimeError) -> bool:
         >>> is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")), is_out_of_memory(RuntimeError("a bug"))
         (True, False)
     """
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _WORDS_OF_THE_CPU_ALLOCATOR)
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        words in str(error) for words in _WORDS_OF_THE_CPU_ALLOCATOR
+    )

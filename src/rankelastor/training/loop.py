@@ -227,8 +227,8 @@ class _Evaluations:
         """
         if self._best is None:
             raise RunError(
-                f"training.monitor={self._training.settings.stopping.monitor} must be defined for the valid split, but was not "
-                "in any evaluation; gauc needs groups that hold both labels"
+                f"training.monitor={self._training.settings.stopping.monitor} must be defined for the valid split, "
+                "but was not in any evaluation; gauc needs groups that hold both labels"
             )
         return self._best
 

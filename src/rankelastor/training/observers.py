@@ -35,7 +35,7 @@ class Evaluation:
 
 
 class TrainingObserver(Protocol):
-    """An observer of training, which must not change it. Inherit from ``SilentObserver`` to implement only some methods."""
+    """An observer of training, which must not change it; ``SilentObserver`` is a base class with empty methods."""
 
     def on_start(self, ranker: Ranker, *, num_epochs: int, num_examples: int) -> None:
         """Observe the start of training, with ``num_examples`` per epoch."""

@@ -46,9 +46,9 @@ def train(
 ) -> TrainedRun:
     """Train the recipe's ranker and test it.
 
-    The data are prepared first if the prepared folder does not exist. Two calls with the same recipe on the same machine
-    give identical results. PyTorch's number of threads is restored on return and on errors; its global generator is
-    seeded.
+    The data are prepared first if the prepared folder does not exist. Two calls with the same recipe on the same
+    machine give identical results. PyTorch's number of threads is restored on return and on errors; its global
+    generator is seeded.
 
     Args:
         recipe: data, model and training.

@@ -190,7 +190,9 @@ class Stepper:
         self._on_phase("copy")
         batch = batch.to(self._device)
         self._on_phase("optimiser")
-        self._optimiser.zero_grad(set_to_none=True)  # before the forward pass, since a CUDA graph overwrites the gradients of its previous run
+        self._optimiser.zero_grad(
+            set_to_none=True
+        )  # before the forward pass, since a CUDA graph overwrites the gradients of its previous run
         self._on_phase("forward")
         with autocast(self._execution, self._device):
             compute = self._compiled.current() if self._compiled else self._ranker.network

@@ -46,7 +46,7 @@ class Plateau:
         self._failures = 0
 
     def judge(self, metrics: Mapping[str, Any]) -> PlateauDecision:
-        """Decide by the metrics of one evaluation, see ``Metrics.as_dict``; a missing monitor counts as no improvement."""
+        """Decide by the metrics of one evaluation, see ``Metrics.as_dict``; a missing monitor is no improvement."""
         value = self._sign * read_figure(metrics, self._settings.monitor)
         improved = value > self._best + self._settings.min_delta
         if improved:

@@ -11,7 +11,7 @@ from rankelastor.execution.rules import Context, Operation
 
 
 class ChainLayer(NamedTuple):
-    """A layer of a chain, and its exact type if an operation may replace it; None if the layer itself must be called."""
+    """A layer of a chain, and its type if an operation may replace it; None if the layer itself must be called."""
 
     layer: Any
     kind: type[nn.Module] | None

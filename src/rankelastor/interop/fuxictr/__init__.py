@@ -1,1 +1,1 @@
-"""Experiments of FuxiCTR (2.3.1): their settings, turned into recipes."""
+"""Turn the settings of FuxiCTR (2.3.1) experiments into recipes."""

@@ -1,4 +1,4 @@
-"""The parts of a FuxiCTR column that several kinds of columns have."""
+"""Settings that several kinds of FuxiCTR columns have in common."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST = 100
 
 @dataclass(frozen=True)
 class Column:
-    """One column of ``feature_cols``, with what the data set says for all."""
+    """One column of ``feature_cols``, with the settings of the data set for all columns."""
 
     settings: FuxiCtrSettings
     folder: str
@@ -31,7 +31,7 @@ class Column:
 
     @property
     def name(self) -> str:
-        """The name of the feature."""
+        """Name of the feature."""
         return str(self.settings.take("name"))
 
     @property
@@ -41,10 +41,10 @@ class Column:
 
     @property
     def preprocess(self) -> tuple[str | None, str | None]:
-        """The function that FuxiCTR applies to the column, and its argument.
+        """Function that FuxiCTR applies to the column, and its argument.
 
         Raises:
-            SettingsError: it is none that FuxiCTR or its published data sets have.
+            SettingsError: neither FuxiCTR nor its published data sets have such a function.
         """
         text = self.settings.take("preprocess")
         if text is None:
@@ -53,16 +53,16 @@ class Column:
         if call is None or call["name"] not in _PREPROCESSES:
             raise SettingsError(
                 f"{self.settings.path}preprocess must be one of {', '.join(_PREPROCESSES)}, but {text!r} was given; "
-                "write what it does into the raw files and leave it out"
+                "apply it to the raw files and leave it out"
             )
         return call["name"], call["argument"] or None
 
     def own_min_count(self) -> int:
-        """The column's own threshold, or the data set's."""
+        """Read the threshold of the column, by default that of the data set."""
         return self.settings.whole("min_categr_count", self.min_count)
 
     def note_common(self) -> None:
-        """Notes on what any column may have."""
+        """Add notes on settings that any column may have."""
         for key in ("name", "active", "dtype", "embedding_dim", "emb_output_dim", "pretrain_dim"):
             self.settings.take(key)
         if self.settings.take("source", ""):
@@ -75,7 +75,7 @@ class Column:
         self.settings.note_all("no equal", {"vocab_size": "the vocabulary comes from the train split"})
 
     def note_sharing(self, share: str) -> None:
-        """Notes on a column that uses the vocabulary of another one."""
+        """Add notes on a column that shares the vocabulary of another one."""
         self.settings.take("min_categr_count")
         self.settings.take("fill_na")
         self.settings.note(
@@ -86,28 +86,28 @@ class Column:
 
 
 def source_column(column: Column) -> dict[str, Any]:
-    """The raw column that is read, and the field's name where it is another one."""
+    """Read the raw column of a field, and the field's name if it differs."""
     name, argument = column.preprocess
     if name in {None, "convert_to_bucket", "copy_from"}:
         raw = argument or column.name
         return {"column": raw} if raw == column.name else {"column": raw, "name": column.name}
     raise SettingsError(
-        f"{column.settings.path}preprocess {name} must stand in a categorical column, but type is "
-        f"{column.settings.take('type')!r}; mend feature_cols"
+        f"{column.settings.path}preprocess {name} must be that of a categorical column, but type is "
+        f"{column.settings.take('type')!r}; correct feature_cols"
     )
 
 
 def pretrained_settings(column: Column) -> dict[str, Any]:
-    """``pretrained`` for a column that has vectors; their file is named relative to the raw files."""
+    """Make ``pretrained`` for a column that has vectors; the path of their file is relative to the raw files."""
     path = column.settings.take("pretrained_emb")
     encoder = column.settings.take("feature_encoder")
     if encoder is not None and (path is None or not _LINEAR.fullmatch(str(encoder).strip())):
-        column.settings.note("no equal", "feature_encoder", "the embedding goes to the tokenizer as it is")
+        column.settings.note("no equal", "feature_encoder", "the embedding goes to the tokenizer unchanged")
     if path is None:
         return {}
     usage = column.settings.take("pretrain_usage", "init")
     if usage != "init":
-        column.settings.note("no equal", "pretrain_usage", "the vectors stand alone, without a learned row beside them")
+        column.settings.note("no equal", "pretrain_usage", "the vectors are used without a learned row beside them")
     file = PurePosixPath(os.path.relpath(str(path), column.folder).replace(os.sep, "/"))
     values = {"file": str(file), "trained": not column.settings.take("freeze_emb", True)}  # noqa: FBT003 - a default
     if file.suffix == ".parquet":
@@ -116,7 +116,7 @@ def pretrained_settings(column: Column) -> dict[str, Any]:
 
 
 def sequence_rules(column: Column) -> dict[str, Any]:
-    """Separator and length of a sequence; notes where FuxiCTR pads, cuts or pools in another way."""
+    """Read separator and length of a sequence; add notes if FuxiCTR pads, cuts or pools in another way."""
     settings = column.settings
     for key in ("fill_na", "freeze_emb", "pretrain_usage"):
         settings.take(key)
@@ -126,16 +126,18 @@ def sequence_rules(column: Column) -> dict[str, Any]:
         )
         settings.note("differs", "padding", text)
     if column.preprocess[0] == "convert_to_bucket":
-        settings.note("no equal", "preprocess", "floor(ln(x)^2) has no equal; the elements are taken as they are")
+        settings.note("no equal", "preprocess", "floor(ln(x)^2) has no equal; the elements are not changed")
     max_length = settings.whole("max_len", 0)
     if not max_length:
-        settings.note("differs", "max_len", f"FuxiCTR takes the longest list of the train split; {_LONGEST} stands in")
+        settings.note(
+            "differs", "max_len", f"FuxiCTR takes the longest list of the train split; {_LONGEST} is used instead"
+        )
     _note_pooling(settings)
     return {"separator": settings.take("splitter", " "), "max_length": max_length or _LONGEST}
 
 
 def _note_pooling(settings: FuxiCtrSettings) -> None:
-    """The mean is what we have; a linear map after it belongs to pretrained vectors, where we have it too."""
+    """Add a note on any pooling but the mean; a linear map after it belongs to pretrained vectors."""
     encoder = settings.values.get("feature_encoder", _MEAN)
     settings.take("feature_encoder")
     steps = [str(step).strip() for step in (encoder if isinstance(encoder, list) else [encoder])]

@@ -1,4 +1,4 @@
-"""Feature columns of FuxiCTR as settings of our fields, in their order."""
+"""Translate the feature columns of FuxiCTR to settings of our fields, in their order."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Field = dict[str, Any]
 
 
 def data_fields(dataset: FuxiCtrSettings, model: FuxiCtrSettings, *, folder: str, embedding_dim: int) -> list[Field]:
-    """``data.fields`` for ``feature_cols``.
+    """Make ``data.fields`` from ``feature_cols``.
 
     Args:
-        dataset: the data set's settings.
-        model: the model's; ``use_features`` and ``feature_specs`` change the columns.
-        folder: where the raw files lie; pretrained vectors are named relative to it.
-        embedding_dim: the model's width, to tell columns that have another one.
+        dataset: settings of the data set.
+        model: settings of the model, of which ``use_features`` and ``feature_specs`` change the columns.
+        folder: folder of the raw files; paths of pretrained vectors are relative to it.
+        embedding_dim: width of the model, to find columns with another width.
 
     Raises:
         SettingsError: a column has a type or a preprocessing that FuxiCTR does not have, or several labels are given.
@@ -55,10 +55,10 @@ def data_fields(dataset: FuxiCtrSettings, model: FuxiCtrSettings, *, folder: str
 
 
 def label_column(dataset: FuxiCtrSettings) -> str:
-    """The name of the one label.
+    """Read the name of the label.
 
     Raises:
-        SettingsError: there is none, or several.
+        SettingsError: there is no label, or several.
     """
     labels = dataset.take("label_col", [])
     labels = labels if isinstance(labels, list) else [labels]
@@ -70,7 +70,7 @@ def label_column(dataset: FuxiCtrSettings) -> str:
 
 
 def _expand(columns: Any, model: FuxiCtrSettings) -> Iterator[dict[str, Any]]:
-    """One mapping a column, inactive ones left out, with what the model's settings change."""
+    """Iterate over the active columns, one mapping each, with the changes of the model's settings."""
     if not isinstance(columns, list) or not columns:
         raise SettingsError(f"feature_cols must be a list of columns, but {columns!r} was given")
     changes = _by_name(model.take("feature_specs", []))
@@ -114,7 +114,8 @@ def _field(column: Column, *, group: str | None) -> Field | None:
     column.note_common()
     if kind not in kinds:
         raise SettingsError(
-            f"{column.settings.path}type must be one of {[*kinds, 'meta']}, but {kind!r} was given; mend feature_cols"
+            f"{column.settings.path}type must be one of {[*kinds, 'meta']}, but {kind!r} was given; "
+            "correct feature_cols"
         )
     return kinds[kind](column)
 
@@ -136,7 +137,7 @@ def _numeric(column: Column) -> Field:
     if normalizer in _NORMALIZERS:
         field["transform"] = _NORMALIZERS[normalizer]
     elif normalizer is not None:
-        column.settings.note("no equal", "normalizer", "numbers are taken as they are")
+        column.settings.note("no equal", "normalizer", "numbers are not scaled")
     blank = column.settings.real("fill_na", 0.0)
     return field if blank == 0 else field | {"blank": blank}
 
@@ -161,7 +162,7 @@ def _categorical(column: Column) -> Field:
 
 
 def _log_squares(column: Column) -> Field:
-    text = "floor(ln(x)^2) for x > 2 has no equal; quantile buckets of the train split stand in"
+    text = "floor(ln(x)^2) for x > 2 has no equal; quantile buckets of the train split are used instead"
     column.settings.note("no equal", "preprocess", text)
     return {"kind": "quantile", **source_column(column), "num_buckets": _BUCKETS_FOR_LOG_SQUARES}
 
@@ -176,15 +177,15 @@ def _bucket_field(column: Column, processor: str) -> Field:
 
 
 def _blanks(column: Column) -> Field:
-    """FuxiCTR keeps the text of a blank out of the vocabulary; a blank number becomes the number 0."""
+    """Translate blanks: in FuxiCTR a blank text is out of vocabulary, and a blank number becomes 0."""
     fill = column.settings.take("fill_na")
     if not column.is_text and fill is None:
         column.settings.note(
-            "differs", "dtype", "a blank is a value of its own here, in FuxiCTR it counts as the value 0"
+            "differs", "dtype", "a blank is a separate value here; in FuxiCTR it counts as the value 0"
         )
         return {}
     if fill not in {None, ""}:
-        text = "cells that hold just this are out of vocabulary in FuxiCTR like blanks; here they are a value"
+        text = "cells with exactly this text are out of vocabulary in FuxiCTR, like blanks; here they are a value"
         column.settings.note("differs", "fill_na", text)
     return {"blank": "out_of_vocabulary"}
 
@@ -197,13 +198,15 @@ def _sequence(column: Column) -> Field:
         column.settings.take("pretrained_emb")
         return field | {"shares": share}
     if column.settings.take("pretrained_emb") is not None:
-        text = "a sequence takes vectors by `shares` from a categorical field that has them; learned rows stand in"
+        text = (
+            "a sequence takes vectors by `shares` from a categorical field that has them; learned rows are used instead"
+        )
         column.settings.note("no equal", "pretrained_emb", text)
     return field | {"min_count": column.own_min_count()}
 
 
 def _merge_neighbours(fields: Sequence[Field]) -> Iterator[Field]:
-    """Neighbours that differ by their column alone become one entry with a list of columns."""
+    """Merge neighbouring fields that differ only in their column into one entry with a list of columns."""
 
     def rules(field: Field) -> str:
         alone = "name" in field or field["kind"] in {"group", "calendar"}
@@ -216,7 +219,7 @@ def _merge_neighbours(fields: Sequence[Field]) -> Iterator[Field]:
 
 
 def _merge_notes(notes: Sequence[Note]) -> Iterator[Note]:
-    """Notes that say the same of several columns become one."""
+    """Merge notes with the same text on several columns into one."""
     places: dict[tuple[str, str, str, str], list[Note]] = {}
     for note in notes:
         prefix, dot, rest = note.setting.partition(".")

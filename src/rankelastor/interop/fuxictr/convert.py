@@ -1,4 +1,4 @@
-"""An experiment of FuxiCTR as a recipe of ours, with notes on everything that does not carry over."""
+"""Convert an experiment of FuxiCTR to a recipe, with notes on everything that has no equal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rankelastor.recipes.recipe import Recipe
 
 @dataclass(frozen=True)
 class Imported:
-    """A recipe as plain values, checked, and the notes."""
+    """An imported experiment: a recipe as plain values, and the notes."""
 
     experiment: Experiment
     values: dict[str, Any]
@@ -30,11 +30,11 @@ class Imported:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe, validated."""
+        """Validated recipe."""
         return recipe_from_values(self.values, source=f"the recipe made of {self.experiment.expid}")
 
     def text(self) -> str:
-        """The recipe as YAML, with the notes as comments at the top."""
+        """Write the recipe as YAML, with the notes as comments at the top."""
         return f"{self._comments()}\n{plain_yaml_text(self.values)}"
 
     def _comments(self) -> str:
@@ -53,10 +53,10 @@ def import_experiment(folder: str | Path, expid: str) -> Imported:
 
     Args:
         folder: FuxiCTR's folder of settings: ``model_config.yaml`` and ``dataset_config.yaml``, or folders of several.
-        expid: the experiment's name in the model's settings.
+        expid: name of the experiment in the model's settings.
 
     Raises:
-        SettingsError: the experiment is not there, or holds something that FuxiCTR does not know or we cannot do.
+        SettingsError: the experiment does not exist, or has a setting that FuxiCTR or the import does not allow.
     """
     experiment = read_experiment(folder, expid)
     model, dataset = FuxiCtrSettings(experiment.model), FuxiCtrSettings(experiment.dataset)
@@ -85,5 +85,5 @@ def _note_rest(model: FuxiCtrSettings, dataset: FuxiCtrSettings) -> None:
 
 
 def _run_name(expid: str) -> str:
-    """The experiment's name as far as it can name a folder."""
+    """Make a folder name from the name of the experiment."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", expid).lstrip("._-") or "imported"

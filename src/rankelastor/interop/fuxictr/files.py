@@ -1,4 +1,4 @@
-"""Where FuxiCTR's experiment reads its rows from, as our settings of files and splits."""
+"""Translate the files and splits of a FuxiCTR experiment to our settings."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rankelastor.interop.fuxictr.notes import FuxiCtrSettings
 
 _SPLIT_KINDS = {"sequential": "file_order", "random": "random"}
 _WITHOUT_EQUAL = {
-    "num_buckets": "of quantile and hash buckets without a number of their own; no field has such buckets",
-    "data_block_size": "prepared data lie in shards of data.shard_rows",
-    "streaming": "prepared data are always read piece by piece",
+    "num_buckets": "default number of quantile and hash buckets; no field uses it",
+    "data_block_size": "prepared data are stored in shards of data.shard_rows",
+    "streaming": "prepared data are always read in chunks",
     "n_rows": "all rows are read",
 }
 
 
 def data_files(dataset: FuxiCtrSettings, *, seed: int) -> dict[str, Any]:
-    """``files``, and ``split`` and ``csv`` where they are needed.
+    """Make ``files``, and ``split`` and ``csv`` if they are needed.
 
     Raises:
         SettingsError: files are missing, or of a format that cannot be read back.
@@ -37,7 +37,7 @@ def data_files(dataset: FuxiCtrSettings, *, seed: int) -> dict[str, Any]:
 
 
 def note_rest_of_files(dataset: FuxiCtrSettings) -> None:
-    """Notes on the settings that only say how FuxiCTR stores and loads its encoded rows."""
+    """Add notes on the settings of how FuxiCTR stores and loads its encoded rows."""
     dataset.take("data_root")
     dataset.take("dataset_id")
     dataset.note_all("no equal", _WITHOUT_EQUAL)
@@ -58,14 +58,14 @@ def _check_format(dataset: FuxiCtrSettings) -> None:
 
 
 def _use_raw_files(dataset: FuxiCtrSettings, paths: dict[str, PurePosixPath | None]) -> dict[str, PurePosixPath | None]:
-    """Files that hold ids of FuxiCTR's vocabularies are of no use: the raw files lie in ``data_root`` as a rule."""
+    """Replace Parquet files with ids of FuxiCTR's vocabularies by the raw files, which usually are in ``data_root``."""
     if dataset.take("rebuild_dataset", True) or dataset.take("data_format") != "parquet":  # noqa: FBT003 - a default
         return paths
     root = PurePosixPath(str(dataset.take("data_root", ".")))
     dataset.note(
         "differs",
         "rebuild_dataset",
-        f"the Parquet files hold ids that FuxiCTR wrote; the recipe reads the raw CSV files in {root} instead: "
+        f"the Parquet files contain ids that FuxiCTR wrote; the recipe reads the raw CSV files in {root} instead: "
         "check data.files",
     )
     return {split: None if path is None else root / f"{path.stem}.csv" for split, path in paths.items()}
@@ -86,10 +86,10 @@ def _split_by_size(
     split: dict[str, Any] = {"kind": _SPLIT_KINDS[split_type], "valid": valid, "test": test}
     if split_type == "random":
         split["seed"] = seed
-        dataset.note("differs", "split_type", "other rows: the random permutation is another one")
+        dataset.note("differs", "split_type", "the random permutation differs, and so do the rows of the splits")
     for name in ("valid", "test"):
         if paths[name] is not None:
-            dataset.note("no equal", f"{name}_data", "left out: rows are split off train_data by valid_size, test_size")
+            dataset.note("no equal", f"{name}_data", "not used: rows are split off train_data by valid_size, test_size")
     train = paths["train"]
     assert train is not None, "checked before"
     return {"files": {"folder": str(train.parent), "all": _pattern(PurePosixPath(train.name))}, "split": split}
@@ -99,7 +99,7 @@ def _split_by_file(dataset: FuxiCtrSettings, paths: dict[str, PurePosixPath | No
     named = {split: path for split, path in paths.items() if path is not None}
     if "valid" not in named and "test" in named:
         named["valid"] = named.pop("test")
-        dataset.note("differs", "valid_data", "there is none: test_data serves as the valid split")
+        dataset.note("differs", "valid_data", "it is missing: test_data is used as the valid split")
     elif "test" in named and named["test"] == named.get("valid"):
         del named["test"]
         dataset.note(
@@ -122,5 +122,5 @@ def _common_folder(paths: list[PurePosixPath]) -> PurePosixPath:
 
 
 def _pattern(path: PurePosixPath) -> str:
-    """FuxiCTR takes a path without ending as a folder of files."""
+    """Make the file pattern of a path: in FuxiCTR a path without suffix is a folder of files."""
     return str(path) if path.suffix else f"{path}/*.csv"

@@ -1,4 +1,4 @@
-"""What a person must know of an import: settings without equal, settings that did nothing, things that differ."""
+"""Notes on an import: settings without equal, settings that FuxiCTR ignores, settings with another meaning."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OUTCOMES: dict[Outcome, str] = {
     "ignored by FuxiCTR": "settings that FuxiCTR accepts and ignores",
     "differs": "settings that mean something else here",
 }
-"""The verdicts in the order in which they are shown, with their headings."""
+"""The verdicts in the order of display, with their headings."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """One setting of FuxiCTR, its value, and what became of it."""
+    """A note on one setting of FuxiCTR: its value, the outcome of the import, and an explanation."""
 
     outcome: Outcome
     setting: str
@@ -31,7 +31,7 @@ class Note:
 
 @dataclass
 class FuxiCtrSettings:
-    """Settings of FuxiCTR under one path; remembers which were looked at, and the notes on all of them."""
+    """Settings of FuxiCTR under one path, with a record of the keys that were read, and the notes."""
 
     values: Mapping[str, Any]
     path: str = ""
@@ -39,24 +39,24 @@ class FuxiCtrSettings:
     _seen: set[str] = field(default_factory=set)
 
     def take(self, key: str, default: Any = None) -> Any:
-        """The value of a setting, or the default where it is missing or null."""
+        """Return the value of a setting, or the default if it is missing or null."""
         self._seen.add(key)
         value = self.values.get(key)
         return default if value is None else value
 
     def whole(self, key: str, default: int) -> int:
-        """A setting that is a whole number.
+        """Read a setting that must be a whole number.
 
         Raises:
-            SettingsError: it is none.
+            SettingsError: it is not.
         """
         return self._number(key, default, int, "a whole number")
 
     def real(self, key: str, default: float) -> float:
-        """A setting that is a number.
+        """Read a setting that must be a number.
 
         Raises:
-            SettingsError: it is none.
+            SettingsError: it is not.
         """
         return self._number(key, default, float, "a number")
 
@@ -66,27 +66,27 @@ class FuxiCtrSettings:
             return kind(value)
         except (TypeError, ValueError, OverflowError):
             raise SettingsError(
-                f"{self.path}{key} must be {words}, but {value!r} was given; mend it, or leave it out for {default}"
+                f"{self.path}{key} must be {words}, but {value!r} was given; correct it, or leave it out for {default}"
             ) from None
 
     def inner(self, key: str) -> FuxiCtrSettings:
-        """The settings under a key, with the same list of notes."""
+        """Return the settings under a key, with the same list of notes."""
         values = self.take(key, {})
         return FuxiCtrSettings(values if isinstance(values, Mapping) else {}, f"{self.path}{key}.", self.notes)
 
     def note(self, outcome: Outcome, key: str, text: str) -> None:
-        """Remember what became of a setting."""
+        """Add a note on a setting."""
         self._seen.add(key)
         self.notes.append(Note(outcome, f"{self.path}{key}", self.values.get(key), text))
 
     def note_all(self, outcome: Outcome, texts: Mapping[str, str]) -> None:
-        """Remember what became of those settings that are given."""
+        """Add a note on each of these settings that is given."""
         for key, text in texts.items():
             if self.take(key) is not None:
                 self.note(outcome, key, text)
 
     def note_rest(self, outcome: Outcome, text: str) -> None:
-        """Remember what became of all settings that nobody looked at."""
+        """Add a note on every setting that was not read."""
         for key, value in self.values.items():
             if key not in self._seen and value is not None:
                 self.note(outcome, str(key), text)

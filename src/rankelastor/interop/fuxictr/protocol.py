@@ -1,4 +1,4 @@
-"""FuxiCTR's settings of training as ours."""
+"""Translate FuxiCTR's settings of training to ours."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _IGNORED = {
 _WITHOUT_EQUAL = {
     "gpu": "training.device chooses the device",
     "num_workers": "prepared rows are read without worker processes",
-    "model_root": "runs go to runs/NAME, or where --run says",
+    "model_root": "a run folder is runs/NAME, or the one that --run names",
     "verbose": "progress is shown on a terminal",
 }
 _SILENT = ("metrics", "model_id", "dataset_id", "task", "loss", "optimizer")
 
 
 def protocol(model: FuxiCtrSettings) -> dict[str, Any]:
-    """``training`` of a recipe.
+    """Make ``training`` of a recipe.
 
     Raises:
-        SettingsError: the task is not to tell clicks from the rest.
+        SettingsError: the task is not binary classification.
     """
     if (task := model.take("task", "binary_classification")) != "binary_classification":
         raise SettingsError(
             f"task must be binary_classification, but {task!r} was given; other tasks have no equal here"
         )
-    _note_what_we_do_otherwise(model)
+    _note_differences(model)
     values = {
         "seed": model.whole("seed", 2019),
         "epochs": model.whole("epochs", 1),
@@ -57,7 +57,7 @@ def protocol(model: FuxiCtrSettings) -> dict[str, Any]:
     return values
 
 
-def _note_what_we_do_otherwise(model: FuxiCtrSettings) -> None:
+def _note_differences(model: FuxiCtrSettings) -> None:
     for key in _SILENT:
         model.take(key)
     model.note_all("ignored by FuxiCTR", _IGNORED)
@@ -77,7 +77,7 @@ def _note_what_we_do_otherwise(model: FuxiCtrSettings) -> None:
 
 
 def _embedding_l2(model: FuxiCtrSettings) -> float:
-    """Lambda of (lambda / 2) * sum of squares, which is also FuxiCTR's scale."""
+    """Read lambda of (lambda / 2) * sum of squares, which is also FuxiCTR's scale."""
     given = model.take("embedding_regularizer", 0)
     try:
         return float(given)
@@ -100,12 +100,12 @@ def _monitor(model: FuxiCtrSettings) -> str:
     weights = given if isinstance(given, Mapping) else {given: 1}
     unknown = [name for name in weights if name not in _MONITORS]
     if unknown or not weights:
-        raise SettingsError(f"monitor must be of {list(_MONITORS)}, but {given!r} was given")
+        raise SettingsError(f"monitor must be one or several of {list(_MONITORS)}, but {given!r} was given")
     name = next(iter(weights))
     if len(weights) > 1:
         model.note("no equal", "monitor", f"a sum of metrics; the recipe stops by {_MONITORS[name]} alone")
     mode = model.take("monitor_mode", "max")
     sense = mode if weights[name] > 0 else {"max": "min", "min": "max"}[mode]
     if sense != ("min" if name == "logloss" else "max"):
-        model.note("no equal", "monitor_mode", f"{_MONITORS[name]} is always taken in its good sense")
+        model.note("no equal", "monitor_mode", f"{_MONITORS[name]} is always monitored in its better direction")
     return _MONITORS[name]

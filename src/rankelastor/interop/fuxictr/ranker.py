@@ -1,4 +1,4 @@
-"""The published RankElastor settings (the model `UniMixer` on FuxiCTR) as settings of our rankers."""
+"""Translate the published RankElastor settings (the FuxiCTR model `UniMixer`) to settings of our rankers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PROJECTION = {"hidden_units": [500], "activation": "relu", "dropout": 0.1, "use
 _FFN = {"hidden_units": [64, 64, 64], "activation": "swiglu", "dropout": 0.1, "use_layer_norm": False}
 _FFN_EXPANSION = 2.0
 _IGNORED = {
-    "net_dropout": "the model builds no dropout from it; dropout stands in proj_param and interaction_mlp_params",
+    "net_dropout": "the model does not use it; dropout is set in proj_param and interaction_mlp_params",
     "batch_norm": "the model has no batch norm",
     "mixing_mlp_params": "none of the published mixings reads it",
     "mixing_attn_params": "none of the published mixings reads it",
@@ -25,7 +25,7 @@ _IGNORED = {
 
 
 def ranker(model: FuxiCtrSettings) -> dict[str, Any]:
-    """Read ``model`` of a recipe. An experiment of a model without equal gets a RankElastor to start from, and a note.
+    """Make ``model`` of a recipe; a model without equal is replaced by a small RankElastor, with a note.
 
     Raises:
         SettingsError: a mixing, head or tokenizer that the published code does not have, or that we do not have.
@@ -38,7 +38,7 @@ def ranker(model: FuxiCtrSettings) -> dict[str, Any]:
         return _published(model, embedding_dim)
     if name in ZOO_MODELS:
         return ZOO_MODELS[name](model, embedding_dim)
-    text = "RankElastor of a small size stands in: choose num_tokens, token_dim and num_blocks yourself"
+    text = "a small RankElastor is used instead: choose num_tokens, token_dim and num_blocks yourself"
     model.note("no equal", "model", text)
     return _stand_in(embedding_dim)
 
@@ -79,7 +79,7 @@ def _note_rotation(model: FuxiCtrSettings) -> None:
         model.note("no equal", "use_opq", "tokens are not rotated")
         model.note_all("no equal", {"opq_momentum": "it belongs to use_opq"})
     else:
-        model.note_all("ignored by FuxiCTR", {"opq_momentum": "read with use_opq alone, which is off"})
+        model.note_all("ignored by FuxiCTR", {"opq_momentum": "only read with use_opq, which is off"})
 
 
 def _mixing_type(model: FuxiCtrSettings) -> int:
@@ -96,7 +96,7 @@ def _mixing_type(model: FuxiCtrSettings) -> int:
 def _projection(model: FuxiCtrSettings) -> dict[str, Any]:
     given = model.inner("proj_param")
     if not model.take("use_tokenizer", True) and given.values:  # noqa: FBT003 - a default
-        model.note("ignored by FuxiCTR", "proj_param", "read with use_tokenizer alone, which is off")
+        model.note("ignored by FuxiCTR", "proj_param", "only read with use_tokenizer, which is off")
         return {}
     values = {key: given.take(key, default) for key, default in _PROJECTION.items()}
     values["trans_type"] = given.take("trans_type", "matrix")
@@ -117,7 +117,7 @@ def _ffn(model: FuxiCtrSettings) -> dict[str, Any]:
     if values["activation"] == "swiglu":
         values["expansion_rate"] = given.take("expansion_rate", _FFN_EXPANSION)
     else:
-        given.note_all("ignored by FuxiCTR", {"expansion_rate": "read with activation swiglu alone"})
+        given.note_all("ignored by FuxiCTR", {"expansion_rate": "only read with activation swiglu"})
     if not given.take("bias", True):  # noqa: FBT003 - a default
         given.note("no equal", "bias", "all maps of the FFN have a bias")
     given.note_rest("ignored by FuxiCTR", "the FFN does not read it")
@@ -129,7 +129,7 @@ def _activation(given: FuxiCtrSettings, *, known: Collection[str], otherwise: st
     if name in known:
         return name
     given.note(
-        "ignored by FuxiCTR", "activation", f"an unknown name: the published code takes {otherwise} without a word"
+        "ignored by FuxiCTR", "activation", f"an unknown name, for which the published code silently uses {otherwise}"
     )
     return otherwise
 

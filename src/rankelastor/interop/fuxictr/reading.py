@@ -17,9 +17,9 @@ _LISTED = 20
 
 @dataclass(frozen=True)
 class Experiment:
-    """Settings of one experiment; those under ``Base`` are filled in.
+    """Settings of one experiment, with those of ``Base``.
 
-    Where the data set repeats a setting of the model, its value counts for both, as in FuxiCTR.
+    If the data set repeats a setting of the model, its value holds for both, as in FuxiCTR.
     """
 
     expid: str
@@ -29,12 +29,12 @@ class Experiment:
 
 
 def read_experiment(folder: str | Path, expid: str) -> Experiment:
-    """The experiment of that id, from ``model_config.yaml`` and ``dataset_config.yaml``.
+    """Read an experiment by its id from ``model_config.yaml`` and ``dataset_config.yaml``.
 
     As in FuxiCTR, each may be one file in the folder, or a folder (``model_config/*.yaml``) of several.
 
     Raises:
-        SettingsError: files are missing or no YAML, or there is no such experiment or data set.
+        SettingsError: files are missing or are not YAML, or there is no such experiment or data set.
     """
     folder = Path(folder)
     models = _entries(folder, "model_config")
@@ -46,16 +46,14 @@ def read_experiment(folder: str | Path, expid: str) -> Experiment:
         raise SettingsError(f"{expid} must name its data set, but has no dataset_id; add one to {folder}/model_config")
     datasets = _entries(folder, "dataset_config")
     if dataset_id not in datasets:
-        raise SettingsError(
-            _unknown(f"dataset_id of {expid} must stand in {folder}/dataset_config", dataset_id, datasets)
-        )
+        raise SettingsError(_unknown(f"dataset_id of {expid} must be in {folder}/dataset_config", dataset_id, datasets))
     dataset = datasets[dataset_id]
     repeated = {key: value for key, value in dataset.items() if key in model}
     return Experiment(expid, str(dataset_id), model | repeated, dataset)
 
 
 def _entries(folder: Path, name: str) -> dict[str, dict[str, Any]]:
-    """All named settings of one kind; of two with one name the first file's counts."""
+    """Read all named settings of one kind; if a name is repeated, the first file is used."""
     single = folder / f"{name}.yaml"
     files = [single] if single.is_file() else sorted((folder / name).glob("*.yaml"))
     if not files:

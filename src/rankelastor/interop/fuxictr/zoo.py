@@ -1,4 +1,4 @@
-"""Models of FuxiCTR's model zoo that have an equal here, as settings of ours.
+"""Translate the models of FuxiCTR's model zoo that have an equal here.
 
 Source: `model_zoo/` of FuxiCTR 2.3.
 """
@@ -19,23 +19,23 @@ _STRUCTURES = {
     "stacked_parallel": "parallel",
 }
 _LOW_RANK = {
-    "low_rank": "read with use_low_rank_mixture alone, which is off",
-    "num_experts": "read with use_low_rank_mixture alone, which is off",
+    "low_rank": "only read with use_low_rank_mixture, which is off",
+    "num_experts": "only read with use_low_rank_mixture, which is off",
 }
 
 
 def _mlp(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
-    """`DNN`: an MLP over all embeddings."""
+    """Translate `DNN`, an MLP over all embeddings."""
     return {"kind": "mlp", "embedding_dim": embedding_dim, **_deep(model, "hidden_units", [64, 64, 64])}
 
 
 def _dcn_v2(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
-    """`DCNv2`: cross layers, and hidden layers behind them, beside them, or both."""
+    """Translate `DCNv2`: cross layers, and hidden layers after them, beside them, or both."""
     structure = model.take("model_structure", "parallel")
     if structure not in _STRUCTURES:
         raise SettingsError(f"model_structure must be one of {list(_STRUCTURES)}, but {structure!r} was given")
     if structure == "stacked_parallel":
-        model.note("no equal", "model_structure", "parallel: without the hidden layers behind the cross layers")
+        model.note("no equal", "model_structure", "parallel is used, without the hidden layers after the cross layers")
     if model.take("use_low_rank_mixture", False):  # noqa: FBT003 - a default
         model.note("no equal", "use_low_rank_mixture", "the cross layers have full matrices")
         model.note_all("no equal", dict.fromkeys(_LOW_RANK, "it belongs to use_low_rank_mixture"))
@@ -51,14 +51,14 @@ def _dcn_v2(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
         return values
     units = "stacked_dnn_hidden_units" if structure == "stacked" else "parallel_dnn_hidden_units"
     if structure == "stacked_parallel":
-        model.note_all("no equal", {"stacked_dnn_hidden_units": "hidden layers stand beside the cross layers alone"})
+        model.note_all("no equal", {"stacked_dnn_hidden_units": "hidden layers are only beside the cross layers"})
     return values | _deep(model, units, [], activations="dnn_activations")
 
 
 def _deep(
     model: FuxiCtrSettings, units: str, default: list[int], *, activations: str = "hidden_activations"
 ) -> dict[str, Any]:
-    """The hidden layers, whose settings are named alike in most models of the zoo."""
+    """Translate the hidden layers, whose settings have the same names in most models of the zoo."""
     if model.take("batch_norm", False):  # noqa: FBT003 - a default
         model.note("no equal", "batch_norm", "hidden layers have no batch norm; norm: true gives them an RMSNorm")
     return {
@@ -77,7 +77,7 @@ def _activation(model: FuxiCtrSettings, key: str) -> str:
 
 
 def _one_for_all(model: FuxiCtrSettings, key: str, default: Any) -> Any:
-    """A setting that FuxiCTR also reads as a list with one value per hidden layer; ours holds for all of them."""
+    """Read a setting that FuxiCTR also accepts as a list of one value per hidden layer, which must all be equal."""
     given = model.take(key, default)
     values = given if isinstance(given, list) else [given]
     if len(set(values)) != 1:
@@ -86,4 +86,4 @@ def _one_for_all(model: FuxiCtrSettings, key: str, default: Any) -> Any:
 
 
 ZOO_MODELS: dict[str, Callable[[FuxiCtrSettings, int], dict[str, Any]]] = {"DNN": _mlp, "DCNv2": _dcn_v2}
-"""What reads the settings of each model, by its name on FuxiCTR."""
+"""Function that translates the settings of each model, by the model's name in FuxiCTR."""

@@ -17,8 +17,8 @@ from rankelastor.schema import Batch
 class FieldEmbedding(nn.Module):
     """Embed the features of a batch: ids and numbers -> one vector of ``embedding_dim`` per feature.
 
-    The work is split into three calls, so that a trainer can take the gradient of the rows found, and a sharded table can
-    replace ``look_up``: ``rows_of(batch)`` -> ``look_up(rows)`` -> ``assemble(found, batch)``.
+    The work is split into three calls, so that a trainer can take the gradient of the rows found, and a sharded table
+    can replace ``look_up``: ``rows_of(batch)`` -> ``look_up(rows)`` -> ``assemble(found, batch)``.
 
     A categorical id looks up a row; all fields share one table, each with its own range of rows. Id 0 is padding:
     row 0, which is zero and stays zero. A sequence becomes the mean of the rows of its ids that are not padding.
@@ -104,8 +104,8 @@ class FieldEmbedding(nn.Module):
     def rows_of(self, batch: Batch) -> Integer[Tensor, "batch column"]:
         """Find the row of the table for each id of a batch.
 
-        The columns are the categorical features, then the positions of the sequences. Padding maps to row 0, every other
-        id into the range of its feature. Ids with pretrained vectors have no row and get row 0.
+        The columns are the categorical features, then the positions of the sequences. Padding maps to row 0, every
+        other id into the range of its feature. Ids with pretrained vectors have no row and get row 0.
         """
         ids = _join_ids(batch)
         has_row = (ids != 0) & self.in_table if self.pretrained else ids != 0
@@ -123,7 +123,8 @@ class FieldEmbedding(nn.Module):
             batch: the ids and numbers.
         """
         sequences = self._sequences(found, batch)
-        single = found[:, : self.num_categorical] if sequences else found  # without sequences no slice: its gradient would be a copy
+        # A slice is taken only where it is needed, since its gradient is a copy.
+        single = found[:, : self.num_categorical] if sequences else found
         single = self._insert_pretrained(single, batch.categorical)
         pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
         scaled = [batch.numeric.unsqueeze(-1) * self.numeric_vectors] if len(self.numeric_vectors) else []
@@ -154,7 +155,9 @@ class FieldEmbedding(nn.Module):
             vectors = self._pretrained_of(feature)
             if vectors is not None:
                 column = torch.tensor([feature], device=embeddings.device)
-                embeddings = embeddings.index_copy(1, column, vectors(ids[:, feature : feature + 1]).to(embeddings.dtype))
+                embeddings = embeddings.index_copy(
+                    1, column, vectors(ids[:, feature : feature + 1]).to(embeddings.dtype)
+                )
         return embeddings
 
     def _pretrained_of(self, feature: int) -> nn.Module | None:

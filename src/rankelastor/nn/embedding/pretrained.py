@@ -12,8 +12,8 @@ from rankelastor.nn.init import init_linear_
 class PretrainedEmbedding(nn.Module):
     """Look up vectors given with the data and map them linearly: ids (...) -> (..., embedding_dim).
 
-    The map has no bias, so that a zero vector (padding, or a value without one) stays zero. Frozen vectors are a
-    buffer and trained ones a parameter; both are part of the ``state_dict``, which is therefore complete without the data.
+    The map has no bias, so that a zero vector (padding, or a value without one) stays zero. Frozen vectors are a buffer
+    and trained ones a parameter; both are part of the ``state_dict``, which is therefore complete without the data.
 
     Args:
         num_ids: number of rows, padding included.

@@ -63,7 +63,7 @@ class PerTokenGlu(nn.Module):
         hidden_dims: the hidden widths.
         expansion: inner width of a gate over its input width.
         gate: ``published`` or ``paper``, see ``gate.py``.
-        norm: whether an RMSNorm stands before each gate.
+        norm: whether an RMSNorm precedes each gate.
         dropout: rate after each hidden width.
 
     Example:

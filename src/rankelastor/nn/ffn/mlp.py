@@ -53,7 +53,7 @@ class PerTokenMlp(nn.Module):
         token_dim: D.
         hidden_dims: the hidden widths.
         activation: ``relu``, ``gelu`` (exact) or ``tanh``.
-        norm: whether an RMSNorm stands before each activation.
+        norm: whether an RMSNorm precedes each activation.
         dropout: rate after each activation.
 
     Example:

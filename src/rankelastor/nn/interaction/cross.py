@@ -37,7 +37,7 @@ class CrossLayer(nn.Module):
 
 
 class CrossNetwork(nn.Module):
-    """``num_layers`` consecutive cross layers, all with the same x0, the input of the first: x_{l+1} = x0 o (W_l x_l + b_l) + x_l.
+    """``num_layers`` cross layers x_{l+1} = x0 o (W_l x_l + b_l) + x_l, all with the input x0 of the first.
 
     The coordinates of x_l are polynomials of those of x0 up to degree l + 1.
 

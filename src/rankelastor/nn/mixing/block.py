@@ -28,7 +28,8 @@ class PlainMatrix(nn.Module):
 class BlockMixing(nn.Module):
     """X + unflatten(G (L_i RMSNorm(flat X)_i + b_i)): each block of ``block_dim`` coordinates has its own map.
 
-    flat(X) is cut into n = TD / block_dim blocks. Block i has a local map L_i (block_dim x block_dim) with bias; the global matrix G (n x n) then makes each new block a combination of all of them. As one matrix over
+    flat(X) is cut into n = TD / block_dim blocks. Block i has a local map L_i (block_dim x block_dim) with bias;
+    the global matrix G (n x n) then makes each new block a combination of all of them. As one matrix over
     all coordinates this is (G (x) I) diag(L_1, ..., L_n), with TD * block_dim + n^2 weights beside the bias and
     TD * block_dim + (TD)^2 / block_dim multiply-adds per example, where full mixing has (TD)^2 of each.
 

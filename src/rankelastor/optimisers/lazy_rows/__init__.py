@@ -1,1 +1,1 @@
-"""Adam for embedding rows that updates a row when a batch looks it up."""
+"""Adam for embedding tables that updates a row only when a batch looks it up."""

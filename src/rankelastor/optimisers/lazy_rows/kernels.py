@@ -1,6 +1,6 @@
-"""The arithmetic of lazily updated rows in kernels: row by row, each is read and written once.
+"""The arithmetic of lazily updated rows in kernels, which read and write each row once.
 
-See ``lazy.py`` for what is computed, and ``operations.py`` for the same in PyTorch's operations.
+See ``lazy.py`` for the definition, and ``operations.py`` for the same in PyTorch's operations.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class RowKernels:
         return gradient, squares[0], squares[1]
 
     def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
-        """Take one step for these rows; returns the change of the table's sum of squares."""
+        """Take one step for these rows; return the change of the table's sum of squares."""
         parts = num_parts(len(rows))
         change = torch.empty(parts, dtype=torch.float64)
         call(
@@ -80,7 +80,7 @@ class RowKernels:
         return change.sum()
 
     def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
-        """Make up for the steps that these rows missed; returns the change of the table's sum of squares."""
+        """Take the steps that these rows missed; return the change of the table's sum of squares."""
         state, parts = self._state, num_parts(len(rows))
         change = torch.empty(parts, dtype=torch.float64)
         call(
@@ -99,7 +99,7 @@ class RowKernels:
         return change.sum()
 
     def _to_present(self, rows: Int64[Tensor, " row"], learning_rate: float) -> dict[str, Tensor | int]:
-        """Give the fields that the kernels of a step and of catching up share."""
+        """Collect the fields that the kernels of a step and of catching up share."""
         state = self._state
         return {
             "table": state.table,

@@ -1,15 +1,16 @@
-"""Adam on the rows of an embedding table at the cost of the batch: a row is caught up when it is next touched.
+"""Adam on the rows of an embedding table at a cost proportional to the batch: rows are updated when they are next used.
 
-Dense Adam changes every row at every step: by the tail of its moments, and by the L2 penalty, whose gradient
-lambda * w passes through Adam too. Here a row that the batch does not touch is left alone, and the steps it missed are
-made up for just before it is read again, and for all rows before an evaluation.
+Dense Adam changes every row at every step: by the decaying moments, and by the L2 penalty, whose gradient lambda * w
+also passes through Adam. Here a row that the batch does not look up is not changed; the steps that it missed are caught
+up just before it is read again, and for all rows before an evaluation.
 
-What is exact: a touched row's step; missed steps up to ``EXACT_STEPS`` in a row, one by one, as dense Adam makes them;
-moments without a penalty over gaps of any length. What is not: longer gaps are made up for in ever longer strides in
-which the penalty's gradient and the second moment count as constant (over gaps of 100 to 1,000 steps a weight was off
-by at most 4 % of the way it went, at learning rates 1e-3 and 1e-2, lambda from 0 to 1e-2; over 3,000 by 8 %); and the
-norm that clipping looks at counts the penalty of rows that wait with the weights they were last written with.
-tests/optimisers/lazy_rows/test_lazy.py holds all of it against dense Adam.
+These parts are exact: the step of a row that the batch looks up; up to ``EXACT_STEPS`` consecutive missed steps, which
+are taken one by one; moments without a penalty over gaps of any length. These are approximations: longer gaps are
+caught up in strides of growing length, within which the gradient of the penalty and the second moment are taken as
+constant (over gaps of 100 to 1,000 steps the error of a weight was at most 4 % of its change, at learning rates 1e-3
+and 1e-2 and lambda from 0 to 1e-2; over 3,000 steps 8 %); and the norm for clipping includes the penalty of rows that
+are behind with their last written weights. tests/optimisers/lazy_rows/test_lazy.py compares all of this with dense
+Adam.
 """
 
 from __future__ import annotations
@@ -38,19 +39,19 @@ _CHUNK_ROWS = 8_192
 
 @dataclass(frozen=True)
 class TouchedRows:
-    """The rows that a batch looks up, once each, caught up; ``position`` leads from each look-up to its row here."""
+    """The rows that a batch looks up, once each and up to date; ``position`` is the index of each look-up in them."""
 
     rows: Int64[Tensor, " row"]
     position: Int64[Tensor, " lookup"]
 
 
 class LazyRows:
-    """Adam with moments for each row of a table, and the step up to which each row is complete.
+    """Adam with moments for each row of a table, and the step up to which each row is updated.
 
     Args:
-        table: (row, dim), changed in place; row 0 is padding and stays as it is.
-        betas: of Adam.
-        epsilon: of Adam.
+        table: (row, dim), changed in place; row 0 is padding and is not changed.
+        betas: betas of Adam.
+        epsilon: epsilon of Adam.
         l2: lambda of the penalty (lambda / 2) * sum of squares of the table.
     """
 
@@ -63,7 +64,7 @@ class LazyRows:
         self._sum_of_squares = sum_of_squares(table.detach())
 
     def touch(self, rows: Int64[Tensor, " lookup"], *, learning_rate: float) -> TouchedRows:
-        """Bring the rows that a batch looks up to the present, before they are read."""
+        """Catch up the rows that a batch looks up, before they are read."""
         touched = TouchedRows(*self._arithmetic.find(rows))
         change = self._arithmetic.catch_up(touched.rows, learning_rate)
         self._sum_of_squares = self._sum_of_squares + change
@@ -87,14 +88,14 @@ class LazyRows:
     ) -> None:
         """Take one step of Adam for the touched rows, with their gradient after clipping.
 
-        ``scale`` is the clipping factor; the penalty of the rows that wait gets the same one.
+        ``scale`` is the clipping factor; it also applies to the penalty of the rows that are behind.
         """
         self._state.begin_step(scale)
         change = self._arithmetic.step(touched.rows, gradient, learning_rate)
         self._sum_of_squares = self._sum_of_squares + change
 
     def complete(self, *, learning_rate: float, run_all: Callable[..., Iterable[Tensor]] = map) -> None:
-        """Bring every row to the present: before an evaluation, and before the learning rate changes.
+        """Catch up every row; required before an evaluation and before a change of the learning rate.
 
         ``run_all`` maps a function over chunks of rows, possibly in threads.
         """

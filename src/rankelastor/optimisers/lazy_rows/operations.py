@@ -1,6 +1,6 @@
-"""The arithmetic of lazily updated rows in PyTorch's operations: all rows at once.
+"""The arithmetic of lazily updated rows in PyTorch's operations, on all rows at once.
 
-See ``lazy.py`` for what is computed; ``kernels.py`` computes the same row by row.
+See ``lazy.py`` for the definition; ``kernels.py`` computes the same row by row.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _FIRST_STEPS = 1024
 
 
 class RowState:
-    """A table, its moments, and what is known of the steps so far.
+    """A table, its moments, and the history of the steps so far.
 
-    ``complete``: the step up to which each row is complete. Per step t, from 1 on: ``scale[t]``, the clipping factor;
+    ``complete``: the step up to which each row is updated. Per step t, from 1 on: ``scale[t]``, the clipping factor;
     ``scale_sum[t]``, its running sum; ``bias_correction1[t]`` and ``bias_correction2[t]``, 1 - beta**t.
     """
 
@@ -66,11 +66,11 @@ class RowArithmetic(Protocol):
         ...
 
     def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
-        """Take one step for these rows; returns the change of the table's sum of squares."""
+        """Take one step for these rows; return the change of the table's sum of squares."""
         ...
 
     def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
-        """Make up for the steps that these rows missed; returns the change of the table's sum of squares."""
+        """Take the steps that these rows missed; return the change of the table's sum of squares."""
         ...
 
 
@@ -80,15 +80,15 @@ class RowOperations:
     def __init__(self, state: RowState) -> None:
         self._state = state
         self._is_touched = torch.zeros(len(state.table), dtype=torch.bool)
-        self._place = torch.zeros(len(state.table), dtype=torch.int32)
+        self._position_of_row = torch.zeros(len(state.table), dtype=torch.int32)
 
     def find(self, rows: Int64[Tensor, " lookup"]) -> tuple[Int64[Tensor, " row"], Int64[Tensor, " lookup"]]:
         """Find each row once, and the position of each look-up among them."""
         self._is_touched[rows] = True
-        touched = torch.from_numpy(np.flatnonzero(self._is_touched.numpy()))  # PyTorch's search takes ten times as long
+        touched = torch.from_numpy(np.flatnonzero(self._is_touched.numpy()))  # ten times as fast as torch.nonzero
         self._is_touched[touched] = False
-        self._place[touched] = torch.arange(len(touched), dtype=torch.int32)
-        return touched, self._place[rows].long()
+        self._position_of_row[touched] = torch.arange(len(touched), dtype=torch.int32)
+        return touched, self._position_of_row[rows].long()
 
     def gradient(
         self,
@@ -104,7 +104,7 @@ class RowOperations:
         return gradient, sum_of_squares(gradient), sum_of_squares(weights)
 
     def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
-        """Take one step for these rows; returns the change of the table's sum of squares."""
+        """Take one step for these rows; return the change of the table's sum of squares."""
         part = self._read(rows)
         before = sum_of_squares(part.weight)
         ordinal = torch.full((1, 1), float(self._state.step), dtype=part.weight.dtype)
@@ -113,9 +113,9 @@ class RowOperations:
         return sum_of_squares(part.weight) - before
 
     def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
-        """Make up for the steps that these rows missed, those with most to make up for first.
+        """Take the steps that these rows missed, starting with the rows that missed most.
 
-        Returns the change of the sum of squares of the table.
+        Return the change of the table's sum of squares.
         """
         missed = self._state.step - self._state.complete[rows]
         order = missed.argsort(descending=True, stable=True)
@@ -156,20 +156,22 @@ class RowOperations:
         first_before = part.first.clone()
         part.first.mul_(kept1).add_(gradient * (1 - kept1))
         squared = gradient.square()
-        kept_half = beta2 ** ((length + 1) / 2)  # at the middle of the stride; of a single step, at its end
+        kept_half = beta2 ** (
+            (length + 1) / 2
+        )  # decay up to the middle of the stride; for a single step, up to its end
         middle = part.second * kept_half + squared * (1 - kept_half)
         part.second.mul_(kept2).add_(squared.mul_(1 - kept2))
-        # the sum of the first moment over the steps of the stride; of a single step, the moment itself
+        # The sum of the first moment over the steps of the stride; for a single step, the moment itself.
         transient = beta1 * (1 - kept1) / (1 - beta1)
         moved = torch.where(length == 1, part.first, gradient * (length - transient) + first_before * transient)
         present = ordinal - (length - 1) / 2
         root = middle.div_(1 - beta2**present).sqrt_().add_(self._state.epsilon)
         change = moved.div_(root).mul_(learning_rate / (1 - beta1**present))
         if self._state.l2:
-            # a long stride must not jump over zero, around which dense steps would settle
+            # A stride must not cross zero, where dense steps would settle.
             jumps = (length > 1) & (change.abs() > part.weight.abs()) & (change * part.weight > 0)
             change = torch.where(jumps, part.weight, change)
-            part.first.masked_fill_(jumps, 0)  # or it would throw the weight out again
+            part.first.masked_fill_(jumps, 0)  # otherwise it would move the weight away again
         part.weight.sub_(change)
 
     def _read(self, rows: Tensor) -> _RowValues:

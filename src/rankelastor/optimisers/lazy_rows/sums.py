@@ -1,4 +1,4 @@
-"""Gradients of lookups, added up by row of the table."""
+"""Sum gradients of look-ups by row of the table."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def sum_by_row(
 ) -> Float[Tensor, "row dim"]:
     """Sum the gradients of look-ups by row of a table with ``num_rows`` rows, on the CPU; the padding row gets zero.
 
-    A product with the sparse matrix (row, lookup) of ones: the sums of PyTorch's ``embedding_dense_backward``, made in
-    the same order, at about a tenth of the time on one core.
+    It is a product with the sparse (row, lookup) matrix of ones, with the sums of PyTorch's
+    ``embedding_dense_backward`` in the same order, in about a tenth of its time on one core.
 
     Example:
         >>> sum_by_row(torch.tensor([2, 0, 2]), torch.tensor([[1.0], [5.0], [3.0]]), 4).flatten().tolist()
