@@ -22,7 +22,7 @@ def batch(seed: int, num_examples: int = 16) -> Batch:
     return Batch(
         categorical=torch.randint(0, 11, (num_examples, 1), generator=generator, dtype=torch.int32),
         numeric=torch.randn(num_examples, 1, generator=generator),
-        label=torch.randint(0, 2, (num_examples,), generator=generator).float(),
+        labels=torch.randint(0, 2, (num_examples, 1), generator=generator).float(),
         group=None,
     )
 
@@ -39,7 +39,7 @@ def naive_steps(ranker: Ranker, settings: TrainingSettings, batches: list[Batch]
     losses = []
     for examples in batches:
         optimiser.zero_grad()
-        loss = binary_cross_entropy_with_logits(ranker(examples), examples.label)  # type: ignore[arg-type]
+        loss = binary_cross_entropy_with_logits(ranker(examples), examples.labels)  # type: ignore[arg-type]
         penalty = settings.embedding_l2 / 2 * ranker.embedding.table.pow(2).sum()
         (loss + penalty).backward()
         if settings.clip_norm is not None:
