@@ -25,27 +25,20 @@ from typing import Any
 
 import torch
 
-from rankelastor.config.model import (
-    BlockMixingSettings,
-    FullMixingSettings,
-    JointTokenizerSettings,
-    KroneckerMixingSettings,
-    LinearHeadSettings,
-    LowRankMixingSettings,
-    MixingSettings,
-    MlpFfnSettings,
-    ModelSettings,
-    RankMixerSettings,
-    SinkhornGlobalMapSettings,
-)
+from rankelastor.config.execution import ExecutionSettings
+from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.synthetic import ClickLog, write_click_log
+from rankelastor.execution.allocator import keep_large_blocks
 from rankelastor.models.build import build_ranker
+from rankelastor.models.layer_settings import LayerSettings
 from rankelastor.models.mixing_cost import divisor_near_root, mixing_cost
+from rankelastor.models.mixings import MIXINGS
+from rankelastor.models.rankmixer import RankMixerSettings
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.environment import describe_environment
 from rankelastor.training.run import train
@@ -54,46 +47,49 @@ from rankelastor.training.step import Stepper
 NUM_WARM_UP_STEPS = 2
 
 
-def mixings(num_tokens: int, token_dim: int) -> dict[str, MixingSettings]:
+def mixings(num_tokens: int, token_dim: int) -> dict[str, LayerSettings]:
     """The mixings that are compared, with the sizes that `rankelastor describe` names."""
     near_root = divisor_near_root(num_tokens * token_dim)
-    sinkhorn = SinkhornGlobalMapSettings(kind="sinkhorn")
+    sinkhorn = {"block_dim": near_root, "global_map": {"kind": "sinkhorn"}}
     return {
-        "full": FullMixingSettings(kind="full"),
-        "kronecker": KroneckerMixingSettings(kind="kronecker", num_groups=divisor_near_root(num_tokens)),
-        "low_rank": LowRankMixingSettings(kind="low_rank", rank=near_root),
-        "block": BlockMixingSettings(kind="block", block_dim=near_root),
-        "block, sinkhorn": BlockMixingSettings(kind="block", block_dim=near_root, global_map=sinkhorn),
+        "full": MIXINGS.settings("full"),
+        "kronecker": MIXINGS.settings("kronecker", {"num_groups": divisor_near_root(num_tokens)}),
+        "low_rank": MIXINGS.settings("low_rank", {"rank": near_root}),
+        "block": MIXINGS.settings("block", {"block_dim": near_root}),
+        "block, sinkhorn": MIXINGS.settings("block", sinkhorn),
     }
 
 
-def ranker_settings(num_tokens: int, token_dim: int, mixing: MixingSettings) -> ModelSettings:
+def ranker_settings(num_tokens: int, token_dim: int, mixing: LayerSettings) -> RankMixerSettings:
     """The ranker around a mixing."""
-    return RankMixerSettings(
-        kind="rankmixer",
-        embedding_dim=8,
-        num_tokens=num_tokens,
-        token_dim=token_dim,
-        num_blocks=1,
-        tokenizer=JointTokenizerSettings(kind="joint"),
-        mixing=mixing,
-        ffn=MlpFfnSettings(kind="mlp", hidden_dims=(16,)),
-        head=LinearHeadSettings(kind="linear"),
-    )
+    values = {
+        "kind": "rankmixer",
+        "embedding_dim": 8,
+        "num_tokens": num_tokens,
+        "token_dim": token_dim,
+        "num_blocks": 1,
+        "tokenizer": {"kind": "joint"},
+        "mixing": mixing,
+        "ffn": {"kind": "mlp", "hidden_dims": [16]},
+        "head": {"kind": "linear"},
+    }
+    return RankMixerSettings.model_validate(values)
 
 
 def step_times(
     dataset: PreparedDataset, num_tokens: int, token_dim: int, arguments: argparse.Namespace
 ) -> dict[str, dict[str, float]]:
     """Median step time of each mixing, and the median and range of its ratio to full mixing, over the rounds."""
-    settings = TrainingSettings(batch_size=arguments.batch_size, device=arguments.device)
+    settings = TrainingSettings(batch_size=arguments.batch_size, execution=ExecutionSettings(device=arguments.device))
     loader = BatchLoader(dataset.split("train"), batch_size=arguments.batch_size, shuffle=True)
     batches = [batch for batch, _ in zip(loader.epoch(), range(arguments.steps), strict=False)]
     steppers = {}
     for name, mixing in mixings(num_tokens, token_dim).items():
         torch.manual_seed(0)
         ranker = build_ranker(ranker_settings(num_tokens, token_dim, mixing), dataset.schema)
-        steppers[name] = Stepper(ranker.to(arguments.device).train(), settings)
+        steppers[name] = Stepper(
+            ranker.to(arguments.device).train(), settings.optimiser, settings.execution, batch_size=settings.batch_size
+        )
         for batch in batches[:NUM_WARM_UP_STEPS]:
             steppers[name].step(batch)
     timed: dict[str, list[float]] = {name: [] for name in steppers}
@@ -132,19 +128,19 @@ def aucs(
                     seed=seed,
                     epochs=arguments.epochs,
                     batch_size=arguments.batch_size,
-                    learning_rate=2e-3,
-                    embedding_l2=1e-3,
-                    device=arguments.device,
+                    optimiser=OptimiserSettings(learning_rate=2e-3, embedding_l2=1e-3),
+                    execution=ExecutionSettings(device=arguments.device),
                 ),
                 spectrum=SpectrumSettings(every_steps=None),
             )
             run = folder / f"run-{num_tokens}-{token_dim}-{seed}-{name.replace(', ', '-')}"
-            found.setdefault(name, {})[str(seed)] = train(recipe, folder=run).result["test"]["auc"]
+            found.setdefault(name, {})[str(seed)] = train(recipe, folder=run).result.test["auc"]
     return found
 
 
 def measure(arguments: argparse.Namespace) -> None:
     """Measure the sizes asked for and add them to the report."""
+    keep_large_blocks()
     report = json.loads(arguments.output.read_text()) if arguments.output.is_file() else {"sizes": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

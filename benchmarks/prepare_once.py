@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 from process_memory import peak_bytes  # beside this script
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.prepare import prepare
+from rankelastor.data.settings import DataSettings
 
 
 def main() -> None:
@@ -33,14 +33,15 @@ def main() -> None:
     start, cpu = time.perf_counter(), time.process_time()
     dataset = prepare(settings)
     seconds = time.perf_counter() - start
-    vocabularies = [Path(folder) / "vocabulary" / spec.vocabulary for spec in dataset.manifest.categorical]
+    files = dataset.manifest.vocabulary_files.values()
+    vocabularies = [Path(folder) / "vocabulary" / file.file for file in files]
     print(
         json.dumps(
             {
                 "seconds": seconds,
                 "cpu_seconds": time.process_time() - cpu,
                 "num_rows": sum(dataset.manifest.splits[name].num_rows for name in dataset.splits),
-                "num_values": sum(spec.num_ids - 2 for spec in dataset.manifest.categorical),
+                "num_values": sum(feature.num_ids - 2 for feature in dataset.schema.categorical),
                 "vocabulary_bytes": sum(path.stat().st_size for path in vocabularies),
                 "peak_bytes": peak_bytes(),
                 "num_threads": pa.cpu_count(),

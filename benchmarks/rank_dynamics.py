@@ -21,9 +21,10 @@ from typing import Annotated
 
 import typer
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.prepare import prepare
+from rankelastor.data.settings import DataSettings
 from rankelastor.data.synthetic import write_click_log
+from rankelastor.execution.allocator import keep_large_blocks
 from rankelastor.models.cost import cost_of
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.recipe import Recipe
@@ -64,6 +65,7 @@ def main(
     output: Annotated[Path | None, typer.Option(help="Write all figures there as JSON.")] = None,
 ) -> None:
     """Measure, print Markdown, write JSON."""
+    keep_large_blocks()
     if run_folders is not None:
         spectra = [measure_run(folder.parent) for folder in sorted(run_folders.glob("*/result.json"))]
         tables = {str(run_folders.name): _by_kind(spectra)}
@@ -91,7 +93,7 @@ def _trained(
                 recipe = _recipe(kind, scale, data, schema, seed=seed)
                 run = train(recipe, folder=folder / f"{scale.name}-{kind}-{seed}")
                 spectra.append(measure_run(run.folder))
-                typer.echo(f"{scale.name} {kind} seed {seed}: test AUC {run.result['test']['auc']:.6f}", err=True)
+                typer.echo(f"{scale.name} {kind} seed {seed}: test AUC {run.result.test['auc']:.6f}", err=True)
         yield scale.name, _by_kind(spectra)
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import statistics
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
 
+from rankelastor.execution.allocator import keep_large_blocks
 from rankelastor.recipes.load import load_recipe
 from rankelastor.runs.environment import describe_environment
+from rankelastor.runs.result import RunResult
 from rankelastor.training.run import train
 
 
@@ -26,44 +28,46 @@ def main(
     output: Annotated[Path | None, typer.Option(help="Write all results there as JSON.")] = None,
 ) -> None:
     """Train every recipe with every seed, one after the other, and compare them."""
-    results: dict[str, list[dict[str, Any]]] = {}
+    keep_large_blocks()
+    results: dict[str, list[RunResult]] = {}
     for seed in (int(text) for text in seeds.split(",")):
         for path in recipes:
             recipe = load_recipe(path, {"training.seed": seed})
             run = train(recipe, folder=runs / f"{recipe.name}-seed{seed}")
             results.setdefault(recipe.name, []).append(run.result)
-            test = run.result["test"]
+            result, test = run.result, run.result.test
             gauc = f"gAUC {test['gauc']:.6f}, " if "gauc" in test else ""
             typer.echo(
-                f"{recipe.name} seed {seed}: valid AUC {run.result['valid']['auc']:.6f}, test AUC {test['auc']:.6f}, "
-                f"{gauc}logloss {test['logloss']:.6f}, {run.result['epochs']} epochs, {run.result['seconds']:.0f} s"
+                f"{recipe.name} seed {seed}: valid AUC {result.valid['auc']:.6f}, test AUC {test['auc']:.6f}, "
+                f"{gauc}logloss {test['logloss']:.6f}, {result.epochs} epochs, {result.seconds:.0f} s"
             )
     typer.echo(_table(results))
     if output is not None:
         environment = {
             key: value for key, value in describe_environment(torch.device("cpu")).items() if key != "platform"
         }
-        output.write_text(json.dumps({"environment": environment, "results": results}, indent=2) + "\n")
+        plain = {name: [result.as_dict() for result in found] for name, found in results.items()}
+        output.write_text(json.dumps({"environment": environment, "results": plain}, indent=2) + "\n")
 
 
-def _table(results: dict[str, list[dict[str, Any]]]) -> str:
+def _table(results: dict[str, list[RunResult]]) -> str:
     lines = [
         "| recipe | dense parameters | valid AUC | test AUC | test gAUC | test logloss | seconds |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, runs in results.items():
-        valid = _mean_and_spread([run["valid"]["auc"] for run in runs])
+        valid = _mean_and_spread([run.valid["auc"] for run in runs])
         auc, gauc, logloss = (_metric(runs, metric) for metric in ("auc", "gauc", "logloss"))
-        seconds = f"{min(run['seconds'] for run in runs):.0f}-{max(run['seconds'] for run in runs):.0f}"
+        seconds = f"{min(run.seconds for run in runs):.0f}-{max(run.seconds for run in runs):.0f}"
         lines.append(
-            f"| {name} | {runs[0]['cost']['dense_parameters']:,} | {valid} | {auc} | {gauc} | {logloss} | {seconds} |"
+            f"| {name} | {runs[0].cost.dense_parameters:,} | {valid} | {auc} | {gauc} | {logloss} | {seconds} |"
         )
     return "\n".join(lines)
 
 
-def _metric(runs: list[dict[str, Any]], metric: str) -> str:
+def _metric(runs: list[RunResult], metric: str) -> str:
     """Of the test split; gAUC is missing where the recipe names no group."""
-    values = [run["test"][metric] for run in runs if run["test"].get(metric) is not None]
+    values = [run.test[metric] for run in runs if metric in run.test]
     return _mean_and_spread(values) if values else ""
 
 

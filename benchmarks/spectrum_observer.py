@@ -25,11 +25,12 @@ from statistics import median
 
 import torch
 
-from rankelastor.config.model import ModelSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
+from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema
 from rankelastor.spectrum.runs.observer import SpectrumObserver
 from rankelastor.studies.demo import demo_models
@@ -46,7 +47,7 @@ def train(
 ) -> tuple[float, float]:
     """Seconds of a training on these batches, and those spent in the observer's calls; its weights are left alone."""
     ranker = copy.deepcopy(ranker).train()
-    stepper = Stepper(ranker, settings)
+    stepper = Stepper(ranker, settings.optimiser, settings.execution, batch_size=settings.batch_size)
     for batch in batches[:NUM_WARM_UP_STEPS]:
         stepper.step(batch)
     if observer is not None:
@@ -56,20 +57,20 @@ def train(
         loss = stepper.step(batch)
         if observer is not None:  # the first step is left out, see the head of this file: no on_epoch_start
             if index % (SpectrumSettings().every_steps or 1) == 0:
-                _wait(settings.device)  # or the observer would be charged for the device's steps before
+                _wait(settings.execution.device)  # or the observer would be charged for the device's steps before
             called = time.perf_counter()
             observer.on_step(Step(epoch=1, index=index, batch=batch, loss=loss))
             in_observer += time.perf_counter() - called
-    _wait(settings.device)
+    _wait(settings.execution.device)
     seconds = time.perf_counter() - start
     if observer is not None:
         observer.on_end()
     return seconds, in_observer
 
 
-def measure(model: ModelSettings, arguments: argparse.Namespace) -> dict[str, list[float]]:
+def measure(model: RankerSettings, arguments: argparse.Namespace) -> dict[str, list[float]]:
     """Seconds of each round with and without the observer, which take turns; who begins takes turns too."""
-    settings = TrainingSettings(device=arguments.device, batch_size=arguments.batch_size)
+    settings = TrainingSettings(batch_size=arguments.batch_size, execution=ExecutionSettings(device=arguments.device))
     torch.manual_seed(0)
     schema = FeatureSchema(tuple(CategoricalFeature(f"field{index}", NUM_IDS) for index in range(NUM_FIELDS)))
     ranker = build_ranker(model, schema).to(arguments.device)
@@ -141,7 +142,7 @@ def _batch(batch_size: int) -> Batch:
     return Batch(
         categorical=torch.randint(1, NUM_IDS, (batch_size, NUM_FIELDS)),
         numeric=torch.zeros(batch_size, 0),
-        label=torch.randint(0, 2, (batch_size,)).float(),
+        labels=torch.randint(0, 2, (batch_size, 1)).float(),
         group=None,
     )
 

@@ -20,9 +20,11 @@ import polars as pl
 import torch
 import typer
 
+from rankelastor.execution.allocator import keep_large_blocks
 from rankelastor.recipes.load import load_recipe, recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.environment import describe_environment
+from rankelastor.runs.result import RunResult
 from rankelastor.training.run import train
 
 NUM_ROWS = 80_000
@@ -39,10 +41,11 @@ def main(  # noqa: PLR0917 - options of a command line
 ) -> None:
     """Train each log with each setting and seed, and compare each setting with share 0, seed by seed."""
     torch.set_num_threads(1)
+    keep_large_blocks()
     with tempfile.TemporaryDirectory() as folder:
         for log in [str(recipe)] if recipe else logs.split(","):
             base = load_recipe(recipe) if recipe else _recipe(log, Path(folder))
-            results: dict[tuple[float, int], list[dict[str, Any]]] = {}
+            results: dict[tuple[float, int], list[RunResult]] = {}
             for share, max_count in _settings(shares, max_counts):
                 for seed in map(int, seeds.split(",")):
                     run = Path(folder) / f"{base.name}-{share}-{max_count}-{seed}"
@@ -139,12 +142,12 @@ def _alive(rng: np.random.Generator, time: np.ndarray[Any, Any], number: int) ->
     return np.where(is_popular, popular, place).astype(np.int64)
 
 
-def _describe(result: dict[str, Any]) -> str:
-    unseen = result["unseen"]["test"]
-    return f"{unseen['share_of_examples']:.1%} of {result['test']['num_examples']:,} test rows hold an unseen value"
+def _describe(result: RunResult) -> str:
+    unseen = result.unseen["test"]
+    return f"{unseen.share_of_examples:.1%} of {result.test['num_examples']:,} test rows hold an unseen value"
 
 
-def _table(results: dict[tuple[float, int], list[dict[str, Any]]]) -> str:
+def _table(results: dict[tuple[float, int], list[RunResult]]) -> str:
     plain = results[0.0, 1]
     lines = [
         "| share | rare: at most | test AUC | against share 0 | AUC of rows with unseen values | against share 0 |",
@@ -159,12 +162,13 @@ def _table(results: dict[tuple[float, int], list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def _test_auc(result: dict[str, Any]) -> float:
-    return float(result["test"]["auc"])
+def _test_auc(result: RunResult) -> float:
+    return float(result.test["auc"])
 
 
-def _unseen_auc(result: dict[str, Any]) -> float:
-    return float(result["unseen"]["test"].get("auc", float("nan")))
+def _unseen_auc(result: RunResult) -> float:
+    auc = result.unseen["test"].auc
+    return float("nan") if auc is None else auc
 
 
 def _mean_and_spread(values: list[float]) -> str:
@@ -173,9 +177,9 @@ def _mean_and_spread(values: list[float]) -> str:
     return f"{statistics.mean(values):+.5f} ± {error:.5f}"
 
 
-def _append(output: Path, *, log: str, share: float, max_count: int, result: dict[str, Any]) -> None:
+def _append(output: Path, *, log: str, share: float, max_count: int, result: RunResult) -> None:
     with output.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"log": log, "share": share, "max_count": max_count, "result": result}) + "\n")
+        file.write(json.dumps({"log": log, "share": share, "max_count": max_count, "result": result.as_dict()}) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,7 @@ Example:
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from statistics import median
@@ -32,50 +29,16 @@ import torch
 from benchmarks.speed.epochs import EPOCHS
 from benchmarks.speed.report import write_report
 from benchmarks.speed.same_losses import check_same_losses
+from benchmarks.speed.turns import Worker
 from benchmarks.speed.workloads import WORKLOADS
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.execution.device import precision_name
 from rankelastor.execution.machine_peak import machine_peak
 from rankelastor.runs.environment import describe_environment
 
 SHORT = ["criteo-e10-0.5M", "criteo-e10-2.1M", "frappe-rankelastor"]
 FEWEST_ROUNDS = 7
-
-
-class Worker:
-    """A variant in its process."""
-
-    def __init__(self, variant: str, name: str, arguments: argparse.Namespace) -> None:
-        threads = str(arguments.threads)
-        chosen = [name, threads, variant, arguments.device, arguments.precision]
-        command = [sys.executable, "-m", "benchmarks.speed.worker", *chosen]
-        environment = {**os.environ, "OMP_NUM_THREADS": threads}
-        self._process = subprocess.Popen(  # noqa: S603 - our own module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self._answer()
-
-    def ask(self, **command: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=60)
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            sys.exit(f"a worker ended early with exit code {self._process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
 
 
 def in_turns(workers: dict[str, Worker], rounds: int, peak: float, **command: Any) -> dict[str, Any]:
@@ -104,7 +67,8 @@ def measure(name: str, arguments: argparse.Namespace, peak: float) -> dict[str, 
     """All figures of one workload or epoch."""
     results: dict[str, Any] = {}
     losses = None if name in EPOCHS else check_same_losses(WORKLOADS[name], torch.device(arguments.device))
-    workers = {variant: Worker(variant, name, arguments) for variant in ("published", "ours")}
+    options = {"threads": arguments.threads, "device": arguments.device, "precision": arguments.precision}
+    workers = {variant: Worker(variant, name, **options) for variant in ("published", "ours")}
     if name in EPOCHS:
         results["epoch"] = in_turns(workers, arguments.rounds, peak, do="epoch", times=1)
     else:
@@ -137,7 +101,7 @@ def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     began = time.strftime("%Y-%m-%d %H:%M")
-    device, settings = torch.device(arguments.device), TrainingSettings(precision=arguments.precision)
+    device, settings = torch.device(arguments.device), ExecutionSettings(precision=arguments.precision)
     peak = machine_peak(settings, device)
     facts = {key: value for key, value in describe_environment(device).items() if key != "platform"}
     facts |= {"threads": arguments.threads, "precision": precision_name(settings, device), "peak_gflops": peak / 1e9}

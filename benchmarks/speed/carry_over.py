@@ -7,23 +7,23 @@ from typing import Any
 import torch
 from benchmarks.speed.published_manner import PublishedManner
 
-from rankelastor.config.model import GluFfnSettings, LinearHeadSettings, ModelSettings, SplitMixingSettings
 from rankelastor.interop.published import translated_state
+from rankelastor.models.mixer import MixerSettings
 from rankelastor.models.ranker import Ranker
 from rankelastor.schema import CategoricalFeature, FeatureSchema
 
 
-def published_words(model: ModelSettings, num_fields: int) -> dict[str, Any]:
+def published_words(model: MixerSettings, num_fields: int) -> dict[str, Any]:
     """Our settings in the words of the published code, as ``interop/published.py`` reads them."""
     tokenizer, ffn = model.tokenizer, model.ffn
-    gated = isinstance(ffn, GluFfnSettings)
+    gated = ffn.kind == "glu"
     return {
         "num_fields": num_fields,
         "embedding_dim": model.embedding_dim,
         "num_tokens": model.num_tokens,
         "token_dim": model.token_dim,
         "num_blocks": model.num_blocks,
-        "published_mixing_type": 2 if isinstance(model.mixing, SplitMixingSettings) else 999,
+        "published_mixing_type": 2 if model.mixing.kind == "split" else 999,
         "use_tokenizer": True,
         "projection": {
             "trans_type": "matrix" if tokenizer.kind == "split" else "vector",
@@ -36,18 +36,18 @@ def published_words(model: ModelSettings, num_fields: int) -> dict[str, Any]:
             "hidden_units": list(ffn.hidden_dims),
             "use_layer_norm": ffn.norm,
             "dropout": ffn.dropout,
-            "activation": "swiglu" if isinstance(ffn, GluFfnSettings) else ffn.activation,
+            "activation": "swiglu" if ffn.kind == "glu" else ffn.activation,
             **({"expansion_rate": ffn.expansion} if gated else {}),
         },
-        "head": "flatten" if isinstance(model.head, LinearHeadSettings) else "mlp",
+        "head": "flatten" if model.head.kind == "linear" else "mlp",
     }
 
 
 @torch.no_grad()
-def carry_over(baseline: PublishedManner, ours: Ranker, model: ModelSettings, schema: FeatureSchema) -> None:
+def carry_over(baseline: PublishedManner, ours: Ranker, model: MixerSettings, schema: FeatureSchema) -> None:
     """Give ``ours`` the weights of ``baseline``."""
     state = {name: value.numpy() for name, value in baseline.state_dict().items() if not name.startswith("embedding.")}
-    ours.backbone.load_state_dict(translated_state(state, published_words(model, schema.num_fields)))
+    ours.network.load_state_dict(translated_state(state, published_words(model, schema.num_fields)))
     weights = dict(zip(schema.names, (layer.weight for layer in baseline.embedding.layers), strict=True))
     table, row = ours.embedding.table, 1
     for feature in schema.features:

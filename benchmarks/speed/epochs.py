@@ -17,7 +17,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from torch.utils.data import DataLoader, Dataset
 
 from rankelastor.data.loading.loader import BatchLoader
-from rankelastor.data.prepare import prepare
+from rankelastor.data.prepare import open_or_prepare, prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.synthetic import write_click_log
 from rankelastor.evaluation.scoring import score_split
@@ -31,7 +31,6 @@ from rankelastor.schema import Batch, SplitName
 from rankelastor.studies.demo import demo_models, demo_recipe
 from rankelastor.training.epoch_batches import epoch_batches, scoring_loader, training_loader
 from rankelastor.training.rare_as_unseen import RareAsUnseen
-from rankelastor.training.run import open_or_prepare
 from rankelastor.training.step import Stepper
 
 OneEpoch = Callable[[], float]
@@ -42,8 +41,8 @@ class OneMatrix(Dataset[np.ndarray]):
 
     def __init__(self, dataset: PreparedDataset, split: SplitName) -> None:
         batch = next(iter(BatchLoader(dataset.split(split), batch_size=dataset.split(split).num_rows).epoch()))
-        assert batch.label is not None
-        columns = [batch.categorical.double(), batch.numeric.double(), batch.label.double().unsqueeze(1)]
+        assert batch.labels is not None
+        columns = [batch.categorical.double(), batch.numeric.double(), batch.labels.double()]
         self._num_categorical = batch.categorical.shape[1]
         self._matrix = torch.cat(columns, dim=1).numpy()
 
@@ -57,7 +56,7 @@ class OneMatrix(Dataset[np.ndarray]):
     def batch(self, rows: torch.Tensor) -> Batch:
         """A collated matrix as a batch."""
         ids, numbers = rows[:, : self._num_categorical].long(), rows[:, self._num_categorical : -1].float()
-        return Batch(categorical=ids, numeric=numbers, label=rows[:, -1].float(), group=None)
+        return Batch(categorical=ids, numeric=numbers, labels=rows[:, -1:].float(), group=None)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Epoch:
     def size(self) -> EpochSize:
         """Examples to learn from, and the matrix products of learning from them and scoring the valid split."""
         recipe = self.recipe()
-        dataset = open_or_prepare(recipe)
+        dataset = open_or_prepare(recipe.data)
         cost = cost_of(recipe.model, dataset.schema)
         learned, scored = (dataset.split(split).num_rows for split in ("train", "valid"))
         return EpochSize(learned, learned * cost.training_flops_per_example + scored * cost.flops_per_example)
@@ -91,11 +90,12 @@ class Epoch:
         """
         keep_large_blocks()
         recipe = self.recipe()
-        dataset, settings = open_or_prepare(recipe), recipe.training.model_copy(update=dict(chosen))
-        device = choose_device(settings)
+        dataset, settings = open_or_prepare(recipe.data), recipe.training
+        execution = settings.execution.model_copy(update=dict(chosen))
+        device = choose_device(execution)
         torch.manual_seed(settings.seed)
         ranker = build_ranker(recipe.model, dataset.schema).to(device)
-        stepper = Stepper(ranker, settings)
+        stepper = Stepper(ranker, settings.optimiser, execution, batch_size=settings.batch_size)
         train, valid = training_loader(dataset, settings), scoring_loader(dataset, "valid", settings)
         epochs = itertools.count(1)
         rare = RareAsUnseen.of(dataset, settings.rare_as_unseen, seed=settings.seed)
@@ -103,11 +103,13 @@ class Epoch:
         def one_epoch() -> float:
             ranker.train()
             epoch = next(epochs)
-            with epoch_batches(train, settings, epoch=epoch, device=device, rare_as_unseen=rare) as batches:
+            with epoch_batches(
+                train, epoch=epoch, read_ahead=execution.read_ahead, device=device, rare_as_unseen=rare
+            ) as batches:
                 for batch in batches:
                     stepper.step(batch)
             stepper.complete_rows()
-            return score_split(ranker, valid, settings).metrics().auc
+            return score_split(ranker, valid, execution, tasks=dataset.schema.tasks).metrics().value("auc")
 
         return one_epoch
 
@@ -115,10 +117,11 @@ class Epoch:
         """One more epoch in the published manner; always in fp32."""
         device = torch.device(chosen["device"])
         recipe = self.recipe()
-        dataset, settings = open_or_prepare(recipe), recipe.training
+        dataset, settings = open_or_prepare(recipe.data), recipe.training
         torch.manual_seed(settings.seed)
         ranker = PublishedManner(recipe.model, dataset.schema).to(device)
-        stepper = PublishedStep(ranker, embedding_l2=settings.embedding_l2, learning_rate=settings.learning_rate)
+        optimiser = settings.optimiser
+        stepper = PublishedStep(ranker, embedding_l2=optimiser.embedding_l2, learning_rate=optimiser.learning_rate)
         train, valid = OneMatrix(dataset, "train"), OneMatrix(dataset, "valid")
         batches = DataLoader(train, batch_size=settings.batch_size, shuffle=True)
         valid_batches = DataLoader(valid, batch_size=settings.batch_size)
@@ -129,7 +132,7 @@ class Epoch:
                 stepper.step(train.batch(rows).to(device))
             ranker.eval()
             with torch.no_grad():
-                scored = [(batch.label, ranker(batch.to(device))) for batch in map(valid.batch, valid_batches)]
+                scored = [(batch.labels[:, 0], ranker(batch.to(device))) for batch in map(valid.batch, valid_batches)]
             label = np.concatenate([label.numpy() for label, _ in scored])
             score = np.concatenate([score.cpu().numpy().astype(np.float64) for _, score in scored])
             log_loss(label, score)

@@ -15,16 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rankelastor.config.model import (
-    GluFfnSettings,
-    JointTokenizerSettings,
-    LinearHeadSettings,
-    MlpFfnSettings,
-    MlpHeadSettings,
-    ModelSettings,
-    SplitMixingSettings,
-    SplitTokenizerSettings,
-)
+from rankelastor.models.layer_settings import LayerSettings
+from rankelastor.models.mixer import MixerSettings
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 
 _ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
@@ -105,7 +97,7 @@ def perceptron(in_dim: int, hidden_dims: tuple[int, ...], out_dim: int, settings
     return nn.Sequential(*steps, nn.Linear([in_dim, *hidden_dims][-1], out_dim))
 
 
-def gated_ffn(dim: int, settings: GluFfnSettings) -> nn.Sequential:
+def gated_ffn(dim: int, settings: LayerSettings) -> nn.Sequential:
     """Norm, gate, Linear where the width changes, dropout; then Linear."""
     steps: list[nn.Module] = []
     for width, following in pairwise([dim, *settings.hidden_dims]):
@@ -121,14 +113,14 @@ def gated_ffn(dim: int, settings: GluFfnSettings) -> nn.Sequential:
 class Tokenization(nn.Module):
     """Norm of the flat embeddings, then one MLP for each part, or for all together."""
 
-    def __init__(self, model: ModelSettings, num_fields: int) -> None:
+    def __init__(self, model: MixerSettings, num_fields: int) -> None:
         super().__init__()
         flat_dim = num_fields * model.embedding_dim
         self.shape = (model.num_tokens, model.token_dim)
         self.pre_norm = ElementaryRMSNorm(flat_dim)
-        self.split = isinstance(model.tokenizer, SplitTokenizerSettings)
+        self.split = model.tokenizer.kind == "split"
         tokenizer = model.tokenizer
-        assert isinstance(tokenizer, SplitTokenizerSettings | JointTokenizerSettings)
+        assert tokenizer.kind in {"split", "joint"}
         parts = model.num_tokens if self.split else 1
         out_dim = model.token_dim if self.split else model.num_tokens * model.token_dim
         self.mlp = perceptron(flat_dim // parts, tokenizer.hidden_dims, out_dim, tokenizer)
@@ -173,12 +165,12 @@ class SplitMixer(nn.Module):
 class LoopOverTokens(nn.Module):
     """One FFN module a token, called one after the other."""
 
-    def __init__(self, model: ModelSettings) -> None:
+    def __init__(self, model: MixerSettings) -> None:
         super().__init__()
         self.parallel_ffns = nn.ModuleList(self._ffn(model) for _ in range(model.num_tokens))
 
-    def _ffn(self, model: ModelSettings) -> nn.Sequential:
-        if isinstance(model.ffn, MlpFfnSettings):
+    def _ffn(self, model: MixerSettings) -> nn.Sequential:
+        if model.ffn.kind == "mlp":
             return perceptron(model.token_dim, model.ffn.hidden_dims, model.token_dim, model.ffn)
         return gated_ffn(model.token_dim, model.ffn)
 
@@ -190,9 +182,9 @@ class LoopOverTokens(nn.Module):
 class MixerBlock(nn.Module):
     """n = RMSNorm(mixing(X)); n + FFN(n)."""
 
-    def __init__(self, model: ModelSettings) -> None:
+    def __init__(self, model: MixerSettings) -> None:
         super().__init__()
-        mixer = SplitMixer if isinstance(model.mixing, SplitMixingSettings) else FullMixer
+        mixer = SplitMixer if model.mixing.kind == "split" else FullMixer
         self.token_mixing = mixer(model.num_tokens, model.token_dim)
         self.layer_norm1 = ElementaryRMSNorm(model.token_dim)
         self.token_interaction = LoopOverTokens(model)
@@ -207,16 +199,16 @@ class MixerBlock(nn.Module):
 class PublishedManner(nn.Module):
     """The whole baseline ranker: a batch -> probabilities (batch,), the sigmoid inside."""
 
-    def __init__(self, model: ModelSettings, schema: FeatureSchema) -> None:
+    def __init__(self, model: MixerSettings, schema: FeatureSchema) -> None:
         super().__init__()
         flat_dim = model.num_tokens * model.token_dim
         self.embedding = TablePerField(schema, model.embedding_dim)
         self.embedding_tokenization = Tokenization(model, schema.num_fields)
         self.backbone = nn.Sequential(*(MixerBlock(model) for _ in range(model.num_blocks)))
-        if isinstance(model.head, MlpHeadSettings):
+        if model.head.kind == "mlp":
             self.pred = nn.Sequential(nn.Linear(flat_dim, 2 * flat_dim), nn.ReLU(), nn.Linear(2 * flat_dim, 1))
         else:
-            assert isinstance(model.head, LinearHeadSettings)
+            assert model.head.kind == "linear"
             self.pred = nn.Sequential(nn.Linear(flat_dim, 1))
         for module in [*self.embedding_tokenization.modules(), *self.backbone.modules(), *self.pred.modules()]:
             if isinstance(module, nn.Linear):
@@ -240,8 +232,8 @@ class PublishedStep:
     def step(self, batch: Batch) -> float:
         """Learn from one batch; its mean cross-entropy, read at once, as published."""
         self._optimiser.zero_grad()
-        assert batch.label is not None
-        loss = functional.binary_cross_entropy(self._ranker(batch), batch.label, reduction="mean")
+        assert batch.labels is not None
+        loss = functional.binary_cross_entropy(self._ranker(batch), batch.labels[:, 0], reduction="mean")
         whole = loss + self._ranker.embedding.penalty(self._embedding_l2) if self._embedding_l2 else loss
         whole.backward()
         nn.utils.clip_grad_norm_(self._ranker.parameters(), 10.0)

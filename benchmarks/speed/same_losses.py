@@ -9,7 +9,8 @@ from benchmarks.speed.carry_over import carry_over
 from benchmarks.speed.published_manner import PublishedManner, PublishedStep
 from benchmarks.speed.workloads import Workload
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
+from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.models.build import build_ranker
 from rankelastor.training.step import Stepper
 
@@ -36,7 +37,8 @@ def check_same_losses(workload: Workload, device: torch.device, *, examples: int
     carry_over(baseline, ours, model, workload.schema)
     baseline, ours = baseline.to(device), ours.to(device)
     theirs = PublishedStep(baseline, embedding_l2=workload.embedding_l2, learning_rate=LEARNING_RATE)
-    mine = Stepper(ours, TrainingSettings(embedding_l2=workload.embedding_l2, learning_rate=LEARNING_RATE))
+    optimiser = OptimiserSettings(embedding_l2=workload.embedding_l2, learning_rate=LEARNING_RATE)
+    mine = Stepper(ours, optimiser, ExecutionSettings(), batch_size=4096)
     pairs = []
     for seed in range(NUM_STEPS):
         batch = workload.batch(seed, examples)

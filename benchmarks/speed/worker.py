@@ -20,6 +20,8 @@ from benchmarks.speed.epochs import EPOCHS, Epoch
 from benchmarks.speed.published_manner import PublishedManner, PublishedStep
 from benchmarks.speed.workloads import WORKLOADS, Workload
 
+from rankelastor.config.execution import ExecutionSettings
+from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.read_ahead import ReadAhead
 from rankelastor.evaluation.scoring import Scorer
@@ -47,7 +49,7 @@ class Variant:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The part of the training settings that the command line decides."""
+        """The settings of execution that the command line decides."""
         return {"device": self.device, "precision": self.precision}
 
 
@@ -72,11 +74,13 @@ def published_actions(workload: Workload, variant: Variant) -> dict[str, Action]
 def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
     """What ``train`` does by default."""
     keep_large_blocks()
-    settings = TrainingSettings(embedding_l2=workload.embedding_l2, batch_size=workload.batch_size, **variant.settings)
-    device = choose_device(settings)
+    optimiser = OptimiserSettings(embedding_l2=workload.embedding_l2)
+    execution = ExecutionSettings.model_validate(variant.settings)
+    device = choose_device(execution)
     torch.manual_seed(1)
     ranker = build_ranker(workload.model, workload.schema).to(device)
-    stepper, scorer = Stepper(ranker, settings), Scorer(ranker, settings)
+    stepper = Stepper(ranker, optimiser, execution, batch_size=workload.batch_size)
+    scorer = Scorer(ranker, execution, batch_size=TrainingSettings().evaluation_batch_size)
 
     def train(batch: Batch) -> None:
         ranker.train()
@@ -90,7 +94,7 @@ def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
         ranker.train()
         wait_for(device)
         began = time.perf_counter()
-        with ReadAhead(batches, depth=settings.read_ahead, prepare=copies_to(device)) as ahead:
+        with ReadAhead(batches, depth=execution.read_ahead, prepare=copies_to(device)) as ahead:
             for batch in ahead:
                 stepper.step(batch)
         wait_for(device)

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rankelastor.config.model import (
-    GluFfnSettings,
-    JointTokenizerSettings,
-    MlpFfnSettings,
-    ModelSettings,
-    RankElastorSettings,
-    RankMixerSettings,
-    SplitTokenizerSettings,
-)
+from rankelastor.models.ffns import FFNS
+from rankelastor.models.layer_settings import LayerSettings
+from rankelastor.models.mixer import MixerSettings
+from rankelastor.models.rankelastor import RankElastorSettings
+from rankelastor.models.rankmixer import RankMixerSettings
+from rankelastor.models.tokenizers import TOKENIZERS
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 
 ZIPF_EXPONENT = 1.1
@@ -30,7 +27,7 @@ class Workload:
     """
 
     name: str
-    model: ModelSettings
+    model: MixerSettings
     num_numeric: int
     num_categorical: int
     num_rows: int
@@ -52,7 +49,7 @@ class Workload:
         return Batch(
             categorical=torch.from_numpy(np.stack(columns, axis=1)),
             numeric=torch.from_numpy(generator.random((count, self.num_numeric), dtype=np.float32)),
-            label=torch.from_numpy((generator.random(count) < CLICK_RATE).astype(np.float32)),
+            labels=torch.from_numpy((generator.random((count, 1)) < CLICK_RATE).astype(np.float32)),
             group=None,
         )
 
@@ -75,11 +72,11 @@ def _zipf(generator: np.random.Generator, num_ids: int, count: int) -> np.ndarra
     return ids
 
 
-def _criteo_tokenizer(*, norm: bool = True) -> SplitTokenizerSettings:
-    return SplitTokenizerSettings(kind="split", hidden_dims=(500,), dropout=0.1, norm=norm)
+def _criteo_tokenizer(*, norm: bool = True) -> LayerSettings:
+    return TOKENIZERS.settings("split", {"hidden_dims": [500], "dropout": 0.1, "norm": norm})
 
 
-def _criteo(name: str, model: ModelSettings, num_rows: int) -> Workload:
+def _criteo(name: str, model: MixerSettings, num_rows: int) -> Workload:
     return Workload(name, model, num_numeric=13, num_categorical=26, num_rows=num_rows, embedding_l2=1e-5)
 
 
@@ -90,7 +87,7 @@ CRITEO_E10 = RankElastorSettings(
     token_dim=26,
     num_blocks=1,
     tokenizer=_criteo_tokenizer(),
-    ffn=GluFfnSettings(kind="glu", hidden_dims=(64, 64), expansion=3),
+    ffn=FFNS.settings("glu", {"hidden_dims": [64, 64], "expansion": 3}),
 )
 CRITEO_E20 = RankElastorSettings(
     kind="rankelastor",
@@ -99,7 +96,7 @@ CRITEO_E20 = RankElastorSettings(
     token_dim=30,
     num_blocks=1,
     tokenizer=_criteo_tokenizer(),
-    ffn=GluFfnSettings(kind="glu", hidden_dims=(64, 64), expansion=3),
+    ffn=FFNS.settings("glu", {"hidden_dims": [64, 64], "expansion": 3}),
 )
 CRITEO_E20_RANKMIXER = RankMixerSettings(
     kind="rankmixer",
@@ -108,7 +105,7 @@ CRITEO_E20_RANKMIXER = RankMixerSettings(
     token_dim=26,
     num_blocks=2,
     tokenizer=_criteo_tokenizer(norm=False),
-    ffn=MlpFfnSettings(kind="mlp", hidden_dims=(200, 200), activation="gelu", norm=False),
+    ffn=FFNS.settings("mlp", {"hidden_dims": [200, 200], "activation": "gelu", "norm": False}),
 )
 AVAZU_E16 = RankElastorSettings(
     kind="rankelastor",
@@ -116,8 +113,8 @@ AVAZU_E16 = RankElastorSettings(
     num_tokens=24,
     token_dim=16,
     num_blocks=4,
-    tokenizer=JointTokenizerSettings(kind="joint", hidden_dims=(800,)),
-    ffn=GluFfnSettings(kind="glu", hidden_dims=(16,), expansion=3),
+    tokenizer=TOKENIZERS.settings("joint", {"hidden_dims": [800]}),
+    ffn=FFNS.settings("glu", {"hidden_dims": [16], "expansion": 3}),
 )
 
 WORKLOADS = {

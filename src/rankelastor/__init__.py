@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rankelastor.data.prepare import prepare
-    from rankelastor.evaluation.evaluate import evaluate, load_run
+    from rankelastor.evaluation.evaluate import evaluate
     from rankelastor.recipes.load import load_recipe
+    from rankelastor.runs.load import load_run
     from rankelastor.serving.predict import predict
     from rankelastor.training.run import train
 
@@ -24,7 +25,7 @@ __all__ = ["evaluate", "load_recipe", "load_run", "predict", "prepare", "train"]
 _HOMES = {
     "evaluate": "rankelastor.evaluation.evaluate",
     "load_recipe": "rankelastor.recipes.load",
-    "load_run": "rankelastor.evaluation.evaluate",
+    "load_run": "rankelastor.runs.load",
     "predict": "rankelastor.serving.predict",
     "prepare": "rankelastor.data.prepare",
     "train": "rankelastor.training.run",

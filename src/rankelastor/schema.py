@@ -70,7 +70,11 @@ Feature = NumericFeature | CategoricalFeature | SequenceFeature
 
 @dataclass(frozen=True)
 class FeatureSchema:
-    """The features of a prepared data set, in the order in which the settings declare them.
+    """The features of a prepared data set, in the order in which the settings declare them, and its tasks.
+
+    ``tasks`` names the labels to predict: the columns of ``Batch.labels`` and of the logits.
+
+    ``tasks`` names the labels to predict: the columns of ``Batch.labels`` and of a ranker's logits.
 
     Example:
         >>> schema = FeatureSchema((CategoricalFeature("site", 12), NumericFeature("age")))
@@ -81,6 +85,7 @@ class FeatureSchema:
     """
 
     features: tuple[Feature, ...]
+    tasks: tuple[str, ...] = ("label",)
 
     @property
     def num_fields(self) -> int:

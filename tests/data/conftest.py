@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.settings import DataSettings
 
 TRAIN = "click,site,age,user\n1,b,1,u1\n0,a,2,u2\n1,b,3,u1\n0,,6,u3\n"
 VALID = "click,site,age,user\n1,a,5,u1\n0,c,,u9\n"

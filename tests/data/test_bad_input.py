@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.building import build
 from rankelastor.data.prepare import prepare
 from rankelastor.data.raw.rows import RawRows, read_rows
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError, StorageError
 
 HEADER = "click,site,age\n"

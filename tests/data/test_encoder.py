@@ -6,12 +6,12 @@ import pyarrow as pa
 import pytest
 import torch
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.rows import RawRows, read_rows
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 
 LINES = [
@@ -42,7 +42,7 @@ def test_encoding_the_train_rows_gives_what_preparing_gave(dataset: PreparedData
     (prepared,) = BatchLoader(dataset.split("train"), batch_size=10).epoch()
     assert torch.equal(batch.categorical, prepared.categorical)
     assert torch.equal(batch.numeric, prepared.numeric)
-    assert batch.label is None
+    assert batch.labels is None
     assert batch.group is None
     assert batch.categorical[:, -1].tolist() == [0, 1, 2, 0]
 
@@ -82,3 +82,20 @@ def test_no_rows_are_an_empty_batch(dataset: PreparedDataset) -> None:
     columns = {name: pl.Series([], dtype=pl.String).to_arrow() for name in ("site", "age", "time", "tag")}
     batch = RowEncoder.load(dataset.folder).encode(RawRows(pa.RecordBatch.from_pydict(columns), Path("none.csv")))
     assert batch.categorical.shape == (0, 5)
+
+
+@pytest.mark.parametrize("blank", ["value", "padding", "out_of_vocabulary"])
+def test_a_field_that_shares_serves_blanks_as_they_were_prepared(
+    write_files: Callable[..., Path], settings_for: Callable[..., DataSettings], tmp_path: Path, blank: str
+) -> None:
+    text = "click,item,other\n1,a,a\n0,,\n1,b,\n"
+    write_files({"train.csv": text, "valid.csv": text})
+    fields = [
+        {"kind": "categorical", "column": "item", "blank": blank},
+        {"kind": "categorical", "column": "other", "shares": "item"},
+    ]
+    dataset = prepare(settings_for({"fields": fields}))
+    encoder = RowEncoder.load(dataset.folder)
+    (rows,) = read_rows(tmp_path / "raw" / "train.csv", encoder.csv)
+    (prepared,) = BatchLoader(dataset.split("train"), batch_size=10).epoch()
+    assert torch.equal(encoder.encode(rows).categorical, prepared.categorical)

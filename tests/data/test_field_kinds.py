@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.building import build as building
 from rankelastor.data.building import staging
 from rankelastor.data.cells.hashes import hashed_ids
@@ -22,6 +21,7 @@ from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset, copy_feature_state
 from rankelastor.data.raw.rows import read_rows
 from rankelastor.data.raw.source_files import find_source_files
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError, SettingsError
 from rankelastor.progress import SilentProgress
 from rankelastor.schema import PretrainedVectors

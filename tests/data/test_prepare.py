@@ -14,13 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data import shards as shards_module
 from rankelastor.data.building import build as building
+from rankelastor.data.features.transform import NumberStatistics
+from rankelastor.data.kinds.numeric import NumericSpec
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError, SettingsError
 from rankelastor.progress import SilentProgress
 
@@ -199,7 +201,7 @@ def test_the_result_does_not_depend_on_the_order_of_rows_and_files(
         dataset = prepare(settings_for(MANY_KINDS | {"files": files}))
         frames.append(dataset.frame("train").sort(pl.all()))
         vocabularies.append((dataset.folder / "vocabulary" / "site.parquet").read_bytes())
-        statistics.append(dataset.manifest.numeric[0].statistics)
+        statistics.append(statistics_of(dataset))
     assert frames[0].equals(frames[1])
     assert frames[1].equals(frames[2])
     assert vocabularies[0] == vocabularies[1] == vocabularies[2]
@@ -228,13 +230,19 @@ def test_one_source_is_split_by_time(write_files: WriteFiles, settings_for: Sett
     }
 
 
+def statistics_of(dataset: PreparedDataset) -> NumberStatistics:
+    (spec,) = dataset.manifest.numeric
+    assert isinstance(spec, NumericSpec)
+    return spec.statistics
+
+
 def test_statistics_and_vocabularies_see_the_train_split_alone(small: DataSettings, settings_for: SettingsFor) -> None:
     fields = [
         {"kind": "categorical", "column": "site"},
         {"kind": "numeric", "column": "age", "transform": "min_max", "blank": 6},
     ]
     dataset = prepare(settings_for({"fields": fields}))
-    assert dataset.manifest.numeric[0].statistics.maximum == 6
+    assert statistics_of(dataset).maximum == 6
     assert dataset.frame("valid")["age"].to_list() == pytest.approx([0.8, 1.0])
     assert pl.read_parquet(dataset.folder / "vocabulary" / "site.parquet")["value"].to_list() == ["b", "", "a"]
 

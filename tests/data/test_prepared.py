@@ -5,11 +5,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset, copy_feature_state
 from rankelastor.data.raw.rows import read_rows
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError, StalePreparedError
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 from rankelastor.recipes.load import load_recipe, with_overrides
 

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.settings import DataSettings
 
 # Surrogates are no UTF-8, NUL is refused on purpose, and a lone carriage return is read as a line end.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=6)

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from rankelastor.data import shards as shards_module
+from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.shards import ShardWriter, bounded_shard_rows, open_shard, shard_path
 from rankelastor.errors import DataError
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature
@@ -18,7 +19,8 @@ def write(folder: Path, schema: FeatureSchema, num_rows: int, *, shard_rows: int
         rows = np.arange(start, min(start + 3, num_rows))
         ids = np.repeat(rows.astype(np.int32)[:, None], len(schema.categorical), axis=1)
         numbers = np.repeat(rows.astype(np.float32)[:, None], len(schema.numeric), axis=1)
-        writer.add(ids, numbers, (rows % 2).astype(np.float32), rows.astype(np.int64) if has_group else None)
+        label, group = (rows % 2).astype(np.float32), rows.astype(np.int64) if has_group else None
+        writer.add(EncodedRows(ids, numbers, labels=label[:, None], group=group))
     writer.finish()
     return writer.num_shards
 

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.prepare import prepare
+from rankelastor.data.settings import DataSettings
 from rankelastor.data_report.figures import DataReport, ValueFigures
 from rankelastor.data_report.report import report_on
 

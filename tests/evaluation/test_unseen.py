@@ -22,6 +22,10 @@ TEST = "click,site,hash,past\n1,a,new,a|new\n0,new,x,\n1,newer,x,b\n0,b,x,new|ne
 """Unseen sites: 2 of 5. Unseen elements: 3 of 7. Rows that hold one: the first four but no last."""
 
 
+def predictions_of(label: np.ndarray, probability: np.ndarray) -> Predictions:
+    return Predictions(label=label[:, None], probability=probability[:, None], tasks=("click",))
+
+
 @pytest.fixture
 def values(recipe_values: dict[str, Any], click_log: Path) -> dict[str, Any]:
     for split, text in (("train", TRAIN), ("valid", TRAIN), ("test", TEST)):
@@ -68,7 +72,7 @@ def test_fields_whose_blanks_are_out_of_vocabulary_are_left_out(values: dict[str
 def test_evaluate_names_the_fields_that_it_leaves_out(values: dict[str, Any], tmp_path: Path) -> None:
     values["data"]["fields"][0]["blank"] = "out_of_vocabulary"
     run = train(recipe_from_values(values), folder=tmp_path / "run")
-    assert run.result["unseen"]["test"]["fields_left_out"] == ["site"]
+    assert run.result.unseen["test"].fields_left_out == ("site",)
     shown = CliRunner().invoke(app, ["evaluate", str(run.folder)]).output
     assert "Left out, since their blanks are out of vocabulary too: site" in shown
 
@@ -77,30 +81,41 @@ def test_the_auc_of_unseen_is_that_of_the_rows_alone() -> None:
     draws = np.random.default_rng(3)
     label, probability = draws.integers(0, 2, 100).astype(np.float32), draws.random(100)
     rows = draws.random(100) < 0.4
-    report = UnseenValues({"site": 0.4}, rows).report(Predictions(label, probability, None))
+    report = UnseenValues({"site": 0.4}, rows).report(predictions_of(label, probability))
     pairs = [(p > q) + (p == q) / 2 for p in probability[rows & (label > 0)] for q in probability[rows & (label == 0)]]
-    assert report["auc"] == pytest.approx(np.mean(pairs), abs=1e-6)
-    assert report["num_examples"] == rows.sum()
-    assert report["share_of_examples"] == pytest.approx(rows.mean(), abs=1e-6)
-    assert report["auc"] != pytest.approx(auc(label, probability), abs=1e-6)
+    assert report.auc == pytest.approx(np.mean(pairs), abs=1e-6)
+    assert report.num_examples == rows.sum()
+    assert report.share_of_examples == pytest.approx(rows.mean(), abs=1e-6)
+    assert report.auc != pytest.approx(auc(label, probability), abs=1e-6)
+
+
+def test_several_tasks_have_an_auc_of_unseen_each() -> None:
+    draws = np.random.default_rng(4)
+    label, probability = draws.integers(0, 2, (60, 2)).astype(np.float32), draws.random((60, 2))
+    rows, weight = draws.random(60) < 0.5, draws.random(60).astype(np.float32)
+    predictions = Predictions(label=label, probability=probability, tasks=("click", "like"), weight=weight)
+    report = UnseenValues({}, rows).report(predictions)
+    each = [auc(label[rows, t], probability[rows, t], weight=weight[rows]) for t in (0, 1)]
+    assert report.tasks == {"click": {"auc": round(each[0], 6)}, "like": {"auc": round(each[1], 6)}}
+    assert report.auc == pytest.approx(np.mean(each), abs=1e-6)
 
 
 @pytest.mark.parametrize("rows", [[False, False], [True, False]], ids=["no row", "one label"])
 def test_the_auc_of_unseen_is_missing_where_it_is_not_defined(rows: list[bool]) -> None:
-    predictions = Predictions(np.array([1, 0], dtype=np.float32), np.array([0.4, 0.6]), None)
+    predictions = predictions_of(np.array([1, 0], dtype=np.float32), np.array([0.4, 0.6]))
     report = UnseenValues({}, np.array(rows)).report(predictions)
-    assert "auc" not in report
-    assert not any(isinstance(value, float) and math.isnan(value) for value in report.values())
+    assert report.auc is None
+    assert not any(isinstance(value, float) and math.isnan(value) for value in report.as_dict().values())
 
 
 def test_a_run_reports_what_is_unseen_in_its_result_and_in_evaluate(values: dict[str, Any], tmp_path: Path) -> None:
     run = train(recipe_from_values(values), folder=tmp_path / "run")
-    assert set(run.result["unseen"]) == {"valid", "test"}
-    assert run.result["unseen"]["valid"]["num_examples"] == 0
+    assert set(run.result.unseen) == {"valid", "test"}
+    assert run.result.unseen["valid"].num_examples == 0
     evaluated = evaluate_with_unseen(run.folder, split="test")
-    assert evaluated.unseen == run.result["unseen"]["test"]
-    assert evaluated.unseen["share_by_field"] == {"site": 0.4, "past": 0.428571}
-    assert evaluated.unseen["num_examples"] == 4
+    assert evaluated.unseen == run.result.unseen["test"]
+    assert evaluated.unseen.share_by_field == {"site": 0.4, "past": 0.428571}
+    assert evaluated.unseen.num_examples == 4
     assert evaluated.metrics == evaluate(run.folder, split="test")
 
 
@@ -110,7 +125,7 @@ def test_evaluate_prints_what_is_unseen(values: dict[str, Any], tmp_path: Path) 
     assert "4 rows (80.00%) hold values that training has not seen, their AUC is" in shown
     assert shown.index("past") < shown.index("site")  # most unseen first
     as_json = json.loads(CliRunner().invoke(app, ["evaluate", str(run.folder), "--json"]).stdout)
-    assert as_json["test"] == run.result["test"]
-    assert as_json["unseen"]["test"] == run.result["unseen"]["test"]
+    assert as_json["test"] == run.result.test
+    assert as_json["unseen"]["test"] == run.result.unseen["test"].as_dict()
     of_train = CliRunner().invoke(app, ["evaluate", str(run.folder), "--split", "train"]).output
     assert "0 rows (0.00%) hold values that training has not seen." in of_train

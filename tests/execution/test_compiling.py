@@ -13,6 +13,7 @@ import pytest
 import torch
 from tests.models.test_build import MIXINGS, TOKENIZERS, settings
 from tests.models.test_build import SCHEMA as FOUR_FIELDS
+from tests.training.steppers import stepper_of, training_settings
 from tests.training.test_step import SCHEMA, batch
 from torch import Tensor
 
@@ -22,7 +23,6 @@ from rankelastor.execution.compiling import CompiledRanker, should_compile
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.random_bytes import random_bytes, random_bytes_from
-from rankelastor.training.step import Stepper
 
 Call = Callable[[Tensor], Tensor]
 CPU = torch.device("cpu")
@@ -66,7 +66,7 @@ def fresh(dropout: float = 0.0) -> Ranker:
     ("chosen", "on_cpu", "on_cuda"), [("auto", False, True), ("always", True, True), ("never", False, False)]
 )
 def test_auto_compiles_on_cuda_alone(chosen: str, on_cpu: bool, on_cuda: bool) -> None:
-    training = TrainingSettings(compile=chosen)
+    training = training_settings(compile=chosen)
     assert should_compile(training, CPU) is on_cpu
     assert should_compile(training, torch.device("cuda")) is on_cuda
 
@@ -84,19 +84,19 @@ def steps(
 ) -> tuple[list[float], Ranker, bool]:
     torch.set_num_threads(threads)
     ranker = fresh(dropout)
-    stepper = Stepper(ranker, training)
+    stepper = stepper_of(ranker, training)
     torch.manual_seed(5)
     losses = [stepper.step(batch(seed, count)).item() for seed, count in enumerate(sizes)]
     stepper.close()
     torch.set_num_threads(1)
-    return losses, ranker, stepper.is_compiled
+    return losses, ranker, stepper.executor == "compiled"
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_compiled_steps_learn_what_eager_ones_do(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "compiler_for", lambda _device: traced)
-    training = TrainingSettings(learning_rate=0.01, slice_examples=8, precision=precision)
+    training = training_settings(learning_rate=0.01, slice_examples=8, precision=precision)
     sizes = (32, 32, 32, 5, 32)  # the end of an epoch, and the next one
     runs = [steps(training.model_copy(update={"compile": chosen}), sizes) for chosen in ("always", "never")]
     (losses, ranker, compiled), (eager_losses, eager_ranker, eager) = runs
@@ -112,7 +112,7 @@ def test_compiled_steps_learn_what_eager_ones_do(precision: str, monkeypatch: py
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_compiled_dropout_is_drawn_anew_and_repeatably(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "compiler_for", lambda _device: traced)
-    training = TrainingSettings(learning_rate=1e-12, slice_examples=8, compile="always")
+    training = training_settings(learning_rate=1e-12, slice_examples=8, compile="always")
     first, second = (steps(training, (32, 32, 32), dropout=0.4, threads=2) for _ in range(2))
     assert first[0] == second[0]
     ranker = fresh(0.4)
@@ -126,7 +126,7 @@ def test_compiled_dropout_is_drawn_anew_and_repeatably(monkeypatch: pytest.Monke
 @pytest.mark.slow
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_pytorchs_own_code_learns_what_eager_steps_do() -> None:
-    training = TrainingSettings(learning_rate=0.01, slice_examples=8)
+    training = training_settings(learning_rate=0.01, slice_examples=8)
     sizes = (32, 32, 7, 32)
     runs = [steps(training.model_copy(update={"compile": chosen}), sizes, threads=2) for chosen in ("always", "never")]
     assert [compiled for *_, compiled in runs] == [True, False]
@@ -234,7 +234,7 @@ def test_what_cannot_be_compiled_runs_eagerly_and_says_so_once(
 ) -> None:
     monkeypatch.setattr(compiling, "compiler_for", lambda _device: broken)
     compiling._say_that_compiling_failed.cache_clear()
-    training = TrainingSettings(learning_rate=0.01, slice_examples=8)
+    training = training_settings(learning_rate=0.01, slice_examples=8)
     failed, eager, again = (
         steps(training.model_copy(update={"compile": chosen}), (16, 16, 24)) for chosen in ("always", "never", "always")
     )
@@ -250,10 +250,10 @@ cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA de
 
 def cuda_steps(training: TrainingSettings, sizes: tuple[int, ...]) -> tuple[list[float], Ranker, bool]:
     ranker = fresh().to("cuda")
-    stepper = Stepper(ranker, training)
+    stepper = stepper_of(ranker, training)
     losses = [stepper.step(batch(seed, count)) for seed, count in enumerate(sizes)]
     stepper.close()
-    return [loss.item() for loss in losses], ranker, stepper.is_compiled
+    return [loss.item() for loss in losses], ranker, stepper.executor == "compiled"
 
 
 @pytest.mark.cuda
@@ -261,7 +261,7 @@ def cuda_steps(training: TrainingSettings, sizes: tuple[int, ...]) -> tuple[list
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 2e-2)])
 def test_on_cuda_graphs_learn_what_eager_steps_do(precision: str, tolerance: float) -> None:
-    training = TrainingSettings(learning_rate=0.01, embedding_l2=0.1, precision=precision)
+    training = training_settings(learning_rate=0.01, embedding_l2=0.1, precision=precision)
     sizes = (64, 64, 64, 64, 9, 64, 64)  # losses are read at the end: no graph may write over them
     runs = [cuda_steps(training.model_copy(update={"compile": chosen}), sizes) for chosen in ("auto", "never")]
     assert [compiled for *_, compiled in runs] == [True, False]
@@ -284,7 +284,7 @@ def test_on_cuda_a_recorded_step_draws_new_dropout_masks() -> None:
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_on_cuda_a_watched_step_between_compiled_ones_is_heard() -> None:
     ranker = fresh().to("cuda")
-    stepper = Stepper(ranker, TrainingSettings())
+    stepper = stepper_of(ranker)
     heard: list[int] = []
     for seed in range(6):
         if seed == 4:
@@ -292,5 +292,5 @@ def test_on_cuda_a_watched_step_between_compiled_ones_is_heard() -> None:
         stepper.step(batch(seed, 64))
     handle.remove()
     stepper.step(batch(6, 64))
-    assert stepper.is_compiled
+    assert stepper.executor == "compiled"
     assert heard == [64, 64]

@@ -4,10 +4,7 @@ import pytest
 import torch
 from tests.training.test_step import fresh_ranker
 
-from rankelastor.execution.cores import compute_threads, one_core, threads_at_once
-from rankelastor.native import library
-from rankelastor.native.calling import kernels_divide_rows
-from rankelastor.native.library import SWITCH
+from rankelastor.execution.cores import borrowed_cores, compute_threads, one_core, threads_at_once
 
 TINY = 1e-40  # below fp32's normal range
 
@@ -20,11 +17,7 @@ def test_little_work_is_for_one_thread_and_much_for_all(monkeypatch: pytest.Monk
     ranker = fresh_ranker()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     assert threads_at_once(ranker, 10**9) == 4
-    assert threads_at_once(ranker, 10) == (1 if kernels_divide_rows() else 4)
-    monkeypatch.setenv(SWITCH, "off")
-    library._loaded.cache_clear()
-    assert threads_at_once(ranker, 10) == 4
-    library._loaded.cache_clear()
+    assert threads_at_once(ranker, 10) == 1
 
 
 @pytest.mark.parametrize("num_threads", [1, 2])
@@ -60,15 +53,37 @@ def test_who_takes_tiny_numbers_as_zero_does_so_afterwards_too() -> None:
         torch.set_flush_denormal(False)
 
 
-def test_several_threads_have_a_core_each() -> None:
+def test_several_threads_have_a_core_each_and_the_rest_is_as_before() -> None:
     before = torch.get_num_threads()
     with compute_threads(2) as threads:
         assert set(threads.map(lambda _: torch.get_num_threads(), range(4))) == {1}
-    torch.set_num_threads(before)
-
-
-def test_one_core_and_as_many_afterwards() -> None:
-    before = torch.get_num_threads()
-    with one_core(afterwards=before):
-        assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+def test_one_core_inside_and_as_before_outside() -> None:
+    with borrowed_cores(2):
+        with one_core():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("num_threads", [None, 2])
+@pytest.mark.parametrize("flushed", [False, True])
+def test_borrowed_cores_are_given_back_after_an_error_too(num_threads: int | None, flushed: bool) -> None:
+    before = torch.get_num_threads()
+    torch.set_flush_denormal(flushed)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            _fail_with_other_cores(num_threads, flushed=not flushed)
+        assert torch.get_num_threads() == before
+        assert is_taken_as_zero() == flushed
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _fail_with_other_cores(num_threads: int | None, *, flushed: bool) -> None:
+    with borrowed_cores(num_threads):
+        assert num_threads is None or torch.get_num_threads() == num_threads
+        torch.set_num_threads(3)
+        torch.set_flush_denormal(flushed)
+        raise ZeroDivisionError

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.prepare import prepare
+from rankelastor.data.settings import DataSettings
 
 
 def main() -> None:

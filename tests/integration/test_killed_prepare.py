@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 
 pytestmark = pytest.mark.fault

@@ -8,9 +8,11 @@ from tests.published_layouts import ROWS, WITHOUT_VALID, write_layout
 
 from rankelastor.data.prepare import prepare
 from rankelastor.data.published.catalogue import DATASETS, PublishedDataset
-from rankelastor.models.build import build_backbone
+from rankelastor.models.build import build_network
+from rankelastor.models.mixer import MixerSettings
 from rankelastor.recipes.load import load_recipe, with_overrides
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.schema import FeatureSchema, NumericFeature
 from rankelastor.training.run import train
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -58,10 +60,10 @@ def test_a_published_recipe_trains(dataset_id: str, tmp_path: Path, monkeypatch:
     recipe = recipe_on_made_up_files(path, dataset_id, tmp_path, monkeypatch)
     quick = with_overrides(recipe, {"training.epochs": 1, "training.batch_size": 200, "training.device": "cpu"})
     result = train(quick, folder=tmp_path / "run").result
-    assert result["epochs"] == 1
-    assert 0 < result["valid"]["logloss"] < 2
-    assert ("gauc" in result["valid"]) == (dataset_id in WITHOUT_VALID)
-    assert ("test" in result) == (dataset_id not in WITHOUT_VALID)
+    assert result.epochs == 1
+    assert 0 < result.valid["logloss"] < 2
+    assert ("gauc" in result.valid) == (dataset_id in WITHOUT_VALID)
+    assert ("test" in result.metrics) == (dataset_id not in WITHOUT_VALID)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +81,9 @@ def test_published_models_have_the_published_sizes_and_fit_their_fields(
     name: str, num_tokens: int, token_dim: int, embedding_dim: int, num_blocks: int
 ) -> None:
     model = load_recipe(RECIPES / f"{name}.yaml").model
+    assert isinstance(model, MixerSettings)
     assert (model.num_tokens, model.token_dim) == (num_tokens, token_dim)
     assert (model.embedding_dim, model.num_blocks) == (embedding_dim, num_blocks)
     num_fields = {"criteo_x1": 39, "avazu_x4": 24}[name.split("/", maxsplit=1)[0]]
     with torch.device("meta"):
-        build_backbone(model, [f"field{index}" for index in range(num_fields)])
+        build_network(model, FeatureSchema(tuple(NumericFeature(f"field{index}") for index in range(num_fields))))

@@ -24,5 +24,5 @@ def test_the_recipe_trains_and_tests(path: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("RANKELASTOR_DATA", str(DATA.resolve()))
     quick = {"data.prepared": str(tmp_path / "prepared"), "training.epochs": 1, "training.device": "cpu"}
     result = train(with_overrides(load_recipe(path), quick), folder=tmp_path / "run").result
-    assert result["test"]["auc"] > 0.55
-    assert result["test"]["logloss"] < 0.7
+    assert result.test["auc"] > 0.55
+    assert result.test["logloss"] < 0.7

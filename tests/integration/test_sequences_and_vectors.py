@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from rankelastor.cli.describe import _field_table
-from rankelastor.evaluation.evaluate import load_run
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.pretrained import PretrainedEmbedding
+from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.load import load_run
 from rankelastor.serving.predict import predict
 from rankelastor.spectrum.runs.measure_run import measure_run
 from rankelastor.training.run import train
@@ -52,7 +52,7 @@ def vectors_of(ranker: Ranker) -> torch.Tensor:
 
 def test_it_trains_and_the_run_folder_needs_nothing_else(recipe: Recipe, tmp_path: Path) -> None:
     run = train(recipe, folder=tmp_path / "run")
-    assert "gauc" in run.result["test"]
+    assert "gauc" in run.result.test
     given = torch.zeros(5, 2)
     given[1:3] = torch.from_numpy(VECTORS)
     is_frozen = "vectors" not in dict(next(iter(run.ranker.embedding.pretrained.children())).named_parameters())
@@ -70,6 +70,6 @@ def test_it_trains_and_the_run_folder_needs_nothing_else(recipe: Recipe, tmp_pat
 def test_the_spectrum_and_the_field_table_know_all_kinds(recipe: Recipe, tmp_path: Path) -> None:
     run = train(recipe, folder=tmp_path / "run")
     assert [table.field for table in measure_run(run.folder, num_examples=5).tables] == ["item"]
-    kinds = list(_field_table(load_run(run.folder).encoder.schema).columns[1].cells)
+    kinds = list(_field_table(load_run(run.folder).encoder.manifest).columns[1].cells)
     assert kinds[:3] == ["sequence of 2", "categorical", kinds[2]]
     assert str(kinds[2]).endswith("vectors of 2")

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.watching import watching
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rankelastor.errors import SettingsError
-from rankelastor.interop.published import backbone_from_state, translated_state
-from rankelastor.models.ranker import Backbone
-from rankelastor.nn.observation import watching
+from rankelastor.interop.published import network_from_state, translated_state
+from rankelastor.models.mixer import MixerNetwork
+from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.spectrum.measures import entropy_effective_rank, stable_rank
 
 PARITY = Path(__file__).parents[1] / "parity"
@@ -22,17 +23,17 @@ TOLERANCE = 1e-9
 
 
 class Case:
-    """One pair of files, and our backbone after a forward and a backward pass over its input."""
+    """One pair of files, and our network after a forward and a backward pass over its input."""
 
     def __init__(self, name: str) -> None:
         self.settings: dict[str, Any] = json.loads((PARITY / f"{name}.json").read_text())
         self.arrays = dict(np.load(PARITY / f"{name}.npz"))
         self.state = self.group("param.")
-        self.backbone = backbone_from_state(self.state, self.settings)
+        self.network = network_from_state(self.state, self.settings)
         self.activations: dict[str, Tensor] = {}
         self.embeddings = torch.from_numpy(self.arrays["in.embeddings"]).requires_grad_()
-        with watching(self.backbone.points, self.activations.__setitem__):
-            self.logits = self.backbone(self.embeddings)
+        with watching(self.network.points, self.activations.__setitem__):
+            self.logits = self.network(Embedded(self.embeddings)).squeeze(1)  # published logits have no axis of tasks
         self.loss = binary_cross_entropy_with_logits(self.logits, torch.from_numpy(self.arrays["in.labels"]))
         self.loss.backward()
 
@@ -73,7 +74,7 @@ def test_input_gradients_match(case: Case) -> None:
 
 def test_parameter_gradients_match(case: Case) -> None:
     expected = translated_state(case.group("grad."), case.settings)
-    gradients = {name: parameter.grad for name, parameter in case.backbone.named_parameters()}
+    gradients = {name: parameter.grad for name, parameter in case.network.named_parameters()}
     assert gradients.keys() == expected.keys()
     for name, gradient in gradients.items():
         assert gradient is not None, name
@@ -95,38 +96,38 @@ def test_a_missing_parameter_is_named() -> None:
     state, settings = first_case()
     del state["pred.3.bias"]
     with pytest.raises(SettingsError, match=r"must hold pred\.3\.bias"):
-        backbone_from_state(state, settings)
+        network_from_state(state, settings)
 
 
 def test_a_parameter_left_over_is_named() -> None:
     state, settings = first_case()
     with pytest.raises(SettingsError, match=r"do not have.*backbone\.9\.extra"):
-        backbone_from_state(state | {"backbone.9.extra": np.zeros(1)}, settings)
+        network_from_state(state | {"backbone.9.extra": np.zeros(1)}, settings)
 
 
 def test_a_parameter_of_another_shape_is_an_error() -> None:
     state, settings = first_case()
-    with pytest.raises(SettingsError, match=r"head\.mlp\.2\.bias"):
-        backbone_from_state(state | {"pred.3.bias": np.zeros(3)}, settings)
+    with pytest.raises(SettingsError, match=r"head\.out\.bias"):
+        network_from_state(state | {"pred.3.bias": np.zeros(3)}, settings)
 
 
 def test_an_unknown_mixing_type_lists_the_known_ones() -> None:
     state, settings = first_case()
     with pytest.raises(SettingsError, match=r"published_mixing_type must be one of \[2, 999, 8881, 8882\].*7"):
-        backbone_from_state(state, settings | {"published_mixing_type": 7})
+        network_from_state(state, settings | {"published_mixing_type": 7})
 
 
 def test_settings_that_lack_or_break_something_are_named() -> None:
     state, settings = first_case()
     with pytest.raises(SettingsError, match="must hold parameters, but it is empty"):
-        backbone_from_state({}, settings)
+        network_from_state({}, settings)
     with pytest.raises(SettingsError, match="published settings must hold 'head'"):
-        backbone_from_state(state, {key: value for key, value in settings.items() if key != "head"})
+        network_from_state(state, {key: value for key, value in settings.items() if key != "head"})
     with pytest.raises(SettingsError, match=r"published settings: num_blocks must .* but -1 was given"):
-        backbone_from_state(state, settings | {"num_blocks": -1})
+        network_from_state(state, settings | {"num_blocks": -1})
 
 
-def test_the_backbone_is_in_evaluation_mode() -> None:
-    backbone = backbone_from_state(*first_case())
-    assert isinstance(backbone, Backbone)
-    assert not backbone.training
+def test_the_network_is_in_evaluation_mode() -> None:
+    network = network_from_state(*first_case())
+    assert isinstance(network, MixerNetwork)
+    assert not network.training

@@ -1,15 +1,21 @@
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 import torch
 from pydantic import TypeAdapter
 
-from rankelastor.config.model import ModelSettings
 from rankelastor.errors import SettingsError
-from rankelastor.models.build import build_backbone, build_ranker
-from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, SplitMixing
+from rankelastor.models.build import build_network, build_ranker
+from rankelastor.models.catalogue import ModelSettings
+from rankelastor.models.mlp import MlpSettings
+from rankelastor.models.ranker_settings import RankerSettings
+from rankelastor.nn.mixing.full import FullMixing
+from rankelastor.nn.mixing.identity import IdentityMixing
+from rankelastor.nn.mixing.kronecker import KroneckerMixing
+from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix
+from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.scheduled import scheduled_modules
-from rankelastor.nn.sinkhorn import DoublyStochasticMatrix
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 
@@ -19,16 +25,16 @@ SCHEMA = FeatureSchema(
 BATCH = Batch(
     categorical=torch.tensor([[1, 8], [4, 0], [3, 2]], dtype=torch.int32),
     numeric=torch.tensor([[0.5, 1.0], [0.0, -1.0], [2.0, 0.1]]),
-    label=None,
+    labels=None,
     group=None,
 )
 GLU = {"kind": "glu", "hidden_dims": [6]}
 MLP = {"kind": "mlp", "hidden_dims": [7]}
 
 
-def settings(**changes: Any) -> ModelSettings:
+def settings(**changes: Any) -> RankerSettings:
     base = {"kind": "rankelastor", "embedding_dim": 6, "num_tokens": 4, "token_dim": 8, "tokenizer": {"kind": "split"}}
-    adapter: TypeAdapter[ModelSettings] = TypeAdapter(ModelSettings)
+    adapter: TypeAdapter[RankerSettings] = TypeAdapter(ModelSettings)
     return adapter.validate_python(base | {"ffn": GLU} | changes)
 
 
@@ -54,11 +60,11 @@ MIXINGS = [
 @pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda changes: changes["tokenizer"]["kind"])
 @pytest.mark.parametrize("head", ["mlp", "linear", "mean"])
 @pytest.mark.parametrize("kind", ["rankelastor", "rankmixer"])
-def test_every_tokenizer_and_head_gives_one_logit_an_example(tokenizer: dict[str, Any], head: str, kind: str) -> None:
+def test_every_tokenizer_and_head_gives_one_logit_per_task(tokenizer: dict[str, Any], head: str, kind: str) -> None:
     changes = {"kind": kind, "mixing": {"kind": "full"}, "head": {"kind": head}, **tokenizer}
-    ranker = build_ranker(settings(**changes), SCHEMA)
+    ranker = build_ranker(settings(**changes), replace(SCHEMA, tasks=("click", "like")))
     logits = ranker(BATCH)
-    assert logits.shape == (3,)
+    assert logits.shape == (3, 2)
     logits.sum().backward()
 
 
@@ -124,7 +130,19 @@ def test_the_same_seed_gives_the_same_ranker() -> None:
 )
 def test_sizes_that_do_not_go_together_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        build_backbone(settings(**changes), SCHEMA.names)
+        build_network(settings(**changes), SCHEMA)
+
+
+def test_another_value_error_of_a_layer_is_not_dressed_up_as_the_users() -> None:
+    class Broken(MlpSettings):
+        kind: Literal["mlp"] = "mlp"
+
+        def network(self, schema: FeatureSchema) -> Any:
+            raise ValueError(f"our own mistake with {schema.names[0]}")
+
+    with pytest.raises(ValueError, match="our own mistake with site") as caught:
+        build_network(Broken(hidden_dims=(2,)), SCHEMA)
+    assert not isinstance(caught.value, SettingsError)
 
 
 def test_the_settings_of_the_sinkhorn_map_reach_the_layer() -> None:

@@ -1,17 +1,19 @@
-from rankelastor.config.model import GluFfnSettings, MeanHeadSettings, RankElastorSettings, SplitTokenizerSettings
 from rankelastor.models.cost import cost_of
+from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
 
 SCHEMA = FeatureSchema((CategoricalFeature("site", 11), NumericFeature("price")))
-SETTINGS = RankElastorSettings(
-    kind="rankelastor",
-    embedding_dim=4,
-    num_tokens=2,
-    token_dim=4,
-    num_blocks=1,
-    tokenizer=SplitTokenizerSettings(kind="split"),
-    ffn=GluFfnSettings(kind="glu", hidden_dims=(4,), expansion=3),
-    head=MeanHeadSettings(kind="mean"),
+SETTINGS = RankElastorSettings.model_validate(
+    {
+        "kind": "rankelastor",
+        "embedding_dim": 4,
+        "num_tokens": 2,
+        "token_dim": 4,
+        "num_blocks": 1,
+        "tokenizer": {"kind": "split"},
+        "ffn": {"kind": "glu", "hidden_dims": [4], "expansion": 3},
+        "head": {"kind": "mean"},
+    }
 )
 
 

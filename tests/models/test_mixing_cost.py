@@ -3,15 +3,23 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.models.test_build import SCHEMA, settings
+from tests.models.test_build import SCHEMA
+from tests.models.test_build import settings as ranker_settings
 
 from rankelastor.models.build import build_ranker
+from rankelastor.models.mixer import MixerSettings
 from rankelastor.models.mixing_cost import cheaper_mixings, divisor_near_root, mixing_cost
 
 WIDE: dict[str, Any] = {
     "num_tokens": 12, "token_dim": 12, "tokenizer": {"kind": "joint"}, "head": {"kind": "mean"}, "num_blocks": 2,
     "ffn": {"kind": "mlp", "hidden_dims": [2]},
 }  # fmt: skip
+
+
+def settings(**changes: Any) -> MixerSettings:
+    made = ranker_settings(**changes)
+    assert isinstance(made, MixerSettings)
+    return made
 
 
 def test_the_cost_of_full_mixing_by_hand() -> None:

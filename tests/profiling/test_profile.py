@@ -6,17 +6,33 @@ import pytest
 from torch import Tensor
 
 from rankelastor.errors import SettingsError
-from rankelastor.profiling.profile import STAGES, profile
-from rankelastor.recipes.load import with_overrides
+from rankelastor.profiling.profile import profile
+from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.training.run import train
 from rankelastor.training.step import Stepper
 
 
+@pytest.mark.parametrize(
+    ("model", "stages"),
+    [
+        ({"kind": "mlp", "hidden_dims": [6]}, ["network"]),
+        ({"kind": "dcn_v2", "hidden_dims": [6]}, ["cross", "deep"]),
+    ],
+    ids=["mlp", "dcn_v2"],
+)
+def test_the_stages_are_those_of_the_network_or_all_of_it(
+    model: dict[str, Any], stages: list[str], recipe_values: dict[str, Any]
+) -> None:
+    found = profile(recipe_from_values(recipe_values | {"model": model}), num_steps=1, num_warmup=0)
+    assert [stage.stage for stage in found.stages] == ["data", "embedding", *stages, "loss", "optimiser", "other"]
+
+
 def test_the_stages_of_a_step_add_up_to_it(recipe: Recipe) -> None:
     found = profile(recipe, num_steps=4, num_warmup=1)
-    assert [stage.stage for stage in found.stages] == [stage for stage in STAGES if stage != "copy to device"]
+    network = ["tokenizer", "mixing", "block norms", "FFN", "head"]
+    assert [stage.stage for stage in found.stages] == ["data", "embedding", *network, "loss", "optimiser", "other"]
     assert sum(stage.ms for stage in found.stages) == pytest.approx(found.watched_step_ms)
     assert sum(stage.share for stage in found.stages) == pytest.approx(1)
     named = sum(stage.ms for stage in found.stages if stage.stage != "other")

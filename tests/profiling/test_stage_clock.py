@@ -1,19 +1,25 @@
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from tests.models.test_build import SCHEMA, settings
-from tests.training.test_step import batch
+from tests.training.steppers import stepper_of
 
-from rankelastor.config.training import TrainingSettings
 from rankelastor.models.build import build_ranker
+from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.ranker import Ranker
-from rankelastor.profiling.stage_clock import MODULE_STAGES, Stage, StageClock, modules_by_stage
+from rankelastor.models.ranker_settings import RankerSettings
+from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.profiling.stage_clock import StageClock, StagePass
 from rankelastor.schema import Batch
-from rankelastor.training.step import Stepper
 
 CPU = torch.device("cpu")
+MIXER_STAGES = ("tokenizer", "mixing", "block norms", "FFN", "head")
+MLP = {"kind": "mlp", "hidden_dims": [5], "embedding_dim": 4}
+DCN_V2 = {"kind": "dcn_v2", "structure": "parallel", "hidden_dims": [5], "embedding_dim": 4}
 
 
 class _Clock:
@@ -42,31 +48,56 @@ class _Work(torch.autograd.Function):
 
 
 def examples() -> Batch:
-    made = batch(0)
-    return Batch(categorical=made.categorical[:, [0, 0]] % 5, numeric=made.numeric[:, [0, 0]], label=made.label,
-                 group=None)  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    return Batch(
+        categorical=torch.randint(5, (16, 2), generator=generator),
+        numeric=torch.randn(16, 2, generator=generator),
+        labels=torch.randint(2, (16, 1), generator=generator).float(),
+        group=None,
+    )
 
 
-def watched_step(ranker: Ranker) -> dict[Stage, float]:
+def foreign(values: dict[str, Any]) -> RankerSettings:
+    adapter: TypeAdapter[RankerSettings] = TypeAdapter(ModelSettings)
+    return adapter.validate_python(values)
+
+
+def watched_step(ranker: Ranker) -> dict[StagePass, float]:
     clock = StageClock(CPU)
-    stepper = Stepper(ranker.train(), TrainingSettings(), on_phase=clock.on_phase)
+    stepper = stepper_of(ranker.train(), on_phase=clock.on_phase)
     stepper.step(examples())  # warm
     with clock.watching(ranker):
         stepper.step(examples())
     return clock.seconds()
 
 
-@pytest.mark.parametrize("stage", [name for name in MODULE_STAGES if name != "embedding"])
+def slowed_down(forward: Callable[[Any], torch.Tensor], clock: _Clock) -> Callable[[Any], torch.Tensor]:
+    def slow(given: Any) -> torch.Tensor:
+        if isinstance(given, Embedded):
+            return forward(Embedded(_Work.apply(given.fields, clock)))  # type: ignore[no-untyped-call]
+        return forward(_Work.apply(given, clock))  # type: ignore[no-untyped-call]
+
+    return slow
+
+
+CASES = [
+    *[({"num_blocks": 2}, stage) for stage in MIXER_STAGES],
+    (MLP, "network"),
+    (DCN_V2, "cross"),
+    (DCN_V2, "deep"),
+]
+
+
+@pytest.mark.parametrize(("changes", "stage"), CASES, ids=lambda value: value if isinstance(value, str) else "")
 def test_work_inside_a_stage_is_charged_to_it_alone_forward_and_backward(
-    stage: str, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, Any], stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = _Clock()
     monkeypatch.setattr(time, "perf_counter", clock)
-    ranker = build_ranker(settings(num_blocks=2), SCHEMA)
-    slowed = modules_by_stage(ranker)[stage]
+    ranker = build_ranker(foreign(changes) if "kind" in changes else settings(**changes), SCHEMA)
+    slowed = ranker.stages[stage]
     for module in slowed:
-        plain = module.forward
-        monkeypatch.setattr(module, "forward", lambda tokens, plain=plain: plain(_Work.apply(tokens, clock)))  # type: ignore[no-untyped-call]
+        monkeypatch.setattr(module, "forward", slowed_down(module.forward, clock))
     seconds = watched_step(ranker)
     worked = {key: value for key, value in seconds.items() if value}
     assert worked == {(stage, "forward"): len(slowed), (stage, "backward"): 2 * len(slowed)}
@@ -75,7 +106,7 @@ def test_work_inside_a_stage_is_charged_to_it_alone_forward_and_backward(
 def test_blocks_count_together_and_every_stage_is_seen() -> None:
     seconds = watched_step(build_ranker(settings(num_blocks=3), SCHEMA))
     expected: set[tuple[str, str]] = {
-        (stage, way) for stage in (*MODULE_STAGES, "loss") for way in ("forward", "backward")
+        (stage, way) for stage in ("embedding", *MIXER_STAGES, "loss") for way in ("forward", "backward")
     }
     assert expected | {("data", "forward"), ("optimiser", "forward"), ("other", "forward")} <= set(seconds)
 
@@ -92,7 +123,7 @@ def test_watching_leaves_neither_hooks_nor_other_weights_behind() -> None:
         torch.manual_seed(0)
         ranker = build_ranker(settings(), SCHEMA)
         clock = StageClock(CPU)
-        stepper = Stepper(ranker, TrainingSettings(), on_phase=clock.on_phase)
+        stepper = stepper_of(ranker, on_phase=clock.on_phase)
         if watch:
             with clock.watching(ranker):
                 stepper.step(examples())

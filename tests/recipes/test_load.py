@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from rankelastor.errors import SettingsError
+from rankelastor.models.mixer import MixerSettings
 from rankelastor.recipes.load import dump_yaml, load_recipe, parse_overrides, recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 
@@ -23,15 +24,21 @@ def test_a_recipe_reads_back_as_it_was_written(recipe: Recipe, tmp_path: Path) -
 def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> None:
     del recipe_values["training"]
     training = recipe_from_values(recipe_values).training
-    assert (training.learning_rate, training.clip_norm, training.patience) == (1e-3, 10.0, 2)
-    assert (training.rate_drop, training.min_learning_rate, training.min_delta) == (0.1, 1e-6, 1e-6)
+    assert (training.optimiser.learning_rate, training.optimiser.clip_norm) == (1e-3, 10.0)
+    stopping = training.stopping
+    assert (stopping.patience, stopping.rate_drop) == (2, 0.1)
+    assert (stopping.min_learning_rate, stopping.min_delta) == (1e-6, 1e-6)
 
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
         ("training.sed", 2, r"training\.sed is no setting; did you mean seed\? \(known here: .*batch_size"),
-        ("model.kind", "deepfm", r"model\.kind must be one of 'rankelastor', 'rankmixer', but 'deepfm' was given"),
+        (
+            "model.kind",
+            "deepfm",
+            r"model\.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2', but 'deepfm' was given",
+        ),
         ("model.ffn.kind", "moe", r"model\.ffn\.kind must be one of 'mlp', 'glu', but 'moe' was given"),
         ("model.ffn.hidden_dim", [3], r"model\.ffn\.hidden_dim is no setting; did you mean hidden_dims\?"),
         ("data.fields.0.min_count", 0, r"data\.fields\.0\.min_count must be greater than 0, but 0 was given"),
@@ -74,7 +81,7 @@ def test_two_groups_are_refused(recipe_values: dict[str, Any]) -> None:
 
 def test_overrides_reach_into_lists_and_are_validated_in_full(recipe: Recipe) -> None:
     changed = with_overrides(recipe, {"data.fields.1.transform": "standardise", "training.seed": 5})
-    assert changed.data.fields[1].transform == "standardise"  # type: ignore[union-attr]
+    assert changed.data.fields[1].model_dump()["transform"] == "standardise"
     assert changed.training.seed == 5
     assert recipe.training.seed == 1
     with pytest.raises(SettingsError, match="'9' must be an index below 3"):
@@ -104,6 +111,7 @@ def test_extends_merges_mappings_and_a_changed_kind_replaces_its_mapping(
     recipe = load_recipe(write(tmp_path / "other.yaml", changes))
     assert recipe.name == "other"
     assert recipe.model.embedding_dim == 4
+    assert isinstance(recipe.model, MixerSettings)
     assert recipe.model.ffn.kind == "mlp"
 
 
@@ -151,7 +159,7 @@ def test_no_threads_and_no_batch_are_refused(recipe: Recipe) -> None:
         with_overrides(recipe, {"training.threads": 0})
     with pytest.raises(SettingsError, match=r"training\.batch_size must be greater than 0, but 0 was given"):
         with_overrides(recipe, {"training.batch_size": 0})
-    assert with_overrides(recipe, {"training.threads": None}).training.threads is None
+    assert with_overrides(recipe, {"training.threads": None}).training.execution.threads is None
 
 
 def test_the_order_names_its_kind(recipe: Recipe) -> None:

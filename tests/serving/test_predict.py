@@ -3,13 +3,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from torch import Tensor
 
 from rankelastor.errors import DataError, RunError, StorageError
-from rankelastor.evaluation.evaluate import evaluate
 from rankelastor.execution.cores import compute_threads
-from rankelastor.models.ranker import Ranker
-from rankelastor.profiling.profile import profile
+from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
@@ -114,13 +112,13 @@ def test_no_more_rows_than_an_evaluation_batch_pass_at_a_time(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    forward = Ranker.forward
+    forward = FieldEmbedding.forward
 
-    def counted(self: Ranker, batch: Batch) -> Tensor:
+    def counted(self: FieldEmbedding, batch: Batch) -> Embedded:
         sizes.append(batch.num_examples)
         return forward(self, batch)
 
-    monkeypatch.setattr(Ranker, "forward", counted)
+    monkeypatch.setattr(FieldEmbedding, "forward", counted)
     config = run / "config.yaml"
     config.write_text(config.read_text().replace("evaluation_batch_size: 8192", "evaluation_batch_size: 2"))
     assert scored(run, NEW_ROWS, tmp_path).height == 3
@@ -144,24 +142,6 @@ def test_all_pieces_of_a_file_are_scored_by_the_same_threads(
     assert len(pools) == 1
     with pytest.raises(RuntimeError, match="after shutdown"):
         pools[0].submit(int)
-
-
-@pytest.mark.parametrize("use", ["predict", "evaluate", "profile"])
-def test_large_blocks_of_memory_are_kept(
-    use: str, run: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[str] = []
-    for name, module in (
-        ("predict", "serving.predict"), ("evaluate", "evaluation.evaluate"), ("profile", "profiling.profile")
-    ):  # fmt: skip
-        monkeypatch.setattr(f"rankelastor.{module}.keep_large_blocks", lambda name=name: calls.append(name))
-    if use == "predict":
-        scored(run, NEW_ROWS, tmp_path)
-    elif use == "evaluate":
-        evaluate(run)
-    else:
-        profile(recipe, num_steps=1, num_warmup=0)
-    assert calls == [use]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -3,21 +3,22 @@
 import pytest
 import torch
 
+from rankelastor.data.prepare import open_or_prepare
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches, scoring_loader, training_loader
 from rankelastor.training.rare_as_unseen import RareAsUnseen
-from rankelastor.training.run import open_or_prepare
 
 CPU = torch.device("cpu")
 
 
 def batches(recipe: Recipe, *, epoch: int = 1) -> list[Batch]:
-    dataset, settings = open_or_prepare(recipe), recipe.training
+    dataset, settings = open_or_prepare(recipe.data), recipe.training
     rare = RareAsUnseen.of(dataset, settings.rare_as_unseen, seed=settings.seed)
     loader = training_loader(dataset, settings)
-    with epoch_batches(loader, settings, epoch=epoch, device=CPU, rare_as_unseen=rare) as ahead:
+    depth = settings.execution.read_ahead
+    with epoch_batches(loader, epoch=epoch, read_ahead=depth, device=CPU, rare_as_unseen=rare) as ahead:
         return list(ahead)
 
 
@@ -29,7 +30,7 @@ def ids(found: list[Batch]) -> list[list[int]]:
 def test_all_rows_come_once_in_batches_of_the_size_set(recipe: Recipe) -> None:
     found = batches(with_overrides(recipe, {"training.rare_as_unseen.share": 0}))
     assert [batch.num_examples for batch in found] == [4, 4, 2]
-    everything = next(scoring_loader(open_or_prepare(recipe), "train", recipe.training).epoch())
+    everything = next(scoring_loader(open_or_prepare(recipe.data), "train", recipe.training).epoch())
     assert sorted(ids(found)) == sorted(everything.categorical.tolist())
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def batch_of(num_rows: int, seed: int = 0) -> Batch:
     return Batch(
         categorical=torch.from_numpy(ids.astype(np.int32)),
         numeric=torch.zeros(num_rows, 0),
-        label=None,
+        labels=None,
         group=None,
         sequence=torch.from_numpy(history.astype(np.int32)),
     )
@@ -54,6 +55,15 @@ def test_all_rare_ids_and_no_others_are_replaced_at_share_one() -> None:
         assert torch.equal(after, torch.where(rare, 9, before))
     assert torch.equal(replaced.categorical[:, 1:], batch.categorical[:, 1:])
     assert replaced.categorical.dtype == torch.int32
+
+
+def test_labels_groups_and_weights_stay() -> None:
+    labels, weight, group = torch.rand(20, 2), torch.rand(20), torch.arange(20)
+    batch = replace(batch_of(20), labels=labels, weight=weight, group=group)
+    replaced = replacement(1.0)(batch, step=1)
+    assert replaced.labels is labels
+    assert replaced.weight is weight
+    assert replaced.group is group
 
 
 @settings(max_examples=30, deadline=None)

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from rankelastor.data.prepare import prepare
 from rankelastor.errors import RunError, SettingsError, StalePreparedError
-from rankelastor.evaluation.evaluate import evaluate, load_run
+from rankelastor.evaluation.evaluate import evaluate
+from rankelastor.execution.lowering import has_kernels
 from rankelastor.recipes.load import load_recipe, recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.load import load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.training.observers import Evaluation, SilentObserver, Step
 from rankelastor.training.run import train
@@ -33,7 +35,8 @@ def test_a_run_folder_holds_what_it_took_and_what_came_out(recipe: Recipe, tmp_p
     assert "checkpoints/best.safetensors" in names
     assert load_recipe(run.folder / "config.yaml") == recipe
     result = json.loads((run.folder / "result.json").read_text())
-    assert result == run.result
+    assert result == run.result.as_dict()
+    assert RunFolder.open(run.folder).result() == run.result
     assert {"auc", "logloss", "gauc", "normalized_entropy", "num_examples"} <= result["test"].keys()
     assert result["valid"].keys() == result["test"].keys()
     assert set(result["cost"]) == {
@@ -58,7 +61,7 @@ def test_a_run_folder_holds_what_it_took_and_what_came_out(recipe: Recipe, tmp_p
 
 def test_two_runs_with_the_same_seed_are_identical(recipe: Recipe, tmp_path: Path) -> None:
     first, second = (train(recipe, folder=tmp_path / name) for name in ("first", "second"))
-    assert without_times(first.result) == without_times(second.result)
+    assert without_times(first.result.as_dict()) == without_times(second.result.as_dict())
     for name, tensor in first.ranker.state_dict().items():
         assert torch.equal(tensor, second.ranker.state_dict()[name]), name
 
@@ -66,7 +69,7 @@ def test_two_runs_with_the_same_seed_are_identical(recipe: Recipe, tmp_path: Pat
 def test_another_seed_gives_another_run(recipe: Recipe, tmp_path: Path) -> None:
     first = train(recipe, folder=tmp_path / "first")
     second = train(with_overrides(recipe, {"training.seed": 2}), folder=tmp_path / "second")
-    assert first.result["test"]["logloss"] != second.result["test"]["logloss"]
+    assert first.result.test["logloss"] != second.result.test["logloss"]
 
 
 def test_the_best_weights_are_restored_before_the_test(recipe: Recipe, tmp_path: Path) -> None:
@@ -74,13 +77,13 @@ def test_the_best_weights_are_restored_before_the_test(recipe: Recipe, tmp_path:
     run = train(diverging, folder=tmp_path / "run")
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     best = max(lines, key=lambda line: line["metrics"]["auc"])
-    assert run.result["best_epoch"] == best["epoch"]
-    assert evaluate(run.folder, split="valid").as_dict() == best["metrics"] == run.result["valid"]
+    assert run.result.best_epoch == best["epoch"]
+    assert evaluate(run.folder, split="valid").as_dict() == best["metrics"] == run.result.valid
 
 
 def test_a_run_reads_back_and_evaluates_the_same(recipe: Recipe, tmp_path: Path) -> None:
     run = train(recipe, folder=tmp_path / "run")
-    assert evaluate(run.folder, split="test").as_dict() == run.result["test"]
+    assert evaluate(run.folder, split="test").as_dict() == run.result.test
     loaded = load_run(run.folder)
     assert loaded.recipe == recipe
     assert not loaded.ranker.training
@@ -88,12 +91,12 @@ def test_a_run_reads_back_and_evaluates_the_same(recipe: Recipe, tmp_path: Path)
 
 def test_a_ranker_learns_what_ten_rows_say(recipe: Recipe, tmp_path: Path) -> None:
     longer = with_overrides(recipe, {"training.epochs": 60, "training.patience": 60, "model.ffn.dropout": 0.0})
-    assert train(longer, folder=tmp_path / "run").result["test"]["auc"] == 1.0
+    assert train(longer, folder=tmp_path / "run").result.test["auc"] == 1.0
 
 
 def test_bf16_trains_too(recipe: Recipe, tmp_path: Path) -> None:
     run = train(with_overrides(recipe, {"training.precision": "bf16"}), folder=tmp_path / "run")
-    assert 0 <= run.result["test"]["auc"] <= 1
+    assert 0 <= run.result.test["auc"] <= 1
 
 
 @pytest.mark.parametrize(("speed_up", "chosen"), [(1.0, "fp32"), (4.0, "bf16")])
@@ -102,9 +105,9 @@ def test_what_auto_chose_stands_in_the_results(
 ) -> None:
     monkeypatch.setattr("rankelastor.execution.device.bf16_speed_up", lambda: speed_up)
     run = train(with_overrides(recipe, {"training.precision": "auto"}), folder=tmp_path / "run")
-    assert run.result["precision"] == chosen
+    assert run.result.precision == chosen
     assert json.loads((run.folder / "environment.json").read_text())["precision"] == chosen
-    assert evaluate(run.folder, split="test").as_dict() == run.result["test"]
+    assert evaluate(run.folder, split="test").as_dict() == run.result.test
 
 
 @pytest.mark.parametrize("works", [True, False])
@@ -117,17 +120,28 @@ def test_a_run_with_a_compiled_step_scores_and_stores_as_any(
         return call
 
     monkeypatch.setattr("rankelastor.execution.compiling.compiler_for", lambda _device: compile_call)
+    recipe = with_overrides(recipe, {"model.ffn.dropout": 0.0})  # compiled dropout draws other masks
     plain = train(recipe, folder=tmp_path / "plain")
     run = train(with_overrides(recipe, {"training.compile": "always"}), folder=tmp_path / "run")
-    assert (run.result["compiled"], plain.result["compiled"]) == (works, False)
+    assert (run.result.compiled, plain.result.compiled) == (works, False)
+    assert plain.result.executor == ("kernels" if has_kernels() else "eager")
+    assert run.result.executor == ("compiled" if works else plain.result.executor)
     assert list(load_run(run.folder).ranker.state_dict()) == list(plain.ranker.state_dict())
-    assert evaluate(run.folder, split="test").as_dict() == run.result["test"] == plain.result["test"]
+    assert evaluate(run.folder, split="test").as_dict() == run.result.test
+    assert dict(run.result.test) == pytest.approx(dict(plain.result.test), abs=1e-5)
+
+
+def test_without_kernels_the_executor_is_eager(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rankelastor.native.library._loaded", lambda: None)
+    assert train(recipe, folder=tmp_path / "run").result.executor == "eager"
 
 
 def test_a_run_without_a_test_split_has_no_test_metrics(recipe: Recipe, tmp_path: Path) -> None:
     run = train(with_overrides(recipe, {"data.files.test": None}), folder=tmp_path / "run")
-    assert "test" not in run.result
-    assert "valid" in run.result
+    assert "test" not in run.result.metrics
+    assert run.result.valid["num_examples"] == 10
+    with pytest.raises(RunError, match="must have a test split to be tested"):
+        run.result.test  # noqa: B018
 
 
 def test_observers_hear_every_step_and_evaluation(recipe: Recipe, tmp_path: Path) -> None:
@@ -145,7 +159,7 @@ def test_observers_hear_every_step_and_evaluation(recipe: Recipe, tmp_path: Path
 
     counter = Counter()
     run = train(recipe, folder=tmp_path / "run", observers=[counter])
-    assert (counter.steps, counter.evaluations) == (run.result["steps"], run.result["epochs"])
+    assert (counter.steps, counter.evaluations) == (run.result.steps, run.result.epochs)
 
 
 def test_a_run_folder_that_exists_is_left_alone(recipe: Recipe, tmp_path: Path) -> None:
@@ -166,23 +180,23 @@ def test_a_prepared_folder_from_other_settings_is_refused(recipe: Recipe, tmp_pa
 
 @pytest.mark.parametrize("read_ahead", [0, 1, 5])
 def test_reading_ahead_changes_nothing_but_the_time(recipe: Recipe, tmp_path: Path, read_ahead: int) -> None:
-    expected = train(recipe, folder=tmp_path / "default").result
+    expected = train(recipe, folder=tmp_path / "default").result.as_dict()
     run = train(with_overrides(recipe, {"training.read_ahead": read_ahead}), folder=tmp_path / "run")
-    assert without_times(run.result) == without_times(expected)
-    assert 0 < run.result["data_wait_share"] < 1
+    assert without_times(run.result.as_dict()) == without_times(expected)
+    assert 0 < run.result.data_wait_share < 1
 
 
 def test_rows_can_be_shuffled_within_windows(recipe: Recipe, tmp_path: Path) -> None:
     order = {"kind": "window", "block_rows": 2, "window_rows": 4}
     run = train(with_overrides(recipe, {"training.order": order}), folder=tmp_path / "run")
-    assert run.result["steps"] == 3 * run.result["epochs"]
+    assert run.result.steps == 3 * run.result.epochs
 
 
 def test_a_batch_larger_than_the_data_trains_with_a_warning(
     recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = train(with_overrides(recipe, {"training.batch_size": 4096}), folder=tmp_path / "run")
-    assert run.result["steps"] == run.result["epochs"]
+    assert run.result.steps == run.result.epochs
     assert (
         "training.batch_size should be smaller than the data, but 4,096 was given for 10 rows: an epoch is 1 step; "
         "try training.batch_size=1"
@@ -225,7 +239,7 @@ def test_ctrl_c_before_the_first_evaluation_leaves_nothing(recipe: Recipe, tmp_p
 def test_ctrl_c_later_leaves_weights_that_can_be_used(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(recipe, folder=tmp_path / "run", observers=[_Stop(after=1)])
-    assert 0 <= evaluate(tmp_path / "run").auc <= 1
+    assert 0 <= evaluate(tmp_path / "run").value("auc") <= 1
     with pytest.raises(RunError, match=r"must hold result\.json, but .* does not: it was stopped early"):
         RunFolder.open(tmp_path / "run").result()
 
@@ -295,7 +309,7 @@ def test_the_temperature_of_a_block_mixing_falls_while_training_and_is_stored(re
     mixing = {"kind": "block", "block_dim": 6, "global_map": sinkhorn}
     run = train(with_overrides(recipe, {"model.mixing": mixing, "training.epochs": 1}), folder=tmp_path / "run")
     # ten rows in batches of 4: the last of three steps begins after two thirds of the epoch
-    temperature = "backbone.blocks.0.mixing.global_map.temperature"
+    temperature = "network.blocks.0.mixing.global_map.temperature"
     assert run.ranker.state_dict()[temperature].item() == pytest.approx(0.2)
     assert load_run(run.folder).ranker.state_dict()[temperature].item() == pytest.approx(0.2)
 
@@ -307,4 +321,4 @@ def test_a_run_on_cuda_gives_the_same_kind_of_result(recipe: Recipe, tmp_path: P
     on_cuda = with_overrides(recipe, {"training.device": "cuda", "training.precision": precision})
     first, second = (train(on_cuda, folder=tmp_path / name) for name in ("first", "second"))
     assert next(first.ranker.parameters()).is_cuda
-    assert without_times(first.result)["test"] == pytest.approx(without_times(second.result)["test"], abs=1e-3)
+    assert dict(first.result.test) == pytest.approx(dict(second.result.test), abs=1e-3)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.execution.machine_peak import machine_peak
 from rankelastor.models.cost import Cost
 from rankelastor.training import speed
@@ -13,7 +13,7 @@ COST = Cost(dense_parameters=1, embedding_parameters=1, flops_per_example=100, t
 
 def test_flops_a_second_and_their_share_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "machine_peak", lambda *_: 6e5)
-    found = speed_of(COST, examples_per_second=500, settings=TrainingSettings(), device=CPU)
+    found = speed_of(COST, examples_per_second=500, execution=ExecutionSettings(), device=CPU)
     assert found.dense_flops_per_second == 300 * 500
     assert found.share_of_machine_peak == pytest.approx(0.25)
 
@@ -21,7 +21,7 @@ def test_flops_a_second_and_their_share_by_hand(monkeypatch: pytest.MonkeyPatch)
 def test_what_is_not_known_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "machine_peak", lambda *_: 6e5)
     monkeypatch.setattr(speed, "peak_memory_bytes", lambda: None)
-    names = set(speed_of(COST, examples_per_second=500, settings=TrainingSettings(), device=CPU).as_dict())
+    names = set(speed_of(COST, examples_per_second=500, execution=ExecutionSettings(), device=CPU).as_dict())
     assert names == {"dense_flops_per_second", "machine_peak_flops_per_second", "share_of_machine_peak"}
 
 
@@ -38,8 +38,8 @@ def test_peak_memory_sees_what_was_allocated_and_freed() -> None:
 def test_the_peak_is_measured_once_and_leaves_random_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     state = torch.get_rng_state()
-    first = machine_peak(TrainingSettings(), CPU)
+    first = machine_peak(ExecutionSettings(), CPU)
     assert first > 1e8  # any machine that runs PyTorch multiplies matrices faster than this
     assert torch.equal(torch.get_rng_state(), state)
     monkeypatch.setattr(torch, "mm", None)  # another measurement would fail
-    assert machine_peak(TrainingSettings(learning_rate=0.5), CPU) == first
+    assert machine_peak(ExecutionSettings(slice_examples=2), CPU) == first

@@ -1,18 +1,20 @@
 """The step against the published protocol, written out naively."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from tests.models.test_cost import SETTINGS
+from tests.training.steppers import stepper_of, training_settings
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
+from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
-from rankelastor.training.step import Stepper
 
 SCHEMA = FeatureSchema((CategoricalFeature("site", 11), NumericFeature("price")))
 
@@ -35,18 +37,19 @@ def fresh_ranker() -> Ranker:
 
 
 def naive_steps(ranker: Ranker, settings: TrainingSettings, batches: list[Batch]) -> list[float]:
-    optimiser = torch.optim.Adam(ranker.parameters(), lr=settings.learning_rate, betas=(0.9, 0.999), foreach=False)
+    chosen = settings.optimiser
+    optimiser = torch.optim.Adam(ranker.parameters(), lr=chosen.learning_rate, betas=(0.9, 0.999), foreach=False)
     losses = []
     for examples in batches:
         optimiser.zero_grad()
         loss = binary_cross_entropy_with_logits(ranker(examples), examples.labels)  # type: ignore[arg-type]
-        penalty = settings.embedding_l2 / 2 * ranker.embedding.table.pow(2).sum()
+        penalty = chosen.embedding_l2 / 2 * ranker.embedding.table.pow(2).sum()
         (loss + penalty).backward()
-        if settings.clip_norm is not None:
+        if chosen.clip_norm is not None:
             norm = torch.cat([p.grad.flatten() for p in ranker.parameters() if p.grad is not None]).norm()
             for parameter in ranker.parameters():
                 if parameter.grad is not None:
-                    parameter.grad *= min(1.0, settings.clip_norm / (norm.item() + 1e-6))
+                    parameter.grad *= min(1.0, chosen.clip_norm / (norm.item() + 1e-6))
         optimiser.step()
         losses.append(loss.item())
     return losses
@@ -55,10 +58,10 @@ def naive_steps(ranker: Ranker, settings: TrainingSettings, batches: list[Batch]
 @pytest.mark.parametrize("clip_norm", [None, 10.0, 0.05])
 @pytest.mark.parametrize("embedding_l2", [0.0, 0.1])
 def test_steps_equal_the_published_protocol(clip_norm: float | None, embedding_l2: float) -> None:
-    settings = TrainingSettings(learning_rate=0.01, clip_norm=clip_norm, embedding_l2=embedding_l2)
+    settings = training_settings(learning_rate=0.01, clip_norm=clip_norm, embedding_l2=embedding_l2)
     ours, naive = fresh_ranker(), fresh_ranker()
     batches = [batch(seed) for seed in range(6)]
-    stepper = Stepper(ours, settings)
+    stepper = stepper_of(ours, settings)
     losses = [stepper.step(examples).item() for examples in batches]
     assert losses == pytest.approx(naive_steps(naive, settings, batches), abs=1e-5)
     for (name, mine), theirs in zip(ours.named_parameters(), naive.parameters(), strict=True):
@@ -70,13 +73,13 @@ def test_l2_reaches_rows_that_the_batch_did_not_touch() -> None:
     examples = copy.copy(batch(0))
     examples.categorical.fill_(1)
     before = ranker.embedding.table[5].detach().clone()
-    Stepper(ranker, TrainingSettings(embedding_l2=0.1)).step(examples)
+    stepper_of(ranker, training_settings(embedding_l2=0.1)).step(examples)
     assert (ranker.embedding.table[5].detach().abs() < before.abs()).all()
 
 
 def test_the_padding_row_stays_zero() -> None:
     ranker = fresh_ranker()
-    stepper = Stepper(ranker, TrainingSettings(embedding_l2=0.1))
+    stepper = stepper_of(ranker, training_settings(embedding_l2=0.1))
     for seed in range(3):
         stepper.step(batch(seed))
     assert ranker.embedding.table[0].abs().sum() == 0
@@ -84,14 +87,15 @@ def test_the_padding_row_stays_zero() -> None:
 
 def test_the_loss_is_without_the_penalty() -> None:
     losses = [
-        Stepper(fresh_ranker(), TrainingSettings(embedding_l2=strength)).step(batch(0)).item() for strength in (0, 9)
+        stepper_of(fresh_ranker(), training_settings(embedding_l2=strength)).step(batch(0)).item()
+        for strength in (0, 9)
     ]
     assert losses[0] == losses[1]
 
 
 def test_a_rate_of_almost_zero_changes_almost_nothing() -> None:
     ranker = fresh_ranker()
-    stepper = Stepper(ranker, TrainingSettings(learning_rate=0.1))
+    stepper = stepper_of(ranker, training_settings(learning_rate=0.1))
     stepper.set_learning_rate(1e-12)
     before = ranker.embedding.table.detach().clone()
     stepper.step(batch(0))
@@ -101,8 +105,8 @@ def test_a_rate_of_almost_zero_changes_almost_nothing() -> None:
 def test_lazy_updates_equal_dense_ones_where_gaps_are_short() -> None:
     rankers = [fresh_ranker(), fresh_ranker()]
     for ranker, updates in zip(rankers, ("dense", "lazy"), strict=True):
-        settings = TrainingSettings(learning_rate=0.01, embedding_l2=0.1, embedding_updates=updates)
-        stepper = Stepper(ranker.eval(), settings)
+        settings = training_settings(learning_rate=0.01, embedding_l2=0.1, embedding_updates=updates)
+        stepper = stepper_of(ranker.eval(), settings)
         for seed in range(12):
             stepper.step(batch(seed, 3))
         stepper.complete_rows()
@@ -113,10 +117,41 @@ def test_lazy_updates_equal_dense_ones_where_gaps_are_short() -> None:
 
 def test_large_tables_are_updated_lazily_and_small_ones_densely() -> None:
     ranker = fresh_ranker()
-    chosen = [Stepper(ranker, TrainingSettings(batch_size=size))._lazy is not None for size in (1, 5, 6, 4096)]
+    chosen = [stepper_of(ranker, training_settings(batch_size=size))._lazy is not None for size in (1, 5, 6, 4096)]
     assert chosen == [True, True, False, False]  # 11 rows against twice the one lookup of each example
 
 
 def test_lazy_updates_on_another_device_are_an_error() -> None:
     with pytest.raises(SettingsError, match=r"must run on the CPU, but the device is meta; try .*=dense"):
-        Stepper(fresh_ranker().to("meta"), TrainingSettings(embedding_updates="lazy"))
+        stepper_of(fresh_ranker().to("meta"), training_settings(embedding_updates="lazy"))
+
+
+def test_a_weight_of_two_is_the_row_twice_and_a_weight_of_zero_leaves_it_out() -> None:
+    settings, examples = training_settings(learning_rate=0.01), batch(0, 4)
+    repeats = torch.tensor([2, 0, 1, 1])
+    weighted = replace(examples, weight=repeats.float())
+    assert examples.labels is not None
+    repeated = Batch(
+        categorical=examples.categorical.repeat_interleave(repeats, dim=0),
+        numeric=examples.numeric.repeat_interleave(repeats, dim=0),
+        labels=examples.labels.repeat_interleave(repeats, dim=0),
+        group=None,
+    )
+    rankers = [fresh_ranker().eval(), fresh_ranker().eval()]
+    losses = [
+        [stepper_of(ranker, settings).step(given).item() for _ in range(3)]
+        for ranker, given in zip(rankers, (weighted, repeated), strict=True)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    for (name, one), other in zip(rankers[0].named_parameters(), rankers[1].parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5), name
+
+
+def test_a_step_minimises_the_objective_that_it_is_given() -> None:
+    class Doubled(BinaryCrossEntropy):
+        def __call__(self, logits: torch.Tensor, batch: Batch, *, total: torch.Tensor | float) -> torch.Tensor:
+            return 2 * super().__call__(logits, batch, total=total)
+
+    plain = stepper_of(fresh_ranker()).step(batch(0))
+    doubled = stepper_of(fresh_ranker(), objective=Doubled()).step(batch(0))
+    assert doubled.item() == pytest.approx(2 * plain.item())

@@ -48,9 +48,11 @@ def _table(title: str, *columns: str, left: int = 1) -> Table:
 
 
 def _split_table(splits: Mapping[str, SplitFigures]) -> Table:
-    table = _table("Splits", "split", "rows", "share", "label rate")
+    tasks = next(iter(splits.values())).label_rates or {}
+    table = _table("Splits", "split", "rows", "share", *([f"{_shown(task)} rate" for task in tasks] or ["label rate"]))
     for name, split in splits.items():
-        table.add_row(name, f"{split.num_rows:,}", _percent(split.share), f"{split.label_rate:.2%}")
+        rates = (split.label_rates or {"": split.label_rate}).values()
+        table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[f"{rate:.2%}" for rate in rates])
     return table
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rankelastor.cli.console import console
 
 if TYPE_CHECKING:
+    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.studies.demo import DemoReport, DemoRow
 
 MIN_ROWS = 1_000
@@ -34,6 +35,7 @@ def demo(
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.studies.demo import run_demo
 
+    keep_large_blocks()
     with Bar() as bar:
         report = run_demo(
             folder,

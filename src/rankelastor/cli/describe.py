@@ -16,8 +16,10 @@ from rankelastor.cli.console import console
 from rankelastor.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from rankelastor.config.model import MixingSettings, ModelSettings
+    from rankelastor.data.manifest import Manifest
+    from rankelastor.models.layer_settings import LayerSettings
     from rankelastor.models.outline import Part
+    from rankelastor.models.ranker_settings import RankerSettings
     from rankelastor.recipes.recipe import Recipe
     from rankelastor.schema import Feature, FeatureSchema
 
@@ -94,8 +96,9 @@ def _describe_model(place: Path, assignments: list[str]) -> None:
     from rankelastor.models.cost import cost_of
     from rankelastor.models.outline import outline
 
-    recipe, schema = _recipe_and_schema(place, assignments)
-    console.print(_field_table(schema))
+    recipe, manifest = _recipe_and_manifest(place, assignments)
+    schema = manifest.feature_schema
+    console.print(_field_table(manifest))
     console.print()
     console.print(_model_tree(outline(recipe.model, schema)))
     cost = cost_of(recipe.model, schema)
@@ -110,12 +113,12 @@ def _describe_model(place: Path, assignments: list[str]) -> None:
     _warn_of_dominant_mixing(recipe.model, schema)
 
 
-def _warn_of_dominant_mixing(model: ModelSettings, schema: FeatureSchema) -> None:
+def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> None:
     """Where full mixing takes more than half of the parameters or FLOPs: what cheaper mixings would cost instead."""
+    from rankelastor.models.mixer import MixerSettings
     from rankelastor.models.mixing_cost import cheaper_mixings, mixing_cost
 
-    cheaper = cheaper_mixings(model, schema)
-    if not cheaper:
+    if not isinstance(model, MixerSettings) or not (cheaper := cheaper_mixings(model, schema)):
         return
     full = mixing_cost(model, schema)
     console.print(
@@ -143,7 +146,7 @@ def _warn_of_dominant_mixing(model: ModelSettings, schema: FeatureSchema) -> Non
     )
 
 
-def _as_yaml(mixing: MixingSettings) -> str:
+def _as_yaml(mixing: LayerSettings) -> str:
     """The settings that differ from their defaults, as YAML on one line."""
     import yaml
 
@@ -151,47 +154,40 @@ def _as_yaml(mixing: MixingSettings) -> str:
     return yaml.safe_dump(values, default_flow_style=True, sort_keys=False, width=1000).strip()
 
 
-def _recipe_and_schema(place: Path, assignments: list[str]) -> tuple[Recipe, FeatureSchema]:
+def _recipe_and_manifest(place: Path, assignments: list[str]) -> tuple[Recipe, Manifest]:
     from rankelastor.cli.progress import Bar
-    from rankelastor.data.encoder import RowEncoder
+    from rankelastor.data.manifest import Manifest
+    from rankelastor.data.prepare import open_or_prepare
     from rankelastor.recipes.load import load_recipe, parse_overrides, with_overrides
     from rankelastor.runs.run_folder import RunFolder
-    from rankelastor.training.run import open_or_prepare
 
     overrides = parse_overrides(assignments)
     if place.is_dir():
         run = RunFolder.open(place)
-        return with_overrides(run.recipe(), overrides), RowEncoder.load(run.features).schema
+        return with_overrides(run.recipe(), overrides), Manifest.read(run.features)
     recipe = load_recipe(place, overrides)
     with Bar() as bar:
-        return recipe, open_or_prepare(recipe, progress=bar).schema
+        return recipe, open_or_prepare(recipe.data, progress=bar).manifest
 
 
-def _field_table(schema: FeatureSchema) -> Table:
+def _field_table(manifest: Manifest) -> Table:
+    schema = manifest.feature_schema
     table = Table("field", "kind", "ids (padding and unseen included)", box=None, pad_edge=False, header_style="bold")
     table.columns[2].justify = "right"
-    for feature in schema.features:
-        table.add_row(*map(escape, (feature.name, *_kind_and_ids(feature))))
+    for spec in manifest.features:
+        table.add_row(*map(escape, (spec.name, spec.describe(), _num_ids(spec.feature))))
     num_ids = sum(feature.num_ids for feature in schema.with_ids if feature.shares is None)
     table.add_section()
     table.add_row(f"{schema.num_fields} fields", "", f"{num_ids:,}")
     return table
 
 
-def _kind_and_ids(feature: Feature) -> tuple[str, str]:
-    from rankelastor.schema import NumericFeature, SequenceFeature
+def _num_ids(feature: Feature) -> str:
+    from rankelastor.schema import NumericFeature
 
     if isinstance(feature, NumericFeature):
-        return "numeric", ""
-    if isinstance(feature, SequenceFeature):
-        kind = f"sequence of {feature.max_length}"
-    elif feature.pretrained is not None:
-        kind = (
-            f"categorical, {'trained' if feature.pretrained.trained else 'frozen'} vectors of {feature.pretrained.dim}"
-        )
-    else:
-        kind = "categorical"
-    return kind, f"those of {feature.shares}" if feature.shares else f"{feature.num_ids:,}"
+        return ""
+    return f"those of {feature.shares}" if feature.shares else f"{feature.num_ids:,}"
 
 
 def _model_tree(part: Part, branch: Tree | None = None) -> Tree:

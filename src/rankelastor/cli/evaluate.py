@@ -30,19 +30,21 @@ def evaluate(
     split: Annotated[Split, typer.Option("--split", help="The split to score.")] = Split.test,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Score a split of the prepared data with the best weights of a run and print the metrics.
+    """Score a split of the prepared data with the best weights of a run and print the metrics, task by task.
 
     Also shows how much of the split training has not seen, and the AUC of the rows that hold such values.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.tables import metrics_table, unseen_view
     from rankelastor.evaluation.evaluate import evaluate_with_unseen
+    from rankelastor.execution.allocator import keep_large_blocks
 
+    keep_large_blocks()
     with Bar() as bar:
         evaluated = evaluate_with_unseen(run, split=split.value, progress=bar)
     metrics = evaluated.metrics.as_dict()
     if as_json:
-        typer.echo(json.dumps({split.value: metrics, "unseen": {split.value: evaluated.unseen}}, indent=2))
+        typer.echo(json.dumps({split.value: metrics, "unseen": {split.value: evaluated.unseen.as_dict()}}, indent=2))
     else:
         console.print(metrics_table({split.value: metrics}))
-        console.print(unseen_view(evaluated.unseen))
+        console.print(unseen_view(evaluated.unseen.as_dict()))

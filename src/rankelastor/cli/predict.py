@@ -27,8 +27,10 @@ def predict(
     Values that training did not see are fine; the label column may be missing.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.serving.predict import predict as predict_rows
 
+    keep_large_blocks()
     with Bar() as bar:
         num_rows = predict_rows(run, input_file, output_file, overwrite=force, progress=bar)
     console.print(f"{output_file}: {num_rows:,} rows with probabilities", highlight=False, markup=False, soft_wrap=True)

@@ -33,16 +33,18 @@ def profile(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     assignments: Assignments = None,
 ) -> None:
-    """Show where the time of a training step goes: data, embedding, tokenizer, mixing, FFN, head, loss, optimiser.
+    """Show where the time of a training step goes: data, embedding, the stages of the network, loss, optimiser.
 
-    Trains a fresh ranker for some steps and keeps nothing. All blocks count together.
+    Trains a fresh ranker for some steps and keeps nothing. All blocks of a mixer count together.
 
     Prepares the data first where that has not been done.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.profiling.profile import profile as profile_steps
     from rankelastor.recipes.load import load_recipe, parse_overrides
 
+    keep_large_blocks()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     with Bar() as bar:
         found = profile_steps(settings, num_steps=steps, num_warmup=warmup, progress=bar)

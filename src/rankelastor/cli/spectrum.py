@@ -63,8 +63,11 @@ def spectrum(  # noqa: PLR0917 - typer calls it by keywords
             for run, name in zip(runs, distinct_names(runs), strict=True)
         ]
     written = write_report(spectra, out or _default_folder(runs), measure=measure)
-    console.print(f"{title} of each example's token matrix, mean with 95 % interval", highlight=False, soft_wrap=True)
-    console.print(_trajectory_table(spectra, measure=measure))
+    if any(run.recording.points for run in spectra):
+        console.print(
+            f"{title} of each example's token matrix, mean with 95 % interval", highlight=False, soft_wrap=True
+        )
+        console.print(_trajectory_table(spectra, measure=measure))
     _print_words(spectra, measure=measure)
     _print_paths(written)
 

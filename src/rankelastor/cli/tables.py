@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from rankelastor.metrics.report import TASKS
+from rankelastor.metrics.table import METRICS
+
 _MOST_UNSEEN = 10
-
-_NAMES = {
-    "auc": "AUC",
-    "gauc": "gAUC",
-    "logloss": "logloss (nats)",
-    "normalized_entropy": "normalised entropy",
-    "calibration_ratio": "calibration ratio",
-    "expected_calibration_error": "expected calibration error",
-    "num_examples": "examples",
-}
+_MEAN = "mean"
 
 
-def metrics_table(splits: Mapping[str, Mapping[str, float | int]]) -> Table:
-    """Metrics as rows, splits as columns, six decimals; a metric that a split lacks is left blank."""
-    table = Table("metric", *[f"{split}" for split in splits], box=None, pad_edge=False, header_style="bold")
-    for column in table.columns[1:]:
+def metrics_table(splits: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Show metrics as rows and splits as columns, six decimals; a metric that a split lacks is left blank.
+
+    With several tasks a first column names the task; their mean comes first.
+
+    Args:
+        splits: for each split what ``Metrics.as_dict`` gives.
+    """
+    has_tasks = any(TASKS in metrics for metrics in splits.values())
+    headers = (["task"] if has_tasks else []) + ["metric"]
+    table = Table(*headers, *splits, box=None, pad_edge=False, header_style="bold")
+    for column in table.columns[len(headers) :]:
         column.justify = "right"
-    for name, shown in _NAMES.items():
-        if any(name in metrics for metrics in splits.values()):
-            table.add_row(shown, *[format_metric(metrics.get(name)) for metrics in splits.values()])
+    for task, figures in _by_task(splits):
+        for name, metric in METRICS.items():
+            if any(name in metrics for metrics in figures):
+                cells = [format_metric(metrics.get(name)) for metrics in figures]
+                table.add_row(*([Text(task)] if has_tasks else []), metric.title, *cells)
     return table
 
 
+def _by_task(splits: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """Give the figures of each split: their means over tasks, then those of each task."""
+    yield _MEAN, list(splits.values())
+    tasks = [metrics.get(TASKS, {}) for metrics in splits.values()]
+    for task in dict.fromkeys(task for each in tasks for task in each):
+        yield task, [each.get(task, {}) for each in tasks]
+
+
 def format_metric(value: float | None) -> str:
-    """Six decimals, counts with separators, blank where there is none."""
+    """Format six decimals, counts with separators, blank for None."""
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:.6f}"
 
 
 def unseen_view(unseen: Mapping[str, Any]) -> Group:
-    """What training has not seen of a split: the fields with most of it, and the AUC of the rows that hold any."""
+    """Show what of a split training has not seen: the fields with most of it, and the AUC of the rows that hold any."""
     shares = sorted(unseen["share_by_field"].items(), key=lambda item: -item[1])
     held = [(name, share) for name, share in shares if share > 0]
-    auc = f", their AUC is {unseen['auc']:.6f}" if "auc" in unseen else ""
     says = (
         f"\n{unseen['num_examples']:,} rows ({unseen['share_of_examples']:.2%}) hold values that training has not seen"
     )
@@ -58,7 +69,14 @@ def unseen_view(unseen: Mapping[str, Any]) -> Group:
         table.add_row(Text(name), f"{share:.2%}")
     more = len(held) - _MOST_UNSEEN
     rest = [Text(f"and {more} more: see --json", style="dim")] if more > 0 else []
-    return Group(Text(f"{says}{auc}."), *left_out, "", table, *rest)
+    return Group(Text(f"{says}{_auc_of_unseen(unseen)}."), *left_out, "", table, *rest)
+
+
+def _auc_of_unseen(unseen: Mapping[str, Any]) -> str:
+    by_task = [f"{task} {figures['auc']:.6f}" for task, figures in unseen.get(TASKS, {}).items() if "auc" in figures]
+    of_tasks = f" ({', '.join(by_task)})" if by_task else ""
+    mean = f" {unseen['auc']:.6f}" if "auc" in unseen else ""
+    return f", their AUC is{mean}{of_tasks}" if mean or of_tasks else ""
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -67,7 +85,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def describe_speed(speed: Mapping[str, float | int]) -> str:
-    """The speed of ``result.json`` in words: what was reached, of what the machine can do, and the memory it took.
+    """Describe the speed in ``result.json``: what was reached, its share of the machine's peak, and peak memory.
 
     Example:
         >>> describe_speed(

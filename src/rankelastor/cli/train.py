@@ -35,26 +35,27 @@ def train(
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.tables import describe_speed, metrics_table
     from rankelastor.cli.training_view import TrainingView
+    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.recipes.load import load_recipe, parse_overrides
     from rankelastor.runs.run_folder import default_run_folder
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.training.run import train as train_recipe
 
+    keep_large_blocks()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     folder = run or default_run_folder(settings)
     with Bar() as bar:
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
         trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)
-    result = trained.result
-    console.print(metrics_table({split: result[split] for split in ("valid", "test") if split in result}))
-    cost, speed = result["cost"], result["speed"]
+    result, cost = trained.result, trained.result.cost
+    console.print(metrics_table(dict(result.metrics.items())))
     console.print(
-        f"\n{cost['dense_parameters']:,} dense and {cost['embedding_parameters']:,} embedding parameters, "
-        f"{cost['flops_per_example']:,} FLOPs an example\n"
-        f"best epoch {result['best_epoch']} of {result['epochs']}, {result['seconds']:.1f} s, "
-        f"{result['examples_per_second']:,.0f} examples/s in training steps, "
-        f"which waited for data {result['data_wait_share']:.1%} of the time\n"
-        f"{result['precision']}{', compiled' if result['compiled'] else ''}: {describe_speed(speed)}\n"
+        f"\n{cost.dense_parameters:,} dense and {cost.embedding_parameters:,} embedding parameters, "
+        f"{cost.flops_per_example:,} FLOPs an example\n"
+        f"best epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s, "
+        f"{result.examples_per_second:,.0f} examples/s in training steps, "
+        f"which waited for data {result.data_wait_share:.1%} of the time\n"
+        f"{result.precision}, {result.executor}: {describe_speed(result.speed.as_dict())}\n"
         f"run folder: {trained.folder}",
         highlight=False,
         markup=False,

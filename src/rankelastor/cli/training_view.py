@@ -45,9 +45,10 @@ class TrainingView(SilentObserver):
         """A line with the metrics, and the bar of this epoch goes."""
         self._bar.end()
         self._figures["valid_auc"] = evaluation.metrics.get("auc", float("nan"))
-        gauc = f"  gauc {evaluation.metrics['gauc']:.6f}" if "gauc" in evaluation.metrics else ""
+        shown = [name for name in ("auc", "gauc", "logloss") if name in evaluation.metrics]
+        metrics = "".join(f"  {name} {evaluation.metrics[name]:.6f}" for name in shown)
         self._bar.say(
             f"{self._label}epoch {evaluation.epoch:>3}  train loss {evaluation.train_loss:.6f}"
-            f"  valid auc {evaluation.metrics['auc']:.6f}{gauc}  logloss {evaluation.metrics['logloss']:.6f}"
+            f"  valid{metrics}"
             f"  lr {evaluation.learning_rate:g}  {evaluation.seconds:.1f} s{'  best' if evaluation.improved else ''}"
         )

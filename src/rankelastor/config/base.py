@@ -1,6 +1,11 @@
 """The common base of all settings: frozen, and unknown keys refused."""
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
@@ -10,3 +15,11 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+    also_known: ClassVar[tuple[str, ...]] = ()
+    """Keys that are moved to another place before they are checked."""
+
+
+def one_of(classes: Iterable[type[Settings]]) -> Any:
+    """Make the type of a setting that holds settings of one of these classes; their ``kind`` tells them apart."""
+    union: Any = reduce(or_, classes)
+    return Annotated[union, Field(discriminator="kind")]

@@ -52,7 +52,7 @@ def _nearest(key: str, owner: type[BaseModel] | None) -> str:
     if owner is None:
         return "remove it"
     known = sorted(owner.model_fields)
-    near = difflib.get_close_matches(key, known, n=1)
+    near = difflib.get_close_matches(key, [*known, *getattr(owner, "also_known", ())], n=1)
     listed = f"known here: {', '.join(known)}"
     return f"did you mean {near[0]}? ({listed})" if near else listed
 
@@ -82,7 +82,9 @@ def _follow(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[ty
 
 def _is_choice_label(key: int | str, annotation: Any) -> bool:
     """Pydantic names the alternatives of a plain union ("str", "tuple[...]"): no part of the setting's path."""
-    return isinstance(key, str) and not _classes(annotation) and get_origin(annotation) in (Union, UnionType)
+    is_union = get_origin(annotation) in (Union, UnionType)
+    alternatives = [argument for argument in get_args(annotation) if argument is not type(None)]
+    return isinstance(key, str) and not _classes(annotation) and is_union and len(alternatives) > 1
 
 
 def _classes(annotation: Any) -> list[type[BaseModel]]:
@@ -96,6 +98,8 @@ def _classes(annotation: Any) -> list[type[BaseModel]]:
 def _inner(annotation: Any) -> Any:
     """The annotation of one item of a list or mapping."""
     arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
+    if get_origin(annotation) is Annotated:
+        return _inner(arguments[0])
     if get_origin(annotation) is dict:
         return arguments[1]
     if get_origin(annotation) in (Union, UnionType, Annotated):

@@ -1,10 +1,24 @@
 """Settings of training; the defaults are the protocol of the published figures."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from rankelastor.config.base import Settings
+from rankelastor.config.execution import ExecutionSettings
+from rankelastor.config.optimiser import OptimiserSettings
+from rankelastor.config.short_paths import SHORT_PATHS, into_groups, with_written_paths
+from rankelastor.config.stopping import StoppingSettings
 
 
 class RareAsUnseenSettings(Settings):
@@ -45,41 +59,48 @@ OrderSettings = Annotated[UniformOrder | WindowOrder, Field(discriminator="kind"
 class TrainingSettings(Settings):
     """The published protocol: Adam, embedding L2 over all rows, clipped gradients, a learning rate that drops.
 
-    ``embedding_l2`` is lambda in (lambda / 2) * sum of squares of all categorical embedding rows, at every step.
-    ``clip_norm`` bounds the gradient norm over all parameters; null leaves gradients as they are.
-    After each epoch the valid split is scored: a ``monitor`` that does not improve by more than ``min_delta``
-    multiplies the learning rate by ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such
-    evaluations in a row end the run. The weights of the best evaluation are kept.
+    After each epoch the valid split is scored, and the weights of the best evaluation are kept. Settings of a group
+    may also be written without it, ``training.patience`` for ``training.stopping.patience``, as in version 0.1.0.
+
+    ``optimiser``, ``stopping`` and ``execution``: see ``config/optimiser.py`` and its neighbours.
     ``rare_as_unseen`` gives the out-of-vocabulary row of each field examples to learn from.
-    ``slice_examples``: examples computed at a time on the CPU; null: as many as keep 64 MiB for the backward pass.
-    ``embedding_updates``: ``dense`` steps every embedding row at every step, as published; ``lazy`` makes a row's
-    missed steps up when it is next touched; ``auto`` is lazy on the CPU for tables of more than twice as many rows as
-    a batch looks up.
-    ``precision`` of the matrix products: ``auto`` is bf16 where this device has it fast, else fp32.
-    ``compile`` the training step with ``torch.compile``, with CUDA graphs on CUDA: ``auto`` does on CUDA alone.
-    ``device``: ``auto`` takes CUDA where there is a device. ``threads``: CPU threads; null leaves them to torch.
-    ``order``: how each epoch shuffles the rows. ``read_ahead``: batches that a thread makes ahead of the steps; 0 makes
-    each when its step asks for it.
+    ``order``: how each epoch shuffles the rows.
+    ``evaluation_batch_size``: examples scored at a time.
+
+    Example:
+        >>> TrainingSettings.model_validate({"patience": 3}).stopping.patience
+        3
     """
+
+    also_known: ClassVar[tuple[str, ...]] = tuple(short.rpartition(".")[2] for short in SHORT_PATHS)
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     epochs: PositiveInt = 100
     batch_size: PositiveInt = 4096
     evaluation_batch_size: PositiveInt = 8192
-    learning_rate: PositiveFloat = 1e-3
-    embedding_l2: NonNegativeFloat = 0.0
-    clip_norm: PositiveFloat | None = 10.0
-    monitor: Literal["auc", "logloss", "gauc"] = "auc"
-    min_delta: NonNegativeFloat = 1e-6
-    rate_drop: Annotated[float, Field(gt=0, le=1)] = 0.1
-    min_learning_rate: NonNegativeFloat = 1e-6
-    patience: PositiveInt = 2
-    rare_as_unseen: RareAsUnseenSettings = RareAsUnseenSettings()
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"
-    compile: Literal["auto", "always", "never"] = "auto"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: PositiveInt | None = None
+    optimiser: OptimiserSettings = OptimiserSettings()
+    stopping: StoppingSettings = StoppingSettings()
+    execution: ExecutionSettings = ExecutionSettings()
     order: OrderSettings = UniformOrder()
-    read_ahead: NonNegativeInt = 8
-    slice_examples: PositiveInt | None = None
-    embedding_updates: Literal["auto", "dense", "lazy"] = "auto"
+    rare_as_unseen: RareAsUnseenSettings = RareAsUnseenSettings()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _take_short_paths(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(values, Mapping):
+            return validate(values)
+        grouped, moved = into_groups(values)
+        try:
+            return validate(grouped)
+        except ValidationError as error:
+            raise with_written_paths(error, moved) from None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Allow the short form of each setting beside its group."""
+        described = handler(schema)
+        properties = handler.resolve_ref_schema(described)["properties"]
+        for full in SHORT_PATHS.values():
+            _, group, key = full.split(".")
+            properties[key] = handler.resolve_ref_schema(properties[group])["properties"][key]
+        return described

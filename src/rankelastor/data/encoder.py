@@ -6,23 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from rankelastor.config.data import CsvSettings
-from rankelastor.data.cells.calendar_parts import calendar_part
-from rankelastor.data.cells.hashes import hashed_ids
-from rankelastor.data.cells.lists import cell_lists, left_padded
-from rankelastor.data.cells.numbers import parse_numbers, parse_numbers_or_blanks
-from rankelastor.data.cells.texts import cell_texts
-from rankelastor.data.features.quantiles import bucket_ids
-from rankelastor.data.features.specs import CalendarSpec, HashedSpec, IdSpec, NumericSpec, QuantileSpec, SequenceSpec
-from rankelastor.data.features.transform import transform_numbers
+from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest
+from rankelastor.data.kinds.cells import Numbering, Source
+from rankelastor.data.manifest import Manifest, read_vocabularies
 from rankelastor.data.raw.column_names import require_columns
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.schema import Batch, FeatureSchema
 
@@ -48,11 +39,7 @@ class RowEncoder:
         """
         folder = Path(folder)
         manifest = Manifest.read(folder)
-        vocabularies = {
-            spec.name: Vocabulary.read(folder / VOCABULARY_FOLDER / spec.vocabulary, blank=spec.blank)
-            for spec in manifest.with_vocabulary
-        }
-        return cls(manifest, vocabularies)
+        return cls(manifest, read_vocabularies(folder, manifest))
 
     @property
     def schema(self) -> FeatureSchema:
@@ -76,43 +63,16 @@ class RowEncoder:
             DataError: a column is missing or a cell is wrong; the message names file, column, row and value.
         """
         require_columns(rows.names, self.columns, rows.file)
-        categorical = np.empty((rows.num_rows, len(self.manifest.categorical)), dtype=np.int32)
-        for place, spec in enumerate(self.manifest.categorical):
-            categorical[:, place] = self._ids(rows, spec)
-        numeric = np.empty((rows.num_rows, len(self.manifest.numeric)), dtype=np.float32)
-        for place, number in enumerate(self.manifest.numeric):
-            numeric[:, place] = self._numbers(rows, number)
-        sequence = _tensor(np.concatenate(lists, axis=1)) if (lists := self._lists(rows)) else None
+        numberings = {name: Numbering(of.ids, once_per_text=True) for name, of in self.vocabularies.items()}
+        encoded = (
+            spec.encode(spec.parse(Source(rows, self.csv.blanks, numberings.get(spec.name, Numbering.none()))))
+            for spec in self.manifest.features
+        )
+        columns = EncodedRows.assemble(self.schema, rows.num_rows, encoded)
         return Batch(
-            categorical=_tensor(categorical), numeric=_tensor(numeric), labels=None, group=None, sequence=sequence
+            categorical=torch.from_numpy(columns.categorical),
+            numeric=torch.from_numpy(columns.numeric),
+            labels=None,
+            group=None,
+            sequence=None if columns.sequence is None else torch.from_numpy(columns.sequence),
         )
-
-    def _ids(self, rows: RawRows, spec: IdSpec) -> NDArray[np.int32]:
-        if isinstance(spec, QuantileSpec):
-            numbers = parse_numbers_or_blanks(rows, spec.column, blanks=self.csv.blanks)
-            return bucket_ids(numbers, np.array(spec.edges), spec.blank)
-        texts = cell_texts(rows, spec.column, self.csv.blanks)
-        if isinstance(spec, HashedSpec):
-            return hashed_ids(texts.values, num_buckets=spec.num_buckets, blank=spec.blank)[texts.codes]
-        if isinstance(spec, CalendarSpec):
-            texts = calendar_part(rows, spec.column, texts, part=spec.part, time_format=spec.format)
-        return self.vocabularies[spec.name].ids(texts.values)[texts.codes]
-
-    def _lists(self, rows: RawRows) -> list[NDArray[np.int32]]:
-        """The ids of each sequence feature, padded on the left."""
-        return [self._list_ids(rows, spec) for spec in self.manifest.sequence]
-
-    def _list_ids(self, rows: RawRows, spec: SequenceSpec) -> NDArray[np.int32]:
-        lists = cell_lists(
-            rows, spec.column, separator=spec.separator, max_length=spec.max_length, blanks=self.csv.blanks
-        )
-        ids = self.vocabularies[spec.name].ids(lists.elements.values)
-        return left_padded(ids[lists.elements.codes], lists.offsets, spec.max_length)
-
-    def _numbers(self, rows: RawRows, spec: NumericSpec) -> NDArray[np.float32]:
-        numbers = parse_numbers(rows, spec.column, blanks=self.csv.blanks, blank=spec.blank)
-        return transform_numbers(numbers, spec.transform, spec.statistics)
-
-
-def _tensor(values: NDArray[np.int32] | NDArray[np.float32]) -> Tensor:
-    return torch.from_numpy(values)

@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import Any
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.features.vector_files import find_vector_files
 from rankelastor.data.manifest import FORMAT_VERSION, Manifest, SourceRecord
 from rankelastor.data.raw.source_files import SourceFile, find_source_files
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
+
+_LATER = {"labels", "weight"}
 
 
 def settings_that_matter(settings: DataSettings) -> dict[str, Any]:
     """The settings as plain values, without the places of the prepared folder and of the raw files."""
-    return settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}})
+    values = settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}})
+    # These came later: left out where they say nothing, so that the fingerprints of older folders hold.
+    return {name: value for name, value in values.items() if value is not None or name not in _LATER}
 
 
 def record_sources(
@@ -87,7 +91,7 @@ def compare(manifest: Manifest, settings: DataSettings, *, sources_may_be_gone: 
     if changed:
         return Comparison(changed, manifest.sources)
     try:
-        sources = [*find_source_files(settings.files), *find_vector_files(settings)]
+        sources = [*find_source_files(settings.files), *find_vector_files(settings.files.folder, settings.vectors)]
     except DataError:
         if sources_may_be_gone:
             return Comparison((), manifest.sources)

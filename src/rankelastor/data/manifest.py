@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from rankelastor.config.base import Settings
-from rankelastor.config.data import CsvSettings
 from rankelastor.config.explain import explain_validation_error
-from rankelastor.data.features.specs import (
-    FeatureSpec,
-    IdSpec,
-    NumericSpec,
-    SequenceSpec,
-    VocabularySpec,
-    feature_of,
-)
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.kinds.catalogue import AnyFeatureSpec
+from rankelastor.data.kinds.spec import FeatureSpec, VocabularyFile
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.errors import DataError
-from rankelastor.schema import FeatureSchema, SplitName
+from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature, SplitName
 
 MANIFEST_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabulary"
@@ -30,11 +26,19 @@ FORMAT_VERSION = 1
 
 
 class SplitSummary(Settings):
-    """Number of rows and of shards of a split, and its click rate."""
+    """Number of rows and of shards of a split, and the mean of its label.
+
+    ``label_means`` is by task where there are several; ``label_mean`` is then that of the first.
+    """
 
     num_rows: int
     num_shards: int
     label_mean: float
+    label_means: dict[str, float] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_none(handler(self), "label_means")
 
 
 class SourceRecord(Settings):
@@ -52,13 +56,17 @@ class Manifest(Settings):
 
     ``settings`` are the data settings that matter for the result; ``fingerprint`` is one hash of these, of the
     contents of the sources and of the format. ``csv`` and the features are all that encoding new rows needs.
+    ``label`` is the column of the (first) label; ``labels`` gives each task its column where tasks have names of their
+    own, and is None otherwise. ``weight`` is the column of weights, if there is one.
     """
 
     format_version: Literal[1] = 1
     fingerprint: str
     label: str
+    labels: dict[str, str] | None = None
+    weight: str | None = None
     group: str | None
-    features: tuple[FeatureSpec, ...]
+    features: tuple[AnyFeatureSpec, ...]
     splits: dict[SplitName, SplitSummary]
     shard_rows: int
     csv: CsvSettings
@@ -68,27 +76,40 @@ class Manifest(Settings):
     @property
     def feature_schema(self) -> FeatureSchema:
         """The features as models see them."""
-        return schema_of(self.features)
+        return schema_of(self.features, self.tasks)
 
     @property
-    def numeric(self) -> tuple[NumericSpec, ...]:
-        """The numeric features: the columns of ``Batch.numeric``."""
-        return tuple(spec for spec in self.features if isinstance(spec, NumericSpec))
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the tasks, one per label column of a batch."""
+        return (self.label,) if self.labels is None else tuple(self.labels)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_none(handler(self), "labels", "weight")
 
     @property
-    def categorical(self) -> tuple[IdSpec, ...]:
+    def numeric(self) -> tuple[FeatureSpec, ...]:
+        """The features that are one number: the columns of ``Batch.numeric``."""
+        return tuple(spec for spec in self.features if isinstance(spec.feature, NumericFeature))
+
+    @property
+    def categorical(self) -> tuple[FeatureSpec, ...]:
         """The features that are one id: the columns of ``Batch.categorical``."""
-        return tuple(spec for spec in self.features if not isinstance(spec, NumericSpec | SequenceSpec))
+        return tuple(spec for spec in self.features if isinstance(spec.feature, CategoricalFeature))
 
     @property
-    def sequence(self) -> tuple[SequenceSpec, ...]:
+    def sequence(self) -> tuple[FeatureSpec, ...]:
         """The features that are lists of ids: they lie side by side in ``Batch.sequence``."""
-        return tuple(spec for spec in self.features if isinstance(spec, SequenceSpec))
+        return tuple(spec for spec in self.features if isinstance(spec.feature, SequenceFeature))
 
     @property
-    def with_vocabulary(self) -> tuple[VocabularySpec, ...]:
-        """The features whose ids come from a vocabulary, of their own or shared."""
-        return tuple(spec for spec in self.features if isinstance(spec, VocabularySpec))
+    def vocabulary_files(self) -> dict[str, VocabularyFile]:
+        """The vocabulary of each feature that has one, own or shared, by feature name; ``blank`` is resolved."""
+        files = {spec.name: file for spec in self.features if (file := spec.vocabulary_file) is not None}
+        return {
+            name: file if file.blank is not None else replace(file, blank=files[file.shares or name].blank)
+            for name, file in files.items()
+        }
 
     def write(self, folder: Path) -> None:
         """Write ``schema.json``."""
@@ -118,9 +139,33 @@ class Manifest(Settings):
             raise DataError(explain_validation_error(error, cls, source=str(folder / MANIFEST_FILE))) from None
 
 
-def schema_of(specs: Iterable[FeatureSpec]) -> FeatureSchema:
-    """Fitted features as models see them."""
-    return FeatureSchema(tuple(feature_of(spec) for spec in specs))
+def schema_of(specs: Iterable[FeatureSpec], tasks: Iterable[str]) -> FeatureSchema:
+    """Fitted features and the names of the tasks, as models see them."""
+    return FeatureSchema(tuple(spec.feature for spec in specs), tuple(tasks))
+
+
+def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:
+    """Read the vocabulary of each feature that has one, by feature name, with the feature's rule for blanks.
+
+    Raises:
+        DataError: one of them is missing or damaged.
+    """
+    return {name: read_vocabulary(folder, file) for name, file in manifest.vocabulary_files.items()}
+
+
+def read_vocabulary(folder: Path, file: VocabularyFile) -> Vocabulary:
+    """Read one of ``Manifest.vocabulary_files``.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    assert file.blank is not None, "the manifest resolves it"
+    return Vocabulary.read(folder / VOCABULARY_FOLDER / file.file, blank=file.blank)
+
+
+def _without_none(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Leave out what came later to the format and is not used, so that other folders read and write as ever."""
+    return {name: value for name, value in values.items() if value is not None or name not in names}
 
 
 def _read_json(folder: Path) -> dict[str, Any]:

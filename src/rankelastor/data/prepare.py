@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.building.build import build
 from rankelastor.data.fingerprint import compare
 from rankelastor.data.manifest import MANIFEST_FILE
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.storage import whole_folder
@@ -49,6 +49,17 @@ def prepare(
     rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in manifest.splits.items())
     _logger.info("prepared %s: %s", folder, rows)
     return PreparedDataset.open(folder)
+
+
+def open_or_prepare(settings: DataSettings, *, progress: ProgressListener | None = None) -> PreparedDataset:
+    """Open the prepared data set of the settings; prepare it first where its folder does not exist.
+
+    Raises:
+        StalePreparedError: the folder exists, made from other settings or sources.
+    """
+    if not Path(settings.prepared).exists():
+        return prepare(settings, progress=progress)
+    return PreparedDataset.open_matching(settings)
 
 
 def _still_fitting(folder: Path, settings: DataSettings) -> PreparedDataset | None:

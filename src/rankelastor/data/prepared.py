@@ -14,11 +14,10 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rankelastor.config.data import DataSettings
-from rankelastor.data.features.specs import CategoricalSpec
 from rankelastor.data.features.vocabulary import require_vocabulary
 from rankelastor.data.fingerprint import compare
 from rankelastor.data.manifest import MANIFEST_FILE, VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SourceRecord
+from rankelastor.data.settings import DataSettings
 from rankelastor.data.shards import Shard, open_shard, shard_path
 from rankelastor.errors import DataError, StalePreparedError, StorageError
 from rankelastor.schema import PADDING_ID, SPLITS, FeatureSchema, SplitName
@@ -133,10 +132,10 @@ class PreparedDataset:
         return PreparedSplit(name, summary.num_rows, self.manifest.shard_rows, shards, self.fingerprint)
 
     def frame(self, name: SplitName) -> pl.DataFrame:
-        """A split as a table for people: a column a feature (ids int32, numbers float32), the label, the group.
+        """A split as a table for people: a column a feature (ids int32, numbers float32), the labels, the group.
 
         A sequence is a list of ids, without the padding on its left.
-        The group's column is named ``group:<column>``, because the column may be a feature too.
+        The group's column is named ``group:<column>``, because the column may be a feature too; so is that of weights.
         """
         shards = self.split(name).shards
         return pl.concat([self._frame(shard) for shard in shards])
@@ -147,13 +146,13 @@ class PreparedDataset:
         Raises:
             DataError: a file is missing or damaged.
         """
-        specs = (spec for spec in self.manifest.features if isinstance(spec, CategoricalSpec))
+        files = self.manifest.vocabulary_files
         return {
             spec.name: _open_vectors(
-                self.folder / VECTOR_FOLDER / spec.pretrained.file, spec.num_ids, spec.pretrained.dim
+                self.folder / VECTOR_FOLDER / spec.vectors.file, files[spec.name].num_ids, spec.vectors.dim
             )
-            for spec in specs
-            if spec.pretrained is not None
+            for spec in self.manifest.features
+            if spec.vectors is not None
         }
 
     def _require_whole(self) -> None:
@@ -170,9 +169,11 @@ class PreparedDataset:
             columns[numeric.name] = shard.numeric[:, place]
         columns |= _lists_by_feature(shard, self.schema)
         columns = {feature: columns[feature] for feature in self.schema.names}
-        columns[self.manifest.label] = shard.labels[:, 0]
+        columns |= {task: shard.labels[:, place] for place, task in enumerate(self.schema.tasks)}
         if shard.group is not None:
             columns[f"group:{self.manifest.group}"] = shard.group
+        if shard.weight is not None:
+            columns[f"weight:{self.manifest.weight}"] = shard.weight
         return pl.DataFrame(columns)
 
 
@@ -186,8 +187,8 @@ def copy_feature_state(prepared_folder: str | Path, target_folder: str | Path) -
     manifest = Manifest.read(source)
     _require_vocabularies(source, manifest)
     (target / VOCABULARY_FOLDER).mkdir(parents=True, exist_ok=True)
-    for spec in manifest.with_vocabulary:
-        shutil.copy2(source / VOCABULARY_FOLDER / spec.vocabulary, target / VOCABULARY_FOLDER)
+    for vocabulary in manifest.vocabulary_files.values():
+        shutil.copy2(source / VOCABULARY_FOLDER / vocabulary.file, target / VOCABULARY_FOLDER)
     shutil.copy2(source / MANIFEST_FILE, target / MANIFEST_FILE)
 
 
@@ -222,5 +223,5 @@ def _damaged_vectors(path: Path, reason: object) -> DataError:
 
 
 def _require_vocabularies(folder: Path, manifest: Manifest) -> None:
-    for spec in manifest.with_vocabulary:
-        require_vocabulary(folder / VOCABULARY_FOLDER / spec.vocabulary, num_ids=spec.num_ids)
+    for vocabulary in manifest.vocabulary_files.values():
+        require_vocabulary(folder / VOCABULARY_FOLDER / vocabulary.file, num_ids=vocabulary.num_ids)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.errors import DataError
 from rankelastor.schema import FeatureSchema
 
@@ -29,8 +30,8 @@ class Shard:
     """The rows of one shard as NumPy views of the mapped file; they cannot be written.
 
     ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``labels`` float32
-    (row, task), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by side)
-    or None where there is no sequence feature.
+    (row, task), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by
+    side) or None where there is no sequence feature, ``weight`` float32 (row,) or None.
     """
 
     categorical: NDArray[np.int32]
@@ -38,6 +39,7 @@ class Shard:
     labels: NDArray[np.float32]
     group: NDArray[np.int64] | None
     sequence: NDArray[np.int32] | None = None
+    weight: NDArray[np.float32] | None = None
 
     @property
     def num_rows(self) -> int:
@@ -47,11 +49,11 @@ class Shard:
     @property
     def row_bytes(self) -> int:
         """Bytes of one row in all arrays together."""
-        columns = (self.categorical, self.numeric, self.labels, self.group, self.sequence)
+        columns = (self.categorical, self.numeric, self.labels, self.group, self.sequence, self.weight)
         return sum(column.nbytes for column in columns if column is not None) // self.num_rows
 
 
-def bounded_shard_rows(schema: FeatureSchema, shard_rows: int) -> int:
+def bounded_shard_rows(schema: FeatureSchema, shard_rows: int, *, has_weight: bool = False) -> int:
     """``shard_rows``, or fewer where rows are so wide that a shard would be larger than ``SHARD_BYTES``.
 
     Example:
@@ -59,9 +61,10 @@ def bounded_shard_rows(schema: FeatureSchema, shard_rows: int) -> int:
         >>> bounded_shard_rows(FeatureSchema((SequenceFeature("seen", 9, 1_000),)), 500_000)
         66908
     """
-    cells = len(schema.categorical) + len(schema.numeric) + schema.num_positions
-    label_and_group = np.dtype(np.float32).itemsize + np.dtype(np.int64).itemsize
-    return max(1, min(shard_rows, SHARD_BYTES // (cells * np.dtype(np.int32).itemsize + label_and_group)))
+    features = len(schema.categorical) + len(schema.numeric) + schema.num_positions
+    cells = features + len(schema.tasks) + has_weight
+    row_bytes = cells * np.dtype(np.float32).itemsize + np.dtype(np.int64).itemsize  # the latter is the group
+    return max(1, min(shard_rows, SHARD_BYTES // row_bytes))
 
 
 class ShardWriter:
@@ -70,7 +73,16 @@ class ShardWriter:
     Memory holds one shard: 4 bytes a feature and row.
     """
 
-    def __init__(self, folder: Path, schema: FeatureSchema, *, num_rows: int, shard_rows: int, has_group: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        schema: FeatureSchema,
+        *,
+        num_rows: int,
+        shard_rows: int,
+        has_group: bool,
+        has_weight: bool = False,
+    ) -> None:
         folder.mkdir()
         self._folder = folder
         self._schema = schema
@@ -78,34 +90,19 @@ class ShardWriter:
         size = min(num_rows, shard_rows)
         self._categorical = np.empty((size, len(schema.categorical)), dtype=np.int32)
         self._numeric = np.empty((size, len(schema.numeric)), dtype=np.float32)
-        self._label = np.empty(size, dtype=np.float32)
+        self._labels = np.empty((size, len(schema.tasks)), dtype=np.float32)
+        self._weight = np.empty(size, dtype=np.float32) if has_weight else None
         self._group = np.empty(size, dtype=np.int64) if has_group else None
         self._sequence = np.empty((size, schema.num_positions), dtype=np.int32) if schema.num_positions else None
         self._filled = 0
         self.num_shards = 0
 
-    def add(
-        self,
-        categorical: NDArray[np.int32],
-        numeric: NDArray[np.float32],
-        label: NDArray[np.float32],
-        group: NDArray[np.int64] | None,
-        sequence: NDArray[np.int32] | None = None,
-    ) -> None:
+    def add(self, rows: EncodedRows) -> None:
         """Add rows; full shards are written."""
         start = 0
-        while start < len(label):
-            stop = min(len(label), start + len(self._label) - self._filled)
-            place = slice(self._filled, self._filled + stop - start)
-            self._categorical[place] = categorical[start:stop]
-            self._numeric[place] = numeric[start:stop]
-            self._label[place] = label[start:stop]
-            if self._group is not None and group is not None:
-                self._group[place] = group[start:stop]
-            if self._sequence is not None:
-                assert sequence is not None, "the schema has sequence features"
-                self._sequence[place] = sequence[start:stop]
-            self._filled = place.stop
+        while start < rows.num_rows:
+            stop = min(rows.num_rows, start + len(self._labels) - self._filled)
+            self._copy(rows.select(slice(start, stop)), slice(self._filled, self._filled + stop - start))
             start = stop
             if self._filled == self._shard_rows:
                 self._write()
@@ -115,6 +112,22 @@ class ShardWriter:
         if self._filled:
             self._write()
 
+    def _copy(self, rows: EncodedRows, place: slice) -> None:
+        self._categorical[place] = rows.categorical
+        self._numeric[place] = rows.numeric
+        assert rows.labels is not None, "rows of a data set have labels"
+        self._labels[place] = rows.labels
+        if self._weight is not None:
+            assert rows.weight is not None, "the writer was made for rows with a weight"
+            self._weight[place] = rows.weight
+        if self._group is not None:
+            assert rows.group is not None, "the writer was made for rows with a group"
+            self._group[place] = rows.group
+        if self._sequence is not None:
+            assert rows.sequence is not None, "the schema has sequence features"
+            self._sequence[place] = rows.sequence
+        self._filled = place.stop
+
     def _write(self) -> None:
         rows = slice(0, self._filled)
         columns: dict[str, pa.Array] = {}
@@ -122,7 +135,12 @@ class ShardWriter:
             columns["categorical"] = _matrix(self._categorical[rows])
         if self._schema.numeric:
             columns["numeric"] = _matrix(self._numeric[rows])
-        columns["label"] = pa.array(self._label[rows])
+        if len(self._schema.tasks) == 1:
+            columns["label"] = pa.array(self._labels[rows, 0])
+        else:
+            columns["labels"] = _matrix(self._labels[rows])
+        if self._weight is not None:
+            columns["weight"] = pa.array(self._weight[rows])
         if self._group is not None:
             columns["group"] = pa.array(self._group[rows])
         if self._sequence is not None:
@@ -132,6 +150,8 @@ class ShardWriter:
             "numeric": json.dumps([feature.name for feature in self._schema.numeric]),
             "sequence": json.dumps({feature.name: feature.max_length for feature in self._schema.sequence}),
         }
+        if len(self._schema.tasks) > 1:
+            names["labels"] = json.dumps(self._schema.tasks)
         batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
         schema = batch.schema.with_metadata(names)
         path = shard_path(self._folder, self.num_shards)
@@ -158,11 +178,12 @@ def open_shard(path: Path, schema: FeatureSchema) -> Shard:
         return Shard(
             categorical=_view_matrix(batch, "categorical", len(schema.categorical), np.dtype(np.int32)),
             numeric=_view_matrix(batch, "numeric", len(schema.numeric), np.dtype(np.float32)),
-            labels=_view(batch.column("label"), np.dtype(np.float32)).reshape(-1, 1),
+            labels=_view_labels(batch, len(schema.tasks)),
             group=_view(batch.column("group"), np.dtype(np.int64)) if "group" in batch.schema.names else None,
             sequence=_view_matrix(batch, "sequence", schema.num_positions, np.dtype(np.int32))
             if schema.num_positions
             else None,
+            weight=_view(batch.column("weight"), np.dtype(np.float32)) if "weight" in batch.schema.names else None,
         )
     except (OSError, ValueError, KeyError) as error:  # Arrow's errors are ValueErrors and KeyErrors
         raise DataError(
@@ -172,6 +193,13 @@ def open_shard(path: Path, schema: FeatureSchema) -> Shard:
 
 def _matrix(values: NDArray[np.int32] | NDArray[np.float32]) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+
+
+def _view_labels(batch: pa.RecordBatch, num_tasks: int) -> NDArray[np.float32]:
+    """The labels, float32 (row, task): a column ``label`` where there is one task, else a matrix ``labels``."""
+    if num_tasks == 1:
+        return _view(batch.column("label"), np.dtype(np.float32)).reshape(-1, 1)
+    return _view_matrix(batch, "labels", num_tasks, np.dtype(np.float32))
 
 
 def _view_matrix(batch: pa.RecordBatch, name: str, width: int, dtype: np.dtype[Number]) -> NDArray[Number]:

@@ -19,8 +19,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rankelastor.config.data import DataSettings, FileSettings
-from rankelastor.config.fields import CategoricalField, NumericField
+from rankelastor.data.kinds.categorical import CategoricalField
+from rankelastor.data.kinds.numeric import NumericField
+from rankelastor.data.raw.file_settings import FileSettings
+from rankelastor.data.settings import DataSettings
 from rankelastor.schema import SPLITS, SplitName
 from rankelastor.storage import whole_file
 

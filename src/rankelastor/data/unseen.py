@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.data.features.specs import CategoricalSpec
 from rankelastor.data.features.vocabulary import read_counts
 from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest
 from rankelastor.data.prepared import PreparedDataset
@@ -36,7 +35,7 @@ class UnseenIds:
     def of(cls, manifest: Manifest) -> UnseenIds:
         """Those of a prepared folder or of a run."""
         schema, mixed = manifest.feature_schema, shared_with_blanks(manifest)
-        names = {spec.name for spec in manifest.with_vocabulary}.difference(mixed)
+        names = set(manifest.vocabulary_files).difference(mixed)
         return cls(_last_ids(schema.categorical, names), _last_ids(schema.sequence, names), mixed)
 
 
@@ -45,12 +44,7 @@ def shared_with_blanks(manifest: Manifest) -> tuple[str, ...]:
 
     Blank elements of a sequence are padding, whatever it shares.
     """
-    owners = {spec.name for spec in manifest.with_vocabulary if spec.blank == "out_of_vocabulary"}
-    return tuple(
-        spec.name
-        for spec in manifest.with_vocabulary
-        if spec.name in owners or (isinstance(spec, CategoricalSpec) and spec.shares in owners)
-    )
+    return tuple(name for name, file in manifest.vocabulary_files.items() if file.blank == "out_of_vocabulary")
 
 
 def first_rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, int]:
@@ -62,9 +56,9 @@ def first_rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, int
     Raises:
         DataError: a vocabulary is missing or damaged.
     """
-    folder, files = dataset.folder / VOCABULARY_FOLDER, _vocabulary_files(dataset.manifest)
-    by_file = {file: _first_rare_id(folder / file, max_count) for file in set(files.values())}
-    return {name: by_file[file] for name, file in files.items()}
+    folder, files = dataset.folder / VOCABULARY_FOLDER, dataset.manifest.vocabulary_files
+    by_file = {file: _first_rare_id(folder / file, max_count) for file in {file.file for file in files.values()}}
+    return {name: by_file[file.file] for name, file in files.items()}
 
 
 def id_features(schema: FeatureSchema) -> list[CategoricalFeature | SequenceFeature]:
@@ -74,11 +68,6 @@ def id_features(schema: FeatureSchema) -> list[CategoricalFeature | SequenceFeat
 
 def _last_ids(features: Iterable[CategoricalFeature | SequenceFeature], names: Collection[str]) -> NDArray[np.int32]:
     return np.array([feature.num_ids - 1 if feature.name in names else NO_ID for feature in features], dtype=np.int32)
-
-
-def _vocabulary_files(manifest: Manifest) -> dict[str, str]:
-    """The vocabulary file of each feature that has one; features that share a vocabulary name the same file."""
-    return {spec.name: spec.vocabulary for spec in manifest.with_vocabulary}
 
 
 def _first_rare_id(path: Path, max_count: int) -> int:

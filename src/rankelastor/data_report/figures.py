@@ -21,11 +21,15 @@ Rule = Literal[
 
 @dataclass(frozen=True)
 class SplitFigures:
-    """Rows of a split, their share of all rows, and the mean of the label."""
+    """Rows of a split, their share of all rows, and the mean of the label: of the first one where there are several.
+
+    ``label_rates`` is then by task; None where there is one.
+    """
 
     num_rows: int
     share: float
     label_rate: float
+    label_rates: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,10 @@ class Notice:
 
 @dataclass(frozen=True)
 class DataReport:
-    """All figures of a prepared folder, by split and by feature in declared order."""
+    """All figures of a prepared folder, by split and by feature in declared order.
+
+    ``label`` is the label that rates and ``auc_alone`` are about: the first where there are several.
+    """
 
     folder: str
     label: str

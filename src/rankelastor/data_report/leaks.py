@@ -56,7 +56,7 @@ def _auc_of_counts(score: NDArray[np.float64], judged: IdCounts) -> float | None
     if not clicks.any() or not others.any():
         return None
     label = np.repeat([1.0, 0.0], len(held))
-    return auc(label, np.tile(score[held], 2), np.concatenate([clicks, others]))
+    return auc(label, np.tile(score[held], 2), weight=np.concatenate([clicks, others]))
 
 
 def _either_direction(value: float | None) -> float | None:

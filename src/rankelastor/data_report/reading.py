@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.data.features.specs import NumericSpec
-from rankelastor.data.features.transform import transform_numbers
+from rankelastor.data.kinds.spec import NumberMeaning
 from rankelastor.data.prepared import PreparedDataset, PreparedSplit
 from rankelastor.data.shards import Shard
 from rankelastor.data_report.counts import IdCounts, NumberMoments, SequenceCounts, sampled_rows
@@ -36,14 +36,16 @@ class SplitCounts:
     sample_label: Numbers
 
 
-def read_split(dataset: PreparedDataset, split: PreparedSplit, progress: ProgressListener) -> SplitCounts:
-    """Count a split, shard by shard."""
+def read_split(
+    dataset: PreparedDataset, split: PreparedSplit, numbers: Mapping[str, NumberMeaning], progress: ProgressListener
+) -> SplitCounts:
+    """Count a split, shard by shard; ``numbers`` tells what the numbers of numeric features stand for, by name."""
     schema = dataset.schema
     counts = SplitCounts(
         labels=IdCounts(2),
         ids={feature.name: IdCounts(feature.num_ids) for feature in schema.categorical},
         sequences={feature.name: SequenceCounts(feature.num_ids, feature.max_length) for feature in schema.sequence},
-        moments={spec.name: NumberMoments(_transformed_blank(spec)) for spec in dataset.manifest.numeric},
+        moments={name: NumberMoments(meaning.blank) for name, meaning in numbers.items()},
         sample=np.empty((min(split.num_rows, SAMPLE_ROWS), len(schema.numeric)), dtype=np.float32),
         sample_label=np.empty(min(split.num_rows, SAMPLE_ROWS), dtype=np.float32),
     )
@@ -71,9 +73,3 @@ def _add(counts: SplitCounts, dataset: PreparedDataset, shard: Shard) -> None:
         assert shard.sequence is not None, "the schema has sequence features"
         counts.sequences[sequence.name].add(shard.sequence[:, start : start + sequence.max_length], clicked)
         start += sequence.max_length
-
-
-def _transformed_blank(spec: NumericSpec) -> float | None:
-    if spec.blank is None:
-        return None
-    return float(transform_numbers(np.array([spec.blank]), spec.transform, spec.statistics)[0])

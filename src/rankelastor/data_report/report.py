@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rankelastor.data.features.specs import NumericSpec
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.kinds.spec import FeatureSpec, NumberMeaning
+from rankelastor.data.manifest import read_vocabulary
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.unseen import shared_with_blanks
 from rankelastor.data_report import notices
 from rankelastor.data_report.features import id_figures, number_figures
 from rankelastor.data_report.figures import DataReport, IdFigures, Notice, NumberFigures, SplitFigures
@@ -29,21 +32,26 @@ def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListe
     Raises:
         DataError: a shard or a vocabulary is missing or damaged.
     """
-    counts = _read(dataset, progress or SilentProgress())
-    splits = _split_figures(counts)
+    meanings = {spec.name: spec.meaning(_vocabulary(dataset, spec)) for spec in dataset.manifest.features}
+    number_meanings = {name: meaning for name, meaning in meanings.items() if isinstance(meaning, NumberMeaning)}
+    counts = _read(dataset, number_meanings, progress or SilentProgress())
+    splits = _split_figures(dataset, counts)
     judged = next((split for split in ("valid", "test") if split in counts), None)
-    numeric = list(dataset.schema.numeric)
+    numeric = [feature.name for feature in dataset.schema.numeric]
+    tells_unseen = set(dataset.manifest.vocabulary_files).difference(shared_with_blanks(dataset.manifest))
     ids, numbers = {}, {}
     for spec in dataset.manifest.features:
-        if isinstance(spec, NumericSpec):
-            place = [feature.name for feature in numeric].index(spec.name)
-            numbers[spec.name] = number_figures(spec, place, counts, judged=judged)
+        meaning = meanings[spec.name]
+        if isinstance(meaning, NumberMeaning):
+            numbers[spec.name] = number_figures(spec.name, meaning, numeric.index(spec.name), counts, judged=judged)
         else:
-            ids[spec.name] = id_figures(dataset, spec, counts, judged=judged, top=top)
+            ids[spec.name] = id_figures(
+                spec, meaning, counts, tells_unseen=spec.name in tells_unseen, judged=judged, top=top
+            )
     found = _notices(dataset, counts, splits, ids, numbers, judged=judged)
     return DataReport(
         folder=str(dataset.folder),
-        label=dataset.manifest.label,
+        label=dataset.schema.tasks[0],
         splits=splits,
         ids=ids,
         numbers=numbers,
@@ -51,22 +59,32 @@ def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListe
     )
 
 
-def _read(dataset: PreparedDataset, progress: ProgressListener) -> dict[str, SplitCounts]:
+def _vocabulary(dataset: PreparedDataset, spec: FeatureSpec) -> Vocabulary | None:
+    file = dataset.manifest.vocabulary_files.get(spec.name)
+    return None if file is None else read_vocabulary(dataset.folder, file)
+
+
+def _read(
+    dataset: PreparedDataset, numbers: Mapping[str, NumberMeaning], progress: ProgressListener
+) -> dict[str, SplitCounts]:
     total = sum(summary.num_rows for summary in dataset.manifest.splits.values())
     progress.begin("reading", total=total, unit="rows")
     counts: dict[str, SplitCounts] = {
-        name: read_split(dataset, dataset.split(name), progress) for name in dataset.splits
+        name: read_split(dataset, dataset.split(name), numbers, progress) for name in dataset.splits
     }
     progress.end()
     return counts
 
 
-def _split_figures(counts: Mapping[str, SplitCounts]) -> dict[str, SplitFigures]:
+def _split_figures(dataset: PreparedDataset, counts: Mapping[str, SplitCounts]) -> dict[str, SplitFigures]:
     total = sum(of.labels.num_rows for of in counts.values())
-    return {
-        name: SplitFigures(of.labels.num_rows, of.labels.num_rows / total, of.labels.share(1))
-        for name, of in counts.items()
-    }
+    figures = {}
+    for name in dataset.splits:
+        labels, summary = counts[name].labels, dataset.manifest.splits[name]
+        figures[str(name)] = SplitFigures(
+            labels.num_rows, labels.num_rows / total, labels.share(1), summary.label_means
+        )
+    return figures
 
 
 def _notices(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from numpy import ndarray
 from torch import Tensor
 
-from rankelastor.config.training import TrainingSettings
-from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.errors import RunError
 from rankelastor.execution.cores import compute_threads, one_core
 from rankelastor.execution.device import autocast
@@ -26,115 +26,184 @@ from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
 
-_FEW_EXAMPLES = 64  # scored before a second thread would have begun
-_LEAST_A_SLICE = 1024  # of large models; measured: fewer wait for each other in Python, more gain nothing
-_WORK_A_SLICE = 2**28  # products of numbers; with less, small models spend their time on calls
+_FEW_EXAMPLES = 64  # below this, starting a second thread costs more than it saves
+_SMALLEST_SLICE = 1024  # measured on large models: smaller slices contend for the GIL, larger ones gain nothing
+_WORK_PER_SLICE = 2**28  # multiply-adds; with less, small models spend their time on calls
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """Labels, probabilities and groups of a split, row by row."""
+    """Labels and probabilities of a split, one row per example and one column per task.
 
-    label: Float32[ndarray, " example"]
-    probability: Float64[ndarray, " example"]
-    group: Int64[ndarray, " example"] | None
+    ``tasks`` names the columns. ``group`` and ``weight`` are None where the data have none.
+    """
 
-    def metrics(self) -> Metrics:
-        """All metrics of these predictions."""
-        return evaluate_predictions(self.label, self.probability, self.group)
+    label: Float32[ndarray, "example task"]
+    probability: Float64[ndarray, "example task"]
+    tasks: tuple[str, ...]
+    group: Int64[ndarray, " example"] | None = None
+    weight: Float32[ndarray, " example"] | None = None
+
+    def metrics(self, names: Sequence[str] | None = None) -> Metrics:
+        """Compute the metrics of the table with these names, or all of them."""
+        return evaluate_predictions(
+            self.label, self.probability, tasks=self.tasks, group=self.group, weight=self.weight, names=names
+        )
+
+    def where(self, chosen: Bool[ndarray, " example"]) -> Self:
+        """Select the predictions for some of the examples."""
+        return replace(
+            self,
+            label=self.label[chosen],
+            probability=self.probability[chosen],
+            group=None if self.group is None else self.group[chosen],
+            weight=None if self.weight is None else self.weight[chosen],
+        )
+
+
+class Examples(Protocol):
+    """Gives the batches to score: a ``BatchLoader``, say."""
+
+    @property
+    def num_rows(self) -> int:
+        """Number of examples."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """The most examples of a batch."""
+        ...
+
+    def epoch(self) -> Iterator[Batch]:
+        """Give all examples once, in order."""
+        ...
 
 
 class Scorer:
-    """Click probabilities of batches, the sigmoid in float64 so that close scores stay apart.
+    """Computes the probabilities of batches, with the sigmoid in float64 so that close scores stay apart.
 
-    On the CPU a batch passes through the ranker in slices, several at once, each on one core:
-    no operation waits for another core. On other devices at most ``training.evaluation_batch_size`` examples do so at a
-    time.
+    On the CPU a batch passes through the ranker in slices, several at once, each on one core, so that no operation
+    waits for another core. On other devices it passes in parts of at most ``batch_size`` examples.
 
     Args:
         ranker: in evaluation mode; its weights may change between calls.
-        settings: precision and sizes.
+        execution: its precision is used.
+        batch_size: the most examples that pass through the ranker at a time.
     """
 
-    def __init__(self, ranker: Ranker, settings: TrainingSettings) -> None:
+    def __init__(self, ranker: Ranker, execution: ExecutionSettings, *, batch_size: int) -> None:
         self._ranker = ranker
         self._network = Lowering(ranker.network)
         self._modules = list(ranker.modules())
-        self._settings = settings
+        self._execution = execution
+        self._batch_size = batch_size
         self._device = next(ranker.parameters()).device
         self._num_threads = torch.get_num_threads()
         self._threads: Executor | None = None
-        self._slice_examples = max(_LEAST_A_SLICE, _WORK_A_SLICE // max(1, ranker.num_dense_parameters))
+        self._slice_examples = max(_SMALLEST_SLICE, _WORK_PER_SLICE // max(1, ranker.num_dense_parameters))
 
-    def __call__(self, batch: Batch) -> Float64[ndarray, " batch"]:
-        """Probabilities of one batch.
+    def __call__(self, batch: Batch) -> Float64[ndarray, "batch task"]:
+        """Compute the probabilities of one batch; a batch without examples gives shape (0, 0).
 
         Raises:
-            RunError: the ranker puts out numbers that are not finite.
+            RunError: the ranker's logits are not all finite.
         """
         return _checked_probabilities(self._logits(batch))
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         if self._threads is not None:
             self._threads.shutdown()
-            torch.set_num_threads(self._num_threads)
 
     def _logits(self, batch: Batch) -> Tensor:
         on_cpu = self._device.type == "cpu"
         score = partial(self._score, self._network.current() if on_cpu else self._ranker.network)
         if not on_cpu or has_hooks(*self._modules):
-            parts = [score(part) for part in batch.split(self._settings.evaluation_batch_size)]
+            parts = [score(part) for part in batch.split(self._batch_size)]
         elif batch.num_examples <= _FEW_EXAMPLES:
-            with one_core(afterwards=self._num_threads):
-                parts = [score(part) for part in batch.split(self._settings.evaluation_batch_size)]
+            with one_core():
+                parts = [score(part) for part in batch.split(self._batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or compute_threads(self._num_threads)
             slices = batch.split(max(_FEW_EXAMPLES, min(share, self._slice_examples)))
             parts = list(self._threads.map(score, slices))
-        return torch.cat(parts) if parts else torch.empty(0)
+        return torch.cat(parts) if parts else torch.empty(0, 0)
 
     def _score(self, network: Callable[[Embedded], Tensor], part: Batch) -> Tensor:
-        with torch.inference_mode(), autocast(self._settings, self._device):
-            logits = network(self._ranker.embedding(part.to(self._device)))
-        return logits[:, 0]
+        with torch.inference_mode(), autocast(self._execution, self._device):
+            return network(self._ranker.embedding(part.to(self._device)))
 
 
-def _checked_probabilities(logits: Tensor) -> Float64[ndarray, " batch"]:
+def _checked_probabilities(logits: Tensor) -> Float64[ndarray, "batch task"]:
     if not torch.isfinite(logits).all():
         raise RunError(
             "the ranker's logits must be finite, but some are not: training has diverged; "
             "try a smaller training.learning_rate, or training.precision=fp32"
         )
-    scores: Float64[ndarray, " batch"] = torch.sigmoid(logits.double()).cpu().numpy()
+    scores: Float64[ndarray, "batch task"] = torch.sigmoid(logits.double()).cpu().numpy()
     return scores
 
 
 def score_split(
-    ranker: Ranker, loader: BatchLoader, settings: TrainingSettings, *, progress: ProgressListener | None = None
+    ranker: Ranker,
+    examples: Examples,
+    execution: ExecutionSettings,
+    *,
+    tasks: Sequence[str],
+    progress: ProgressListener | None = None,
 ) -> Predictions:
-    """Predictions for every row that the loader gives, in evaluation mode; the ranker's mode is put back."""
+    """Score all examples in evaluation mode; the ranker returns to the mode it was in.
+
+    Args:
+        ranker: on any device.
+        examples: with labels.
+        execution: precision of the products.
+        tasks: names of the columns of the labels.
+        progress: told of the examples scored.
+
+    Raises:
+        RunError: the ranker's logits are not all finite.
+    """
     progress = progress or SilentProgress()
     was_training = ranker.training
     ranker.eval()
-    progress.begin("scoring", total=loader.num_rows, unit="examples")
-    label, probability, group = [], [], []
-    scorer = Scorer(ranker, settings)
+    progress.begin("scoring", total=examples.num_rows, unit="examples")
+    scorer, columns = Scorer(ranker, execution, batch_size=examples.batch_size), _Columns()
     try:
-        for batch in loader.epoch():
-            probability.append(scorer(batch))
-            assert batch.labels is not None, "a prepared split has labels"
-            label.append(batch.labels[:, 0].numpy())
-            if batch.group is not None:
-                group.append(batch.group.numpy())
+        for batch in examples.epoch():
+            columns.add(batch, scorer(batch))
             progress.advance(batch.num_examples)
     finally:
         scorer.close()
         progress.end()
         ranker.train(was_training)
-    return Predictions(
-        label=np.concatenate(label),
-        probability=np.concatenate(probability),
-        group=np.concatenate(group) if group else None,
-    )
+    return columns.joined(tasks)
+
+
+class _Columns:
+    """Collects predictions batch by batch."""
+
+    def __init__(self) -> None:
+        self._probability: list[Float64[ndarray, "batch task"]] = []
+        self._label: list[Float32[ndarray, "batch task"]] = []
+        self._group: list[Int64[ndarray, " batch"]] = []
+        self._weight: list[Float32[ndarray, " batch"]] = []
+
+    def add(self, batch: Batch, probability: Float64[ndarray, "batch task"]) -> None:
+        assert batch.labels is not None, "a prepared split has labels"
+        self._probability.append(probability)
+        self._label.append(batch.labels.numpy())
+        if batch.group is not None:
+            self._group.append(batch.group.numpy())
+        if batch.weight is not None:
+            self._weight.append(batch.weight.numpy())
+
+    def joined(self, tasks: Sequence[str]) -> Predictions:
+        return Predictions(
+            label=np.concatenate(self._label),
+            probability=np.concatenate(self._probability),
+            tasks=tuple(tasks),
+            group=np.concatenate(self._group) if self._group else None,
+            weight=np.concatenate(self._weight) if self._weight else None,
+        )

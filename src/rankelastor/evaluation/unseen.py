@@ -1,10 +1,8 @@
-"""How much of a split training has not seen, and how well the rows that hold such values are ranked."""
+"""How much of a split training has not seen, and how well the examples with such values are ranked."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -12,51 +10,52 @@ from numpy import ndarray
 
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.manifest import Manifest
-from rankelastor.data.unseen import UnseenIds, id_features
+from rankelastor.data.unseen import UnseenIds
 from rankelastor.evaluation.scoring import Predictions
-from rankelastor.metrics.ranking import auc
 from rankelastor.metrics.report import DECIMALS
+from rankelastor.runs.result import UnseenFigures
 from rankelastor.schema import PADDING_ID, Batch
 
 
 @dataclass(frozen=True)
 class UnseenValues:
-    """What is unseen in some rows.
+    """What of some examples training has not seen.
 
-    ``share_by_field``: of a field's values; padding of a sequence is no value. ``rows``: those that hold at least one.
-    ``left_out``: fields in which blanks are out of vocabulary too, so that nobody can tell what is unseen.
+    ``share_by_field``: the share of each field's values that are unseen; padding of a sequence is no value.
+    ``rows``: which examples hold at least one unseen value.
+    ``left_out``: fields in which blanks are out of vocabulary too, so that their unseen values cannot be told apart.
     """
 
     share_by_field: dict[str, float]
     rows: Bool[ndarray, " example"]
     left_out: tuple[str, ...] = ()
 
-    def report(self, predictions: Predictions) -> dict[str, Any]:
-        """Figures by name; ``auc`` is that of the rows with unseen values, left out where they hold one label only.
+    def report(self, predictions: Predictions) -> UnseenFigures:
+        """Compute the figures of ``result.json``, with the AUC of the examples that hold unseen values, by weight.
+
+        With several tasks ``auc`` is the mean over them, and ``tasks`` holds that of each, see ``Metrics.as_dict``.
+        It is None where those examples hold one label only.
 
         Args:
-            predictions: of the same rows in the same order.
+            predictions: for the same examples in the same order.
         """
-        label, probability = predictions.label, predictions.probability
         num_rows = int(self.rows.sum())
-        figures: dict[str, Any] = {
-            "num_examples": num_rows,
-            "share_of_examples": round(num_rows / len(self.rows), DECIMALS),
-        }
-        value = auc(label[self.rows], probability[self.rows]) if num_rows else math.nan
-        if not math.isnan(value):
-            figures["auc"] = round(value, DECIMALS)
-        return figures | {
-            "share_by_field": {name: round(share, DECIMALS) for name, share in self.share_by_field.items()},
-            "fields_left_out": list(self.left_out),
-        }
+        figures = predictions.where(self.rows).metrics(["auc"]).as_dict()
+        return UnseenFigures(
+            num_examples=num_rows,
+            share_of_examples=round(num_rows / len(self.rows), DECIMALS),
+            auc=figures.get("auc"),
+            tasks=figures.get("tasks"),
+            share_by_field={name: round(share, DECIMALS) for name, share in self.share_by_field.items()},
+            fields_left_out=self.left_out,
+        )
 
 
 def count_unseen(loader: BatchLoader, manifest: Manifest) -> UnseenValues:
-    """Count what is unseen in every row that the loader gives.
+    """Count what is unseen in all examples that the loader gives.
 
     Args:
-        loader: gives the rows in the order in which they are scored.
+        loader: gives the examples in the order in which they are scored.
         manifest: of the prepared data; its vocabularies say what training has seen.
     """
     counter = UnseenCounter(manifest)
@@ -74,7 +73,7 @@ class UnseenCounter:
 
     def __init__(self, manifest: Manifest) -> None:
         schema, ids = manifest.feature_schema, UnseenIds.of(manifest)
-        self._names = [feature.name for feature in id_features(schema)]
+        self._names = [feature.name for feature in schema.with_ids]
         self._has_unseen = np.concatenate([ids.categorical, ids.sequence]) >= 0
         self._left_out = ids.shared_with_blanks
         self._num_categorical = len(schema.categorical)
@@ -95,12 +94,12 @@ class UnseenCounter:
         if not self._names:
             return
         is_value = ids != PADDING_ID
-        is_value[:, : self._num_categorical] = True  # a padded category is a blank cell: one value a row
+        is_value[:, : self._num_categorical] = True  # a padded category is a blank cell: one value per example
         self._unseen += np.add.reduceat(is_unseen.sum(axis=0), self._starts)
         self._values += np.add.reduceat(is_value.sum(axis=0), self._starts)
 
     def total(self) -> UnseenValues:
-        """What was counted."""
+        """Give the counts of all batches added."""
         share = self._unseen / np.maximum(self._values, 1)
         by_field = {
             name: float(value) for name, value, has in zip(self._names, share, self._has_unseen, strict=True) if has

@@ -12,7 +12,7 @@ from inspect import signature
 import torch
 from torch import Tensor, nn
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.execution.hooks import has_hooks
 from rankelastor.execution.lowering import Lowering
 from rankelastor.nn.embedding.embedded import Embedded
@@ -28,14 +28,14 @@ _TRIALS = {"cpu": 1, "cuda": 3}
 """On CUDA the first pass warms up, the second is recorded as a CUDA graph, the third replays it."""
 
 
-def should_compile(settings: TrainingSettings, device: torch.device) -> bool:
-    """Whether ``training.compile`` means to compile on this device: ``auto`` does on CUDA.
+def should_compile(settings: ExecutionSettings, device: torch.device) -> bool:
+    """Tell whether ``training.compile`` means to compile on this device: ``auto`` does on CUDA.
 
     On the CPU building takes longer than it can win back: the kernels of ``native`` are as fast (docs/log.md).
 
     Example:
-        >>> should_compile(TrainingSettings(), torch.device("cpu")), should_compile(
-        ...     TrainingSettings(), torch.device("cuda")
+        >>> should_compile(ExecutionSettings(), torch.device("cpu")), should_compile(
+        ...     ExecutionSettings(), torch.device("cuda")
         ... )
         (False, True)
     """
@@ -81,6 +81,11 @@ class CompiledNetwork:
     def is_compiled(self) -> bool:
         """Whether compiled code is in use."""
         return self._compiled is not None
+
+    @property
+    def uses_kernels(self) -> bool:
+        """Whether kernels stand for layers where the network runs eagerly."""
+        return self._device.type == "cpu" and self._eager.uses_kernels
 
     @property
     def random_bytes(self) -> RandomBytes:
@@ -140,7 +145,7 @@ class CompiledNetwork:
             torch.compiler.cudagraph_mark_step_begin()
 
 
-def compiled_for_training(network: nn.Module, settings: TrainingSettings) -> CompiledNetwork | None:
+def compiled_for_training(network: nn.Module, settings: ExecutionSettings) -> CompiledNetwork | None:
     """Compile the network, where ``training.compile`` and the device ask for it."""
     device = next(network.parameters()).device
     return CompiledNetwork(network) if should_compile(settings, device) else None
@@ -161,6 +166,6 @@ def _say_that_compiling_failed(reason: str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """What an error says, without the pages that compilers add to it."""
+    """Take what an error says, without the pages that compilers add to it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

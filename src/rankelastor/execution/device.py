@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from functools import cache
-from typing import Literal
 
 import torch
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings, Precision
 from rankelastor.errors import SettingsError
 
 logger = logging.getLogger(__name__)
@@ -18,17 +17,13 @@ _PROBE_SIZE, _PROBE_ROUNDS = 512, 5
 CLEARLY_FASTER = 1.5
 """From this speed-up on ``training.precision=auto`` takes bf16 on a CPU: casts around the products cost time too."""
 
-PrecisionName = Literal["fp32", "bf16"]
 
-
-def choose_device(settings: TrainingSettings) -> torch.device:
-    """The device that ``training.device`` means on this machine; sets the number of CPU threads if asked.
+def choose_device(settings: ExecutionSettings) -> torch.device:
+    """Choose the device that ``training.device`` means on this machine; logs what follows for the precision.
 
     Raises:
         SettingsError: CUDA is asked for where there is none.
     """
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
     available = torch.cuda.is_available()
     if settings.device == "cuda" and not available:
         raise SettingsError(
@@ -76,20 +71,20 @@ def _say_what_auto_chose(device: torch.device) -> None:
     logger.info("training.precision=auto is %s here: %s", _automatic_precision(device), reason)
 
 
-def precision_name(settings: TrainingSettings, device: torch.device) -> PrecisionName:
+def precision_name(settings: ExecutionSettings, device: torch.device) -> Precision:
     """What ``training.precision`` means on this device.
 
     ``auto`` is bf16 on a CPU whose products in it are measured to be at least 1.5 times as fast as in fp32 (once a
     process), and on a GPU that has it in hardware; fp32 elsewhere.
 
     Example:
-        >>> precision_name(TrainingSettings(precision="bf16"), torch.device("cpu"))
+        >>> precision_name(ExecutionSettings(precision="bf16"), torch.device("cpu"))
         'bf16'
     """
     return _automatic_precision(device) if settings.precision == "auto" else settings.precision
 
 
-def _automatic_precision(device: torch.device) -> PrecisionName:
+def _automatic_precision(device: torch.device) -> Precision:
     fast = bf16_speed_up() >= CLEARLY_FASTER if device.type == "cpu" else _has_native_bf16()
     return "bf16" if fast else "fp32"
 
@@ -100,12 +95,12 @@ def _has_native_bf16() -> bool:
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
-def chosen_precision(settings: TrainingSettings, device: torch.device) -> torch.dtype:
+def chosen_precision(settings: ExecutionSettings, device: torch.device) -> torch.dtype:
     """The type of the products: as ``training.precision`` says."""
     return torch.bfloat16 if precision_name(settings, device) == "bf16" else torch.float32
 
 
-def autocast(settings: TrainingSettings, device: torch.device) -> torch.autocast:
+def autocast(settings: ExecutionSettings, device: torch.device) -> torch.autocast:
     """Mixed precision as ``training.precision`` says: bf16 products, or everything in fp32."""
     return autocast_to(chosen_precision(settings, device), device)
 

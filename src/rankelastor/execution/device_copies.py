@@ -25,7 +25,7 @@ class DeviceCopies:
         self._of_copies = torch.cuda.Stream(device)
 
     def __call__(self, batch: Batch) -> Batch:
-        """The batch on the device."""
+        """Copy the batch to the device."""
         pinned = batch.pin_memory()
         with torch.cuda.stream(self._of_copies):
             copied = pinned.to(self._device)
@@ -38,7 +38,7 @@ class DeviceCopies:
 
 
 def copies_to(device: torch.device) -> Callable[[Batch], Batch] | None:
-    """What brings batches to the device ahead of use; None where they are already.
+    """Make what copies batches to the device ahead of use; None where they are already.
 
     Example:
         >>> copies_to(torch.device("cpu")) is None

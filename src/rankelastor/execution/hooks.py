@@ -73,7 +73,7 @@ def has_forward_hooks(module: nn.Module) -> bool:
 
 
 def has_other_hooks(module: nn.Module) -> bool:
-    """Tell whether the module has backward hooks, or forward hooks with keyword arguments or called after errors too."""
+    """Tell whether the module has backward hooks, or forward hooks with keyword arguments or that are always called."""
     attributes = module.__dict__
     return bool(
         attributes["_backward_hooks"]

@@ -7,14 +7,14 @@ from functools import cache
 
 import torch
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.execution.device import chosen_precision
 
 PROBE_SECONDS = 0.4
 _SIZES = {"cpu": 1024, "cuda": 8192}
 
 
-def machine_peak(settings: TrainingSettings, device: torch.device) -> float:
+def machine_peak(settings: ExecutionSettings, device: torch.device) -> float:
     """FLOP/s of the best of several square matrix products in the precision that ``settings`` mean on this device.
 
     Takes under a second, the first time in a process; then it is known for the same device, precision and number of

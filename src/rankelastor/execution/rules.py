@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from torch import Tensor, nn
 
@@ -27,24 +27,21 @@ Operation = Callable[[Any], Tensor]
 """Computes what a layer computes, or several layers in a row."""
 
 
-class Rule(Protocol[ModuleType]):
-    """Gives the operation for a layer of one type; None leaves the layer as it is."""
-
-    def __call__(self, layer: ModuleType, context: Context, /) -> Operation | None:
-        """Make the operation, from layers that ``context`` says are plain."""
-        ...
+Rule = Callable[[Any, "Context"], Operation | None]
+"""Gives the operation for a layer of one type; None leaves the layer as it is."""
+RuleType = TypeVar("RuleType", bound=Rule)
 
 
 @dataclass(frozen=True)
 class _Registered:
-    rule: Rule[Any]
+    rule: Rule
     needs_kernels: bool
 
 
 _RULES: dict[type[nn.Module], _Registered] = {}
 
 
-def lowers(*kinds: type[ModuleType], needs_kernels: bool = True) -> Callable[[Rule[ModuleType]], Rule[ModuleType]]:
+def lowers(*kinds: type[nn.Module], needs_kernels: bool = True) -> Callable[[RuleType], RuleType]:
     """Register the decorated rule for layers of exactly these types.
 
     Args:
@@ -52,7 +49,7 @@ def lowers(*kinds: type[ModuleType], needs_kernels: bool = True) -> Callable[[Ru
         needs_kernels: whether the rule is left out where the kernels cannot be built.
     """
 
-    def register(rule: Rule[ModuleType]) -> Rule[ModuleType]:
+    def register(rule: RuleType) -> RuleType:
         for kind in kinds:
             assert kind not in _RULES, f"{kind.__name__} has a rule already"
             _RULES[kind] = _Registered(rule, needs_kernels)
@@ -80,9 +77,10 @@ class Context:
     _lowered: dict[nn.Module, Operation] = field(default_factory=dict)
     _shadows: list[_Shadow] = field(default_factory=list)
 
-    def is_plain(self, layer: nn.Module, kind: type[nn.Module]) -> bool:
-        """Tell whether an operation may stand for ``layer``: exactly of this type, without hooks or a forward of its own."""
-        return type(layer) is kind and not has_own_forward(layer) and not _is_hooked(layer)
+    def is_plain(self, layer: nn.Module, kind: type[ModuleType]) -> TypeGuard[ModuleType]:
+        """Tell whether an operation may stand for ``layer``: exactly of this type, no hooks, no forward of its own."""
+        hooked = has_forward_hooks(layer) or has_other_hooks(layer)
+        return type(layer) is kind and not has_own_forward(layer) and not hooked
 
     def lower(self, layer: nn.Module) -> Operation:
         """Lower a layer: an operation, a shadow with lowered children, or the layer itself where nothing applies.
@@ -92,10 +90,6 @@ class Context:
         if layer not in self._lowered:
             self._lowered[layer] = self._lower(layer)
         return self._lowered[layer]
-
-    def lower_each(self, layers: Sequence[nn.Module]) -> list[Operation]:
-        """Lower several layers, in order."""
-        return [self.lower(layer) for layer in layers]
 
     def take_attributes(self) -> None:
         """Give every shadow the plain attributes of its source again, ``training`` among them."""
@@ -108,7 +102,8 @@ class Context:
         operation = self._operation(layer)
         if operation is None:
             operation = self._shadow(layer)
-            if operation is layer or not has_forward_hooks(layer):
+            is_container = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # is read and never called
+            if operation is layer or is_container or not has_forward_hooks(layer):
                 return operation
         return _InPlaceOf(layer, operation)
 
@@ -164,7 +159,7 @@ class _InPlaceOf:
 class _AsItIs:
     """A layer called as it is, with all that lies below it; its dropout layers draw from a stream meanwhile.
 
-    It sets their ``random_bytes``, which all threads share: networks with such layers are called by one thread at a time.
+    It sets their ``random_bytes``, which all threads share: call networks with such layers from one thread at a time.
     """
 
     def __init__(self, source: nn.Module, dropouts: Sequence[Dropout], random_bytes: RandomBytes) -> None:
@@ -191,7 +186,3 @@ def as_it_is(layer: nn.Module, random_bytes: RandomBytes) -> Operation:
     """Call a layer as it is, its dropout layers drawing from ``random_bytes``."""
     dropouts = [module for module in layer.modules() if isinstance(module, Dropout)]
     return _AsItIs(layer, dropouts, random_bytes) if dropouts else layer
-
-
-def _is_hooked(layer: nn.Module) -> bool:
-    return has_forward_hooks(layer) or has_other_hooks(layer)

@@ -38,7 +38,10 @@ _PROBE_EXAMPLES = 2  # batch size of the memory estimate
 class SliceNetwork(Protocol):
     """Computes the network of a ranker for one thread; dropout draws from its stream of bytes."""
 
-    random_bytes: RandomBytes
+    @property
+    def random_bytes(self) -> RandomBytes:
+        """The stream that dropout masks are drawn from."""
+        ...
 
     def current(self) -> Callable[[Embedded], Tensor]:
         """Give the function that computes logits now; asked once a step."""
@@ -63,15 +66,15 @@ class BatchGradient:
 
     Attributes:
         loss: of the whole batch.
-        parameters: gradients in the order in which the parameters were given.
+        parameters: gradients in the order in which the parameters were given; None for one that is frozen.
         rows: the row of the embedding table for each look-up, in the order of the batch.
-        found: the gradient of each row found.
+        found: the gradient of each row found; None where the table is frozen.
     """
 
     loss: Tensor
-    parameters: list[Tensor]
+    parameters: list[Tensor | None]
     rows: Integer[Tensor, " lookup"]
-    found: Float[Tensor, "lookup dim"]
+    found: Float[Tensor, "lookup dim"] | None
 
 
 class SlicedGradients:
@@ -114,8 +117,8 @@ class SlicedGradients:
     def __call__(self, batch: Batch, rows: Integer[Tensor, "batch column"]) -> BatchGradient:
         """Compute the gradient of one batch.
 
-        Where a module has hooks or a forward of its own, the slices are computed one after the other, in order, with the
-        same result: hooks get the batch as several outputs whose concatenation is the batch.
+        Where a module has hooks or a forward of its own, the slices are computed one after the other, in order, with
+        the same result: hooks get the batch as several outputs whose concatenation is the batch.
 
         Args:
             batch: with labels.
@@ -124,14 +127,22 @@ class SlicedGradients:
         size = self.slice_examples(batch)
         slices = list(enumerate(zip(batch.split(size), rows.split(size), strict=True)))
         num_shares = min(len(self._networks), len(slices))
-        context = _Context(draw_seed(), self._loss.total(batch))
+        learning = [parameter for parameter in self._parameters if parameter.requires_grad]
+        context = _Context(draw_seed(), self._loss.total(batch), learning)
         if has_hooks(*self._modules) or any(map(has_own_forward, self._modules)):
             parts = self._threads.submit(self._in_order, slices, num_shares, context).result()
         else:
             shares = [slices[first::num_shares] for first in range(num_shares)]
             networks = self._networks[:num_shares]
             parts = list(self._threads.map(self._sum_of, shares, networks, [context] * num_shares))
-        return self._threads.submit(_join, parts, rows.flatten(), len(slices)).result()
+        whole = self._threads.submit(_join, parts).result()
+        gradients = iter(whole.parameters)
+        return BatchGradient(
+            loss=whole.loss,
+            parameters=[next(gradients) if parameter.requires_grad else None for parameter in self._parameters],
+            rows=rows.flatten(),
+            found=whole.joined_found(len(slices)),
+        )
 
     def slice_examples(self, batch: Batch) -> int:
         """Choose the examples per slice for batches like this one.
@@ -167,7 +178,7 @@ class SlicedGradients:
             self._add(part, index, examples, rows, compute, context)
         return part
 
-    def _add(
+    def _add(  # noqa: PLR0917
         self,
         part: _Part,
         index: int,
@@ -179,14 +190,17 @@ class SlicedGradients:
         embedding = self._ranker.embedding
         self._on_phase("forward")
         with autocast_to(self._precision, torch.device("cpu")):
-            found = nn.functional.embedding(rows, embedding.table.detach()).requires_grad_()
+            found = nn.functional.embedding(rows, embedding.table.detach())
+            found.requires_grad_(embedding.table.requires_grad)
             logits = compute(embedding.assemble(found, examples))
         self._on_phase("loss")
         loss = self._loss(logits, examples, total=context.total)
         self._on_phase("backward")
-        *gradients, found_gradient = torch.autograd.grad(loss, [*self._parameters, found], materialize_grads=True)
+        wanted = [*context.learning, found] if found.requires_grad else context.learning
+        gradients = list(torch.autograd.grad(loss, wanted, materialize_grads=True)) if wanted else []
+        if found.requires_grad:
+            part.found[index] = gradients.pop().flatten(0, -2)
         part.add(loss.detach(), gradients)
-        part.found[index] = found_gradient.flatten(0, -2)
 
 
 _Slice = tuple[int, tuple[Batch, Tensor]]
@@ -198,6 +212,7 @@ class _Context:
 
     seed: int
     total: Tensor | float
+    learning: list[nn.Parameter]
 
 
 class _Part:
@@ -215,19 +230,20 @@ class _Part:
         else:
             self.parameters = [gradient.clone() if gradient.dim() == 0 else gradient for gradient in gradients]
 
+    def joined_found(self, num_slices: int) -> Tensor | None:
+        """Join the gradients of the rows found, in the order of the batch."""
+        if not self.found:
+            return None
+        found = [self.found[index] for index in range(num_slices)]
+        return found[0] if num_slices == 1 else torch.cat(found)
 
-def _join(parts: list[_Part], rows: Tensor, num_slices: int) -> BatchGradient:
+
+def _join(parts: list[_Part]) -> _Part:
     whole = parts[0]
     for part in parts[1:]:
         whole.add(part.loss, part.parameters)
         whole.found |= part.found
-    found = [whole.found[index] for index in range(num_slices)]
-    return BatchGradient(
-        loss=whole.loss,
-        parameters=whole.parameters,
-        rows=rows,
-        found=found[0] if num_slices == 1 else torch.cat(found),
-    )
+    return whole
 
 
 def bytes_per_example(ranker: Ranker, batch: Batch) -> float:

@@ -11,10 +11,9 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from rankelastor.config.explain import explain_validation_error
-from rankelastor.config.model import ModelSettings, RankElastorSettings
 from rankelastor.errors import SettingsError
-from rankelastor.models.build import build_network
 from rankelastor.models.mixer import MixerNetwork
+from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.nn.block import Block
 from rankelastor.nn.ffn.gate import PublishedGate, UnitExpansionGate
 from rankelastor.nn.head import LinearHead, MlpHead
@@ -22,7 +21,9 @@ from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.kronecker import KroneckerMixing
 from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
+from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.nn.tokenizer.reshape import ReshapeTokenizer
+from rankelastor.schema import FeatureSchema, NumericFeature
 
 _MIXINGS: dict[int, dict[str, Any]] = {
     2: {"kind": "split"},
@@ -54,7 +55,7 @@ def network_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, A
             ``num_blocks``, ``published_mixing_type``, ``use_tokenizer``, ``projection``, ``ffn``, ``head``.
 
     Returns:
-        A module from field embeddings (batch, field, embedding_dim) to logits (batch,).
+        A module from ``Embedded`` to logits (batch, 1).
 
     Raises:
         SettingsError: a setting has no equal here, or parameters are missing, left over or of another shape.
@@ -83,7 +84,7 @@ def translated_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any
     return translated
 
 
-def model_settings(settings: Mapping[str, Any]) -> ModelSettings:
+def model_settings(settings: Mapping[str, Any]) -> RankElastorSettings:
     """Our settings for settings of the published code.
 
     Raises:
@@ -107,7 +108,11 @@ def model_settings(settings: Mapping[str, Any]) -> ModelSettings:
 
 
 def _fresh_network(settings: Mapping[str, Any]) -> MixerNetwork:
-    return build_network(model_settings(settings), [f"field{index}" for index in range(settings["num_fields"])])
+    fields = tuple(NumericFeature(f"field{index}") for index in range(settings["num_fields"]))
+    try:
+        return model_settings(settings).network(FeatureSchema(fields))
+    except SizesDoNotFit as error:
+        raise SettingsError(f"published settings: {error}") from error
 
 
 def _tokenizer(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What a ranker is judged by: ranking, logloss, calibration."""
+"""Metrics of predictions: ranking, likelihood, calibration; ``table.py`` lists them all."""

@@ -1,35 +1,56 @@
-"""How well probabilities fit: logloss and normalised entropy."""
+"""How well probabilities fit the labels: logloss and normalised entropy."""
+
+from __future__ import annotations
+
+import math
 
 import numpy as np
 from jaxtyping import Float, Shaped
 from numpy import ndarray
 
+from rankelastor.metrics.weighted import weighted_mean
+
 PROBABILITY_CLIP = 1e-7
 
 
-def logloss(label: Shaped[ndarray, " example"], probability: Float[ndarray, " example"]) -> float:
-    """Mean binary cross-entropy in nats, probabilities clipped to 1e-7 .. 1 - 1e-7.
+def logloss(
+    label: Shaped[ndarray, " example"],
+    probability: Float[ndarray, " example"],
+    *,
+    weight: Float[ndarray, " example"] | None = None,
+) -> float:
+    """Compute the mean binary cross-entropy in nats, by weight; probabilities are clipped to 1e-7 .. 1 - 1e-7.
+
+    It is nan where the weights add up to 0.
 
     Example:
-        >>> import numpy as np
         >>> round(logloss(np.array([1, 0]), np.array([0.5, 0.5])), 6)
         0.693147
+        >>> round(logloss(np.array([1, 0]), np.array([0.5, 0.0]), weight=np.array([1.0, 2.0])), 6)  # ln(2) / 3
+        0.231049
     """
     clipped = np.clip(probability.astype(np.float64), PROBABILITY_CLIP, 1 - PROBABILITY_CLIP)
-    return float(-np.mean(np.where(label > 0, np.log(clipped), np.log1p(-clipped))))
+    return -weighted_mean(np.where(label > 0, np.log(clipped), np.log1p(-clipped)), weight)
 
 
-def normalized_entropy(label: Shaped[ndarray, " example"], probability: Float[ndarray, " example"]) -> float:
-    """Logloss over the entropy of the base rate: 1 is as good as always predicting the mean; nan for one label.
+def normalized_entropy(
+    label: Shaped[ndarray, " example"],
+    probability: Float[ndarray, " example"],
+    *,
+    weight: Float[ndarray, " example"] | None = None,
+) -> float:
+    """Compute the logloss over the entropy of the base rate, both by weight; nan where there is one label only.
+
+    At 1 the predictions are as good as always predicting the mean label; lower is better.
 
     Example:
-        >>> import numpy as np
         >>> normalized_entropy(np.array([1, 0, 0, 0]), np.full(4, 0.25))
         1.0
 
     Source: He et al. 2014, Practical lessons from predicting clicks on ads at Facebook.
     """
-    rate = float(np.mean(label))
-    if rate in (0.0, 1.0):
-        return float("nan")
-    return logloss(label, probability) / logloss(label, np.full(len(label), rate))
+    rate = weighted_mean(label, weight)
+    if rate in (0.0, 1.0) or math.isnan(rate):
+        return math.nan
+    base_entropy = logloss(label, np.full(len(label), rate), weight=weight)
+    return logloss(label, probability, weight=weight) / base_entropy

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from rankelastor.config.model import ModelSettings
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
+from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.schema import Batch, FeatureSchema
 
 
@@ -29,8 +29,8 @@ class Cost:
     training_flops_per_example: int
 
 
-def cost_of(settings: ModelSettings, schema: FeatureSchema) -> Cost:
-    """The cost of the ranker that these settings give; nothing of its size is allocated.
+def cost_of(settings: RankerSettings, schema: FeatureSchema) -> Cost:
+    """Compute the cost of the ranker that these settings give; nothing of its size is allocated.
 
     Raises:
         SettingsError: the sizes do not go together.
@@ -48,14 +48,14 @@ def cost_of(settings: ModelSettings, schema: FeatureSchema) -> Cost:
     )
 
 
-def meta_ranker(settings: ModelSettings, schema: FeatureSchema) -> Ranker:
-    """The ranker without memory for its parameters, in evaluation mode: for shapes and counts."""
+def meta_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
+    """Make the ranker without memory for its parameters, in evaluation mode: for shapes and counts."""
     with torch.device("meta"):
         return build_ranker(settings, schema).eval()
 
 
 def meta_batch(schema: FeatureSchema) -> Batch:
-    """One example without values."""
+    """Make one example without values."""
     return Batch(
         categorical=torch.empty(1, len(schema.categorical), dtype=torch.int32, device="meta"),
         numeric=torch.empty(1, len(schema.numeric), device="meta"),

@@ -1,15 +1,53 @@
-"""The network shared by the mixer family: tokenizer, blocks of mixing and per-token FFN, head."""
+"""The mixer family: tokenizer, blocks of mixing and per-token FFN, head; shared by its models."""
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Sequence
 from typing import cast
 
 from jaxtyping import Float
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
+from rankelastor.models.ffns import FFNS, FfnSettings
+from rankelastor.models.heads import HEADS, HeadSettings
+from rankelastor.models.mixings import MIXINGS, MixingSettings
+from rankelastor.models.ranker_settings import RankerSettings
+from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
 from rankelastor.nn.block import Block
 from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.schema import FeatureSchema
+
+
+class MixerSettings(RankerSettings, ABC):
+    """Field embeddings, a tokenizer, ``num_blocks`` blocks of mixing and per-token FFN, and a head."""
+
+    num_tokens: PositiveInt
+    token_dim: PositiveInt
+    num_blocks: NonNegativeInt = 2
+    tokenizer: TokenizerSettings
+    mixing: MixingSettings
+    ffn: FfnSettings
+    head: HeadSettings = HEADS.settings("mlp")
+
+    def network(self, schema: FeatureSchema) -> MixerNetwork:
+        """Make tokenizer, blocks and head."""
+        sizes = {"num_tokens": self.num_tokens, "token_dim": self.token_dim}
+        fields = {
+            "num_fields": schema.num_fields,
+            "field_names": schema.names,
+            "embedding_dim": self.embedding_dim,
+        }
+        return MixerNetwork(
+            tokenizer=TOKENIZERS.build(self.tokenizer, fields | sizes),
+            blocks=[self._block(sizes) for _ in range(self.num_blocks)],
+            head=HEADS.build(self.head, sizes | {"num_tasks": len(schema.tasks)}),
+        )
+
+    def _block(self, sizes: dict[str, int]) -> Block:
+        mixing, ffn = MIXINGS.build(self.mixing, sizes), FFNS.build(self.ffn, sizes)
+        return Block(mixing=mixing, ffn=ffn, token_dim=self.token_dim)
 
 
 class MixerNetwork(nn.Module):
@@ -29,10 +67,20 @@ class MixerNetwork(nn.Module):
         before the block's norm. ``block{i}.pffn``: after the per-token FFN with its residual.
         """
         points: dict[str, nn.Module] = {"tokens": self.tokenizer}
-        for index, module in enumerate(self.blocks):
-            block = cast("Block", module)
+        for index, block in enumerate(self._blocks):
             points |= {f"block{index}.mixing": block.mixing, f"block{index}.pffn": block.pffn}
         return points
+
+    @property
+    def stages(self) -> dict[str, Sequence[nn.Module]]:
+        """The modules whose work makes up each stage, in order; those of all blocks together."""
+        return {
+            "tokenizer": [self.tokenizer],
+            "mixing": [block.mixing for block in self._blocks],
+            "block norms": [block.norm for block in self._blocks],
+            "FFN": [block.pffn for block in self._blocks],
+            "head": [self.head],
+        }
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
         """Compute the logits of embedded features."""
@@ -41,3 +89,7 @@ class MixerNetwork(nn.Module):
             tokens = block(tokens)
         logits: Tensor = self.head(tokens)
         return logits
+
+    @property
+    def _blocks(self) -> list[Block]:
+        return [cast("Block", block) for block in self.blocks]

@@ -1,20 +1,14 @@
-"""What a ranker's mixings cost, and what cheaper mixings would cost in their place."""
+"""What a mixer's mixings cost, and what cheaper mixings would cost in their place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rankelastor.config.model import (
-    BlockMixingSettings,
-    FullMixingSettings,
-    IdentityMixingSettings,
-    KroneckerMixingSettings,
-    LowRankMixingSettings,
-    MixingSettings,
-    ModelSettings,
-)
 from rankelastor.models.cost import Cost, cost_of
+from rankelastor.models.layer_settings import LayerSettings
+from rankelastor.models.mixer import MixerSettings
+from rankelastor.models.mixings import MIXINGS
 from rankelastor.schema import FeatureSchema
 
 DOMINANT_SHARE = 0.5
@@ -27,7 +21,7 @@ class MixingCost:
     ``parameter_share`` and ``flops_share``: of the ranker's dense parameters and of its FLOPs an example.
     """
 
-    mixing: MixingSettings
+    mixing: LayerSettings
     parameters: int
     flops_per_example: int
     parameter_share: float
@@ -39,17 +33,17 @@ class MixingCost:
         return max(self.parameter_share, self.flops_share) > DOMINANT_SHARE
 
 
-def mixing_cost(settings: ModelSettings, schema: FeatureSchema) -> MixingCost:
-    """The cost of the mixings of the ranker that these settings give: what it has more than without any mixing.
+def mixing_cost(settings: MixerSettings, schema: FeatureSchema) -> MixingCost:
+    """Compute the cost of the mixings of a mixer: what it has more than without any mixing.
 
     Raises:
         SettingsError: the sizes do not go together.
     """
-    return _above(_cost_with(settings, IdentityMixingSettings(kind="identity"), schema), settings, schema)
+    return _above(_cost_with(settings, MIXINGS.settings("identity"), schema), settings, schema)
 
 
-def cheaper_mixings(settings: ModelSettings, schema: FeatureSchema) -> tuple[MixingCost, ...]:
-    """Kronecker, low-rank and block mixing in place of a full mixing that dominates; nothing otherwise.
+def cheaper_mixings(settings: MixerSettings, schema: FeatureSchema) -> tuple[MixingCost, ...]:
+    """Suggest Kronecker, low-rank and block mixing in place of a full mixing that dominates; nothing otherwise.
 
     Their sizes lie near the square root of what they divide, which keeps each near its least cost: groups near
     sqrt(T), so that a group still spans tokens; rank and width of a block near sqrt(T * D).
@@ -57,22 +51,22 @@ def cheaper_mixings(settings: ModelSettings, schema: FeatureSchema) -> tuple[Mix
     Raises:
         SettingsError: the sizes do not go together.
     """
-    if not isinstance(settings.mixing, FullMixingSettings) or not mixing_cost(settings, schema).dominates:
+    if settings.mixing.kind != "full" or not mixing_cost(settings, schema).dominates:
         return ()
-    bare = _cost_with(settings, IdentityMixingSettings(kind="identity"), schema)
+    bare = _cost_with(settings, MIXINGS.settings("identity"), schema)
     return tuple(
         _above(bare, _with_mixing(settings, mixing), schema)
         for mixing in _suggested(settings.num_tokens, settings.token_dim)
     )
 
 
-def _suggested(num_tokens: int, token_dim: int) -> Iterator[MixingSettings]:
+def _suggested(num_tokens: int, token_dim: int) -> Iterator[LayerSettings]:
     near_root = divisor_near_root(num_tokens * token_dim)
     if num_tokens > 1:
         groups = divisor_near_root(num_tokens) if divisor_near_root(num_tokens) < num_tokens else 1
-        yield KroneckerMixingSettings(kind="kronecker", num_groups=groups)
-    yield LowRankMixingSettings(kind="low_rank", rank=near_root)
-    yield BlockMixingSettings(kind="block", block_dim=near_root)
+        yield MIXINGS.settings("kronecker", {"num_groups": groups})
+    yield MIXINGS.settings("low_rank", {"rank": near_root})
+    yield MIXINGS.settings("block", {"block_dim": near_root})
 
 
 def divisor_near_root(size: int) -> int:
@@ -87,15 +81,15 @@ def divisor_near_root(size: int) -> int:
     return size // small
 
 
-def _cost_with(settings: ModelSettings, mixing: MixingSettings, schema: FeatureSchema) -> Cost:
+def _cost_with(settings: MixerSettings, mixing: LayerSettings, schema: FeatureSchema) -> Cost:
     return cost_of(_with_mixing(settings, mixing), schema)
 
 
-def _with_mixing(settings: ModelSettings, mixing: MixingSettings) -> ModelSettings:
+def _with_mixing(settings: MixerSettings, mixing: LayerSettings) -> MixerSettings:
     return type(settings).model_validate(settings.model_dump() | {"mixing": mixing.model_dump()})
 
 
-def _above(bare: Cost, settings: ModelSettings, schema: FeatureSchema) -> MixingCost:
+def _above(bare: Cost, settings: MixerSettings, schema: FeatureSchema) -> MixingCost:
     whole = cost_of(settings, schema)
     parameters = whole.dense_parameters - bare.dense_parameters
     flops = whole.flops_per_example - bare.flops_per_example

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rankelastor.config.model import ModelSettings
 from rankelastor.models.cost import meta_batch, meta_ranker
+from rankelastor.models.ranker import Ranker
+from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.schema import FeatureSchema
 
-_MAX_DEPTH = 7
+_MAX_DEPTH = 9
 
 
 @dataclass(frozen=True)
@@ -26,20 +27,33 @@ class Part:
     parts: tuple[Part, ...]
 
 
-def outline(settings: ModelSettings, schema: FeatureSchema) -> Part:
-    """The outline of the ranker that these settings give; nothing of its size is allocated."""
+def outline(settings: RankerSettings, schema: FeatureSchema) -> Part:
+    """Make the outline of the ranker that these settings give; nothing of its size is allocated."""
     ranker = meta_ranker(settings, schema)
+    return _part(settings.kind, ranker, _output_shapes(ranker, schema), depth=0)
+
+
+def point_shapes(settings: RankerSettings, schema: FeatureSchema) -> dict[str, tuple[int, ...]]:
+    """Compute the shape (token, dim) of one example's token matrix at each point; empty for a model without points."""
+    ranker = meta_ranker(settings, schema)
+    shapes = _output_shapes(ranker, schema) if ranker.points else {}
+    return {name: shapes[module] for name, module in ranker.points.items()}
+
+
+def _output_shapes(ranker: Ranker, schema: FeatureSchema) -> dict[nn.Module, tuple[int, ...]]:
+    """The shape of what each module puts out for one example, where that is a tensor."""
     shapes: dict[nn.Module, tuple[int, ...]] = {}
 
-    def note_shape(module: nn.Module, _inputs: object, output: Tensor | Embedded) -> None:
+    def note_shape(module: nn.Module, _inputs: object, output: object) -> None:
         tensor = output.fields if isinstance(output, Embedded) else output
-        shapes[module] = tuple(tensor.shape[1:])
+        if isinstance(tensor, Tensor):
+            shapes[module] = tuple(tensor.shape[1:])
 
     for module in ranker.modules():
         module.register_forward_hook(note_shape)
     with torch.no_grad():
         ranker(meta_batch(schema))
-    return _part(settings.kind, ranker, shapes, depth=0)
+    return shapes
 
 
 def _part(name: str, module: nn.Module, shapes: dict[nn.Module, tuple[int, ...]], *, depth: int) -> Part:

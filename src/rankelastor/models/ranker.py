@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -29,6 +29,12 @@ class Ranker(nn.Module):
         """The named modules whose outputs can be observed, in the order of computation; empty where there are none."""
         points: Mapping[str, nn.Module] = getattr(self.network, "points", {})
         return points
+
+    @property
+    def stages(self) -> Mapping[str, Sequence[nn.Module]]:
+        """The modules whose work makes up each stage of the network, in order; without names all of it is one stage."""
+        stages: Mapping[str, Sequence[nn.Module]] = getattr(self.network, "stages", {"network": [self.network]})
+        return stages
 
     @property
     def num_dense_parameters(self) -> int:

@@ -35,7 +35,6 @@ class KernelArguments:
 
     def pack(self, arguments: Mapping[str, Any]) -> bytes:
         """Pack values by name as C reads them: tensors as pointers, None as a null pointer."""
-        assert len(arguments) == len(self.names), set(self.names) ^ set(arguments)
         try:
             # Comprehensions and a layout made once: for one example, packing takes as long as some layers.
             values = [arguments[name] for name in self.names]
@@ -70,19 +69,19 @@ def arguments_of(kernel: str) -> KernelArguments:
     fields = _fields(name)
     kinds = tuple(kind for _, kind in fields)
     layout = struct.Struct("".join("d" if kind == "double" else "q" for kind in kinds))
-    return KernelArguments(tuple(name for name, _ in fields), kinds, layout)
+    names = tuple(name for name, _ in fields)
+    return KernelArguments(names, kinds, layout)
 
 
 def _fields(name: str) -> list[tuple[str, FieldKind]]:
-    """The fields of a struct; those of a struct inside it stand in its place."""
+    """List the fields of a struct; those of a struct inside it stand in its place."""
     fields: list[tuple[str, FieldKind]] = []
     for declaration in filter(None, map(str.strip, _bodies()[name].split(";"))):
         kind, *_ = declaration.removeprefix("const ").split(maxsplit=1)
         declared = declaration.removeprefix("const ").removeprefix(kind)
-        if kind in _bodies():
-            if "*" not in declared:
-                fields += _fields(kind)
-                continue
+        if kind in _bodies() and "*" not in declared:
+            fields += _fields(kind)
+            continue
         for each in declared.split(","):
             is_pointer = "*" in each
             fields.append((each.strip(" *\n"), "pointer" if is_pointer else _KINDS[kind][0]))
@@ -91,6 +90,6 @@ def _fields(name: str) -> list[tuple[str, FieldKind]]:
 
 @cache
 def _bodies() -> dict[str, str]:
-    """The text between the braces of each struct of the C sources."""
+    """Find the text between the braces of each struct of the C sources."""
     sources = [_COMMENT.sub("", path.read_text(encoding="utf-8")) for path in sorted(_FOLDER.glob("*.c"))]
     return {found["name"]: found["body"] for source in sources for found in _STRUCT.finditer(source)}

@@ -1,4 +1,4 @@
-"""Call kernels: which inputs they take, how many rows they work on at a time, on how many cores, with what arguments."""
+"""Call kernels: what inputs they take, how rows are divided into blocks and among cores, how arguments are packed."""
 
 from __future__ import annotations
 

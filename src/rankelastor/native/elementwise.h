@@ -1,4 +1,4 @@
-/* Functions of one number that compilers turn into vector instructions. */
+/* Elementwise functions that compilers vectorise. */
 #ifndef ELEMENTWISE_H
 #define ELEMENTWISE_H
 

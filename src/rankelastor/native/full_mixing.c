@@ -1,14 +1,14 @@
-/* x + W RMSNorm(x) + b for rows of all tokens' numbers: a block of rows at a time, so that the normed numbers stay in the
- * caches of one core.
+/* Compute x + W RMSNorm(x) + b for rows that hold all tokens of an example: a block of rows at a time, so that the normed
+ * numbers stay in the caches of one core.
  *
- * x and the gradient: rows of tokens of dim numbers, *_token and *_row apart; flat = tokens * dim. gain, b: (flat).
+ * x and the gradient: rows of tokens of dim numbers; *_token and *_row are the distances between tokens and rows; flat = tokens * dim. gain, b: (flat).
  * w: (flat out, flat in), as in a linear layer. out, dx: (row, flat). inverse: (row), 1 / rms(x).
  */
 #include "parallel.h"
 #include "products.h"
 #include "rows.h"
 
-/* The tokens of a row, one after the other. */
+/* Copy the tokens of a row, one after the other. */
 static void flatten(const float *restrict x, int64_t x_token, float *restrict flat, int64_t tokens, int64_t dim) {
     for (int64_t token = 0; token < tokens; token++)
         for (int64_t i = 0; i < dim; i++) flat[token * dim + i] = x[token * x_token + i];
@@ -18,7 +18,7 @@ typedef struct {
     const float *x;
     int64_t x_token, x_row;
     const float *gain, *w, *b;
-    float *out, *inverse, *scratch; /* scratch: flat numbers a row of a block, for every part */
+    float *out, *inverse, *scratch; /* scratch: flat numbers per row of a block, for each part */
     int64_t tokens, dim, block;
 } FullMixingForward;
 
@@ -45,8 +45,8 @@ typedef struct {
     int64_t x_token, x_row;
     const float *gain, *w, *inverse;
     float *dx;
-    float *dgain, *dw, *db; /* for every part, in the layouts of gain, w and b; dgain and db get sums added */
-    float *scratch;         /* 4 flat numbers a row of a block, for every part */
+    float *dgain, *dw, *db; /* one accumulator per part, in the layouts of gain, w and b */
+    float *scratch;         /* 4 flat numbers per row of a block, for each part */
     int64_t tokens, dim, block;
 } FullMixingBackward;
 

@@ -1,8 +1,8 @@
-/* The published gate, y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, of normed tokens where there is a gain: token by token
- * and a block of rows at a time, so that what lies between its products stays in the caches of one core.
+/* Compute the published gate, y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, after an RMSNorm if there is a gain: token by
+ * token and a block of rows at a time, so that intermediate results stay in the caches of one core.
  *
- * x and the gradient: rows of dim and of out numbers, *_token and *_row apart.
- * gain: of an RMSNorm before it, (token, dim), or NULL; inverse: (token, row), 1 / rms of x.
+ * x and the gradient: rows of dim and of out numbers; *_token and *_row are the distances between tokens and rows.
+ * gain: (token, dim), of the RMSNorm, or NULL; inverse: (token, row), 1 / rms of x.
  * lift: (token, dim, lift_row), of which the first 3 inner columns are W1 | W2 | S2; lift_bias: (token, lift_row).
  * direct (S1): (token, dim, direct_row), of which the first out columns are used; reduce (W3): (token, inner, out);
  * bias: (token, out), added to the result. out, dx: (token, row, out or dim).
@@ -16,7 +16,7 @@
 #include "products.h"
 #include "rows.h"
 
-/* Elements that one call of a *_part works on: a constant, so that it becomes vector instructions without a rest. */
+/* Elements per call of a *_part: a constant, so that the loop is vectorised without a scalar remainder. */
 #define PART 16
 
 /* Calls part(i) for all elements of a row, PART at a time; the last call may overlap the one before it, which is why parts
@@ -39,7 +39,7 @@ static void open_gate(const float *lifted, float *product, int64_t rows, int64_t
     }
 }
 
-/* The maps W1 | W2 | S2 of rows of x. */
+/* Compute the maps W1 | W2 | S2 of rows of x. */
 static void lift_rows(const float *x, int64_t x_row, const float *lift, int64_t lift_row, const float *lift_bias,
                       float *maps, int64_t count, int64_t dim, int64_t inner) {
     repeat_row(lift_bias, maps, count, 3 * inner);
@@ -56,14 +56,14 @@ typedef struct {
     const float *lift_bias, *direct;
     int64_t direct_row;
     const float *reduce, *bias;
-    float *out, *lifted, *scratch; /* scratch: 4 inner + dim numbers a row of a block, for every part */
+    float *out, *lifted, *scratch; /* scratch: 4 inner + dim numbers per row of a block, for each part */
     int64_t tokens, rows, dim, inner, out_dim, block;
 } GateForward;
 
 void gate_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const GateForward g = *(const GateForward *)arguments;
-    float *opened = g.scratch + part * g.block * (4 * g.inner + g.dim), *made = opened + g.block * g.inner;
-    float *normed = made + g.block * 3 * g.inner;
+    float *gated = g.scratch + part * g.block * (4 * g.inner + g.dim), *local_maps = gated + g.block * g.inner;
+    float *normed = local_maps + g.block * 3 * g.inner;
     for (int64_t token = 0; token < g.tokens; token++) {
         const float *lift = g.lift + token * g.dim * g.lift_row, *lift_bias = g.lift_bias + token * g.lift_row;
         const float *direct = g.direct + token * g.dim * g.direct_row, *bias = g.bias + token * g.out_dim;
@@ -77,12 +77,12 @@ void gate_forward(const void *arguments, int64_t first, int64_t last, int64_t pa
                     g.inverse[place + i] = norm_row(x + i * g.x_row, g.gain + token * g.dim, normed + i * g.dim, g.dim);
                 x = normed;
             }
-            float *maps = g.lifted ? g.lifted + place * 3 * g.inner : made, *out = g.out + place * g.out_dim;
+            float *maps = g.lifted ? g.lifted + place * 3 * g.inner : local_maps, *out = g.out + place * g.out_dim;
             lift_rows(x, x_row, lift, g.lift_row, lift_bias, maps, count, g.dim, g.inner);
-            open_gate(maps, opened, count, g.inner);
+            open_gate(maps, gated, count, g.inner);
             repeat_row(bias, out, count, g.out_dim);
             product(count, g.out_dim, g.dim, x, x_row, direct, g.direct_row, out, g.out_dim, ADD);
-            product(count, g.out_dim, g.inner, opened, g.inner, reduce, g.out_dim, out, g.out_dim, ADD);
+            product(count, g.out_dim, g.inner, gated, g.inner, reduce, g.out_dim, out, g.out_dim, ADD);
         }
     }
 }
@@ -102,7 +102,7 @@ static inline void open_part_backward(const float *restrict gate, const float *r
     }
 }
 
-/* From the gradient of product to those of the three maps; product is computed again. */
+/* Go back from the gradient of product to those of the three maps; product is computed again. */
 static void open_gate_backward(const float *lifted, const float *dproduct, float *dlifted, float *product, int64_t rows,
                                int64_t inner) {
     for (int64_t row = 0; row < rows; row++, lifted += 3 * inner, dproduct += inner, dlifted += 3 * inner, product += inner) {
@@ -128,19 +128,19 @@ typedef struct {
     int64_t direct_row;
     const float *reduce, *lifted;
     float *dx;
-    /* For every part; dlift and dlift_bias as wide as lift, written in the first 3 inner columns; ddirect in the layout of
-     * direct; dgain, dlift_bias and dbias get sums over the rows added. */
+    /* One accumulator per part; dlift and dlift_bias as wide as lift, written in the first 3 inner columns; ddirect in the
+     * layout of direct; sums over the rows are added to dgain, dlift_bias and dbias. */
     float *dgain, *dlift, *dlift_bias, *ddirect, *dreduce, *dbias;
-    float *scratch; /* 8 inner + 2 dim numbers a row of a block, for every part */
+    float *scratch; /* 8 inner + 2 dim numbers per row of a block, for each part */
     int64_t tokens, rows, dim, inner, out_dim, block;
 } GateBackward;
 
 void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const GateBackward g = *(const GateBackward *)arguments;
     const int64_t dim = g.dim, inner = g.inner, out_dim = g.out_dim;
-    float *opened = g.scratch + part * g.block * (8 * inner + 2 * dim), *dproduct = opened + g.block * inner;
-    float *dlifted = dproduct + g.block * inner, *again = dlifted + g.block * 3 * inner;
-    float *normed = again + g.block * 3 * inner, *dnormed = normed + g.block * dim;
+    float *gated = g.scratch + part * g.block * (8 * inner + 2 * dim), *dproduct = gated + g.block * inner;
+    float *dlifted = dproduct + g.block * inner, *recomputed = dlifted + g.block * 3 * inner;
+    float *normed = recomputed + g.block * 3 * inner, *dnormed = normed + g.block * dim;
     for (int64_t token = 0; token < g.tokens; token++) {
         const float *lift = g.lift + token * dim * g.lift_row, *lift_bias = g.lift_bias + token * g.lift_row;
         const float *direct = g.direct + token * dim * g.direct_row, *reduce = g.reduce + token * inner * out_dim;
@@ -154,18 +154,18 @@ void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t p
             const int64_t count = smaller(g.block, last - row), place = token * g.rows + row;
             const float *gradient = g.gradient + token * g.gradient_token + row * g.gradient_row;
             const int64_t x_row = g.gain ? dim : g.x_row;
-            const float *came = g.x + token * g.x_token + row * g.x_row, *x = g.gain ? normed : came;
-            const float *lifted = g.lifted ? g.lifted + place * 3 * inner : again;
+            const float *input = g.x + token * g.x_token + row * g.x_row, *x = g.gain ? normed : input;
+            const float *lifted = g.lifted ? g.lifted + place * 3 * inner : recomputed;
             float *dx = g.gain ? dnormed : g.dx + place * dim;
             const int add = row > first ? ADD : REPLACE;
             if (g.gain)
                 for (int64_t i = 0; i < count; i++)
-                    scale_row(came + i * g.x_row, g.gain + token * dim, g.inverse[place + i], normed + i * dim, dim);
+                    scale_row(input + i * g.x_row, g.gain + token * dim, g.inverse[place + i], normed + i * dim, dim);
             product_by_transposed(count, inner, out_dim, gradient, g.gradient_row, reduce, out_dim, dproduct, inner, REPLACE);
-            if (!g.lifted) lift_rows(x, x_row, lift, g.lift_row, lift_bias, again, count, dim, inner);
-            open_gate_backward(lifted, dproduct, dlifted, opened, count, inner);
+            if (!g.lifted) lift_rows(x, x_row, lift, g.lift_row, lift_bias, recomputed, count, dim, inner);
+            open_gate_backward(lifted, dproduct, dlifted, gated, count, inner);
             add_rows(dlifted, 3 * inner, dlift_bias, count, 3 * inner);
-            product_of_transposed(inner, out_dim, count, opened, inner, gradient, g.gradient_row, dreduce, out_dim, add);
+            product_of_transposed(inner, out_dim, count, gated, inner, gradient, g.gradient_row, dreduce, out_dim, add);
             product_of_transposed(dim, 3 * inner, count, x, x_row, dlifted, 3 * inner, dlift, g.lift_row, add);
             product_of_transposed(dim, out_dim, count, x, x_row, gradient, g.gradient_row, ddirect, g.direct_row, add);
             product_by_transposed(count, dim, 3 * inner, dlifted, 3 * inner, lift, g.lift_row, dx, dim, REPLACE);
@@ -173,7 +173,7 @@ void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t p
             add_rows(gradient, g.gradient_row, dbias, count, out_dim);
             if (g.gain)
                 for (int64_t i = 0; i < count; i++)
-                    norm_row_backward(dnormed + i * dim, came + i * g.x_row, g.gain + token * dim,
+                    norm_row_backward(dnormed + i * dim, input + i * g.x_row, g.gain + token * dim,
                                       g.inverse[place + i], NULL, g.dx + (place + i) * dim, dgain, dim);
         }
     }

@@ -1,8 +1,8 @@
-/* Adam on some rows of a table, and what they missed since they were last touched: see optimisers/lazy_rows/lazy.py.
+/* Step some rows of a table with Adam, and make up for the steps that they missed: see optimisers/lazy_rows/lazy.py.
  *
  * table, first, second: (row, dim), weights and moments. complete: (row), the step up to which a row is complete.
- * By step, from 1 on: scale, by which clipping scaled its gradient; scale_sum, the sum of these; bias_correction1 and bias_correction2,
- * 1 - beta ** step.
+ * Per step t, from 1 on: scale[t], the clipping factor; scale_sum[t], its running sum; bias_correction1[t] and
+ * bias_correction2[t], 1 - beta ** t.
  */
 #include <math.h>
 #include <stddef.h>
@@ -16,13 +16,13 @@ typedef struct {
 typedef struct {
     const int64_t *lookups;
     int64_t num_rows;     /* of the table */
-    int32_t *seat;        /* (row), all -1, now and afterwards */
+    int32_t *position_of_row;        /* (row), all -1 before and after the call */
     int64_t *touched;     /* each row once, in the order of first lookup */
-    int64_t *place;       /* (lookup), where its row stands in touched */
+    int64_t *position;       /* (lookup), where its row stands in touched */
     int64_t *num_touched; /* -1 where a lookup is outside the table */
 } FindRows;
 
-/* The rows of all lookups: in one part. */
+/* Find the rows of all look-ups; runs in one part. */
 void find_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const FindRows f = *(const FindRows *)arguments;
     int64_t count = 0;
@@ -32,37 +32,37 @@ void find_rows(const void *arguments, int64_t first, int64_t last, int64_t part)
         if (f.lookups[i] < 0 || f.lookups[i] >= f.num_rows) return;
     for (int64_t i = first; i < last; i++) {
         const int64_t row = f.lookups[i];
-        if (f.seat[row] < 0) {
-            f.seat[row] = (int32_t)count;
+        if (f.position_of_row[row] < 0) {
+            f.position_of_row[row] = (int32_t)count;
             f.touched[count++] = row;
         }
-        f.place[i] = f.seat[row];
+        f.position[i] = f.position_of_row[row];
     }
-    for (int64_t i = 0; i < count; i++) f.seat[f.touched[i]] = -1;
+    for (int64_t i = 0; i < count; i++) f.position_of_row[f.touched[i]] = -1;
     *f.num_touched = count;
 }
 
 typedef struct {
-    const float *of_lookups;
-    const int64_t *place;
+    const float *lookup_gradients;
+    const int64_t *position;
     int64_t num_lookups;
     const float *table;
     const int64_t *rows;
     int64_t dim;
     const Constants *constants;
-    float *gradient; /* of zeros, one row for each of rows: the sum over its lookups and the penalty; none for row 0 */
+    float *gradient; /* zeros, one for each of rows; becomes the sum over its look-ups plus the penalty; stays zero for row 0 */
     double *squares; /* of the gradient, and of the rows' weights */
 } GradientOfRows;
 
-/* All rows at once: in one part. */
+/* Sum the gradient of each row; runs in one part. */
 void gradient_of_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const GradientOfRows g = *(const GradientOfRows *)arguments;
     const float l2 = (float)g.constants->l2;
     double of_gradient = 0, of_weights = 0;
     (void)part;
     for (int64_t i = 0; i < g.num_lookups; i++) {
-        const float *restrict found = g.of_lookups + i * g.dim;
-        float *restrict row = g.gradient + g.place[i] * g.dim;
+        const float *restrict found = g.lookup_gradients + i * g.dim;
+        float *restrict row = g.gradient + g.position[i] * g.dim;
         for (int64_t j = 0; j < g.dim; j++) row[j] += found[j];
     }
     for (int64_t i = first; i < last; i++) {
@@ -80,7 +80,7 @@ void gradient_of_rows(const void *arguments, int64_t first, int64_t last, int64_
     g.squares[1] = of_weights;
 }
 
-/* One step of Adam for a row; the gradient is given, or, where that is NULL, penalty * w. */
+/* Take one step of Adam for a row; without a gradient (NULL) it is penalty * w. */
 static void one_step(float *restrict w, float *restrict m, float *restrict v, const float *gradient, float penalty,
                      const Constants *c, double bias_correction1, double bias_correction2, int64_t dim) {
     const float beta1 = (float)c->beta1, beta2 = (float)c->beta2, epsilon = (float)c->epsilon;
@@ -94,23 +94,23 @@ static void one_step(float *restrict w, float *restrict m, float *restrict v, co
     }
 }
 
-/* length steps at once, the last of them step number last, with the gradient penalty * w: see LazyRows. */
+/* Take length steps at once, the last of them number last, with the gradient penalty * w: see LazyRows. */
 static void stride(float *restrict w, float *restrict m, float *restrict v, float penalty, const Constants *c,
                    double length, double last, int64_t dim) {
-    const double present = last - (length - 1) / 2, kept = pow(c->beta1, length);
-    const float kept1 = (float)kept, kept2 = (float)pow(c->beta2, length);
-    const float kept_half = (float)pow(c->beta2, (length + 1) / 2);
-    const float transient = (float)(c->beta1 * (1 - kept) / (1 - c->beta1)), steps = (float)length;
+    const double present = last - (length - 1) / 2, decay = pow(c->beta1, length);
+    const float decay1 = (float)decay, decay2 = (float)pow(c->beta2, length);
+    const float decay_half = (float)pow(c->beta2, (length + 1) / 2);
+    const float transient = (float)(c->beta1 * (1 - decay) / (1 - c->beta1)), steps = (float)length;
     const float rate = (float)(c->rate / (1 - pow(c->beta1, present)));
     const float root_scale = (float)(1 / (1 - pow(c->beta2, present))), epsilon = (float)c->epsilon;
     const int may_jump = c->l2 != 0;
     for (int64_t j = 0; j < dim; j++) {
-        const float g = penalty * w[j], middle = v[j] * kept_half + g * g * (1 - kept_half);
+        const float g = penalty * w[j], middle = v[j] * decay_half + g * g * (1 - decay_half);
         const float moved = g * (steps - transient) + m[j] * transient;
         const float change = rate * moved / (sqrtf(middle * root_scale) + epsilon);
         const int jumps = may_jump && fabsf(change) > fabsf(w[j]) && change * w[j] > 0;
-        m[j] = jumps ? 0.0f : m[j] * kept1 + g * (1 - kept1);
-        v[j] = v[j] * kept2 + g * g * (1 - kept2);
+        m[j] = jumps ? 0.0f : m[j] * decay1 + g * (1 - decay1);
+        v[j] = v[j] * decay2 + g * g * (1 - decay2);
         w[j] = jumps ? 0.0f : w[j] - change;
     }
 }
@@ -135,7 +135,7 @@ typedef struct {
     Rows of;
     const double *scale, *scale_sum;
     int64_t exact_steps, stride_share;
-    double *change; /* of the table's sum of squares, for every part */
+    double *change; /* change of the table's sum of squares, one per part */
 } CatchUpRows;
 
 /* Bring rows to step now: exact_steps one by one, then strides that grow by a stride_share of what is covered. */
@@ -175,10 +175,10 @@ void catch_up_rows(const void *arguments, int64_t first, int64_t last, int64_t p
 typedef struct {
     Rows of;
     const float *gradient; /* one for each of rows */
-    double *change;        /* of the table's sum of squares, for every part */
+    double *change;        /* change of the table's sum of squares, one per part */
 } StepRows;
 
-/* Step number now. */
+/* Take the step that is number now. */
 void step_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const StepRows s = *(const StepRows *)arguments;
     const Rows r = s.of;

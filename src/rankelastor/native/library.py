@@ -41,7 +41,7 @@ _building = threading.Lock()  # threads ask for the kernels at once; one builds,
 
 
 def kernels() -> ctypes.CDLL | None:
-    """The kernels, built in a second at first use and kept in the user's cache; None where that is not possible.
+    """Load the kernels, built in seconds at first use and kept in the user's cache; None where that is not possible.
 
     The reason is logged once. ``RANKELASTOR_KERNELS=off`` in the environment does without them.
     """
@@ -70,15 +70,15 @@ def _load(library: Path) -> ctypes.CDLL:
     """Load the library, built now where it is not there yet or is damaged."""
     if library.exists():
         try:
-            return _connected(ctypes.CDLL(str(library)))
+            return _connect(ctypes.CDLL(str(library)))
         except OSError:
             logger.info("%s cannot be loaded: building it again", library)
     _build(library)
-    return _connected(ctypes.CDLL(str(library)))
+    return _connect(ctypes.CDLL(str(library)))
 
 
-def _connected(library: ctypes.CDLL) -> ctypes.CDLL:
-    """With what PyTorch brings: a BLAS for products of matrices (MKL, OpenBLAS or Accelerate), and OpenMP's threads."""
+def _connect(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Connect the library with what PyTorch brings: a BLAS (MKL, OpenBLAS or Accelerate) and OpenMP's threads."""
     theirs = ctypes.CDLL(torch._C.__file__)  # noqa: SLF001 - symbols are sought in what it depends on, too
     try:
         library.use_blas(*_pointers(theirs, "sgemm_", "sgemv_"))
@@ -115,7 +115,7 @@ def _library() -> Path:
 
 
 def _key() -> str:
-    """Of what the built library depends on: source, flags, compiler and the processor's features."""
+    """Hash what the built library depends on: source, flags, compiler and the processor's features."""
     command = repr([*_compiler(), *_FLAGS])
     parts = [*(source.read_bytes() for source in _SOURCES), command.encode(), _processor_features().encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
@@ -130,7 +130,7 @@ def _processor_features() -> str:
 
 
 def _cache_folder() -> Path:
-    """A folder that nobody else can write to: what lies there is run."""
+    """Find a folder that no other user can write to: what lies there is run."""
     for folder in _possible_folders():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

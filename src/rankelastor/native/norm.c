@@ -1,5 +1,5 @@
-/* RMSNorm, out = gain * x / sqrt(mean(x^2) + 1e-12), for rows in groups that share a gain. *_group and *_row: how far
- * groups and rows are apart; gain_group 0: one gain for all. inverse: (group, row), 1 / rms(x).
+/* Compute RMSNorm, out = gain * x / sqrt(mean(x^2) + 1e-12), for rows in groups that share a gain. *_group and *_row are
+ * the distances between groups and rows; gain_group 0: one gain for all. inverse: (group, row), 1 / rms(x).
  */
 #include "parallel.h"
 #include "rows.h"
@@ -37,7 +37,7 @@ typedef struct {
     const float *inverse;
     float *dx;
     int64_t dx_group, dx_row;
-    float *dgain; /* for every part, in the layout of gain; gets sums over the rows added */
+    float *dgain; /* one accumulator per part, in the layout of gain; sums over the rows are added */
     int64_t gain_size, groups, rows, dim;
 } RmsNormBackward;
 

@@ -2,8 +2,8 @@
 
 #include <stddef.h>
 
-/* OpenMP's, of the library that PyTorch brings: its threads are there already, and two sets of them would be in each
- * other's way. */
+/* Functions of the OpenMP library that PyTorch brings: its threads exist already, and a second set would compete with
+ * them for the cores. */
 typedef void openmp_parallel(void (*work)(void *), void *data, unsigned num_threads, unsigned flags);
 
 static openmp_parallel *parallel = NULL;
@@ -18,7 +18,7 @@ void use_openmp(void *region, void *number, void *size) {
 
 int has_openmp(void) { return parallel != NULL; }
 
-/* How this thread rounds, and whether it takes tiny numbers as zero. */
+/* The thread's floating-point mode: rounding, and whether denormals count as zero. */
 #if defined(__SSE__)
 #include <xmmintrin.h>
 static uint64_t float_mode(void) { return _mm_getcsr(); }
@@ -39,7 +39,7 @@ typedef struct {
     row_kernel *kernel;
     const void *arguments;
     int64_t rows, parts;
-    uint64_t float_mode; /* of the thread that calls: the others take it over while they work for it */
+    uint64_t float_mode; /* of the calling thread; the others use it while they work for it */
 } Work;
 
 static void work_on(const Work *work, int64_t part) {
@@ -56,7 +56,7 @@ static void share_of_thread(void *data) {
     set_float_mode(own);
 }
 
-/* A kernel on all rows, in so many parts of nearly equal size. */
+/* Run a kernel on all rows, in parts of nearly equal size. */
 void run(row_kernel *kernel, const void *arguments, int64_t rows, int64_t parts) {
     Work work = {kernel, arguments, rows, parts, float_mode()};
     if (parts > 1 && parallel) parallel(share_of_thread, &work, (unsigned)parts, 0);

@@ -1,10 +1,10 @@
-/* Linear or none, activation, dropout, linear, all of every token's own: a block of rows at a time, so that the hidden
- * numbers stay in the caches of one core.
+/* Compute [linear], activation, dropout, linear, each token with its own weights: a block of rows at a time, so that the
+ * hidden numbers stay in the caches of one core.
  *
- * x and the gradient: rows of in and of out numbers, *_token and *_row apart. w1: (token, in, hidden), b1: (token, hidden),
+ * x and the gradient: rows of in and of out numbers; *_token and *_row are the distances between them. w1: (token, in, hidden), b1: (token, hidden),
  * or NULL: then x are the hidden numbers, and in is hidden. w2: (token, hidden, out), b2: (token, out).
  * noise: (token, row, hidden), those below threshold are dropped and the others multiplied by scale; NULL: all pass.
- * kept: (token, row, hidden), the hidden numbers, or NULL: then they are computed again in the backward pass.
+ * saved: (token, row, hidden), the hidden numbers, or NULL: then they are computed again in the backward pass.
  * out, dx: (token, row, out or in).
  */
 #include <stddef.h>
@@ -45,7 +45,7 @@ static inline void activate_as(int64_t activation, Active as, const float *restr
 
 /* a = dropout(activation(h)) for count rows of h, h_row apart, from the given place in the noise. */
 static void activate(Active as, const float *h, int64_t h_row, int64_t place, float *a, int64_t count, int64_t width) {
-    if (h_row == width) width *= count, count = 1; /* one long row leaves fewer rests of vectors */
+    if (h_row == width) width *= count, count = 1; /* one long row: fewer scalar remainders */
     for (int64_t row = 0; row < count; row++, h += h_row, a += width) {
         const uint8_t *noise = as.noise ? as.noise + place + row * width : NULL;
         if (as.activation == GELU) activate_as(GELU, as, h, noise, a, width);
@@ -71,7 +71,7 @@ static inline void activate_backward_as(int64_t activation, Active as, const flo
     }
 }
 
-/* From the gradient of a to that of h, which may take its place; a is computed again. */
+/* Go back from the gradient of a to that of h, which may take its place; a is computed again. */
 static void activate_backward(Active as, const float *h, int64_t h_row, int64_t place, const float *da, float *a, float *dh,
                               int64_t count, int64_t width) {
     if (h_row == width) width *= count, count = 1;
@@ -101,7 +101,7 @@ typedef struct {
     int64_t threshold;
     double scale;
     const float *w2, *b2;
-    float *out, *kept, *scratch; /* scratch: 2 hidden numbers a row of a block, for every part */
+    float *out, *saved, *scratch; /* scratch: 2 hidden numbers per row of a block, for each part */
     int64_t tokens, rows, in, hidden, out_dim, block;
 } PerTokenMlpForward;
 
@@ -114,7 +114,7 @@ void per_token_mlp_forward(const void *arguments, int64_t first, int64_t last, i
         for (int64_t row = first; row < last; row += m.block) {
             const int64_t count = smaller(m.block, last - row), place = token * m.rows + row;
             const float *x = m.x + token * m.x_token + row * m.x_row;
-            float *h = m.kept ? m.kept + place * hidden : made;
+            float *h = m.saved ? m.saved + place * hidden : made;
             if (m.w1)
                 linear(x, m.x_row, m.w1 + token * m.in * hidden, m.b1 + token * hidden, h, count, m.in, hidden);
             activate(as, m.w1 ? h : x, m.w1 ? hidden : m.x_row, place * hidden, a, count, hidden);
@@ -134,11 +134,11 @@ typedef struct {
     const uint8_t *noise;
     int64_t threshold;
     double scale;
-    const float *w2, *kept;
+    const float *w2, *saved;
     float *dx;
-    /* For every part, in the layouts of w1, b1, w2, b2; db1 and db2 get sums over the rows added. */
+    /* One accumulator per part, in the layouts of w1, b1, w2, b2; sums over the rows are added to db1 and db2. */
     float *dw1, *db1, *dw2, *db2;
-    float *scratch; /* 3 hidden numbers a row of a block, for every part */
+    float *scratch; /* 3 hidden numbers per row of a block, for each part */
     int64_t tokens, rows, in, hidden, out_dim, block;
 } PerTokenMlpBackward;
 
@@ -146,7 +146,7 @@ void per_token_mlp_backward(const void *arguments, int64_t first, int64_t last, 
     const PerTokenMlpBackward m = *(const PerTokenMlpBackward *)arguments;
     const Active as = active_of(m.activation, m.noise, m.threshold, (float)m.scale);
     const int64_t in = m.in, hidden = m.hidden, out_dim = m.out_dim, up = in * hidden, down = hidden * out_dim;
-    float *a = m.scratch + part * m.block * 3 * hidden, *da = a + m.block * hidden, *again = da + m.block * hidden;
+    float *a = m.scratch + part * m.block * 3 * hidden, *da = a + m.block * hidden, *recomputed = da + m.block * hidden;
     for (int64_t token = 0; token < m.tokens; token++) {
         float *dw1 = buffer(m.dw1, part, token, m.tokens, up), *db1 = buffer(m.db1, part, token, m.tokens, hidden);
         float *dw2 = buffer(m.dw2, part, token, m.tokens, down), *db2 = buffer(m.db2, part, token, m.tokens, out_dim);
@@ -154,10 +154,10 @@ void per_token_mlp_backward(const void *arguments, int64_t first, int64_t last, 
             const int64_t count = smaller(m.block, last - row), place = token * m.rows + row;
             const int add = row > first ? ADD : REPLACE;
             const float *gradient = m.gradient + token * m.gradient_token + row * m.gradient_row;
-            const float *x = m.x + token * m.x_token + row * m.x_row, *h = m.w1 ? again : x;
+            const float *x = m.x + token * m.x_token + row * m.x_row, *h = m.w1 ? recomputed : x;
             float *dx = m.dx + place * in, *dh = m.w1 ? da : dx;
-            if (m.w1 && m.kept) h = m.kept + place * hidden;
-            else if (m.w1) linear(x, m.x_row, m.w1 + token * up, m.b1 + token * hidden, again, count, in, hidden);
+            if (m.w1 && m.saved) h = m.saved + place * hidden;
+            else if (m.w1) linear(x, m.x_row, m.w1 + token * up, m.b1 + token * hidden, recomputed, count, in, hidden);
             product_by_transposed(count, hidden, out_dim, gradient, m.gradient_row, m.w2 + token * down, out_dim, da,
                                   hidden, REPLACE);
             activate_backward(as, h, m.w1 ? hidden : m.x_row, place * hidden, da, a, dh, count, hidden);

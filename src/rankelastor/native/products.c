@@ -22,16 +22,16 @@ void use_blas(void *matrix_product, void *vector_product) {
 /* Row-major c = a b is column-major c^T = b^T a^T. */
 static void multiply(const char *of_b, const char *of_a, int64_t m, int64_t n, int64_t depth, const float *a,
                      int64_t a_row, const float *b, int64_t b_row, float *c, int64_t c_row, int add) {
-    const float one = 1.0f, kept = add ? 1.0f : 0.0f;
+    const float one = 1.0f, beta = add ? 1.0f : 0.0f;
     const int64_t next = 1;
     if (m == 1) { /* libraries do not see for themselves that one row or column is a vector */
         const int64_t *step = *of_a == 'N' ? &next : &a_row, *outer = *of_b == 'N' ? &n : &depth;
-        sgemv(of_b, outer, *of_b == 'N' ? &depth : &n, &one, b, &b_row, a, step, &kept, c, &next);
+        sgemv(of_b, outer, *of_b == 'N' ? &depth : &n, &one, b, &b_row, a, step, &beta, c, &next);
     } else if (n == 1) {
         const int64_t *step = *of_b == 'N' ? &b_row : &next, *outer = *of_a == 'N' ? &depth : &m;
-        sgemv(*of_a == 'N' ? "T" : "N", outer, *of_a == 'N' ? &m : &depth, &one, a, &a_row, b, step, &kept, c, &c_row);
+        sgemv(*of_a == 'N' ? "T" : "N", outer, *of_a == 'N' ? &m : &depth, &one, a, &a_row, b, step, &beta, c, &c_row);
     } else {
-        sgemm(of_b, of_a, &n, &m, &depth, &one, b, &b_row, a, &a_row, &kept, c, &c_row);
+        sgemm(of_b, of_a, &n, &m, &depth, &one, b, &b_row, a, &a_row, &beta, c, &c_row);
     }
 }
 

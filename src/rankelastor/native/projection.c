@@ -1,9 +1,9 @@
-/* Linear, RMSNorm or none, ReLU, dropout, Linear: a block of rows at a time, so that the hidden numbers, which are far
- * more than what comes in and goes out, stay in the caches of one core.
+/* Compute linear, [RMSNorm], ReLU, dropout, linear: a block of rows at a time, so that the hidden numbers, far more than
+ * those of input and output, stay in the caches of one core.
  *
  * x: (row, in), x_row apart. w1: (hidden, in), w2: (out, hidden), as in a linear layer. gain: of the norm, or ones, over
  * the share that is kept. noise: (row, hidden), those below threshold are dropped; NULL: all are kept.
- * inverse: (row), 1 / rms of the hidden numbers, or 1 without a norm. kept: (row, hidden), the hidden numbers before the
+ * inverse: (row), 1 / rms of the hidden numbers, or 1 without a norm. saved: (row, hidden), the hidden numbers before the
  * norm, or NULL: then they are computed again in the backward pass.
  */
 #include <math.h>
@@ -13,7 +13,7 @@
 #include "products.h"
 #include "rows.h"
 
-/* a = relu(h * gain * scale) * kept */
+/* a = relu(h * gain * scale) where an element is not dropped, else 0 */
 static void activate(const float *restrict h, const float *restrict gain, float scale, const uint8_t *restrict noise,
                      int64_t threshold, float *restrict a, int64_t width) {
     if (noise && threshold) {
@@ -39,7 +39,7 @@ typedef struct {
     const uint8_t *noise;
     int64_t threshold;
     const float *w2, *b2;
-    float *out, *kept, *inverse, *scratch; /* scratch: 2 hidden numbers a row of a block, for every part */
+    float *out, *saved, *inverse, *scratch; /* scratch: 2 hidden numbers per row of a block, for each part */
     int64_t in, hidden, out_dim, norm, block;
 } ProjectionForward;
 
@@ -49,7 +49,7 @@ void projection_forward(const void *arguments, int64_t first, int64_t last, int6
     float *a = p.scratch + part * p.block * 2 * hidden, *made = a + p.block * hidden;
     for (int64_t row = first; row < last; row += p.block) {
         const int64_t count = smaller(p.block, last - row);
-        float *h = p.kept ? p.kept + row * hidden : made, *out = p.out + row * out_dim;
+        float *h = p.saved ? p.saved + row * hidden : made, *out = p.out + row * out_dim;
         product_by_transposed(count, hidden, p.in, p.x + row * p.x_row, p.x_row, p.w1, p.in, h, hidden, REPLACE);
         for (int64_t i = 0; i < count; i++) {
             float *restrict line = h + i * hidden;
@@ -69,7 +69,7 @@ void projection_forward(const void *arguments, int64_t first, int64_t last, int6
     }
 }
 
-/* From the gradient of a to that of h, in place; dgain and db get theirs added. */
+/* Go back from the gradient of a to that of h, in place; add those of gain and bias to dgain and db. */
 static void activate_backward(const float *restrict h, const float *restrict a, const float *restrict gain, float scale,
                               int64_t norm, float *restrict da, float *restrict dgain, float *restrict db,
                               int64_t width) {
@@ -97,27 +97,27 @@ typedef struct {
     const float *w1, *b1, *gain;
     const uint8_t *noise;
     int64_t threshold;
-    const float *w2, *kept, *inverse;
+    const float *w2, *saved, *inverse;
     float *dx;
-    /* For every part, in the layouts of their parameters; db1, dgain and db2 get sums over the rows added. */
+    /* One accumulator per part, in the layouts of their parameters; sums over the rows are added to db1, dgain and db2. */
     float *dw1, *db1, *dgain, *dw2, *db2;
-    float *scratch; /* 3 hidden numbers a row of a block, for every part */
+    float *scratch; /* 3 hidden numbers per row of a block, for each part */
     int64_t in, hidden, out_dim, norm, block;
 } ProjectionBackward;
 
 void projection_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const ProjectionBackward p = *(const ProjectionBackward *)arguments;
     const int64_t in = p.in, hidden = p.hidden, out_dim = p.out_dim;
-    float *a = p.scratch + part * p.block * 3 * hidden, *da = a + p.block * hidden, *again = da + p.block * hidden;
+    float *a = p.scratch + part * p.block * 3 * hidden, *da = a + p.block * hidden, *recomputed = da + p.block * hidden;
     float *dw1 = p.dw1 + part * apart(hidden * in), *dw2 = p.dw2 + part * apart(out_dim * hidden);
     for (int64_t row = first; row < last; row += p.block) {
         const int64_t count = smaller(p.block, last - row);
         const float *gradient = p.gradient + row * p.gradient_row, *x = p.x + row * p.x_row;
         const int add = row > first ? ADD : REPLACE;
-        const float *h = p.kept ? p.kept + row * hidden : again;
-        if (!p.kept) {
-            product_by_transposed(count, hidden, in, x, p.x_row, p.w1, in, again, hidden, REPLACE);
-            add_row(p.b1, again, count, hidden);
+        const float *h = p.saved ? p.saved + row * hidden : recomputed;
+        if (!p.saved) {
+            product_by_transposed(count, hidden, in, x, p.x_row, p.w1, in, recomputed, hidden, REPLACE);
+            add_row(p.b1, recomputed, count, hidden);
         }
         product(count, hidden, out_dim, gradient, p.gradient_row, p.w2, hidden, da, hidden, REPLACE);
         for (int64_t i = 0; i < count; i++) {

@@ -1,4 +1,4 @@
-/* What kernels that go row by row share. */
+/* Helpers of kernels that go row by row. */
 #ifndef ROWS_H
 #define ROWS_H
 
@@ -10,19 +10,19 @@
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Every row of out becomes row. */
+/* Copy row into every row of out. */
 static inline void repeat_row(const float *restrict row, float *restrict out, int64_t rows, int64_t width) {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < width; j++) out[i * width + j] = row[j];
 }
 
-/* The row is added to every row of out. */
+/* Add row to every row of out. */
 static inline void add_row(const float *restrict row, float *restrict out, int64_t rows, int64_t width) {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < width; j++) out[i * width + j] += row[j];
 }
 
-/* The rows, row_distance apart, are added to sum. */
+/* Add the rows, row_distance apart, to sum. */
 static inline void add_rows(const float *restrict rows, int64_t row_distance, float *restrict sum, int64_t num_rows,
                             int64_t width) {
     for (int64_t i = 0; i < num_rows; i++)
@@ -35,7 +35,7 @@ static inline void scale_row(const float *restrict x, const float *restrict gain
     for (int64_t i = 0; i < dim; i++) out[i] = x[i] * inverse * gain[i];
 }
 
-/* out = gain * x * inverse, and the inverse itself: 1 / rms(x). */
+/* Compute out = gain * x * inverse; return inverse = 1 / rms(x). */
 static inline float norm_row(const float *restrict x, const float *restrict gain, float *restrict out, int64_t dim) {
     float squares = 0;
 #pragma GCC ivdep
@@ -45,7 +45,7 @@ static inline float norm_row(const float *restrict x, const float *restrict gain
     return inverse;
 }
 
-/* From the gradient of norm_row's out to that of x, to which a residual is added if there is one; dgain gets its own added. */
+/* Go back from the gradient of norm_row's out to that of x, plus the residual if there is one; add the gain's to dgain. */
 static inline void norm_row_backward(const float *restrict gradient, const float *restrict x, const float *restrict gain,
                                      float inverse, const float *restrict residual, float *restrict dx,
                                      float *restrict dgain, int64_t dim) {

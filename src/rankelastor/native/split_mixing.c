@@ -1,7 +1,7 @@
-/* LayerNorm(x + swap_parts(x)), out = gain * (z - mean(z)) / sqrt(var(z) + epsilon) + bias: token t takes part t of every
- * token, where a token has as many parts as there are tokens.
+/* Compute LayerNorm(x + swap_parts(x)), out = gain * (z - mean(z)) / sqrt(var(z) + epsilon) + bias: a token is cut into
+ * one part per token, and token t takes part t of every token.
  *
- * x and the gradient: rows of tokens of dim numbers, *_token and *_row apart. gain, bias: (dim). out, normed, dx:
+ * x and the gradient: rows of tokens of dim numbers; *_token and *_row are the distances between tokens and rows. gain, bias: (dim). out, normed, dx:
  * (row, token, dim), normed before gain and bias. inverse: (row, token), 1 / sqrt(var(z) + epsilon).
  */
 #include <math.h>
@@ -50,7 +50,7 @@ typedef struct {
     int64_t gradient_token, gradient_row;
     const float *gain, *normed, *inverse;
     float *dx;
-    float *dgain, *dbias, *scratch; /* for every part: (dim), which get sums added, and (token, dim) */
+    float *dgain, *dbias, *scratch; /* one accumulator per part, (dim), and scratch of (token, dim) */
     int64_t tokens, dim;
 } SplitMixingBackward;
 

@@ -1,14 +1,16 @@
 """Activations by name."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from torch import nn
 
+ActivationName = Literal["relu", "gelu", "tanh"]
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 
 
 def activation(name: str) -> nn.Module:
-    """The activation called ``name``; GELU is the exact one.
+    """Make the activation called ``name``; GELU is the exact one.
 
     Example:
         >>> activation("relu")

@@ -1,5 +1,7 @@
 """Check that sizes divide, with an error that names sizes that do."""
 
+from rankelastor.nn.sizes import SizesDoNotFit
+
 
 def divided(size: int, size_name: str, parts: int, parts_name: str, *, purpose: str) -> int:
     """``size / parts``, where it is a whole number.
@@ -7,17 +9,17 @@ def divided(size: int, size_name: str, parts: int, parts_name: str, *, purpose: 
     Example:
         >>> divided(100, "field * embedding_dim", 4, "num_tokens", purpose="the split tokenizer")
         25
-        >>> divided(100, "field * embedding_dim", 7, "num_tokens", purpose="the split tokenizer")
+        >>> divided(10, "width", 4, "num_parts", purpose="a cut")
         Traceback (most recent call last):
-        ValueError: num_tokens must divide field * embedding_dim = 100 for the split tokenizer, but 7 was given; \
-try one of 1, 2, 4, 5, 10, 20, 25, 50, 100
+        rankelastor.nn.sizes.SizesDoNotFit: num_parts must divide width = 10 for a cut, but 4 was given; \
+try one of 1, 2, 5, 10
 
     Raises:
-        ValueError: ``parts`` does not divide ``size``.
+        SizesDoNotFit: ``parts`` does not divide ``size``.
     """
     if size % parts:
         near = [str(divisor) for divisor in range(1, size + 1) if size % divisor == 0]
-        raise ValueError(
+        raise SizesDoNotFit(
             f"{parts_name} must divide {size_name} = {size} for {purpose}, but {parts} was given; "
             f"try one of {', '.join(near)}"
         )

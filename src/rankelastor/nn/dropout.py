@@ -61,7 +61,7 @@ class Dropout(nn.Dropout):
 
     @property
     def rate(self) -> float:
-        """The probability in force: ``p`` while training, else 0."""
+        """Give the probability in force: ``p`` while training, else 0."""
         return self.p if self.training else 0.0
 
     def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:

@@ -35,7 +35,7 @@ class PerTokenLinear(nn.Module):
         xavier_normal_slices_(self.weight, self.out_dims)
 
     def forward(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
-        """Each token through its own linear map."""
+        """Map each token with its own weights."""
         return torch.baddbmm(self.bias.unsqueeze(1), tokens.transpose(0, 1), self.weight).transpose(0, 1)
 
 
@@ -52,5 +52,5 @@ class PerTokenRMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(num_tokens, dim))
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Normed tokens."""
+        """Normalise each token."""
         return rms_norm(tokens, self.weight)

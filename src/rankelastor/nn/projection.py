@@ -1,4 +1,4 @@
-"""The MLP inside tokenizers."""
+"""A plain MLP over the last axis: what tokenizers and deep parts of models are made of."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,10 +6,12 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.activation import ActivationName
 from rankelastor.nn.activation import activation as activation_by_name
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.sizes import DropoutRate, PositiveInt
 
 
 class ProjectionLayer(nn.Module):
@@ -21,7 +23,7 @@ class ProjectionLayer(nn.Module):
         torch.Size([2, 4])
     """
 
-    def __init__(self, *, in_dim: int, out_dim: int, activation: str, norm: bool, dropout: float) -> None:
+    def __init__(self, *, in_dim: int, out_dim: int, activation: ActivationName, norm: bool, dropout: float) -> None:
         super().__init__()
         self.linear = nn.Linear(in_dim, out_dim)
         self.norm = RMSNorm(out_dim) if norm else nn.Identity()
@@ -55,11 +57,11 @@ class Projection(nn.Module):
         self,
         *,
         in_dim: int,
-        hidden_dims: Sequence[int] = (),
+        hidden_dims: Sequence[PositiveInt] = (),
         out_dim: int,
-        activation: str = "relu",
+        activation: ActivationName = "relu",
         norm: bool = True,
-        dropout: float = 0.0,
+        dropout: DropoutRate = 0.0,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(

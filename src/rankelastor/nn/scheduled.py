@@ -17,7 +17,7 @@ class Scheduled(Protocol):
 
 
 def scheduled_modules(model: nn.Module) -> list[Scheduled]:
-    """The layers inside ``model`` that must be told how far training is.
+    """List the layers inside ``model`` that must be told how far training is.
 
     Example:
         >>> scheduled_modules(nn.Linear(2, 3))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -10,29 +14,72 @@ from rankelastor.schema import Batch
 
 
 class BinaryCrossEntropy:
-    """Mean binary cross-entropy in nats, over examples by their weight and over tasks.
+    """Compute the mean binary cross-entropy in nats, over examples by their weight and over tasks by theirs.
 
-    A batch may come in slices: ``total`` of the whole batch is taken once, and the losses of its slices over it add up to
+    With example weights w, task weights a, labels y and logits z:
+    sum_t a_t sum_i w_i BCE(z_it, y_it) / (sum_i w_i sum_t a_t).
+
+    A batch may come in slices: ``total`` of the whole batch is computed once, and the losses of its slices add up to
     the batch's loss.
 
+    Args:
+        task_weights: how much each task counts, in the order of the columns of ``Batch.labels``; None counts all alike.
+
+    Raises:
+        ValueError: a task weight is negative or not finite, or all are 0.
+
     Example:
-        >>> import torch
-        >>> labels = torch.tensor([[1.0], [0.0]])
+        >>> labels = torch.tensor([[1.0, 1.0], [0.0, 1.0]])
         >>> batch = Batch(
         ...     categorical=torch.ones(2, 1, dtype=torch.int32), numeric=torch.zeros(2, 0), labels=labels, group=None
         ... )
         >>> objective = BinaryCrossEntropy()
-        >>> round(float(objective(torch.zeros(2, 1), batch, total=objective.total(batch))), 6)
+        >>> round(float(objective(torch.zeros(2, 2), batch, total=objective.total(batch))), 6)
         0.693147
     """
 
-    def total(self, batch: Batch) -> Tensor | float:
-        """Add up the weights of the examples; each counts 1 where the batch has none."""
-        return float(batch.num_examples) if batch.weight is None else batch.weight.sum()
+    def __init__(self, task_weights: Sequence[float] | None = None) -> None:
+        weights = None if task_weights is None else torch.tensor(task_weights, dtype=torch.float64)
+        if weights is not None and not (weights.isfinite().all() and (weights >= 0).all() and weights.any()):
+            raise ValueError(f"task weights must be 0 or more and not all 0, but {list(task_weights or ())} were given")
+        self._task_weights = None if task_weights is None else tuple(task_weights)
 
-    def __call__(self, logits: Float[Tensor, "batch task"], batch: Batch, *, total: Tensor | float) -> Tensor:
-        """Compute the share of these examples in the loss of a batch of this total weight."""
-        assert batch.labels is not None, "training needs labels"
-        weight = None if batch.weight is None else batch.weight.unsqueeze(1)
-        summed = binary_cross_entropy_with_logits(logits.float(), batch.labels, weight=weight, reduction="sum")
-        return summed / (total * logits.shape[1])
+    @classmethod
+    def by_name(cls, weights: Mapping[str, float], *, tasks: Sequence[str]) -> Self:
+        """Make the objective from task weights by name; a task that is not named counts 1.
+
+        Raises:
+            ValueError: a name is no task, or a weight is not allowed.
+
+        Example:
+            >>> objective = BinaryCrossEntropy.by_name({"like": 0.5}, tasks=("click", "like"))
+        """
+        unknown = sorted(set(weights).difference(tasks))
+        if unknown:
+            raise ValueError(f"task weights must name tasks of {list(tasks)}, but name {unknown}")
+        return cls([weights.get(task, 1.0) for task in tasks])
+
+    def total(self, batch: Batch) -> Tensor | float:
+        """Add up the weights of the examples; each counts 1 where the batch has none.
+
+        It is above 0 even where all weights are 0, so that the loss of such a batch is 0.
+        """
+        if batch.weight is None:
+            return float(batch.num_examples)
+        return batch.weight.sum().clamp_min(torch.finfo(batch.weight.dtype).tiny)
+
+    def __call__(
+        self, logits: Float[Tensor, "batch task"], batch: Batch, *, total: Tensor | float
+    ) -> Float[Tensor, ""]:
+        """Compute the share of these examples in the loss of a batch with this total weight."""
+        labels, weight = batch.labels, None if batch.weight is None else batch.weight.unsqueeze(1)
+        assert labels is not None, "training needs labels"
+        assert labels.shape == logits.shape, "a ranker gives one logit per task"
+        if self._task_weights is None:
+            summed = binary_cross_entropy_with_logits(logits.float(), labels, weight=weight, reduction="sum")
+            return summed / (total * logits.shape[1])
+        each = binary_cross_entropy_with_logits(logits.float(), labels, weight=weight, reduction="none").sum(dim=0)
+        by_task = zip(self._task_weights, each.unbind(), strict=True)
+        return torch.stack([task_weight * loss for task_weight, loss in by_task]).sum() / (
+            total * sum(self._task_weights)
+        )

@@ -12,25 +12,23 @@ from typing import TypeVar
 import torch
 
 from rankelastor.config.training import TrainingSettings
+from rankelastor.data.prepare import open_or_prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import SettingsError
-from rankelastor.execution.allocator import keep_large_blocks
+from rankelastor.execution.cores import borrowed_cores
 from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.execution.machine_peak import wait_for
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
-from rankelastor.profiling.stage_clock import MODULE_STAGES, Stage, StageClock
+from rankelastor.profiling.stage_clock import StageClock, StagePass
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches, training_loader
 from rankelastor.training.rare_as_unseen import RareAsUnseen
-from rankelastor.training.run import open_or_prepare
 from rankelastor.training.step import Stepper
 
 Item = TypeVar("Item")
-STAGES = ("data", "copy to device", *MODULE_STAGES, "loss", "optimiser", "other")
-"""In the order of a step. ``other``: what lies between the stages, mostly Python's own work."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +98,21 @@ def profile(
         StalePreparedError: the prepared folder was made from other settings or sources.
     """
     _check_counts(num_steps, num_warmup)
-    keep_large_blocks()  # as training does, so that its steps are measured
-    dataset = open_or_prepare(recipe, progress=progress)
-    settings, device = recipe.training, choose_device(recipe.training)
+    with borrowed_cores(recipe.training.execution.threads):
+        dataset = open_or_prepare(recipe.data, progress=progress)
+        return _profile(recipe, dataset, num_steps=num_steps, num_warmup=num_warmup)
+
+
+def _profile(recipe: Recipe, dataset: PreparedDataset, *, num_steps: int, num_warmup: int) -> StepProfile:
+    settings, device = recipe.training, choose_device(recipe.training.execution)
     num_rows = dataset.split("train").num_rows
     torch.manual_seed(settings.seed)
     ranker = build_ranker(recipe.model, dataset.schema).to(device).train()
     clock = StageClock(device)
-    stepper, batches = Stepper(ranker, settings, on_phase=clock.on_phase), _whole_batches(dataset, settings, device)
+    stepper = Stepper(
+        ranker, settings.optimiser, settings.execution, batch_size=settings.batch_size, on_phase=clock.on_phase
+    )
+    batches = _whole_batches(dataset, settings, device)
     plain, watched = [], []
     with closing(stepper), closing(batches):
         for _ in range(num_warmup):
@@ -116,7 +121,20 @@ def profile(
             plain.append(_plain_step(stepper, batches, device))
             watched.append(_watched_step(stepper, batches, ranker, clock))
     size = min(settings.batch_size, num_rows)
-    return _profile_of(plain, watched, recipe, batch_size=size, device=device, slice_threads=stepper.cores_per_slice)
+    return _profile_of(
+        plain,
+        watched,
+        recipe,
+        names=stage_names(ranker),
+        batch_size=size,
+        device=device,
+        slice_threads=stepper.cores_per_slice,
+    )
+
+
+def stage_names(ranker: Ranker) -> tuple[str, ...]:
+    """Name the stages of a step in their order. ``other`` is what lies between them, mostly Python's own work."""
+    return ("data", "copy to device", "embedding", *ranker.stages, "loss", "optimiser", "other")
 
 
 def _check_counts(num_steps: int, num_warmup: int) -> None:
@@ -134,7 +152,9 @@ def _whole_batches(
     size = min(settings.batch_size, loader.num_rows)
     rare = RareAsUnseen.of(dataset, settings.rare_as_unseen, seed=settings.seed)
     for epoch in itertools.count(1):
-        with epoch_batches(loader, settings, epoch=epoch, device=device, rare_as_unseen=rare) as batches:
+        with epoch_batches(
+            loader, epoch=epoch, read_ahead=settings.execution.read_ahead, device=device, rare_as_unseen=rare
+        ) as batches:
             yield from (batch for batch in batches if batch.num_examples == size)
 
 
@@ -146,7 +166,9 @@ def _plain_step(stepper: Stepper, batches: Iterator[Batch], device: torch.device
     return time.perf_counter() - began
 
 
-def _watched_step(stepper: Stepper, batches: Iterator[Batch], ranker: Ranker, clock: StageClock) -> dict[Stage, float]:
+def _watched_step(
+    stepper: Stepper, batches: Iterator[Batch], ranker: Ranker, clock: StageClock
+) -> dict[StagePass, float]:
     with clock.watching(ranker):
         stepper.step(next(batches))
     return clock.seconds()
@@ -154,9 +176,10 @@ def _watched_step(stepper: Stepper, batches: Iterator[Batch], ranker: Ranker, cl
 
 def _profile_of(
     plain: Sequence[float],
-    watched: Sequence[dict[Stage, float]],
+    watched: Sequence[dict[StagePass, float]],
     recipe: Recipe,
     *,
+    names: Sequence[str],
     batch_size: int,
     slice_threads: int,
     device: torch.device,
@@ -164,7 +187,7 @@ def _profile_of(
     step = _mean(_middle_half(sorted(plain)))
     kept = _middle_half(sorted(watched, key=lambda seconds: sum(seconds.values())))
     whole = _mean([sum(seconds.values()) for seconds in kept])
-    stages = tuple(_stage_time(name, kept, whole) for name in STAGES if any(name == stage for stage, _ in kept[0]))
+    stages = tuple(_stage_time(name, kept, whole) for name in names if any(name == stage for stage, _ in kept[0]))
     named = sum(stage.ms for stage in stages if stage.stage != "other")
     return StepProfile(
         stages=stages,
@@ -176,11 +199,11 @@ def _profile_of(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         num_threads=torch.get_num_threads(),
         slice_threads=slice_threads,
-        precision=precision_name(recipe.training, device),
+        precision=precision_name(recipe.training.execution, device),
     )
 
 
-def _stage_time(name: str, steps: Sequence[dict[Stage, float]], whole: float) -> StageTime:
+def _stage_time(name: str, steps: Sequence[dict[StagePass, float]], whole: float) -> StageTime:
     forward, backward = (_mean([seconds.get((name, way), 0.0) for seconds in steps]) for way in ("forward", "backward"))
     total = forward + backward
     return StageTime(

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from rankelastor.config.base import Settings
 from rankelastor.config.explain import explain_validation_error
+from rankelastor.config.short_paths import SHORT_PATHS, other_paths
 from rankelastor.errors import SettingsError
 from rankelastor.recipes.recipe import Recipe
 
@@ -104,7 +105,11 @@ def _read_with_bases(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return values
     if not isinstance(base, str):
         raise SettingsError(f"{path}: extends must name one file, but {base!r} was given")
-    return _merge(_read_with_bases(path.parent / base, (*seen, path.resolve())), values)
+    inherited = _read_with_bases(path.parent / base, (*seen, path.resolve()))
+    for written in [*SHORT_PATHS, *SHORT_PATHS.values()]:
+        if _has(values, written):
+            _forget_other_paths(inherited, written)
+    return _merge(inherited, values)
 
 
 def _parse_yaml(text: str, *, source: str) -> Any:
@@ -144,7 +149,28 @@ def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _has(values: Mapping[str, Any], dotted: str) -> bool:
+    place: Any = values
+    for key in dotted.split("."):
+        if not isinstance(place, Mapping) or key not in place:
+            return False
+        place = place[key]
+    return True
+
+
+def _forget_other_paths(values: dict[str, Any], dotted: str) -> None:
+    """Remove what ``values`` hold for the setting under its other paths: the one given now takes its place."""
+    for other in other_paths(dotted):
+        if _has(values, other):
+            *parents, last = other.split(".")
+            place = values
+            for key in parents:
+                place = place[key]
+            del place[last]
+
+
 def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
+    _forget_other_paths(values, dotted)
     *parents, last = dotted.split(".")
     place: Any = values
     for depth, key in enumerate(parents):

@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import Field
 
 from rankelastor.config.base import Settings
-from rankelastor.config.data import DataSettings
-from rankelastor.config.model import ModelSettings
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
+from rankelastor.data.settings import DataSettings
+from rankelastor.models.catalogue import ModelSettings
 
 
 class Recipe(Settings):

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from rankelastor.execution.device import bf16_speed_up
-from rankelastor.native.library import kernels
+from rankelastor.execution.lowering import has_kernels
 
 _PACKAGES = ("rankelastor", "torch", "numpy", "polars", "pyarrow", "pydantic", "safetensors", "scikit-learn")
 
@@ -24,7 +24,7 @@ def describe_environment(device: torch.device) -> dict[str, object]:
         "processor": _processor(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
-        "kernels": kernels() is not None,
+        "kernels": has_kernels(),
         "bf16_speed_up": round(bf16_speed_up(), 2),
         "commit": _commit(),
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
 from rankelastor.errors import RunError
 from rankelastor.storage import whole_file
@@ -30,13 +31,35 @@ def load_weights(module: nn.Module, path: Path) -> None:
     Raises:
         RunError: the file is missing or damaged, or holds another model's parameters.
     """
+    set_weights(module, read_weights(path), source=path)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a file by name.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
     if not path.is_file():
         raise RunError(f"weights must lie at {path}, but there is no such file; was the training stopped early?")
     try:
-        tensors = load_file(path)
+        return load_file(path)
     except SafetensorError as error:
         raise RunError(f"{path} must hold safetensors, but cannot be read: {error}") from error
+
+
+def set_weights(module: nn.Module, tensors: Mapping[str, Tensor], *, source: Path) -> None:
+    """Copy tensors into the parameters of ``module``, by name.
+
+    Args:
+        module: changed in place.
+        tensors: one for each of its parameters and buffers.
+        source: the file that messages name.
+
+    Raises:
+        RunError: they are another model's.
+    """
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:
-        raise RunError(f"{path} must hold the parameters of this model, but {error}") from error
+        raise RunError(f"{source} must hold the parameters of this model, but {error}") from error

@@ -1,8 +1,8 @@
-"""Raw rows in, the same rows with a ``probability`` column out."""
+"""Score raw rows: the same rows come out with a column of probabilities per task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -11,14 +11,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import compression_of, delimiter_of
 from rankelastor.data.raw.rows import column_names, is_parquet, read_rows
 from rankelastor.errors import DataError, StorageError
-from rankelastor.evaluation.evaluate import LoadedRun, load_run
 from rankelastor.evaluation.scoring import Scorer
-from rankelastor.execution.allocator import keep_large_blocks
+from rankelastor.execution.cores import borrowed_cores
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.storage import whole_file
 
 PROBABILITY = "probability"
@@ -40,7 +40,8 @@ def predict(
     Args:
         folder: a run folder.
         input_file: raw rows as the run was trained on.
-        output_file: the same rows in the same order, with a last column ``probability``.
+        output_file: the same rows in the same order, with a last column ``probability``; with several tasks, a column
+            ``probability_TASK`` for each.
         overwrite: replace a file that is there.
         progress: told of the bytes read.
 
@@ -49,7 +50,7 @@ def predict(
 
     Raises:
         RunError: the run folder cannot be used.
-        DataError: a row or column of the input is wrong, or it has a column ``probability`` already.
+        DataError: a row or column of the input is wrong, or it has such a column already.
         StorageError: the output exists, or cannot be written; nothing half-written stays.
     """
     input_file, output_file = Path(input_file), Path(output_file)
@@ -57,32 +58,51 @@ def predict(
         raise StorageError(f"the output must be a file, but {output_file} is a folder; name a file in it")
     if output_file.exists() and not overwrite:
         raise StorageError(f"the output must be a new file, but {output_file} exists; add --force to replace it")
-    keep_large_blocks()
-    run, progress = load_run(folder), progress or SilentProgress()
-    _refuse_probability_column(input_file, run)
-    num_rows = 0
+    run = load_run(folder)
+    added = probability_columns(run.encoder.schema.tasks)
+    _refuse_columns(added, input_file, run)
     with (
-        closing(Scorer(run.ranker, run.recipe.training)) as scorer,
+        borrowed_cores(run.recipe.training.execution.threads),
         whole_file(output_file) as temporary,
         _writer(temporary, output_file, run.encoder.csv) as writer,
     ):
-        progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
-        bytes_done = 0
-        for rows in read_rows(input_file, run.encoder.csv, may_lack=run.recipe.data.label, allow_empty=True):
-            scores = scorer(run.encoder.encode(rows))
-            writer.write(rows.table.append_column(PROBABILITY, pa.array(scores)))
+        return _score_rows(run, input_file, writer, added, progress or SilentProgress())
+
+
+def _score_rows(
+    run: LoadedRun, input_file: Path, writer: _Writer, added: Sequence[str], progress: ProgressListener
+) -> int:
+    training, may_lack = run.recipe.training, run.recipe.data.columns_beside_features
+    num_rows = bytes_done = 0
+    progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
+    with closing(Scorer(run.ranker, training.execution, batch_size=training.evaluation_batch_size)) as scorer:
+        for rows in read_rows(input_file, run.encoder.csv, may_lack=may_lack, allow_empty=True):
+            scores = scorer(run.encoder.encode(rows)).reshape(rows.num_rows, len(added))
+            table = rows.table
+            for name, column in zip(added, scores.T, strict=True):
+                table = table.append_column(name, pa.array(column))
+            writer.write(table)
             num_rows += rows.num_rows
             progress.advance(rows.bytes_read - bytes_done)
             bytes_done = rows.bytes_read
-        progress.end()
+    progress.end()
     return num_rows
 
 
-def _refuse_probability_column(input_file: Path, run: LoadedRun) -> None:
-    if PROBABILITY in column_names(input_file, run.encoder.csv):
-        raise DataError(
-            f"{input_file} must not have a column `{PROBABILITY}`, since that is what is added; rename it first"
-        )
+def probability_columns(tasks: Sequence[str]) -> tuple[str, ...]:
+    """Name the columns that ``predict`` adds.
+
+    Example:
+        >>> probability_columns(["label"]), probability_columns(["click", "like"])
+        (('probability',), ('probability_click', 'probability_like'))
+    """
+    return (PROBABILITY,) if len(tasks) == 1 else tuple(f"{PROBABILITY}_{task}" for task in tasks)
+
+
+def _refuse_columns(added: Sequence[str], input_file: Path, run: LoadedRun) -> None:
+    present = set(added).intersection(column_names(input_file, run.encoder.csv))
+    for name in sorted(present):
+        raise DataError(f"{input_file} must not have a column `{name}`, since that is what is added; rename it first")
 
 
 def _refuse_nested_columns(rows: pa.RecordBatch) -> None:

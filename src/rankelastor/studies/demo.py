@@ -9,22 +9,19 @@ from pathlib import Path
 
 import torch
 
-from rankelastor.config.data import DataSettings
-from rankelastor.config.model import (
-    GluFfnSettings,
-    MlpFfnSettings,
-    ModelSettings,
-    RankElastorSettings,
-    RankMixerSettings,
-    SplitTokenizerSettings,
-)
+from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.settings import DataSettings
 from rankelastor.data.synthetic import BestPossible, write_click_log
 from rankelastor.errors import RunError
+from rankelastor.models.mixer import MixerSettings
+from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.models.ranker import Ranker
+from rankelastor.models.ranker_settings import RankerSettings
+from rankelastor.models.rankmixer import RankMixerSettings
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
@@ -106,32 +103,21 @@ def run_demo(
     )
 
 
-def demo_models() -> tuple[ModelSettings, ...]:
-    """The two rankers: the same tokens, blocks and head, about the same number of dense parameters."""
-    tokenizer = SplitTokenizerSettings(kind="split", dropout=0.0)
+def demo_models() -> tuple[MixerSettings, ...]:
+    """Make the settings of the two rankers: the same tokens, blocks and head, about as many dense parameters."""
+    shared = {"embedding_dim": 8, "num_tokens": 6, "token_dim": 12, "tokenizer": {"kind": "split", "dropout": 0.0}}
+    mlp = {"kind": "mlp", "hidden_dims": [120], "dropout": 0.1}
+    glu = {"kind": "glu", "hidden_dims": [12], "dropout": 0.1}
     return (
-        RankMixerSettings(
-            kind="rankmixer",
-            embedding_dim=8,
-            num_tokens=6,
-            token_dim=12,
-            tokenizer=tokenizer,
-            ffn=MlpFfnSettings(kind="mlp", hidden_dims=(120,), dropout=0.1),
-        ),
-        RankElastorSettings(
-            kind="rankelastor",
-            embedding_dim=8,
-            num_tokens=6,
-            token_dim=12,
-            tokenizer=tokenizer,
-            ffn=GluFfnSettings(kind="glu", hidden_dims=(12,), dropout=0.1),
-        ),
+        RankMixerSettings.model_validate({"kind": "rankmixer", **shared, "ffn": mlp}),
+        RankElastorSettings.model_validate({"kind": "rankelastor", **shared, "ffn": glu}),
     )
 
 
-def demo_recipe(model: ModelSettings, data: DataSettings, *, seed: int) -> Recipe:
+def demo_recipe(model: RankerSettings, data: DataSettings, *, seed: int) -> Recipe:
     """The recipe with which the demo trains ``model``: the same training for both."""
-    training = TrainingSettings(seed=seed, epochs=10, batch_size=2048, learning_rate=2e-3, embedding_l2=1e-3)
+    optimiser = OptimiserSettings(learning_rate=2e-3, embedding_l2=1e-3)
+    training = TrainingSettings(seed=seed, epochs=10, batch_size=2048, optimiser=optimiser)
     return Recipe(name=f"demo-{model.kind}", data=data, model=model, training=training)
 
 
@@ -143,15 +129,15 @@ def _clear_runs(folder: Path) -> None:
 
 
 def _row(run: TrainedRun, dataset: PreparedDataset, *, best: BestPossible) -> DemoRow:
-    test, cost = run.result["test"], run.result["cost"]
+    result, test = run.result, run.result.test
     return DemoRow(
-        model=run.result["model"],
+        model=result.model,
         auc=test["auc"],
         logloss=test["logloss"],
         share_of_gain=(test["auc"] - 0.5) / (best.auc - 0.5),
-        dense_parameters=cost["dense_parameters"],
-        flops_per_example=cost["flops_per_example"],
-        seconds=run.result["seconds"],
+        dense_parameters=result.cost.dense_parameters,
+        flops_per_example=result.cost.flops_per_example,
+        seconds=result.seconds,
         mean_stable_rank=_mean_stable_rank(run.ranker, dataset),
     )
 

@@ -14,7 +14,7 @@ from rankelastor.training.rare_as_unseen import RareAsUnseen
 
 
 def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> BatchLoader:
-    """The train split, shuffled anew each epoch as ``training.order`` and ``training.seed`` say."""
+    """Read the train split, shuffled anew each epoch as ``training.order`` and ``training.seed`` say."""
     return BatchLoader(
         dataset.split("train"),
         batch_size=settings.batch_size,
@@ -25,20 +25,28 @@ def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> Bat
 
 
 def scoring_loader(dataset: PreparedDataset, split: SplitName, settings: TrainingSettings) -> BatchLoader:
-    """A split in its order, in batches of ``training.evaluation_batch_size``."""
+    """Read a split in its order, in batches of ``training.evaluation_batch_size``."""
     return BatchLoader(dataset.split(split), batch_size=settings.evaluation_batch_size)
 
 
 def epoch_batches(
     train: BatchLoader,
-    settings: TrainingSettings,
     *,
     epoch: int,
+    read_ahead: int,
     device: torch.device,
     rare_as_unseen: RareAsUnseen | None,
 ) -> ReadAhead[Batch]:
-    """The batches of one epoch, counted from 1, on the device; used as a context manager."""
+    """Give the batches of one epoch on the device; use it as a context manager.
+
+    Args:
+        train: gives the batches.
+        epoch: counted from 1.
+        read_ahead: batches made ahead of use by a thread; 0 makes each when it is asked for.
+        device: where the batches go.
+        rare_as_unseen: changes each batch; None leaves it as it is.
+    """
     source = train.epoch(epoch)
     if rare_as_unseen is not None:
         source = rare_as_unseen.over(source, first_step=(epoch - 1) * len(train) + 1)
-    return ReadAhead(source, depth=settings.read_ahead, prepare=copies_to(device))
+    return ReadAhead(source, depth=read_ahead, prepare=copies_to(device))

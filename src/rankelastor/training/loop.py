@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
+from rankelastor.config.execution import ExecutorName
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.errors import RunError
 from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.scheduled import scheduled_modules
+from rankelastor.objectives.mean_loss import MeanLoss
 from rankelastor.progress import ProgressListener
+from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
 from rankelastor.training.rare_as_unseen import RareAsUnseen
@@ -24,135 +29,213 @@ from rankelastor.training.stopping import Plateau
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What training came to. ``examples_per_second`` counts training steps alone, not evaluations.
+class Training:
+    """What is trained, and on what.
 
-    ``best_predictions`` are those of the best evaluation for the valid split.
-    ``data_wait_share`` is the share of that time in which the next step waited for its batch.
-    ``compiled``: whether steps ran compiled code.
-    """
-
-    best: Evaluation
-    num_epochs: int
-    num_steps: int
-    examples_per_second: float
-    best_predictions: Predictions
-    data_wait_share: float
-    compiled: bool
-
-
-def fit(
-    ranker: Ranker,
-    *,
-    train: BatchLoader,
-    valid: BatchLoader,
-    settings: TrainingSettings,
-    save_best: Callable[[], None],
-    rare_as_unseen: RareAsUnseen | None = None,
-    observers: Sequence[TrainingObserver] = (),
-    progress: ProgressListener | None = None,
-) -> Fit:
-    """Train until the plateau stops it or the epochs are done.
-
-    Args:
-        ranker: changed in place; it ends with the weights of the last step, not of the best evaluation.
+    Attributes:
+        ranker: changed in place.
         train: training batches, shuffled by (seed, epoch).
         valid: scored after each epoch.
         settings: the protocol.
+        tasks: names of the columns of labels.
         rare_as_unseen: changes each training batch; None leaves it as it is.
+    """
+
+    ranker: Ranker
+    train: BatchLoader
+    valid: BatchLoader
+    settings: TrainingSettings
+    tasks: Sequence[str]
+    rare_as_unseen: RareAsUnseen | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the ranker lies."""
+        return next(self.ranker.parameters()).device
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What ``fit`` came to.
+
+    Attributes:
+        best: the evaluation that improved last.
+        best_predictions: of that evaluation, for the valid split.
+        num_epochs: trained.
+        num_steps: of the optimiser.
+        examples_per_second: of the training steps, evaluations left out.
+        data_wait_share: the share of that time in which the next step waited for its batch.
+        executor: what computed the steps.
+    """
+
+    best: Evaluation
+    best_predictions: Predictions
+    num_epochs: int
+    num_steps: int
+    examples_per_second: float
+    data_wait_share: float
+    executor: ExecutorName
+
+
+def fit(
+    training: Training,
+    *,
+    save_best: Callable[[], None],
+    observers: Sequence[TrainingObserver] = (),
+    progress: ProgressListener | None = None,
+) -> FitResult:
+    """Train until the plateau stops it or the epochs are done.
+
+    The ranker ends with the weights of the last step, not of the best evaluation.
+
+    Args:
+        training: what is trained, and on what.
         save_best: called after each evaluation that improved; it keeps the weights.
         observers: told of every step and evaluation.
         progress: told of the scoring of the valid split.
 
     Raises:
-        RunError: the loss is no longer finite.
+        RunError: the loss is no longer finite, or no evaluation gave the monitored metric.
     """
-    stepper, plateau = Stepper(ranker, settings), Plateau(settings)
-    began, step_seconds, wait_seconds = time.perf_counter(), 0.0, 0.0
-    learning_rate, epoch, best = settings.learning_rate, 0, None
+    settings, train = training.settings, training.train
+    epochs = _Epochs(training, observers)
+    evaluations = _Evaluations(training, observers, save_best=save_best, progress=progress)
     for observer in observers:
-        observer.on_start(ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
-    with closing(stepper):
+        observer.on_start(training.ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
+    epoch = 0
+    with closing(epochs.stepper):
         for epoch in range(1, settings.epochs + 1):
-            epoch_began = time.perf_counter()
-            train_loss, waited = _run_epoch(
-                stepper, ranker, train, settings, epoch=epoch, rare_as_unseen=rare_as_unseen, observers=observers
-            )
-            wait_seconds += waited
-            stepper.complete_rows()
-            step_seconds += time.perf_counter() - epoch_began
-            predictions = score_split(ranker, valid, settings, progress=progress)
-            metrics = predictions.metrics().as_dict()
-            verdict = plateau.judge(metrics)
-            evaluation = Evaluation(
-                epoch=epoch,
-                step=epoch * len(train),
-                learning_rate=learning_rate,
-                train_loss=round(train_loss, 6),
-                metrics=metrics,
-                improved=verdict.improved,
-                seconds=round(time.perf_counter() - began, 3),
-            )
-            if verdict.improved:
-                best = evaluation, predictions
-                save_best()
-            for observer in observers:
-                observer.on_evaluation(evaluation)
-            if verdict.stop:
+            next_learning_rate = evaluations.judge(epoch, train_loss=epochs.run(epoch))
+            if next_learning_rate is None:
                 break
-            learning_rate = verdict.learning_rate
-            stepper.set_learning_rate(learning_rate)
-    best_evaluation, best_predictions = _found(best, settings)
-    return Fit(
-        best=best_evaluation,
+            epochs.stepper.set_learning_rate(next_learning_rate)
+    best, best_predictions = evaluations.best()
+    return FitResult(
+        best=best,
         best_predictions=best_predictions,
         num_epochs=epoch,
         num_steps=epoch * len(train),
-        examples_per_second=epoch * train.num_rows / step_seconds,
-        data_wait_share=wait_seconds / step_seconds,
-        compiled=stepper.is_compiled,
+        examples_per_second=epoch * train.num_rows / epochs.seconds,
+        data_wait_share=epochs.seconds_waited / epochs.seconds,
+        executor=epochs.stepper.executor,
     )
 
 
-def _found(best: tuple[Evaluation, Predictions] | None, settings: TrainingSettings) -> tuple[Evaluation, Predictions]:
-    if best is None:
-        raise RunError(
-            f"an evaluation must give training.monitor={settings.monitor}, but none did; "
-            "gauc needs groups that hold both labels"
+class _Epochs:
+    """Runs the steps of one epoch after the other, and adds up the time they take."""
+
+    def __init__(self, training: Training, observers: Sequence[TrainingObserver]) -> None:
+        settings = training.settings
+        self._training = training
+        self._observers = observers
+        self._scheduled = scheduled_modules(training.ranker)
+        self.stepper = Stepper(training.ranker, settings.optimiser, settings.execution, batch_size=settings.batch_size)
+        self.seconds = 0.0
+        self.seconds_waited = 0.0
+
+    def run(self, epoch: int) -> float:
+        """Take the steps of an epoch, counted from 1; returns the mean loss over its examples.
+
+        Raises:
+            RunError: that is not finite.
+        """
+        began = time.perf_counter()
+        training = self._training
+        training.ranker.train()
+        for observer in self._observers:
+            observer.on_epoch_start(epoch)
+        with epoch_batches(
+            training.train,
+            epoch=epoch,
+            read_ahead=training.settings.execution.read_ahead,
+            device=training.device,
+            rare_as_unseen=training.rare_as_unseen,
+        ) as batches:
+            losses = MeanLoss(self.stepper.objective.total)
+            for index, batch in enumerate(batches, start=(epoch - 1) * len(training.train) + 1):
+                losses.add(self._step(epoch, index, batch), batch)
+        mean_loss = losses.value()
+        _check_finite(mean_loss, epoch)
+        self.stepper.complete_rows()
+        self.seconds += time.perf_counter() - began
+        self.seconds_waited += batches.waited_seconds
+        return mean_loss
+
+    def _step(self, epoch: int, index: int, batch: Batch) -> Tensor:
+        for module in self._scheduled:
+            module.set_epochs_done((index - 1) / len(self._training.train))
+        loss = self.stepper.step(batch)
+        for observer in self._observers:
+            observer.on_step(Step(epoch=epoch, index=index, batch=batch, loss=loss))
+        return loss
+
+
+class _Evaluations:
+    """Scores the valid split after each epoch, keeps the best, and says with which learning rate to go on."""
+
+    def __init__(
+        self,
+        training: Training,
+        observers: Sequence[TrainingObserver],
+        *,
+        save_best: Callable[[], None],
+        progress: ProgressListener | None,
+    ) -> None:
+        self._training = training
+        self._observers = observers
+        self._save_best = save_best
+        self._progress = progress
+        self._learning_rate = training.settings.optimiser.learning_rate
+        self._plateau = Plateau(training.settings.stopping, learning_rate=self._learning_rate)
+        self._best: tuple[Evaluation, Predictions] | None = None
+        self._began = time.perf_counter()
+
+    def judge(self, epoch: int, *, train_loss: float) -> float | None:
+        """Evaluate after an epoch; returns the learning rate of the next one, None where training stops."""
+        training = self._training
+        predictions = score_split(
+            training.ranker,
+            training.valid,
+            training.settings.execution,
+            tasks=training.tasks,
+            progress=self._progress,
         )
-    return best
+        metrics = predictions.metrics().as_dict()
+        decision = self._plateau.judge(metrics)
+        evaluation = Evaluation(
+            epoch=epoch,
+            step=epoch * len(training.train),
+            learning_rate=self._learning_rate,
+            train_loss=round(train_loss, 6),
+            metrics=metrics,
+            improved=decision.improved,
+            seconds=round(time.perf_counter() - self._began, 3),
+        )
+        if decision.improved:
+            self._best = evaluation, predictions
+            self._save_best()
+        for observer in self._observers:
+            observer.on_evaluation(evaluation)
+        self._learning_rate = decision.learning_rate
+        return None if decision.stop else decision.learning_rate
+
+    def best(self) -> tuple[Evaluation, Predictions]:
+        """Give the best evaluation and its predictions.
+
+        Raises:
+            RunError: none gave the monitored metric.
+        """
+        if self._best is None:
+            raise RunError(
+                f"an evaluation must give training.monitor={self._training.settings.stopping.monitor}, but none did; "
+                "gauc needs groups that hold both labels"
+            )
+        return self._best
 
 
-def _run_epoch(
-    stepper: Stepper,
-    ranker: Ranker,
-    train: BatchLoader,
-    settings: TrainingSettings,
-    *,
-    epoch: int,
-    rare_as_unseen: RareAsUnseen | None,
-    observers: Sequence[TrainingObserver],
-) -> tuple[float, float]:
-    """All steps of one epoch; returns the mean loss over its examples and the seconds they waited for batches."""
-    ranker.train()
-    for observer in observers:
-        observer.on_epoch_start(epoch)
-    scheduled = scheduled_modules(ranker)
-    device = next(ranker.parameters()).device
-    total = torch.zeros((), device=device, dtype=torch.float64)
-    first_step = (epoch - 1) * len(train) + 1
-    with epoch_batches(train, settings, epoch=epoch, device=device, rare_as_unseen=rare_as_unseen) as batches:
-        for index, batch in enumerate(batches, start=first_step):
-            for module in scheduled:
-                module.set_epochs_done((index - 1) / len(train))
-            loss = stepper.step(batch)
-            total += loss.double() * batch.num_examples
-            for observer in observers:
-                observer.on_step(Step(epoch=epoch, index=index, batch=batch, loss=loss))
-    mean_loss = total.item() / train.num_rows
-    if not torch.isfinite(total):
+def _check_finite(mean_loss: float, epoch: int) -> None:
+    if not math.isfinite(mean_loss):
         raise RunError(
             f"the training loss must stay finite, but was {mean_loss} in epoch {epoch}; "
             "try a smaller training.learning_rate"
         )
-    return mean_loss, batches.waited_seconds

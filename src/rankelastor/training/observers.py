@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -29,7 +29,7 @@ class Evaluation:
     step: int
     learning_rate: float
     train_loss: float
-    metrics: dict[str, float | int]
+    metrics: dict[str, Any]
     improved: bool
     seconds: float
 

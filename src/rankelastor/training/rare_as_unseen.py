@@ -1,4 +1,4 @@
-"""Let the out-of-vocabulary row learn: while training, some rare values are taken for unseen ones."""
+"""Let the out-of-vocabulary row learn: during training, some rare values count as unseen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rankelastor.config.training import RareAsUnseenSettings
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.data.unseen import first_rare_ids, id_features
+from rankelastor.data.unseen import first_rare_ids
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, SequenceFeature
 
 _DRAWS = 1 << 16
@@ -20,10 +20,11 @@ _STREAM = 0x756E7365  # keeps these draws apart from the loader's, which start f
 
 
 class RareAsUnseen:
-    """Replaces rare ids of a batch by out of vocabulary, each with the same probability.
+    """Replaces rare ids of a batch by the out-of-vocabulary id, each with the same probability.
 
     Ids are ordered by count, so that the rare ones of a field are one range just below its last id, which is the
-    out-of-vocabulary one. What is replaced depends on (seed, step) and on the batch alone.
+    out-of-vocabulary one. What is replaced depends on (seed, step) and the batch alone. Labels, weights and groups
+    stay.
 
     Args:
         first_rare: for each feature its first rare id; a feature that is not named is left as it is.
@@ -57,7 +58,7 @@ class RareAsUnseen:
 
     @classmethod
     def of(cls, dataset: PreparedDataset, settings: RareAsUnseenSettings, *, seed: int) -> Self | None:
-        """The replacement that settings ask for; None where nothing would be replaced.
+        """Make the replacement that the settings ask for; None where nothing would be replaced.
 
         Features with frozen vectors keep their ids: their out-of-vocabulary vector cannot learn.
         """
@@ -66,7 +67,7 @@ class RareAsUnseen:
         frozen = _with_frozen_vectors(dataset.schema)
         rare_ids = first_rare_ids(dataset, max_count=settings.max_count)
         first_rare = {name: first for name, first in rare_ids.items() if name not in frozen}
-        unseen = cls(first_rare, id_features(dataset.schema), share=settings.share, seed=seed)
+        unseen = cls(first_rare, dataset.schema.with_ids, share=settings.share, seed=seed)
         return unseen if unseen.has_rare else None
 
     @property
@@ -75,12 +76,12 @@ class RareAsUnseen:
         return self._categorical.has_rare or self._sequence.has_rare
 
     def over(self, batches: Iterable[Batch], *, first_step: int) -> Iterator[Batch]:
-        """The batches of training steps ``first_step`` and on, with some rare ids replaced."""
+        """Give the batches of training steps from ``first_step`` on, with some rare ids replaced."""
         for step, batch in enumerate(batches, start=first_step):
             yield self(batch, step=step)
 
     def __call__(self, batch: Batch, *, step: int) -> Batch:
-        """The batch of training step ``step`` with some rare ids replaced; the given one stays as it is."""
+        """Copy the batch of training step ``step`` with some rare ids replaced; the batch given stays as it is."""
         draws = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self._seed, step, _STREAM])))
         categorical = self._replace(batch.categorical, self._categorical, draws)
         if batch.sequence is None:
@@ -100,17 +101,17 @@ class RareAsUnseen:
 
 
 def _with_frozen_vectors(schema: FeatureSchema) -> set[str]:
-    """Features that bring vectors which training leaves as they are, and the features that share these."""
+    """Name the features with frozen pretrained vectors, and the features that share these."""
     owners = {
         feature.name
         for feature in schema.categorical
         if feature.pretrained is not None and not feature.pretrained.trained
     }
-    return owners | {feature.name for feature in id_features(schema) if feature.shares in owners}
+    return owners | {feature.name for feature in schema.with_ids if feature.shares in owners}
 
 
 class _Range:
-    """For each id column, its first rare id and its out-of-vocabulary id, int32 (column,)."""
+    """The range of rare ids: the first rare id and the out-of-vocabulary id of each id column, int32 (column,)."""
 
     def __init__(
         self,

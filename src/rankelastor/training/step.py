@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from rankelastor.config.training import TrainingSettings
+from rankelastor.config.execution import ExecutionSettings, ExecutorName
+from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.errors import SettingsError
-from rankelastor.execution.compiling import compiled_for_training
+from rankelastor.execution.compiling import CompiledNetwork, compiled_for_training
 from rankelastor.execution.cores import compute_threads, one_core, threads_at_once
 from rankelastor.execution.device import autocast, chosen_precision
 from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.phases import PhaseListener, not_listening
-from rankelastor.execution.slices import BatchGradient, SlicedGradients
+from rankelastor.execution.slices import BatchGradient, Loss, SlicedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, Touched
@@ -31,7 +34,10 @@ class Stepper:
 
     Args:
         ranker: learns in place.
-        settings: the protocol.
+        optimiser: learning rate, L2 and clipping.
+        execution: how a step is computed.
+        batch_size: of the largest batch; it decides what is worth several threads or lazy updates.
+        objective: the loss of a batch; None: ``BinaryCrossEntropy`` with all tasks alike.
         on_phase: told of each phase of a step as it begins, for the profile.
 
     Raises:
@@ -43,31 +49,37 @@ class Stepper:
     def __init__(
         self,
         ranker: Ranker,
-        settings: TrainingSettings,
+        optimiser: OptimiserSettings,
+        execution: ExecutionSettings,
         *,
+        batch_size: int,
+        objective: Loss | None = None,
         on_phase: PhaseListener = not_listening,
     ) -> None:
         self._ranker = ranker
         self._on_phase = on_phase
-        self._settings = settings
+        self._settings = optimiser
+        self._execution = execution
+        self._batch_size = batch_size
         self._device = next(ranker.parameters()).device
         self._table = ranker.embedding.table
-        self._learning_rate = settings.learning_rate
+        self._learning_rate = optimiser.learning_rate
         self._dense = [parameter for parameter in ranker.parameters() if parameter is not self._table]
         self._lazy = self._lazy_rows()
         optimised = self._dense if self._lazy else [*self._dense, self._table]
-        self._optimiser = torch.optim.Adam(optimised, lr=settings.learning_rate, betas=ADAM_BETAS, fused=True)
-        self._loss = BinaryCrossEntropy()
-        self._compiled = compiled_for_training(ranker.network, settings)
+        self._optimiser = torch.optim.Adam(optimised, lr=optimiser.learning_rate, betas=ADAM_BETAS, fused=True)
+        self.objective = objective or BinaryCrossEntropy()
+        self._compiled = compiled_for_training(ranker.network, execution)
         self._num_cores = torch.get_num_threads()
-        self._num_threads = 1 if self._compiled else threads_at_once(ranker, settings.batch_size)
+        self._num_threads = 1 if self._compiled else threads_at_once(ranker, batch_size)
         self._threads = compute_threads(self._num_threads)
+        self._networks = self._networks_of_threads()
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
 
     def _lazy_rows(self) -> LazyRows | None:
-        settings, num_rows = self._settings, len(self._table)
-        lookups = settings.batch_size * len(self._ranker.embedding.offsets)
-        chosen = settings.embedding_updates
+        num_rows = len(self._table)
+        lookups = self._batch_size * len(self._ranker.embedding.offsets)
+        chosen = self._execution.embedding_updates
         if chosen == "lazy" and self._device.type != "cpu":
             raise SettingsError(
                 f"training.embedding_updates=lazy must run on the CPU, but the device is {self._device.type}; "
@@ -76,25 +88,32 @@ class Stepper:
         if chosen == "auto":
             large = self._device.type == "cpu" and num_rows > _LOOKUPS_FOR_LAZY * lookups
             chosen = "lazy" if large else "dense"
-        return LazyRows(self._table, betas=ADAM_BETAS, l2=settings.embedding_l2) if chosen == "lazy" else None
+        return LazyRows(self._table, betas=ADAM_BETAS, l2=self._settings.embedding_l2) if chosen == "lazy" else None
+
+    def _networks_of_threads(self) -> Sequence[CompiledNetwork | Lowering]:
+        if self._compiled is not None:
+            return [self._compiled] * self._num_threads
+        on_cpu = self._device.type != "cuda"
+        return [Lowering(self._ranker.network) for _ in range(self._num_threads)] if on_cpu else []
 
     def _sliced_gradients(self) -> SlicedGradients:
-        networks = [self._compiled or Lowering(self._ranker.network) for _ in range(self._num_threads)]
         return SlicedGradients(
             self._ranker,
             self._dense,
-            loss=self._loss,
+            loss=self.objective,
             threads=self._threads,
-            networks=networks,
-            slice_examples=self._settings.slice_examples,
-            precision=chosen_precision(self._settings, self._device),
+            networks=self._networks,
+            slice_examples=self._execution.slice_examples,
+            precision=chosen_precision(self._execution, self._device),
             on_phase=self._on_phase,
         )
 
     @property
-    def is_compiled(self) -> bool:
-        """Whether steps run compiled code."""
-        return self._compiled is not None and self._compiled.is_compiled
+    def executor(self) -> ExecutorName:
+        """What computes the steps, unless a module has hooks."""
+        if self._compiled is not None and self._compiled.is_compiled:
+            return "compiled"
+        return "kernels" if any(network.uses_kernels for network in self._networks) else "eager"
 
     @property
     def cores_per_slice(self) -> int:
@@ -116,10 +135,9 @@ class Stepper:
     def close(self) -> None:
         """Let the threads go."""
         self._threads.shutdown()
-        torch.set_num_threads(self._num_cores)  # MKL's is shared by all threads of the process
 
     def step(self, batch: Batch) -> Tensor:
-        """Learn from one batch; returns its mean cross-entropy (without L2), still on the device."""
+        """Learn from one batch; return its loss (without L2), still on the device."""
         if self._gradients is None:
             return self._step_on_cuda(batch)
         self._on_phase("optimiser")
@@ -129,7 +147,7 @@ class Stepper:
         self._on_phase("optimiser")
         for parameter, gradient in zip(self._dense, result.parameters, strict=True):
             parameter.grad = gradient
-        if self._lazy is None or touched is None:
+        if self._lazy is None or touched is None or result.found is None:
             self._threads.submit(self._step_table_densely, result).result()
         else:
             self._threads.submit(self._step_lazily, self._lazy, touched, result.found).result()
@@ -142,12 +160,13 @@ class Stepper:
         return self._threads.submit(self._lazy.touch, rows.flatten(), learning_rate=self._learning_rate).result()
 
     def _step_table_densely(self, gradient: BatchGradient) -> None:
-        with one_core(afterwards=self.cores_per_slice):  # sums this small are done before many threads have met
-            self._table.grad = sum_by_row(gradient.rows, gradient.found, len(self._table))
+        with one_core():  # sums this small are done before many threads have met
+            found = gradient.found
+            self._table.grad = None if found is None else sum_by_row(gradient.rows, found, len(self._table))
             self._step_densely()
 
     def _step_densely(self) -> None:
-        if self._settings.embedding_l2:
+        if self._settings.embedding_l2 and self._table.requires_grad:
             add_l2_gradient(self._table, self._settings.embedding_l2)
         if self._settings.clip_norm is not None:
             nn.utils.clip_grad_norm_([*self._dense, self._table], self._settings.clip_norm)
@@ -173,11 +192,11 @@ class Stepper:
         self._on_phase("optimiser")
         self._optimiser.zero_grad(set_to_none=True)  # first: a CUDA graph writes over the gradients it gave before
         self._on_phase("forward")
-        with autocast(self._settings, self._device):
+        with autocast(self._execution, self._device):
             compute = self._compiled.current() if self._compiled else self._ranker.network
             logits = compute(self._ranker.embedding(batch))
         self._on_phase("loss")
-        loss = self._loss(logits, batch, total=self._loss.total(batch))
+        loss = self.objective(logits, batch, total=self.objective.total(batch))
         self._on_phase("backward")
         torch.autograd.backward(loss)
         self._on_phase("optimiser")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
+from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError, SettingsError
 
 NAMES = ("click", "C1", "C2", "C10", "I1", "user", "time")

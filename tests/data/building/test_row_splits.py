@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.config.data import FileOrderSplit, RandomSplit, TimeSplit
 from rankelastor.data.building.row_splits import assign_rows, splits_of_files
+from rankelastor.data.split_settings import FileOrderSplit, RandomSplit, TimeSplit
 from rankelastor.errors import DataError
 
 TIME = TimeSplit(kind="time", column="t", valid=0.2, test=0.2)

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.config.fields import CalendarPart, TimeFormat
-from rankelastor.data.cells.calendar_parts import calendar_part
+from rankelastor.data.cells.calendar_parts import CalendarPart, TimeFormat, calendar_part
 from rankelastor.data.cells.texts import cell_texts
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.config.fields import BlankIds
 from rankelastor.data.cells.hashes import hashed_ids
+from rankelastor.data.cells.texts import BlankIds
 
 MASK = 0xFFFFFFFF
 

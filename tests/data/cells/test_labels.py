@@ -4,14 +4,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from rankelastor.data.cells.labels import parse_labels
+from rankelastor.data.cells.labels import LabelSettings, parse_labels
 from rankelastor.data.raw.rows import RawRows
-from rankelastor.errors import DataError
+from rankelastor.errors import DataError, SettingsError
 
 
-def labels_of(values: Any) -> list[float]:
+def labels_of(values: Any, positive: bool | float | str | None = None) -> list[float]:
     rows = RawRows(pa.RecordBatch.from_pydict({"click": values}), Path("log.csv"), first_row=5)
-    labels: list[float] = parse_labels(rows, "click").tolist()
+    labels: list[float] = parse_labels(rows, LabelSettings(column="click", positive=positive)).tolist()
     return labels
 
 
@@ -46,3 +46,45 @@ def test_a_label_may_be_written_in_several_ways(values: Any) -> None:
 def test_any_other_label_is_refused_with_its_row(values: Any, given: str) -> None:
     with pytest.raises(DataError, match=rf"log.csv, column 'click', row 6: the label must be 0 or 1, but {given} was"):
         labels_of(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "expected"),
+    [
+        (["yes", "no", "Yes", "maybe"], "yes", [1, 0, 0, 0]),
+        (["5", "5.0", "4", "none"], 5, [1, 1, 0, 0]),
+        ([5.0, 4.5], 4.5, [0, 1]),
+        ([3, 7], "3", [1, 0]),
+        ([True, False], True, [1, 0]),
+        ([True, False], False, [0, 1]),
+        ([True, False], "true", [1, 0]),
+        (pa.array(["on", "off"]).dictionary_encode(), "on", [1, 0]),
+    ],
+)
+def test_what_equals_the_positive_value_is_one_and_all_else_zero(
+    values: Any, positive: bool | float | str, expected: list[float]
+) -> None:
+    assert labels_of(values, positive) == expected
+
+
+@pytest.mark.parametrize("values", [["yes", ""], ["yes", None]])
+def test_a_blank_is_refused_beside_a_positive_value_too(values: list[str | None]) -> None:
+    with pytest.raises(
+        DataError, match=r"log.csv, column 'click', row 6: the label must not be blank, but a blank was"
+    ):
+        labels_of(values, "yes")
+
+
+@pytest.mark.parametrize(("positive", "example"), [(True, "yes"), (False, "no")])
+@pytest.mark.parametrize("values", [["yes", "no"], [1, 0]])
+def test_a_bare_yes_is_refused_with_what_to_write(values: Any, positive: bool, example: str) -> None:
+    message = rf'data.label.positive must be a value of column \'click\', .* write positive: "{example}" in quotes'
+    with pytest.raises(SettingsError, match=message):
+        labels_of(values, positive)
+
+
+def test_a_label_without_positive_value_is_written_as_its_column() -> None:
+    name: Any = LabelSettings(column="click").model_dump(mode="json")
+    assert name == "click"
+    whole = LabelSettings(column="click", positive="yes").model_dump(mode="json")
+    assert whole == {"column": "click", "positive": "yes"}

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.config.fields import BlankIds
+from rankelastor.data.cells.texts import BlankIds
 from rankelastor.data.features.quantiles import OrderStatistics, bucket_ids, distinct_edges, edge_places, num_bucket_ids
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64) | st.sampled_from([0.0, 1.0, -1.0, 5e-324])

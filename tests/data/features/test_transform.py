@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.config.fields import NumericTransform
-from rankelastor.data.features.transform import NumberStatistics, StatisticsFit, transform_numbers
+from rankelastor.data.features.transform import NumberStatistics, NumericTransform, StatisticsFit, transform_numbers
 
 
 def fit(*pieces: list[float]) -> NumberStatistics:

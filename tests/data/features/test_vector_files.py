@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rankelastor.config.pretrained import PretrainedSettings
 from rankelastor.data.features.vector_files import read_vectors
+from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.errors import DataError
 
 KEYS = ["7", "a", "ü"]

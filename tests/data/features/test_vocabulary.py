@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.config.fields import BlankIds
-from rankelastor.data.features.vocabulary import Vocabulary, require_vocabulary, safe_file_names
+from rankelastor.data.cells.texts import BlankIds
+from rankelastor.data.features.vocabulary import Vocabulary, require_vocabulary
 from rankelastor.errors import DataError
 
 
@@ -101,11 +101,3 @@ def test_a_vocabulary_of_another_size_than_expected_is_named(tmp_path: Path) -> 
     Vocabulary(pl.Series(["a"]), np.array([1])).write(tmp_path / "x.parquet")
     with pytest.raises(DataError, match=r"x.parquet .* but it holds 1 values where 2 are expected; run"):
         require_vocabulary(tmp_path / "x.parquet", num_ids=4)
-
-
-@given(st.lists(st.text(min_size=1), unique=True))
-def test_file_names_are_safe_and_differ_whatever_the_features_are_called(features: list[str]) -> None:
-    names = safe_file_names(features)
-    assert list(names) == features
-    assert len({name.lower() for name in names.values()}) == len(features)
-    assert all(name.isascii() and "/" not in name and len(name) < 200 and name[0] != "." for name in names.values())

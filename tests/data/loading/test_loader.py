@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
+from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.loading import loader as loader_module
 from rankelastor.data.loading.epoch_steps import World
 from rankelastor.data.loading.gather import Columns, gather
@@ -29,7 +30,8 @@ def make_split(folder: Path, *, shard_rows: int) -> PreparedSplit:
     rows = np.arange(NUM_ROWS)
     writer = ShardWriter(folder, SCHEMA, num_rows=NUM_ROWS, shard_rows=shard_rows, has_group=True)
     ids = np.stack([rows, 2 * rows], axis=1).astype(np.int32)
-    writer.add(ids, (rows / 2).astype(np.float32)[:, None], (rows % 2).astype(np.float32), 10 * rows)
+    numbers, label = (rows / 2).astype(np.float32)[:, None], (rows % 2).astype(np.float32)
+    writer.add(EncodedRows(ids, numbers, labels=label[:, None], group=10 * rows))
     writer.finish()
     shards = tuple(open_shard(shard_path(folder, index), SCHEMA) for index in range(writer.num_shards))
     return PreparedSplit("train", NUM_ROWS, shard_rows, shards, "abc")
@@ -46,7 +48,7 @@ def split_in_memory(num_rows: int, shard_rows: int) -> PreparedSplit:
         Shard(
             categorical=rows[start : start + shard_rows, None],
             numeric=np.empty((len(rows[start : start + shard_rows]), 0), dtype=np.float32),
-            label=(rows[start : start + shard_rows] % 2).astype(np.float32),
+            labels=(rows[start : start + shard_rows, None] % 2).astype(np.float32),
             group=None,
         )
         for start in range(0, num_rows, shard_rows)
@@ -83,8 +85,8 @@ def test_the_cells_of_a_row_stay_together(split: PreparedSplit) -> None:
         row = batch.categorical[:, 0]
         assert torch.equal(batch.categorical[:, 1], 2 * row)
         assert torch.equal(batch.numeric[:, 0], row / 2)
-        assert batch.label is not None
-        assert torch.equal(batch.label, (row % 2).float())
+        assert batch.labels is not None
+        assert torch.equal(batch.labels, (row % 2).float()[:, None])
         assert batch.group is not None
         assert torch.equal(batch.group, 10 * row.long())
         assert (batch.categorical.dtype, batch.numeric.dtype) == (torch.int32, torch.float32)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankelastor.config.data import CsvSettings
 from rankelastor.data.cells.numbers import parse_numbers
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, parsed_batches
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError
@@ -83,7 +83,7 @@ def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
 
 
 def test_rows_to_predict_may_lack_the_label_where_no_header_names_columns(tmp_path: Path) -> None:
-    (piece,) = read_rows(write(tmp_path, "a.csv", "a\nb\n"), NAMED, may_lack="label")
+    (piece,) = read_rows(write(tmp_path, "a.csv", "a\nb\n"), NAMED, may_lack=("label",))
     assert piece.names == ("site",)
 
 
@@ -91,7 +91,7 @@ def test_a_file_that_seems_to_lack_the_label_is_told_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = write(tmp_path, "a.csv", "a\nb\n")
-    list(read_rows(file, NAMED, may_lack="label"))
+    list(read_rows(file, NAMED, may_lack=("label",)))
     assert caplog.messages == [f"{file} has 1 cells a row, csv.columns names 2: taken to lack `label`"]
 
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw import parquet_file
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError
 

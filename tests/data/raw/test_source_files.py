@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from rankelastor.config.data import FileSettings
+from rankelastor.data.raw.file_settings import FileSettings
 from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.errors import DataError
 

@@ -128,7 +128,9 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
         "wide": Case(_projection(37, in_dim=80, dropout=0.3), (700, 80), _PROJECTION),
         "many hidden": Case(_projection(1900), (150, 5), _PROJECTION),
         "two hidden": Case(
-            _projection(9, 7, dropout=0.3), (6, 5), (*_PROJECTION[:1], "rms_norm_forward", "rms_norm_backward", *_PROJECTION[1:])
+            _projection(9, 7, dropout=0.3),
+            (6, 5),
+            (*_PROJECTION[:1], "rms_norm_forward", "rms_norm_backward", *_PROJECTION[1:]),
         ),
         "three hidden": Case(_projection(9, 8, 7, norm=False), (6, 5), (*_PROJECTION[:1] * 2, *_PROJECTION[1:] * 2)),
         "most dropped": Case(_projection(37, dropout=0.998), (6, 5), _PROJECTION),
@@ -150,7 +152,9 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
         "wide, two hidden": Case(_mlp(16, 9, dim=70, dropout=0.3), (150, 3, 70), (*_MLP[:1] * 2, *_MLP[1:] * 2)),
         "norm": Case(_mlp(16, norm=True, dropout=0.3), (11, 3, 7), _both("rms_norm", "per_token_mlp")),
         "norm, two hidden": Case(
-            _mlp(16, 9, norm=True, dropout=0.3), (11, 3, 7), _both("rms_norm", "per_token_mlp", "rms_norm", "per_token_mlp")
+            _mlp(16, 9, norm=True, dropout=0.3),
+            (11, 3, 7),
+            _both("rms_norm", "per_token_mlp", "rms_norm", "per_token_mlp"),
         ),
         "many hidden": Case(_mlp(1900, dim=5), (150, 3, 5), _MLP),
         "tanh, norm": Case(_mlp(16, activation="tanh", norm=True), (11, 3, 7), _NORM),

@@ -29,7 +29,7 @@ both_ways = pytest.mark.usefixtures("_with_and_without_kernels")
 
 
 def test_every_registered_type_stands_in_the_table_with_several_sizes() -> None:
-    assert set(LAYERS) == set(lowered_types()), "add cases to tests/execution/kernels/layers.py for each registered type"
+    assert set(LAYERS) == set(lowered_types()), "add cases to kernels/layers.py for each registered type"
     for kind, cases in LAYERS.items():
         assert len(cases) >= 3, kind
         assert all(type(case.layer()) is kind for case in cases.values()), kind

@@ -8,6 +8,7 @@ from tests.published_layouts import write_layout
 
 from rankelastor.data.prepare import prepare
 from rankelastor.interop.fuxictr.convert import Imported, import_experiment
+from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.recipes.load import load_recipe, with_overrides
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -37,6 +38,7 @@ def test_published_rankelastor_settings_become_our_recipes(expid: str, recipe: s
 
 def test_the_published_fast_mixing_is_the_kronecker_mixing(published: Path) -> None:
     model = import_experiment(published, "criteo_e20_fast").recipe.model
+    assert isinstance(model, RankElastorSettings)
     assert model.mixing.model_dump() == {"kind": "kronecker", "num_groups": 26, "norm": "pre"}
     assert model.num_blocks == 2
 
@@ -117,8 +119,8 @@ def test_another_model_keeps_data_and_training(published: Path) -> None:
     imported = import_experiment(published, "DIN_kuaivideo")
     recipe = imported.recipe
     assert (recipe.model.kind, recipe.model.embedding_dim) == ("rankelastor", 64)
-    assert (recipe.training.learning_rate, recipe.training.embedding_l2) == (5e-4, 5e-5)
-    assert recipe.training.monitor == "gauc"
+    assert (recipe.training.optimiser.learning_rate, recipe.training.optimiser.embedding_l2) == (5e-4, 5e-5)
+    assert recipe.training.stopping.monitor == "gauc"
     without = notes(imported, "no equal")
     assert {"model", "dnn_hidden_units", "net_dropout", "net_regularizer", "monitor"} <= without.keys()
     assert "feature_cols.(pos_items_emb, neg_items_emb).feature_encoder" not in without
@@ -170,7 +172,8 @@ def test_a_test_file_serves_as_valid_where_there_is_no_other(changed: Change) ->
 )
 def test_training_carries_over(model: dict[str, object], settings: dict[str, object], changed: Change) -> None:
     training = import_experiment(changed("criteo_e10", model=model), "criteo_e10").recipe.training
-    assert {key: getattr(training, key) for key in settings} == settings
+    flat = training.optimiser.model_dump() | training.stopping.model_dump()
+    assert {key: flat[key] for key in settings} == settings
 
 
 @pytest.mark.parametrize(

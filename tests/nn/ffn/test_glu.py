@@ -5,8 +5,8 @@ from torch import nn
 from torch.nn.functional import gelu, rms_norm
 
 from rankelastor.nn.dropout import PerTokenDropout
-from rankelastor.nn.ffn.glu import GateName, PerTokenGlu, PerTokenGluLayer
 from rankelastor.nn.ffn.gate import PaperGate, PublishedGate, UnitExpansionGate
+from rankelastor.nn.ffn.glu import GateName, PerTokenGlu, PerTokenGluLayer
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 
 

@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.watching import watching
 
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import DataError, RunError, SettingsError
-from rankelastor.evaluation.evaluate import load_run
-from rankelastor.nn.observation import watching
+from rankelastor.recipes.load import recipe_from_values
+from rankelastor.runs.load import load_run
+from rankelastor.schema import Batch
 from rankelastor.spectrum.measures import MEASURES, stable_rank
+from rankelastor.spectrum.report.write import write_report
 from rankelastor.spectrum.runs.measure_run import measure_run
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
+from rankelastor.training.run import train
 
 Spectra = tuple[RunSpectrum, ...]
 
@@ -70,7 +74,8 @@ def test_the_tables_are_cut_out_of_the_shared_one_at_the_right_rows(
     place = [feature.name for feature in run.encoder.schema.categorical].index("site")
     ids = torch.zeros(len(vocabulary.values) + 1, len(run.encoder.schema.categorical), dtype=torch.int64)
     ids[:, place] = torch.arange(1, vocabulary.num_ids)
-    table = run.ranker.embedding.table.detach()[run.ranker.embedding.rows(ids)[:, place]]
+    batch = Batch(categorical=ids, numeric=torch.zeros(len(ids), 0), labels=None, group=None)
+    table = run.ranker.embedding.table.detach()[run.ranker.embedding.rows_of(batch)[:, place]]
     measured = {found.field: found for found in demo_spectra[0].tables}["site"].spectrum.measures["stable_rank"]
     assert measured == pytest.approx(float(stable_rank(table.double())), rel=1e-5)
 
@@ -87,8 +92,8 @@ def test_fewer_examples_are_the_first_of_the_split(demo_runs: tuple[Path, Path])
 
 
 def test_another_module_can_be_recorded_beside_the_stages(demo_runs: tuple[Path, Path]) -> None:
-    spectrum = measure_run(demo_runs[0], num_examples=10, more_points=["backbone.blocks.0.norm"])
-    assert [point.point for point in spectrum.recording.points] == [*spectrum.stages, "backbone.blocks.0.norm"]
+    spectrum = measure_run(demo_runs[0], num_examples=10, more_points=["network.blocks.0.norm"])
+    assert [point.point for point in spectrum.recording.points] == [*spectrum.stages, "network.blocks.0.norm"]
 
 
 def test_a_point_that_does_not_exist_is_named_with_those_that_do(demo_runs: tuple[Path, Path]) -> None:
@@ -144,3 +149,21 @@ def test_nan_activations_are_reported_and_not_hidden(demo_runs: tuple[Path, Path
     assert "no trajectory and no verdict" in spectrum.problems[1]
     assert spectrum.trajectories == {}
     assert spectrum.recording["block0.pffn"].examples["stable_rank"].count == 20
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{"kind": "mlp", "hidden_dims": [6]}, {"kind": "dcn_v2", "hidden_dims": [6]}],
+    ids=lambda model: str(model["kind"]),
+)
+def test_a_model_without_points_has_its_tables_measured_and_says_so(
+    model: dict[str, Any], recipe_values: dict[str, Any], tmp_path: Path
+) -> None:
+    recipe = recipe_from_values(recipe_values | {"model": model | {"embedding_dim": 4}})
+    run = train(recipe, folder=tmp_path / "run").folder
+    spectrum = measure_run(run)
+    assert not any((spectrum.recording.points, spectrum.stages, spectrum.mixings))
+    assert spectrum.trajectories == {}
+    assert [table.field for table in spectrum.tables] == ["site", "device"]
+    assert "no points (token matrices) to observe" in spectrum.problems[0]
+    assert write_report([spectrum], tmp_path / "report").page.is_file()

@@ -4,9 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from rankelastor.nn.block_mixing import BlockMixing
-from rankelastor.nn.mixing import FullMixing, IdentityMixing, KroneckerMixing, LowRankMixing, SplitMixing
-from rankelastor.nn.sinkhorn import DoublyStochasticMatrix
+from rankelastor.nn.mixing.block import BlockMixing
+from rankelastor.nn.mixing.full import FullMixing
+from rankelastor.nn.mixing.identity import IdentityMixing
+from rankelastor.nn.mixing.kronecker import KroneckerMixing
+from rankelastor.nn.mixing.low_rank import LowRankMixing
+from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix
+from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.spectrum.runs.mixing_map import mixing_map
 
 

@@ -31,10 +31,10 @@ def trained(recipe: Recipe, folder: Path, **changes: Any) -> TrainedRun:
 def test_a_sampled_run_has_the_weights_of_one_that_is_not(recipe: Recipe, tmp_path: Path) -> None:
     plain = train(recipe, folder=tmp_path / "plain")
     sampled = trained(recipe, tmp_path / "sampled", every_steps=1, tensorboard=True)
-    assert recipe.model.ffn.dropout > 0  # random numbers are drawn in every step
+    assert recipe.model.model_dump()["ffn"]["dropout"] > 0  # random numbers are drawn in every step
     for (name, one), other in zip(plain.ranker.state_dict().items(), sampled.ranker.state_dict().values(), strict=True):
         assert torch.equal(one, other), name
-    assert plain.result["valid"] == sampled.result["valid"]
+    assert plain.result.valid == sampled.result.valid
 
 
 def test_the_first_step_and_every_nth_are_sampled(recipe: Recipe, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_nan_activations_are_counted_left_out_and_warned_of_once(
     ranker.points["tokens"].register_forward_hook(lambda *_: torch.cat([outputs, torch.full((1, 3, 6), torch.nan)]))
     observer = SpectrumObserver(SpectrumSettings(every_steps=1, warn_share=0.0), tmp_path)
     observer.on_start(ranker, num_epochs=1, num_examples=3)
-    batch = Batch(torch.ones(3, 3, dtype=torch.int32), torch.zeros(3, 0), label=None, group=None)
+    batch = Batch(torch.ones(3, 3, dtype=torch.int32), torch.zeros(3, 0), labels=None, group=None)
     for index in (1, 2):
         observer.on_epoch_start(1)
         ranker.train()(batch)

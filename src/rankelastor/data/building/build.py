@@ -8,24 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from rankelastor.config.data import DataSettings
 from rankelastor.data.building.encoding import StagedEncoder, write_splits
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
-from rankelastor.data.building.fitting import Fit
-from rankelastor.data.building.pretrained import write_pretrained
+from rankelastor.data.building.fitting import FeatureFits, FittedFeature
+from rankelastor.data.building.label_rates import LabelRates, label_rates, require_weights
 from rankelastor.data.building.row_splits import SplitCodes, assign_rows, splits_of_files
-from rankelastor.data.building.specs import feature_specs
-from rankelastor.data.building.staging import StagedPart, Stager
+from rankelastor.data.building.staging import Stager
 from rankelastor.data.building.workers import Workers
-from rankelastor.data.features.specs import FeatureSpec
+from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.vector_files import find_vector_files
-from rankelastor.data.features.vocabulary import safe_file_names
 from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter, states_of
-from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.manifest import VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
 from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile
+from rankelastor.data.settings import DataSettings
 from rankelastor.data.shards import bounded_shard_rows
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener
@@ -63,7 +62,7 @@ def _build(
     read_bytes: int,
     workers: Workers,
 ) -> Manifest:
-    files = (*sources, *find_vector_files(settings))
+    files = (*sources, *find_vector_files(settings.files.folder, settings.vectors))
     before = states_of(files)
     hashed = workers.start(partial(record_sources, stopped=workers.stopped.is_set), files)
     stager = _stage(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
@@ -71,20 +70,17 @@ def _build(
     if not before == states_of(files) == tuple((record.num_bytes, record.modified_ns) for record in records):
         raise DataError("the raw files must stay as they are while they are read, but one changed; prepare again")
     splits = _assign(settings, stager)
-    means = _label_means(stager.parts, splits)
-    fit = Fit(stager.plan, stager.interners, workers)
-    fit.run(stager.parts, splits, progress)
-    specs = _write_vocabularies(stager.plan, fit, folder, settings.files.folder, workers)
-    encoder = StagedEncoder(stager.plan, fit, stager.interners, stager.groups, workers)
+    rates = label_rates(stager.plan, stager.parts, splits)
+    require_weights(stager.plan, stager.parts, splits)
+    features = _fit(stager, splits, settings, folder, progress=progress, workers=workers)
     stager.interners.clear()  # large; ids by code are all that writing needs
-    fit.vocabularies.clear()
-    schema = schema_of(specs)
-    shard_rows = bounded_shard_rows(schema, settings.shard_rows)
+    specs = tuple(feature.spec for feature in features)
+    encoder = StagedEncoder(schema_of(specs, [target.task for target in settings.targets]), features, stager.groups)
+    shard_rows = bounded_shard_rows(encoder.schema, settings.shard_rows, has_weight=settings.weight is not None)
     num_shards = write_splits(
         stager.parts,
         splits,
         encoder,
-        schema,
         folder,
         shard_rows=shard_rows,
         progress=progress,
@@ -93,10 +89,12 @@ def _build(
     stager.folder.rmdir()
     manifest = Manifest(
         fingerprint=fingerprint_of(settings_that_matter(settings), records),
-        label=settings.label,
+        label=settings.targets[0].label.column,
+        labels=_columns_by_task(settings),
+        weight=settings.weight,
         group=stager.plan.group,
         features=specs,
-        splits=_summaries(splits, num_shards, means),
+        splits=_summaries(splits, num_shards, rates),
         shard_rows=shard_rows,
         csv=settings.csv,
         settings=settings_that_matter(settings),
@@ -107,11 +105,16 @@ def _build(
 
 
 def _summaries(
-    splits: SplitCodes, num_shards: dict[SplitName, int], means: dict[SplitName, float]
+    splits: SplitCodes, num_shards: dict[SplitName, int], rates: LabelRates
 ) -> dict[SplitName, SplitSummary]:
     sizes = np.bincount(splits, minlength=len(SPLITS)).tolist()
     return {
-        name: SplitSummary(num_rows=sizes[SPLITS.index(name)], num_shards=shards, label_mean=means[name])
+        name: SplitSummary(
+            num_rows=sizes[SPLITS.index(name)],
+            num_shards=shards,
+            label_mean=next(iter(rates[name].values())),
+            label_means=rates[name] if len(rates[name]) > 1 else None,
+        )
         for name, shards in num_shards.items()
     }
 
@@ -128,7 +131,9 @@ def _stage(
     """Read all files, the first of which tells the columns."""
     first = sources[0].path
     plan = plan_fields(settings, column_names(first, settings.csv), first)
-    require_same_kinds([source.path for source in sources], plan.columns, numbers=[*plan.number_columns, plan.label])
+    require_same_kinds(
+        [source.path for source in sources], plan.columns, numbers=[*plan.number_columns, *plan.target_columns]
+    )
     stager = Stager(plan, settings.csv, folder / "staged", workers)
     progress.begin("reading", total=sum(source.path.stat().st_size for source in sources), unit="bytes")
     for source in sources:
@@ -180,33 +185,24 @@ def _patterns(settings: DataSettings, split: SplitName) -> str:
     return ", ".join(getattr(settings.files, split))
 
 
-def _label_means(parts: Sequence[StagedPart], splits: SplitCodes) -> dict[SplitName, float]:
-    """The click rate of each split.
-
-    Raises:
-        DataError: a split has one label only: nothing can be learned or measured there.
-    """
-    sums, start = np.zeros(len(SPLITS)), 0
-    for part in parts:
-        codes = splits[start : start + part.num_rows]
-        start += part.num_rows
-        sums += np.bincount(codes, weights=part.columns().labels(), minlength=len(SPLITS))
-    sizes = np.bincount(splits, minlength=len(SPLITS))
-    for split, total, size in zip(SPLITS, sums, sizes, strict=True):
-        if size and total in (0, size):
-            raise DataError(
-                f"the split {split} must hold labels 0 and 1, but all its {size} labels are {int(total > 0)}; "
-                "check data.label, or give other rows"
-            )
-    return {split: float(total / size) for split, total, size in zip(SPLITS, sums, sizes, strict=True) if size}
+def _columns_by_task(settings: DataSettings) -> dict[str, str] | None:
+    if settings.labels is None:
+        return None
+    return {target.task: target.label.column for target in settings.targets}
 
 
-def _write_vocabularies(
-    plan: FieldPlan, fit: Fit, folder: Path, source: str, workers: Workers
-) -> tuple[FeatureSpec, ...]:
-    files = safe_file_names([feature.name for feature in plan.vocabularies])
+def _fit(
+    stager: Stager,
+    splits: SplitCodes,
+    settings: DataSettings,
+    folder: Path,
+    *,
+    progress: ProgressListener,
+    workers: Workers,
+) -> tuple[FittedFeature, ...]:
+    fits = FeatureFits(stager.plan, stager.interners, workers)
+    fits.run(stager.parts, splits, progress)
     vocabularies = folder / VOCABULARY_FOLDER
     vocabularies.mkdir()
-    for _ in workers.map(lambda item: fit.vocabularies[item[0]].write(vocabularies / item[1]), files.items()):
-        pass
-    return feature_specs(plan, fit, files, write_pretrained(plan, fit.vocabularies, source, folder))
+    output = FeatureOutput(Path(settings.files.folder), folder / VECTOR_FOLDER, FileNames(suffix=".npy"))
+    return fits.write(output, vocabularies)

@@ -3,121 +3,70 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rankelastor.config.data import DataSettings, TimeSplit
-from rankelastor.config.fields import (
-    CalendarField,
-    CalendarPart,
-    CategoricalField,
-    FieldSettings,
-    GroupField,
-    HashedField,
-    NumericField,
-    QuantileField,
-    SequenceField,
-)
-from rankelastor.data.building.sharing import require_sharing_that_works
+from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
+from rankelastor.data.kinds.sharing import require_sharing_that_works
 from rankelastor.data.raw.column_names import quoted, require_columns
+from rankelastor.data.settings import DataSettings, Target
+from rankelastor.data.split_settings import TimeSplit
 from rankelastor.errors import DataError, SettingsError
-
-_CALENDAR_DEFAULTS = CategoricalField(column="calendar part")
-
-
-FeatureSettings = CategoricalField | HashedField | SequenceField | NumericField | QuantileField | CalendarField
-
-
-@dataclass(frozen=True)
-class PlannedFeature:
-    """One feature to be: its name, the column it reads, and the settings of its field."""
-
-    name: str
-    column: str
-    settings: FeatureSettings
-    part: CalendarPart | None = None
-
-    @property
-    def vocabulary(self) -> str | None:
-        """The feature whose vocabulary gives the ids: this one or the one it shares; None: it needs none."""
-        match self.settings:
-            case CategoricalField(shares=shares) | SequenceField(shares=shares):
-                return shares or self.name
-            case CalendarField():
-                return self.name
-            case _:
-                return None
-
-    @property
-    def identity(self) -> CategoricalField:
-        """How values become ids; parts of a calendar field have the defaults of a categorical one."""
-        match self.settings:
-            case CategoricalField() as field:
-                return field
-            case SequenceField(min_count=min_count):
-                return CategoricalField(column=self.column, min_count=min_count, blank="padding")
-            case _:
-                assert isinstance(self.settings, CalendarField), "other fields have no vocabulary"
-                return _CALENDAR_DEFAULTS
 
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """What is read from each row: the features in declared order, the label, the group, the time to split by."""
+    """What is read from each row: the features and the labels, in declared order, and three columns that may be None.
+
+    ``group`` is the group of an example, ``time`` the time to split by, ``weight`` how much an example counts.
+    """
 
     features: tuple[PlannedFeature, ...]
-    label: str
+    targets: tuple[Target, ...]
     group: str | None
     time: str | None
-
-    @property
-    def numeric(self) -> tuple[PlannedFeature, ...]:
-        """The numeric features."""
-        return tuple(feature for feature in self.features if isinstance(feature.settings, NumericField))
-
-    @property
-    def categorical(self) -> tuple[PlannedFeature, ...]:
-        """All features that are one id a row, calendar parts, hashes and buckets among them."""
-        others = NumericField | SequenceField
-        return tuple(feature for feature in self.features if not isinstance(feature.settings, others))
-
-    @property
-    def sequences(self) -> tuple[PlannedFeature, ...]:
-        """The sequence features."""
-        return tuple(feature for feature in self.features if isinstance(feature.settings, SequenceField))
-
-    @property
-    def with_vocabulary(self) -> tuple[PlannedFeature, ...]:
-        """The features whose ids come from a vocabulary, of their own or shared."""
-        return tuple(feature for feature in self.features if feature.vocabulary is not None)
+    weight: str | None
 
     @property
     def vocabularies(self) -> tuple[PlannedFeature, ...]:
-        """The features that have a vocabulary of their own."""
-        return tuple(feature for feature in self.features if feature.vocabulary == feature.name)
+        """The features that own a vocabulary, in declared order."""
+        return tuple(feature for feature in self.features if vocabulary_owner(feature) == feature.name)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column to read, each once."""
-        others = (self.label, self.group, self.time)
+        others = (*self._label_columns, self.group, self.time, self.weight)
         return tuple(dict.fromkeys([*(feature.column for feature in self.features), *filter(None, others)]))
 
     @property
     def distinct_columns(self) -> tuple[str, ...]:
         """The columns of which each distinct text is looked at once."""
-        of_distinct = CalendarField | HashedField | SequenceField
-        columns = (feature.column for feature in self.features if isinstance(feature.settings, of_distinct))
-        return tuple(dict.fromkeys([*columns, self.label]))
+        columns = (feature.column for feature in self.features if feature.reads == "distinct_texts")
+        return tuple(dict.fromkeys([*columns, *self._label_columns, *filter(None, [self.weight])]))
 
     @property
     def number_columns(self) -> tuple[str, ...]:
         """The columns that are numbers and nothing else."""
-        of_numbers = NumericField | QuantileField
-        texts = {self.label, self.group, self.time} | {
-            feature.column for feature in self.features if not isinstance(feature.settings, of_numbers)
+        texts = {*self._label_columns, self.group, self.time, self.weight} | {
+            feature.column for feature in self.features if feature.reads != "numbers"
         }
         return tuple(dict.fromkeys(feature.column for feature in self.features if feature.column not in texts))
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """The columns of labels and weight: their cells are numbers, whatever type they are stored as."""
+        return tuple(filter(None, [*self._label_columns, self.weight]))
+
+    @property
+    def _label_columns(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(target.label.column for target in self.targets))
+
+
+def vocabulary_owner(feature: PlannedFeature) -> str | None:
+    """The feature whose vocabulary gives the ids: this one or the one it shares; None where it needs none."""
+    rules = feature.vocabulary
+    return None if rules is None else rules.shares or feature.name
 
 
 def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> FieldPlan:
@@ -127,51 +76,45 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
         DataError: a column is missing, or a pattern matches none.
         SettingsError: a feature is declared twice, or the label is declared as a field.
     """
-    require_columns(names, [settings.label], file, advice="check data.label and csv.header")
-    declared = [(place, name, feature) for place, name, feature in _expand(settings, names, file)]
-    first_place: dict[str, str] = {settings.label: "data.label"}
-    for place, name, _ in declared:
-        if name in first_place:
+    for target in settings.targets:
+        require_columns(names, [target.label.column], file, advice=f"check {target.place} and csv.header")
+    if settings.weight is not None:
+        require_columns(names, [settings.weight], file, advice="check data.weight")
+    declared = list(_expand(settings, names, file))
+    first_place = {target.task: target.place for target in settings.targets}
+    for place, feature in declared:
+        if feature.name in first_place:
             raise SettingsError(
-                f"a feature must be declared once, but {name!r} comes from {first_place[name]} and from {place}; "
-                "remove one of them, or set `name` for one"
+                f"a feature must be declared once, but {feature.name!r} comes from {first_place[feature.name]} and "
+                f"from {place}; remove one of them, or set `name` for one"
             )
-        first_place[name] = place
-    features = tuple(feature for _, _, feature in declared if feature is not None)
+        first_place[feature.name] = place
+    features = tuple(feature for _, feature in declared)
     if not features:
         raise SettingsError("data.fields must hold a feature, but only a group was given; add a categorical field")
-    require_sharing_that_works({feature.name: feature.settings for feature in features})
+    require_sharing_that_works(features)
     time = settings.split.column if isinstance(settings.split, TimeSplit) else None
     if time is not None:
         require_columns(names, [time], file, advice="check data.split.column")
-    return FieldPlan(features, settings.label, _group(settings, names, file), time)
+    return FieldPlan(features, settings.targets, _group(settings, names, file), time, settings.weight)
 
 
-def _expand(
-    settings: DataSettings, names: Sequence[str], file: Path
-) -> Iterator[tuple[str, str, PlannedFeature | None]]:
-    """(place in the settings, name, feature); a group has a place and a name of its own kind, and no feature."""
+def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterator[tuple[str, PlannedFeature]]:
+    """(place in the settings, name, feature); a group is none."""
+    reserved = _reserved(settings)
     for index, field in enumerate(settings.fields):
-        if isinstance(field, GroupField):
-            continue
         place = f"data.fields.{index}"
-        for column in _matched(field, names, settings.label, place, file):
-            base = field.name or column
-            if isinstance(field, CalendarField):
-                for part in field.parts:
-                    yield (
-                        f"{place} ({_show(field)})",
-                        f"{base}_{part}",
-                        PlannedFeature(f"{base}_{part}", column, field, part),
-                    )
-            else:
-                yield f"{place} ({_show(field)})", base, PlannedFeature(base, column, field)
+        if field.names_group:
+            continue
+        for column in _matched(field, names, reserved, place, file):
+            for feature in field.plan(column):
+                yield f"{place} ({_show(field)})", feature
 
 
 def _group(settings: DataSettings, names: Sequence[str], file: Path) -> str | None:
     for index, field in enumerate(settings.fields):
-        if isinstance(field, GroupField):
-            columns = _matched(field, names, settings.label, f"data.fields.{index}", file)
+        if field.names_group:
+            columns = _matched(field, names, _reserved(settings), f"data.fields.{index}", file)
             if len(columns) != 1:
                 raise SettingsError(
                     f"data.fields.{index}: a group must be one column, but {_show(field)} matches {quoted(columns)}"
@@ -180,15 +123,26 @@ def _group(settings: DataSettings, names: Sequence[str], file: Path) -> str | No
     return None
 
 
-def _matched(field: FieldSettings, names: Sequence[str], label: str, place: str, file: Path) -> list[str]:
+def _reserved(settings: DataSettings) -> dict[str, str]:
+    """The columns that no field may read, and what each is."""
+    reserved = {} if settings.weight is None else {settings.weight: "data.weight"}
+    return reserved | {target.label.column: target.place for target in settings.targets}
+
+
+def _matched(
+    field: ColumnSettings, names: Sequence[str], reserved: Mapping[str, str], place: str, file: Path
+) -> list[str]:
     matched: dict[str, None] = {}
     for pattern in field.patterns:
-        if pattern == label:
-            raise SettingsError(f"{place}: a field must not read the label, but {pattern!r} is data.label; remove it")
+        if pattern in reserved:
+            what = "weight" if reserved[pattern] == "data.weight" else "label"
+            raise SettingsError(
+                f"{place}: a field must not read the {what}, but {pattern!r} is {reserved[pattern]}; remove it"
+            )
         if pattern in names:
             matched[pattern] = None
         elif "*" in pattern or "?" in pattern:
-            found = [name for name in names if name != label and _matches(pattern, name)]
+            found = [name for name in names if name not in reserved and _matches(pattern, name)]
             if not found:
                 raise DataError(
                     f"{place}: the pattern {pattern!r} must match columns, but {file} has only {quoted(names)}"
@@ -204,5 +158,5 @@ def _matches(pattern: str, name: str) -> bool:
     return re.fullmatch(expression, name, flags=re.DOTALL) is not None
 
 
-def _show(field: FieldSettings) -> str:
+def _show(field: ColumnSettings) -> str:
     return f"{field.kind} {', '.join(field.patterns)}"

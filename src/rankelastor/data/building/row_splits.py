@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.config.data import FileOrderSplit, RandomSplit, SplitSettings, TimeSplit
+from rankelastor.data.split_settings import FileOrderSplit, RandomSplit, SplitSettings, TimeSplit
 from rankelastor.errors import DataError
 from rankelastor.schema import SPLITS, SplitName
 

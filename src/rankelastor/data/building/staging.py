@@ -17,27 +17,24 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rankelastor.config.data import CsvSettings
-from rankelastor.config.fields import CalendarField, HashedField, NumericField, QuantileField, SequenceField
-from rankelastor.data.building.field_plan import FieldPlan, PlannedFeature
-from rankelastor.data.building.interning import interned
-from rankelastor.data.building.sequences import stage_lists, view_lists
+from rankelastor.data.building.field_plan import FieldPlan, vocabulary_owner
 from rankelastor.data.building.workers import Workers
-from rankelastor.data.cells.calendar_parts import calendar_part
-from rankelastor.data.cells.hashes import hashed_ids
 from rankelastor.data.cells.labels import parse_labels
-from rankelastor.data.cells.lists import Offsets
-from rankelastor.data.cells.numbers import parse_numbers, parse_numbers_or_blanks
-from rankelastor.data.cells.texts import CellTexts, cell_texts
 from rankelastor.data.cells.time_keys import TimeKeys
+from rankelastor.data.cells.weights import parse_weights
 from rankelastor.data.interner import Interner
+from rankelastor.data.kinds.cells import Cells, Numbering, Source
+from rankelastor.data.kinds.field import PlannedFeature
+from rankelastor.data.kinds.vocabulary_fit import numbered_texts
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.rows import RawRows
+from rankelastor.data.settings import Target
 from rankelastor.schema import SplitName
 
 CELLS_A_PART = 16_000_000
 """Cells of an encoded part at most: a short text of raw rows may stand for many places of padding."""
 
-LABEL, GROUP, TIME = "label", "group", "time"
+LABEL, GROUP, TIME, WEIGHT = "label", "group", "time", "weight"
 
 
 @dataclass(frozen=True)
@@ -60,29 +57,18 @@ class StagedColumns:
 
     batch: pa.RecordBatch
 
-    def codes(self, index: int) -> NDArray[np.uint32]:
-        """Provisional codes of the categorical feature at ``index`` of the plan."""
-        codes: NDArray[np.uint32] = self._view(f"feature_{index}")
-        return codes
-
-    def lists(self, index: int) -> tuple[NDArray[np.uint32], Offsets]:
-        """Codes of the elements and offsets of the lists of the sequence feature at ``index`` of the plan."""
-        return view_lists(self.batch.column(f"feature_{index}"))
-
-    def ids(self, index: int) -> NDArray[np.int32]:
-        """Final ids of the hashed feature at ``index`` of the plan."""
-        ids: NDArray[np.int32] = self._view(f"feature_{index}")
-        return ids
-
-    def numbers(self, index: int) -> NDArray[np.float64]:
-        """Numbers of the numeric or quantile feature at ``index`` of the plan; NaN is a blank of the latter."""
-        numbers: NDArray[np.float64] = self._view(f"feature_{index}")
-        return numbers
+    def cells(self, index: int) -> Cells:
+        """The parsed cells of the feature at ``index`` of the plan; texts are provisional codes."""
+        return Cells.from_arrow(self.batch.column(f"feature_{index}"))
 
     def labels(self) -> NDArray[np.float32]:
-        """The labels."""
-        labels: NDArray[np.float32] = self._view(LABEL)
-        return labels
+        """The labels, float32 (row, task)."""
+        num_tasks = sum(name.startswith(f"{LABEL}_") for name in self.batch.schema.names)
+        return np.stack([self._view(f"{LABEL}_{index}") for index in range(num_tasks)], axis=1)
+
+    def weights(self) -> NDArray[np.float32] | None:
+        """The weights, float32 (row,), if there are any."""
+        return self._view(WEIGHT) if WEIGHT in self.batch.schema.names else None
 
     def groups(self) -> NDArray[np.uint32]:
         """Provisional codes of the groups."""
@@ -117,8 +103,7 @@ class Stager:
         self.interners = {feature.name: Interner() for feature in plan.vocabularies}
         self.groups = Interner() if plan.group is not None else None
         self._times = TimeKeys(plan.time) if plan.time is not None else None
-        fields = [feature.settings for feature in plan.features]
-        self._cells_a_row = sum(field.max_length if isinstance(field, SequenceField) else 1 for field in fields)
+        self._cells_a_row = sum(feature.width for feature in plan.features)
 
     def add(self, rows: RawRows, split: SplitName | None) -> None:
         """Parse, check and set aside some rows, in parts whose encoded form is bounded too.
@@ -135,7 +120,7 @@ class Stager:
 
     def _add_part(self, rows: RawRows, split: SplitName | None) -> None:
         columns = dict(self._columns())
-        staged = self._workers.map(lambda stage: _as_arrow(stage(rows)), columns.values())
+        staged = self._workers.map(lambda stage: stage(rows), columns.values())
         batch = pa.RecordBatch.from_arrays(list(staged), names=list(columns))
         file = self.folder / f"part-{len(self.parts):06d}.arrow"
         with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
@@ -148,46 +133,40 @@ class Stager:
         return sum(part.num_rows for part in self.parts)
 
     def ordered_times(self) -> NDArray[np.float64] | None:
-        """A number for each row whose order is that of time (8 bytes a row), where the split is by time."""
+        """Return a sortable time key per row, float64; None unless the split is by time."""
         if self._times is None or not self.parts:
             return None
         return self._times.ordered(np.concatenate([part.columns().times() for part in self.parts]))
 
-    def _columns(self) -> Iterator[tuple[str, Callable[[RawRows], NDArray[np.generic] | pa.ListArray]]]:
+    def _columns(self) -> Iterator[tuple[str, Callable[[RawRows], pa.Array]]]:
         """How each column of a part is made; a function stages one piece at a time, beside the other functions."""
-        yield LABEL, lambda rows: parse_labels(rows, self.plan.label)
-        if (groups := self.groups) is not None and (group := self.plan.group) is not None:
-            yield GROUP, lambda rows: interned(rows, group, self._blanks, groups)
-        if self._times is not None:
-            yield TIME, self._times.keys
+        for index, target in enumerate(self.plan.targets):
+            yield f"{LABEL}_{index}", partial(_label, target)
+        if self.plan.weight is not None:
+            yield WEIGHT, partial(_weight, self.plan.weight)
+        if self.groups is not None:
+            yield GROUP, partial(self._group, Numbering.provisional(self.groups))
+        if (times := self._times) is not None:
+            yield TIME, lambda rows: pa.array(times.keys(rows))
         for index, feature in enumerate(self.plan.features):
-            yield f"feature_{index}", partial(self._feature, feature)
+            owner = vocabulary_owner(feature)
+            numbering = Numbering.none() if owner is None else Numbering.provisional(self.interners[owner])
+            yield f"feature_{index}", partial(self._feature, feature, numbering)
 
-    def _feature(self, feature: PlannedFeature, rows: RawRows) -> NDArray[np.generic] | pa.ListArray:
-        match feature.settings:
-            case NumericField(blank=blank):
-                return parse_numbers(rows, feature.column, blanks=self._blanks, blank=blank)
-            case QuantileField():
-                return parse_numbers_or_blanks(rows, feature.column, blanks=self._blanks)
-            case HashedField(num_buckets=num_buckets, blank=blank_ids):
-                hashed = cell_texts(rows, feature.column, self._blanks)
-                return hashed_ids(hashed.values, num_buckets=num_buckets, blank=blank_ids)[hashed.codes]
-        assert feature.vocabulary is not None
-        interner = self.interners[feature.vocabulary]
-        match feature.settings:
-            case SequenceField() as field:
-                return stage_lists(rows, feature.column, field, interner, self._blanks)
-            case CalendarField():
-                texts = self._calendar_part(feature, rows)
-                return interner.codes(texts.values)[texts.codes]
-            case _:
-                return interned(rows, feature.column, self._blanks, interner)
+    def _group(self, numbering: Numbering, rows: RawRows) -> pa.Array:
+        assert self.plan.group is not None
+        return numbered_texts(Source(rows, self._blanks, numbering), self.plan.group).to_arrow()
 
-    def _calendar_part(self, feature: PlannedFeature, rows: RawRows) -> CellTexts:
-        assert isinstance(feature.settings, CalendarField)
-        assert feature.part is not None
-        times = cell_texts(rows, feature.column, self._blanks)
-        return calendar_part(rows, feature.column, times, part=feature.part, time_format=feature.settings.format)
+    def _feature(self, feature: PlannedFeature, numbering: Numbering, rows: RawRows) -> pa.Array:
+        return feature.parse(Source(rows, self._blanks, numbering)).to_arrow()
+
+
+def _label(target: Target, rows: RawRows) -> pa.Array:
+    return pa.array(parse_labels(rows, target.label, target.place))
+
+
+def _weight(column: str, rows: RawRows) -> pa.Array:
+    return pa.array(parse_weights(rows, column))
 
 
 def _slice(rows: RawRows, start: int, num_rows: int) -> RawRows:
@@ -199,10 +178,6 @@ def _slice(rows: RawRows, start: int, num_rows: int) -> RawRows:
     ]
     table = pa.RecordBatch.from_arrays(columns, names=table.schema.names)
     return RawRows(table, rows.file, rows.row_number(start), rows.bytes_read)
-
-
-def _as_arrow(column: NDArray[np.generic] | pa.ListArray) -> pa.Array:
-    return column if isinstance(column, pa.Array) else pa.array(column)
 
 
 def group_ranks(interner: Interner) -> NDArray[np.int64]:

@@ -5,12 +5,16 @@ Parts are those of the time as written: an offset such as ``+02:00`` is not appl
 
 from __future__ import annotations
 
+from typing import Literal
+
 import polars as pl
 
-from rankelastor.config.fields import CalendarPart, TimeFormat
 from rankelastor.data.cells.texts import BLANK, CellTexts
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
+
+CalendarPart = Literal["hour", "weekday", "weekend"]
+TimeFormat = Literal["yymmddhh", "iso", "epoch_seconds"]
 
 _SATURDAY = 6
 _ISO = (

@@ -7,8 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.utils import murmurhash3_32
 
-from rankelastor.config.fields import BlankIds
-from rankelastor.data.cells.texts import BLANK
+from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.schema import PADDING_ID
 
 

@@ -1,35 +1,124 @@
-"""The label column: 0 or 1, nothing else."""
+"""Label columns as 0 and 1."""
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_serializer,
+)
 
+from rankelastor.config.base import Settings
 from rankelastor.data.cells.texts import BLANK, cell_texts
 from rankelastor.data.raw.rows import RawRows
-from rankelastor.errors import DataError
+from rankelastor.errors import DataError, SettingsError
 
 _TRUTH = {"true": 1.0, "false": 0.0}
 
+PositiveValue = StrictBool | StrictInt | FiniteFloat | Annotated[StrictStr, Field(min_length=1)]
 
-def parse_labels(rows: RawRows, column: str) -> NDArray[np.float32]:
-    """The labels of raw rows as float32 0 and 1; ``1.0``, ``true`` and ``True`` count as 1.
+
+class LabelSettings(Settings):
+    """The column of a label, and which of its values counts as 1.
+
+    Without ``positive`` the column holds 0 and 1. With it, cells equal to ``positive`` are 1 and all others 0; a number
+    is compared as a number. Texts that YAML reads as truth values (yes, no, on, off) must stand in quotes.
+    """
+
+    column: Annotated[str, Field(min_length=1)]
+    positive: PositiveValue | None = None
+
+    @model_serializer(mode="wrap")
+    def _column_alone_is_its_name(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return self.column if self.positive is None else handler(self)
+
+
+def _from_name(value: object) -> object:
+    if isinstance(value, str):
+        return {"column": value}
+    if isinstance(value, dict | LabelSettings):
+        return value
+    raise ValueError(f'a label must be a column name, or {{column: NAME, positive: "VALUE"}}, but {value!r} was given')
+
+
+Label = Annotated[LabelSettings, BeforeValidator(_from_name, json_schema_input_type=str | LabelSettings)]
+"""A label in the settings: a column name, or a mapping."""
+
+
+def parse_labels(rows: RawRows, label: LabelSettings, place: str = "data.label") -> NDArray[np.float32]:
+    """Parse a label column into float32 0 and 1, one per row.
+
+    Without ``label.positive``, ``1``, ``1.0``, ``true`` and ``True`` count as 1.
+
+    Args:
+        rows: raw rows.
+        label: the column, and the value that counts as 1.
+        place: where the label stands in the settings, for messages.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rows = RawRows(pa.RecordBatch.from_pydict({"bought": ["yes", "no"]}), Path("log.csv"))
+        >>> parse_labels(rows, LabelSettings(column="bought", positive="yes")).tolist()
+        [1.0, 0.0]
 
     Raises:
-        DataError: a label is anything else or blank; the message names file, column and row.
+        DataError: a label is blank, or, without ``positive``, neither 0 nor 1; the message names file, column and row.
+        SettingsError: ``positive`` is a truth value, and the column holds none.
     """
-    texts = cell_texts(rows, column, blanks=())
-    lower = texts.values.str.to_lowercase()
-    numbers = lower.replace_strict(_TRUTH, default=lower.cast(pl.Float64, strict=False), return_dtype=pl.Float64)
-    allowed = numbers.is_in([0.0, 1.0]).fill_null(value=False).to_numpy()
-    wrong = ~allowed[texts.codes]
+    texts = cell_texts(rows, label.column, blanks=())
+    if label.positive is None:
+        values = _zero_or_one(texts.values)
+        rule, advice = "the label must be 0 or 1", f"check {place} (its positive: VALUE counts as 1), or mend the row"
+    else:
+        _refuse_truth_beside_text(rows, label, place)
+        values = _is_positive(texts.values, label.positive)
+        rule, advice = "the label must not be blank", "fill it in, or leave the row out"
+    wrong = values.is_null().to_numpy()[texts.codes]
     if wrong.any():
         index = int(wrong.argmax())
-        value = texts.values[int(texts.codes[index])]
-        given = "a blank" if value == BLANK else repr(value)
-        raise DataError(
-            f"{rows.file}, column {column!r}, row {rows.row_number(index)}: the label must be 0 or 1, "
-            f"but {given} was given; check data.label, or mend the row"
+        text = texts.values[int(texts.codes[index])]
+        given = "a blank" if text == BLANK else repr(text)
+        where = f"{rows.file}, column {label.column!r}, row {rows.row_number(index)}"
+        raise DataError(f"{where}: {rule}, but {given} was given; {advice}")
+    return values.fill_null(0.0).cast(pl.Float32).to_numpy()[texts.codes]
+
+
+def _zero_or_one(texts: pl.Series) -> pl.Series:
+    """The label of each text; null where it is none."""
+    lower = texts.str.to_lowercase()
+    numbers = lower.replace_strict(_TRUTH, default=lower.cast(pl.Float64, strict=False), return_dtype=pl.Float64)
+    return numbers.set(~numbers.is_in([0.0, 1.0]).fill_null(value=False), None)
+
+
+def _is_positive(texts: pl.Series, positive: bool | float | str) -> pl.Series:  # noqa: FBT001 - a value, no flag
+    """1 where a text is the positive value, 0 elsewhere; null where it is blank."""
+    if isinstance(positive, bool):
+        found = texts == str(positive).lower()
+    elif isinstance(positive, str):
+        found = texts == positive
+    else:
+        found = (texts.cast(pl.Float64, strict=False) == float(positive)).fill_null(value=False)
+    labels = found.cast(pl.Float64)
+    return labels.set(texts == BLANK, None)
+
+
+def _refuse_truth_beside_text(rows: RawRows, label: LabelSettings, place: str) -> None:
+    kind = rows.column(label.column).type
+    if isinstance(label.positive, bool) and not pa.types.is_boolean(kind):
+        words = "yes, on or true" if label.positive else "no, off or false"
+        example = "yes" if label.positive else "no"
+        raise SettingsError(
+            f"{place}.positive must be a value of column {label.column!r}, but {rows.file} holds no truth values there "
+            f'and {label.positive} was given; YAML reads a bare {words} so: write positive: "{example}" in quotes'
         )
-    return numbers.fill_null(0.0).cast(pl.Float32).to_numpy()[texts.codes]

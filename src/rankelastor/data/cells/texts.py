@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,9 @@ from rankelastor.errors import DataError
 
 BLANK = ""
 """The text of a blank cell, whatever it was written as."""
+
+BlankIds = Literal["value", "out_of_vocabulary", "padding"]
+"""What id a blank has: one of its own, the last one, or that of padding."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,17 @@ def cell_texts(rows: RawRows, column: str, blanks: Collection[str]) -> CellTexts
         codes = codes.fill_null(len(values))
         values = values.extend(pl.Series([BLANK], dtype=pl.String))
     return CellTexts(with_blanks(values, blanks), codes.to_numpy(zero_copy_only=True))
+
+
+def plain_texts(rows: RawRows, column: str, blanks: Collection[str]) -> pl.Series | None:
+    """The text of each row where a column is plain text, blank cells as ``""``; None for any other type of column."""
+    cells = rows.column(column)
+    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
+        return None
+    values = pl.Series(column, cells, dtype=pl.String)
+    if values.has_nulls():
+        values = values.fill_null(BLANK)
+    return values.replace(list(blanks), [BLANK] * len(blanks)) if blanks else values
 
 
 def as_text(rows: RawRows, column: str) -> pa.Array:

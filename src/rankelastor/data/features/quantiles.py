@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.config.fields import BlankIds
+from rankelastor.data.cells.texts import BlankIds
 from rankelastor.schema import PADDING_ID
 
 _DIGIT_BITS = 13

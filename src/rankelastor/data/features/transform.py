@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankelastor.config.base import Settings
-from rankelastor.config.fields import NumericTransform
 from rankelastor.data.features.exact_sum import ExactSum
+
+NumericTransform = Literal["as_is", "log", "standardise", "min_max"]
 
 
 class NumberStatistics(Settings):

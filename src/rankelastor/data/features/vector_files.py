@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from rankelastor.config.data import DataSettings
-from rankelastor.config.fields import CategoricalField
-from rankelastor.config.pretrained import PretrainedSettings
+from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.raw.column_names import quoted, require_columns
 from rankelastor.data.raw.source_files import SourceFile
 from rankelastor.errors import DataError
@@ -28,17 +26,19 @@ Piece = tuple[pl.Series, NDArray[np.float32]]
 _PIECE_ROWS = 65_536
 
 
-def find_vector_files(settings: DataSettings) -> tuple[SourceFile, ...]:
+def find_vector_files(folder: str | Path, vectors: Iterable[PretrainedSettings]) -> tuple[SourceFile, ...]:
     """Every file that pretrained vectors or their keys are read from, each once.
+
+    Args:
+        folder: what relative paths count from.
+        vectors: settings of the vectors.
 
     Raises:
         DataError: a file does not exist.
     """
-    fields = [field for field in settings.fields if isinstance(field, CategoricalField)]
-    named = [(place, name) for field in fields if field.pretrained for place, name in _named(field.pretrained)]
     found: dict[str, SourceFile] = {}
-    for place, name in named:
-        path = Path(settings.files.folder) / name
+    for place, name in (named for settings in vectors for named in _named(settings)):
+        path = Path(folder) / name
         if not path.is_file():
             raise DataError(
                 f"pretrained.{place} must name a file, but {path} is none; relative paths count from files.folder"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from rankelastor.config.fields import BlankIds
-from rankelastor.data.cells.texts import BLANK
+from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.data.features.text_order import order_of_texts
 from rankelastor.data.interner import Interner
 from rankelastor.errors import DataError
@@ -163,32 +161,3 @@ def _damaged(path: Path, reason: object) -> DataError:
     return DataError(
         f"{path} must be a vocabulary that can be read, but {reason}; run `rankelastor prepare RECIPE --force`"
     )
-
-
-def safe_file_names(features: Collection[str], *, suffix: str = ".parquet") -> dict[str, str]:
-    """A safe file name for each feature, whatever its name holds.
-
-    Letters, digits, ``_`` and ``-`` stay; other characters become ``%`` and their bytes in hexadecimal. Names that
-    differ only in case get a number, because some disks do not tell them apart.
-
-    Example:
-        >>> safe_file_names(["site", "a/b", "Site"])
-        {'site': 'site.parquet', 'a/b': 'a%2Fb.parquet', 'Site': 'Site~2.parquet'}
-    """
-    taken: set[str] = set()
-    names = {}
-    for feature in features:
-        safe = "".join(_quote(mark) for mark in feature)[:150]
-        candidate, number = safe, 1
-        while candidate.lower() in taken:
-            number += 1
-            candidate = f"{safe}~{number}"
-        taken.add(candidate.lower())
-        names[feature] = f"{candidate}{suffix}"
-    return names
-
-
-def _quote(mark: str) -> str:
-    if mark.isascii() and (mark.isalnum() or mark in "_-"):
-        return mark
-    return "".join(f"%{byte:02X}" for byte in mark.encode())

@@ -63,6 +63,11 @@ class BatchLoader:
         """Rows in an epoch, of all processes together."""
         return self._split.num_rows
 
+    @property
+    def batch_size(self) -> int:
+        """Rows of a batch of one process; the last one of an epoch may have fewer."""
+        return self._steps.batch_size
+
     def __len__(self) -> int:
         return len(self._steps)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw.column_names import quoted, require_columns, require_different
 from rankelastor.data.raw.csv_mistakes import explained, refuse_unterminated_quote
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, first_record, holds_rows, parsed_batches
 from rankelastor.errors import DataError
 
@@ -22,13 +22,14 @@ _BEYOND_64_BITS = 2.0**63
 _NO_HEADER = "if the first line is no header, set csv.header to false and name the columns in csv.columns"
 
 
-def column_names(file: Path, settings: CsvSettings, *, may_lack: str | None = None) -> tuple[str, ...]:
+def column_names(file: Path, settings: CsvSettings, *, may_lack: Collection[str] = ()) -> tuple[str, ...]:
     """The columns of a CSV file: its first line, or ``csv.columns`` where it has no header.
 
     Args:
         file: the file.
         settings: how it is written.
-        may_lack: a name of ``csv.columns`` that is left out, with a warning, where the first line has one cell fewer.
+        may_lack: names of ``csv.columns`` that are left out, with a warning, where the first line has as many cells
+            fewer.
 
     Raises:
         DataError: the file cannot be read, is empty though it must have a header, names a column twice, or has a
@@ -49,11 +50,13 @@ def column_names(file: Path, settings: CsvSettings, *, may_lack: str | None = No
             f"{file} must have no header (csv.header is false), but its first line holds the column names "
             f"{quoted(first, at_most=5)}; set csv.header to true and leave csv.columns out"
         )
-    if may_lack in names and len(first) == len(names) - 1:
+    lacking = [name for name in names if name in may_lack]
+    if lacking and len(first) == len(names) - len(lacking):
         _logger.warning(
-            "%s has %d cells a row, csv.columns names %d: taken to lack `%s`", file, len(first), len(names), may_lack
-        )
-        return tuple(name for name in names if name != may_lack)
+            "%s has %d cells a row, csv.columns names %d: taken to lack %s",
+            file, len(first), len(names), ", ".join(f"`{name}`" for name in lacking),
+        )  # fmt: skip
+        return tuple(name for name in names if name not in lacking)
     return names
 
 
@@ -64,7 +67,7 @@ def read_batches(
     *,
     distinct: Collection[str],
     numbers: Collection[str],
-    may_lack: str | None,
+    may_lack: Collection[str],
     allow_empty: bool,
     read_bytes: int,
 ) -> Iterator[tuple[pa.RecordBatch, int]]:

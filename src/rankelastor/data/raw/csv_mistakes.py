@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import (
     READ_AHEAD,
     READ_BYTES,

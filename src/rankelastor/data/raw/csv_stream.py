@@ -13,7 +13,7 @@ from typing import Literal, Self
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from rankelastor.config.data import CsvSettings
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.errors import DataError
 
 _COMPRESSION: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}

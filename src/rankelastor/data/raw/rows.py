@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rankelastor.config.data import CsvSettings
 from rankelastor.data.raw import csv_file, parquet_file
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import READ_BYTES
 
 
@@ -73,7 +73,7 @@ def read_rows(
     *,
     distinct: Collection[str] = (),
     numbers: Collection[str] = (),
-    may_lack: str | None = None,
+    may_lack: Collection[str] = (),
     allow_empty: bool = False,
     read_bytes: int = READ_BYTES,
 ) -> Iterator[RawRows]:
@@ -87,8 +87,8 @@ def read_rows(
         numbers: CSV columns to read as float64, with nulls for blanks, as long as all their cells are plain numbers
             within 64 bits; from the first piece that holds anything else they are read as text, so that it can be
             judged and shown as it stands.
-        may_lack: the last missing column that is fine (the label of rows to predict): where ``csv.columns`` names
-            the columns and the file has one cell fewer, this name is left out, with a warning.
+        may_lack: columns that rows to be scored need not have (labels and weight): where ``csv.columns`` names the
+            columns and the file has as many cells fewer, these names are left out, with a warning.
         allow_empty: a file that has columns but no rows (only a header; nothing, where ``csv.columns`` names the
             columns; a Parquet table of no rows) yields one piece of no rows that has the columns. Otherwise it yields
             nothing or is refused.

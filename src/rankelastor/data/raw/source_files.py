@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from glob import escape, glob
 from pathlib import Path
 
-from rankelastor.config.data import FileSettings
+from rankelastor.data.raw.file_settings import FileSettings
 from rankelastor.errors import DataError
 from rankelastor.schema import SPLITS, SplitName
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -13,7 +13,7 @@ from rankelastor.execution.rules import Context, Operation
 class Step(NamedTuple):
     """A layer of a chain, and its type where an operation may stand for it; None where it must be called itself."""
 
-    layer: nn.Module
+    layer: Any
     kind: type[nn.Module] | None
 
 
@@ -44,6 +44,7 @@ class Chain:
         self.operations = operations
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Apply them all."""
         for operation in self.operations:
             x = operation(x)
         return x

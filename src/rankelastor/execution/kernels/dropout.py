@@ -36,6 +36,7 @@ class DropoutOperation:
         self.random_bytes = random_bytes
 
     def __call__(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        """Drop elements and scale the others."""
         rate = self.layer.rate
         if rate == 0:
             return x

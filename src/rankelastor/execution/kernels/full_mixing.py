@@ -30,6 +30,7 @@ class FullMixingOperation:
         self.layer = layer
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Mix the tokens."""
         norm, linear = self.layer.norm, self.layer.linear
         if not self.fits(tokens):
             mixed: Tensor = self.layer.forward(tokens)

@@ -39,6 +39,7 @@ class GateOperation:
         self.then = then
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token out_dim"]:
+        """Gate the tokens."""
         if not self.fits(tokens):
             return self.plain(tokens)
         lift, reduce, then = self.gate.lift, self.gate.reduce, self.then
@@ -106,7 +107,7 @@ class _Gate(torch.autograd.Function):
         then: Tensor | None,
         then_bias: Tensor | None,
     ) -> Tensor:
-        x, keeps = with_contiguous_rows(x), any(ctx.needs_input_grad)
+        x, saves = with_contiguous_rows(x), any(ctx.needs_input_grad)
         (tokens, rows, dim), inner_dim = x.shape, reduce.shape[1]
         direct, bias = lift[:, :, 3 * inner_dim :], lift_bias[:, 3 * inner_dim :] + reduce_bias
         folded = (direct, reduce, bias)
@@ -117,7 +118,7 @@ class _Gate(torch.autograd.Function):
         parts = num_parts(rows)
         block = rows_per_block(-(-rows // parts), floats_per_row=8 * inner_dim, num_weights=lift[0].numel())
         out = x.new_empty(tokens, rows, out_dim)
-        lifted = x.new_empty(tokens, rows, 3 * inner_dim) if keeps and dim > CHEAP_TO_REPEAT else None
+        lifted = x.new_empty(tokens, rows, 3 * inner_dim) if saves and dim > CHEAP_TO_REPEAT else None
         inverse = None if gain is None else x.new_empty(tokens, rows)
         scratch = x.new_empty(parts * block * (4 * inner_dim + dim))
         call(
@@ -133,7 +134,7 @@ class _Gate(torch.autograd.Function):
             rows=rows,
             parts=parts,
         )
-        if keeps:
+        if saves:
             ctx.parts, ctx.block = parts, block
             ctx.save_for_backward(x, gain, inverse, lift, lift_bias, reduce, bias, then, lifted, *folded[:2])
         return out
@@ -188,7 +189,7 @@ def _vectors_times(vectors: Float[Tensor, "token dim"], maps: Float[Tensor, "tok
     return torch.bmm(vectors.unsqueeze(1), maps).squeeze(1)
 
 
-def _input(
+def _input(  # noqa: PLR0917 - a table of the kernel's fields
     x: Tensor,
     gain: Tensor | None,
     inverse: Tensor | None,
@@ -197,7 +198,7 @@ def _input(
     direct: Tensor,
     reduce: Tensor,
 ) -> dict[str, Tensor | int | None]:
-    """The fields that the forward and the backward kernel share."""
+    """Give the fields that the forward and the backward kernel share."""
     return {
         "x": x,
         "x_token": x.stride(0),

@@ -54,7 +54,7 @@ def _match(steps: list[Step], context: Context) -> tuple[Operation, int] | None:
     return None
 
 
-def _maps_are_plain(gate: nn.Module, context: Context) -> bool:
+def _maps_are_plain(gate: PublishedGate, context: Context) -> bool:
     return all(context.is_plain(each, PerTokenLinear) for each in (gate.lift, gate.reduce))
 
 

@@ -26,6 +26,7 @@ class MlpHeadOperation:
         self._project = ProjectionOperation(layer.hidden, None, None, layer.out, plain=None)
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch task"]:
+        """Compute the logits."""
         flat = tokens.flatten(1)
         if torch.is_grad_enabled() and self._project.fits(flat):
             return self._project(flat)

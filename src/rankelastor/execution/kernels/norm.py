@@ -32,6 +32,7 @@ class RmsNormOperation:
         self.layer = layer
 
     def __call__(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """Normalise over the last axis."""
         gain = self.layer.weight
         if not self.fits(x):
             out: Tensor = self.layer.forward(x)

@@ -15,7 +15,8 @@ def kernels_may_compute(x: Tensor, weight: Tensor | None) -> bool:
     """Tell whether kernels may compute on ``x``: on the CPU, not empty, in the weight's precision, without autocast.
 
     Example:
-        >>> kernels_may_compute(torch.zeros(1, 2), torch.zeros(2)), kernels_may_compute(torch.zeros(0, 2), torch.zeros(2))
+        >>> weight = torch.zeros(2)
+        >>> kernels_may_compute(torch.zeros(1, 2), weight), kernels_may_compute(torch.zeros(0, 2), weight)
         (True, False)
     """
     return (

@@ -71,6 +71,7 @@ class PerTokenMlpOperation:
         self._plain_drop = context.lower(dropout)
 
     def __call__(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
+        """Apply the two maps and what lies between them."""
         if not self.fits(tokens):
             return self.plain(tokens)
         up, down = self.up, self.down
@@ -121,8 +122,8 @@ class _PerTokenMlp(torch.autograd.Function):
         block = rows_per_block(-(-rows // parts), floats_per_row=3 * hidden, num_weights=num_weights)
         sizes = {"tokens": tokens, "rows": rows, "in": in_dim, "hidden": hidden, "out_dim": out_dim, "block": block}
         out = x.new_empty(tokens, rows, out_dim)
-        keeps = up is not None and in_dim > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
-        kept = x.new_empty(tokens, rows, hidden) if keeps else None
+        saves = up is not None and in_dim > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
+        saved = x.new_empty(tokens, rows, hidden) if saves else None
         call(
             "per_token_mlp_forward",
             {
@@ -133,7 +134,7 @@ class _PerTokenMlp(torch.autograd.Function):
                 "scale": scale,
                 "b2": down_bias,
                 "out": out,
-                "kept": kept,
+                "saved": saved,
                 "scratch": x.new_empty(parts * block * 2 * hidden),
                 **sizes,
             },
@@ -141,13 +142,13 @@ class _PerTokenMlp(torch.autograd.Function):
             parts=parts,
         )
         ctx.activation, ctx.threshold, ctx.scale, ctx.parts, ctx.sizes = activation, threshold, scale, parts, sizes
-        ctx.save_for_backward(x, up, up_bias, noise, down, kept)
+        ctx.save_for_backward(x, up, up_bias, noise, down, saved)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, up, up_bias, noise, down, kept = ctx.saved_tensors
+        x, up, up_bias, noise, down, saved = ctx.saved_tensors
         gradient, parts, sizes = with_contiguous_rows(gradient), ctx.parts, ctx.sizes
         dx = x.new_empty(x.shape)
         shapes = (*((None, None) if up is None else (up.shape, up_bias.shape)), down.shape, (len(x), sizes["out_dim"]))
@@ -163,7 +164,7 @@ class _PerTokenMlp(torch.autograd.Function):
                 "noise": noise,
                 "threshold": ctx.threshold,
                 "scale": ctx.scale,
-                "kept": kept,
+                "saved": saved,
                 "dx": dx,
                 **dict(zip(("dw1", "db1", "dw2", "db2"), sums, strict=True)),
                 "scratch": x.new_empty(parts * sizes["block"] * 3 * sizes["hidden"]),
@@ -176,5 +177,5 @@ class _PerTokenMlp(torch.autograd.Function):
 
 
 def _input(x: Tensor, up: Tensor | None, up_bias: Tensor | None, down: Tensor) -> dict[str, Tensor | int | None]:
-    """The fields that the forward and the backward kernel share."""
+    """Give the fields that the forward and the backward kernel share."""
     return {"x": x, "x_token": x.stride(0), "x_row": x.stride(1), "w1": up, "b1": up_bias, "w2": down}

@@ -56,6 +56,7 @@ class Between:
         self._steps = [*([] if norm is None else [context.lower(norm)]), active.forward, context.lower(dropout)]
 
     def __call__(self, hidden: Float[Tensor, "*batch hidden"]) -> Float[Tensor, "*batch hidden"]:
+        """Apply norm, ReLU and dropout."""
         for step in self._steps:
             hidden = step(hidden)
         return hidden
@@ -88,6 +89,7 @@ class ProjectionOperation:
         self._plain = plain
 
     def __call__(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        """Project the last axis."""
         up, down = self.up, self.down
         if self._plain is not None and not self.fits(x):
             return down.forward(self._plain(up.forward(x)))
@@ -135,8 +137,8 @@ class _Projection(torch.autograd.Function):
         parts = num_parts(rows)
         block = rows_per_block(-(-rows // parts), floats_per_row=3 * hidden, num_weights=up.numel() + down.numel())
         out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
-        keeps = x.shape[1] > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
-        kept = x.new_empty(rows, hidden) if keeps else None
+        saves = x.shape[1] > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
+        saved = x.new_empty(rows, hidden) if saves else None
         sizes = {"in": x.shape[1], "hidden": hidden, "out_dim": len(down), "norm": gain is not None, "block": block}
         call(
             "projection_forward",
@@ -144,7 +146,7 @@ class _Projection(torch.autograd.Function):
                 **_input(x, up, up_bias, scaled_gain, noise, threshold, down),
                 "b2": down_bias,
                 "out": out,
-                "kept": kept,
+                "saved": saved,
                 "inverse": inverse,
                 "scratch": x.new_empty(parts * block * 2 * hidden),
                 **sizes,
@@ -152,14 +154,14 @@ class _Projection(torch.autograd.Function):
             rows=rows,
             parts=parts,
         )
-        ctx.save_for_backward(x, up, up_bias, scaled_gain, noise, down, kept, inverse)
+        ctx.save_for_backward(x, up, up_bias, scaled_gain, noise, down, saved, inverse)
         ctx.rate, ctx.threshold, ctx.parts, ctx.sizes = rate, threshold, parts, sizes
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, up, up_bias, scaled_gain, noise, down, kept, inverse = ctx.saved_tensors
+        x, up, up_bias, scaled_gain, noise, down, saved, inverse = ctx.saved_tensors
         gradient, parts, sizes = with_contiguous_rows(gradient), ctx.parts, ctx.sizes
         hidden, dx = len(up), x.new_empty(x.shape)
         shapes = (up.shape, (hidden,), (hidden,), down.shape, (len(down),))
@@ -170,7 +172,7 @@ class _Projection(torch.autograd.Function):
                 "gradient": gradient,
                 "gradient_row": gradient.stride(0),
                 **_input(x, up, up_bias, scaled_gain, noise, ctx.threshold, down),
-                "kept": kept,
+                "saved": saved,
                 "inverse": inverse,
                 "dx": dx,
                 **dict(zip(("dw1", "db1", "dgain", "dw2", "db2"), sums, strict=True)),
@@ -184,10 +186,10 @@ class _Projection(torch.autograd.Function):
         return dx, dup, dup_bias, dgain / (1 - ctx.rate) if sizes["norm"] else None, ddown, ddown_bias, None
 
 
-def _input(
+def _input(  # noqa: PLR0917 - a table of the kernel's fields
     x: Tensor, up: Tensor, up_bias: Tensor, gain: Tensor, noise: Tensor | None, threshold: int, down: Tensor
 ) -> dict[str, Tensor | int | None]:
-    """The fields that the forward and the backward kernel share."""
+    """Give the fields that the forward and the backward kernel share."""
     return {
         "x": x,
         "x_row": x.stride(0),

@@ -28,6 +28,7 @@ class SplitMixingOperation:
         self.layer = layer
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Mix the tokens."""
         norm = self.layer.norm
         if not self.fits(tokens):
             mixed: Tensor = self.layer.forward(tokens)

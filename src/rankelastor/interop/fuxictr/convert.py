@@ -14,6 +14,7 @@ from rankelastor.interop.fuxictr.notes import VERDICTS, Note, Settings
 from rankelastor.interop.fuxictr.protocol import protocol
 from rankelastor.interop.fuxictr.ranker import PUBLISHED_MODEL, ranker
 from rankelastor.interop.fuxictr.reading import Experiment, read_experiment
+from rankelastor.interop.fuxictr.zoo import ZOO_MODELS
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.plain_yaml import plain_yaml_text
 from rankelastor.recipes.recipe import Recipe
@@ -74,7 +75,7 @@ def import_experiment(folder: str | Path, expid: str) -> Imported:
 
 def _note_rest(model: Settings, dataset: Settings) -> None:
     name = model.take("model")
-    if name == PUBLISHED_MODEL:
+    if name == PUBLISHED_MODEL or name in ZOO_MODELS:
         model.note_rest("ignored by FuxiCTR", f"{name} accepts any setting and does not read this one")
     else:
         model.note_rest("no equal", f"it belongs to {name}")

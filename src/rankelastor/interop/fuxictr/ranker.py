@@ -7,6 +7,7 @@ from typing import Any
 
 from rankelastor.errors import SettingsError
 from rankelastor.interop.fuxictr.notes import Settings
+from rankelastor.interop.fuxictr.zoo import ZOO_MODELS
 from rankelastor.interop.published import MIXING_TYPES, model_settings
 
 PUBLISHED_MODEL = "UniMixer"
@@ -24,7 +25,7 @@ _IGNORED = {
 
 
 def ranker(model: Settings) -> dict[str, Any]:
-    """``model`` of a recipe. An experiment of another model gets a RankElastor to start from, and a note.
+    """Read ``model`` of a recipe. An experiment of a model without equal gets a RankElastor to start from, and a note.
 
     Raises:
         SettingsError: a mixing, head or tokenizer that the published code does not have, or that we do not have.
@@ -33,10 +34,16 @@ def ranker(model: Settings) -> dict[str, Any]:
     if name is None:
         raise SettingsError("model must name FuxiCTR's model, but the experiment's settings have none; add it")
     embedding_dim = model.whole("embedding_dim", 10)
-    if name != PUBLISHED_MODEL:
-        text = "RankElastor of a small size stands in: choose num_tokens, token_dim and num_blocks yourself"
-        model.note("no equal", "model", text)
-        return _stand_in(embedding_dim)
+    if name == PUBLISHED_MODEL:
+        return _published(model, embedding_dim)
+    if name in ZOO_MODELS:
+        return ZOO_MODELS[name](model, embedding_dim)
+    text = "RankElastor of a small size stands in: choose num_tokens, token_dim and num_blocks yourself"
+    model.note("no equal", "model", text)
+    return _stand_in(embedding_dim)
+
+
+def _published(model: Settings, embedding_dim: int) -> dict[str, Any]:
     model.note_all("ignored by FuxiCTR", _IGNORED)
     _note_rotation(model)
     settings = {
@@ -52,8 +59,7 @@ def ranker(model: Settings) -> dict[str, Any]:
     }
     values = model_settings(settings).model_dump(mode="json")
     is_rankmixer = values["mixing"]["kind"] == "split" and values["ffn"]["kind"] == "mlp"
-    kind = "rankmixer" if is_rankmixer else values["kind"]
-    return {"kind": kind, **{key: value for key, value in values.items() if key != "kind"}}
+    return values | {"kind": "rankmixer"} if is_rankmixer else values
 
 
 def _stand_in(embedding_dim: int) -> dict[str, Any]:

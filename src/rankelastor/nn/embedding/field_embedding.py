@@ -42,7 +42,11 @@ class FieldEmbedding(nn.Module):
         >>> def batch(ids, numbers, sequence=None):
         ...     sequence = None if sequence is None else torch.tensor(sequence)
         ...     return Batch(
-        ...         categorical=torch.tensor(ids), numeric=torch.tensor(numbers), labels=None, group=None, sequence=sequence
+        ...         categorical=torch.tensor(ids),
+        ...         numeric=torch.tensor(numbers),
+        ...         labels=None,
+        ...         group=None,
+        ...         sequence=sequence,
         ...     )
         >>> embed = FieldEmbedding(num_ids=[3, 5], num_numeric=1, embedding_dim=4)
         >>> embed(batch([[1, 4], [0, 2]], [[0.5], [2.0]])).fields.shape
@@ -164,7 +168,7 @@ class FieldEmbedding(nn.Module):
         return [feature for feature in owners if str(feature) not in self.pretrained]
 
     def _row_ranges(self, num_ids: Sequence[int]) -> list[slice | None]:
-        """For each id feature, the rows of its ids 1, 2, ...; None where it has pretrained vectors instead."""
+        """Find the rows of the ids 1, 2, ... of each id feature; None where it has pretrained vectors instead."""
         ranges: dict[int, slice] = {}
         stop = 1
         for feature in self._with_own_rows():
@@ -173,7 +177,7 @@ class FieldEmbedding(nn.Module):
         return [ranges.get(owner) for owner in self._owners]
 
     def _register_columns(self, order: Sequence[int] | None) -> None:
-        """Offsets from ids to rows, one a column of ids, and which columns have rows at all."""
+        """Register the offset from ids to rows per column of ids, and which columns have rows at all."""
         widths = [*[1] * self.num_categorical, *self.max_lengths]
         columns = [rows for rows, width in zip(self.row_ranges, widths, strict=True) for _ in range(width)]
         offsets = [rows.start - 1 if rows else 0 for rows in columns]
@@ -185,5 +189,5 @@ class FieldEmbedding(nn.Module):
 
 
 def _ids_of(batch: Batch) -> Integer[Tensor, "batch column"]:
-    """All ids of a batch: those of the categorical features, then the positions of the sequences."""
+    """Join all ids of a batch: those of the categorical features, then the positions of the sequences."""
     return batch.categorical if batch.sequence is None else torch.cat([batch.categorical, batch.sequence], dim=1)

@@ -1,6 +1,5 @@
 """The GLU-improved per-token FFN of RankElastor."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from rankelastor.nn.dropout import PerTokenDropout
 from rankelastor.nn.ffn.gate import PaperGate, PublishedGate, UnitExpansionGate
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
+from rankelastor.nn.sizes import DropoutRate, HiddenDims, PositiveFloat, SizesDoNotFit
 
 GateName = Literal["published", "paper"]
 
@@ -79,11 +79,11 @@ class PerTokenGlu(nn.Module):
         *,
         num_tokens: int,
         token_dim: int,
-        hidden_dims: Sequence[int],
-        expansion: float = 3.0,
+        hidden_dims: HiddenDims,
+        expansion: PositiveFloat = 3.0,
         gate: GateName = "published",
         norm: bool = True,
-        dropout: float = 0.0,
+        dropout: DropoutRate = 0.0,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
@@ -111,7 +111,7 @@ class PerTokenGlu(nn.Module):
 def _gate(name: GateName, *, num_tokens: int, dim: int, expansion: float) -> nn.Module:
     inner_dim = int(dim * expansion)
     if inner_dim < 1:
-        raise ValueError(f"ffn.expansion must leave an inner width of 1 or more, but int({dim} * {expansion}) is 0")
+        raise SizesDoNotFit(f"ffn.expansion must leave an inner width of 1 or more, but int({dim} * {expansion}) is 0")
     match name:
         case "published" if expansion == 1:
             return UnitExpansionGate(num_tokens=num_tokens, dim=dim)

@@ -1,14 +1,15 @@
 """The per-token MLP of RankMixer."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.activation import ActivationName
 from rankelastor.nn.activation import activation as activation_by_name
 from rankelastor.nn.dropout import PerTokenDropout
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
+from rankelastor.nn.sizes import DropoutRate, HiddenDims
 
 
 class PerTokenMlpLayer(nn.Module):
@@ -23,7 +24,14 @@ class PerTokenMlpLayer(nn.Module):
     """
 
     def __init__(
-        self, *, num_tokens: int, in_dim: int, out_dim: int, activation: str, norm: bool, dropout: float
+        self,
+        *,
+        num_tokens: int,
+        in_dim: int,
+        out_dim: int,
+        activation: ActivationName,
+        norm: bool,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.linear = PerTokenLinear(num_tokens=num_tokens, in_dim=in_dim, out_dims=[out_dim])
@@ -61,10 +69,10 @@ class PerTokenMlp(nn.Module):
         *,
         num_tokens: int,
         token_dim: int,
-        hidden_dims: Sequence[int],
-        activation: str = "gelu",
+        hidden_dims: HiddenDims,
+        activation: ActivationName = "gelu",
         norm: bool = False,
-        dropout: float = 0.0,
+        dropout: DropoutRate = 0.0,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(

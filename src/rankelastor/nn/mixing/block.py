@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from rankelastor.nn.divide import divided
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenLinear
+from rankelastor.nn.sizes import PositiveInt
 
 
 class PlainMatrix(nn.Module):
@@ -20,7 +21,7 @@ class PlainMatrix(nn.Module):
         nn.init.xavier_normal_(self.weight)
 
     def forward(self) -> Float[Tensor, "block block"]:
-        """The matrix."""
+        """Give the matrix."""
         return self.weight
 
 
@@ -30,14 +31,14 @@ class BlockMixing(nn.Module):
     flat(X) is cut into n = TD / block_dim blocks. Block i goes through its own local map L_i (block_dim x block_dim)
     with bias; the global matrix G (n x n) then makes each new block a combination of all of them. As one matrix of
     all coordinates this is (G (x) I) diag(L_1, ..., L_n), with TD * block_dim + n^2 weights beside the bias and
-    TD * block_dim + (TD)^2 / block_dim multiply-adds an example, where full mixing takes (TD)^2 of each.
+    TD * block_dim + (TD)^2 / block_dim multiply-adds per example, where full mixing takes (TD)^2 of each.
 
     Args:
         num_tokens: T.
         token_dim: D.
         block_dim: width of a block; it must divide T * D.
         global_map: makes the module that gives G, for a size: ``PlainMatrix``, or ``DoublyStochasticMatrix`` (a
-            ``functools.partial`` of it for a temperature of one's own).
+            ``functools.partial`` of it for another temperature).
 
     Example:
         >>> BlockMixing(num_tokens=4, token_dim=6, block_dim=8)(torch.randn(2, 4, 6)).shape
@@ -52,7 +53,7 @@ class BlockMixing(nn.Module):
         *,
         num_tokens: int,
         token_dim: int,
-        block_dim: int,
+        block_dim: PositiveInt,
         global_map: Callable[..., nn.Module] = PlainMatrix,
     ) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class BlockMixing(nn.Module):
         self.global_map = global_map(size=num_blocks)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mixed tokens."""
+        """Mix the tokens."""
         blocks = self.norm(tokens.flatten(1)).unflatten(1, (self.local_maps.weight.shape[0], -1))
         # The local maps leave their result block-major in memory, so G is one product over batch and width together.
         local = self.local_maps(blocks).transpose(0, 1)

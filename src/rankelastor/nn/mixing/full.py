@@ -29,6 +29,6 @@ class FullMixing(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mixed tokens."""
+        """Mix the tokens."""
         mixed: Tensor = self.linear(self.norm(tokens.flatten(1)))
         return tokens + mixed.view_as(tokens)

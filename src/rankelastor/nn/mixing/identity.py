@@ -5,8 +5,14 @@ from torch import Tensor, nn
 
 
 class IdentityMixing(nn.Module):
-    """No mixing: tokens pass unchanged. For ablation."""
+    """No mixing: X itself, for ablation.
+
+    Example:
+        >>> import torch
+        >>> IdentityMixing()(torch.ones(1, 1, 2)).tolist()
+        [[[1.0, 1.0]]]
+    """
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """The tokens themselves."""
+        """Return the tokens."""
         return tokens

@@ -8,13 +8,18 @@ from torch import Tensor, nn
 from rankelastor.nn.divide import divided
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.sizes import PositiveInt
 
 
 class KroneckerMixing(nn.Module):
     """View flat(X) as (num_groups, TD / num_groups) and apply ONE bias-free linear map to each row, plus residual.
 
-    ``norm="pre"``: X + map(RMSNorm(flat X)), published for Criteo with 26 groups.
-    ``norm="post"``: LayerNorm over each token of X + map(X), published for Avazu with 2 groups.
+    Args:
+        num_tokens: T.
+        token_dim: D.
+        num_groups: number of rows that share the map; it must divide T * D.
+        norm: ``pre`` for X + map(RMSNorm(flat X)), published for Criteo with 26 groups; ``post`` for a LayerNorm over
+            each token of X + map(X), published for Avazu with 2 groups.
 
     Example:
         >>> import torch
@@ -24,7 +29,9 @@ class KroneckerMixing(nn.Module):
     Source: the "fast" mixing of the code published with arXiv 2605.23191.
     """
 
-    def __init__(self, *, num_tokens: int, token_dim: int, num_groups: int, norm: Literal["pre", "post"]) -> None:
+    def __init__(
+        self, *, num_tokens: int, token_dim: int, num_groups: PositiveInt, norm: Literal["pre", "post"] = "pre"
+    ) -> None:
         super().__init__()
         flat_dim = num_tokens * token_dim
         group_dim = divided(
@@ -37,7 +44,7 @@ class KroneckerMixing(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mixed tokens."""
+        """Mix the tokens."""
         groups = self.pre_norm(tokens.flatten(1)).unflatten(1, (self.num_groups, -1))
         mixed: Tensor = self.post_norm(tokens + self.linear(groups).reshape(tokens.shape))
         return mixed

@@ -5,12 +5,13 @@ from torch import Tensor, nn
 
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.sizes import PositiveInt, SizesDoNotFit
 
 
 class LowRankMixing(nn.Module):
     """X + unflatten(U V^T RMSNorm(flat(X)) + b) with U and V (TD x rank): full mixing through a narrow middle.
 
-    2 * TD * rank weights beside the bias, and as many multiply-adds an example, where full mixing takes (TD)^2:
+    2 * TD * rank weights beside the bias, and as multiply-adds per example, where full mixing takes (TD)^2:
     cheaper below rank TD / 2.
 
     Args:
@@ -26,11 +27,11 @@ class LowRankMixing(nn.Module):
     Source: full mixing of RankElastor, arXiv 2605.23191, with a factored W; no published settings use it.
     """
 
-    def __init__(self, *, num_tokens: int, token_dim: int, rank: int) -> None:
+    def __init__(self, *, num_tokens: int, token_dim: int, rank: PositiveInt) -> None:
         super().__init__()
         flat_dim = num_tokens * token_dim
         if rank > flat_dim:
-            raise ValueError(
+            raise SizesDoNotFit(
                 f"mixing.rank must be at most num_tokens * token_dim = {flat_dim} for low-rank mixing, but {rank} was "
                 f"given; try {max(1, flat_dim // 8)}, or mixing.kind=full, which costs less from {flat_dim // 2} on"
             )
@@ -40,6 +41,6 @@ class LowRankMixing(nn.Module):
         init_linear_(self)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mixed tokens."""
+        """Mix the tokens."""
         mixed: Tensor = self.up(self.down(self.norm(tokens.flatten(1))))
         return tokens + mixed.view_as(tokens)

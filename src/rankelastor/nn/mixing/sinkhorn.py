@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.sizes import PositiveFloat, PositiveInt
+
 
 def symmetric_sinkhorn(logits: Float[Tensor, "block block"], *, iterations: int) -> Float[Tensor, "block block"]:
     """D exp(logits) D with the diagonal D that makes rows and columns sum to 1: symmetric, positive.
@@ -65,10 +67,10 @@ class DoublyStochasticMatrix(nn.Module):
         self,
         *,
         size: int,
-        start_temperature: float = 1.0,
-        end_temperature: float = 0.05,
-        fall_epochs: float = 1.0,
-        iterations: int = 20,
+        start_temperature: PositiveFloat = 1.0,
+        end_temperature: PositiveFloat = 0.05,
+        fall_epochs: PositiveFloat = 1.0,
+        iterations: PositiveInt = 20,
     ) -> None:
         super().__init__()
         self.start_temperature = start_temperature
@@ -80,11 +82,11 @@ class DoublyStochasticMatrix(nn.Module):
         self.register_buffer("temperature", torch.tensor(start_temperature))
 
     def set_epochs_done(self, epochs: float) -> None:
-        """Let the temperature fall to its value after so many epochs."""
+        """Set the temperature to its value after ``epochs`` epochs."""
         share = min(1.0, epochs / self.fall_epochs)
         self.temperature.fill_(self.start_temperature + share * (self.end_temperature - self.start_temperature))
 
     def forward(self) -> Float[Tensor, "block block"]:
-        """The matrix at the present temperature, in the precision of the scores also under autocast."""
+        """Compute the matrix at the present temperature, in the precision of the scores also under autocast."""
         logits = (self.scores + self.scores.T) / (2 * self.temperature)
         return symmetric_sinkhorn(logits, iterations=self.iterations)

@@ -37,6 +37,6 @@ class SplitMixing(nn.Module):
         self.norm = nn.LayerNorm(token_dim)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        """Mixed tokens."""
+        """Mix the tokens."""
         mixed: Tensor = self.norm(tokens + swap_parts(tokens))
         return mixed

@@ -1,6 +1,6 @@
 """Joint tokenizer: one MLP from all fields to all tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,9 +12,20 @@ from rankelastor.nn.projection import Projection
 class JointTokenizer(nn.Module):
     """One MLP maps the whole normed flat vector to all tokens together.
 
+    Args:
+        num_fields: number of fields.
+        embedding_dim: width of one field's embedding.
+        num_tokens: T.
+        token_dim: D.
+        projection: makes the MLP for an ``in_dim`` and an ``out_dim``.
+
     Example:
         >>> import torch
-        >>> tokenizer = JointTokenizer(num_fields=6, embedding_dim=4, num_tokens=3, token_dim=5, hidden_dims=[8])
+        >>> from functools import partial
+        >>> one_hidden = partial(Projection, hidden_dims=[8])
+        >>> tokenizer = JointTokenizer(
+        ...     num_fields=6, embedding_dim=4, num_tokens=3, token_dim=5, projection=one_hidden
+        ... )
         >>> tokenizer(torch.randn(2, 6, 4)).shape
         torch.Size([2, 3, 5])
 
@@ -28,24 +39,14 @@ class JointTokenizer(nn.Module):
         embedding_dim: int,
         num_tokens: int,
         token_dim: int,
-        hidden_dims: Sequence[int] = (),
-        activation: str = "relu",
-        norm: bool = True,
-        dropout: float = 0.0,
+        projection: Callable[..., Projection] = Projection,
     ) -> None:
         super().__init__()
         self.num_tokens = num_tokens
         self.norm = RMSNorm(num_fields * embedding_dim)
-        self.mlp = Projection(
-            in_dim=num_fields * embedding_dim,
-            hidden_dims=hidden_dims,
-            out_dim=num_tokens * token_dim,
-            activation=activation,
-            norm=norm,
-            dropout=dropout,
-        )
+        self.mlp = projection(in_dim=num_fields * embedding_dim, out_dim=num_tokens * token_dim)
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Tokens of field embeddings."""
+        """Compute the tokens: the projection of all normed embeddings, cut into tokens."""
         tokens: Tensor = self.mlp(self.norm(embeddings.flatten(1)))
         return tokens.view(len(tokens), self.num_tokens, -1)

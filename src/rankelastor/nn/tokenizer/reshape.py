@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.sizes import SizesDoNotFit
 
 
 class ReshapeTokenizer(nn.Module):
@@ -18,7 +19,7 @@ class ReshapeTokenizer(nn.Module):
     def __init__(self, *, num_fields: int, embedding_dim: int, num_tokens: int, token_dim: int) -> None:
         super().__init__()
         if num_fields * embedding_dim != num_tokens * token_dim:
-            raise ValueError(
+            raise SizesDoNotFit(
                 "field * embedding_dim must equal num_tokens * token_dim without a tokenizer, but "
                 f"{num_fields} * {embedding_dim} and {num_tokens} * {token_dim} were given; "
                 f"try num_tokens={num_fields}, token_dim={embedding_dim}"
@@ -27,6 +28,6 @@ class ReshapeTokenizer(nn.Module):
         self.norm = RMSNorm(num_fields * embedding_dim)
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Tokens of field embeddings."""
+        """Normalise all embeddings together, then cut them into tokens."""
         tokens: Tensor = self.norm(embeddings.flatten(1))
         return tokens.view(len(tokens), self.num_tokens, -1)

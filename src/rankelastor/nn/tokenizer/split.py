@@ -1,6 +1,6 @@
 """Split tokenizer: equal parts of the flat embeddings through one shared MLP."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,6 +12,13 @@ from rankelastor.nn.projection import Projection
 
 class SplitTokenizer(nn.Module):
     """Cut the normed flat embeddings into ``num_tokens`` equal parts; ONE shared MLP maps each part to a token.
+
+    Args:
+        num_fields: number of fields.
+        embedding_dim: width of one field's embedding.
+        num_tokens: T; it must divide num_fields * embedding_dim.
+        token_dim: D.
+        projection: makes the MLP for an ``in_dim`` and an ``out_dim``.
 
     Example:
         >>> import torch
@@ -29,27 +36,17 @@ class SplitTokenizer(nn.Module):
         embedding_dim: int,
         num_tokens: int,
         token_dim: int,
-        hidden_dims: Sequence[int] = (),
-        activation: str = "relu",
-        norm: bool = True,
-        dropout: float = 0.0,
+        projection: Callable[..., Projection] = Projection,
     ) -> None:
         super().__init__()
         flat_dim = num_fields * embedding_dim
         self.num_tokens = num_tokens
         part_dim = divided(flat_dim, "field * embedding_dim", num_tokens, "num_tokens", purpose="the split tokenizer")
         self.norm = RMSNorm(flat_dim)
-        self.mlp = Projection(
-            in_dim=part_dim,
-            hidden_dims=hidden_dims,
-            out_dim=token_dim,
-            activation=activation,
-            norm=norm,
-            dropout=dropout,
-        )
+        self.mlp = projection(in_dim=part_dim, out_dim=token_dim)
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
-        """Tokens of field embeddings."""
+        """Compute the tokens: projection(part t of the normed embeddings) for each token t."""
         parts = self.norm(embeddings.flatten(1)).view(len(embeddings), self.num_tokens, -1)
         tokens: Tensor = self.mlp(parts)
         return tokens

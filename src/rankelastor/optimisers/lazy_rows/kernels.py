@@ -1,4 +1,4 @@
-"""The arithmetic of lazily updated rows in kernels: row by row, each read and written once.
+"""The arithmetic of lazily updated rows in kernels: row by row, each is read and written once.
 
 See ``lazy.py`` for what is computed, and ``operations.py`` for the same in PyTorch's operations.
 """
@@ -14,46 +14,48 @@ from rankelastor.optimisers.lazy_rows.operations import EXACT_STEPS, STRIDE_SHAR
 
 
 class RowKernels:
-    """Of one table in float32; see ``LazyRows`` for the meaning of its methods."""
+    """Row arithmetic of one table in float32; see ``RowArithmetic`` for its methods."""
 
     def __init__(self, state: RowState) -> None:
         self._state = state
-        self._seat = torch.full((len(state.table),), -1, dtype=torch.int32)
+        self._position_of_row = torch.full((len(state.table),), -1, dtype=torch.int32)
 
     def find(self, rows: Int64[Tensor, " lookup"]) -> tuple[Int64[Tensor, " row"], Int64[Tensor, " lookup"]]:
-        """Each row once, and the place there of each lookup."""
+        """Find each row once, and the position of each look-up among them."""
         rows = rows.contiguous()
-        touched, place, count = torch.empty_like(rows), torch.empty_like(rows), torch.empty(1, dtype=torch.int64)
+        touched, position, count = torch.empty_like(rows), torch.empty_like(rows), torch.empty(1, dtype=torch.int64)
         call(
             "find_rows",
             {
                 "lookups": rows,
-                "num_rows": len(self._seat),
-                "seat": self._seat,
+                "num_rows": len(self._position_of_row),
+                "position_of_row": self._position_of_row,
                 "touched": touched,
-                "place": place,
+                "position": position,
                 "num_touched": count,
             },
             rows=len(rows),
         )
         if int(count) < 0:
-            raise IndexError(
-                f"rows must be below {len(self._seat)}, but {int(rows.min())} to {int(rows.max())} were given"
-            )
-        return touched[: int(count)].clone(), place
+            num_rows, low, high = len(self._position_of_row), int(rows.min()), int(rows.max())
+            raise IndexError(f"rows must be below {num_rows}, but {low} to {high} were given")
+        return touched[: int(count)].clone(), position
 
     def gradient(
-        self, rows: Int64[Tensor, " row"], place: Int64[Tensor, " lookup"], of_lookups: Float[Tensor, "lookup dim"]
+        self,
+        rows: Int64[Tensor, " row"],
+        position: Int64[Tensor, " lookup"],
+        lookup_gradients: Float[Tensor, "lookup dim"],
     ) -> tuple[Float[Tensor, "row dim"], Tensor, Tensor]:
-        """Of the rows, penalty included; its sum of squares; and that of the rows' weights."""
-        state, dim = self._state, of_lookups.shape[1]
-        gradient, squares = of_lookups.new_zeros(len(rows), dim), torch.empty(2, dtype=torch.float64)
+        """Compute the rows' gradient with L2, its squared norm, and the squared norm of the rows' weights."""
+        state, dim = self._state, lookup_gradients.shape[1]
+        gradient, squares = lookup_gradients.new_zeros(len(rows), dim), torch.empty(2, dtype=torch.float64)
         call(
             "gradient_of_rows",
             {
-                "of_lookups": of_lookups.contiguous(),
-                "place": place,
-                "num_lookups": len(place),
+                "lookup_gradients": lookup_gradients.contiguous(),
+                "position": position,
+                "num_lookups": len(position),
                 "table": state.table,
                 "rows": rows,
                 "dim": dim,
@@ -66,7 +68,7 @@ class RowKernels:
         return gradient, squares[0], squares[1]
 
     def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
-        """One step for these rows; returns the change of the table's sum of squares."""
+        """Take one step for these rows; returns the change of the table's sum of squares."""
         parts = num_parts(len(rows))
         change = torch.empty(parts, dtype=torch.float64)
         call(
@@ -97,7 +99,7 @@ class RowKernels:
         return change.sum()
 
     def _to_present(self, rows: Int64[Tensor, " row"], learning_rate: float) -> dict[str, Tensor | int]:
-        """The fields that the kernels of a step and of catching up share."""
+        """Give the fields that the kernels of a step and of catching up share."""
         state = self._state
         return {
             "table": state.table,

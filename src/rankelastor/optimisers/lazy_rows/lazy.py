@@ -38,10 +38,10 @@ _CHUNK_ROWS = 8_192
 
 @dataclass(frozen=True)
 class Touched:
-    """The rows that a batch looks up, once each, caught up; ``place`` leads from each lookup to its row here."""
+    """The rows that a batch looks up, once each, caught up; ``position`` leads from each look-up to its row here."""
 
     rows: Int64[Tensor, " row"]
-    place: Int64[Tensor, " lookup"]
+    position: Int64[Tensor, " lookup"]
 
 
 class LazyRows:
@@ -70,12 +70,12 @@ class LazyRows:
         return touched
 
     def gradient(
-        self, touched: Touched, of_lookups: Float[Tensor, "lookup dim"]
+        self, touched: Touched, lookup_gradients: Float[Tensor, "lookup dim"]
     ) -> tuple[Float[Tensor, "row dim"], Tensor]:
-        """The gradient of the touched rows, penalty included, and the square of the whole table's gradient norm."""
-        gradient, squares, of_weights = self._arithmetic.gradient(touched.rows, touched.place, of_lookups)
-        of_others = (self._sum_of_squares - of_weights).clamp_min(0)
-        return gradient, squares + self._state.l2**2 * of_others
+        """Compute the gradient of the touched rows with L2, and the squared gradient norm of the whole table."""
+        gradient, squares, weights_squared = self._arithmetic.gradient(touched.rows, touched.position, lookup_gradients)
+        others_squared = (self._sum_of_squares - weights_squared).clamp_min(0)
+        return gradient, squares + self._state.l2**2 * others_squared
 
     def step(
         self,
@@ -85,9 +85,9 @@ class LazyRows:
         learning_rate: float,
         scale: Tensor | float = 1.0,
     ) -> None:
-        """One step of Adam for the touched rows, with their gradient after clipping.
+        """Take one step of Adam for the touched rows, with their gradient after clipping.
 
-        ``scale`` is the factor by which it was clipped: the penalty of the rows that wait has the same one.
+        ``scale`` is the clipping factor; the penalty of the rows that wait gets the same one.
         """
         self._state.begin_step(scale)
         change = self._arithmetic.step(touched.rows, gradient, learning_rate)
@@ -96,7 +96,7 @@ class LazyRows:
     def complete(self, *, learning_rate: float, run_all: Callable[..., Iterable[Tensor]] = map) -> None:
         """Bring every row to the present: before an evaluation, and before the learning rate changes.
 
-        ``run_all`` maps a function over chunks of rows, in threads if it likes.
+        ``run_all`` maps a function over chunks of rows, possibly in threads.
         """
         behind = (self._state.complete < self._state.step).nonzero().flatten()
         changes = run_all(lambda chunk: self._arithmetic.catch_up(chunk, learning_rate), behind.split(_CHUNK_ROWS))

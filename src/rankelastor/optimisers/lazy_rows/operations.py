@@ -1,4 +1,4 @@
-"""The arithmetic of lazily updated rows, in PyTorch's operations: all rows side by side.
+"""The arithmetic of lazily updated rows in PyTorch's operations: all rows at once.
 
 See ``lazy.py`` for what is computed; ``kernels.py`` computes the same row by row.
 """
@@ -35,7 +35,7 @@ class RowState:
         self._note_powers()
 
     def begin_step(self, scale: Tensor | float) -> None:
-        """A new step, whose gradient was scaled so."""
+        """Begin a new step whose gradient was scaled by ``scale``, the clipping factor."""
         self.step += 1
         if self.step == len(self.scale):
             self.scale = torch.cat([self.scale, torch.ones_like(self.scale)])
@@ -50,20 +50,23 @@ class RowState:
 
 
 class RowArithmetic(Protocol):
-    """What ``LazyRows`` needs done to the rows of its table."""
+    """The operations on rows that ``LazyRows`` needs."""
 
     def find(self, rows: Int64[Tensor, " lookup"]) -> tuple[Int64[Tensor, " row"], Int64[Tensor, " lookup"]]:
-        """Each row once, and the place there of each lookup."""
+        """Find each row once, and the position of each look-up among them."""
         ...
 
     def gradient(
-        self, rows: Int64[Tensor, " row"], place: Int64[Tensor, " lookup"], of_lookups: Float[Tensor, "lookup dim"]
+        self,
+        rows: Int64[Tensor, " row"],
+        position: Int64[Tensor, " lookup"],
+        lookup_gradients: Float[Tensor, "lookup dim"],
     ) -> tuple[Float[Tensor, "row dim"], Tensor, Tensor]:
-        """Of the rows, penalty included; its sum of squares; and that of the rows' weights."""
+        """Compute the rows' gradient with L2, its squared norm, and the squared norm of the rows' weights."""
         ...
 
     def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
-        """One step for these rows; returns the change of the table's sum of squares."""
+        """Take one step for these rows; returns the change of the table's sum of squares."""
         ...
 
     def catch_up(self, rows: Int64[Tensor, " row"], learning_rate: float) -> Tensor:
@@ -72,7 +75,7 @@ class RowArithmetic(Protocol):
 
 
 class RowOperations:
-    """Of one table; see ``LazyRows`` for the meaning of its methods."""
+    """Row arithmetic of one table in PyTorch's operations."""
 
     def __init__(self, state: RowState) -> None:
         self._state = state
@@ -80,7 +83,7 @@ class RowOperations:
         self._place = torch.zeros(len(state.table), dtype=torch.int32)
 
     def find(self, rows: Int64[Tensor, " lookup"]) -> tuple[Int64[Tensor, " row"], Int64[Tensor, " lookup"]]:
-        """Each row once, and the place there of each lookup."""
+        """Find each row once, and the position of each look-up among them."""
         self._is_touched[rows] = True
         touched = torch.from_numpy(np.flatnonzero(self._is_touched.numpy()))  # PyTorch's search takes ten times as long
         self._is_touched[touched] = False
@@ -88,17 +91,20 @@ class RowOperations:
         return touched, self._place[rows].long()
 
     def gradient(
-        self, rows: Int64[Tensor, " row"], place: Int64[Tensor, " lookup"], of_lookups: Float[Tensor, "lookup dim"]
+        self,
+        rows: Int64[Tensor, " row"],
+        position: Int64[Tensor, " lookup"],
+        lookup_gradients: Float[Tensor, "lookup dim"],
     ) -> tuple[Float[Tensor, "row dim"], Tensor, Tensor]:
-        """Of the rows, penalty included; its sum of squares; and that of the rows' weights."""
-        gradient = torch.ops.aten.embedding_dense_backward(of_lookups, place, len(rows), -1, False)  # noqa: FBT003
+        """Compute the rows' gradient with L2, its squared norm, and the squared norm of the rows' weights."""
+        gradient = torch.ops.aten.embedding_dense_backward(lookup_gradients, position, len(rows), -1, False)  # noqa: FBT003
         gradient[rows == 0] = 0
         weights = self._state.table[rows]
         gradient.add_(weights, alpha=self._state.l2)
         return gradient, sum_of_squares(gradient), sum_of_squares(weights)
 
     def step(self, rows: Int64[Tensor, " row"], gradient: Float[Tensor, "row dim"], learning_rate: float) -> Tensor:
-        """One step for these rows; returns the change of the table's sum of squares."""
+        """Take one step for these rows; returns the change of the table's sum of squares."""
         part = self._read(rows)
         before = sum_of_squares(part.weight)
         ordinal = torch.full((1, 1), float(self._state.step), dtype=part.weight.dtype)
@@ -136,13 +142,13 @@ class RowOperations:
         return sum_of_squares(whole.weight) - before
 
     def _mean_scale(self, last: Tensor, lengths: Tensor) -> Tensor:
-        """Of the strides that end with the steps ``last``; of a single step, its own exactly."""
+        """Average the clipping factors over the strides that end with the steps ``last``; exact for a single step."""
         state = self._state
         mean = (state.scale_sum[last] - state.scale_sum[last - lengths]) / lengths
         return torch.where(lengths == 1, state.scale[last], mean).to(state.table.dtype).unsqueeze(1)
 
     def _stride(self, part: _Part, gradient: Tensor, length: Tensor, ordinal: Tensor, learning_rate: float) -> None:
-        """``length`` steps with one gradient, ending at step ``ordinal``: exact for one step, else a stride."""
+        """Take ``length`` steps with one gradient, ending at step ``ordinal``: exact for one step, else a stride."""
         beta1, beta2 = self._state.betas
         kept1, kept2 = beta1**length, beta2**length
         first_before = part.first.clone()
@@ -176,7 +182,7 @@ class RowOperations:
 
 @dataclass(frozen=True)
 class _Part:
-    """Weights and moments of some rows."""
+    """The weights and moments of some rows."""
 
     weight: Float[Tensor, "row dim"]
     first: Float[Tensor, "row dim"]
@@ -187,7 +193,7 @@ class _Part:
 
 
 def _strides(num_steps: int) -> list[int]:
-    """Single steps first, then strides that grow by an eighth of what is covered, until so many steps are.
+    """Cut ``num_steps`` into single steps first, then strides that grow by an eighth of the steps covered.
 
     Example:
         >>> _strides(45)[-4:]
@@ -202,6 +208,6 @@ def _strides(num_steps: int) -> list[int]:
 
 
 def sum_of_squares(values: Tensor) -> Tensor:
-    """Of all values, in float64."""
+    """Compute the sum of squares of all values, in float64."""
     squares: Tensor = torch.linalg.vector_norm(values).double().square()
     return squares

@@ -12,9 +12,9 @@ from rankelastor.schema import PADDING_ID
 
 
 def sum_by_row(
-    rows: Int64[Tensor, " lookup"], of_lookups: Float[Tensor, "lookup dim"], num_rows: int
+    rows: Int64[Tensor, " lookup"], lookup_gradients: Float[Tensor, "lookup dim"], num_rows: int
 ) -> Float[Tensor, "row dim"]:
-    """What a table of ``num_rows`` rows gets from lookups on the CPU; its padding row gets nothing.
+    """Sum the gradients of look-ups by row of a table with ``num_rows`` rows, on the CPU; the padding row gets zero.
 
     A product with the sparse matrix (row, lookup) of ones: the sums of PyTorch's ``embedding_dense_backward``, made in
     the same order, at about a tenth of the time on one core.
@@ -23,10 +23,10 @@ def sum_by_row(
         >>> sum_by_row(torch.tensor([2, 0, 2]), torch.tensor([[1.0], [5.0], [3.0]]), 4).flatten().tolist()
         [0.0, 0.0, 4.0, 0.0]
     """
-    values = of_lookups.numpy()
-    one_a_lookup = np.arange(len(values) + 1, dtype=np.int32)
+    values = lookup_gradients.numpy()
+    column_starts = np.arange(len(values) + 1, dtype=np.int32)
     ones = np.ones(len(values), dtype=values.dtype)
-    lookups = csc_array((ones, rows.numpy().astype(np.int32), one_a_lookup), shape=(num_rows, len(values)))
+    lookups = csc_array((ones, rows.numpy().astype(np.int32), column_starts), shape=(num_rows, len(values)))
     sums = torch.from_numpy(lookups @ values)
     sums[PADDING_ID] = 0
     return sums

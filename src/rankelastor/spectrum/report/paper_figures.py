@@ -147,7 +147,7 @@ def _embedding_tables(figure: Figure, runs: Runs, measure: str) -> bool:
 def _singular_values(figure: Figure, runs: Runs, _measure: str) -> bool:
     axes, drawn = figure.subplots(), False
     for index, run in enumerate(runs):
-        last = run.recording[run.stages[-1]].singular_values
+        last = run.recording[run.stages[-1]].singular_values if run.stages else None
         if last is not None:
             drawn = True
             places = range(1, len(last.mean) + 1)

@@ -12,8 +12,8 @@ def stage_label(point: str) -> str:
     """A point in words, layers counted from 1; points that are no stage keep their names.
 
     Example:
-        >>> [stage_label(point) for point in ("tokens", "block0.mixing", "block0.pffn", "backbone.head")]
-        ['tokens', 'mixing 1', 'FFN 1', 'backbone.head']
+        >>> [stage_label(point) for point in ("tokens", "block0.mixing", "block0.pffn", "network.head")]
+        ['tokens', 'mixing 1', 'FFN 1', 'network.head']
     """
     found = _SUBLAYER.fullmatch(point)
     return f"{_WORDS[found[2]]} {int(found[1]) + 1}" if found else point

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,9 +12,11 @@ from torch import nn
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import DataError, SettingsError
-from rankelastor.evaluation.evaluate import LoadedRun, load_run
+from rankelastor.execution.cores import borrowed_cores
+from rankelastor.models.outline import point_shapes
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.schema import SplitName
 from rankelastor.spectrum.measures import MEASURES
@@ -32,6 +34,10 @@ NUM_BINS = 240
 """Fine, so that a report can join bins to what the values need: most ranks are far below the largest possible."""
 LARGEST_FLATTENED_DIM = 1024
 """Flattened tokens are measured up to this width; the eigenvalues of wider ones take seconds a point."""
+_WITHOUT_POINTS = (
+    "The model has no points (token matrices) to observe, so there is no trajectory and no verdict; its embedding "
+    "tables are measured"
+)
 
 
 def measure_run(
@@ -43,7 +49,9 @@ def measure_run(
     more_points: Sequence[str] = (),
     progress: ProgressListener | None = None,
 ) -> RunSpectrum:
-    """The spectrum of a run's best weights over the first examples of a split of its prepared data.
+    """Measure the spectrum of a run's best weights over the first examples of a split of its prepared data.
+
+    A model without points (token matrices) has no trajectory and no verdict; its embedding tables are measured.
 
     Args:
         folder: the run folder.
@@ -61,20 +69,34 @@ def measure_run(
     if num_examples <= 1:
         raise SettingsError(f"The number of examples must be at least 2, but {num_examples} was given; try 8192")
     run = load_run(folder)
+    with borrowed_cores(run.recipe.training.execution.threads):
+        return _measure(run, split, num_examples=num_examples, name=name, more_points=more_points, progress=progress)
+
+
+def _measure(
+    run: LoadedRun,
+    split: SplitName,
+    *,
+    num_examples: int,
+    name: str | None,
+    more_points: Sequence[str],
+    progress: ProgressListener | None,
+) -> RunSpectrum:
     points = _points(run.ranker, more_points)
     rows = _rows(run, split)
     recording = _record(run, rows, points, num_examples=num_examples, progress=progress or SilentProgress())
     name = run.folder.resolve().name if name is None else name
     paths, problems = _trajectories(recording, run.ranker, name=name)
-    result = _result(run.folder)
+    run_folder = RunFolder.open(run.folder)
+    result = run_folder.result() if run_folder.has_result else None  # a run that was stopped early has none
     return RunSpectrum(
         name=name,
         folder=str(run.folder),
         model=run.recipe.model.kind,
         split=split,
         num_examples=min(num_examples, rows.num_rows),
-        test_auc=result.get("test", {}).get("auc"),
-        dense_parameters=result.get("cost", {}).get("dense_parameters"),
+        test_auc=result.metrics.get("test", {}).get("auc") if result else None,
+        dense_parameters=result.cost.dense_parameters if result else None,
         recording=recording,
         stages=tuple(run.ranker.points),
         trajectories=paths,
@@ -92,7 +114,7 @@ def _points(ranker: Ranker, more: Sequence[str]) -> dict[str, nn.Module]:
         if not name or name not in modules:
             known = [*ranker.points, *(module for module in modules if module)]
             raise SettingsError(f"A point must be one of {', '.join(known)}, but {name!r} was given")
-    return ranker.points | {name: modules[name] for name in more}
+    return {**ranker.points, **{name: modules[name] for name in more}}
 
 
 def _rows(run: LoadedRun, split: SplitName) -> PreparedSplit:
@@ -112,9 +134,11 @@ def _record(
     num_examples: int,
     progress: ProgressListener,
 ) -> Recording:
+    if not points:
+        return Recording(())
     device = next(run.ranker.parameters()).device
-    model = run.recipe.model
-    fits = model.num_tokens * model.token_dim <= LARGEST_FLATTENED_DIM
+    shapes = point_shapes(run.recipe.model, run.encoder.schema)
+    fits = all(math.prod(shape) <= LARGEST_FLATTENED_DIM for shape in shapes.values())
     recorder = Recorder(
         run.ranker, points, matrices=("example", "flattened") if fits else ("example",), num_bins=NUM_BINS
     )
@@ -134,6 +158,8 @@ def _record(
 
 def _trajectories(recording: Recording, ranker: Ranker, *, name: str) -> tuple[dict[str, Trajectory], tuple[str, ...]]:
     """By measure, or none and the reason."""
+    if not ranker.points:
+        return {}, (_WITHOUT_POINTS,)
     try:
         points = StagePoints.of_ranker(ranker.points)
         return {measure: trajectory(recording, points, measure=measure, name=name) for measure in MEASURES}, ()
@@ -174,14 +200,10 @@ def _tables(run: LoadedRun) -> tuple[EmbeddingTable, ...]:
 
 
 def _mixings(run: LoadedRun) -> tuple[MixingMap, ...]:
+    shapes = point_shapes(run.recipe.model, run.encoder.schema)
     maps = (
-        mixing_map(module, point=point, token_dim=run.recipe.model.token_dim)
+        mixing_map(module, point=point, token_dim=shapes[point][-1])
         for point, module in run.ranker.points.items()
         if point.endswith(".mixing")
     )
     return tuple(found for found in maps if found is not None)
-
-
-def _result(folder: Path) -> dict[str, Any]:
-    """The run's result; nothing for a run that was stopped early, which has none."""
-    return RunFolder.open(folder).result() if (folder / "result.json").is_file() else {}

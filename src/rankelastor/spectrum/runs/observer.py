@@ -46,7 +46,7 @@ class SpectrumObserver(SilentObserver):
     def on_start(self, ranker: Ranker, *, num_epochs: int, num_examples: int) -> None:
         """Remember where to look."""
         del num_epochs, num_examples
-        self._points = ranker.points
+        self._points = dict(ranker.points)
         self._num_steps = 0
         self._warned.clear()
 

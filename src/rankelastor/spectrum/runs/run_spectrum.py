@@ -44,7 +44,7 @@ class RunSpectrum:
         test_auc: from the run's result; None where it has none.
         dense_parameters: from the run's result; None where it has none.
         recording: by point.
-        stages: the points of the trajectory, in order; the other points were asked for.
+        stages: the points of the trajectory, in order; none for a model without points. Other points were asked for.
         trajectories: by measure; empty where there is none.
         verdicts: by measure.
         tables: embedding tables by field.

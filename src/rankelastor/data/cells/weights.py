@@ -1,0 +1,41 @@
+"""The weight column: how much each example counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from rankelastor.data.cells.texts import BLANK, cell_texts
+from rankelastor.data.raw.rows import RawRows
+from rankelastor.errors import DataError
+
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+def parse_weights(rows: RawRows, column: str) -> NDArray[np.float32]:
+    """Parse a weight column into float32, one per row, each finite and not negative.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import pyarrow as pa
+        >>> parse_weights(RawRows(pa.RecordBatch.from_pydict({"w": ["0.5", "2"]}), Path("log.csv")), "w").tolist()
+        [0.5, 2.0]
+
+    Raises:
+        DataError: a weight is blank, no number, negative, or not finite in float32; the message names file, column,
+            row and value.
+    """
+    texts = cell_texts(rows, column, blanks=())
+    weights = texts.values.str.strip_chars(" \t").cast(pl.Float64, strict=False)
+    right = weights.is_finite() & (weights >= 0) & (weights <= _FLOAT32_MAX)
+    wrong = ~right.fill_null(value=False).to_numpy()[texts.codes]
+    if wrong.any():
+        index = int(wrong.argmax())
+        text = texts.values[int(texts.codes[index])]
+        given = "a blank" if text == BLANK else repr(text)
+        raise DataError(
+            f"{rows.file}, column {column!r}, row {rows.row_number(index)}: a weight must be a finite number, 0 or "
+            f"more, but {given} was given; check data.weight, or mend the row"
+        )
+    return weights.fill_null(0.0).cast(pl.Float32).to_numpy()[texts.codes] + np.float32(0)  # -0.0 becomes 0.0

@@ -1,0 +1,65 @@
+"""Encoded rows as arrays by form of feature, from the encoded columns of single features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """Encoded rows: the columns of a batch, and of a shard.
+
+    ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``sequence`` int32
+    (row, position of all sequence features side by side) or None where there is no sequence feature; ``labels``
+    float32 (row, task), ``group`` int64 (row,) and ``weight`` float32 (row,), None where the rows have none.
+    """
+
+    categorical: NDArray[np.int32]
+    numeric: NDArray[np.float32]
+    sequence: NDArray[np.int32] | None = None
+    labels: NDArray[np.float32] | None = None
+    group: NDArray[np.int64] | None = None
+    weight: NDArray[np.float32] | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return len(self.categorical)
+
+    def select(self, rows: NDArray[np.int64] | slice) -> Self:
+        """Take some rows, by place."""
+        present = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: values[rows] for name, values in present.items() if values is not None})
+
+    @classmethod
+    def assemble(cls, schema: FeatureSchema, num_rows: int, columns: Iterable[NDArray[Any]]) -> Self:
+        """Lay encoded columns, one per feature in declared order, side by side by form.
+
+        Example:
+            >>> schema = FeatureSchema((CategoricalFeature("site", 9), NumericFeature("age")))
+            >>> rows = EncodedRows.assemble(schema, 2, [np.array([4, 5]), np.array([0.5, 1.5])])
+            >>> rows.categorical.tolist(), rows.numeric.tolist()
+            ([[4], [5]], [[0.5], [1.5]])
+        """
+        categorical = np.empty((num_rows, len(schema.categorical)), dtype=np.int32)
+        numeric = np.empty((num_rows, len(schema.numeric)), dtype=np.float32)
+        sequence = np.empty((num_rows, schema.num_positions), dtype=np.int32)
+        num_ids, num_numbers, position = 0, 0, 0
+        for feature, values in zip(schema.features, columns, strict=True):
+            if isinstance(feature, CategoricalFeature):
+                categorical[:, num_ids] = values
+                num_ids += 1
+            elif isinstance(feature, NumericFeature):
+                numeric[:, num_numbers] = values
+                num_numbers += 1
+            else:
+                sequence[:, position : position + feature.max_length] = values
+                position += feature.max_length
+        return cls(categorical, numeric, sequence if schema.sequence else None)

@@ -1,0 +1,123 @@
+"""The kind ``calendar``: hour, weekday and weekend of a timestamp column, each a categorical feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rankelastor.data.cells.calendar_parts import CalendarPart, TimeFormat, calendar_part
+from rankelastor.data.cells.texts import BlankIds, cell_texts
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
+from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
+from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit
+from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
+from rankelastor.schema import CategoricalFeature
+
+
+class CalendarField(ColumnSettings):
+    """Calendar parts of a timestamp column, each a categorical feature named ``<column>_<part>``.
+
+    ``hour`` 0..23, ``weekday`` 0 (Monday)..6, ``weekend`` 0 or 1.
+    ``format``: ``yymmddhh`` (14102123 is 2014-10-21 23h), ``iso`` (2014-10-21T23:00:00), ``epoch_seconds`` (UTC).
+    """
+
+    kind: Literal["calendar"]
+    parts: Annotated[tuple[CalendarPart, ...], Field(min_length=1)] = ("hour", "weekday", "weekend")
+    format: TimeFormat
+
+    def plan(self, column: str) -> Iterator[PlannedCalendarPart]:
+        """Plan a feature per part."""
+        for part in self.parts:
+            yield PlannedCalendarPart(f"{self.name or column}_{part}", column, self, part)
+
+
+@dataclass(frozen=True)
+class PlannedCalendarPart:
+    """A calendar part to be fitted as a categorical feature with the default rules."""
+
+    name: str
+    column: str
+    settings: CalendarField
+    part: CalendarPart
+    kind: ClassVar[str] = "calendar"
+    reads: ClassVar[Reads] = "distinct_texts"
+    width: ClassVar[int] = 1
+
+    @property
+    def vocabulary(self) -> VocabularyRules:
+        """A vocabulary of its own that no other feature may share."""
+        return VocabularyRules(may_be_shared=False)
+
+    def parse(self, source: Source) -> Cells:
+        """Number the part of each timestamp."""
+        return _numbered_parts(source, self.column, part=self.part, time_format=self.settings.format)
+
+    def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
+        """Count the parts."""
+        assert vocabulary is not None, "there are rules for one"
+        return VocabularyFeatureFit(vocabulary, None, self._spec)
+
+    def _spec(self, file: str, num_ids: int, _output: FeatureOutput, _vocabulary: Vocabulary) -> CalendarSpec:
+        return CalendarSpec(
+            name=self.name,
+            column=self.column,
+            part=self.part,
+            format=self.settings.format,
+            num_ids=num_ids,
+            vocabulary=file,
+        )
+
+
+class CalendarSpec(FeatureSpec):
+    """A fitted calendar part of a timestamp column; a blank timestamp is a value of its own."""
+
+    kind: Literal["calendar"] = "calendar"
+    part: CalendarPart
+    format: TimeFormat
+    num_ids: int
+    vocabulary: str
+
+    @property
+    def blank(self) -> BlankIds:
+        """A blank timestamp is a value of its own."""
+        return "value"
+
+    @property
+    def feature(self) -> CategoricalFeature:
+        """One id per example."""
+        return CategoricalFeature(self.name, self.num_ids)
+
+    @property
+    def vocabulary_file(self) -> VocabularyFile:
+        """The file of the part's values."""
+        return VocabularyFile(self.vocabulary, self.num_ids, self.blank)
+
+    def parse(self, source: Source) -> Cells:
+        """Number the part of each timestamp."""
+        return _numbered_parts(source, self.column, part=self.part, time_format=self.format)
+
+    def encode(self, cells: Cells) -> NDArray[Any]:
+        """The numbers of parts are the ids."""
+        return cells.values
+
+    def describe(self) -> str:
+        """Name the kind and the part."""
+        return f"calendar, {self.part}"
+
+    def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning:
+        """Ids are parts, and blanks."""
+        assert vocabulary is not None, "it has one"
+        return meaning_of_values(vocabulary)
+
+
+def _numbered_parts(source: Source, column: str, *, part: CalendarPart, time_format: TimeFormat) -> Cells:
+    times = cell_texts(source.rows, column, source.blanks)
+    texts = calendar_part(source.rows, column, times, part=part, time_format=time_format)
+    return Cells(source.numbering.of(texts.values)[texts.codes])

@@ -1,0 +1,176 @@
+"""The kind ``categorical``: a column of values, each with an id and an embedding."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import PositiveInt, model_validator
+
+from rankelastor.data.cells.texts import BlankIds
+from rankelastor.data.features.aligned_vectors import PretrainedSpec, aligned_vectors
+from rankelastor.data.features.vector_settings import PretrainedSettings
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.field import (
+    ColumnSettings,
+    FeatureFit,
+    FieldName,
+    Reads,
+)
+from rankelastor.data.kinds.sharing import refuse_rules_beside_shares
+from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
+from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit, numbered_texts
+from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
+from rankelastor.schema import CategoricalFeature, PretrainedVectors
+
+_logger = logging.getLogger(__name__)
+
+
+class CategoricalField(ColumnSettings):
+    """A column of values, each with an id and an embedding.
+
+    ``min_count``: a value seen fewer times than this in the train split is out of vocabulary.
+    ``blank``: a blank cell is a value of its own (``value``), out of vocabulary, or padding (a zero vector).
+    ``shares``: the name of a categorical or sequence field whose vocabulary and embedding rows this one uses. One
+    vocabulary then counts the train occurrences in all columns that share it; ``min_count`` and ``blank`` are those
+    of the field that is shared.
+    ``pretrained``: vectors that take the place of learned embedding rows; a learned linear map gives them the
+    model's width.
+    """
+
+    kind: Literal["categorical"] = "categorical"
+    min_count: PositiveInt = 1
+    blank: BlankIds = "value"
+    shares: FieldName | None = None
+    pretrained: PretrainedSettings | None = None
+
+    def plan(self, column: str) -> Iterator[PlannedCategorical]:
+        """Plan one feature."""
+        yield PlannedCategorical(self.name or column, column, self)
+
+    @property
+    def vectors(self) -> PretrainedSettings | None:
+        """The pretrained vectors, if any."""
+        return self.pretrained
+
+    @model_validator(mode="after")
+    def _the_shared_field_has_the_rules(self) -> Self:
+        refuse_rules_beside_shares(self.shares, min_count=self.min_count, blank=self.blank)
+        if self.shares is not None and self.pretrained is not None:
+            raise ValueError(f"pretrained must be left out beside shares; set it for the field {self.shares!r}")
+        return self
+
+
+@dataclass(frozen=True)
+class PlannedCategorical:
+    """A categorical feature to be fitted."""
+
+    name: str
+    column: str
+    settings: CategoricalField
+    kind: ClassVar[str] = "categorical"
+    reads: ClassVar[Reads] = "texts"
+    width: ClassVar[int] = 1
+
+    @property
+    def vocabulary(self) -> VocabularyRules:
+        """Its own, or that of the feature it shares, whose rule for blanks then applies."""
+        settings = self.settings
+        blank = settings.blank if settings.shares is None else None
+        return VocabularyRules(settings.shares, settings.min_count, blank)
+
+    def parse(self, source: Source) -> Cells:
+        """Number the text of each cell."""
+        return numbered_texts(source, self.column)
+
+    def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
+        """Count the values."""
+        assert vocabulary is not None, "there are rules for one"
+        return VocabularyFeatureFit(vocabulary, self.vocabulary.blank, self._spec)
+
+    def _spec(self, file: str, num_ids: int, output: FeatureOutput, vocabulary: Vocabulary) -> CategoricalSpec:
+        return CategoricalSpec(
+            name=self.name,
+            column=self.column,
+            min_count=self.settings.min_count,
+            blank=self.settings.blank,
+            num_ids=num_ids,
+            vocabulary=file,
+            shares=self.settings.shares,
+            pretrained=self._write_vectors(output, vocabulary),
+        )
+
+    def _write_vectors(self, output: FeatureOutput, vocabulary: Vocabulary) -> PretrainedSpec | None:
+        settings = self.settings.pretrained
+        if settings is None:
+            return None
+        vectors, num_without = aligned_vectors(vocabulary, output.source, settings)
+        output.vectors.mkdir(exist_ok=True)
+        file = output.vectors / output.vector_names.of(self.name)
+        np.save(file, vectors)
+        if num_without:
+            _logger.warning(
+                "%d of the %d values of %s have no vector in %s: they get zeros",
+                num_without, len(vocabulary.values), self.name, settings.file,
+            )  # fmt: skip
+        return PretrainedSpec(
+            file=file.name, dim=vectors.shape[1], trained=settings.trained, num_without_vector=num_without
+        )
+
+
+class CategoricalSpec(FeatureSpec):
+    """A fitted categorical feature. ``vocabulary`` is the file in the folder ``vocabulary``.
+
+    ``shares`` names the feature whose vocabulary, rows and rule for blanks it uses.
+    """
+
+    kind: Literal["categorical"] = "categorical"
+    min_count: int
+    blank: BlankIds
+    num_ids: int
+    vocabulary: str
+    shares: str | None = None
+    pretrained: PretrainedSpec | None = None
+
+    @property
+    def feature(self) -> CategoricalFeature:
+        """One id per example."""
+        vectors = None
+        if self.pretrained is not None:
+            vectors = PretrainedVectors(self.pretrained.dim, self.pretrained.trained)
+        return CategoricalFeature(self.name, self.num_ids, self.shares, vectors)
+
+    @property
+    def vocabulary_file(self) -> VocabularyFile:
+        """The file, with the shared feature's rule for blanks where it shares one."""
+        return VocabularyFile(self.vocabulary, self.num_ids, self.blank if self.shares is None else None, self.shares)
+
+    @property
+    def vectors(self) -> PretrainedSpec | None:
+        """The pretrained vectors, if any."""
+        return self.pretrained
+
+    def parse(self, source: Source) -> Cells:
+        """Number the text of each cell."""
+        return numbered_texts(source, self.column)
+
+    def encode(self, cells: Cells) -> NDArray[Any]:
+        """The numbers of texts are the ids."""
+        return cells.values
+
+    def describe(self) -> str:
+        """Name the kind, and the vectors that it brings along."""
+        if self.pretrained is None:
+            return "categorical"
+        return f"categorical, {'trained' if self.pretrained.trained else 'frozen'} vectors of {self.pretrained.dim}"
+
+    def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning:
+        """Ids are values; a blank seen fewer than ``min_count`` times has none of its own."""
+        assert vocabulary is not None, "it has one"
+        return meaning_of_values(vocabulary, rare_blanks_are_unknown=self.min_count > 1)

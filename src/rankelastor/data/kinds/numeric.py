@@ -1,0 +1,129 @@
+"""The kind ``numeric``: a column of numbers, transformed; the feature is the number times a learned vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import FiniteFloat
+
+from rankelastor.data.cells.numbers import parse_numbers
+from rankelastor.data.features.transform import NumberStatistics, NumericTransform, StatisticsFit, transform_numbers
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
+from rankelastor.data.kinds.spec import FeatureSpec, NumberMeaning
+from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
+from rankelastor.schema import NumericFeature
+
+
+class NumericField(ColumnSettings):
+    """A column of numbers x; the feature is x times one learned vector.
+
+    ``transform``: ``as_is``; ``log`` is sign(x) * ln(1 + abs(x)); ``standardise`` subtracts the mean and divides by
+    the standard deviation; ``min_max`` maps to 0..1. Mean, deviation and range are those of the train split.
+    ``blank``: the number that a blank cell stands for, before the transform; null refuses blanks.
+    """
+
+    kind: Literal["numeric"]
+    transform: NumericTransform = "as_is"
+    blank: FiniteFloat | None = 0.0
+
+    def plan(self, column: str) -> Iterator[PlannedNumeric]:
+        """Plan one feature."""
+        yield PlannedNumeric(self.name or column, column, self)
+
+
+@dataclass(frozen=True)
+class PlannedNumeric:
+    """A numeric feature to be fitted."""
+
+    name: str
+    column: str
+    settings: NumericField
+    kind: ClassVar[str] = "numeric"
+    reads: ClassVar[Reads] = "numbers"
+    width: ClassVar[int] = 1
+    vocabulary: ClassVar[None] = None
+
+    def parse(self, source: Source) -> Cells:
+        """Parse the numbers."""
+        return Cells(parse_numbers(source.rows, self.column, blanks=source.blanks, blank=self.settings.blank))
+
+    def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
+        """Collect statistics."""
+        assert vocabulary is None, "numbers need none"
+        return _NumericFit(self)
+
+
+class _NumericFit:
+    """One pass for mean and range, another one for the deviation where the transform needs it."""
+
+    def __init__(self, planned: PlannedNumeric) -> None:
+        self._planned = planned
+        self._statistics = StatisticsFit()
+        self._passes_left = 2 if planned.settings.transform == "standardise" else 1
+        self._knows_mean = False
+
+    @property
+    def done(self) -> bool:
+        return not self._passes_left
+
+    def add(self, cells: Cells) -> None:
+        if self._knows_mean:
+            self._statistics.add_deviations(cells.values)
+        else:
+            self._statistics.add(cells.values)
+
+    def end_pass(self) -> None:
+        if not self._knows_mean:
+            self._statistics.end_first_pass()
+            self._knows_mean = True
+        self._passes_left -= 1
+
+    def finish(self, _output: FeatureOutput) -> NumericSpec:
+        planned = self._planned
+        return NumericSpec(
+            name=planned.name,
+            column=planned.column,
+            transform=planned.settings.transform,
+            blank=planned.settings.blank,
+            statistics=self._statistics.statistics,
+        )
+
+
+class NumericSpec(FeatureSpec):
+    """A fitted numeric feature. ``blank`` is the number a blank stands for; None refuses blanks."""
+
+    kind: Literal["numeric"] = "numeric"
+    transform: NumericTransform
+    blank: float | None
+    statistics: NumberStatistics
+
+    @property
+    def feature(self) -> NumericFeature:
+        """One number per example."""
+        return NumericFeature(self.name)
+
+    def parse(self, source: Source) -> Cells:
+        """Parse the numbers."""
+        return Cells(parse_numbers(source.rows, self.column, blanks=source.blanks, blank=self.blank))
+
+    def encode(self, cells: Cells) -> NDArray[Any]:
+        """Transform the numbers: float32 (row,)."""
+        return transform_numbers(cells.values, self.transform, self.statistics)
+
+    def describe(self) -> str:
+        """Name the kind."""
+        return "numeric"
+
+    def meaning(self, vocabulary: Vocabulary | None) -> NumberMeaning:
+        """Numbers after the transform; so is the number of a blank."""
+        assert vocabulary is None, "numbers need none"
+        if self.blank is None:
+            return NumberMeaning(self.transform, None)
+        return NumberMeaning(self.transform, float(self.encode(Cells(np.array([self.blank])))[0]))

@@ -1,0 +1,148 @@
+"""The kind ``quantile``: a column of numbers cut into buckets of equal mass, each with an embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rankelastor.data.cells.numbers import parse_numbers_or_blanks
+from rankelastor.data.cells.texts import BLANK, BlankIds
+from rankelastor.data.features.quantiles import (
+    OrderStatistics,
+    bucket_ids,
+    distinct_edges,
+    edge_places,
+    num_bucket_ids,
+)
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
+from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
+from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
+from rankelastor.schema import PADDING_ID, CategoricalFeature
+
+
+class QuantileField(ColumnSettings):
+    """A column of numbers cut into buckets of equal mass, each with an embedding.
+
+    The edges are exact quantiles of the train split: bucket k starts at the number that stands at place
+    floor(k * rows / ``num_buckets``) of the sorted column. Where equal numbers make edges fall together there are
+    fewer buckets.
+    ``blank``: a blank cell has an id of its own (``value``), is out of vocabulary, or padding (a zero vector).
+    """
+
+    kind: Literal["quantile"]
+    num_buckets: Annotated[int, Field(ge=2, le=1024)]
+    blank: BlankIds = "value"
+
+    def plan(self, column: str) -> Iterator[PlannedQuantile]:
+        """Plan one feature."""
+        yield PlannedQuantile(self.name or column, column, self)
+
+
+@dataclass(frozen=True)
+class PlannedQuantile:
+    """A feature of buckets to be fitted."""
+
+    name: str
+    column: str
+    settings: QuantileField
+    kind: ClassVar[str] = "quantile"
+    reads: ClassVar[Reads] = "numbers"
+    width: ClassVar[int] = 1
+    vocabulary: ClassVar[None] = None
+
+    def parse(self, source: Source) -> Cells:
+        """Parse the numbers, NaN where a cell is blank."""
+        return Cells(parse_numbers_or_blanks(source.rows, self.column, blanks=source.blanks))
+
+    def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
+        """Select the edges."""
+        assert vocabulary is None, "numbers need none"
+        return _QuantileFit(self)
+
+
+class _QuantileFit:
+    """One pass to count the numbers, then as many as the exact selection of the edges takes, in bounded memory."""
+
+    def __init__(self, planned: PlannedQuantile) -> None:
+        self._planned = planned
+        self._num_numbers = 0
+        self._selection: OrderStatistics | None = None
+        self._all_blank = False
+
+    @property
+    def done(self) -> bool:
+        return self._all_blank or (self._selection is not None and self._selection.done)
+
+    def add(self, cells: Cells) -> None:
+        numbers = cells.values[~np.isnan(cells.values)]
+        if self._selection is None:
+            self._num_numbers += len(numbers)
+        else:
+            self._selection.add(numbers)
+
+    def end_pass(self) -> None:
+        if self._selection is not None:
+            self._selection.end_pass()
+        elif self._num_numbers:
+            self._selection = OrderStatistics(edge_places(self._num_numbers, self._planned.settings.num_buckets))
+        else:
+            self._all_blank = True
+
+    def finish(self, _output: FeatureOutput) -> QuantileSpec:
+        planned, blank = self._planned, self._planned.settings.blank
+        edges = () if self._selection is None else distinct_edges(self._selection.values)
+        return QuantileSpec(
+            name=planned.name,
+            column=planned.column,
+            edges=edges,
+            blank=blank,
+            num_ids=num_bucket_ids(edges, blank),
+        )
+
+
+class QuantileSpec(FeatureSpec):
+    """A fitted feature of buckets; a bucket starts at each of the ``edges``, the first one below them all."""
+
+    kind: Literal["quantile"] = "quantile"
+    edges: tuple[float, ...]
+    blank: BlankIds
+    num_ids: int
+
+    @property
+    def feature(self) -> CategoricalFeature:
+        """One id per example."""
+        return CategoricalFeature(self.name, self.num_ids)
+
+    def parse(self, source: Source) -> Cells:
+        """Parse the numbers, NaN where a cell is blank."""
+        return Cells(parse_numbers_or_blanks(source.rows, self.column, blanks=source.blanks))
+
+    def encode(self, cells: Cells) -> NDArray[Any]:
+        """Find the bucket of each number: int32 (row,)."""
+        return bucket_ids(cells.values, np.array(self.edges), self.blank)
+
+    def describe(self) -> str:
+        """Name the kind and the number of buckets."""
+        return f"quantile, {len(self.edges) + 1} buckets"
+
+    def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning:
+        """Ids are ranges of numbers, and blanks."""
+        assert vocabulary is None, "numbers need none"
+        blank_ids = {"value": (len(self.edges) + 2,), "padding": (PADDING_ID,), "out_of_vocabulary": None}
+        return IdMeaning(blank_ids[self.blank], self._range)
+
+    def _range(self, index: int) -> str:
+        """The numbers of a bucket: its lower edge belongs to it."""
+        if index == len(self.edges) + 2:
+            return BLANK
+        lower = f"{self.edges[index - 2]:g} <= " if index > 1 else ""
+        upper = f" < {self.edges[index - 1]:g}" if index <= len(self.edges) else ""
+        return f"{lower}x{upper}"

@@ -1,0 +1,121 @@
+"""The fitted feature of any kind: what stands in ``schema.json``, and how cells are encoded with it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankelastor.config.base import Settings
+from rankelastor.data.cells.texts import BLANK, BlankIds
+from rankelastor.data.features.aligned_vectors import PretrainedSpec
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.schema import PADDING_ID, Feature
+
+
+@dataclass(frozen=True)
+class VocabularyFile:
+    """The vocabulary of a fitted feature: a file in the folder ``vocabulary``.
+
+    ``blank`` is None where the rule of the feature it ``shares`` applies.
+    """
+
+    file: str
+    num_ids: int
+    blank: BlankIds | None
+    shares: str | None = None
+
+
+@dataclass(frozen=True)
+class IdMeaning:
+    """What the ids of a feature stand for, for a report.
+
+    ``blank_ids``: the ids that only blanks have, none if there is no blank; None where blanks share an id with others.
+    ``text_of`` names a known id: its value, its range of numbers, its bucket.
+    """
+
+    blank_ids: tuple[int, ...] | None
+    text_of: Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class NumberMeaning:
+    """What the numbers of a feature stand for: the transform's name, and the number that a blank becomes, if any."""
+
+    transform: str
+    blank: float | None
+
+
+class FeatureSpec(Settings):
+    """A fitted feature; each kind has its own class. ``column`` is the raw column it reads."""
+
+    kind: str
+    name: str
+    column: str
+
+    @property
+    @abstractmethod
+    def feature(self) -> Feature:
+        """The feature as models see it."""
+
+    @abstractmethod
+    def parse(self, source: Source) -> Cells:
+        """Parse and check the column's cells, texts through ``source.numbering``.
+
+        Raises:
+            DataError: a cell is wrong; the message names file, column, row and value.
+        """
+
+    @abstractmethod
+    def encode(self, cells: Cells) -> NDArray[Any]:
+        """Encode parsed cells whose texts are ids: int32 ids (row,) or (row, position), or float32 numbers (row,)."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Say in a few words what it is, for people: ``categorical``, ``sequence of 50``."""
+
+    @abstractmethod
+    def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning | NumberMeaning:
+        """Say what its ids or numbers stand for; ``vocabulary`` is given where it has one."""
+
+    @property
+    def vocabulary_file(self) -> VocabularyFile | None:
+        """Its vocabulary, own or shared; None where it has none."""
+        return None
+
+    @property
+    def vectors(self) -> PretrainedSpec | None:
+        """Its pretrained vectors, if any."""
+        return None
+
+
+def meaning_of_values(vocabulary: Vocabulary, *, rare_blanks_are_unknown: bool = False) -> IdMeaning:
+    """What the ids of a vocabulary stand for.
+
+    Args:
+        vocabulary: with its rule for blanks.
+        rare_blanks_are_unknown: blanks without an id may be too rare for one, so that their number is not known.
+
+    Example:
+        >>> import polars as pl
+        >>> meaning = meaning_of_values(Vocabulary(pl.Series(["a", ""]), np.array([5, 2])))
+        >>> meaning.blank_ids, meaning.text_of(1)
+        ((2,), 'a')
+    """
+
+    def text_of(index: int) -> str:
+        return str(vocabulary.values[index - 1])
+
+    if vocabulary.blank == "out_of_vocabulary":
+        return IdMeaning(None, text_of)
+    if vocabulary.blank == "padding":
+        return IdMeaning((PADDING_ID,), text_of)
+    found = np.flatnonzero((vocabulary.values == BLANK).to_numpy())
+    if not len(found) and rare_blanks_are_unknown:
+        return IdMeaning(None, text_of)
+    return IdMeaning(tuple((found + 1).tolist()), text_of)

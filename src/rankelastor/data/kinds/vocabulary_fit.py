@@ -1,0 +1,107 @@
+"""Count the values of a vocabulary over all columns that share it, and number texts by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from rankelastor.data.cells.texts import BLANK, BlankIds, cell_texts, plain_texts
+from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.interner import Interner
+from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.spec import FeatureSpec
+from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
+
+SpecOf = Callable[[str, int, FeatureOutput, Vocabulary], FeatureSpec]
+"""Makes the spec from the vocabulary's file, its number of ids, the place for files, and the vocabulary."""
+
+
+class VocabularyFit:
+    """Counts how often the train rows hold each text of a dictionary, then fits the vocabulary.
+
+    Attributes:
+        interner: the dictionary that gave the texts their provisional codes.
+        file: the name of the file the vocabulary will have.
+    """
+
+    def __init__(self, rules: VocabularyRules, interner: Interner, file: str) -> None:
+        assert rules.shares is None, "the owner of a vocabulary shares no other"
+        assert rules.blank is not None, "the owner has a rule of its own"
+        self._min_count, self._blank = rules.min_count, rules.blank
+        self.interner, self.file = interner, file
+        self._blank_code = int(interner.codes(pl.Series([BLANK]))[0])  # no cell need hold it
+        self._counts: NDArray[np.int64] | None = np.zeros(len(interner), dtype=np.int64)
+        self._vocabulary: Vocabulary | None = None
+
+    def add(self, cells: Cells) -> None:
+        """Count some train rows; a blank element of a list is padding and does not count."""
+        assert self._counts is not None, "nothing is counted once the vocabulary is fitted"
+        codes = cells.values if cells.offsets is None else cells.values[cells.values != self._blank_code]
+        np.add.at(self._counts, codes, 1)
+
+    def close(self) -> Vocabulary:
+        """Fit the vocabulary from the counts, which are given up."""
+        assert self._counts is not None, "closed once"
+        counts, self._counts = self._counts, None
+        self._vocabulary = Vocabulary.fit(self.interner.values(), counts, min_count=self._min_count, blank=self._blank)
+        return self._vocabulary
+
+    def with_blank(self, blank: BlankIds | None) -> Vocabulary:
+        """Return the fitted vocabulary with another rule for blanks; None keeps its own."""
+        assert self._vocabulary is not None, "close fits it"
+        return self._vocabulary if blank is None else replace(self._vocabulary, blank=blank)
+
+
+@dataclass
+class VocabularyFeatureFit:
+    """The fit of one feature whose ids come from a vocabulary: one pass of counting."""
+
+    vocabulary: VocabularyFit
+    blank: BlankIds | None
+    spec_of: SpecOf
+    done: bool = False
+
+    def add(self, cells: Cells) -> None:
+        """Count some train rows."""
+        self.vocabulary.add(cells)
+
+    def end_pass(self) -> None:
+        """Counting takes one pass."""
+        self.done = True
+
+    def finish(self, output: FeatureOutput) -> FeatureSpec:
+        """Return the spec; the vocabulary is closed."""
+        vocabulary = self.vocabulary.with_blank(self.blank)
+        return self.spec_of(self.vocabulary.file, vocabulary.num_ids, output, vocabulary)
+
+
+def numbered_texts(source: Source, column: str) -> Cells:
+    """Parse a column of texts into a number per row; blank cells have the number of the blank text.
+
+    Where numbering a text is quick, plain text is numbered row by row: finding the distinct texts of a piece first
+    would hash each cell once and most texts of a large vocabulary twice. Everything else is reduced to distinct
+    texts first.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import pyarrow as pa
+        >>> from rankelastor.data.kinds.cells import Numbering
+        >>> from rankelastor.data.raw.rows import RawRows
+        >>> rows = RawRows(pa.RecordBatch.from_pydict({"site": ["b", "?", "b", None]}), Path("log.parquet"))
+        >>> numbered_texts(Source(rows, ["?"], Numbering.provisional(Interner())), "site").values.tolist()
+        [0, 1, 0, 1]
+
+    Raises:
+        DataError: the column holds lists, structures or bytes.
+    """
+    if not source.numbering.once_per_text:
+        texts = plain_texts(source.rows, column, source.blanks)
+        if texts is not None:
+            return Cells(source.numbering.of(texts))
+    distinct = cell_texts(source.rows, column, source.blanks)
+    return Cells(source.numbering.of(distinct.values)[distinct.codes])

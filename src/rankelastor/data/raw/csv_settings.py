@@ -1,0 +1,42 @@
+"""Settings of CSV files."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from rankelastor.config.base import Settings
+
+
+class CsvSettings(Settings):
+    """How CSV files are written.
+
+    ``delimiter``: one character; null means a tab for ``.tsv`` files (also compressed) and a comma for others.
+    ``header``: the first line holds the column names; without one, ``columns`` names them.
+    ``blanks``: cell texts that mean blank, beside the empty cell.
+    """
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = '"'
+    header: bool = True
+    columns: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    blanks: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _marks_are_plain_and_differ(self) -> Self:
+        for name, mark in (("delimiter", self.delimiter), ("quote", self.quote)):
+            if mark is not None and (not mark.isascii() or mark in "\r\n\0"):
+                raise ValueError(f"{name} must be an ASCII character and no line end, but {mark!r} was given")
+        if self.quote is not None and self.quote == self.delimiter:
+            raise ValueError(f"quote and delimiter must differ, but both are {self.quote!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_come_from_one_place(self) -> Self:
+        if self.header and self.columns is not None:
+            raise ValueError("columns must be left out where header is true: the header names the columns")
+        if not self.header and not self.columns:
+            raise ValueError("columns must name every column where header is false")
+        if self.columns is not None and len(set(self.columns)) != len(self.columns):
+            twice = sorted({name for name in self.columns if self.columns.count(name) > 1})
+            raise ValueError(f"columns must differ from one another, but {twice} stand there twice")
+        return self

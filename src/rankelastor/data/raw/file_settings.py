@@ -1,0 +1,40 @@
+"""Settings of raw files: which there are, and which split each belongs to."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from rankelastor.config.base import Settings
+
+Patterns = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+
+
+class FileSettings(Settings):
+    """Raw files: a path, a glob, or a list of these for each split; or ``all`` with a split in the data settings.
+
+    Files ending in ``.parquet`` are Parquet; all others are CSV, compressed where they end in ``.gz`` or ``.zst``.
+    Relative paths count from ``folder``.
+    """
+
+    folder: str = "."
+    train: Patterns | None = None
+    valid: Patterns | None = None
+    test: Patterns | None = None
+    all: Patterns | None = None
+
+    @field_validator("train", "valid", "test", "all", mode="before")
+    @classmethod
+    def _one_pattern_is_a_list_of_one(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _splits_or_all(self) -> Self:
+        named = [split for split in ("train", "valid", "test") if getattr(self, split) is not None]
+        if self.all is not None and named:
+            raise ValueError(f"files must name either `all` or splits, but `all` and {named} were given")
+        if self.all is None and not {"train", "valid"} <= set(named):
+            raise ValueError(
+                f"files must name `train` and `valid` (`test` if there is one), or `all` with data.split, "
+                f"but {named or 'nothing'} was given"
+            )
+        return self

@@ -1,0 +1,92 @@
+"""Settings of the data: files, format, split, label and fields."""
+
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from rankelastor.config.base import Settings
+from rankelastor.data.cells.labels import Label, LabelSettings
+from rankelastor.data.features.vector_settings import PretrainedSettings
+from rankelastor.data.kinds.catalogue import FieldSettings
+from rankelastor.data.kinds.field import FieldName
+from rankelastor.data.raw.csv_settings import CsvSettings
+from rankelastor.data.raw.file_settings import FileSettings
+from rankelastor.data.split_settings import SplitSettings
+
+
+@dataclass(frozen=True)
+class Target:
+    """A label to predict: the name of its task, its settings, and where they stand, for messages."""
+
+    task: str
+    label: LabelSettings
+    place: str
+
+
+class DataSettings(Settings):
+    """Everything from raw files to a prepared folder.
+
+    ``prepared`` is the folder to write; recipes with the same data settings share it.
+    ``label`` is the column to predict: its name, or ``{column: NAME, positive: "VALUE"}``; ``labels`` gives several of
+    these in its place, each under the name of its task. ``weight`` is a column of numbers, 0 or more: how much each
+    example counts in loss and metrics.
+    ``shard_rows``: rows in one prepared file; `prepare` holds one such file of each split in memory. Fewer where
+    they would take more than 256 MiB, as with long sequences.
+    """
+
+    prepared: Annotated[str, Field(min_length=1)]
+    files: FileSettings
+    split: SplitSettings | None = None
+    csv: CsvSettings = CsvSettings()
+    label: Label | None = None
+    labels: Annotated[dict[FieldName, Label], Field(min_length=1)] | None = None
+    weight: FieldName | None = None
+    fields: Annotated[tuple[FieldSettings, ...], Field(min_length=1)]
+    shard_rows: PositiveInt = 500_000
+
+    @model_validator(mode="after")
+    def _split_goes_with_all(self) -> Self:
+        if self.files.all is not None and self.split is None:
+            raise ValueError("split must be given where files.all is; try `split: {kind: random}`")
+        if self.files.all is None and self.split is not None:
+            raise ValueError("split must be left out where files names the splits")
+        return self
+
+    @model_validator(mode="after")
+    def _label_or_labels(self) -> Self:
+        if (self.label is None) == (self.labels is None):
+            given = "neither" if self.label is None else "both"
+            raise ValueError(f"label or labels must be given, one of the two, but {given} was given")
+        read = [(target.label.column, target.label.positive) for target in self.targets]
+        twice = sorted({column for column, positive in read if read.count((column, positive)) > 1})
+        if twice:
+            raise ValueError(f"labels must differ, but several read {twice} alike; remove one, or set another positive")
+        if self.weight in {column for column, _ in read}:
+            raise ValueError(f"weight must be a column of its own, but {self.weight!r} is a label too")
+        return self
+
+    @model_validator(mode="after")
+    def _at_most_one_group(self) -> Self:
+        groups = [field.patterns for field in self.fields if field.names_group]
+        if len(groups) > 1:
+            raise ValueError(f"fields must hold one group at most, but {len(groups)} were given")
+        return self
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The labels in declared order. A single ``label`` is the task of its column's name."""
+        if self.label is not None:
+            return (Target(self.label.column, self.label, "data.label"),)
+        return tuple(Target(task, label, f"data.labels.{task}") for task, label in (self.labels or {}).items())
+
+    @property
+    def columns_beside_features(self) -> tuple[str, ...]:
+        """The columns of labels and weight, each once: rows to be scored need none of them."""
+        labels = [target.label.column for target in self.targets]
+        return tuple(dict.fromkeys(labels if self.weight is None else [*labels, self.weight]))
+
+    @property
+    def vectors(self) -> tuple[PretrainedSettings, ...]:
+        """The pretrained vectors that fields bring along."""
+        return tuple(field.vectors for field in self.fields if field.vectors is not None)

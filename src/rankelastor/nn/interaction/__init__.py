@@ -1,0 +1,1 @@
+"""Interactions between the features of an example: (batch, width) -> (batch, width)."""

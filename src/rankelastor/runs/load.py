@@ -1,0 +1,74 @@
+"""Read a run folder back: its recipe, its encoder of raw rows, its ranker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from rankelastor.data.encoder import RowEncoder
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.errors import StalePreparedError
+from rankelastor.execution.device import choose_device
+from rankelastor.models.build import build_ranker
+from rankelastor.models.ranker import Ranker
+from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.migration import with_names_of_today
+from rankelastor.runs.run_folder import RunFolder
+from rankelastor.runs.weights import read_weights, set_weights
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run read back.
+
+    Attributes:
+        folder: the run folder.
+        recipe: the resolved recipe.
+        encoder: turns raw rows into batches.
+        ranker: with the best weights, in evaluation mode.
+    """
+
+    folder: Path
+    recipe: Recipe
+    encoder: RowEncoder
+    ranker: Ranker
+
+    def dataset(self) -> PreparedDataset:
+        """Open the prepared data that the run was trained on.
+
+        Raises:
+            StalePreparedError: the prepared folder was made anew from other data or settings since.
+            DataError: it is missing.
+        """
+        dataset = PreparedDataset.open_matching(self.recipe.data)
+        if dataset.fingerprint != self.encoder.manifest.fingerprint:
+            raise StalePreparedError(
+                f"{dataset.folder} must be what {self.folder} was trained on, but it was prepared again "
+                "from other data; train anew, or bring the former files back and run `rankelastor prepare RECIPE`"
+            )
+        return dataset
+
+
+def load_run(folder: str | Path, *, device: torch.device | None = None) -> LoadedRun:
+    """Read a run folder back; folders that version 0.1.0 wrote are read too.
+
+    Args:
+        folder: the run folder.
+        device: where the ranker goes; None takes what the recipe's ``training.device`` means on this machine.
+
+    Raises:
+        RunError: it is missing or of a newer format, or has no weights, or weights of another model.
+        SettingsError: the recipe asks for CUDA, and this machine has none.
+    """
+    run = RunFolder.open(folder)
+    recipe = run.recipe()
+    encoder = RowEncoder.load(run.features)
+    ranker = build_ranker(recipe.model, encoder.schema)
+    weights = read_weights(run.best_weights)
+    if run.format_version == 1:
+        weights = with_names_of_today(weights)
+    set_weights(ranker, weights, source=run.best_weights)
+    ranker = ranker.to(device or choose_device(recipe.training.execution))
+    return LoadedRun(folder=run.path, recipe=recipe, encoder=encoder, ranker=ranker.eval())

@@ -1,0 +1,50 @@
+"""Make the ranker that training starts from."""
+
+from __future__ import annotations
+
+import torch
+
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.errors import SettingsError
+from rankelastor.models.build import build_ranker
+from rankelastor.models.catalogue import ModelSettings
+from rankelastor.models.cost import Cost
+from rankelastor.models.ranker import Ranker
+from rankelastor.training.initial_vectors import with_pretrained_vectors
+
+_SAID_BY_THE_CPU_ALLOCATOR = ("DefaultCPUAllocator", "can't allocate memory")
+"""It raises a plain RuntimeError, which only these words tell from others."""
+
+
+def fresh_ranker(settings: ModelSettings, dataset: PreparedDataset, *, cost: Cost, device: torch.device) -> Ranker:
+    """Build a ranker with initial values from PyTorch's generator and the pretrained vectors of the data set.
+
+    Args:
+        settings: of the model.
+        dataset: gives the features and their vectors.
+        cost: of the ranker, for the message.
+        device: where it goes.
+
+    Raises:
+        SettingsError: it does not fit in memory, or its sizes do not go together.
+    """
+    try:
+        return with_pretrained_vectors(build_ranker(settings, dataset.schema), dataset).to(device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        num_parameters = cost.dense_parameters + cost.embedding_parameters
+        raise SettingsError(
+            f"the model must fit in memory, but {num_parameters:,} parameters take {4e-9 * num_parameters:,.1f} GB; "
+            "try a smaller model.token_dim, model.num_tokens or model.embedding_dim"
+        ) from error
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether an allocator of PyTorch raised the error.
+
+    Example:
+        >>> is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")), is_out_of_memory(RuntimeError("a bug"))
+        (True, False)
+    """
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _SAID_BY_THE_CPU_ALLOCATOR)

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from rankelastor.data.interner import Interner
+from rankelastor.data.kinds.cells import Cells, Numbering, Source
+from rankelastor.data.kinds.vocabulary_fit import VocabularyFit, numbered_texts
+from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
+from rankelastor.data.raw.rows import RawRows
+from rankelastor.errors import DataError
+
+TEXTS = ["b", "NA", None, "b", "", "a"]
+
+
+def texts_of(cells: pa.Array) -> list[str]:
+    interner = Interner()
+    rows = RawRows(pa.record_batch({"x": cells}), Path("log"))
+    by_row = numbered_texts(Source(rows, ["NA"], Numbering.provisional(interner)), "x")
+    by_text = numbered_texts(Source(rows, ["NA"], Numbering(interner.codes, once_per_text=True)), "x")
+    assert by_row.values.tolist() == by_text.values.tolist()
+    return interner.values().gather(by_row.values).to_list()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [pa.array(TEXTS), pa.array(TEXTS, pa.large_string()), pa.array(TEXTS).dictionary_encode()],
+    ids=["text", "large text", "encoded"],
+)
+def test_each_kind_of_column_gives_the_same_texts_and_one_blank(cells: pa.Array) -> None:
+    assert texts_of(cells) == ["b", "", "", "b", "", "a"]
+
+
+def test_numbers_are_taken_as_written() -> None:
+    assert texts_of(pa.array([3, None, 3])) == ["3", "", "3"]
+
+
+def test_lists_are_refused() -> None:
+    with pytest.raises(DataError, match=r"log, column 'x' must hold one text or number a row, but its type is list"):
+        texts_of(pa.array([["a"]]))
+
+
+def test_blank_elements_of_lists_are_not_counted_and_blank_cells_are() -> None:
+    interner = Interner()
+    codes = interner.codes(pl.Series(["a", "", "b"]))
+    fit = VocabularyFit(VocabularyRules(), interner, "item.parquet")
+    fit.add(Cells(codes[[0, 1, 0]]))
+    fit.add(Cells(codes[[1, 2, 1]], np.array([0, 2, 3])))
+    vocabulary = fit.close()
+    assert vocabulary.values.to_list() == ["a", "", "b"]
+    assert vocabulary.counts.tolist() == [2, 1, 1]
+
+
+def test_a_blank_that_only_lists_hold_is_no_value() -> None:
+    interner = Interner()
+    fit = VocabularyFit(VocabularyRules(), interner, "item.parquet")
+    assert fit.close().values.to_list() == []
+
+
+def test_another_rule_for_blanks_keeps_the_values() -> None:
+    interner = Interner()
+    codes = interner.codes(pl.Series(["a", ""]))
+    fit = VocabularyFit(VocabularyRules(), interner, "item.parquet")
+    fit.add(Cells(codes))
+    fit.close()
+    assert fit.with_blank(None).ids_of_codes(interner).tolist() == [2, 1]
+    assert fit.with_blank("padding").ids_of_codes(interner).tolist() == [2, 0]

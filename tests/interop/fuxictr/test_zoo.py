@@ -1,0 +1,97 @@
+"""Experiments of models of FuxiCTR's zoo that have an equal here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.interop.fuxictr.conftest import Change
+from tests.interop.fuxictr.test_convert import notes
+
+from rankelastor.errors import SettingsError
+from rankelastor.interop.fuxictr.convert import Imported, import_experiment
+
+DEEP = {"hidden_dims": (400, 300), "activation": "tanh", "norm": False, "dropout": 0.2}
+
+
+def imported_with(changed: Change, model: dict[str, Any]) -> Imported:
+    return import_experiment(changed("DIN_taobaoad", model=model), "DIN_taobaoad")
+
+
+def test_a_dnn_is_an_mlp(changed: Change) -> None:
+    model = {"model": "DNN", "hidden_units": [400, 300], "hidden_activations": "Tanh", "net_dropout": 0.2}
+    imported = imported_with(changed, model)
+    assert imported.recipe.model.model_dump() == {"kind": "mlp", "embedding_dim": 32, **DEEP}
+    assert "model" not in notes(imported, "no equal")
+
+
+def test_defaults_are_those_of_fuxictr(changed: Change) -> None:
+    dumped = imported_with(changed, {"model": "DNN"}).recipe.model.model_dump()
+    assert dumped == {
+        "kind": "mlp",
+        "embedding_dim": 32,
+        "hidden_dims": (64, 64, 64),
+        "activation": "relu",
+        "norm": False,
+        "dropout": 0.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"model_structure": "crossnet_only"}, {"structure": "crossnet", "hidden_dims": ()}),
+        (
+            {"model_structure": "stacked", "stacked_dnn_hidden_units": [5]},
+            {"structure": "stacked", "hidden_dims": (5,)},
+        ),
+        ({"parallel_dnn_hidden_units": [6], "num_cross_layers": 2}, {"structure": "parallel", "num_cross_layers": 2}),
+        ({"parallel_dnn_hidden_units": [6], "net_dropout": [0.1]}, {"hidden_dims": (6,), "dropout": 0.1}),
+    ],
+    ids=str,
+)
+def test_dcn_v2_keeps_its_structure(model: dict[str, Any], expected: dict[str, Any], changed: Change) -> None:
+    dumped = imported_with(changed, {"model": "DCNv2"} | model).recipe.model.model_dump()
+    assert dumped["kind"] == "dcn_v2"
+    assert {key: dumped[key] for key in expected} == expected
+
+
+def test_what_has_no_equal_is_noted(changed: Change) -> None:
+    model = {
+        "model": "DCNv2",
+        "model_structure": "stacked_parallel",
+        "stacked_dnn_hidden_units": [4],
+        "parallel_dnn_hidden_units": [5],
+        "use_low_rank_mixture": True,
+        "low_rank": 16,
+        "batch_norm": True,
+    }
+    imported = imported_with(changed, model)
+    assert {"model_structure", "stacked_dnn_hidden_units", "use_low_rank_mixture", "low_rank", "batch_norm"} <= notes(
+        imported, "no equal"
+    ).keys()
+
+
+def test_what_fuxictr_does_not_read_is_said(changed: Change) -> None:
+    imported = imported_with(changed, {"model": "DCNv2", "parallel_dnn_hidden_units": [5], "low_rank": 16, "novel": 1})
+    ignored = notes(imported, "ignored by FuxiCTR")
+    assert ignored["low_rank"] == "read with use_low_rank_mixture alone, which is off"
+    assert ignored["novel"] == "DCNv2 accepts any setting and does not read this one"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"model": "DCNv2", "model_structure": "deep"}, r"model_structure must be one of \['crossnet_only', .*'deep'"),
+        (
+            {"model": "DNN", "hidden_activations": "Dice"},
+            "hidden_activations must be one of relu, gelu, tanh, but 'dice'",
+        ),
+        ({"model": "DNN", "net_dropout": [0.1, 0.2]}, "net_dropout must be the same for every hidden layer"),
+        ({"model": "DCNv2"}, "structure parallel must have at least one of hidden_dims"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_imported_is_named(model: dict[str, Any], message: str, changed: Change) -> None:
+    with pytest.raises(SettingsError, match=message):
+        imported_with(changed, model)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from tests.models.test_build import BATCH, SCHEMA, settings
+from torch import Tensor, nn
+
+from rankelastor.models.build import build_embedding, build_ranker
+from rankelastor.models.ranker import Ranker
+from rankelastor.nn.embedding.embedded import Embedded
+
+
+class Sum(nn.Module):
+    """A network without parameters, points and stages."""
+
+    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
+        return embedded.fields.flatten(1).sum(dim=1, keepdim=True)
+
+
+def test_a_network_need_name_neither_points_nor_stages() -> None:
+    ranker = Ranker(embedding=build_embedding(SCHEMA, embedding_dim=3), network=Sum())
+    assert ranker.points == {}
+    assert ranker.stages == {"network": [ranker.network]}
+    assert ranker.num_dense_parameters == 0
+    torch.testing.assert_close(ranker(BATCH), ranker.embedding(BATCH).fields.sum(dim=(1, 2))[:, None])
+
+
+def test_a_mixer_names_both() -> None:
+    ranker = build_ranker(settings(num_blocks=2), SCHEMA)
+    assert list(ranker.stages) == ["tokenizer", "mixing", "block norms", "FFN", "head"]
+    assert [len(modules) for modules in ranker.stages.values()] == [1, 2, 2, 2, 1]
+    assert set(ranker.points.values()) <= {module for modules in ranker.stages.values() for module in modules}
