@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import torch
@@ -40,7 +41,9 @@ def network() -> nn.Sequential:
     torch.manual_seed(1)
     sizes = {"num_tokens": TOKENS, "token_dim": DIM}
     made = nn.Sequential(
-        SplitTokenizer(num_fields=6, embedding_dim=2, **sizes, hidden_dims=[9], dropout=0.2),
+        SplitTokenizer(
+            num_fields=6, embedding_dim=2, **sizes, projection=partial(Projection, hidden_dims=[9], dropout=0.2)
+        ),
         Block(mixing=FullMixing(**sizes), ffn=PerTokenGlu(**sizes, hidden_dims=[6], dropout=0.2), token_dim=DIM),
         Block(mixing=SplitMixing(**sizes), ffn=PerTokenMlp(**sizes, hidden_dims=[8], dropout=0.2), token_dim=DIM),
         Block(mixing=SplitMixing(**sizes), ffn=PublishedGate(num_tokens=TOKENS, dim=DIM, inner_dim=5), token_dim=DIM),
