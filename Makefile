@@ -1,5 +1,5 @@
 # make demo   set up .venv and run the demo        make check   ruff, mypy, import-linter, typos
-# make test   the whole default test suite         make clean   remove what these made
+# make test   the whole default test suite, with its coverage         make clean   remove what these made
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ demo: setup
 	$(BIN)/rankelastor demo
 
 test: setup
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --cov
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed --short

@@ -124,7 +124,8 @@ class FieldEmbedding(nn.Module):
         """
         sequences = self._sequences(found, batch)
         single = found[:, : self.num_categorical] if sequences else found  # a slice's gradient would be a copy
-        single = self._with_pretrained(single, batch.categorical)
+        if self.pretrained:
+            single = self._with_pretrained(single, batch.categorical)
         pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
         scaled = [batch.numeric.unsqueeze(-1) * self.numeric_vectors] if len(self.numeric_vectors) else []
         parts = [*scaled, single, *pooled]
