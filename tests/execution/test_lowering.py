@@ -80,7 +80,7 @@ def test_the_operation_stays_the_same_while_nothing_changes() -> None:
     for change in (model.eval, model.train, lambda: model.requires_grad_(requires_grad=False), model.double):
         change()
         assert lowered.current() is operation
-    setattr(model[1], "weight", nn.Parameter(torch.ones(4)))
+    model[1].weight = nn.Parameter(torch.ones(4))
     model[0].layers[0].dropout.p = 0.7
     model.note = "anything"  # type: ignore[assignment]
     assert lowered.current() is operation
