@@ -1,5 +1,5 @@
 # make demo    set up .venv and run the demo
-# make test    run the default test suite
+# make test    run the default test suite and measure its coverage
 # make bench   compare the speed with a baseline written like the published code (8 minutes)
 # make check   run ruff, mypy, import-linter and typos
 # make format  fix and format the code with ruff
@@ -16,7 +16,7 @@ demo: setup
 	$(BIN)/rankelastor demo
 
 test: setup
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --cov
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed --short

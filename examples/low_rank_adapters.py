@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from rankelastor.config.execution import ExecutionSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.evaluation.scoring import Scorer
 from rankelastor.models.mixer import MixerNetwork
@@ -88,7 +89,8 @@ def some_clicks(seed: int, *, num_examples: int = 256) -> Batch:
 
 def train(ranker: Ranker, *, num_steps: int) -> list[float]:
     """Train for some steps; returns their losses."""
-    stepper = Stepper(ranker.train(), TrainingSettings(batch_size=256))
+    settings = TrainingSettings(batch_size=256)
+    stepper = Stepper(ranker.train(), settings.optimiser, settings.execution, batch_size=settings.batch_size)
     losses = [float(stepper.step(some_clicks(seed))) for seed in range(num_steps)]
     stepper.close()
     return losses
@@ -96,7 +98,7 @@ def train(ranker: Ranker, *, num_steps: int) -> list[float]:
 
 def score(ranker: Ranker, batch: Batch) -> list[float]:
     """Click probabilities of a batch."""
-    scorer = Scorer(ranker.eval(), TrainingSettings())
+    scorer = Scorer(ranker.eval(), ExecutionSettings(), batch_size=len(batch.categorical))
     probabilities: list[float] = scorer(batch).flatten().tolist()
     scorer.close()
     return probabilities

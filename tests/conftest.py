@@ -9,11 +9,16 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.recipe import Recipe
 
 torch.set_num_threads(1)
+
+# a busy machine is no fault of a property: times are the benchmarks' business
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 CLICKS = """\
 click,site,device,price,user

@@ -48,7 +48,6 @@ def called_kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def unchecked_shapes() -> Iterator[None]:
     """Do without the checks of annotated shapes that tests run with, as users do."""
     jaxtyping.config.update("jaxtyping_disable", True)
-    torch.compiler.reset()  # what one test compiled is not reused by the next
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
 

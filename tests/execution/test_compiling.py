@@ -8,7 +8,6 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NoReturn, cast
 
-import jaxtyping
 import pytest
 import torch
 from tests.models.test_build import MIXINGS, TOKENIZERS, settings
@@ -19,24 +18,24 @@ from torch import Tensor
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.execution import compiling
-from rankelastor.execution.compiling import CompiledRanker, should_compile
+from rankelastor.execution.compiling import CompiledNetwork, should_compile
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.random_bytes import random_bytes, random_bytes_from
+from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.schema import Batch
 
-Call = Callable[[Tensor], Tensor]
+Call = Callable[[Embedded], Tensor]
 CPU = torch.device("cpu")
 traced = partial(torch.compile, backend="aot_eager", dynamic=False, fullgraph=True)
 """PyTorch's tracing of both passes as one graph each, without the generation of code, which takes half a minute."""
 
 
-@pytest.fixture
-def unchecked_shapes() -> Iterator[None]:
-    """Without the checks of annotated shapes that tests run with: they are Python that no compiler can trace."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    torch.compiler.reset()  # what one test compiled is not reused by the next
+@pytest.fixture(autouse=True)
+def _compilers_as_they_were() -> Iterator[None]:
+    """What one test compiled is not reused by the next."""
+    torch.compiler.reset()
     yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    torch.compiler.reset()
 
 
 class Counting:
@@ -46,9 +45,9 @@ class Counting:
         self.sizes: list[int] = []
 
     def __call__(self, call: Call) -> Call:
-        def counted(embeddings: Tensor) -> Tensor:
-            self.sizes.append(len(embeddings))
-            return call(embeddings)
+        def counted(embedded: Embedded) -> Tensor:
+            self.sizes.append(len(embedded.fields))
+            return call(embedded)
 
         return counted
 
@@ -62,13 +61,18 @@ def fresh(dropout: float = 0.0) -> Ranker:
     return ranker.train()
 
 
+def logits(compiled: CompiledNetwork, ranker: Ranker, examples: Batch) -> Tensor:
+    """What a step computes: the network as it is compiled now, behind the embedding."""
+    return compiled.current()(ranker.embedding(examples))
+
+
 @pytest.mark.parametrize(
     ("chosen", "on_cpu", "on_cuda"), [("auto", False, True), ("always", True, True), ("never", False, False)]
 )
 def test_auto_compiles_on_cuda_alone(chosen: str, on_cpu: bool, on_cuda: bool) -> None:
-    training = training_settings(compile=chosen)
-    assert should_compile(training, CPU) is on_cpu
-    assert should_compile(training, torch.device("cuda")) is on_cuda
+    execution = training_settings(compile=chosen).execution
+    assert should_compile(execution, CPU) is on_cpu
+    assert should_compile(execution, torch.device("cuda")) is on_cuda
 
 
 def test_cuda_graphs_are_asked_for_on_cuda_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +100,9 @@ def steps(
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_compiled_steps_learn_what_eager_ones_do(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "compiler_for", lambda _device: traced)
-    training = training_settings(learning_rate=0.01, slice_examples=8, precision=precision)
+    training = partial(training_settings, learning_rate=0.01, slice_examples=8, precision=precision)
     sizes = (32, 32, 32, 5, 32)  # the end of an epoch, and the next one
-    runs = [steps(training.model_copy(update={"compile": chosen}), sizes) for chosen in ("always", "never")]
+    runs = [steps(training(compile=chosen), sizes) for chosen in ("always", "never")]
     (losses, ranker, compiled), (eager_losses, eager_ranker, eager) = runs
     assert (compiled, eager) == (True, False)
     tolerance = 1e-5 if precision == "fp32" else 5e-3  # bf16 has eight bits, and rounds in other places
@@ -116,8 +120,8 @@ def test_compiled_dropout_is_drawn_anew_and_repeatably(monkeypatch: pytest.Monke
     first, second = (steps(training, (32, 32, 32), dropout=0.4, threads=2) for _ in range(2))
     assert first[0] == second[0]
     ranker = fresh(0.4)
-    compiled = CompiledRanker(ranker)
-    masked = [compiled(batch(0)) for _ in range(3)]
+    compiled = CompiledNetwork(ranker.network)
+    masked = [logits(compiled, ranker, batch(0)) for _ in range(3)]
     assert compiled.is_compiled
     assert not torch.allclose(masked[0], masked[1])
     assert not torch.allclose(masked[1], masked[2])
@@ -126,9 +130,9 @@ def test_compiled_dropout_is_drawn_anew_and_repeatably(monkeypatch: pytest.Monke
 @pytest.mark.slow
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_pytorchs_own_code_learns_what_eager_steps_do() -> None:
-    training = training_settings(learning_rate=0.01, slice_examples=8)
+    training = partial(training_settings, learning_rate=0.01, slice_examples=8)
     sizes = (32, 32, 7, 32)
-    runs = [steps(training.model_copy(update={"compile": chosen}), sizes, threads=2) for chosen in ("always", "never")]
+    runs = [steps(training(compile=chosen), sizes, threads=2) for chosen in ("always", "never")]
     assert [compiled for *_, compiled in runs] == [True, False]
     assert runs[0][0] == pytest.approx(runs[1][0], abs=1e-4)
 
@@ -145,52 +149,64 @@ VARIANTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("changes", VARIANTS, ids=json.dumps)
 def test_what_other_devices_than_the_cpu_run_is_one_graph(changes: dict[str, Any]) -> None:
     with torch.device("meta"):  # as CUDA, it takes none of the CPU's own paths
-        ranker = build_ranker(settings(**changes), FOUR_FIELDS).train()
-        embeddings = torch.empty(16, 4, 6, requires_grad=True)
-    compiled = torch.compile(ranker.backbone.forward, backend="eager", fullgraph=True, dynamic=False)
-    torch.autograd.backward(compiled(embeddings).sum())
-    assert all(parameter.grad is not None for parameter in ranker.backbone.parameters())
+        network = build_ranker(settings(**changes), FOUR_FIELDS).network.train()
+        embedded = Embedded(torch.empty(16, 4, 6, requires_grad=True))
+    compiled = torch.compile(network.forward, backend="eager", fullgraph=True, dynamic=False)
+    torch.autograd.backward(compiled(embedded).sum())
+    assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_smaller_batches_run_eagerly_and_a_larger_one_is_compiled_anew() -> None:
     counting, ranker = Counting(), fresh()
-    compiled = CompiledRanker(ranker, counting)
+    compiled = CompiledNetwork(ranker.network, counting)
     for count in (8, 8, 3, 8, 12, 8, 12):
-        assert torch.equal(compiled(batch(0, count)), ranker(batch(0, count)))
+        torch.testing.assert_close(logits(compiled, ranker, batch(0, count)), ranker(batch(0, count)))
     assert counting.sizes == [8, 8, 8, 8, 12, 12, 12]  # each size is tried out once before it is used
 
 
 def test_a_watched_ranker_runs_eagerly_and_hooks_hear_it() -> None:
     counting, ranker = Counting(), fresh()
-    compiled = CompiledRanker(ranker, counting)
-    compiled(batch(0))
+    compiled = CompiledNetwork(ranker.network, counting)
+    logits(compiled, ranker, batch(0))
     heard: list[int] = []
     handle = ranker.points["tokens"].register_forward_hook(lambda _module, _inputs, tokens: heard.append(len(tokens)))
-    compiled(batch(1))
+    logits(compiled, ranker, batch(1))
     handle.remove()
-    compiled(batch(2))
+    logits(compiled, ranker, batch(2))
     assert heard == [16]
     assert len(counting.sizes) == 3  # the trial, the first batch and the last
 
 
 def test_trying_out_leaves_gradients_and_random_numbers_alone() -> None:
     ranker = fresh(0.4)
+    compiled = CompiledNetwork(ranker.network, Counting())
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    with random_bytes_from(7):
-        expected = ranker(batch(0))
-        after = random_bytes(8)
-    with random_bytes_from(7):
-        assert torch.equal(CompiledRanker(ranker, Counting())(batch(0)), expected)
-        assert torch.equal(random_bytes(8), after)
-    assert torch.equal(torch.get_rng_state(), before)
+    expected = ranker(batch(0))
+    after = torch.get_rng_state()
+    assert not torch.equal(before, after)
+    torch.set_rng_state(before)
+    assert torch.equal(logits(compiled, ranker, batch(0)), expected)
+    assert torch.equal(torch.get_rng_state(), after)
     assert all(parameter.grad is None for parameter in ranker.parameters())
+
+
+def test_batches_that_run_eagerly_draw_from_the_stream_of_the_network() -> None:
+    ranker = fresh(0.4)
+    compiled = CompiledNetwork(ranker.network, Counting())
+    logits(compiled, ranker, batch(0, 16))
+    state, found = torch.get_rng_state(), []
+    for _ in range(2):
+        compiled.random_bytes.restart(7)
+        found.append(logits(compiled, ranker, batch(0, 8)))
+    assert torch.equal(*found)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_ranker_keeps_its_modules_and_names() -> None:
     ranker = fresh()
     names, modules = list(ranker.state_dict()), list(ranker.modules())
-    CompiledRanker(ranker, Counting())(batch(0))
+    logits(CompiledNetwork(ranker.network, Counting()), ranker, batch(0))
     assert list(ranker.state_dict()) == names
     assert all(one is other for one, other in zip(ranker.modules(), modules, strict=True))
 
@@ -210,14 +226,14 @@ def no_compiler(_call: Call) -> NoReturn:
 
 
 def no_code(_call: Call) -> Call:
-    def call(_embeddings: Tensor) -> NoReturn:
+    def call(_embedded: Embedded) -> NoReturn:
         raise ImportError("this processor is too old")
 
     return call
 
 
 def no_backward(call: Call) -> Call:
-    return lambda embeddings: _Broken.apply(call(embeddings))  # type: ignore[no-untyped-call]
+    return lambda embedded: _Broken.apply(call(embedded))  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(
@@ -237,10 +253,8 @@ def test_what_cannot_be_compiled_runs_eagerly_and_says_so_once(
 ) -> None:
     monkeypatch.setattr(compiling, "compiler_for", lambda _device: broken)
     compiling._warn_that_compiling_failed.cache_clear()
-    training = training_settings(learning_rate=0.01, slice_examples=8)
-    failed, eager, again = (
-        steps(training.model_copy(update={"compile": chosen}), (16, 16, 24)) for chosen in ("always", "never", "always")
-    )
+    training = partial(training_settings, learning_rate=0.01, slice_examples=8)
+    failed, eager, again = (steps(training(compile=chosen), (16, 16, 24)) for chosen in ("always", "never", "always"))
     assert failed[0] == eager[0] == again[0]
     assert not failed[2]
     (record,) = caplog.records
@@ -264,9 +278,9 @@ def cuda_steps(training: TrainingSettings, sizes: tuple[int, ...]) -> tuple[list
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 2e-2)])
 def test_on_cuda_graphs_learn_what_eager_steps_do(precision: str, tolerance: float) -> None:
-    training = training_settings(learning_rate=0.01, embedding_l2=0.1, precision=precision)
+    training = partial(training_settings, learning_rate=0.01, embedding_l2=0.1, precision=precision)
     sizes = (64, 64, 64, 64, 9, 64, 64)  # losses are read at the end: no graph may write over them
-    runs = [cuda_steps(training.model_copy(update={"compile": chosen}), sizes) for chosen in ("auto", "never")]
+    runs = [cuda_steps(training(compile=chosen), sizes) for chosen in ("auto", "never")]
     assert [compiled for *_, compiled in runs] == [True, False]
     assert runs[0][0] == pytest.approx(runs[1][0], abs=tolerance)
 
@@ -275,9 +289,10 @@ def test_on_cuda_graphs_learn_what_eager_steps_do(precision: str, tolerance: flo
 @cuda
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_on_cuda_a_recorded_step_draws_new_dropout_masks() -> None:
-    compiled = CompiledRanker(fresh(0.4).to("cuda"))
+    ranker = fresh(0.4).to("cuda")
+    compiled = CompiledNetwork(ranker.network)
     examples = batch(0, 64).to(torch.device("cuda"))
-    masked = [compiled(examples).detach().clone() for _ in range(4)]
+    masked = [logits(compiled, ranker, examples).detach().clone() for _ in range(4)]
     assert compiled.is_compiled
     assert not any(torch.allclose(one, other) for one, other in pairwise(masked))
 

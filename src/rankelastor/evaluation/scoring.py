@@ -118,11 +118,11 @@ class Scorer:
     def _logits(self, batch: Batch) -> Tensor:
         on_cpu = self._device.type == "cpu"
         score = partial(self._score, self._network.current() if on_cpu else self._ranker.network)
-        if not on_cpu or has_hooks(*self._modules):
-            parts = [score(part) for part in batch.split(self._batch_size)]
-        elif batch.num_examples <= _FEW_EXAMPLES:
+        if on_cpu and batch.num_examples <= _FEW_EXAMPLES:
             with one_core():
                 parts = [score(part) for part in batch.split(self._batch_size)]
+        elif not on_cpu or has_hooks(*self._modules):
+            parts = [score(part) for part in batch.split(self._batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or compute_threads(self._num_threads)

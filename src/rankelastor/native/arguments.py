@@ -35,6 +35,7 @@ class KernelArguments:
 
     def pack(self, arguments: Mapping[str, Any]) -> bytes:
         """Pack values by name as C reads them: tensors as pointers, None as a null pointer."""
+        assert len(arguments) == len(self.names), self._mistake(arguments)
         try:
             # For one example, packing takes as long as some layers: hence comprehensions and a prepared layout.
             values = [arguments[name] for name in self.names]

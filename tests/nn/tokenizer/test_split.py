@@ -1,15 +1,17 @@
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
+from rankelastor.nn.projection import Projection
 from rankelastor.nn.tokenizer.split import SplitTokenizer
 
 SIZES: dict[str, Any] = {"num_fields": 6, "embedding_dim": 4, "num_tokens": 3, "token_dim": 5}
 
 
 def test_split_tokens_depend_on_their_own_part_up_to_the_shared_norm() -> None:
-    tokenizer = SplitTokenizer(**SIZES, hidden_dims=[7]).eval()
+    tokenizer = SplitTokenizer(**SIZES, projection=partial(Projection, hidden_dims=[7])).eval()
     embeddings = torch.randn(2, 6, 4)
     swapped = embeddings[:, [2, 3, 0, 1, 4, 5]]
     before, after = tokenizer(embeddings), tokenizer(swapped)

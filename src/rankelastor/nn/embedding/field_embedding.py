@@ -125,7 +125,8 @@ class FieldEmbedding(nn.Module):
         sequences = self._sequences(found, batch)
         # A slice is taken only where it is needed, since its gradient is a copy.
         single = found[:, : self.num_categorical] if sequences else found
-        single = self._insert_pretrained(single, batch.categorical)
+        if self.pretrained:
+            single = self._insert_pretrained(single, batch.categorical)
         pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
         scaled = [batch.numeric.unsqueeze(-1) * self.numeric_vectors] if len(self.numeric_vectors) else []
         parts = [*scaled, single, *pooled]

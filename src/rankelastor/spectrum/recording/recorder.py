@@ -130,7 +130,7 @@ class Recorder:
 
         return hook
 
-    def _sampled(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "sample token dim"]:
+    def _sampled(self, tokens: Float[Tensor, "batch ..."]) -> Float[Tensor, "sample ..."]:
         if self._examples_per_call is None or len(tokens) <= self._examples_per_call:
             return tokens
         spaced = torch.linspace(0, len(tokens) - 1, self._examples_per_call, dtype=torch.float64)
