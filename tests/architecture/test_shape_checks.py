@@ -16,13 +16,16 @@ from torch import nn
 
 import rankelastor
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.schema import Batch
 
 SOURCE = Path(rankelastor.__file__).parent
 _ARRAY = re.compile(r"\b(Float\d*|Int\d*|UInt\d*|Integer|Bool|Num|Shaped|Real)\[")
 MODULES = [
-    module.name for module in walk_packages(rankelastor.__path__, prefix="rankelastor.") if "__main__" not in module.name
+    module.name
+    for module in walk_packages(rankelastor.__path__, prefix="rankelastor.")
+    if "__main__" not in module.name
 ]
 
 
@@ -49,7 +52,7 @@ def test_every_annotation_of_a_shape_can_be_read_when_the_program_runs(name: str
     module = import_module(name)
     for annotation in annotations_of(ast.parse(file_of(name).read_text(encoding="utf-8"))):
         if _ARRAY.search(annotation):
-            hint = eval(annotation, dict(vars(module)))  # noqa: S307 - our own source
+            hint = eval(annotation, dict(vars(module)))
             assert tells_a_shape(hint), f"{name}: {annotation}"
 
 
@@ -62,8 +65,8 @@ def test_shapes_are_checked_in_all_packages() -> None:
 
 def test_a_result_of_another_shape_is_refused() -> None:
     class Wrong(nn.Module):
-        def forward(self, embedded: object) -> torch.Tensor:
-            return torch.zeros(3, 4, 5)
+        def forward(self, embedded: Embedded) -> torch.Tensor:
+            return embedded.fields.new_zeros(3, 4, 5)
 
     ranker = Ranker(embedding=FieldEmbedding(num_ids=[3], num_numeric=0, embedding_dim=2), network=Wrong())
     ids = torch.ones(3, 1, dtype=torch.int32)

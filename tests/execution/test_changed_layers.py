@@ -1,6 +1,6 @@
-"""Layers that were changed, before they were lowered or after: the plain layer's answer, or a refusal; never a wrong number.
+"""Layers changed before they were lowered or after: the plain layer's answer or a refusal, never a wrong number.
 
-Each change is made to a network in place; then the lowering, made before or after it, is held against the plain network.
+Each change is made to a network in place; then a lowering made before or after it is held against the plain one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ both_ways = pytest.mark.usefixtures("_with_and_without_kernels")
 
 
 def network() -> nn.Sequential:
-    """Every kind of layer that has kernels: embeddings (batch, field, dim) -> a logit, all parameters away from zero."""
+    """Every kind of layer that has kernels: embeddings (batch, field, dim) -> a logit; no parameter is zero."""
     torch.manual_seed(1)
     sizes = {"num_tokens": TOKENS, "token_dim": DIM}
     made = nn.Sequential(
@@ -120,7 +120,9 @@ def require_right_or_refused(lowering: Lowering, model: nn.Module) -> None:
     assert not isinstance(found, Raised), f"the plain network has an answer, the lowering raises {found}"
     for mine, theirs in zip(found, expected, strict=True):
         assert mine.dtype == theirs.dtype
-        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()) + 1e-6, equal_nan=True)
+        torch.testing.assert_close(
+            mine, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()) + 1e-6, equal_nan=True
+        )
 
 
 def replace(model: nn.Module, place: str, layer: nn.Module) -> None:
@@ -133,14 +135,14 @@ def copied(place: str = "") -> nn.Sequential:
     """A copy of the network; of the part that holds the place alone, if one is given, with the others as they are."""
     if not place:
         return copy.deepcopy(BUILT)
-    model, index = nn.Sequential(*BUILT), int(place.split(".")[0])
+    model, index = nn.Sequential(*BUILT), int(place.split(".", maxsplit=1)[0])
     model[index] = copy.deepcopy(BUILT[index])
     return model
 
 
 def part_at(model: nn.Module, place: str) -> nn.Module:
     """The tokenizer, block or head that holds the place: what is lowered, so that each test is quick."""
-    return model.get_submodule(place.split(".")[0]) if place else model
+    return model.get_submodule(place.split(".", maxsplit=1)[0]) if place else model
 
 
 def check_before_and_after(change: Callable[[nn.Module], object], place: str = "") -> None:
@@ -308,7 +310,9 @@ def whole_if_outer(place: str) -> str:
 
 
 @with_kernels
-@pytest.mark.parametrize(("change", "place"), [(name, place) for name, (places, _) in SWAPPED.items() for place in places])
+@pytest.mark.parametrize(
+    ("change", "place"), [(name, place) for name, (places, _) in SWAPPED.items() for place in places]
+)
 def test_layers_replaced_by_others(change: str, place: str) -> None:
     torch.manual_seed(4)
     made = SWAPPED[change][1](BUILT.get_submodule(place))
@@ -422,7 +426,9 @@ HOOKS: dict[str, Register] = {
         lambda _layer, inputs, named: ((inputs[0] + 1,), named), with_kwargs=True
     ),
     "backward": lambda layer: layer.register_full_backward_hook(
-        lambda _layer, gradients, _upstream: tuple(gradient if gradient is None else 2 * gradient for gradient in gradients)
+        lambda _layer, gradients, _upstream: tuple(
+            gradient if gradient is None else 2 * gradient for gradient in gradients
+        )
     ),
     "before backward": lambda layer: layer.register_full_backward_pre_hook(
         lambda _layer, upstream: tuple(2 * gradient for gradient in upstream)
@@ -520,7 +526,9 @@ def test_a_network_that_is_its_own_layer_twice_counts_its_gradients_twice() -> N
     mixing = FullMixing(num_tokens=TOKENS, token_dim=DIM)
     model = nn.Sequential(mixing, mixing)
     x = torch.randn(70, TOKENS, DIM)
-    ours, plain = (torch.autograd.grad(each(x).sum(), list(model.parameters())) for each in (Lowering(model).current(), model))
+    ours, plain = (
+        torch.autograd.grad(each(x).sum(), list(model.parameters())) for each in (Lowering(model).current(), model)
+    )
     for mine, theirs in zip(ours, plain, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
 

@@ -251,9 +251,7 @@ def test_what_cannot_be_compiled_runs_eagerly_and_says_so_once(
     monkeypatch.setattr(compiling, "compiler_for", lambda _device: broken)
     compiling._say_that_compiling_failed.cache_clear()
     training = partial(training_settings, learning_rate=0.01, slice_examples=8)
-    failed, eager, again = (
-        steps(training(compile=chosen), (16, 16, 24)) for chosen in ("always", "never", "always")
-    )
+    failed, eager, again = (steps(training(compile=chosen), (16, 16, 24)) for chosen in ("always", "never", "always"))
     assert failed[0] == eager[0] == again[0]
     assert not failed[2]
     (record,) = caplog.records

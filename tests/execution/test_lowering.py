@@ -80,7 +80,7 @@ def test_the_operation_stays_the_same_while_nothing_changes() -> None:
     for change in (model.eval, model.train, lambda: model.requires_grad_(requires_grad=False), model.double):
         change()
         assert lowered.current() is operation
-    setattr(model[1], "weight", nn.Parameter(torch.ones(4)))
+    model[1].weight = nn.Parameter(torch.ones(4))
     model[0].layers[0].dropout.p = 0.7
     model.note = "anything"  # type: ignore[assignment]
     assert lowered.current() is operation
@@ -173,7 +173,7 @@ def test_hooks_on_the_way_back_are_called() -> None:
 def test_a_hook_hears_of_a_failure_as_pytorch_tells_it() -> None:
     model, heard = projection(), []
     model.register_forward_hook(lambda *_: heard.append(1), always_call=True)
-    with pytest.raises(Exception, match="shape|size|Type-check"):
+    with pytest.raises(Exception, match=r"shape|size|Type-check"):
         Lowering(model).current()(torch.randn(6, 9))
     assert heard == [1]
 

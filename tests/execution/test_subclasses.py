@@ -1,4 +1,4 @@
-"""Subclasses keep their own forward, with kernels and without: adapters, quantised and masked layers are such subclasses.
+"""Subclasses keep their own forward, with kernels and without: adapters, quantised and masked layers are such.
 
 An operation stands for layers of exactly the registered types. Here each type has a subclass whose forward adds 100, in
 every place where an operation reaches over it, and the calls are counted.
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from tests.execution.comparing import SEED, drawing, require_as_exact, exact_results, lowered_results, plain_results
+from tests.execution.comparing import SEED, drawing, exact_results, lowered_results, plain_results, require_as_exact
 from torch import Tensor, nn
 
 from rankelastor.execution.lowering import Lowering
@@ -74,7 +74,16 @@ def projection() -> Projection:
 PLACES: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     "mlp": (
         lambda: mlp(dropout=0.2),
-        ["", "layers.0", "layers.1", "layers.0.linear", "layers.1.linear", "layers.0.activation", "layers.0.dropout", "out"],
+        [
+            "",
+            "layers.0",
+            "layers.1",
+            "layers.0.linear",
+            "layers.1.linear",
+            "layers.0.activation",
+            "layers.0.dropout",
+            "out",
+        ],
     ),
     "mlp with norm": (lambda: mlp(norm=True), ["layers.0.norm", "layers.1.norm", "layers.0.linear"]),
     "glu": (
@@ -85,7 +94,16 @@ PLACES: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     "gate": (lambda: PublishedGate(num_tokens=TOKENS, dim=DIM, inner_dim=9), ["", "lift", "reduce"]),
     "projection": (
         projection,
-        ["", "layers.0", "layers.0.linear", "layers.0.norm", "layers.0.activation", "layers.0.dropout", "layers.1.linear", "out"],
+        [
+            "",
+            "layers.0",
+            "layers.0.linear",
+            "layers.0.norm",
+            "layers.0.activation",
+            "layers.0.dropout",
+            "layers.1.linear",
+            "out",
+        ],
     ),
     "head": (lambda: MlpHead(num_tokens=TOKENS, token_dim=DIM), ["", "hidden", "out"]),
     "full mixing": (lambda: FullMixing(num_tokens=TOKENS, token_dim=DIM), ["", "norm", "linear"]),

@@ -66,7 +66,9 @@ class Entry:
     call: Callable[[nn.Module, Tensor], Tensor] = lambda layer, x: layer(x)
 
 
-def of_tokens(make: Callable[[], nn.Module], *, out: Shape = (2, 3, 6), sizes: tuple[Shape, ...] | None = None) -> Entry:
+def of_tokens(
+    make: Callable[[], nn.Module], *, out: Shape = (2, 3, 6), sizes: tuple[Shape, ...] | None = None
+) -> Entry:
     """A layer of tokens (2, 3, 6)."""
     if sizes is None:
         sizes = ((2, 3, 5), (2, 4, 6), (2, 1, 6), (2, 3, 1))
@@ -129,7 +131,9 @@ ENTRIES: dict[type[nn.Module], Entry] = {
     JointTokenizer: of_fields(lambda: JointTokenizer(**FIELDS, **TOKENS)),
     GroupedTokenizer: of_fields(grouped),
     ReshapeTokenizer: of_fields(lambda: ReshapeTokenizer(**FIELDS, num_tokens=3, token_dim=8), out=(2, 3, 8)),
-    Projection: Entry(lambda: Projection(in_dim=6, hidden_dims=[5], out_dim=4), (2, 6), (2, 4), ((),), ((2, 5), (2, 1))),
+    Projection: Entry(
+        lambda: Projection(in_dim=6, hidden_dims=[5], out_dim=4), (2, 6), (2, 4), ((),), ((2, 5), (2, 1))
+    ),
     ProjectionLayer: Entry(
         lambda: ProjectionLayer(in_dim=6, out_dim=4, activation="relu", norm=True, dropout=0.1),
         (2, 6),
@@ -139,7 +143,9 @@ ENTRIES: dict[type[nn.Module], Entry] = {
     ),
     RMSNorm: Entry(lambda: RMSNorm(6), (2, 6), (2, 6), ((),), ((2, 5), (2, 1))),
     Dropout: Entry(lambda: Dropout(0.5), (2, 6), (2, 6), (), ()),
-    CrossNetwork: Entry(lambda: CrossNetwork(width=6, num_layers=2), (2, 6), (2, 6), ((6,), (1, 2, 6)), ((2, 5), (2, 1))),
+    CrossNetwork: Entry(
+        lambda: CrossNetwork(width=6, num_layers=2), (2, 6), (2, 6), ((6,), (1, 2, 6)), ((2, 5), (2, 1))
+    ),
     CrossLayer: Entry(
         lambda: CrossLayer(width=6),
         (2, 6),
@@ -236,7 +242,14 @@ def test_ids_may_have_any_shape_and_must_be_integers(kind: type[nn.Module]) -> N
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("categorical", (2,)), ("numeric", (2,)), ("numeric", (3, 1)), ("sequence", (2,)), ("labels", (2,)), ("weight", (2, 1))],
+    [
+        ("categorical", (2,)),
+        ("numeric", (2,)),
+        ("numeric", (3, 1)),
+        ("sequence", (2,)),
+        ("labels", (2,)),
+        ("weight", (2, 1)),
+    ],
 )
 def test_a_batch_of_wrong_shapes_cannot_be_made(name: str, shape: Shape) -> None:
     right = {
