@@ -1,6 +1,6 @@
-"""Layers that were changed, before they were lowered or after: the plain layer's answer, or a refusal; never a wrong number.
+"""Layers changed before they were lowered or after: the plain layer's answer or a refusal, never a wrong number.
 
-Each change is made to a network in place; then the lowering, made before or after it, is held against the plain network.
+Each change is made to a network in place; then a lowering made before or after it is held against the plain one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ both_ways = pytest.mark.usefixtures("_with_and_without_kernels")
 
 
 def network() -> nn.Sequential:
-    """Every kind of layer that has kernels: embeddings (batch, field, dim) -> a logit, all parameters away from zero."""
+    """Every kind of layer that has kernels: embeddings (batch, field, dim) -> a logit; no parameter is zero."""
     torch.manual_seed(1)
     sizes = {"num_tokens": TOKENS, "token_dim": DIM}
     made = nn.Sequential(

@@ -173,7 +173,7 @@ def test_hooks_on_the_way_back_are_called() -> None:
 def test_a_hook_hears_of_a_failure_as_pytorch_tells_it() -> None:
     model, heard = projection(), []
     model.register_forward_hook(lambda *_: heard.append(1), always_call=True)
-    with pytest.raises(Exception, match="shape|size|Type-check"):
+    with pytest.raises(Exception, match=r"shape|size|Type-check"):
         Lowering(model).current()(torch.randn(6, 9))
     assert heard == [1]
 

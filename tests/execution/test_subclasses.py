@@ -1,4 +1,4 @@
-"""Subclasses keep their own forward, with kernels and without: adapters, quantised and masked layers are such subclasses.
+"""Subclasses keep their own forward, with kernels and without: adapters, quantised and masked layers are such.
 
 An operation stands for layers of exactly the registered types. Here each type has a subclass whose forward adds 100, in
 every place where an operation reaches over it, and the calls are counted.
