@@ -187,8 +187,8 @@ def test_the_cells_staged_at_a_time_do_not_matter(
         return columns(part)
 
     monkeypatch.setattr(staging.StagedPart, "columns", spy)
-    for cells in (staging.CELLS_A_PART, 1_000, 200):
-        monkeypatch.setattr(staging, "CELLS_A_PART", cells)
+    for cells in (staging.CELLS_PER_PART, 1_000, 200):
+        monkeypatch.setattr(staging, "CELLS_PER_PART", cells)
         folder = tmp_path / f"built-{cells}"
         folder.mkdir()
         sizes.append([])
@@ -203,7 +203,7 @@ def test_a_mistake_past_the_first_part_is_named_by_its_row(
     write_files: WriteFiles, settings_for: SettingsFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_files({"train.csv": TEXT + "2,a,b,x,ip1,1,b\n", "valid.csv": TEXT})
-    monkeypatch.setattr(staging, "CELLS_A_PART", 18)
+    monkeypatch.setattr(staging, "CELLS_PER_PART", 18)
     with pytest.raises(DataError, match=r"train.csv, column 'click', row 5: the label must"):
         prepare(settings_for({"fields": FIELDS}))
 

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from rankelastor.config.explain import explain_validation_error
-from rankelastor.data.fingerprint import settings_that_matter
+from rankelastor.data.fingerprint import relevant_settings
 from rankelastor.data.settings import DataSettings
 
 SettingsFor = Callable[..., DataSettings]
@@ -26,14 +26,14 @@ def test_one_label_is_a_name_or_a_mapping(settings_for: SettingsFor) -> None:
 
 def test_settings_without_new_keys_matter_as_before(settings_for: SettingsFor) -> None:
     """Fingerprints of prepared folders depend on it."""
-    values = settings_that_matter(settings_for())
+    values = relevant_settings(settings_for())
     assert values["label"] == "click"
     assert not {"labels", "weight"} & values.keys()
 
 
 def test_new_keys_matter(settings_for: SettingsFor) -> None:
     labels = {"click": "click", "like": {"column": "liked", "positive": "yes"}}
-    values = settings_that_matter(settings_for({"label": None, "labels": labels, "weight": "w"}))
+    values = relevant_settings(settings_for({"label": None, "labels": labels, "weight": "w"}))
     assert values["labels"] == labels
     assert values["weight"] == "w"
 

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.catalogue import FieldSettings
-from rankelastor.data.kinds.cells import Numbering, Source
+from rankelastor.data.kinds.cells import Numbering, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.spec import FeatureSpec
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
@@ -40,7 +40,7 @@ def encode_field(tmp_path: Path) -> EncodeField:
         for feature in settings.plan("x"):
             interner, vocabulary = Interner(), None
             numbering = Numbering.none() if feature.vocabulary is None else Numbering.provisional(interner)
-            parsed = feature.parse(Source(rows_of(train), blanks, numbering))
+            parsed = feature.parse(CellSource(rows_of(train), blanks, numbering))
             if feature.vocabulary is not None:
                 vocabulary = VocabularyFit(feature.vocabulary, interner, "x.parquet")
             fit = feature.fit(vocabulary)
@@ -51,11 +51,11 @@ def encode_field(tmp_path: Path) -> EncodeField:
             spec = fit.finish(output)
             served = Numbering.none() if fitted is None else Numbering(fitted.ids, once_per_text=True)
             staged = parsed if fitted is None else parsed.translate(fitted.ids_of_codes(interner))
-            again = spec.encode(spec.parse(Source(rows_of(train), blanks, served)))
+            again = spec.encode(spec.parse(CellSource(rows_of(train), blanks, served)))
             assert np.array_equal(spec.encode(staged), again), "prepare and serving encode alike"
             assert type(spec).model_validate_json(spec.model_dump_json()) == spec
             new = train if cells is None else cells
-            encoded.append((spec, spec.encode(spec.parse(Source(rows_of(new), blanks, served)))))
+            encoded.append((spec, spec.encode(spec.parse(CellSource(rows_of(new), blanks, served)))))
         return encoded
 
     return encode

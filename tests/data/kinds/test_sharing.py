@@ -8,7 +8,7 @@ from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
 from rankelastor.data.kinds.hashed import HashedField
 from rankelastor.data.kinds.numeric import NumericField
 from rankelastor.data.kinds.sequence import SequenceField
-from rankelastor.data.kinds.sharing import require_sharing_that_works
+from rankelastor.data.kinds.sharing import require_valid_sharing
 from rankelastor.errors import SettingsError
 
 FIELDS: dict[str, ColumnSettings] = {
@@ -31,7 +31,7 @@ def sequence(shares: str, **more: Any) -> SequenceField:
 
 @pytest.mark.parametrize("shares", ["item", "tags"])
 def test_categorical_and_sequence_fields_may_be_shared(shares: str) -> None:
-    require_sharing_that_works(planned(FIELDS | {"x": sequence(shares)}))
+    require_valid_sharing(planned(FIELDS | {"x": sequence(shares)}))
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_categorical_and_sequence_fields_may_be_shared(shares: str) -> None:
 )
 def test_sharing_that_cannot_work_is_refused(shares: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        require_sharing_that_works(planned(FIELDS | {"x": sequence(shares)}))
+        require_valid_sharing(planned(FIELDS | {"x": sequence(shares)}))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
-from rankelastor.data.loading.order import AsTheyStand, epoch_order
+from rankelastor.data.loading.order import StoredOrder, epoch_order
 
 
 def window(block_rows: int, window_rows: int) -> WindowOrder:
@@ -39,7 +39,7 @@ def test_seeds_and_epochs_give_other_orders(settings: OrderSettings) -> None:
 
 
 def test_without_shuffling_rows_stand_as_they_are() -> None:
-    assert AsTheyStand().rows(3, 6).tolist() == [3, 4, 5]
+    assert StoredOrder().rows(3, 6).tolist() == [3, 4, 5]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from tests.data.published.conftest import Served
 
 from rankelastor.data.published.catalogue import PublishedDataset
-from rankelastor.data.published.sources import Hub, LocalFolder, Mirror, source_of
+from rankelastor.data.published.sources import Hub, LocalFolder, Mirror, choose_source
 from rankelastor.errors import DataError
 from rankelastor.progress import SilentProgress
 
@@ -166,7 +166,7 @@ def test_without_the_extra_the_message_says_how_to_install_it(
 def test_a_place_is_read_as_people_mean_it(
     place: str | None, source: object, origin: str, dataset: PublishedDataset
 ) -> None:
-    found = source_of(place)
+    found = choose_source(place)
     assert found == source
     assert found.place(dataset) == origin
 
@@ -174,4 +174,4 @@ def test_a_place_is_read_as_people_mean_it(
 @pytest.mark.parametrize("place", ["ftp://x/y", "s3://bucket/zips", "file:///media/zips"])
 def test_other_kinds_of_urls_are_refused(place: str) -> None:
     with pytest.raises(DataError, match=f"--from must be an http or https URL, or a local folder, but '{place}'"):
-        source_of(place)
+        choose_source(place)

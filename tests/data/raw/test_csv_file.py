@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rankelastor.data.cells.numbers import parse_numbers
 from rankelastor.data.raw.csv_settings import CsvSettings
-from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, parsed_batches
+from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, parse_batches
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError
 
@@ -257,7 +257,7 @@ def test_no_more_than_a_few_blocks_are_read_ahead(tmp_path: Path) -> None:
     with CsvStream(file, read_ahead=READ_AHEAD) as stream:
         names = ("label", "site")
         types = {name: pa.string() for name in names}
-        batches = parsed_batches(stream, HEADER, names, column_types=types, read_bytes=1000)
+        batches = parse_batches(stream, HEADER, names, column_types=types, read_bytes=1000)
         ahead = []
         for number, _ in enumerate(batches, start=1):
             time.sleep(0.001)
