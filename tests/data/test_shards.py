@@ -76,7 +76,7 @@ def test_a_shard_of_another_width_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_shard_of_wide_rows_holds_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row is a label of 4 bytes, a group of 8, and 4 for each feature or place of a sequence."""
+    """Check the bytes per row: 4 for the label, 8 for the group, and 4 per feature or position of a sequence."""
     wide = FeatureSchema((*SCHEMA.features, SequenceFeature("seen", 9, 97)))
     monkeypatch.setattr(shards_module, "SHARD_BYTES", 4_120)
     assert limit_shard_rows(wide, 500) == 10

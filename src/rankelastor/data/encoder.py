@@ -10,7 +10,7 @@ import torch
 
 from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Numbering, CellSource
+from rankelastor.data.kinds.cells import CellSource, Numbering
 from rankelastor.data.manifest import Manifest, read_vocabularies
 from rankelastor.data.raw.column_names import require_columns
 from rankelastor.data.raw.csv_settings import CsvSettings

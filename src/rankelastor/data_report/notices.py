@@ -64,8 +64,8 @@ def leak_notices(auc_alone: Mapping[str, float | None], held_out: str | None, la
             yield Notice(
                 "leak",
                 (name,),
-                f"{name} alone ranks {held_out} with AUC {value:.4f} (above {LEAK_AUC:g}): is it made from the label, or "
-                "known only after it? If so, leave it out",
+                f"{name} alone ranks {held_out} with AUC {value:.4f} (above {LEAK_AUC:g}): is it made from the label, "
+                "or known only after it? If so, leave it out",
             )
 
 

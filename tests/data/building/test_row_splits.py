@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.data.building.row_splits import assign_rows, assign_by_file
+from rankelastor.data.building.row_splits import assign_by_file, assign_rows
 from rankelastor.data.split_settings import FileOrderSplit, RandomSplit, TimeSplit
 from rankelastor.errors import DataError
 

@@ -84,7 +84,7 @@ def test_any_lists_of_texts_are_their_tails(lists: list[list[str] | None], max_l
         (
             [["a"]],
             "^",
-            r"column 'x' must hold texts to be separated by '\^', but its type is list<.*leave separator out",
+            r"column 'x' must hold texts with the separator '\^', but its type is list<.*leave separator out",
         ),
         ([[["a"]]], None, r"column 'x' must hold lists of texts or numbers, but its type is list<"),
     ],

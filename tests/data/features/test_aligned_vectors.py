@@ -29,9 +29,9 @@ def test_vectors_stand_at_their_ids_and_all_others_are_zero(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("keys", "vectors", "message"),
     [
-        (["a", "a"], [[1.0], [2.0]], r"v.npz must hold a key once, but 'a' stands twice"),
+        (["a", "a"], [[1.0], [2.0]], r"v.npz must hold each key once, but 'a' occurs twice"),
         (["a", "b"], [[1.0], [np.nan]], r"vectors must hold finite numbers, but that of 'b' is \[nan\]"),
-        (["x", "y"], [[1.0], [2.0]], r"none of its keys is one; the values are such as 'a', 'b', 'c'"),
+        (["x", "y"], [[1.0], [2.0]], r"none of its keys is one; known values are 'a', 'b', 'c'"),
     ],
     ids=["twice", "nan", "foreign"],
 )

@@ -1,4 +1,4 @@
-"""A new field kind takes one file in ``data/kinds`` and one line in its table; everything else follows."""
+"""Adding a field kind takes one file in ``data/kinds`` and one line in its table."""
 
 import os
 import shutil

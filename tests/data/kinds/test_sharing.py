@@ -37,8 +37,8 @@ def test_categorical_and_sequence_fields_may_be_shared(shares: str) -> None:
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
-        ("items", r"'x' must share a field that is there, but shares 'items'; did you mean 'item'\?"),
-        ("zzz", r"there are 'item', 'tags', 'price'"),
+        ("items", r"'x' must share an existing field, but shares 'items'; did you mean 'item'\?"),
+        ("zzz", r"known fields are 'item', 'tags', 'price'"),
         ("price", r"'x' must share a categorical or sequence field, but 'price' is numeric; leave shares out"),
         ("ip", r"'ip' is hashed"),
         ("time_hour", r"'time_hour' is calendar"),

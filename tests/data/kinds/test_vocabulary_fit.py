@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from rankelastor.data.interner import Interner
-from rankelastor.data.kinds.cells import Cells, Numbering, CellSource
+from rankelastor.data.kinds.cells import Cells, CellSource, Numbering
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit, number_texts
 from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 from rankelastor.data.raw.rows import RawRows
@@ -38,7 +38,7 @@ def test_numbers_are_taken_as_written() -> None:
 
 
 def test_lists_are_refused() -> None:
-    with pytest.raises(DataError, match=r"log, column 'x' must hold one text or number a row, but its type is list"):
+    with pytest.raises(DataError, match=r"log, column 'x' must hold one text or number per row, but its type is list"):
         texts_of(pa.array([["a"]]))
 
 

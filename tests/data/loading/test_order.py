@@ -58,7 +58,7 @@ def test_every_row_is_equally_likely_at_every_place(settings: OrderSettings) -> 
 
 
 def same_block_pairs(settings: OrderSettings, *, num_rows: int, batch: int, block: int) -> float:
-    """Pairs of rows of one block in one batch, a batch."""
+    """Count the pairs of rows of one block per batch."""
     blocks = np.concatenate([whole(settings, num_rows, epoch=epoch) for epoch in range(10)]).reshape(-1, batch) // block
     return float(np.mean([((counts := np.bincount(row)) * (counts - 1) // 2).sum() for row in blocks]))
 

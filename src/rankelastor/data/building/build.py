@@ -12,12 +12,12 @@ from rankelastor.data.building.encoding import StagedEncoder, write_splits
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
 from rankelastor.data.building.fitting import FeatureFits, FittedFeature
 from rankelastor.data.building.label_rates import LabelRates, label_rates, require_weights
-from rankelastor.data.building.row_splits import SplitCodes, assign_rows, assign_by_file
+from rankelastor.data.building.row_splits import SplitCodes, assign_by_file, assign_rows
 from rankelastor.data.building.staging import Stager
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.vector_files import find_vector_files
-from rankelastor.data.fingerprint import compute_fingerprint, record_sources, relevant_settings, file_states
+from rankelastor.data.fingerprint import compute_fingerprint, file_states, record_sources, relevant_settings
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.manifest import VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SplitSummary, build_schema
 from rankelastor.data.raw.csv_stream import READ_BYTES

@@ -22,7 +22,7 @@ from rankelastor.schema import SPLITS, FeatureSchema, SplitName
 
 
 class StagedEncoder:
-    """Encoder of staged columns: it maps provisional codes to ids by a table, then calls the ``encode`` of each feature.
+    """Encoder of staged columns: map provisional codes to ids by a table, then call ``encode`` of each feature.
 
     Attributes:
         schema: the features and tasks.

@@ -118,7 +118,8 @@ def _group(settings: DataSettings, names: Sequence[str], file: Path) -> str | No
             columns = _match_columns(field, names, _reserved(settings), f"data.fields.{index}", file)
             if len(columns) != 1:
                 raise SettingsError(
-                    f"data.fields.{index}: a group must be one column, but {_show(field)} matches {quote_names(columns)}"
+                    f"data.fields.{index}: a group must be one column, "
+                    f"but {_show(field)} matches {quote_names(columns)}"
                 )
             return columns[0]
     return None

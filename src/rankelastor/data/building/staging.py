@@ -23,7 +23,7 @@ from rankelastor.data.cells.labels import parse_labels
 from rankelastor.data.cells.time_keys import TimeKeys
 from rankelastor.data.cells.weights import parse_weights
 from rankelastor.data.interner import Interner
-from rankelastor.data.kinds.cells import Cells, Numbering, CellSource
+from rankelastor.data.kinds.cells import Cells, CellSource, Numbering
 from rankelastor.data.kinds.field import PlannedFeature
 from rankelastor.data.kinds.vocabulary_fit import number_texts
 from rankelastor.data.raw.csv_settings import CsvSettings

@@ -33,7 +33,7 @@ class LabelSettings(Settings):
     """The column of a label, and which of its values counts as 1.
 
     Without ``positive`` the column holds 0 and 1. With it, cells equal to ``positive`` are 1 and all others 0; a number
-    is compared as a number. Texts that YAML reads as truth values (yes, no, on, off) must be quote_names.
+    is compared as a number. Texts that YAML reads as truth values (yes, no, on, off) must be quoted.
     """
 
     column: Annotated[str, Field(min_length=1)]

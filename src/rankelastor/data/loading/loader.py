@@ -11,7 +11,7 @@ import torch
 from rankelastor.config.training import OrderSettings, UniformOrder
 from rankelastor.data.loading.epoch_steps import EpochSteps, World
 from rankelastor.data.loading.gather import Columns, gather
-from rankelastor.data.loading.order import StoredOrder, RowOrder, epoch_order
+from rankelastor.data.loading.order import RowOrder, StoredOrder, epoch_order
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import RunError
 from rankelastor.schema import Batch

@@ -93,8 +93,8 @@ def download(
         vain = 0 if partial.size > before else vain + 1
         wait(float(vain))
     raise DataError(
-        f"{url} must be downloaded completely, but {reason} after {partial.size:,} bytes, {_VAIN_ATTEMPTS} times in a row; "
-        "run the same command again to resume"
+        f"{url} must be downloaded completely, but {reason} after {partial.size:,} bytes, "
+        f"{_VAIN_ATTEMPTS} times in a row; run the same command again to resume"
     )
 
 

@@ -59,7 +59,7 @@ def fetch(
     folder, progress = Path(folder), progress or SilentProgress()
     record = Record.read(folder)
     with explain_storage_errors(folder):
-        if (complete := _read_complete(dataset, folder, record, progress)) is not None:
+        if (complete := _verify_folder(dataset, folder, record, progress)) is not None:
             return Fetched(folder, complete, was_there=True)
         _refuse_foreign_files(dataset, folder, record)
     workplace = folder.resolve().parent / f".{folder.resolve().name}.download"
@@ -77,7 +77,7 @@ def fetch(
     return Fetched(folder, record, was_there=False)
 
 
-def _read_complete(
+def _verify_folder(
     dataset: PublishedDataset, folder: Path, record: Record | None, progress: ProgressListener
 ) -> Record | None:
     """Return the record of the folder if it holds the complete data set, else None."""

@@ -36,7 +36,7 @@ def require_different(names: Sequence[str], file: Path, *, advice: str = "rename
 
 
 def quote_names(names: Collection[str], *, at_most: int = 40) -> str:
-    """Join quote_names names to a readable list, cut after ``at_most`` names.
+    """Quote names and join them to a readable list, cut after ``at_most`` names.
 
     Example:
         >>> quote_names(["a", "b", "c"], at_most=2)

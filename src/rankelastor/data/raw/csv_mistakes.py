@@ -37,7 +37,7 @@ def explain_csv_errors(file: Path, settings: CsvSettings, names: tuple[str, ...]
             "the file may be damaged, binary or UTF-16: convert it"
         ) from error
     except OSError as error:
-        raise DataError(f"{file} must be a completely readable file, but {_reason(error, file)}") from error
+        raise DataError(f"{file} must be a readable file, but {_reason(error, file)}") from error
     except pa.ArrowInvalid as error:
         raise _explain(str(error), file, settings, names) from error
 
@@ -61,7 +61,7 @@ def refuse_unterminated_quote(
         swallowed = _never_closes(_last_cell(stream.file, settings, names), stream.tail, settings.quote)
     if swallowed:
         raise DataError(
-            f"{stream.file}, column {names[-1]!r}, row {num_rows}: a quote_names cell must end with {settings.quote}, but "
+            f"{stream.file}, column {names[-1]!r}, row {num_rows}: a quoted cell must end with {settings.quote}, but "
             "this one does not; look for a stray quote, or set csv.quote to null if quotes are plain text"
         )
 

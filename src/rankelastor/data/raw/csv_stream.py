@@ -158,7 +158,7 @@ def holds_rows(file: Path, settings: CsvSettings) -> bool:
     needed = 2 if settings.header else 1
     try:
         return len(_first_records(file, settings, at_most=needed)) == needed
-    except csv.Error:  # there is text, and reading it will raise an explain_csv_errors error
+    except csv.Error:  # there is text, and reading it will raise an error that explains it
         return True
 
 
