@@ -67,7 +67,7 @@ def test_integer_keys_are_the_texts_of_a_raw_file(tmp_path: Path) -> None:
 
 
 def test_lines_of_keys_end_at_line_breaks_alone(tmp_path: Path) -> None:
-    """U+2028, form feed and NEL may stand in a key; a byte order mark is no part of the first."""
+    """Check that U+2028, form feed and NEL may occur in a key, and that a byte order mark is not part of the first."""
     np.save(tmp_path / "v.npy", VECTORS)
     (tmp_path / "keys.txt").write_bytes("a\u2028b\r\n\x0cc\r\nd\x85\r\n".encode("utf-8-sig"))
     ((keys, _),) = read_vectors(tmp_path, PretrainedSettings(file="v.npy", keys="keys.txt"))
@@ -105,5 +105,5 @@ def test_lists_of_several_widths_and_broken_files_are_refused(tmp_path: Path) ->
     with pytest.raises(DataError, match=r"v.parquet must have the column 'embedding', but has only 'item', 'vector'"):
         list(read_vectors(tmp_path, PretrainedSettings(file="v.parquet", key="item", vector="embedding")))
     (tmp_path / "v.parquet").write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"v.parquet must be a file of vectors that can be read, but"):
+    with pytest.raises(DataError, match=r"v.parquet must be a readable file of vectors, but"):
         list(read_vectors(tmp_path, settings))

@@ -1,4 +1,4 @@
-"""A new field kind takes one file in ``data/kinds`` and one line in its table; everything else follows."""
+"""Adding a field kind takes one file in ``data/kinds`` and one line in its table."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from pydantic import PositiveInt
 
 from rankelastor.data.cells.texts import cell_texts
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
@@ -53,7 +53,7 @@ class PlannedPrefix:
     def vocabulary(self) -> VocabularyRules:
         return VocabularyRules(may_be_shared=False)
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         return _parse(source, self.column, self.length)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
@@ -78,7 +78,7 @@ class PrefixSpec(FeatureSpec):
     def vocabulary_file(self) -> VocabularyFile:
         return VocabularyFile(self.vocabulary, self.num_ids, "value")
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         return _parse(source, self.column, self.length)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
@@ -92,9 +92,9 @@ class PrefixSpec(FeatureSpec):
         return meaning_of_values(vocabulary)
 
 
-def _parse(source: Source, column: str, length: int) -> Cells:
+def _parse(source: CellSource, column: str, length: int) -> Cells:
     texts = cell_texts(source.rows, column, source.blanks)
-    return Cells(source.numbering.of(texts.values.str.slice(0, length))[texts.codes])
+    return Cells(source.numbering.number(texts.values.str.slice(0, length))[texts.codes])
 '''
 
 USE = """

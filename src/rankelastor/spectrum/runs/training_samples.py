@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from rankelastor.errors import RunError
-from rankelastor.storage import explained_storage_errors
+from rankelastor.storage import explain_storage_errors
 
 SAMPLES_FILE = Path("spectrum") / "samples.jsonl"
 """Below the run folder."""
@@ -45,7 +45,7 @@ class TrainingSample:
 def append_sample(run_folder: Path, sample: TrainingSample) -> None:
     """Add one line to the run's samples."""
     path = run_folder / SAMPLES_FILE
-    with explained_storage_errors(path):
+    with explain_storage_errors(path):
         path.parent.mkdir(exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(sample), allow_nan=False) + "\n")
