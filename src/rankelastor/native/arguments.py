@@ -63,7 +63,7 @@ def arguments_of(kernel: str) -> KernelArguments:
 
     Example:
         >>> arguments_of("find_rows").names
-        ('lookups', 'num_rows', 'seat', 'touched', 'place', 'num_touched')
+        ('lookups', 'num_rows', 'position_of_row', 'touched', 'position', 'num_touched')
     """
     name = "".join(part.capitalize() for part in kernel.split("_"))
     assert name in _bodies(), f"no struct {name} for the kernel {kernel}"
