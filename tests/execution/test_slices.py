@@ -170,7 +170,7 @@ def test_hooks_of_the_backward_pass_and_a_forward_of_ones_own_draw_the_same_mask
     require_close(gradient(ranker, threads, slice_examples=9), alone)
     handle.remove()
     block = ranker.points["block0.pffn"]
-    block.forward = block.forward  # type: ignore[method-assign]
+    block.forward = block.forward
     require_close(gradient(ranker, threads, slice_examples=9), alone)
 
 
@@ -178,8 +178,8 @@ def test_frozen_parameters_and_a_frozen_table_have_no_gradient(threads: Executor
     ranker = fresh_ranker().eval()
     whole = gradient(ranker, threads, slice_examples=9)
     first = next(value for name, value in ranker.named_parameters() if name != "embedding.table")
-    first.requires_grad_(requires_grad=False)
-    ranker.embedding.table.requires_grad_(requires_grad=False)
+    first.requires_grad_(False)
+    ranker.embedding.table.requires_grad_(False)
     frozen = gradient(ranker, threads, slice_examples=9)
     assert frozen.found is None
     assert frozen.parameters[0] is None

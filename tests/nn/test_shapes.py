@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import walk_packages
+from typing import Any
 
 import pytest
 import torch
@@ -41,8 +42,8 @@ from rankelastor.nn.tokenizer.split import SplitTokenizer
 from rankelastor.schema import Batch
 
 Shape = tuple[int, ...]
-TOKENS = {"num_tokens": 3, "token_dim": 6}
-FIELDS = {"num_fields": 4, "embedding_dim": 6}
+TOKENS: dict[str, Any] = {"num_tokens": 3, "token_dim": 6}
+FIELDS: dict[str, Any] = {"num_fields": 4, "embedding_dim": 6}
 
 
 @dataclass(frozen=True)
