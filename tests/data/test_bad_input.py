@@ -34,7 +34,7 @@ BAD_TRAIN: list[tuple[str | bytes, str]] = [
     (HEADER + "1,a,1\n,b,2\n", r"train.csv, column 'click', row 2: the label must be 0 or 1, but a blank was given"),
     (HEADER + "1,a,1\n1,b,2\n", r"the split train must hold labels 0 and 1, but all its 2 labels are 1"),
     (HEADER + "0,a,1\n", r"the split train must hold labels 0 and 1, but all its 1 labels are 0"),
-    (HEADER, r"the split train must hold rows, but files.train train.csv hold none"),
+    (HEADER, r"the split train must hold rows, but files.train train.csv have none"),
     ("", r"train.csv must hold rows, but it is empty"),
     ("1,a,1\n0,b,2\n", r"train.csv must name each column once, but '1' occurs twice; .*set csv.header to false"),
     ("1,a,3\n0,b,2\n", r"train.csv must have the column 'click', but has only '1', 'a', '3'; .*csv.header"),
@@ -46,7 +46,10 @@ BAD_TRAIN: list[tuple[str | bytes, str]] = [
     ),
     (HEADER + '1,a,1\n0,b,"2\n', r"train.csv, column 'age', row 2"),
     (HEADER.encode() + b"1,a,1\n0,\xe9,2\n", r"train.csv, column 'site', row 2 must be UTF-8 text"),
-    (HEADER.encode() + b"1,a,1\n0,b\0,2\n", r"train.csv, column 'site', row 2 must be UTF-8 text, but a NUL byte"),
+    (
+        HEADER.encode() + b"1,a,1\n0,b\0,2\n",
+        r"train.csv, column 'site', row 2 must be UTF-8 text, but holds a NUL byte",
+    ),
 ]
 
 

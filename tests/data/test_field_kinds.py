@@ -268,5 +268,5 @@ def test_pretrained_vectors_lie_in_the_prepared_folder_by_id(
 
 
 def test_a_missing_file_of_vectors_is_named(dataset: PreparedDataset, settings_for: SettingsFor) -> None:
-    with pytest.raises(DataError, match=r"pretrained.file must name a file, but .*raw/vectors.npz is none"):
+    with pytest.raises(DataError, match=r"pretrained.file must name a file, but .*raw/vectors.npz is not one"):
         prepare(settings_for({"fields": with_vectors()}))

@@ -84,8 +84,11 @@ def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"key": np.array(KEYS), "value": VECTORS[:2]}, r"one vector a key, but its shape is \[2, 2\] and there are 3"),
-        ({"key": np.array(KEYS), "value": VECTORS[:, 0]}, r"one vector a key, but its shape is \[3\]"),
+        (
+            {"key": np.array(KEYS), "value": VECTORS[:2]},
+            r"one vector per key, but its shape is \[2, 2\] and there are 3",
+        ),
+        ({"key": np.array(KEYS), "value": VECTORS[:, 0]}, r"one vector per key, but its shape is \[3\]"),
         ({"key": np.array([0.5, 1.5, 2.5]), "value": VECTORS}, r"keys as a list of texts or integers, but they have"),
         ({"ids": np.array(KEYS), "value": VECTORS}, r"v.npz must have the column 'key', but has only 'ids', 'value'"),
     ],

@@ -166,7 +166,7 @@ BAD_FILES = [
     ("a.csv", "1,a\n1\n", NAMED, r"a.csv, row 2 must have 2 cells, one per column, but has 1"),
     ("a.csv", b"label,site\n1,a\n1,\xff\n", HEADER, r"a.csv, column 'site', row 2 must be UTF-8 text"),
     ("a.csv", b"label,\xff\n1,a\n", HEADER, r"a.csv must be UTF-8 text, but its first line is not"),
-    ("a.csv", b"label,site\n1,a\n1,b\0\n", HEADER, r"a.csv, column 'site', row 2 must be UTF-8 text, but a NUL byte"),
+    ("a.csv", b"label,site\n1,a\n1,b\0\n", HEADER, r"column 'site', row 2 must be UTF-8 text, but holds a NUL byte"),
     ("a.csv", "label,site\n1,a\n".encode("utf-16"), HEADER, r"a.csv must be UTF-8 text"),
     ("a.csv", 'label,site\n1,a\n1,"never ends\n0,b\n', HEADER, r"a.csv, column 'site', row 2: a quoted cell must end"),
     ("a.csv", 'label,site\n1,a\n1,"ends, or not', HEADER, r"column 'site', row 2: a quoted cell must end with \""),
