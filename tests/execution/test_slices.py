@@ -107,13 +107,13 @@ def test_the_same_seed_gives_the_same_bits_whatever_thread_is_first(
 ) -> None:
     ranker = with_dropout()
     runs = [gradient(ranker, threads, slice_examples=5) for _ in range(3)]
-    plain = SlicedGradients._sum_of
+    plain = SlicedGradients._sum_slices
 
     def late(self: SlicedGradients, share: list[slices._Slice], *given: object) -> object:
         time.sleep(0.05 if share[0][0] == 0 else 0)  # whoever has the first slice begins last
         return plain(self, share, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(SlicedGradients, "_sum_of", late)
+    monkeypatch.setattr(SlicedGradients, "_sum_slices", late)
     runs.append(gradient(ranker, threads, slice_examples=5))
     for run in runs[1:]:
         require_equal(run, runs[0])
