@@ -12,7 +12,7 @@ _NEW_FILE = re.compile(r"# new file: (?P<path>\S+)\n(?P<text>.*)", re.DOTALL)
 _ADDED_LINES = re.compile(
     r"# (?P<path>\S+), (?P<side>after|before) the line: (?P<line>[^\n]+)\n(?P<text>.*)", re.DOTALL
 )
-_COUNT = re.compile(r"^Count: (?P<files>\d+) new file; (?P<lines>\d+) line in a table(?P<imports>, with its import)?\.$")
+_COUNT = re.compile(r"Count: (?P<files>\d+) new file; (?P<lines>\d+) line in a table(?P<imports>, with its import)?\.")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Example:
 
     @property
     def count(self) -> Count:
-        (found,) = [match for line in self.text.splitlines() if (match := _COUNT.match(line))]
+        (found,) = [match for line in self.text.splitlines() if (match := _COUNT.fullmatch(line))]
         return Count(int(found["files"]), int(found["lines"]), found["imports"] is not None)
 
     @property
