@@ -12,20 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-VERBS = [
-    "demo",
-    "data",
-    "prepare",
-    "train",
-    "evaluate",
-    "spectrum",
-    "predict",
-    "theory",
-    "describe",
-    "profile",
-    "schema",
-    "import-fuxictr",
-]
+from rankelastor.cli.main import VERBS
+
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
@@ -41,7 +29,7 @@ def recipe_file(recipe_values: dict[str, Any], tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [verb.replace("_", "-") for verb in VERBS])
 def test_every_verb_has_help_with_an_example(verb: str) -> None:
     shown = rankelastor(verb, "--help")
     assert shown.returncode == 0

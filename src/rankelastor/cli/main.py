@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import signal
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 import rankelastor
-from rankelastor.cli import (
-    data,
-    demo,
-    describe,
-    evaluate,
-    import_fuxictr,
-    predict,
-    prepare,
-    profile,
-    schema,
-    spectrum,
-    theory,
-    train,
-)
 from rankelastor.cli.console import error_console, set_up_logging
 from rankelastor.errors import RankElastorError
 
@@ -30,6 +17,22 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from typer._click import Context
+
+VERBS = (
+    "demo",
+    "data",
+    "prepare",
+    "train",
+    "evaluate",
+    "spectrum",
+    "predict",
+    "theory",
+    "describe",
+    "profile",
+    "schema",
+    "import_fuxictr",
+)
+"""The verbs, one line each, in the order in which the help lists them: each is the module in ``cli/`` of its name."""
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -65,21 +68,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for verb in (
-    demo,
-    data,
-    prepare,
-    train,
-    evaluate,
-    spectrum,
-    predict,
-    theory,
-    describe,
-    profile,
-    schema,
-    import_fuxictr,
-):
-    verb.register(app)
+for _verb in VERBS:
+    import_module(f"rankelastor.cli.{_verb}").register(app)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
