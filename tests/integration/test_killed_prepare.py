@@ -117,7 +117,7 @@ def test_stopped_by_sigterm_it_cleans_up(command: list[str], tmp_path: Path) -> 
         process.send_signal(signal.SIGTERM)
         _, message = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "stopped; what is on disk is whole" in message
+    assert "stopped; all files on disk are complete" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "raw", "recipe.yaml"]
 
 

@@ -1,4 +1,4 @@
-"""Which stage of a training step is on: told by hooks on the ranker's modules and by the stepper's phases."""
+"""Time the stages of a training step with hooks on the ranker's modules and the phases of the stepper."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rankelastor.profiling.timeline import Timeline
 from rankelastor.schema import Batch
 
 StagePass = tuple[str, Literal["forward", "backward"]]
-"""One direction of a stage, by its name."""
+"""The name of a stage and one direction."""
 
 _STAGE_OF_PHASE: dict[StepPhase, StagePass] = {
     "copy": ("copy to device", "forward"),
-    "forward": ("embedding", "forward"),  # rows are looked up first
+    "forward": ("embedding", "forward"),  # the forward pass begins with the lookup
     "loss": ("loss", "forward"),
     "backward": ("loss", "backward"),
     "optimiser": ("optimiser", "forward"),
@@ -29,12 +29,12 @@ _STAGE_OF_PHASE: dict[StepPhase, StagePass] = {
 
 
 class StageClock:
-    """Times the stages of training steps while it watches a ranker; it costs nothing otherwise.
+    """Timer of the stages of training steps, with hooks that are registered inside `watching` only.
 
-    The stages of the network are those that it names (``Ranker.stages``). Forward: ``embedding`` begins with the pass
-    and ends when the embedding is assembled; the network's stages have hooks before and after each module. Backward: it
-    runs in the opposite order, and enters a module when the gradient of the module's output is whole; it leaves the
-    module when it enters the next. The first stretch, up to the gradient of the logits, is the loss's.
+    The network names its stages (``Ranker.stages``). Forward: ``embedding`` begins with the pass and ends when the
+    embedding is assembled; the network's stages have hooks before and after each module. Backward: the order is
+    reversed; a stage begins when the gradient of its module's output is complete and ends when the next one begins. The
+    time until the gradient of the logits is complete belongs to the loss.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -42,13 +42,13 @@ class StageClock:
         self._watches = False
 
     def on_phase(self, phase: StepPhase) -> None:
-        """What the stepper calls."""
+        """Start the stage of the phase; called by the stepper."""
         if self._watches:
             self._timeline.enter(_STAGE_OF_PHASE[phase])
 
     @contextmanager
     def watching(self, ranker: Ranker) -> Iterator[None]:
-        """Watch what the ranker does inside the block; begins with the stage ``data``."""
+        """Time the stages of the ranker inside the block, which begins with the stage ``data``."""
         modules = [(stage, module) for stage, found in ranker.stages.items() for module in found]
         handles = [module.register_forward_pre_hook(self._before(stage)) for stage, module in modules]
         handles += [module.register_forward_hook(self._after(stage)) for stage, module in modules]
@@ -64,7 +64,7 @@ class StageClock:
                 handle.remove()
 
     def seconds(self) -> dict[StagePass, float]:
-        """Seconds by stage since the watching began; waits for the device."""
+        """Return the seconds per stage since `watching` was entered; waits for the device."""
         return self._timeline.stop()
 
     def _before(self, stage: str) -> Callable[[nn.Module, Any], None]:
@@ -88,7 +88,7 @@ class StageClock:
         return timed
 
     def _leave(self, stage: str, output: Tensor, *, is_own: bool) -> None:
-        """The stage's forward pass is over; its backward pass, if it has any, begins at the output's gradient."""
+        """End the forward pass of a stage; its backward pass, if any, begins with the gradient of the output."""
         self._timeline.enter(("other", "forward"))
         if output.requires_grad and is_own:  # an identity has no backward
             output.register_hook(lambda _gradient: self._timeline.enter((stage, "backward")))

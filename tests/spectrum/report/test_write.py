@@ -91,5 +91,5 @@ def test_long_training_is_thinned_on_the_page_alone(demo_spectra: Spectra) -> No
 def test_a_report_needs_a_run_and_a_known_measure(demo_spectra: Spectra, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="at least one run"):
         write_report([], tmp_path)
-    with pytest.raises(SettingsError, match="A measure must be one of stable_rank"):
+    with pytest.raises(SettingsError, match="a measure must be one of stable_rank"):
         write_report(demo_spectra, tmp_path, measure="rank")

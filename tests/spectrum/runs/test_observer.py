@@ -90,7 +90,7 @@ def test_a_stage_below_the_share_is_warned_of_once(
     assert len(warnings) == 3  # tokens, mixing, FFN; nine steps
     assert warnings[0].startswith("spectrum: at step 1 the stable rank after tokens is ")
     assert "of 3 possible" in warnings[0]
-    assert "under spectrum.warn_share=1" in warnings[0]
+    assert "below spectrum.warn_share=1" in warnings[0]
 
 
 def test_a_share_of_zero_never_warns(recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

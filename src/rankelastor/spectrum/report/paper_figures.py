@@ -1,4 +1,4 @@
-"""The report's main figures for papers: PNG, SVG and PDF, drawn by matplotlib (extra ``report``)."""
+"""The report's main figures for papers as PNG, SVG and PDF, drawn with matplotlib (extra ``report``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rankelastor.storage import whole_file
 
 FORMATS = ("png", "svg", "pdf")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe and Ito (2008)."""
+"""The palette of Okabe and Ito (2008)."""
 DASHES = ("-", "--", ":", "-.")
 STYLE: Any = {
     "font.size": 9,
@@ -29,19 +29,19 @@ STYLE: Any = {
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.4,
     "legend.frameon": False,
-    "pdf.fonttype": 42,  # text stays text, as publishers ask
+    "pdf.fonttype": 42,  # text is kept as text, which publishers require
     "svg.fonttype": "none",
     "svg.hashsalt": "rankelastor",  # the same figure gives the same file
 }
 WIDTH, HEIGHT = 5.5, 3.2
-"""Inches: one column of most journals, enlarged a little."""
+"""Size in inches: slightly larger than one column of most journals."""
 
 Runs = Sequence[RunSpectrum]
 Draw = Callable[[Figure, Runs, str], bool]
 
 
 def write_figures(runs: Runs, folder: Path, *, measure: str) -> tuple[Path, ...]:
-    """Draw what the runs have; each figure in three formats. Figures without anything to draw are left out."""
+    """Draw each figure in three formats; figures for which the runs have no data are left out."""
     written = []
     with rc_context(STYLE):
         for name, draw in _FIGURES.items():
@@ -198,7 +198,7 @@ def _colour(index: int) -> str:
 
 
 def _text(name: str) -> str:
-    """A name as it is: matplotlib would read what stands between two dollars as a formula."""
+    """Escape dollar signs, between which matplotlib would typeset a formula."""
     return name.replace("$", r"\$")
 
 

@@ -1,4 +1,4 @@
-"""What the page draws: the spectra of all runs as plain values, thinned where a screen cannot show more."""
+"""The data of the report: the spectra of all runs as plain values, in full and reduced for the page."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rankelastor.spectrum.verdict import compare
 FORMAT_VERSION = 1
 SIGNIFICANT_DIGITS = 5
 MAX_SAMPLES = 800
-"""Training samples on the page, all runs together."""
+"""Largest number of training samples on the page, over all runs."""
 SMALLEST_MAX_SAMPLES = 50
 
 
 def full_payload(runs: Sequence[RunSpectrum]) -> dict[str, Any]:
-    """All that was measured: the contents of ``spectrum.json``."""
+    """Collect all measurements: the contents of ``spectrum.json``."""
     return {
         "format_version": FORMAT_VERSION,
         "made_by": f"rankelastor {rankelastor.__version__}",
@@ -35,11 +35,11 @@ def full_payload(runs: Sequence[RunSpectrum]) -> dict[str, Any]:
 
 
 def page_payload(runs: Sequence[RunSpectrum], *, measure: str) -> dict[str, Any]:
-    """The same with five digits, without singular values that the page does not draw, and fewer training samples.
+    """Reduce the full payload for the page: five digits, fewer training samples, no unused singular values.
 
     Args:
-        runs: in the order of the report.
-        measure: that the page shows first.
+        runs: spectra in the order of the report.
+        measure: measure that the page shows first.
     """
     payload = full_payload(runs)
     most = max(SMALLEST_MAX_SAMPLES, MAX_SAMPLES // len(runs))
@@ -57,7 +57,7 @@ def page_payload(runs: Sequence[RunSpectrum], *, measure: str) -> dict[str, Any]
 
 
 def thinned(samples: Sequence[TrainingSample], *, most: int) -> list[TrainingSample]:
-    """At most so many samples, evenly spaced, the last one among them.
+    """Pick at most ``most`` evenly spaced samples, including the last one.
 
     Example:
         >>> thinned(range(10), most=4)
@@ -68,7 +68,7 @@ def thinned(samples: Sequence[TrainingSample], *, most: int) -> list[TrainingSam
 
 
 def comparisons(runs: Sequence[RunSpectrum], measure: str) -> list[str]:
-    """Each later run beside the first one, in words; runs without a trajectory are left out."""
+    """Compare each later run with the first one, in words; runs without a trajectory are left out."""
     paths = [run.trajectories[measure] for run in runs if measure in run.trajectories]
     return [sentence for other in paths[1:] for sentence in compare(other, paths[0])]
 
