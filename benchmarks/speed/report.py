@@ -1,4 +1,4 @@
-"""The dated report: all rounds as JSON, medians and spreads as a table."""
+"""Write the dated report: all rounds as JSON, medians and ranges as a Markdown table."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def write_report(path: Path, facts: dict[str, Any], results: dict[str, Any]) -> 
 def _markdown(title: str, facts: dict[str, Any], results: dict[str, Any]) -> str:
     lines = [f"# {title}", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     lines += [
-        "Each variant in a process of its own, in turns; ratio = published / ours, median (lowest to highest round).",
+        "Each variant in its own process, alternating; ratio = published / ours, median (lowest to highest round).",
         "",
-        "Examples/s, and the share of what a large matrix product in our precision reaches there: published, ours.",
+        "Examples/s, and the share of the peak, that of a large matrix product in our precision: published, ours.",
         "",
         "| workload | what | published ms | ours ms | ratio | examples/s | share of the peak |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -1,4 +1,4 @@
-"""The command line as a person uses it: a process of its own, its exit code and what it prints."""
+"""The command line in a separate process: its exit codes and its output."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What tables show of metrics, for one task and several."""
+"""Tables of metrics for one task and for several."""
 
 import io
 from typing import Any

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 PHONE, DESKTOP = 390, 1280
-ENTER = "\ue007"  # the key, in WebDriver's alphabet
+ENTER = "\ue007"  # WebDriver's code of the Enter key
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -67,7 +67,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of a RankMixer whose name is hostile and a RankElastor."""
+    """Write a report of a RankElastor and of a RankMixer whose name contains HTML."""
     folder = tmp_path_factory.mktemp("trained")
     sampled = SpectrumSettings(every_steps=2, examples=16)
     run_demo(

@@ -23,7 +23,7 @@ DCN_V2 = {"kind": "dcn_v2", "structure": "parallel", "hidden_dims": [5], "embedd
 
 
 class _Clock:
-    """A clock that moves only where a test lets it."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -33,7 +33,7 @@ class _Clock:
 
 
 class _Work(torch.autograd.Function):
-    """Passes values through; takes one second on the way forward and two on the way back."""
+    """Identity that takes one second of the fake clock in forward and two in backward."""
 
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor, clock: _Clock) -> torch.Tensor:
@@ -65,7 +65,7 @@ def foreign(values: dict[str, Any]) -> RankerSettings:
 def watched_step(ranker: Ranker) -> dict[StagePass, float]:
     clock = StageClock(CPU)
     stepper = stepper_of(ranker.train(), on_phase=clock.on_phase)
-    stepper.step(examples())  # warm
+    stepper.step(examples())  # warm-up
     with clock.watching(ranker):
         stepper.step(examples())
     return clock.seconds()

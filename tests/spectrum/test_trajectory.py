@@ -1,4 +1,4 @@
-"""Expansion, contraction, net gain and damping of a trajectory, and what is said of it."""
+"""Expansion, contraction, net gain and damping of a trajectory, and its summary in words."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rankelastor.spectrum.verdict import compare, verdict
 
 
 def point(name: str, mean: float | None, *, deviation: float = 1.0, num_tokens: int = 10) -> PointStatistics:
-    """A point whose mean over 100 examples has the standard error deviation / 10."""
+    """Build a point whose mean over 100 examples has the standard error deviation / 10."""
     interval = None if mean is None else (mean - 0.196 * deviation, mean + 0.196 * deviation)
     found = MeasureStatistics("stable_rank", 100, mean, deviation, interval, mean, mean, Histogram(1, 10, (100,)))
     return PointStatistics(name, num_tokens, 20, 100, 0, 0, {"stable_rank": found}, None, None, None, ())
 
 
 def path_through(*means: float, name: str = "model", deviation: float = 1.0) -> Trajectory:
-    """Tokens, then mixing and FFN by layer."""
+    """Build a trajectory from the means of the tokens and then of the mixing and the FFN of each layer."""
     names = ["tokens"]
     for block in range(len(means) // 2):
         names += [f"block{block}.mixing", f"block{block}.pffn"]
@@ -122,13 +122,13 @@ def test_the_sublayer_that_loses_most_is_named() -> None:
     assert (loss.point, loss.layer, loss.kind, loss.amount) == ("block1.mixing", 2, "mixing", 1.5)
 
 
-def test_no_loss_is_said_so() -> None:
+def test_a_trajectory_without_loss_is_described() -> None:
     found = verdict(path_through(1, 2, 3))
     assert found.largest_loss is None
     assert "No sublayer loses rank." in found.sentences
 
 
-def test_swings_that_die_down_are_said_to() -> None:
+def test_damped_swings_are_described() -> None:
     found = verdict(path_through(1, 5, 1, 3, 1, 2, 1, 1.5, 1))
     assert "the swings are damped: each is 0.50 times the one before" in found.sentences[2]
     assert "not defined here: damping needs" in verdict(path_through(1, 5, 1)).sentences[2]
@@ -146,12 +146,12 @@ def test_two_runs_are_compared_in_words() -> None:
     assert verdict(wide, other=narrow).sentences[-2:] == (ends, changes)
 
 
-def test_ffns_that_gain_rank_are_said_to() -> None:
+def test_ffns_that_gain_rank_are_described() -> None:
     _, changes = compare(path_through(2, 3, 5, name="RankElastor"), path_through(2, 4, 3, name="RankMixer"))
     assert "shrinks less at its FFNs (2.00 gained per FFN against 1.00 lost per FFN)" in changes
 
 
-def test_runs_whose_intervals_overlap_are_not_called_apart() -> None:
+def test_runs_whose_intervals_overlap_are_not_called_clearly_different() -> None:
     one, other = path_through(2, 6, 5, deviation=9, name="a"), path_through(2, 6, 4, deviation=9, name="b")
     assert "not clearly different by their confidence intervals" in compare(one, other)[0]
 

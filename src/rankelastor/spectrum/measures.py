@@ -17,13 +17,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rankelastor.config.spectrum import MeasureName
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.power_iteration import stable_rank_by_power_iteration
 from rankelastor.spectrum.singular_values import SpectrumMethod, computable, relative_singular_values
 
-MeasureName = Literal[
-    "stable_rank", "entropy_effective_rank", "participation_ratio", "information_abundance", "numerical_rank"
-]
 StableRankMethod = SpectrumMethod | Literal["power"]
 
 

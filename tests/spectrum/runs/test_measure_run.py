@@ -62,7 +62,7 @@ def test_embedding_tables_know_their_rows_and_how_often_their_values_were_seen(
     table = {found.field: found for found in demo_spectra[0].tables}["site"]
     vocabulary = Vocabulary.read(demo_runs[0] / "features" / "vocabulary" / "site.parquet", blank="value")
     assert table.num_known_values == len(vocabulary.values)
-    assert table.spectrum.num_rows == len(vocabulary.values) + 1  # and one for values out of vocabulary
+    assert table.spectrum.num_rows == len(vocabulary.values) + 1  # plus one row for values out of vocabulary
     assert table.num_occurrences == vocabulary.counts.sum()
 
 
@@ -109,7 +109,7 @@ def test_a_run_without_weights_is_refused(demo_runs: tuple[Path, Path], tmp_path
 
 
 def with_other_test_split(run: Path, folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """A copy of the run whose prepared folder has another list of splits."""
+    """Copy the run with a prepared folder that has another list of splits."""
     copied = copy_of(run, folder)
     prepared = load_run(copied).recipe.data.prepared
     changed = Path(shutil.copytree(prepared, folder / "prepared"))

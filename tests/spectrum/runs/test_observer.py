@@ -66,7 +66,7 @@ def test_a_sample_is_of_the_training_batch_and_not_of_the_valid_split(recipe: Re
     assert sample.stages["tokens"].means["stable_rank"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_at_most_so_many_examples_are_taken(recipe: Recipe, tmp_path: Path) -> None:
+def test_no_more_examples_than_the_setting_are_taken(recipe: Recipe, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "run", examples=2)
     assert {sample.num_examples for sample in read_samples(tmp_path / "run")} == {2}
 
