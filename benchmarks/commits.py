@@ -65,7 +65,7 @@ def measure(name: str, base: Path, arguments: argparse.Namespace) -> dict[str, l
         "old": Worker("ours", name, threads=arguments.threads, checkout=base),
     }
     ratios = {
-        what: in_turns(workers, arguments.rounds, command) for what, command in commands(name, arguments.steps).items()
+        what: alternate(workers, arguments.rounds, command) for what, command in commands(name, arguments.steps).items()
     }
     for worker in workers.values():
         worker.close()
@@ -85,7 +85,7 @@ def commands(name: str, steps: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def in_turns(workers: dict[str, Worker], rounds: int, command: dict[str, Any]) -> list[float]:
+def alternate(workers: dict[str, Worker], rounds: int, command: dict[str, Any]) -> list[float]:
     """Run a command in alternating workers; the order is reversed in every other round."""
     for worker in workers.values():
         worker.ask(**{**command, "times": max(1, command["times"] // 2)})

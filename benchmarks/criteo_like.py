@@ -35,7 +35,7 @@ _BLANK_CATEGORIES = {"C3": 0.03, "C6": 0.12, "C19": 0.44, "C20": 0.44, "C22": 0.
 _ODD = np.uint32(2654435761)  # multiplying by an odd number permutes the 32-bit integers
 
 
-def sizes_of_vocabularies(num_distinct: int) -> dict[str, int]:
+def vocabulary_sizes(num_distinct: int) -> dict[str, int]:
     """Compute the number of distinct values of each categorical column, about ``num_distinct`` in total.
 
     Columns with few values keep their number; the others are scaled by a common factor.
@@ -50,7 +50,7 @@ def write_criteo_like(file: Path, *, num_rows: int, num_distinct: int = 2_000_00
     """Write ``num_rows`` rows with a header; see the module's docstring for their contents."""
     tables = {
         name: _texts(np.arange(size, dtype=np.uint32), seed=seed * 1000 + column)
-        for column, (name, size) in enumerate(sizes_of_vocabularies(num_distinct).items())
+        for column, (name, size) in enumerate(vocabulary_sizes(num_distinct).items())
     }
     with file.open("wb") as sink:
         for start in range(0, num_rows, _CHUNK_ROWS):
@@ -66,9 +66,9 @@ def _draw(rng: np.random.Generator, rows: NDArray[np.int64], tables: dict[str, p
     logit = 0.6 * np.log(numbers["I1"]) + 0.4 * np.cos(ranks["C1"]) + 0.4 * np.cos(ranks["C10"]) - 1.4
     columns = {LABEL: pl.Series((rng.random(len(rows)) < 1 / (1 + np.exp(-logit))).astype(np.int8))}
     for name, share in zip(NUMERIC, _BLANK_NUMBERS, strict=True):
-        columns[name] = _with_blanks(rng, pl.Series(numbers[name]), share)
+        columns[name] = _insert_blanks(rng, pl.Series(numbers[name]), share)
     for name, table in tables.items():
-        columns[name] = _with_blanks(rng, table.gather(ranks[name]), _BLANK_CATEGORIES.get(name, 0.0))
+        columns[name] = _insert_blanks(rng, table.gather(ranks[name]), _BLANK_CATEGORIES.get(name, 0.0))
     return pl.DataFrame(columns)
 
 
@@ -87,7 +87,7 @@ def _texts(ranks: NDArray[np.uint32], *, seed: int) -> pl.Series:
     return pl.Series(digits[mixed >> np.uint32(16)]) + pl.Series(digits[mixed & np.uint32(0xFFFF)])
 
 
-def _with_blanks(rng: np.random.Generator, cells: pl.Series, share: float) -> pl.Series:
+def _insert_blanks(rng: np.random.Generator, cells: pl.Series, share: float) -> pl.Series:
     if not share:
         return cells
     blank = pl.Series(rng.random(len(cells)) < share)

@@ -72,7 +72,9 @@ def main(
     else:
         chosen = [scale for scale in SCALES if scale.name in scales.split(",")]
         with tempfile.TemporaryDirectory() as folder:
-            tables = dict(_trained(Path(folder), chosen, rows=rows, seeds=[int(text) for text in seeds.split(",")]))
+            tables = dict(
+                _train_scales(Path(folder), chosen, rows=rows, seeds=[int(text) for text in seeds.split(",")])
+            )
     figures = {name: _figures(by_kind) for name, by_kind in tables.items()}
     for name, by_kind in tables.items():
         typer.echo(_markdown(name, by_kind))
@@ -80,7 +82,7 @@ def main(
         output.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def _trained(
+def _train_scales(
     folder: Path, scales: list[Scale], *, rows: int, seeds: list[int]
 ) -> Iterator[tuple[str, dict[str, list[RunSpectrum]]]]:
     log = write_click_log(folder / "log", num_rows=rows, seed=7)

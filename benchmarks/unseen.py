@@ -49,7 +49,7 @@ def main(  # noqa: PLR0917 - options of a command line
             for share, max_count in _settings(shares, max_counts):
                 for seed in map(int, seeds.split(",")):
                     run = Path(folder) / f"{base.name}-{share}-{max_count}-{seed}"
-                    result = train(_changed(base, share, max_count, seed, Path(folder)), folder=run).result
+                    result = train(_change_recipe(base, share, max_count, seed, Path(folder)), folder=run).result
                     results.setdefault((share, max_count), []).append(result)
                     if output is not None:
                         _append(output, log=log, share=share, max_count=max_count, result=result)
@@ -64,7 +64,7 @@ def _settings(shares: str, max_counts: str) -> list[tuple[float, int]]:
     return [(0.0, 1), *((share, count) for count in map(int, max_counts.split(",")) for share in replaced)]
 
 
-def _changed(recipe: Recipe, share: float, max_count: int, seed: int, folder: Path) -> Recipe:
+def _change_recipe(recipe: Recipe, share: float, max_count: int, seed: int, folder: Path) -> Recipe:
     """Change the setting and the seed of a recipe; the seed also draws the split if it is random."""
     changes: dict[str, Any] = {
         "data.prepared": str(folder / f"{recipe.name}-data-{seed}"),
@@ -96,7 +96,7 @@ def _churn(folder: Path) -> Recipe:
     """Write the synthetic log, ordered by time, in which each ad and user is active for a limited time."""
     rng = np.random.default_rng(11)
     time = np.arange(NUM_ROWS) / NUM_ROWS
-    ad, user = (_alive(rng, time, number) for number in (2_000, 6_000))
+    ad, user = (_draw_active_ids(rng, time, number) for number in (2_000, 6_000))
     category, segment = rng.integers(0, 25, 2_000)[ad], rng.integers(0, 40, 6_000)[user]
     site = rng.integers(0, 60, NUM_ROWS)
     logit = (
@@ -134,7 +134,7 @@ def _churn(folder: Path) -> Recipe:
     )
 
 
-def _alive(rng: np.random.Generator, time: np.ndarray[Any, Any], number: int) -> np.ndarray[Any, Any]:
+def _draw_active_ids(rng: np.random.Generator, time: np.ndarray[Any, Any], number: int) -> np.ndarray[Any, Any]:
     """Draw one of ``number`` ids per row; id k is active around time k / number, and some are more frequent."""
     place = np.clip(time + rng.normal(0, 0.08, len(time)), 0, 0.9999) * number
     popular = np.floor(place / 8) * 8  # every eighth id is about as frequent as the next seven together

@@ -41,7 +41,7 @@ SHORT = ["criteo-e10-0.5M", "criteo-e10-2.1M", "frappe-rankelastor"]
 FEWEST_ROUNDS = 7
 
 
-def in_turns(workers: dict[str, Worker], rounds: int, peak: float, **command: Any) -> dict[str, Any]:
+def alternate(workers: dict[str, Worker], rounds: int, peak: float, **command: Any) -> dict[str, Any]:
     """Run the rounds of one command in alternating order; ``peak`` is the peak FLOP/s of the device."""
     seconds: dict[str, list[float]] = {name: [] for name in workers}
     warm_up = {**command, "times": max(1, command["times"] // 2)}
@@ -70,16 +70,16 @@ def measure(name: str, arguments: argparse.Namespace, peak: float) -> dict[str, 
     options = {"threads": arguments.threads, "device": arguments.device, "precision": arguments.precision}
     workers = {variant: Worker(variant, name, **options) for variant in ("published", "ours")}
     if name in EPOCHS:
-        results["epoch"] = in_turns(workers, arguments.rounds, peak, do="epoch", times=1)
+        results["epoch"] = alternate(workers, arguments.rounds, peak, do="epoch", times=1)
     else:
         size = WORKLOADS[name].batch_size
         times = arguments.steps
-        results["train"] = in_turns(workers, arguments.rounds, peak, do="train", examples=size, times=times)
+        results["train"] = alternate(workers, arguments.rounds, peak, do="train", examples=size, times=times)
         results["peak_mb"] = {
             key: worker.ask(do="train", examples=size, times=1)["peak_mb"] for key, worker in workers.items()
         }
         for examples, times in ((size, 3), (64, 20), (1, 60)):
-            results[f"infer {examples}"] = in_turns(
+            results[f"infer {examples}"] = alternate(
                 workers, arguments.rounds, peak, do="infer", examples=examples, times=times
             )
     for worker in workers.values():
@@ -89,7 +89,7 @@ def measure(name: str, arguments: argparse.Namespace, peak: float) -> dict[str, 
     return results
 
 
-def reached(figures: dict[str, Any]) -> str:
+def describe_our_speed(figures: dict[str, Any]) -> str:
     """Describe the speed of our variant in words."""
     return (
         f"{figures['examples_per_second']['ours']:,.0f} examples/s, {figures['share_of_peak']['ours']:.1%} of the peak"
@@ -113,7 +113,7 @@ def main() -> None:
             if isinstance(figures, dict) and "ratio" in figures:
                 times = f"published {figures['published_ms']:9.2f} ms, ours {figures['ours_ms']:9.2f} ms"
                 spread = f"{figures['ratio']:.2f} ({figures['ratio_low']:.2f} to {figures['ratio_high']:.2f})"
-                print(f"{name:28} {key:11} {times}, ratio {spread}, {reached(figures)}", flush=True)
+                print(f"{name:28} {key:11} {times}, ratio {spread}, {describe_our_speed(figures)}", flush=True)
             elif key == "peak_mb":
                 print(f"{name:28} peak memory {figures['published']:.0f} and {figures['ours']:.0f} MB", flush=True)
     facts["load_after"] = os.getloadavg()

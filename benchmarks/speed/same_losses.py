@@ -25,7 +25,7 @@ def check_same_losses(workload: Workload, device: torch.device, *, examples: int
     Raises:
         AssertionError: the losses differ by more than 1e-5 of the loss.
     """
-    model = without_dropout(workload.model)
+    model = disable_dropout(workload.model)
     torch.manual_seed(3)
     baseline = PublishedManner(model, workload.schema).train()
     for layer in baseline.embedding.layers:
@@ -49,7 +49,7 @@ def check_same_losses(workload: Workload, device: torch.device, *, examples: int
     return pairs
 
 
-def without_dropout(model: Any) -> Any:
+def disable_dropout(model: Any) -> Any:
     """Copy model settings with every dropout set to 0."""
     parts = {part: getattr(model, part).model_copy(update={"dropout": 0.0}) for part in ("tokenizer", "ffn")}
     return model.model_copy(update=parts)

@@ -68,7 +68,7 @@ def published_actions(workload: Workload, variant: Variant) -> dict[str, Action]
         with torch.no_grad():
             ranker.eval()(batch.to(device)).cpu().numpy()
 
-    return {"train": one_by_one(train), "infer": one_by_one(infer)}
+    return {"train": time_each_batch(train), "infer": time_each_batch(infer)}
 
 
 def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
@@ -102,12 +102,12 @@ def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
 
     # As in training, steps on CUDA are queued without waiting for the previous one.
     return {
-        "train": train_in_a_queue if device.type == "cuda" else one_by_one(train),
-        "infer": one_by_one(infer),
+        "train": train_in_a_queue if device.type == "cuda" else time_each_batch(train),
+        "infer": time_each_batch(infer),
     }
 
 
-def one_by_one(work: Callable[[Batch], None]) -> Action:
+def time_each_batch(work: Callable[[Batch], None]) -> Action:
     """Build an action that times each batch separately; ``work`` must read its result, so that the device is idle."""
 
     def act(batches: list[Batch]) -> list[float]:

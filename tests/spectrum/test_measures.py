@@ -17,8 +17,8 @@ from rankelastor.spectrum.measures import (
     MEASURES,
     all_measures,
     entropy_effective_rank,
+    find_measure,
     information_abundance,
-    measure_named,
     numerical_rank,
     participation_ratio,
     stable_rank,
@@ -286,7 +286,7 @@ def test_cuda_agrees_with_the_cpu(method: SpectrumMethod) -> None:
 
 
 def test_a_measure_is_found_by_its_plain_name() -> None:
-    assert measure_named("participation_ratio").title == "participation ratio"
+    assert find_measure("participation_ratio").title == "participation ratio"
     assert [measure.name for measure in MEASURES.values()] == list(MEASURES)
 
 

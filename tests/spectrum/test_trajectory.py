@@ -29,7 +29,7 @@ def path_through(*means: float, name: str = "model", deviation: float = 1.0) -> 
     for block in range(len(means) // 2):
         names += [f"block{block}.mixing", f"block{block}.pffn"]
     recording = Recording(tuple(point(*pair, deviation=deviation) for pair in zip(names, means, strict=True)))
-    return trajectory(recording, StagePoints.of_ranker(names), name=name)
+    return trajectory(recording, StagePoints.from_point_names(names), name=name)
 
 
 def test_changes_of_each_layer_are_those_worked_out_by_hand() -> None:
@@ -80,7 +80,7 @@ def test_a_trajectory_survives_json() -> None:
 
 def test_blocks_are_put_in_order_of_their_numbers() -> None:
     names = [f"block{index}.{part}" for index in range(11) for part in ("mixing", "pffn")]
-    stages = StagePoints.of_ranker(["tokens", *sorted(names)])
+    stages = StagePoints.from_point_names(["tokens", *sorted(names)])
     assert stages.mixings == tuple(f"block{index}.mixing" for index in range(11))
 
 

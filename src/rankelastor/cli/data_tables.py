@@ -33,7 +33,7 @@ def _headline(report: DataReport) -> Text:
     line = Text.assemble(
         (report.folder, "bold"), f"  {num_rows:,} rows, {len(report.ids) + len(report.numbers)} features, label "
     )
-    return line.append(_shown(report.label), style="bold")
+    return line.append(_shorten(report.label), style="bold")
 
 
 def _table(title: str, *columns: str, left: int = 1) -> Table:
@@ -49,7 +49,9 @@ def _table(title: str, *columns: str, left: int = 1) -> Table:
 
 def _split_table(splits: Mapping[str, SplitFigures]) -> Table:
     tasks = next(iter(splits.values())).label_rates or {}
-    table = _table("Splits", "split", "rows", "share", *([f"{_shown(task)} rate" for task in tasks] or ["label rate"]))
+    table = _table(
+        "Splits", "split", "rows", "share", *([f"{_shorten(task)} rate" for task in tasks] or ["label rate"])
+    )
     for name, split in splits.items():
         rates = (split.label_rates or {"": split.label_rate}).values()
         table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[f"{rate:.2%}" for rate in rates])
@@ -105,9 +107,9 @@ def _notices(report: DataReport) -> Iterator[RenderableType]:
     number = len(report.notices)
     yield Text(f"{number} thing{'s' if number > 1 else ''} to look at", style="bold yellow")
     for notice in report.notices:
-        line = Text(_plain(notice.message))
+        line = Text(_escape(notice.message))
         for name in sorted(notice.about, key=len, reverse=True):
-            line.highlight_words([_plain(name)], style="bold")
+            line.highlight_words([_escape(name)], style="bold")
         mark = Text("! ", style="bold red" if notice.rule == "leak" else "yellow")
         grid = Table.grid()
         grid.add_row(mark, line)
@@ -115,7 +117,7 @@ def _notices(report: DataReport) -> Iterator[RenderableType]:
 
 
 def _name(name: str) -> Text:
-    return Text(_shown(name))
+    return Text(_shorten(name))
 
 
 def _value(value: ValueFigures) -> Text:
@@ -123,16 +125,16 @@ def _value(value: ValueFigures) -> Text:
         return Text("blank (padding)", style="dim italic")
     if value.kind == "out_of_vocabulary":
         return Text("out of vocabulary", style="dim italic")
-    return Text(_shown(value.text)) if value.text else Text("blank", style="dim italic")
+    return Text(_shorten(value.text)) if value.text else Text("blank", style="dim italic")
 
 
-def _shown(text: str | None) -> str:
+def _shorten(text: str | None) -> str:
     """Shorten a text to fit into a cell of a table."""
-    plain = _plain(text or "")
+    plain = _escape(text or "")
     return plain if len(plain) <= _LONGEST_VALUE else plain[: _LONGEST_VALUE - 1] + "…"
 
 
-def _plain(text: str) -> str:
+def _escape(text: str) -> str:
     """Escape characters that a terminal cannot print, such as line ends and control characters."""
     return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
 

@@ -51,12 +51,12 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
     Prints the trajectory and writes report.html (which works offline), spectrum.json, and figures/ for papers.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.spectrum.measures import measure_named
+    from rankelastor.spectrum.measures import find_measure
     from rankelastor.spectrum.report.write import write_report
     from rankelastor.spectrum.runs.measure_run import measure_run
     from rankelastor.spectrum.runs.run_names import distinct_names
 
-    title = measure_named(measure).title
+    title = find_measure(measure).title
     with Bar() as bar:
         spectra = [
             measure_run(

@@ -58,7 +58,9 @@ def unseen_view(unseen: Mapping[str, Any]) -> Group:
     held = [(name, share) for name, share in shares if share > 0]
     says = f"\n{unseen['num_examples']:,} rows ({unseen['share_of_examples']:.2%}) contain values unseen in training"
     names = unseen["fields_left_out"]
-    left_out = [Text(f"Left out, because their blanks are also out of vocabulary: {_listed(names)}")] if names else []
+    left_out = (
+        [Text(f"Left out, because their blanks are also out of vocabulary: {_join_names(names)}")] if names else []
+    )
     if not held:
         return Group(Text(f"{says.rstrip()}."), *left_out)
     table = Table("field", "unseen values", box=None, pad_edge=False, header_style="bold")
@@ -77,7 +79,7 @@ def _auc_of_unseen(unseen: Mapping[str, Any]) -> str:
     return f", their AUC is{mean}{of_tasks}" if mean or of_tasks else ""
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = len(names) - _MOST_UNSEEN
     return ", ".join(names[:_MOST_UNSEEN]) + (f" and {more} more" if more > 0 else "")
 

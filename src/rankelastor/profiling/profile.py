@@ -118,10 +118,10 @@ def _profile(recipe: Recipe, dataset: PreparedDataset, *, num_steps: int, num_wa
         for _ in range(num_warmup):
             stepper.step(next(batches))
         for _ in range(num_steps):
-            plain.append(_plain_step(stepper, batches, device))
-            watched.append(_watched_step(stepper, batches, ranker, clock))
+            plain.append(_step_without_hooks(stepper, batches, device))
+            watched.append(_step_with_hooks(stepper, batches, ranker, clock))
     size = min(settings.batch_size, num_rows)
-    return _profile_of(
+    return _summarise(
         plain,
         watched,
         recipe,
@@ -158,7 +158,7 @@ def _whole_batches(
             yield from (batch for batch in batches if batch.num_examples == size)
 
 
-def _plain_step(stepper: Stepper, batches: Iterator[Batch], device: torch.device) -> float:
+def _step_without_hooks(stepper: Stepper, batches: Iterator[Batch], device: torch.device) -> float:
     wait_for(device)
     began = time.perf_counter()
     stepper.step(next(batches))
@@ -166,15 +166,15 @@ def _plain_step(stepper: Stepper, batches: Iterator[Batch], device: torch.device
     return time.perf_counter() - began
 
 
-def _watched_step(
+def _step_with_hooks(
     stepper: Stepper, batches: Iterator[Batch], ranker: Ranker, clock: StageClock
 ) -> dict[StagePass, float]:
-    with clock.watching(ranker):
+    with clock.attach(ranker):
         stepper.step(next(batches))
     return clock.seconds()
 
 
-def _profile_of(
+def _summarise(
     plain: Sequence[float],
     watched: Sequence[dict[StagePass, float]],
     recipe: Recipe,

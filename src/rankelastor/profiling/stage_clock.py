@@ -29,7 +29,7 @@ _STAGE_OF_PHASE: dict[StepPhase, StagePass] = {
 
 
 class StageClock:
-    """Timer of the stages of training steps, with hooks that are registered inside `watching` only.
+    """Timer of the stages of training steps, with hooks that are registered inside `attach` only.
 
     The network names its stages (``Ranker.stages``). Forward: ``embedding`` begins with the pass and ends when the
     embedding is assembled; the network's stages have hooks before and after each module. Backward: the order is
@@ -39,47 +39,47 @@ class StageClock:
 
     def __init__(self, device: torch.device) -> None:
         self._timeline: Timeline[StagePass] = Timeline(device)
-        self._watches = False
+        self._is_attached = False
 
     def on_phase(self, phase: StepPhase) -> None:
         """Start the stage of the phase; called by the stepper."""
-        if self._watches:
+        if self._is_attached:
             self._timeline.enter(_STAGE_OF_PHASE[phase])
 
     @contextmanager
-    def watching(self, ranker: Ranker) -> Iterator[None]:
+    def attach(self, ranker: Ranker) -> Iterator[None]:
         """Time the stages of the ranker inside the block, which begins with the stage ``data``."""
         modules = [(stage, module) for stage, found in ranker.stages.items() for module in found]
-        handles = [module.register_forward_pre_hook(self._before(stage)) for stage, module in modules]
-        handles += [module.register_forward_hook(self._after(stage)) for stage, module in modules]
-        vars(ranker.embedding)["assemble"] = self._timed(ranker.embedding.assemble)
-        self._watches = True
+        handles = [module.register_forward_pre_hook(self._hook_before(stage)) for stage, module in modules]
+        handles += [module.register_forward_hook(self._hook_after(stage)) for stage, module in modules]
+        vars(ranker.embedding)["assemble"] = self._time_assembly(ranker.embedding.assemble)
+        self._is_attached = True
         self._timeline.enter(("data", "forward"))
         try:
             yield
         finally:
-            self._watches = False
+            self._is_attached = False
             del vars(ranker.embedding)["assemble"]
             for handle in handles:
                 handle.remove()
 
     def seconds(self) -> dict[StagePass, float]:
-        """Return the seconds per stage since `watching` was entered; waits for the device."""
+        """Return the seconds per stage since `attach` was entered; waits for the device."""
         return self._timeline.stop()
 
-    def _before(self, stage: str) -> Callable[[nn.Module, Any], None]:
+    def _hook_before(self, stage: str) -> Callable[[nn.Module, Any], None]:
         def hook(_module: nn.Module, _inputs: object) -> None:
             self._timeline.enter((stage, "forward"))
 
         return hook
 
-    def _after(self, stage: str) -> Callable[[nn.Module, Any, Tensor], None]:
+    def _hook_after(self, stage: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def hook(_module: nn.Module, inputs: tuple[object, ...], output: Tensor) -> None:
             self._leave(stage, output, is_own=not any(output is given for given in inputs))
 
         return hook
 
-    def _timed(self, assemble: Callable[[Tensor, Batch], Embedded]) -> Callable[[Tensor, Batch], Embedded]:
+    def _time_assembly(self, assemble: Callable[[Tensor, Batch], Embedded]) -> Callable[[Tensor, Batch], Embedded]:
         def timed(found: Tensor, batch: Batch) -> Embedded:
             embedded = assemble(found, batch)
             self._leave("embedding", embedded.fields, is_own=True)

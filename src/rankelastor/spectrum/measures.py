@@ -20,7 +20,7 @@ from torch import Tensor
 from rankelastor.config.spectrum import MeasureName
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.power_iteration import stable_rank_by_power_iteration
-from rankelastor.spectrum.singular_values import SpectrumMethod, computable, relative_singular_values
+from rankelastor.spectrum.singular_values import SpectrumMethod, relative_singular_values, to_computable
 
 StableRankMethod = SpectrumMethod | Literal["power"]
 
@@ -126,13 +126,13 @@ def numerical_rank(
 
 def default_tolerance(matrix: Float[Tensor, "*batch row column"], *, method: SpectrumMethod) -> float:
     """Compute the share of ``s_1`` below which a singular value counts as zero: max(row, column) * eps, as in NumPy."""
-    resolution = torch.finfo(computable(matrix).dtype).eps * max(matrix.shape[-2:])
+    resolution = torch.finfo(to_computable(matrix).dtype).eps * max(matrix.shape[-2:])
     squared = (torch.finfo(torch.float64).eps * max(matrix.shape[-2:])) ** 0.5
     return float(max(resolution, squared) if method == "gram" else resolution)
 
 
 def _stable_rank(relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
-    return _unless_zero(relative.square().sum(dim=-1), relative)
+    return _nan_if_zero(relative.square().sum(dim=-1), relative)
 
 
 def _entropy_effective_rank(relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
@@ -141,16 +141,16 @@ def _entropy_effective_rank(relative: Float[Tensor, "*batch value"]) -> Float[Te
     # the parity files (test_stable_and_entropy_effective_rank_match_the_published_code).
     share = relative / relative.sum(dim=-1, keepdim=True)
     log_share = share.clamp_min(torch.finfo(share.dtype).tiny).log()
-    return _unless_zero((-(share * log_share).sum(dim=-1)).exp(), relative)
+    return _nan_if_zero((-(share * log_share).sum(dim=-1)).exp(), relative)
 
 
 def _participation_ratio(relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
     squares = relative.square()
-    return _unless_zero(squares.sum(dim=-1).square() / squares.square().sum(dim=-1), relative)
+    return _nan_if_zero(squares.sum(dim=-1).square() / squares.square().sum(dim=-1), relative)
 
 
 def _information_abundance(relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
-    return _unless_zero(relative.sum(dim=-1), relative)
+    return _nan_if_zero(relative.sum(dim=-1), relative)
 
 
 def _numerical_rank(relative: Float[Tensor, "*batch value"], tolerance: float) -> Float[Tensor, "*batch"]:
@@ -158,7 +158,7 @@ def _numerical_rank(relative: Float[Tensor, "*batch value"], tolerance: float) -
     return torch.where(relative[..., 0].isnan(), torch.nan, count)
 
 
-def _unless_zero(measured: Float[Tensor, "*batch"], relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
+def _nan_if_zero(measured: Float[Tensor, "*batch"], relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
     return torch.where(relative[..., 0] == 0, torch.nan, measured)
 
 
@@ -166,14 +166,14 @@ def _unless_zero(measured: Float[Tensor, "*batch"], relative: Float[Tensor, "*ba
 class Measure:
     """Name, title, formula and source of a measure, and its function of relative singular values.
 
-    ``of_relative`` also takes the tolerance, which only the numerical rank uses.
+    ``compute`` also takes the tolerance, which only the numerical rank uses.
     """
 
     name: MeasureName
     title: str
     formula: str
     source: str
-    of_relative: Callable[[Float[Tensor, "*batch value"], float], Float[Tensor, "*batch"]]
+    compute: Callable[[Float[Tensor, "*batch value"], float], Float[Tensor, "*batch"]]
 
 
 MEASURES: dict[MeasureName, Measure] = {
@@ -219,14 +219,14 @@ MEASURES: dict[MeasureName, Measure] = {
 """Every measure by name, in the order in which tables and menus show them."""
 
 
-def measure_named(name: str) -> Measure:
+def find_measure(name: str) -> Measure:
     """Look up the measure of the given name.
 
     Raises:
         SettingsError: If the name is unknown; the message lists the known names.
 
     Example:
-        >>> measure_named("stable_rank").formula
+        >>> find_measure("stable_rank").formula
         'sum s^2 / s_1^2'
     """
     for measure in MEASURES.values():
@@ -249,7 +249,7 @@ def all_measures(
         {'stable_rank': 2.0, 'entropy_effective_rank': 2.0, 'participation_ratio': 2.0,
          'information_abundance': 2.0, 'numerical_rank': 2.0}
     """
-    chosen = [measure_named(name) for name in names]
+    chosen = [find_measure(name) for name in names]
     tolerance = default_tolerance(matrix, method=method)
     relative = relative_singular_values(matrix, method=method)
-    return {measure.name: measure.of_relative(relative, tolerance) for measure in chosen}
+    return {measure.name: measure.compute(relative, tolerance) for measure in chosen}

@@ -16,13 +16,13 @@ from rankelastor.spectrum.singular_values import SpectrumMethod, relative_singul
 
 
 @torch.no_grad()
-def measures_of_matrix(
+def measure_matrix(
     matrix: Float[Tensor, "row column"], *, name: str, method: SpectrumMethod = "gram"
 ) -> MatrixMeasures:
     """Compute all measures of one matrix and its relative singular values; an undefined measure is None.
 
     Example:
-        >>> measures_of_matrix(torch.eye(2, 5), name="the identity").measures["stable_rank"]
+        >>> measure_matrix(torch.eye(2, 5), name="the identity").measures["stable_rank"]
         2.0
     """
     num_rows, num_columns = matrix.shape
@@ -32,12 +32,12 @@ def measures_of_matrix(
         matrix=name,
         num_rows=num_rows,
         num_columns=num_columns,
-        measures={name: finite_or_none(measure.of_relative(relative, tolerance)) for name, measure in MEASURES.items()},
+        measures={name: finite_or_none(measure.compute(relative, tolerance)) for name, measure in MEASURES.items()},
         singular_values=tuple(relative.nan_to_num(0).tolist()),
     )
 
 
-def measures_of_embedding_tables(
+def measure_embedding_tables(
     table: Float[Tensor, "row embedding_dim"], fields: Mapping[str, slice], *, method: SpectrumMethod = "gram"
 ) -> dict[str, MatrixMeasures]:
     """Compute all measures of each field's embedding table (vocabulary x e) in a weight shared by all fields.
@@ -53,7 +53,7 @@ def measures_of_embedding_tables(
         SettingsError: If a field has no rows.
 
     Example:
-        >>> tables = measures_of_embedding_tables(torch.eye(5, 4), {"site": slice(0, 2), "app": slice(2, 5)})
+        >>> tables = measure_embedding_tables(torch.eye(5, 4), {"site": slice(0, 2), "app": slice(2, 5)})
         >>> tables["app"].num_rows, tables["app"].measures["stable_rank"]
         (3, 2.0)
     """
@@ -64,11 +64,11 @@ def measures_of_embedding_tables(
                 f"each field must have rows in the table of {len(table)} rows, but field {field!r} has {rows}"
             )
         words = f"embedding table of {field} (vocabulary x e)"
-        measured[field] = measures_of_matrix(table[rows], name=words, method=method)
+        measured[field] = measure_matrix(table[rows], name=words, method=method)
     return measured
 
 
-def measures_of_weight(
+def measure_weight(
     model: nn.Module, name: str, *, plus_identity: bool = False, method: SpectrumMethod = "gram"
 ) -> MatrixMeasures:
     """Compute all measures of a weight matrix W, or of ``W + I``, the map of full mixing with its residual.
@@ -85,21 +85,21 @@ def measures_of_weight(
     Example:
         >>> layer = nn.Linear(3, 3)
         >>> _ = nn.init.zeros_(layer.weight)
-        >>> measures_of_weight(layer, "weight", plus_identity=True).measures["stable_rank"]
+        >>> measure_weight(layer, "weight", plus_identity=True).measures["stable_rank"]
         3.0
     """
     weight = _parameter_with_two_axes(model, name).detach()
     if not plus_identity:
-        return measures_of_matrix(weight, name=f"weight {name}", method=method)
+        return measure_matrix(weight, name=f"weight {name}", method=method)
     if weight.shape[0] != weight.shape[1]:
         raise SettingsError(
             f"a weight must be square for plus_identity, but {name!r} is {weight.shape[0]} x {weight.shape[1]}"
         )
     identity = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
-    return measures_of_matrix(weight + identity, name=f"weight {name} plus identity", method=method)
+    return measure_matrix(weight + identity, name=f"weight {name} plus identity", method=method)
 
 
-def measures_of_gradient(model: nn.Module, name: str, *, method: SpectrumMethod = "gram") -> MatrixMeasures:
+def measure_gradient(model: nn.Module, name: str, *, method: SpectrumMethod = "gram") -> MatrixMeasures:
     """Compute all measures of the gradient of a weight matrix after the last backward pass.
 
     Raises:
@@ -109,7 +109,7 @@ def measures_of_gradient(model: nn.Module, name: str, *, method: SpectrumMethod 
     if gradient is None:
         raise SettingsError(f"parameter {name!r} must have a gradient, but it has none; try loss.backward() first")
     dense = gradient.to_dense() if gradient.is_sparse else gradient
-    return measures_of_matrix(dense, name=f"gradient of {name}", method=method)
+    return measure_matrix(dense, name=f"gradient of {name}", method=method)
 
 
 def _parameter_with_two_axes(model: nn.Module, name: str) -> nn.Parameter:

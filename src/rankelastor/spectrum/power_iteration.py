@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rankelastor.spectrum.singular_values import computable, scaled_to_unit
+from rankelastor.spectrum.singular_values import scale_to_unit, to_computable
 
 NUM_SQUARINGS = 5
 MIDDLE_SQUARING = 2
@@ -39,11 +39,11 @@ def stable_rank_by_power_iteration(matrix: Float[Tensor, "*batch row column"]) -
         tensor(1.5000)
     """
     with torch.autocast(matrix.device.type, enabled=False):  # autocast would square in bfloat16
-        return _stable_rank(computable(matrix))
+        return _stable_rank(to_computable(matrix))
 
 
 def _stable_rank(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*batch"]:
-    scaled, finite = scaled_to_unit(matrix)
+    scaled, finite = scale_to_unit(matrix)
     wide = scaled if scaled.shape[-2] <= scaled.shape[-1] else scaled.mT
     squares = wide.square().sum(dim=(-2, -1))
     with torch.no_grad():
@@ -56,16 +56,16 @@ def _stable_rank(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*
 
 def _last_two_iterates(gram: Float[Tensor, "*batch n n"]) -> tuple[Float[Tensor, "*batch n 1"], ...]:
     """Compute the last two unit iterates; overwrites ``gram``, since new buffers cost more than the products."""
-    power, squared = _over_trace_(gram), torch.empty_like(gram)
+    power, squared = _divide_by_trace_(gram), torch.empty_like(gram)
     for step in range(NUM_SQUARINGS):
         torch.matmul(power, power, out=squared)
         power, squared = squared, power
         if step == MIDDLE_SQUARING:
-            _over_trace_(power)
+            _divide_by_trace_(power)
     leading = _diagonal(power).argmax(dim=-1)[..., None, None]
-    start = _to_unit_length(torch.take_along_dim(power, leading, dim=-1))
-    first = _to_unit_length(power @ start)
-    return first, _to_unit_length(power @ first)
+    start = _normalise(torch.take_along_dim(power, leading, dim=-1))
+    first = _normalise(power @ start)
+    return first, _normalise(power @ first)
 
 
 def _rayleigh_ritz(
@@ -76,15 +76,15 @@ def _rayleigh_ritz(
     """Compute the unit vector in the plane of two iterates that maximises the norm of its image under ``wide.T``."""
     beside = earlier
     for _ in range(2):  # orthogonalised twice: rounding spoils the first pass when both vectors nearly agree
-        beside = _to_unit_length(beside - later * (later * beside).sum(dim=-2, keepdim=True))
+        beside = _normalise(beside - later * (later * beside).sum(dim=-2, keepdim=True))
     images = wide.mT @ torch.cat([later, beside], dim=-1)
     stretch = images.square().sum(dim=-2)
     cross = images.prod(dim=-1).sum(dim=-1)
     angle = 0.5 * torch.atan2(2 * cross, stretch[..., 0] - stretch[..., 1])[..., None, None]
-    return _to_unit_length(angle.cos() * later + angle.sin() * beside)
+    return _normalise(angle.cos() * later + angle.sin() * beside)
 
 
-def _over_trace_(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n n"]:
+def _divide_by_trace_(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n n"]:
     """Divide each Gram matrix by its trace, in place."""
     trace = _diagonal(gram).sum(dim=-1)[..., None, None]
     return gram.div_(trace.clamp_min(torch.finfo(gram.dtype).tiny))
@@ -94,6 +94,6 @@ def _diagonal(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n"]:
     return gram.diagonal(dim1=-2, dim2=-1)
 
 
-def _to_unit_length(vector: Float[Tensor, "*batch n 1"]) -> Float[Tensor, "*batch n 1"]:
+def _normalise(vector: Float[Tensor, "*batch n 1"]) -> Float[Tensor, "*batch n 1"]:
     length: Tensor = torch.linalg.vector_norm(vector, dim=-2, keepdim=True)
     return vector / length.clamp_min(torch.finfo(vector.dtype).tiny)

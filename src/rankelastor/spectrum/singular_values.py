@@ -44,7 +44,7 @@ def relative_singular_values(
         >>> relative_singular_values(torch.diag(torch.tensor([1.0, 4.0, 2.0])))
         tensor([1.0000, 0.5000, 0.2500])
     """
-    values = computable(matrix)
+    values = to_computable(matrix)
     if method == "exact":
         return _relative_by_decomposition(values)
     if method == "gram":
@@ -65,10 +65,10 @@ def relative_singular_values_from_gram(gram: Float[Tensor, "*batch n n"]) -> Flo
     """
     assert gram.dtype == torch.float64, gram.dtype
     finite = gram.detach().isfinite().all(dim=-1).all(dim=-1)
-    return _over_the_first(_roots_of_eigenvalues(torch.where(finite[..., None, None], gram, 0.0)), finite)
+    return _divide_by_first(_roots_of_eigenvalues(torch.where(finite[..., None, None], gram, 0.0)), finite)
 
 
-def computable(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*batch row column"]:
+def to_computable(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*batch row column"]:
     """Convert matrices to a precision that linear algebra supports: float64 is kept, shorter floats become float32.
 
     Raises:
@@ -84,7 +84,7 @@ def computable(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*ba
     return matrix if matrix.dtype == torch.float64 else matrix.float()
 
 
-def scaled_to_unit(
+def scale_to_unit(
     matrix: Float[Tensor, "*batch row column"],
 ) -> tuple[Float[Tensor, "*batch row column"], Bool[Tensor, "*batch"]]:
     """Divide each matrix by its largest absolute entry; also return which are finite (the others become zeros).
@@ -100,23 +100,23 @@ def scaled_to_unit(
 
 
 def _relative_by_decomposition(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*batch value"]:
-    scaled, finite = scaled_to_unit(matrix)
-    values = _over_threads(torch.linalg.svdvals, scaled)
-    return _over_the_first(values, finite)
+    scaled, finite = scale_to_unit(matrix)
+    values = _decompose_in_threads(torch.linalg.svdvals, scaled)
+    return _divide_by_first(values, finite)
 
 
 def _relative_by_gram(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*batch value"]:
     # The squares of any float32 are in the range of float64, so only float64 input needs scaling.
     if matrix.dtype == torch.float64:
-        scaled, _ = scaled_to_unit(matrix)
+        scaled, _ = scale_to_unit(matrix)
         finite = matrix.detach().isfinite().all(dim=-1).all(dim=-1)
     else:
         scaled = matrix
         finite = matrix.detach().sum(dim=(-2, -1), dtype=torch.float64).isfinite()
         if not bool(finite.all()):
             scaled = torch.where(finite[..., None, None], matrix, 0.0)
-    values = _over_threads(_singular_values_by_gram, scaled)
-    return _over_the_first(values, finite).to(matrix.dtype)
+    values = _decompose_in_threads(_singular_values_by_gram, scaled)
+    return _divide_by_first(values, finite).to(matrix.dtype)
 
 
 def _singular_values_by_gram(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*batch value"]:
@@ -131,7 +131,7 @@ def _roots_of_eigenvalues(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*
     return eigenvalues.flip(-1).clamp_min(torch.finfo(torch.float64).tiny).sqrt()
 
 
-def _over_the_first(
+def _divide_by_first(
     values: Float[Tensor, "*batch value"], finite: Bool[Tensor, "*batch"]
 ) -> Float[Tensor, "*batch value"]:
     first = values[..., :1]
@@ -140,7 +140,7 @@ def _over_the_first(
     return torch.where(finite[..., None], relative, torch.nan)
 
 
-def _over_threads(
+def _decompose_in_threads(
     decompose: Callable[[Tensor], Tensor], matrix: Float[Tensor, "*batch row column"]
 ) -> Float[Tensor, "*batch value"]:
     """Decompose each matrix, with the batch split over PyTorch's number of threads.

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.damping import Damping, damping
-from rankelastor.spectrum.measures import all_measures, measure_named
+from rankelastor.spectrum.measures import all_measures, find_measure
 from rankelastor.spectrum.recording.statistics import Recording
 
 StageKind = Literal["tokens", "mixing", "ffn"]
@@ -26,7 +26,7 @@ class StagePoints:
     """Names of the recorded points after the tokenizer, the mixings and the FFNs, in the order of the layers.
 
     Example:
-        >>> StagePoints.of_ranker(["tokens", "block0.mixing", "block0.pffn"]).ffns
+        >>> StagePoints.from_point_names(["tokens", "block0.mixing", "block0.pffn"]).ffns
         ('block0.pffn',)
     """
 
@@ -42,7 +42,7 @@ class StagePoints:
             )
 
     @staticmethod
-    def of_ranker(points: Iterable[str]) -> StagePoints:
+    def from_point_names(points: Iterable[str]) -> StagePoints:
         """Sort the point names of a `Ranker`: ``tokens``, ``block{i}.mixing``, ``block{i}.pffn``."""
         names = sorted(points, key=_block_index)
         return StagePoints(
@@ -53,7 +53,7 @@ class StagePoints:
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrajectoryStage:
     """The measure after one sublayer: its mean over examples and the 95 % confidence interval of the mean."""
 
     point: str
@@ -111,7 +111,7 @@ class Trajectory:
     matrix: str
     max_possible_rank: int
     gaussian_reference: float
-    stages: tuple[Stage, ...]
+    stages: tuple[TrajectoryStage, ...]
     layers: tuple[LayerChange, ...]
     net_gain: float
     damping: Damping
@@ -140,7 +140,7 @@ def trajectory(
         SettingsError: If the measure is unknown, a point was not recorded or has no measured example, or the token
             matrices have several shapes.
     """
-    measure_named(measure)
+    find_measure(measure)
     order: list[tuple[str, StageKind, int]] = [(points.tokens, "tokens", 0)]
     for layer, (mixing, ffn) in enumerate(zip(points.mixings, points.ffns, strict=True), start=1):
         order += [(mixing, "mixing", layer), (ffn, "ffn", layer)]
@@ -178,7 +178,7 @@ def gaussian_reference(num_tokens: int, token_dim: int, *, measure: str) -> floa
     return float(all_measures(matrices, method="gram", names=[measure])[measure].mean())
 
 
-def _stage(recording: Recording, measure: str, point: str, kind: StageKind, layer: int) -> Stage:
+def _stage(recording: Recording, measure: str, point: str, kind: StageKind, layer: int) -> TrajectoryStage:
     recorded = {statistics.point: statistics for statistics in recording.points}
     if point not in recorded:
         raise SettingsError(
@@ -192,7 +192,7 @@ def _stage(recording: Recording, measure: str, point: str, kind: StageKind, laye
             f"{recorded[point].num_zero} are zero; try recording the kind 'example' with this measure"
         )
     deviation = statistics.standard_deviation
-    return Stage(
+    return TrajectoryStage(
         point=point,
         kind=kind,
         layer=layer,
@@ -203,7 +203,7 @@ def _stage(recording: Recording, measure: str, point: str, kind: StageKind, laye
     )
 
 
-def _change(before: Stage, mixing: Stage, ffn: Stage) -> LayerChange:
+def _change(before: TrajectoryStage, mixing: TrajectoryStage, ffn: TrajectoryStage) -> LayerChange:
     expansion, contraction = mixing.mean - before.mean, mixing.mean - ffn.mean
     return LayerChange(
         layer=mixing.layer,
@@ -216,7 +216,7 @@ def _change(before: Stage, mixing: Stage, ffn: Stage) -> LayerChange:
     )
 
 
-def _sum_of_errors(one: Stage, other: Stage) -> float | None:
+def _sum_of_errors(one: TrajectoryStage, other: TrajectoryStage) -> float | None:
     if one.standard_error is None or other.standard_error is None:
         return None
     return one.standard_error + other.standard_error

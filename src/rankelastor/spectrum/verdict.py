@@ -7,14 +7,14 @@ from itertools import pairwise
 from statistics import fmean
 
 from rankelastor.errors import SettingsError
-from rankelastor.spectrum.measures import MEASURES, Measure, measure_named
-from rankelastor.spectrum.trajectory import Stage, Trajectory
+from rankelastor.spectrum.measures import MEASURES, Measure, find_measure
+from rankelastor.spectrum.trajectory import Trajectory, TrajectoryStage
 
 DEFAULT_COLLAPSE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Loss:
+class RankLoss:
     """The sublayer with the largest decrease of the measure: ``amount`` is the mean before it minus the mean after."""
 
     point: str
@@ -24,7 +24,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TrajectoryVerdict:
     """Summary of a trajectory: whether the rank has collapsed, and where most of it is lost.
 
     Attributes:
@@ -38,11 +38,13 @@ class Verdict:
     collapsed: bool
     share: float
     threshold: float
-    largest_loss: Loss | None
+    largest_loss: RankLoss | None
     sentences: tuple[str, ...]
 
 
-def verdict(path: Trajectory, *, threshold: float = DEFAULT_COLLAPSE_SHARE, other: Trajectory | None = None) -> Verdict:
+def verdict(
+    path: Trajectory, *, threshold: float = DEFAULT_COLLAPSE_SHARE, other: Trajectory | None = None
+) -> TrajectoryVerdict:
     """Summarise a trajectory in words; compare it with another run if one is given.
 
     Args:
@@ -58,10 +60,14 @@ def verdict(path: Trajectory, *, threshold: float = DEFAULT_COLLAPSE_SHARE, othe
         raise SettingsError(f"the threshold must satisfy 0 < threshold <= 1, but {threshold} was given")
     collapsed = path.final_share < threshold
     loss = _largest_loss(path)
-    sentences = [_on_collapse(path, collapsed=collapsed, threshold=threshold), _on_loss(loss), _on_damping(path)]
+    sentences = [
+        _describe_collapse(path, collapsed=collapsed, threshold=threshold),
+        _describe_loss(loss),
+        _describe_damping(path),
+    ]
     if other is not None:
         sentences += compare(path, other)
-    return Verdict(collapsed, path.final_share, threshold, loss, tuple(sentences))
+    return TrajectoryVerdict(collapsed, path.final_share, threshold, loss, tuple(sentences))
 
 
 def compare(path: Trajectory, other: Trajectory) -> list[str]:
@@ -78,7 +84,10 @@ def compare(path: Trajectory, other: Trajectory) -> list[str]:
     last, other_last = path.stages[-1], other.stages[-1]
     clearly = "clearly different" if _intervals_are_apart(last, other_last) else "not clearly different"
     apart = f"{clearly} by their confidence intervals"
-    ends = f"{path.name} ends at a {title} of {_with_share(path)}, {other.name} at {_with_share(other)}: {apart}."
+    ends = (
+        f"{path.name} ends at a {title} of {_format_with_share(path)}, {other.name} at {_format_with_share(other)}: "
+        f"{apart}."
+    )
     expansion, other_expansion = (fmean(layer.expansion for layer in run.layers) for run in (path, other))
     shrinking, other_shrinking = (fmean(layer.contraction for layer in run.layers) for run in (path, other))
     more = "more" if expansion > other_expansion else "no more"
@@ -96,23 +105,23 @@ def _change_at_ffns(contraction: float) -> str:
     return f"{contraction:.2f} lost per FFN" if contraction >= 0 else f"{-contraction:.2f} gained per FFN"
 
 
-def _on_collapse(path: Trajectory, *, collapsed: bool, threshold: float) -> str:
+def _describe_collapse(path: Trajectory, *, collapsed: bool, threshold: float) -> str:
     what = "has collapsed" if collapsed else "has not collapsed"
     return (
-        f"{path.name} {what}: the {_measure_of(path).title} of {path.matrix} ends at {_with_share(path)}, "
+        f"{path.name} {what}: the {_measure_of(path).title} of {path.matrix} ends at {_format_with_share(path)}, "
         f"{'below' if collapsed else 'not below'} the threshold of {threshold:.0%}; "
         f"it starts at {path.stages[0].mean:.2f}, and Gaussian random matrices of that size have "
         f"{path.gaussian_reference:.2f}."
     )
 
 
-def _on_loss(loss: Loss | None) -> str:
+def _describe_loss(loss: RankLoss | None) -> str:
     if loss is None:
         return "No sublayer loses rank."
     return f"The most is lost at {loss.point}, the {loss.kind} of layer {loss.layer}: {loss.amount:.2f}."
 
 
-def _on_damping(path: Trajectory) -> str:
+def _describe_damping(path: Trajectory) -> str:
     fit = path.damping
     if fit.slope is None or fit.standard_error is None or fit.factor is None:
         return f"Whether the swings are damped is not defined here: {fit.reason}."
@@ -124,13 +133,15 @@ def _on_damping(path: Trajectory) -> str:
     )
 
 
-def _largest_loss(path: Trajectory) -> Loss | None:
+def _largest_loss(path: Trajectory) -> RankLoss | None:
     before, after = max(pairwise(path.stages), key=lambda pair: pair[0].mean - pair[1].mean)
     amount = before.mean - after.mean
-    return Loss(after.point, after.layer, "FFN" if after.kind == "ffn" else "mixing", amount) if amount > 0 else None
+    return (
+        RankLoss(after.point, after.layer, "FFN" if after.kind == "ffn" else "mixing", amount) if amount > 0 else None
+    )
 
 
-def _intervals_are_apart(one: Stage, other: Stage) -> bool:
+def _intervals_are_apart(one: TrajectoryStage, other: TrajectoryStage) -> bool:
     if one.confidence_interval is None or other.confidence_interval is None:
         return False
     return one.confidence_interval[0] > other.confidence_interval[1] or (
@@ -138,10 +149,10 @@ def _intervals_are_apart(one: Stage, other: Stage) -> bool:
     )
 
 
-def _with_share(path: Trajectory) -> str:
+def _format_with_share(path: Trajectory) -> str:
     return f"{path.stages[-1].mean:.2f} of {path.max_possible_rank} possible ({path.final_share:.0%})"
 
 
 def _measure_of(path: Trajectory) -> Measure:
     assert path.measure in MEASURES
-    return measure_named(path.measure)
+    return find_measure(path.measure)

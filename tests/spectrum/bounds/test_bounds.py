@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from rankelastor.spectrum import bounds
 from rankelastor.spectrum.bounds import (
+    apply_split_mixing,
     block_mixing_reach,
     departure_from_homogeneity,
     ffn_contraction,
     ffn_rank_bound,
     gate_rank_bound,
     gate_stable_rank_gain,
-    split_mixed,
     split_mixing_lower_bound,
     split_mixing_upper_bound,
 )
@@ -56,15 +56,15 @@ def test_both_bounds_on_split_mixing_are_theorems_under_their_conditions(seed: i
 @given(seed=seeds)
 def test_split_mixing_keeps_the_norm(seed: int) -> None:
     tokens = gaussian(seed, 4, 8)
-    check = split_mixing_lower_bound(tokens, split_mixed(tokens))
+    check = split_mixing_lower_bound(tokens, apply_split_mixing(tokens))
     assert check.conditions[0].holds
 
 
 def test_split_mixing_is_a_permutation_that_undoes_itself_where_t_is_d() -> None:
     tokens = gaussian(0, 5, 5)
-    assert torch.equal(split_mixed(split_mixed(tokens)), tokens)
+    assert torch.equal(apply_split_mixing(apply_split_mixing(tokens)), tokens)
     wide = torch.arange(12.0).reshape(2, 6)
-    assert split_mixed(wide).tolist() == [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]]
+    assert apply_split_mixing(wide).tolist() == [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]]
 
 
 def test_the_lower_bound_is_that_worked_out_by_hand() -> None:
@@ -111,7 +111,7 @@ def test_unequal_norms_are_named() -> None:
 
 def test_tokens_that_do_not_divide_their_width_are_an_error() -> None:
     with pytest.raises(ValueError, match="4 x 6 was given"):
-        split_mixed(torch.zeros(4, 6))
+        apply_split_mixing(torch.zeros(4, 6))
 
 
 # Statement 3

@@ -18,8 +18,8 @@ from rankelastor.spectrum.bounds.ffn import (
     gate_stable_rank_gain,
 )
 from rankelastor.spectrum.bounds.mixing import (
+    apply_split_mixing,
     block_mixing_reach,
-    split_mixed,
     split_mixing_lower_bound,
     split_mixing_upper_bound,
 )
@@ -27,13 +27,13 @@ from rankelastor.spectrum.bounds.mixing import (
 __all__ = [
     "BoundCheck",
     "Condition",
+    "apply_split_mixing",
     "block_mixing_reach",
     "departure_from_homogeneity",
     "ffn_contraction",
     "ffn_rank_bound",
     "gate_rank_bound",
     "gate_stable_rank_gain",
-    "split_mixed",
     "split_mixing_lower_bound",
     "split_mixing_upper_bound",
 ]

@@ -53,8 +53,8 @@ def ffn_rank_bound(
         measured=float(numerical_rank(output, tolerance=RANK_TOLERANCE)),
         conditions=(
             Condition("X has rank one", float(numerical_rank(tokens, tolerance=RANK_TOLERANCE)) == 1),
-            Condition("phi is positively homogeneous", is_homogeneous_on(activation, _each_row(tokens, inner))),
-            _shared(inner, outer),
+            Condition("phi is positively homogeneous", is_homogeneous_on(activation, _map_rows(tokens, inner))),
+            _shared_weights_condition(inner, outer),
         ),
     )
 
@@ -83,8 +83,8 @@ def ffn_contraction(
         bound=alpha * before,
         measured=float(stable_rank(output)),
         conditions=(
-            Condition("phi is positively homogeneous", is_homogeneous_on(activation, _each_row(tokens, inner))),
-            _shared(inner, outer),
+            Condition("phi is positively homogeneous", is_homogeneous_on(activation, _map_rows(tokens, inner))),
+            _shared_weights_condition(inner, outer),
             Condition("alpha times the stable rank of X is at least 1", alpha * before >= 1),
         ),
     )
@@ -186,7 +186,7 @@ def departure_from_homogeneity(activation: Activation, *, scale: float, factors:
     return max(float((activation(c * inputs) - c * activation(inputs)).abs().max()) / (c * scale) for c in factors)
 
 
-def _each_row(rows: Float[Tensor, "token dim"], weight: Tensor) -> Float[Tensor, "token hidden"]:
+def _map_rows(rows: Float[Tensor, "token dim"], weight: Tensor) -> Float[Tensor, "token hidden"]:
     weight = weight.double()
     if weight.ndim == rows.ndim:
         return rows @ weight
@@ -194,14 +194,14 @@ def _each_row(rows: Float[Tensor, "token dim"], weight: Tensor) -> Float[Tensor,
 
 
 def _ffn(tokens: Float[Tensor, "token dim"], activation: Activation, inner: Tensor, outer: Tensor) -> Tensor:
-    return _each_row(activation(_each_row(tokens, inner)), outer)
+    return _map_rows(activation(_map_rows(tokens, inner)), outer)
 
 
 def _gate(tokens: Float[Tensor, "token dim"], activation: Activation, gate: Tensor, value: Tensor) -> Tensor:
     return activation(tokens @ gate.double()) * (tokens @ value.double())
 
 
-def _shared(inner: Tensor, outer: Tensor) -> Condition:
+def _shared_weights_condition(inner: Tensor, outer: Tensor) -> Condition:
     return Condition("all tokens share the weights", inner.ndim == outer.ndim == 2)  # noqa: PLR2004 - a matrix
 
 

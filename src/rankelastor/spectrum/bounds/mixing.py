@@ -18,14 +18,14 @@ from rankelastor.spectrum.measures import numerical_rank, stable_rank
 ROUNDING = 1e-9
 
 
-def split_mixed(tokens: Float[Tensor, "token dim"]) -> Float[Tensor, "token dim"]:
+def apply_split_mixing(tokens: Float[Tensor, "token dim"]) -> Float[Tensor, "token dim"]:
     """Apply the parameter-free swap of split mixing: view as (T, T, D/T), swap the first two axes, flatten.
 
     Raises:
         ValueError: If T does not divide D.
 
     Example:
-        >>> split_mixed(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        >>> apply_split_mixing(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor([[1., 3.],
                 [2., 4.]])
     """

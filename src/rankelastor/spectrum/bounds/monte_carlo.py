@@ -110,7 +110,7 @@ def check_bounds(*, seed: int = 0, num_trials: int = 100, progress: ProgressList
     """
     if num_trials < 1:
         raise SettingsError(f"num_trials must be at least 1, but {num_trials} was given; try 100")
-    with _one_thread():
+    with _use_one_thread():
         rows = tuple(_rows(seed, num_trials, progress or SilentProgress()))
     homogeneity = tuple(
         HomogeneityRow(name, scale, departure_from_homogeneity(activation, scale=scale))
@@ -118,12 +118,12 @@ def check_bounds(*, seed: int = 0, num_trials: int = 100, progress: ProgressList
         for scale in HOMOGENEITY_SCALES
     )
     statements = dict.fromkeys(row.statement for row in rows)
-    sentences = {name: _overall([row for row in rows if row.statement == name]) for name in statements}
+    sentences = {name: _summarise([row for row in rows if row.statement == name]) for name in statements}
     return TheoryReport(seed, num_trials, rows, homogeneity, sentences)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _use_one_thread() -> Iterator[None]:
     """Run the block on one PyTorch thread: on matrices this small it is up to eight times as fast as two."""
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -178,7 +178,7 @@ def _sentence(trials: Trials, checks: Sequence[BoundCheck], broken: Counter[str]
     )
 
 
-def _overall(rows: Sequence[TheoryRow]) -> str:
+def _summarise(rows: Sequence[TheoryRow]) -> str:
     covered = [row for row in rows if row.share_bound_holds_given_conditions is not None]
     num_trials = sum(row.num_trials for row in rows)
     num_covered = sum(row.num_trials * row.share_conditions_hold for row in covered)

@@ -21,8 +21,8 @@ from rankelastor.spectrum.bounds.ffn import (
     gate_stable_rank_gain,
 )
 from rankelastor.spectrum.bounds.mixing import (
+    apply_split_mixing,
     block_mixing_reach,
-    split_mixed,
     split_mixing_lower_bound,
     split_mixing_upper_bound,
 )
@@ -92,9 +92,9 @@ def tokens_with_a_mean(generator: Generator, size: Size) -> Float64[Tensor, "tok
 
 def _split_mixing() -> Iterator[Trials]:
     families: dict[str, Pair] = {
-        "Gaussian tokens, split mixing": partial(_split_mixed_pair, gaussian_tokens),
-        "tokens with a common mean, split mixing": partial(_split_mixed_pair, tokens_with_a_mean),
-        "rank 2 tokens, split mixing": partial(_split_mixed_pair, partial(tokens_of_rank, rank=2)),
+        "Gaussian tokens, split mixing": partial(_draw_split_mixing_pair, gaussian_tokens),
+        "tokens with a common mean, split mixing": partial(_draw_split_mixing_pair, tokens_with_a_mean),
+        "rank 2 tokens, split mixing": partial(_draw_split_mixing_pair, partial(tokens_of_rank, rank=2)),
         "orthogonal pair of equal norms, no mixing": _orthogonal_pair,
     }
     bounds = {"split_mixing_lower": split_mixing_lower_bound, "split_mixing_upper": split_mixing_upper_bound}
@@ -182,9 +182,9 @@ def _draw_gate(
     return bound(tokens_of_rank(generator, SIZE, rank=rank), ACTIVATIONS[activation], gate, value)
 
 
-def _split_mixed_pair(make: Tokens, generator: Generator, size: Size) -> tuple[Tensor, Tensor]:
+def _draw_split_mixing_pair(make: Tokens, generator: Generator, size: Size) -> tuple[Tensor, Tensor]:
     tokens = make(generator, size)
-    return tokens, split_mixed(tokens)
+    return tokens, apply_split_mixing(tokens)
 
 
 def _orthogonal_pair(generator: Generator, size: Size) -> tuple[Tensor, Tensor]:

@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from rankelastor.errors import SettingsError
-from rankelastor.spectrum.measures import MEASURES, default_tolerance, measure_named
+from rankelastor.spectrum.measures import MEASURES, default_tolerance, find_measure
 from rankelastor.spectrum.recording.running_gram import RunningGram
 from rankelastor.spectrum.recording.statistics import MatrixMeasures, PointStatistics, SingularValueCurve
 from rankelastor.spectrum.recording.streaming import RunningMeasures, RunningMoments
-from rankelastor.spectrum.singular_values import SpectrumMethod, computable, relative_singular_values
+from rankelastor.spectrum.singular_values import SpectrumMethod, relative_singular_values, to_computable
 
 MatrixKind = Literal["example", "flattened", "single_token"]
 MATRIX_KINDS: tuple[MatrixKind, ...] = ("example", "flattened", "single_token")
@@ -34,7 +34,7 @@ class PointSettings:
 
     def __post_init__(self) -> None:
         for name in self.measures:
-            measure_named(name)
+            find_measure(name)
         for kind in self.matrices:
             if kind not in MATRIX_KINDS:
                 raise SettingsError(
@@ -74,7 +74,7 @@ class PointAccumulator:
     @torch.no_grad()
     def update(self, tokens: Float[Tensor, "batch token dim"]) -> None:
         """Add the token matrices of more examples; examples that are not finite are only counted."""
-        tokens = computable(tokens.detach())
+        tokens = to_computable(tokens.detach())
         streams = self._streams_for(tokens)
         finite: Bool[Tensor, " batch"] = tokens.isfinite().flatten(1).all(dim=1)
         self._num_examples += len(tokens)
@@ -116,7 +116,7 @@ class PointAccumulator:
         relative = relative[relative[:, 0] > 0]
         self._num_zero += len(tokens) - len(relative)
         tolerance = default_tolerance(tokens, method=self._settings.method)
-        measures = [measure_named(name).of_relative(relative, tolerance) for name in self._settings.measures]
+        measures = [find_measure(name).compute(relative, tolerance) for name in self._settings.measures]
         table = torch.stack(measures, dim=1)
         streams.examples.update(table)
         streams.curve.update(relative)

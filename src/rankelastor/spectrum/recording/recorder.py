@@ -125,11 +125,11 @@ class Recorder:
 
     def _hook_for(self, name: str) -> Callable[[nn.Module, tuple[object, ...], object], None]:
         def hook(_module: nn.Module, _inputs: tuple[object, ...], output: object) -> None:
-            self._points[name].update(self._sampled(self._read_tokens(output)))
+            self._points[name].update(self._pick_examples(self._read_tokens(output)))
 
         return hook
 
-    def _sampled(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "sample token dim"]:
+    def _pick_examples(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "sample token dim"]:
         if self._examples_per_call is None or len(tokens) <= self._examples_per_call:
             return tokens
         spaced = torch.linspace(0, len(tokens) - 1, self._examples_per_call, dtype=torch.float64)
@@ -138,7 +138,9 @@ class Recorder:
 
 def _modules_at(model: nn.Module, points: Mapping[str, nn.Module] | Sequence[str]) -> dict[str, nn.Module]:
     if not points:
-        raise SettingsError(f"points must name at least one point to record, but none was given; try {_known(model)}")
+        raise SettingsError(
+            f"points must name at least one point to record, but none was given; try {_list_known(model)}"
+        )
     if isinstance(points, Mapping):
         return dict(points)
     if isinstance(points, str):
@@ -146,11 +148,11 @@ def _modules_at(model: nn.Module, points: Mapping[str, nn.Module] | Sequence[str
     modules = dict(model.named_modules())
     for name in points:
         if not name or name not in modules:
-            raise SettingsError(f"a point must be one of {_known(model)}, but {name!r} was given")
+            raise SettingsError(f"a point must be one of {_list_known(model)}, but {name!r} was given")
     return {name: modules[name] for name in points}
 
 
-def _known(model: nn.Module) -> str:
+def _list_known(model: nn.Module) -> str:
     names = [name for name, _ in model.named_modules() if name]
     more = f" and {len(names) - NUM_NAMES_SHOWN} more" if len(names) > NUM_NAMES_SHOWN else ""
     return ", ".join(names[:NUM_NAMES_SHOWN]) + more

@@ -53,7 +53,7 @@ class RunningGram:
         gram = self._centred_gram() if centred else self._gram
         relative = relative_singular_values_from_gram(gram).cpu()
         tolerance = float((torch.finfo(torch.float64).eps * max(self._num_rows, relative.shape[-1])) ** 0.5)
-        columns = {name: MEASURES[name].of_relative(relative, tolerance) for name in MEASURES if name in names}
+        columns = {name: MEASURES[name].compute(relative, tolerance) for name in MEASURES if name in names}
         return tuple(
             MatrixMeasures(
                 matrix=describe.format(index=index),

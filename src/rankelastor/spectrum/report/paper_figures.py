@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rankelastor.spectrum.measures import measure_named
+from rankelastor.spectrum.measures import find_measure
 from rankelastor.spectrum.recording.statistics import MeasureStatistics
 from rankelastor.spectrum.report.stage_names import stage_label
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
@@ -71,7 +71,7 @@ def _trajectory(figure: Figure, runs: Runs, measure: str) -> bool:
         axes.annotate(f"largest possible: {possible}", (0, possible), fontsize=7, color="0.4", va="bottom")
     longest = max((path for _, path in paths), key=lambda path: len(path.stages))
     axes.set_xticks(range(len(longest.stages)), [stage_label(stage.point) for stage in longest.stages])
-    axes.set_ylabel(f"{measure_named(measure).title}, mean over\n{_counts(paths)} examples ({_split(runs)})")
+    axes.set_ylabel(f"{find_measure(measure).title}, mean over\n{_counts(paths)} examples ({_split(runs)})")
     axes.set_title("each example's token matrix (T x D), by sublayer", fontsize=8, color="0.3")
     axes.legend()
     return True
@@ -106,7 +106,7 @@ def _densities(figure: Figure, runs: Runs, measure: str) -> bool:
         axes.set_ylabel(stage_label(point), rotation=0, ha="right", va="center", fontsize=8)
     counts = " and ".join(dict.fromkeys(f"{statistics.count:,}" for statistics in found.values()))
     rows[-1].set_xlabel(
-        f"{measure_named(measure).title} of each example's token matrix, {counts} examples ({_split(runs)})"
+        f"{find_measure(measure).title} of each example's token matrix, {counts} examples ({_split(runs)})"
     )
     rows[0].legend(fontsize=7)
     return True
@@ -139,7 +139,7 @@ def _embedding_tables(figure: Figure, runs: Runs, measure: str) -> bool:
     axes.set_yticks(range(len(fields)), [_text(field) for field in fields])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.set_xlabel(f"{measure_named(measure).title} of each embedding table over min(rows, e)")
+    axes.set_xlabel(f"{find_measure(measure).title} of each embedding table over min(rows, e)")
     axes.legend(fontsize=7)
     return True
 

@@ -44,7 +44,7 @@ def page_payload(runs: Sequence[RunSpectrum], *, measure: str) -> dict[str, Any]
     payload = full_payload(runs)
     most = max(SMALLEST_MAX_SAMPLES, MAX_SAMPLES // len(runs))
     for run, values in zip(runs, payload["runs"], strict=True):
-        values["samples"] = [asdict(sample) for sample in thinned(run.samples, most=most)]
+        values["samples"] = [asdict(sample) for sample in thin_samples(run.samples, most=most)]
         for point in values["recording"]["points"]:
             for kind in ("flattened", "flattened_centred"):
                 if point[kind] is not None:
@@ -52,15 +52,15 @@ def page_payload(runs: Sequence[RunSpectrum], *, measure: str) -> dict[str, Any]
         for part in (*values["tables"], *values["mixings"]):
             del part["spectrum"]["singular_values"]
     payload["first_measure"] = measure
-    rounded: dict[str, Any] = _rounded(payload)
+    rounded: dict[str, Any] = _round_floats(payload)
     return rounded
 
 
-def thinned(samples: Sequence[TrainingSample], *, most: int) -> list[TrainingSample]:
+def thin_samples(samples: Sequence[TrainingSample], *, most: int) -> list[TrainingSample]:
     """Pick at most ``most`` evenly spaced samples, including the last one.
 
     Example:
-        >>> thinned(range(10), most=4)
+        >>> thin_samples(range(10), most=4)
         [0, 3, 6, 9]
     """
     stride = math.ceil(len(samples) / most) if samples else 1
@@ -73,13 +73,13 @@ def comparisons(runs: Sequence[RunSpectrum], measure: str) -> list[str]:
     return [sentence for other in paths[1:] for sentence in compare(other, paths[0])]
 
 
-def _rounded(value: Any) -> Any:
+def _round_floats(value: Any) -> Any:
     match value:
         case float():
             return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
         case dict():
-            return {key: _rounded(inner) for key, inner in value.items()}
+            return {key: _round_floats(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [_rounded(inner) for inner in value]
+            return [_round_floats(inner) for inner in value]
         case _:
             return value

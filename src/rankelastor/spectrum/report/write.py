@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rankelastor.errors import SettingsError
-from rankelastor.spectrum.measures import measure_named
+from rankelastor.spectrum.measures import find_measure
 from rankelastor.spectrum.report.page import render_page
 from rankelastor.spectrum.report.payload import full_payload, page_payload
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
@@ -46,7 +46,7 @@ def write_report(runs: Sequence[RunSpectrum], folder: str | Path, *, measure: st
     """
     if not runs:
         raise SettingsError("a report must show at least one run, but none was given")
-    measure_named(measure)
+    find_measure(measure)
     folder = Path(folder)
     page, data = folder / PAGE_FILE, folder / DATA_FILE
     _write_text(data, json.dumps(full_payload(runs), allow_nan=False) + "\n")

@@ -20,7 +20,7 @@ from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.schema import SplitName
 from rankelastor.spectrum.measures import MEASURES
-from rankelastor.spectrum.parameters import measures_of_embedding_tables
+from rankelastor.spectrum.parameters import measure_embedding_tables
 from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.spectrum.recording.statistics import PointStatistics, Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap, mixing_map
@@ -104,7 +104,7 @@ def _measure(
         tables=_tables(run),
         mixings=_mixings(run),
         samples=read_samples(run.folder),
-        problems=(*_not_finite(recording), *problems),
+        problems=(*_list_not_finite(recording), *problems),
     )
 
 
@@ -161,13 +161,13 @@ def _trajectories(recording: Recording, ranker: Ranker, *, name: str) -> tuple[d
     if not ranker.points:
         return {}, (_WITHOUT_POINTS,)
     try:
-        points = StagePoints.of_ranker(ranker.points)
+        points = StagePoints.from_point_names(ranker.points)
         return {measure: trajectory(recording, points, measure=measure, name=name) for measure in MEASURES}, ()
     except SettingsError as error:
         return {}, (f"There is no trajectory and no verdict: {error}",)
 
 
-def _not_finite(recording: Recording) -> list[str]:
+def _list_not_finite(recording: Recording) -> list[str]:
     return [_fault(point) for point in recording.points if point.num_not_finite]
 
 
@@ -187,7 +187,7 @@ def _tables(run: LoadedRun) -> tuple[EmbeddingTable, ...]:
         for feature, rows in ranges
         if rows is not None and feature.shares is None and feature.name in vocabularies
     }
-    measured = measures_of_embedding_tables(embedding.table.detach().cpu(), fields)
+    measured = measure_embedding_tables(embedding.table.detach().cpu(), fields)
     return tuple(
         EmbeddingTable(
             field=name,

@@ -12,7 +12,7 @@ from rankelastor.nn.mixing.block import BlockMixing
 from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.kronecker import KroneckerMixing
 from rankelastor.nn.mixing.low_rank import LowRankMixing
-from rankelastor.spectrum.parameters import measures_of_matrix
+from rankelastor.spectrum.parameters import measure_matrix
 from rankelastor.spectrum.recording.statistics import MatrixMeasures
 
 
@@ -57,7 +57,7 @@ def mixing_map(mixing: nn.Module, *, point: str, token_dim: int) -> MixingMap | 
         matrix=words,
         norms=norms_by_token_pair(with_residual, token_dim=token_dim),
         norms_of_weight=norms_by_token_pair(weight, token_dim=token_dim),
-        spectrum=measures_of_matrix(with_residual, name=words),
+        spectrum=measure_matrix(with_residual, name=words),
     )
 
 

@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.models.ranker import Ranker
-from rankelastor.spectrum.measures import all_measures, measure_named
+from rankelastor.spectrum.measures import all_measures, find_measure
 from rankelastor.spectrum.runs.tensorboard import TensorBoardWriter
 from rankelastor.spectrum.runs.training_samples import StageSample, TrainingSample, append_sample
 from rankelastor.training.observers import SilentObserver, Step
@@ -54,27 +54,27 @@ class SpectrumObserver(SilentObserver):
     def on_epoch_start(self, epoch: int) -> None:
         """Register hooks if the first step of the epoch is to be sampled."""
         del epoch
-        self._watch_next_step()
+        self._register_hooks_if_due()
 
     def on_step(self, step: Step) -> None:
         """Write the sample of this step, if any; register hooks if the next step is to be sampled."""
         self._num_steps = step.index
         if self._seen:
-            self._unwatch()
+            self._remove_hooks()
             sample = self._sample(step)
             append_sample(self._folder, sample)
             if self._tensorboard is not None:
                 self._tensorboard.add(sample)
             self._warn(sample)
-        self._watch_next_step()
+        self._register_hooks_if_due()
 
     def on_end(self) -> None:
         """Remove all hooks and close TensorBoard's writer."""
-        self._unwatch()
+        self._remove_hooks()
         if self._tensorboard is not None:
             self._tensorboard.close()
 
-    def _watch_next_step(self) -> None:
+    def _register_hooks_if_due(self) -> None:
         every, upcoming = self._settings.every_steps, self._num_steps + 1
         due = every is not None and (upcoming == 1 or upcoming % every == 0)
         if due and not self._handles:
@@ -82,7 +82,7 @@ class SpectrumObserver(SilentObserver):
                 module.register_forward_hook(self._hook_for(name)) for name, module in self._points.items()
             ]
 
-    def _unwatch(self) -> None:
+    def _remove_hooks(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -96,7 +96,7 @@ class SpectrumObserver(SilentObserver):
         return hook
 
     def _sample(self, step: Step) -> TrainingSample:
-        seen = {name: _evenly_spaced(torch.cat(parts), self._settings.examples) for name, parts in self._seen.items()}
+        seen = {name: _pick_evenly(torch.cat(parts), self._settings.examples) for name, parts in self._seen.items()}
         self._seen = {}
         stages = {name: _stage_sample(tokens, self._settings.measures) for name, tokens in seen.items()}
         num_examples = min(len(tokens) for tokens in seen.values())
@@ -115,7 +115,7 @@ class SpectrumObserver(SilentObserver):
             if mean is not None and mean < limit:
                 self._warn_once(
                     name,
-                    f"spectrum: at step {sample.step} the {measure_named(measure).title} after {name} is {mean:.2f} "
+                    f"spectrum: at step {sample.step} the {find_measure(measure).title} after {name} is {mean:.2f} "
                     f"of {stage.max_possible_rank} possible ({mean / stage.max_possible_rank:.1%}), below "
                     f"spectrum.warn_share={self._settings.warn_share:g}",
                 )
@@ -126,7 +126,7 @@ class SpectrumObserver(SilentObserver):
             logger.warning(message)
 
 
-def _evenly_spaced(tokens: Float[Tensor, "batch token dim"], num_examples: int) -> Float[Tensor, "example token dim"]:
+def _pick_evenly(tokens: Float[Tensor, "batch token dim"], num_examples: int) -> Float[Tensor, "example token dim"]:
     """Copy at most ``num_examples`` evenly spaced examples, so that the batch can be freed."""
     stride = math.ceil(len(tokens) / num_examples)
     return tokens[::stride].clone()

@@ -11,7 +11,7 @@ from rankelastor.spectrum.recording.statistics import MatrixMeasures, Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap
 from rankelastor.spectrum.runs.training_samples import TrainingSample
 from rankelastor.spectrum.trajectory import Trajectory
-from rankelastor.spectrum.verdict import Verdict
+from rankelastor.spectrum.verdict import TrajectoryVerdict
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RunSpectrum:
     recording: Recording
     stages: tuple[str, ...]
     trajectories: dict[str, Trajectory]
-    verdicts: dict[str, Verdict]
+    verdicts: dict[str, TrajectoryVerdict]
     tables: tuple[EmbeddingTable, ...]
     mixings: tuple[MixingMap, ...]
     samples: tuple[TrainingSample, ...]
