@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -25,6 +25,26 @@ def chain_layers(context: Context, *layers: nn.Module) -> list[ChainLayer]:
     """List the layers of a chain; identities are left out."""
     steps = [ChainLayer(layer, type(layer) if context.is_plain(layer, type(layer)) else None) for layer in layers]
     return [step for step in steps if step.kind is not nn.Identity]
+
+
+def inner_layers(
+    context: Context, layers: Iterable[nn.Module], kind: type[nn.Module], parts: Sequence[str]
+) -> list[ChainLayer]:
+    """List what lies inside layers that apply their parts in order; a layer of another type is one layer of the chain.
+
+    Args:
+        context: tells what is plain.
+        layers: one after the other.
+        kind: the type of layer whose forward applies ``parts`` in order.
+        parts: names of its attributes.
+    """
+    inner: list[ChainLayer] = []
+    for layer in layers:
+        if context.is_plain(layer, kind):
+            inner += chain_layers(context, *(getattr(layer, part) for part in parts))
+        else:
+            inner.append(ChainLayer(layer, None))
+    return inner
 
 
 def chain(steps: list[ChainLayer], context: Context, match: Match) -> Operation:

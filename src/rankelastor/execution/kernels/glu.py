@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.execution.kernels.chains import Chain, ChainLayer, chain, chain_layers
+from rankelastor.execution.kernels.chains import Chain, ChainLayer, chain, chain_layers, inner_layers
 from rankelastor.execution.kernels.gate import GateOperation
 from rankelastor.execution.kernels.per_token_mlp import PerTokenMlpOperation
 from rankelastor.execution.rules import Context, Operation, lowers
@@ -24,12 +24,7 @@ def published_gate(layer: PublishedGate, context: Context) -> Operation | None:
 @lowers(PerTokenGlu)
 def per_token_glu(layer: PerTokenGlu, context: Context) -> Operation:
     """Lower a GLU FFN: each gate with the norm before it and the linear map after it."""
-    steps: list[ChainLayer] = []
-    for each in layer.layers:
-        if context.is_plain(each, PerTokenGluLayer):
-            steps += chain_layers(context, each.norm, each.gate, each.widen, each.dropout)
-        else:
-            steps.append(ChainLayer(each, None))
+    steps = inner_layers(context, layer.layers, PerTokenGluLayer, ["norm", "gate", "widen", "dropout"])
     steps += chain_layers(context, layer.out)
     return chain(steps, context, _match)
 

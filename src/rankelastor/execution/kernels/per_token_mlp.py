@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.execution.kernels.chains import ChainLayer, chain, chain_layers
+from rankelastor.execution.kernels.chains import ChainLayer, chain, chain_layers, inner_layers
 from rankelastor.execution.kernels.dropout import DropoutOperation
 from rankelastor.execution.kernels.operation import CHEAP_TO_REPEAT, apply, kernels_may_compute
 from rankelastor.execution.rules import Context, Operation, lowers
@@ -26,12 +26,7 @@ _DIMS_OF_WEIGHTS = 3
 @lowers(PerTokenMlp)
 def per_token_mlp(layer: PerTokenMlp, context: Context) -> Operation | None:
     """Lower a per-token MLP: linear maps together with the activation and dropout between them."""
-    steps: list[ChainLayer] = []
-    for each in layer.layers:
-        if context.is_plain(each, PerTokenMlpLayer):
-            steps += chain_layers(context, each.linear, each.norm, each.activation, each.dropout)
-        else:
-            steps.append(ChainLayer(each, None))
+    steps = inner_layers(context, layer.layers, PerTokenMlpLayer, ["linear", "norm", "activation", "dropout"])
     steps += chain_layers(context, layer.out)
     return chain(steps, context, _match)
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.execution.kernels.chains import ChainLayer, chain, chain_layers
+from rankelastor.execution.kernels.chains import ChainLayer, chain, chain_layers, inner_layers
 from rankelastor.execution.kernels.dropout import DropoutOperation
 from rankelastor.execution.kernels.operation import CHEAP_TO_REPEAT, apply, kernels_may_compute
 from rankelastor.execution.rules import Context, Operation, lowers
@@ -25,12 +25,7 @@ from rankelastor.nn.projection import Projection, ProjectionLayer
 @lowers(Projection)
 def projection(layer: Projection, context: Context) -> Operation:
     """Lower a projection: each hidden layer with ReLU together with the linear maps before and after it."""
-    steps: list[ChainLayer] = []
-    for each in layer.layers:
-        if context.is_plain(each, ProjectionLayer):
-            steps += chain_layers(context, each.linear, each.norm, each.activation, each.dropout)
-        else:
-            steps.append(ChainLayer(each, None))
+    steps = inner_layers(context, layer.layers, ProjectionLayer, ["linear", "norm", "activation", "dropout"])
     steps += chain_layers(context, layer.out)
     return chain(steps, context, _match)
 
