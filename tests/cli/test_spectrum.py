@@ -51,8 +51,8 @@ def test_the_report_of_one_run_stands_in_its_folder(runs: Path, tmp_path: Path) 
     [
         (["nowhere"], "a run must be a folder, but nowhere is none"),
         (["{run}", "{run}"], "was given twice"),
-        (["{run}", "--measure", "rank"], "A measure must be one of stable_rank, "),
-        (["{run}", "--point", "block9.mixing"], "A point must be one of tokens, block0.mixing"),
+        (["{run}", "--measure", "rank"], "a measure must be one of stable_rank, "),
+        (["{run}", "--point", "block9.mixing"], "a point must be one of tokens, block0.mixing"),
     ],
 )
 def test_a_mistake_is_one_readable_message(runs: Path, arguments: list[str], words: str) -> None:

@@ -74,7 +74,7 @@ def test_evaluate_names_the_fields_that_it_leaves_out(values: dict[str, Any], tm
     run = train(recipe_from_values(values), folder=tmp_path / "run")
     assert run.result.unseen["test"].fields_left_out == ("site",)
     shown = CliRunner().invoke(app, ["evaluate", str(run.folder)]).output
-    assert "Left out, since their blanks are out of vocabulary too: site" in shown
+    assert "Left out, because their blanks are also out of vocabulary: site" in shown
 
 
 def test_the_auc_of_unseen_is_that_of_the_rows_alone() -> None:
