@@ -1,9 +1,9 @@
-"""Time this commit beside another one, in turns, on the workloads of ``make bench``.
+"""Compare the speed of this commit with another one on the workloads of ``make bench``.
 
-Each commit runs the benchmark's worker of its own checkout, in a process of its own; they work in turns, A B A B, never
-at once. A round gives one ratio of medians, new over old; printed are the median over rounds and a 95 % interval of it
-(order statistics, no assumption about the spread). A single run scatters by 15 % on a shared machine: judge by the
-interval.
+Each commit runs the worker of its own checkout in a separate process; the processes alternate, A B A B, and never run
+at the same time. Each round gives one ratio of medians, new / old. The median over the rounds and a 95 % interval of it
+(order statistics, free of distributional assumptions) are printed. Single runs vary by 15 % on a shared machine, so
+judge by the interval.
 
 Example:
     python -m benchmarks.commits --base v0.1.0 --rounds 15
@@ -59,13 +59,13 @@ def checkout_of(revision: str) -> Iterator[Path]:
 
 
 def measure(name: str, base: Path, arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """Take the rounds of one workload or epoch; returns the ratios new / old by what was done."""
+    """Measure the rounds of one workload or epoch; return the ratios new / old by command."""
     workers = {
         "new": Worker("ours", name, threads=arguments.threads),
         "old": Worker("ours", name, threads=arguments.threads, checkout=base),
     }
     ratios = {
-        what: in_turns(workers, arguments.rounds, command) for what, command in commands(name, arguments.steps).items()
+        what: alternate(workers, arguments.rounds, command) for what, command in commands(name, arguments.steps).items()
     }
     for worker in workers.values():
         worker.close()
@@ -73,7 +73,7 @@ def measure(name: str, base: Path, arguments: argparse.Namespace) -> dict[str, l
 
 
 def commands(name: str, steps: int) -> dict[str, dict[str, Any]]:
-    """What each round does, by its name in the report."""
+    """List the commands of each round by their names in the report."""
     if name in EPOCHS:
         return {"epoch": {"do": "epoch", "times": 1}}
     size = WORKLOADS[name].batch_size
@@ -85,8 +85,8 @@ def commands(name: str, steps: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def in_turns(workers: dict[str, Worker], rounds: int, command: dict[str, Any]) -> list[float]:
-    """Let the workers do a command in turns; who begins takes turns too."""
+def alternate(workers: dict[str, Worker], rounds: int, command: dict[str, Any]) -> list[float]:
+    """Run a command in alternating workers; the order is reversed in every other round."""
     for worker in workers.values():
         worker.ask(**{**command, "times": max(1, command["times"] // 2)})
     ratios = []
@@ -114,10 +114,12 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = [*WORKLOADS, *EPOCHS]
-    parser.add_argument("--base", required=True, help="the other commit: anything that git understands")
-    parser.add_argument("--workloads", type=lambda text: text.split(","), default=SHORT, help=f"of {', '.join(known)}")
+    parser.add_argument("--base", required=True, help="the other commit: any revision known to git")
+    parser.add_argument(
+        "--workloads", type=lambda text: text.split(","), default=SHORT, help=f"any of {', '.join(known)}"
+    )
     parser.add_argument("--rounds", type=int, default=15, help="rounds (15)")
-    parser.add_argument("--steps", type=int, default=2, help="training steps a round (2)")
+    parser.add_argument("--steps", type=int, default=2, help="training steps per round (2)")
     parser.add_argument("--threads", type=int, default=2, help="threads that PyTorch may use (2)")
     parser.add_argument("--report", type=Path, help="write the rounds to this JSON file")
     return parser.parse_args()

@@ -1,9 +1,9 @@
-"""Rows per second of our loader and of FuxiCTR 2.3.1's, on the same rows, in turn.
+"""Compare the rows per second of our loader and of FuxiCTR 2.3.1's on the same rows, alternating.
 
 39 fields (13 numeric, 26 categorical), shuffled, from a warm page cache, each loader in its default precision: ours
-int32 and float32, FuxiCTR's float64. Ours reads a whole epoch, the time to draw its order included, from one shard and
-from many; each with the uniform order and with windows. FuxiCTR keeps all rows in memory and is timed from its second
-batch on, without and with worker processes; the ratio is to the best of these in the same round.
+int32 and float32, FuxiCTR's float64. Ours reads a whole epoch, including the time to draw its order, from one shard and
+from many, each with the uniform order and with windows. FuxiCTR keeps all rows in memory and is timed from its second
+batch on, without and with worker processes; the ratio is to the fastest of these in the same round.
 
 Example:
     python benchmarks/loading.py --fuxictr-python fuxi/bin/python --output benchmarks/reports/loading_cpu_2026-11-22
@@ -51,7 +51,7 @@ SMALLEST_NUM_ROUNDS = 5
 
 @dataclass(frozen=True)
 class Rows:
-    """Random rows, made once and written for both sides."""
+    """Random rows, generated once and written for both loaders."""
 
     categorical: np.ndarray
     numeric: np.ndarray
@@ -59,7 +59,7 @@ class Rows:
 
     @classmethod
     def random(cls, num_rows: int) -> Rows:
-        """Rows from seed 0."""
+        """Draw rows from seed 0."""
         generator = np.random.default_rng(0)
         return cls(
             categorical=generator.integers(1, NUM_IDS, (num_rows, len(CATEGORICAL)), dtype=np.int32),
@@ -68,7 +68,7 @@ class Rows:
         )
 
     def write_shards(self, folder: Path, num_shards: int) -> PreparedSplit:
-        """Our shards."""
+        """Write the rows as shards for our loader."""
         num_rows = len(self.label)
         shard_rows = -(-num_rows // num_shards)
         writer = ShardWriter(folder, SCHEMA, num_rows=num_rows, shard_rows=shard_rows, has_group=False)
@@ -77,7 +77,7 @@ class Rows:
         return open_split(folder, num_rows, num_shards)
 
     def write_npz(self, path: Path) -> None:
-        """FuxiCTR's file: one array a column."""
+        """Write the rows as FuxiCTR's file: one array per column."""
         columns = dict(zip(CATEGORICAL, self.categorical.T, strict=True)) | dict(
             zip(NUMERIC, self.numeric.T, strict=True)
         )
@@ -85,27 +85,27 @@ class Rows:
 
 
 def open_split(folder: Path, num_rows: int, num_shards: int) -> PreparedSplit:
-    """The shards of a folder as a split."""
+    """Open the shards of a folder as a split."""
     shards = tuple(open_shard(shard_path(folder, index), SCHEMA) for index in range(num_shards))
     return PreparedSplit("train", num_rows, -(-num_rows // num_shards), shards, "benchmark")
 
 
 def rows_per_second(loader: BatchLoader, *, epoch: int, num_batches: int | None = None) -> float:
-    """Rows of an epoch, or of its first batches, over the time they took."""
+    """Measure the rows per second of an epoch, or of its first batches."""
     began = time.perf_counter()
     num_rows = sum(batch.num_examples for batch in islice(loader.epoch(epoch), num_batches))
     return num_rows / (time.perf_counter() - began)
 
 
 class FuxiCtr:
-    """FuxiCTR's loader in a process of its own, which waits while others are timed."""
+    """FuxiCTR's loader in a separate process, which is idle while other loaders are timed."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.versions = self._answer()
 
     def rows_per_second(self, num_workers: int) -> float:
-        """Its speed with so many worker processes."""
+        """Measure its speed with ``num_workers`` worker processes."""
         self._stream(self._process.stdin).write(f"{num_workers}\n")
         self._stream(self._process.stdin).flush()
         return float(self._answer()["rows_per_second"])
@@ -125,7 +125,7 @@ class FuxiCtr:
 
 @contextmanager
 def fuxictr(python: Path, data: Path, *, batch_size: int, num_batches: int) -> Iterator[FuxiCtr]:
-    """Start FuxiCTR's side, and end it."""
+    """Start the process of FuxiCTR's loader, and end it on exit."""
     script = Path(__file__).with_name("loading_fuxictr.py")
     command = [str(python), str(script), str(data), str(batch_size), str(num_batches)]
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -139,7 +139,7 @@ def fuxictr(python: Path, data: Path, *, batch_size: int, num_batches: int) -> I
 
 
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """All rounds: rows per second by loader."""
+    """Measure the rows per second of each loader in all rounds."""
     rows = Rows.random(arguments.rows)
     splits = {count: rows.write_shards(folder / f"shards-{count}", count) for count in (1, arguments.shards)}
     rows.write_npz(folder / "rows.npz")
@@ -169,7 +169,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def measure_cold(arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
-    """Rows per second of an epoch's first window when no page of the files is in memory, by order."""
+    """Measure the rows per second of an epoch's first window with a cold page cache, by order."""
     writer_folder = folder / "cold"
     Rows.random(arguments.rows).write_shards(writer_folder, arguments.shards)
     found = {}
@@ -189,7 +189,7 @@ def _evict(folder: Path) -> None:
 
 
 def report(arguments: argparse.Namespace, figures: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """Format the figures as Markdown."""
     timed: dict[str, list[float]] = figures["rows_per_second"]
     best = [max(values) for values in zip(*(timed[name] for name in timed if name.startswith("Fuxi")), strict=True)]
     facts, theirs = figures["environment"], figures["fuxictr"]
@@ -219,7 +219,7 @@ def report(arguments: argparse.Namespace, figures: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Print the figures, and write them as JSON and Markdown where asked."""
+    """Print the figures, and write them as JSON and Markdown if requested."""
     arguments = parse_arguments()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         figures = measure(arguments, Path(name))
@@ -235,16 +235,18 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fuxictr-python", type=Path, required=True, help="a Python that has fuxictr==2.3.1")
+    parser.add_argument("--fuxictr-python", type=Path, required=True, help="a Python with fuxictr==2.3.1")
     parser.add_argument("--rows", type=int, default=2_000_000, help="rows of the data set (2,000,000)")
     parser.add_argument("--shards", type=int, default=40, help="the larger number of shards (40)")
     parser.add_argument("--batch-size", type=int, default=4096, help="rows in a batch (4096)")
     parser.add_argument("--rounds", type=int, default=7, help=f"at least {SMALLEST_NUM_ROUNDS} (7)")
     parser.add_argument("--fuxictr-batches", type=int, default=40, help="batches of FuxiCTR in a round (40)")
-    parser.add_argument("--cold-batches", type=int, default=0, help="also time so many batches without page cache")
-    parser.add_argument("--folder", type=Path, help="where the data are written meanwhile (the system's)")
+    parser.add_argument(
+        "--cold-batches", type=int, default=0, help="also time this number of batches with a cold page cache (0)"
+    )
+    parser.add_argument("--folder", type=Path, help="folder for temporary data (the system's)")
     parser.add_argument("--output", type=Path, help="write PATH.md and PATH.json")
     arguments = parser.parse_args()
     if arguments.rounds < SMALLEST_NUM_ROUNDS:

@@ -1,7 +1,7 @@
-"""FuxiCTR's side of loading.py, run by the Python that has fuxictr: times its loader each time a line asks for it.
+"""Worker of loading.py for FuxiCTR's loader, run by the Python with fuxictr: times the loader once per input line.
 
-A line on standard input holds the number of worker processes; the answer is one JSON line with rows per second.
-The clock starts when the first batch is there, so that starting workers and drawing the order cost nothing.
+A line on standard input is the number of worker processes; the answer is one JSON line with rows per second.
+The clock starts at the first batch, so that starting the workers and drawing the order are not counted.
 """
 
 # ruff: noqa: T201 - a script that answers on standard output
@@ -19,7 +19,7 @@ from fuxictr.pytorch.dataloaders import RankDataLoader
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer requests until the input ends."""
     path, batch_size, num_batches = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     feature_map = FeatureMap("synthetic", ".")
     numeric = {f"I{place}": {"type": "numeric"} for place in range(13)}
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def rows_per_second(loader: RankDataLoader, num_batches: int) -> float:
-    """Rows of the batches after the first, over the time they took."""
+    """Measure the rows per second of the batches after the first."""
     num_rows = 0
     began = None
     for index, batch in enumerate(loader):

@@ -1,10 +1,10 @@
-"""Step time and AUC of full, Kronecker, low-rank and block mixing as T * D grows.
+"""Measure step time and AUC of full, Kronecker, low-rank and block mixing as T * D grows.
 
-Every mixing stands in the same ranker (joint tokenizer, one block, per-token MLP of width 16, linear head), so that it
-is the part that grows. Step time: alternating rounds in one process, who begins takes turns; the ratio is that of each
-round to the full mixing of the same round. AUC: test split of the synthetic click log, the same rows and seeds for all.
+The rest of the ranker is the same for all mixings (joint tokenizer, one block, per-token MLP of width 16, linear head),
+so that mainly the mixing grows. Step time: alternating rounds in one process with a rotating order; the ratio is that
+of each round to full mixing in the same round. AUC: test split of the synthetic click log, same rows and seeds.
 
-One call adds its sizes and seeds to the JSON file, so that a long measurement can be done in slices:
+Each call adds its sizes and seeds to the JSON file, so that a long measurement can be divided:
 
     python benchmarks/mixings.py --sizes 10x20,20x30 --output benchmarks/reports/mixings.json
     python benchmarks/mixings.py --sizes 60x100 --seeds 2 --rounds 0 --output benchmarks/reports/mixings.json
@@ -48,7 +48,7 @@ NUM_WARM_UP_STEPS = 2
 
 
 def mixings(num_tokens: int, token_dim: int) -> dict[str, LayerSettings]:
-    """The mixings that are compared, with the sizes that `rankelastor describe` names."""
+    """Build the settings of the compared mixings, with the sizes that `rankelastor describe` suggests."""
     near_root = divisor_near_root(num_tokens * token_dim)
     sinkhorn = {"block_dim": near_root, "global_map": {"kind": "sinkhorn"}}
     return {
@@ -61,7 +61,7 @@ def mixings(num_tokens: int, token_dim: int) -> dict[str, LayerSettings]:
 
 
 def ranker_settings(num_tokens: int, token_dim: int, mixing: LayerSettings) -> RankMixerSettings:
-    """The ranker around a mixing."""
+    """Build the settings of the ranker with a mixing."""
     values = {
         "kind": "rankmixer",
         "embedding_dim": 8,
@@ -79,7 +79,7 @@ def ranker_settings(num_tokens: int, token_dim: int, mixing: LayerSettings) -> R
 def step_times(
     dataset: PreparedDataset, num_tokens: int, token_dim: int, arguments: argparse.Namespace
 ) -> dict[str, dict[str, float]]:
-    """Median step time of each mixing, and the median and range of its ratio to full mixing, over the rounds."""
+    """Measure the median step time of each mixing, and the median and range of its ratio to full mixing."""
     settings = TrainingSettings(batch_size=arguments.batch_size, execution=ExecutionSettings(device=arguments.device))
     loader = BatchLoader(dataset.split("train"), batch_size=arguments.batch_size, shuffle=True)
     batches = [batch for batch, _ in zip(loader.epoch(), range(arguments.steps), strict=False)]
@@ -116,7 +116,7 @@ def _summary(milliseconds: list[float], of_full: list[float]) -> dict[str, float
 def aucs(
     log: ClickLog, num_tokens: int, token_dim: int, arguments: argparse.Namespace, folder: Path
 ) -> dict[str, dict[str, float]]:
-    """Test AUC of each mixing by seed."""
+    """Train each mixing with each seed and return the test AUCs."""
     found: dict[str, dict[str, float]] = {}
     for seed in arguments.seeds:
         for name, mixing in mixings(num_tokens, token_dim).items():
@@ -139,7 +139,7 @@ def aucs(
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """Measure the sizes asked for and add them to the report."""
+    """Measure the requested sizes and add them to the report."""
     keep_large_blocks()
     report = json.loads(arguments.output.read_text()) if arguments.output.is_file() else {"sizes": {}}
     with tempfile.TemporaryDirectory() as name:
@@ -179,7 +179,7 @@ def _add_costs(entry: dict[str, Any], dataset: PreparedDataset, num_tokens: int,
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """The report as a table."""
+    """Format the report as a Markdown table."""
     settings, environment = report["settings"], report["environment"]
     head = (
         f"Synthetic click log of {settings['rows']:,} rows, {settings['epochs']} epochs, batches of "
@@ -187,8 +187,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         f"threads, torch {environment['packages']['torch']}, commit {environment['commit']}. "
         f"Best possible test AUC {settings['best_possible_test_auc']:.4f}."
     )
-    titles = "T x D|T * D|mixing|parameters|FLOPs an example|ms a step|of full, median (range)|test AUC by seed: mean"
-    columns = titles.split("|")
+    titles = "T x D|T * D|mixing|parameters|FLOPs per example|ms per step|of full, median (range)"
+    columns = [*titles.split("|"), "test AUC by seed: mean"]
     lines = [head, "", f"| {' | '.join(columns)} |", f"| {' | '.join('---' for _ in columns)} |"]
     for size, entry in sorted(report["sizes"].items(), key=lambda item: _coordinates(item[0])):
         lines += [_row(size, name, figures) for name, figures in entry.items()]
@@ -223,17 +223,17 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Arguments of the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sizes = "10x20,20x30,30x50,40x75,60x100"
     parser.add_argument("--sizes", default=sizes, help=f"TxD, with commas between (default {sizes})")
     parser.add_argument(
-        "--seeds", default="1,2", help="of the trainings, with commas between; '' trains none (default 1,2)"
+        "--seeds", default="1,2", help="training seeds, with commas between; '' trains none (default 1,2)"
     )
-    parser.add_argument("--rounds", type=int, default=9, help="of step times; 0 leaves them out (default 9)")
-    parser.add_argument("--steps", type=int, default=3, help="in a round (default 3)")
-    parser.add_argument("--rows", type=int, default=30_000, help="of the click log (default 30000)")
-    parser.add_argument("--epochs", type=int, default=2, help="of the trainings (default 2)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of step times; 0 skips them (default 9)")
+    parser.add_argument("--steps", type=int, default=3, help="steps per round (default 3)")
+    parser.add_argument("--rows", type=int, default=30_000, help="rows of the click log (default 30000)")
+    parser.add_argument("--epochs", type=int, default=2, help="epochs of training (default 2)")
     parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")

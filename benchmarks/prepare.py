@@ -1,13 +1,13 @@
-"""Time `rankelastor prepare` beside fuxictr on the same Criteo-like CSV, and show that its memory is bounded.
+"""Compare `rankelastor prepare` with fuxictr on the same Criteo-like CSV, and check that its memory use is bounded.
 
-`speed` runs ours and fuxictr in turn, each in a fresh process: A B A B. Goals on 2 cores: at least 6 times the rows/s
-of fuxictr 2.3.1, better 10, at most half its peak memory. `memory` prepares two files of the same two million
-distinct values, one ten times as long. Goal: the same peak within 20 %, under 3 GB.
+`speed` alternates between ours and fuxictr, each in a new process: A B A B. Goals on 2 cores: at least 6 times the
+rows/s of fuxictr 2.3.1 (better 10), at most half its peak memory. `memory` prepares two files with the same two million
+distinct values, one ten times as long as the other. Goal: the same peak memory within 20 %, under 3 GB.
 
-Peak memory is the largest resident set of the process, mapped pages of files among them. Of fuxictr it is that of
-its main process alone, without its helpers.
+Peak memory is the largest resident set of the process, including mapped pages of files. For fuxictr it is that of the
+main process alone, without worker processes.
 
-The other environment: see benchmarks/fuxictr-requirements.txt.
+For fuxictr's environment see benchmarks/fuxictr-requirements.txt.
 """
 
 # ruff: noqa: T201 - a benchmark prints its figures
@@ -46,10 +46,10 @@ def speed(
     fuxictr_python: Annotated[Path, typer.Option(help="the Python of the environment that has fuxictr 2.3.1")],
     rows: Annotated[int, typer.Option(help="rows of the file")] = 1_000_000,
     distinct: Distinct = 2_000_000,
-    rounds: Annotated[int, typer.Option(min=SMALLEST_NUM_ROUNDS, help="how often each runs")] = 3,
+    rounds: Annotated[int, typer.Option(min=SMALLEST_NUM_ROUNDS, help="rounds")] = 3,
     scratch: Scratch = None,
 ) -> None:
-    """Ours and fuxictr in turn, on the same file."""
+    """Alternate between ours and fuxictr on the same file, and report the ratios."""
     commands = {
         "rankelastor": [sys.executable, str(HERE / "prepare_once.py")],
         "fuxictr": [str(fuxictr_python), str(HERE / "prepare_once_fuxictr.py")],
@@ -88,7 +88,7 @@ def memory(
     distinct: Distinct = 2_000_000,
     scratch: Scratch = None,
 ) -> None:
-    """The peak memory of a short and a long file of the same distinct values."""
+    """Compare the peak memory for a short and a long file with the same distinct values."""
     measured = {}
     for num_rows in (rows, rows * times):
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -104,7 +104,7 @@ def memory(
 
 
 def run(command: Sequence[str]) -> dict[str, Any]:
-    """The figures that a fresh process prints in its last line."""
+    """Run a command in a new process and return the figures that it prints in its last line."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own scripts
     if done.returncode:
         sys.exit(f"{command[1]} failed:\n{done.stderr[-2000:]}")
@@ -113,7 +113,7 @@ def run(command: Sequence[str]) -> dict[str, Any]:
 
 
 def show(what: str, figures: dict[str, Any]) -> None:
-    """One line a run."""
+    """Print one line with the figures of a run."""
     print(
         f"{what}: {figures['seconds']:.1f} s, {figures['cpu_seconds']:.1f} s of CPU, "
         f"peak {figures['peak_bytes'] / 1e6:,.0f} MB",
@@ -122,12 +122,12 @@ def show(what: str, figures: dict[str, Any]) -> None:
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median, smallest and largest."""
+    """Compute the median, the smallest and the largest value."""
     return {"median": round(median(values), 3), "smallest": round(min(values), 3), "largest": round(max(values), 3)}
 
 
 def report(theme: str, figures: dict[str, Any]) -> None:
-    """Write the figures and what they depend on to benchmarks/reports/."""
+    """Write the figures and the environment to benchmarks/reports/."""
     now = datetime.now(UTC)
     facts = {"cpu": cpu_name(), "cores": os.cpu_count(), "python": platform.python_version(), "commit": commit()}
     REPORTS.mkdir(exist_ok=True)
@@ -138,14 +138,14 @@ def report(theme: str, figures: dict[str, Any]) -> None:
 
 
 def cpu_name() -> str:
-    """The processor's name, as the system tells it."""
+    """Read the name of the processor from the system."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def commit() -> str:
-    """The commit that is checked out, with a mark where files differ from it."""
+    """Return the commit that is checked out, with a mark if files differ from it."""
     command = ["git", "-C", str(HERE), "describe", "--always", "--dirty", "--abbrev=8"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"  # noqa: S603
 

@@ -1,6 +1,6 @@
-"""Prepare one Criteo-like file once, in a process of its own, and print seconds, rows and peak memory as JSON."""
+"""Prepare one Criteo-like file once, in this process, and print seconds, rows and peak memory as JSON."""
 
-# ruff: noqa: T201 - it speaks to the benchmark through its output
+# ruff: noqa: T201 - the benchmark reads the output
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
-from process_memory import peak_bytes  # beside this script
+from process_memory import peak_bytes  # in the folder of this script
 
 from rankelastor.data.prepare import prepare
 from rankelastor.data.settings import DataSettings
 
 
 def main() -> None:
-    """Arguments: the file, the folder to make, whether the data are only to be trained on or split in three."""
+    """Prepare the file; arguments: the file, the output folder, and ``split`` to split the data in three."""
     file, folder, split = sys.argv[1:]
     everything = {"all": file, "folder": "/"}
     settings = DataSettings.model_validate(

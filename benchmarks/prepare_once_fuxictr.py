@@ -1,6 +1,6 @@
 """Prepare one Criteo-like file once with fuxictr, in its own environment, and print seconds, rows and peak memory."""
 
-# ruff: noqa: T201 - it speaks to the benchmark through its output
+# ruff: noqa: T201 - the benchmark reads the output
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import time
 from importlib.metadata import version
 
 from fuxictr.preprocess import FeatureProcessor, build_dataset
-from process_memory import peak_bytes  # beside this script
+from process_memory import peak_bytes  # in the folder of this script
 
 
 def main() -> None:
-    """Arguments: the file, the folder to make."""
+    """Prepare the file; arguments: the file and the output folder."""
     file, folder = sys.argv[1:3]
     numbers, categories = [f"I{number}" for number in range(1, 14)], [f"C{number}" for number in range(1, 27)]
     start, cpu = time.perf_counter(), os.times()

@@ -1,4 +1,4 @@
-"""The peak memory of this process alone; needs nothing but Python, so that every environment can use it."""
+"""Peak memory of this process; imports only the standard library, so that every environment can use it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held.
+    """Return the peak resident memory of this process in bytes.
 
-    On Linux from ``/proc``: ``ru_maxrss`` begins at the memory of the process that started this one.
+    On Linux it is read from ``/proc``, because ``ru_maxrss`` includes the memory of the parent process.
     """
     status = Path("/proc/self/status")
     if status.is_file():

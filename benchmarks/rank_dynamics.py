@@ -1,8 +1,8 @@
-"""Where does the rank of tokens expand, shrink and swing? RankMixer against RankElastor of equal dense parameters.
+"""Compare the rank of the tokens after each sublayer of RankMixer and RankElastor with equal dense parameters.
 
-Trains both on the synthetic log, small, deep, wide and long, with several seeds, and tells for every measure whether
+Trains both on the synthetic log (small, deep, wide and long) with several seeds, and reports for every measure whether
 the paper's claim (arXiv 2605.23191) holds: RankElastor keeps a higher rank, expands more, shrinks less.
-Run folders given with --run-folders are measured instead of training: pairs of them are made by model kind.
+With --run-folders existing runs are measured instead; they are grouped by model kind.
 
 Example:
     python benchmarks/rank_dynamics.py --rows 100000 --seeds 1,2,3 --output dynamics.json
@@ -62,9 +62,9 @@ def main(
     seeds: Annotated[str, typer.Option(help="Seeds of training, with commas between.")] = "1,2,3",
     scales: Annotated[str, typer.Option(help="Which sizes.")] = ALL_SCALES,
     run_folders: Annotated[Path | None, typer.Option(help="Measure the run folders below this one instead.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Write all figures there as JSON.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write all figures to this JSON file.")] = None,
 ) -> None:
-    """Measure, print Markdown, write JSON."""
+    """Measure the runs, print Markdown, and write JSON if requested."""
     keep_large_blocks()
     if run_folders is not None:
         spectra = [measure_run(folder.parent) for folder in sorted(run_folders.glob("*/result.json"))]
@@ -72,7 +72,9 @@ def main(
     else:
         chosen = [scale for scale in SCALES if scale.name in scales.split(",")]
         with tempfile.TemporaryDirectory() as folder:
-            tables = dict(_trained(Path(folder), chosen, rows=rows, seeds=[int(text) for text in seeds.split(",")]))
+            tables = dict(
+                _train_scales(Path(folder), chosen, rows=rows, seeds=[int(text) for text in seeds.split(",")])
+            )
     figures = {name: _figures(by_kind) for name, by_kind in tables.items()}
     for name, by_kind in tables.items():
         typer.echo(_markdown(name, by_kind))
@@ -80,7 +82,7 @@ def main(
         output.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def _trained(
+def _train_scales(
     folder: Path, scales: list[Scale], *, rows: int, seeds: list[int]
 ) -> Iterator[tuple[str, dict[str, list[RunSpectrum]]]]:
     log = write_click_log(folder / "log", num_rows=rows, seed=7)
@@ -98,7 +100,7 @@ def _trained(
 
 
 def _recipe(kind: str, scale: Scale, data: DataSettings, schema: FeatureSchema, *, seed: int) -> Recipe:
-    """RankMixer's FFN is as wide as gives it the dense parameters of RankElastor."""
+    """Build a recipe; the width of RankMixer's FFN is chosen to match RankElastor's number of dense parameters."""
 
     def recipe(hidden_dim: int) -> Recipe:
         glu = {"kind": "glu", "hidden_dims": [scale.token_dim], "dropout": 0.1}
@@ -184,7 +186,7 @@ def _markdown(name: str, by_kind: dict[str, list[RunSpectrum]]) -> str:
 
 
 def _claim(by_kind: dict[str, list[RunSpectrum]], measure: str) -> str:
-    """Means over seeds, RankMixer's first; the claim needs all three."""
+    """Format the means over seeds, RankMixer's first, and whether all three parts of the claim hold."""
     last, expansion, shrinking = (
         [pick(by_kind[kind], measure) for kind in KINDS] for pick in (_last, _expansion, _shrinking)
     )
@@ -199,12 +201,12 @@ def _last(spectra: list[RunSpectrum], measure: str) -> float:
 
 
 def _expansion(spectra: list[RunSpectrum], measure: str) -> float:
-    """Mean over layers and seeds of the rank after the mixing less the rank before it."""
+    """Compute the mean over layers and seeds of the rank after the mixing minus the rank before it."""
     return _mean_change(spectra, measure, first=0)
 
 
 def _shrinking(spectra: list[RunSpectrum], measure: str) -> float:
-    """Mean over layers and seeds of the rank before the FFN less the rank after it."""
+    """Compute the mean over layers and seeds of the rank before the FFN minus the rank after it."""
     return -_mean_change(spectra, measure, first=1)
 
 

@@ -24,8 +24,8 @@ from rankelastor.training.run import train
 def main(
     recipes: Annotated[list[Path], typer.Argument(help="Recipes to compare.")],
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "1,2,3",
-    runs: Annotated[Path, typer.Option(help="Where the run folders go; each must be new.")] = Path("runs/seeds"),
-    output: Annotated[Path | None, typer.Option(help="Write all results there as JSON.")] = None,
+    runs: Annotated[Path, typer.Option(help="Parent of the run folders, which must be new.")] = Path("runs/seeds"),
+    output: Annotated[Path | None, typer.Option(help="Write all results to this JSON file.")] = None,
 ) -> None:
     """Train every recipe with every seed, one after the other, and compare them."""
     keep_large_blocks()
@@ -66,13 +66,13 @@ def _table(results: dict[str, list[RunResult]]) -> str:
 
 
 def _metric(runs: list[RunResult], metric: str) -> str:
-    """Of the test split; gAUC is missing where the recipe names no group."""
+    """Format a metric of the test split; blank if the runs lack it, as gAUC without a group column."""
     values = [run.test[metric] for run in runs if metric in run.test]
     return _mean_and_spread(values) if values else ""
 
 
 def _mean_and_spread(values: list[float]) -> str:
-    """Mean and standard deviation over the seeds."""
+    """Format the mean and the standard deviation over the seeds."""
     spread = statistics.stdev(values) if len(values) > 1 else float("nan")
     return f"{statistics.mean(values):.6f} ± {spread:.6f}"
 

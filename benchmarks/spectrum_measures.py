@@ -1,4 +1,4 @@
-"""Time the measures of a batch of token matrices: alternating rounds, medians with their spread.
+"""Time the measures of a batch of token matrices in alternating rounds; prints medians and ranges.
 
 Goals on 2 cores, 4,096 matrices of 26 x 30 in float32: all five measures in 100 ms, the stable rank alone in 25 ms.
 """
@@ -26,7 +26,7 @@ SMALLEST_NUM_ROUNDS = 7
 
 
 def contenders(matrices: Tensor) -> dict[str, Callable[[], object]]:
-    """What is timed, by name."""
+    """List the timed computations by name."""
     return {
         "all five, gram": lambda: all_measures(matrices, method="gram"),
         "all five, exact": lambda: all_measures(matrices, method="exact"),
@@ -40,7 +40,7 @@ def contenders(matrices: Tensor) -> dict[str, Callable[[], object]]:
 
 
 def measure(matrices: Tensor, *, num_rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each contender in each round; the contenders take turns, so that all meet the same noise."""
+    """Measure the milliseconds of each contender in each round; they alternate, so that noise affects all equally."""
     timed: dict[str, list[float]] = {}
     candidates = contenders(matrices)
     for run in candidates.values():
@@ -56,7 +56,7 @@ def measure(matrices: Tensor, *, num_rounds: int) -> dict[str, list[float]]:
 
 
 def environment(device: torch.device) -> dict[str, str | int]:
-    """What the figures depend on."""
+    """Describe the hardware and the versions on which the figures depend."""
     return {
         "cpu": _cpu_name(),
         "num_cores": os.cpu_count() or 0,
@@ -69,7 +69,7 @@ def environment(device: torch.device) -> dict[str, str | int]:
 
 
 def main() -> None:
-    """Print the figures, and write them as JSON where asked."""
+    """Print the figures, and write them as JSON if requested."""
     arguments = parse_arguments()
     device = torch.device(arguments.device)
     torch.set_num_threads(arguments.threads)
@@ -86,9 +86,9 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--matrices", type=int, default=4096, help="how many (4096)")
+    parser.add_argument("--matrices", type=int, default=4096, help="number of matrices (4096)")
     parser.add_argument("--rows", type=int, default=26, help="rows of each (26)")
     parser.add_argument("--columns", type=int, default=30, help="columns of each (30)")
     parser.add_argument("--rounds", type=int, default=15, help=f"at least {SMALLEST_NUM_ROUNDS} (15)")

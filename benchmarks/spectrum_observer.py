@@ -1,12 +1,12 @@
-"""What sampling the spectrum costs while training: alternating rounds with and without the observer, and the ratio.
+"""Measure the cost of sampling the spectrum during training: alternating rounds with and without the observer.
 
-A round is one training of ``--steps`` steps from the same weights on the same batches, with the training loop's own
-stepper. The goal is at most 3 % with the default settings. One sample a round is the least: ``--steps`` must be a
-multiple of the sampling interval, so that the share of sampled steps is that of a long training (the first step,
-which is sampled too, comes once in a training and not at every interval).
+A round is one training of ``--steps`` steps from the same weights on the same batches, with the stepper of the training
+loop. The goal is at most 3 % with the default settings. ``--steps`` must be a multiple of the sampling interval, so
+that the share of sampled steps is that of a long training (the first step of a training, which is sampled too, is left
+out).
 
-The ratio carries the noise of the machine. The time spent in the observer's own calls, which hold all it computes but
-for the copies of a few examples in the hooks, does so far less, and is given beside it.
+The ratio is affected by the noise of the machine. The time spent in the observer's own calls, which include all its
+work except copying a few examples in the hooks, is much less affected and is reported too.
 """
 
 # ruff: noqa: T201 - a benchmark prints its figures
@@ -45,7 +45,7 @@ NUM_WARM_UP_STEPS = 3
 def train(
     ranker: Ranker, batches: list[Batch], settings: TrainingSettings, observer: SpectrumObserver | None
 ) -> tuple[float, float]:
-    """Seconds of a training on these batches, and those spent in the observer's calls; its weights are left alone."""
+    """Measure the seconds of a training and those in the observer's calls; a copy of the ranker is trained."""
     ranker = copy.deepcopy(ranker).train()
     stepper = Stepper(ranker, settings.optimiser, settings.execution, batch_size=settings.batch_size)
     for batch in batches[:NUM_WARM_UP_STEPS]:
@@ -55,9 +55,9 @@ def train(
     start, in_observer = time.perf_counter(), 0.0
     for index, batch in enumerate(batches, start=1):
         loss = stepper.step(batch)
-        if observer is not None:  # the first step is left out, see the head of this file: no on_epoch_start
+        if observer is not None:  # on_epoch_start is not called, so that the first step is not sampled
             if index % (SpectrumSettings().every_steps or 1) == 0:
-                _wait(settings.execution.device)  # or the observer would be charged for the device's steps before
+                _wait(settings.execution.device)  # do not charge earlier steps to the observer
             called = time.perf_counter()
             observer.on_step(Step(epoch=1, index=index, batch=batch, loss=loss))
             in_observer += time.perf_counter() - called
@@ -69,7 +69,7 @@ def train(
 
 
 def measure(model: RankerSettings, arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """Seconds of each round with and without the observer, which take turns; who begins takes turns too."""
+    """Measure the seconds of each round with and without the observer, in alternating order."""
     settings = TrainingSettings(batch_size=arguments.batch_size, execution=ExecutionSettings(device=arguments.device))
     torch.manual_seed(0)
     schema = FeatureSchema(tuple(CategoricalFeature(f"field{index}", NUM_IDS) for index in range(NUM_FIELDS)))
@@ -90,7 +90,7 @@ def measure(model: RankerSettings, arguments: argparse.Namespace) -> dict[str, l
 
 
 def main() -> None:
-    """Print the figures, and write them as JSON where asked."""
+    """Print the figures, and write them as JSON if requested."""
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     facts = {
@@ -111,9 +111,9 @@ def main() -> None:
         own = [inside / whole for inside, whole in zip(timed["in the observer"], timed["with"], strict=True)]
         step_ms = 1e3 * median(timed["without"]) / arguments.steps
         print(
-            f"{model.kind:12} {step_ms:6.2f} ms a step; with / without: median {median(ratios):.4f}, "
+            f"{model.kind:12} {step_ms:6.2f} ms per step; with / without: median {median(ratios):.4f}, "
             f"{min(ratios):.4f} to {max(ratios):.4f} over {len(ratios)} rounds; "
-            f"of the fastest rounds {min(timed['with']) / min(timed['without']):.4f}; "
+            f"ratio of the fastest rounds {min(timed['with']) / min(timed['without']):.4f}; "
             f"the observer's own calls: median {median(own):.2%}, at most {max(own):.2%} of the training"
         )
     if arguments.json is not None:
@@ -121,11 +121,11 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     every = SpectrumSettings().every_steps or 1
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=every, help=f"a round, a multiple of {every} ({every})")
-    parser.add_argument("--batch-size", type=int, default=2048, help="examples a step (2048)")
+    parser.add_argument("--steps", type=int, default=every, help=f"steps per round, a multiple of {every} ({every})")
+    parser.add_argument("--batch-size", type=int, default=2048, help="examples per step (2048)")
     parser.add_argument("--rounds", type=int, default=11, help=f"at least {SMALLEST_NUM_ROUNDS} (11)")
     parser.add_argument("--threads", type=int, default=2, help="threads that PyTorch may use (2)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="cpu or cuda (cpu)")

@@ -1,7 +1,7 @@
-"""What it is worth to train out of vocabulary on rare values: AUC by share and by what counts as rare.
+"""Measure the gain in AUC from replacing rare values by out of vocabulary in training, by share and maximum count.
 
-Logs: soso_clicks (min_count 1, 2, 3), avazu_10k and criteo_10k without a minimum count, and a drawn log in which ads
-and users come and go, so that valid and test hold many that training has not seen.
+Logs: soso_clicks (min_count 1, 2, 3), avazu_10k and criteo_10k without a minimum count, and a synthetic log in which
+ads and users are active for a limited time, so that valid and test contain many that are unseen in training.
 
 Example:
     python benchmarks/unseen.py --logs soso_1,churn --shares 0,0.05,0.2 --max-counts 1,3 --seeds 1,2,3
@@ -36,8 +36,8 @@ def main(  # noqa: PLR0917 - options of a command line
     shares: Annotated[str, typer.Option(help="Shares of rare values to replace.")] = "0,0.02,0.05,0.1,0.2,0.5",
     max_counts: Annotated[str, typer.Option(help="Train counts up to which a value is rare.")] = "1,3",
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "1,2,3",
-    recipe: Annotated[Path | None, typer.Option(help="Train this recipe in place of the logs.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Add a JSON line a run to this file.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Train this recipe instead of the logs.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Append one JSON line per run to this file.")] = None,
 ) -> None:
     """Train each log with each setting and seed, and compare each setting with share 0, seed by seed."""
     torch.set_num_threads(1)
@@ -49,7 +49,7 @@ def main(  # noqa: PLR0917 - options of a command line
             for share, max_count in _settings(shares, max_counts):
                 for seed in map(int, seeds.split(",")):
                     run = Path(folder) / f"{base.name}-{share}-{max_count}-{seed}"
-                    result = train(_changed(base, share, max_count, seed, Path(folder)), folder=run).result
+                    result = train(_change_recipe(base, share, max_count, seed, Path(folder)), folder=run).result
                     results.setdefault((share, max_count), []).append(result)
                     if output is not None:
                         _append(output, log=log, share=share, max_count=max_count, result=result)
@@ -59,13 +59,13 @@ def main(  # noqa: PLR0917 - options of a command line
 
 
 def _settings(shares: str, max_counts: str) -> list[tuple[float, int]]:
-    """Share 0 once, and every other share with every maximum count."""
+    """List the settings: share 0 once, and every other share with every maximum count."""
     replaced = [share for share in map(float, shares.split(",")) if share]
     return [(0.0, 1), *((share, count) for count in map(int, max_counts.split(",")) for share in replaced)]
 
 
-def _changed(recipe: Recipe, share: float, max_count: int, seed: int, folder: Path) -> Recipe:
-    """The recipe with a setting to try; the seed also draws the split where it is random."""
+def _change_recipe(recipe: Recipe, share: float, max_count: int, seed: int, folder: Path) -> Recipe:
+    """Change the setting and the seed of a recipe; the seed also draws the split if it is random."""
     changes: dict[str, Any] = {
         "data.prepared": str(folder / f"{recipe.name}-data-{seed}"),
         "training.rare_as_unseen": {"share": share, "max_count": max_count},
@@ -78,7 +78,7 @@ def _changed(recipe: Recipe, share: float, max_count: int, seed: int, folder: Pa
 
 
 def _recipe(log: str, folder: Path) -> Recipe:
-    """The recipe of a log: the one that the project ships, without a minimum count, or that of the drawn log."""
+    """Load the recipe of a log: the shipped recipe with another minimum count, or that of the synthetic log."""
     name, _, min_count = log.partition("_")
     if name == "churn":
         return _churn(folder)
@@ -93,10 +93,10 @@ def _recipe(log: str, folder: Path) -> Recipe:
 
 
 def _churn(folder: Path) -> Recipe:
-    """A log in the order of time: each ad and each user is seen for a while only."""
+    """Write the synthetic log, ordered by time, in which each ad and user is active for a limited time."""
     rng = np.random.default_rng(11)
     time = np.arange(NUM_ROWS) / NUM_ROWS
-    ad, user = (_alive(rng, time, number) for number in (2_000, 6_000))
+    ad, user = (_draw_active_ids(rng, time, number) for number in (2_000, 6_000))
     category, segment = rng.integers(0, 25, 2_000)[ad], rng.integers(0, 40, 6_000)[user]
     site = rng.integers(0, 60, NUM_ROWS)
     logit = (
@@ -134,17 +134,17 @@ def _churn(folder: Path) -> Recipe:
     )
 
 
-def _alive(rng: np.random.Generator, time: np.ndarray[Any, Any], number: int) -> np.ndarray[Any, Any]:
-    """For each row one of ``number`` things, of which the k-th is seen around the time k / number, some much more."""
+def _draw_active_ids(rng: np.random.Generator, time: np.ndarray[Any, Any], number: int) -> np.ndarray[Any, Any]:
+    """Draw one of ``number`` ids per row; id k is active around time k / number, and some are more frequent."""
     place = np.clip(time + rng.normal(0, 0.08, len(time)), 0, 0.9999) * number
-    popular = np.floor(place / 8) * 8  # every eighth is seen about as often as the seven after it
+    popular = np.floor(place / 8) * 8  # every eighth id is about as frequent as the next seven together
     is_popular = rng.random(len(time)) < _POPULAR_SHARE
     return np.where(is_popular, popular, place).astype(np.int64)
 
 
 def _describe(result: RunResult) -> str:
     unseen = result.unseen["test"]
-    return f"{unseen.share_of_examples:.1%} of {result.test['num_examples']:,} test rows hold an unseen value"
+    return f"{unseen.share_of_examples:.1%} of {result.test['num_examples']:,} test rows contain an unseen value"
 
 
 def _table(results: dict[tuple[float, int], list[RunResult]]) -> str:
@@ -172,7 +172,7 @@ def _unseen_auc(result: RunResult) -> float:
 
 
 def _mean_and_spread(values: list[float]) -> str:
-    """Mean and standard error of the mean over the seeds."""
+    """Format the mean and its standard error over the seeds."""
     error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
     return f"{statistics.mean(values):+.5f} ± {error:.5f}"
 

@@ -1,7 +1,7 @@
-"""Record a model that this project did not write: a plain torch.nn.TransformerEncoder.
+"""Record the spectrum of a model outside this package: a plain torch.nn.TransformerEncoder.
 
-The stages are the attention (as the mixing) and the whole layer (as the FFN) of each encoder layer; what is measured
-is the stable rank of each example's token matrix.
+The stages are the attention (as the mixing) and the whole layer (as the FFN) of each encoder layer; the measure is
+the stable rank of each example's token matrix.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ NUM_LAYERS, NUM_TOKENS, TOKEN_DIM = 4, 12, 32
 
 
 def build_model() -> nn.Sequential:
-    """An embedding of tokens and an encoder over them."""
+    """Build a token embedding followed by an encoder."""
     layer = nn.TransformerEncoderLayer(TOKEN_DIM, nhead=4, dim_feedforward=64, batch_first=True, norm_first=False)
     encoder = nn.TransformerEncoder(layer, NUM_LAYERS, enable_nested_tensor=False)
     return nn.Sequential(nn.Embedding(100, TOKEN_DIM), encoder).eval()
 
 
 def record(model: nn.Sequential, *, num_batches: int = 5) -> Trajectory:
-    """The trajectory over random token ids, a few batches of 64."""
+    """Record the trajectory over a few batches of 64 examples with random token ids."""
     mixings = tuple(f"1.layers.{index}.norm1" for index in range(NUM_LAYERS))
     ffns = tuple(f"1.layers.{index}" for index in range(NUM_LAYERS))
     points = StagePoints(tokens="0", mixings=mixings, ffns=ffns)

@@ -42,7 +42,7 @@ def test_a_batch_splits_into_parts_in_order() -> None:
 
 
 def test_a_batch_is_frozen() -> None:
-    batch = Batch(categorical=torch.ones(2, 1), numeric=torch.zeros(2, 1), labels=None, group=None)
+    batch = Batch(categorical=torch.ones(2, 1, dtype=torch.int32), numeric=torch.zeros(2, 1), labels=None, group=None)
     with pytest.raises(AttributeError):
         batch.labels = torch.ones(2, 1)  # type: ignore[misc]
 

@@ -1,1 +1,1 @@
-"""How fast training and scoring are, beside a baseline in the published code's manner: see ``__main__``."""
+"""Compare the speed of training and scoring with a baseline in the style of the published code, see ``__main__``."""

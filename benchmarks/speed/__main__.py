@@ -1,12 +1,12 @@
-"""Time training and scoring beside a baseline in the published code's manner, in turns, and write a report.
+"""Compare training and scoring with a baseline in the style of the published code, and write a report.
 
-Both variants live in long-running processes of their own (the allocator's settings and the peak of memory belong to a
-process), and this one lets them work in turns, A B A B, never at once: warm-up, then rounds; each round gives one ratio
-of medians. The baseline runs with the default allocator, ours with what ``train`` sets. Before anything is timed both
-are checked to compute the same losses in fp32.
+Each variant has its own long-running process, because the allocator's settings and the peak memory are per process.
+The processes alternate, A B A B, and never run at the same time: warm-up, then rounds, each with one ratio of medians.
+The baseline uses the default allocator, ours the settings of ``train``. Before the timing both are checked to compute
+the same losses in fp32.
 
-Beside the ratios it prints examples a second and the share of the device's measured peak: of what a large matrix
-product reaches in our precision.
+It also prints examples per second and the share of the device's measured peak, that of a large matrix product in our
+precision.
 
 Example:
     python -m benchmarks.speed --short
@@ -41,8 +41,8 @@ SHORT = ["criteo-e10-0.5M", "criteo-e10-2.1M", "frappe-rankelastor"]
 FEWEST_ROUNDS = 7
 
 
-def in_turns(workers: dict[str, Worker], rounds: int, peak: float, **command: Any) -> dict[str, Any]:
-    """Rounds of one command; who begins takes turns too. ``peak``: FLOP/s that the device can do."""
+def alternate(workers: dict[str, Worker], rounds: int, peak: float, **command: Any) -> dict[str, Any]:
+    """Run the rounds of one command in alternating order; ``peak`` is the peak FLOP/s of the device."""
     seconds: dict[str, list[float]] = {name: [] for name in workers}
     warm_up = {**command, "times": max(1, command["times"] // 2)}
     (answer, *_) = [worker.ask(**warm_up) for worker in workers.values()]
@@ -64,22 +64,22 @@ def in_turns(workers: dict[str, Worker], rounds: int, peak: float, **command: An
 
 
 def measure(name: str, arguments: argparse.Namespace, peak: float) -> dict[str, Any]:
-    """All figures of one workload or epoch."""
+    """Measure all figures of one workload or epoch."""
     results: dict[str, Any] = {}
     losses = None if name in EPOCHS else check_same_losses(WORKLOADS[name], torch.device(arguments.device))
     options = {"threads": arguments.threads, "device": arguments.device, "precision": arguments.precision}
     workers = {variant: Worker(variant, name, **options) for variant in ("published", "ours")}
     if name in EPOCHS:
-        results["epoch"] = in_turns(workers, arguments.rounds, peak, do="epoch", times=1)
+        results["epoch"] = alternate(workers, arguments.rounds, peak, do="epoch", times=1)
     else:
         size = WORKLOADS[name].batch_size
         times = arguments.steps
-        results["train"] = in_turns(workers, arguments.rounds, peak, do="train", examples=size, times=times)
+        results["train"] = alternate(workers, arguments.rounds, peak, do="train", examples=size, times=times)
         results["peak_mb"] = {
             key: worker.ask(do="train", examples=size, times=1)["peak_mb"] for key, worker in workers.items()
         }
         for examples, times in ((size, 3), (64, 20), (1, 60)):
-            results[f"infer {examples}"] = in_turns(
+            results[f"infer {examples}"] = alternate(
                 workers, arguments.rounds, peak, do="infer", examples=examples, times=times
             )
     for worker in workers.values():
@@ -89,8 +89,8 @@ def measure(name: str, arguments: argparse.Namespace, peak: float) -> dict[str, 
     return results
 
 
-def reached(figures: dict[str, Any]) -> str:
-    """What our variant came to, in words."""
+def describe_our_speed(figures: dict[str, Any]) -> str:
+    """Describe the speed of our variant in words."""
     return (
         f"{figures['examples_per_second']['ours']:,.0f} examples/s, {figures['share_of_peak']['ours']:.1%} of the peak"
     )
@@ -113,7 +113,7 @@ def main() -> None:
             if isinstance(figures, dict) and "ratio" in figures:
                 times = f"published {figures['published_ms']:9.2f} ms, ours {figures['ours_ms']:9.2f} ms"
                 spread = f"{figures['ratio']:.2f} ({figures['ratio_low']:.2f} to {figures['ratio_high']:.2f})"
-                print(f"{name:28} {key:11} {times}, ratio {spread}, {reached(figures)}", flush=True)
+                print(f"{name:28} {key:11} {times}, ratio {spread}, {describe_our_speed(figures)}", flush=True)
             elif key == "peak_mb":
                 print(f"{name:28} peak memory {figures['published']:.0f} and {figures['ours']:.0f} MB", flush=True)
     facts["load_after"] = os.getloadavg()
@@ -122,22 +122,24 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = [*WORKLOADS, *EPOCHS]
-    parser.add_argument("--workloads", type=lambda text: text.split(","), help=f"of {', '.join(known)} (all)")
-    parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}, two steps a round")
+    parser.add_argument("--workloads", type=lambda text: text.split(","), help=f"any of {', '.join(known)} (all)")
+    parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}, two steps per round")
     parser.add_argument("--rounds", type=int, default=7, help="at least 7 (7)")
-    parser.add_argument("--steps", type=int, help="training steps a round (4, or 2 with --short; 40 on CUDA)")
+    parser.add_argument("--steps", type=int, help="training steps per round (4, or 2 with --short; 40 on CUDA)")
     parser.add_argument("--threads", type=int, default=2, help="threads that PyTorch may use (2)")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of both variants (cpu)")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="fp32", help="of ours (fp32)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="device of both variants (cpu)")
+    parser.add_argument(
+        "--precision", choices=("auto", "fp32", "bf16"), default="fp32", help="precision of our variant (fp32)"
+    )
     parser.add_argument("--report", type=Path, help="write REPORT.json and REPORT.md, named theme_hardware_date")
     arguments = parser.parse_args()
     arguments.workloads = arguments.workloads or (SHORT if arguments.short else known)
     arguments.steps = arguments.steps or (40 if arguments.device == "cuda" else 2 if arguments.short else 4)
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device must be there, but cuda was given and torch finds none; try --device cpu")
+        parser.error("--device must be available, but cuda was given and torch finds none; try --device cpu")
     unknown = sorted(set(arguments.workloads) - set(known))
     if unknown or arguments.rounds < FEWEST_ROUNDS:
         parser.error(f"workloads must be of {known} and rounds at least 7, but {unknown or arguments.rounds} was given")

@@ -1,4 +1,4 @@
-"""Carry the baseline's weights over to a ranker of ours, so that both compute the same."""
+"""Copy the baseline's weights to a ranker of ours, so that both compute the same function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rankelastor.schema import CategoricalFeature, FeatureSchema
 
 
 def published_words(model: MixerSettings, num_fields: int) -> dict[str, Any]:
-    """Our settings in the words of the published code, as ``interop/published.py`` reads them."""
+    """Convert our settings to those of the published code, in the form that ``interop/published.py`` reads."""
     tokenizer, ffn = model.tokenizer, model.ffn
     gated = ffn.kind == "glu"
     return {
@@ -45,7 +45,7 @@ def published_words(model: MixerSettings, num_fields: int) -> dict[str, Any]:
 
 @torch.no_grad()
 def carry_over(baseline: PublishedManner, ours: Ranker, model: MixerSettings, schema: FeatureSchema) -> None:
-    """Give ``ours`` the weights of ``baseline``."""
+    """Copy the weights of ``baseline`` to ``ours``."""
     state = {name: value.numpy() for name, value in baseline.state_dict().items() if not name.startswith("embedding.")}
     ours.network.load_state_dict(translate_state(state, published_words(model, schema.num_fields)))
     weights = dict(zip(schema.names, (layer.weight for layer in baseline.embedding.layers), strict=True))

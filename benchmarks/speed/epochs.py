@@ -1,4 +1,4 @@
-"""End-to-end epochs: load the train split, train on it, score the valid split and compute its metrics."""
+"""Time end-to-end epochs: load the train split, train on it, score the valid split and compute its metrics."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OneEpoch = Callable[[], float]
 
 
 class OneMatrix(Dataset[np.ndarray]):
-    """The published manner of loading: all columns in one float64 matrix, a row at a time."""
+    """Dataset in the style of the published code: all columns in one float64 matrix, read row by row."""
 
     def __init__(self, dataset: PreparedDataset, split: SplitName) -> None:
         batch = next(iter(BatchLoader(dataset.split(split), batch_size=dataset.split(split).num_rows).epoch()))
@@ -54,14 +54,14 @@ class OneMatrix(Dataset[np.ndarray]):
         return row
 
     def batch(self, rows: torch.Tensor) -> Batch:
-        """A collated matrix as a batch."""
+        """Convert a collated matrix to a batch."""
         ids, numbers = rows[:, : self._num_categorical].long(), rows[:, self._num_categorical : -1].float()
         return Batch(categorical=ids, numeric=numbers, labels=rows[:, -1:].float(), group=None)
 
 
 @dataclass(frozen=True)
 class EpochSize:
-    """What one epoch comes to."""
+    """Number of examples and FLOPs of one epoch."""
 
     examples: int
     flops: int
@@ -75,7 +75,7 @@ class Epoch:
     recipe: Callable[[], Recipe]
 
     def size(self) -> EpochSize:
-        """Examples to learn from, and the matrix products of learning from them and scoring the valid split."""
+        """Count the training examples, and the FLOPs of training on them and scoring the valid split."""
         recipe = self.recipe()
         dataset = open_or_prepare(recipe.data)
         cost = cost_of(recipe.model, dataset.schema)
@@ -83,7 +83,7 @@ class Epoch:
         return EpochSize(learned, learned * cost.training_flops_per_example + scored * cost.flops_per_example)
 
     def ours(self, chosen: Mapping[str, Any]) -> OneEpoch:
-        """One more epoch of what ``train`` does, but for the sampling of the spectrum.
+        """Build a function that runs the next epoch of ``train``, without sampling the spectrum.
 
         Args:
             chosen: device and precision.
@@ -114,7 +114,7 @@ class Epoch:
         return one_epoch
 
     def published(self, chosen: Mapping[str, Any]) -> OneEpoch:
-        """One more epoch in the published manner; always in fp32."""
+        """Build a function that runs the next epoch in the style of the published code, always in fp32."""
         device = torch.device(chosen["device"])
         recipe = self.recipe()
         dataset, settings = open_or_prepare(recipe.data), recipe.training
@@ -156,7 +156,7 @@ def _demo(index: int) -> Recipe:
 
 
 def _scratch() -> Path:
-    """Where prepared data lie between the processes of one benchmark."""
+    """Return the folder of the prepared data that the processes of one benchmark share."""
     return Path(os.environ.get("RANKELASTOR_BENCHMARKS", tempfile.gettempdir())) / "rankelastor-benchmarks"
 
 

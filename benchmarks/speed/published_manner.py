@@ -1,9 +1,9 @@
-"""The baseline: rankers written in the manner of the code published with arXiv 2605.23191.
+"""The baseline: rankers in the style of the code published with arXiv 2605.23191.
 
-One embedding table a field, one module a token in a Python loop, norms from elementary operations, L2 of all embedding
-rows through the graph, dense Adam, gradients clipped at 10, fp32, PyTorch's default allocator. It is written anew from
-the description in the paper and from the names that ``interop/published.py`` reads, so that weights can be
-carried over.
+One embedding table per field, one module per token in a Python loop, norms from elementary operations, L2 of all
+embedding rows through autograd, dense Adam, gradients clipped at 10, fp32, PyTorch's default allocator. It is an
+independent implementation from the paper's description, with the parameter names that ``interop/published.py`` reads,
+so that weights can be copied.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class ElementaryRMSNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normed values."""
+        """Compute ``x / sqrt(mean(x^2) + 1e-12) * gamma``."""
         return x / torch.sqrt(torch.mean(x**2, dim=-1, keepdim=True) + 1e-12) * self.gamma
 
 
 class TablePerField(nn.Module):
-    """One table a categorical field, one vector a numeric field."""
+    """One table per categorical field, one vector per numeric field."""
 
     def __init__(self, schema: FeatureSchema, embedding_dim: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class TablePerField(nn.Module):
             nn.init.normal_(layer.weight, std=1e-4)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Field by field, then stacked."""
+        """Embed field by field and stack to (batch, field, embedding_dim)."""
         embedded = []
         for layer, (kind, column) in zip(self.layers, self.columns, strict=True):
             values = (
@@ -62,7 +62,7 @@ class TablePerField(nn.Module):
         return torch.stack(embedded, dim=1)
 
     def penalty(self, strength: float) -> Tensor:
-        """(strength / 2) * the sum of squares of all rows, through the graph."""
+        """Compute (strength / 2) * the sum of squares of all rows, with gradients."""
         total = torch.zeros(())
         for layer in self.layers:
             if isinstance(layer, nn.Embedding):
@@ -71,7 +71,7 @@ class TablePerField(nn.Module):
 
 
 class GatedUnit(nn.Module):
-    """((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, one linear module a map."""
+    """((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, with one linear module per map."""
 
     def __init__(self, dim: int, inner_dim: int) -> None:
         super().__init__()
@@ -80,14 +80,14 @@ class GatedUnit(nn.Module):
         self.fc_reduce = nn.Linear(inner_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Gated values."""
+        """Apply the formula of the class to the last axis."""
         gated: Tensor = self.fc_reduce((self.skip2(x) + functional.gelu(self.fc_lift1(x))) * self.fc_lift2(x))
         skipped: Tensor = self.skip1(x)
         return gated + skipped
 
 
 def perceptron(in_dim: int, hidden_dims: tuple[int, ...], out_dim: int, settings: Any) -> nn.Sequential:
-    """Linear, norm, activation and dropout a hidden width, then Linear."""
+    """Build Linear, norm, activation and dropout per hidden width, then Linear."""
     steps: list[nn.Module] = []
     for width, following in pairwise([in_dim, *hidden_dims]):
         steps.append(nn.Linear(width, following))
@@ -98,7 +98,7 @@ def perceptron(in_dim: int, hidden_dims: tuple[int, ...], out_dim: int, settings
 
 
 def gated_ffn(dim: int, settings: LayerSettings) -> nn.Sequential:
-    """Norm, gate, Linear where the width changes, dropout; then Linear."""
+    """Build norm, gate, Linear if the width changes, and dropout per hidden width, then Linear."""
     steps: list[nn.Module] = []
     for width, following in pairwise([dim, *settings.hidden_dims]):
         if settings.norm:
@@ -111,7 +111,7 @@ def gated_ffn(dim: int, settings: LayerSettings) -> nn.Sequential:
 
 
 class Tokenization(nn.Module):
-    """Norm of the flat embeddings, then one MLP for each part, or for all together."""
+    """Norm of the flat embeddings, then one MLP applied to each part, or to all embeddings."""
 
     def __init__(self, model: MixerSettings, num_fields: int) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class Tokenization(nn.Module):
         self.mlp = perceptron(flat_dim // parts, tokenizer.hidden_dims, out_dim, tokenizer)
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Tokens."""
+        """Compute tokens (batch, token, dim) from embeddings (batch, field, embedding_dim)."""
         flat = self.pre_norm(embeddings.flatten(1))
         parts = flat.view(len(flat), self.shape[0], -1) if self.split else flat
         tokens: Tensor = self.mlp(parts)
@@ -142,7 +142,7 @@ class FullMixer(nn.Module):
         self.cross_mixing = nn.Linear(num_tokens * token_dim, num_tokens * token_dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Mixed tokens."""
+        """Apply the formula of the class."""
         mixed: Tensor = self.cross_mixing(self.pre_norm(tokens.flatten(1)))
         return mixed.view(tokens.shape) + tokens
 
@@ -156,14 +156,14 @@ class SplitMixer(nn.Module):
         self.layer_norm = nn.LayerNorm(token_dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Mixed tokens."""
+        """Apply the formula of the class."""
         heads = tokens.view(len(tokens), self.num_tokens, self.num_tokens, -1)
         mixed: Tensor = self.layer_norm(heads.transpose(1, 2).reshape(tokens.shape) + tokens)
         return mixed
 
 
 class LoopOverTokens(nn.Module):
-    """One FFN module a token, called one after the other."""
+    """One FFN module per token, called in a Python loop."""
 
     def __init__(self, model: MixerSettings) -> None:
         super().__init__()
@@ -175,7 +175,7 @@ class LoopOverTokens(nn.Module):
         return gated_ffn(model.token_dim, model.ffn)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Every token through its own FFN."""
+        """Apply each token's own FFN."""
         return torch.stack([ffn(tokens[:, index, :]) for index, ffn in enumerate(self.parallel_ffns)], dim=1)
 
 
@@ -190,14 +190,14 @@ class MixerBlock(nn.Module):
         self.token_interaction = LoopOverTokens(model)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens after the block."""
+        """Apply the formula of the class."""
         normed = self.layer_norm1(self.token_mixing(tokens))
         changed: Tensor = self.token_interaction(normed)
         return normed + changed
 
 
 class PublishedManner(nn.Module):
-    """The whole baseline ranker: a batch -> probabilities (batch,), the sigmoid inside."""
+    """The whole baseline ranker, from a batch to probabilities (batch,), including the sigmoid."""
 
     def __init__(self, model: MixerSettings, schema: FeatureSchema) -> None:
         super().__init__()
@@ -216,13 +216,13 @@ class PublishedManner(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Click probabilities."""
+        """Compute click probabilities (batch,)."""
         tokens = self.backbone(self.embedding_tokenization(self.embedding(batch)))
         return torch.sigmoid(self.pred(tokens.flatten(1))).squeeze(1)
 
 
 class PublishedStep:
-    """The published training step: one loss with its penalty through the graph, clipped, dense Adam."""
+    """The published training step: loss with its penalty through autograd, gradient clipping, dense Adam."""
 
     def __init__(self, ranker: PublishedManner, *, embedding_l2: float, learning_rate: float) -> None:
         self._ranker = ranker
@@ -230,7 +230,7 @@ class PublishedStep:
         self._optimiser = torch.optim.Adam(ranker.parameters(), lr=learning_rate)
 
     def step(self, batch: Batch) -> float:
-        """Learn from one batch; its mean cross-entropy, read at once, as published."""
+        """Train on one batch and return its mean cross-entropy as a float, as in the published code."""
         self._optimiser.zero_grad()
         assert batch.labels is not None
         loss = functional.binary_cross_entropy(self._ranker(batch), batch.labels[:, 0], reduction="mean")

@@ -1,4 +1,4 @@
-"""The dated report: all rounds as JSON, medians and spreads as a table."""
+"""Write the dated report: all rounds as JSON, medians and ranges as a Markdown table."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def write_report(path: Path, facts: dict[str, Any], results: dict[str, Any]) -> 
 def _markdown(title: str, facts: dict[str, Any], results: dict[str, Any]) -> str:
     lines = [f"# {title}", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     lines += [
-        "Each variant in a process of its own, in turns; ratio = published / ours, median (lowest to highest round).",
+        "Each variant in its own process, alternating; ratio = published / ours, median (lowest to highest round).",
         "",
-        "Examples/s, and the share of what a large matrix product in our precision reaches there: published, ours.",
+        "Examples/s, and the share of the peak, that of a large matrix product in our precision: published, ours.",
         "",
         "| workload | what | published ms | ours ms | ratio | examples/s | share of the peak |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -30,7 +30,7 @@ def _markdown(title: str, facts: dict[str, Any], results: dict[str, Any]) -> str
             if isinstance(figure, dict) and "ratio" in figure:
                 spread = f"{figure['ratio']:.2f} ({figure['ratio_low']:.2f} to {figure['ratio_high']:.2f})"
                 times = f"{figure['published_ms']:.2f} | {figure['ours_ms']:.2f}"
-                lines.append(f"| {name} | {what} | {times} | {spread} | {_reached(figure)} |")
+                lines.append(f"| {name} | {what} | {times} | {spread} | {_format_speed(figure)} |")
     lines += ["", "| workload | peak memory, published MB | ours MB | share |", "| --- | --- | --- | --- |"]
     for name, figures in results.items():
         if "peak_mb" in figures:
@@ -39,6 +39,6 @@ def _markdown(title: str, facts: dict[str, Any], results: dict[str, Any]) -> str
     return "\n".join(lines) + "\n"
 
 
-def _reached(figure: dict[str, Any]) -> str:
+def _format_speed(figure: dict[str, Any]) -> str:
     rates, shares = figure["examples_per_second"], figure["share_of_peak"]
     return f"{rates['published']:,.0f}, {rates['ours']:,.0f} | {shares['published']:.1%}, {shares['ours']:.1%}"

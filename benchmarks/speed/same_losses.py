@@ -1,4 +1,4 @@
-"""Before anything is timed: both variants compute the same losses from the same weights, in fp32 without dropout."""
+"""Check that both variants compute the same losses from the same weights, in fp32 without dropout."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ TOLERANCE = 1e-5
 
 
 def check_same_losses(workload: Workload, device: torch.device, *, examples: int = 1024) -> list[tuple[float, float]]:
-    """Losses of the first steps, (baseline, ours).
+    """Compute the losses of the first steps, (baseline, ours), and check that they agree.
 
     Raises:
-        AssertionError: they differ by more than 1e-5 of the loss.
+        AssertionError: the losses differ by more than 1e-5 of the loss.
     """
-    model = without_dropout(workload.model)
+    model = disable_dropout(workload.model)
     torch.manual_seed(3)
     baseline = PublishedManner(model, workload.schema).train()
     for layer in baseline.embedding.layers:
-        # far from zero: Adam's first step is the sign of the gradient, which rounding decides for tiny embeddings
+        # Adam's first step is the sign of the gradient, which depends on rounding errors for tiny embeddings.
         torch.nn.init.normal_(layer.weight[1:] if isinstance(layer, torch.nn.Embedding) else layer.weight, std=0.5)
         if isinstance(layer, torch.nn.Embedding):
             torch.nn.init.zeros_(layer.weight[:1])
@@ -49,7 +49,7 @@ def check_same_losses(workload: Workload, device: torch.device, *, examples: int
     return pairs
 
 
-def without_dropout(model: Any) -> Any:
-    """The same model settings with every dropout at 0."""
+def disable_dropout(model: Any) -> Any:
+    """Copy model settings with every dropout set to 0."""
     parts = {part: getattr(model, part).model_copy(update={"dropout": 0.0}) for part in ("tokenizer", "ffn")}
     return model.model_copy(update=parts)

@@ -1,4 +1,4 @@
-"""Variants in processes of their own that work in turns."""
+"""Run a variant in its own process, which works only when it is asked."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 
 class Worker:
-    """A variant in its process.
+    """Process that runs one variant.
 
     Args:
         variant: ``published`` or ``ours``.
-        name: of the workload or epoch.
-        threads: threads that PyTorch may use.
+        name: name of the workload or epoch.
+        threads: number of threads of PyTorch.
         device: ``cpu`` or ``cuda``.
-        precision: of our variant.
+        precision: precision of our variant.
         checkout: the checkout whose code runs; None takes this one.
     """
 

@@ -1,9 +1,9 @@
-"""One variant in a process of its own: reads commands as JSON lines, answers with seconds.
+"""Run one variant in this process: read commands as JSON lines and answer with seconds.
 
-A process each, because the allocator's settings and the peak of memory belong to a process.
+Each variant has its own process, because the allocator's settings and the peak memory are per process.
 """
 
-# ruff: noqa: T201 - answers go to the standard output
+# ruff: noqa: T201 - answers are written to the standard output
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from rankelastor.training.step import Stepper
 
 NUM_BATCHES = 8
 Action = Callable[[list[Batch]], list[float]]
-"""Works on some batches; seconds of each, or the mean where they are not worked on one by one."""
+"""Function that processes batches and returns the seconds of each, or the mean if they are processed in a queue."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Which of the two, where, and our precision (the baseline is fp32)."""
+    """Name of the variant, its device, and our precision (the baseline is fp32)."""
 
     name: str
     device: str
@@ -49,12 +49,12 @@ class Variant:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of execution that the command line decides."""
+        """Settings of the execution that are given on the command line."""
         return {"device": self.device, "precision": self.precision}
 
 
 def published_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
-    """The baseline's training step and inference."""
+    """Build the baseline's training step and inference."""
     device = torch.device(variant.device)
     torch.manual_seed(1)
     ranker = PublishedManner(workload.model, workload.schema).to(device)
@@ -68,11 +68,11 @@ def published_actions(workload: Workload, variant: Variant) -> dict[str, Action]
         with torch.no_grad():
             ranker.eval()(batch.to(device)).cpu().numpy()
 
-    return {"train": one_by_one(train), "infer": one_by_one(infer)}
+    return {"train": time_each_batch(train), "infer": time_each_batch(infer)}
 
 
 def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
-    """What ``train`` does by default."""
+    """Build the training step and inference of ``train`` with its default settings."""
     keep_large_blocks()
     optimiser = OptimiserSettings(embedding_l2=workload.embedding_l2)
     execution = ExecutionSettings.model_validate(variant.settings)
@@ -100,15 +100,15 @@ def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
         wait_for(device)
         return [(time.perf_counter() - began) / len(batches)]
 
-    # as in training: on CUDA no step waits for the one before
+    # As in training, steps on CUDA are queued without waiting for the previous one.
     return {
-        "train": train_in_a_queue if device.type == "cuda" else one_by_one(train),
-        "infer": one_by_one(infer),
+        "train": train_in_a_queue if device.type == "cuda" else time_each_batch(train),
+        "infer": time_each_batch(infer),
     }
 
 
-def one_by_one(work: Callable[[Batch], None]) -> Action:
-    """Time each batch for itself; the work ends with a result that is read, so that nothing is left in a queue."""
+def time_each_batch(work: Callable[[Batch], None]) -> Action:
+    """Build an action that times each batch separately; ``work`` must read its result, so that the device is idle."""
 
     def act(batches: list[Batch]) -> list[float]:
         seconds = []
@@ -122,7 +122,7 @@ def one_by_one(work: Callable[[Batch], None]) -> Action:
 
 
 def main() -> None:
-    """Serve commands until the input ends."""
+    """Answer commands until the input ends."""
     name, threads, variant = sys.argv[1], int(sys.argv[2]), Variant(*sys.argv[3:6])
     torch.set_num_threads(threads)
     run = _serve_epochs(EPOCHS[name], variant) if name in EPOCHS else _serve_steps(WORKLOADS[name], variant)

@@ -1,4 +1,4 @@
-"""What is timed: published settings, synthetic batches with Zipf-distributed ids."""
+"""The timed workloads: published settings and synthetic batches with Zipf-distributed ids."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLICK_RATE = 0.25
 class Workload:
     """One model on one synthetic click log.
 
-    ``num_rows``: embedding rows of all categorical fields together; the fields' sizes fall geometrically, as in Criteo.
+    ``num_rows``: total embedding rows of the categorical fields, whose sizes form a geometric series, as in Criteo.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Workload:
         return FeatureSchema((*numeric, *(CategoricalFeature(f"C{i + 1}", size) for i, size in enumerate(sizes))))
 
     def batch(self, seed: int, num_examples: int | None = None) -> Batch:
-        """A batch that is a function of the seed: ids follow Zipf's law within each field."""
+        """Draw a batch with the given seed; ids follow Zipf's law within each field."""
         generator = np.random.default_rng(seed)
         count = self.batch_size if num_examples is None else num_examples
         columns = [_zipf(generator, feature.num_ids, count) for feature in self.schema.categorical]
@@ -55,7 +55,7 @@ class Workload:
 
 
 def _field_sizes(num_fields: int, num_rows: int) -> list[int]:
-    """Ids a field, padding included: from 3 upwards in a geometric row that adds up to ``num_rows``."""
+    """Compute the number of ids per field, padding included: a geometric series from 3 that sums to ``num_rows``."""
     low, high = 1.0, 10.0
     for _ in range(80):
         ratio = (low + high) / 2
@@ -64,7 +64,7 @@ def _field_sizes(num_fields: int, num_rows: int) -> list[int]:
 
 
 def _zipf(generator: np.random.Generator, num_ids: int, count: int) -> np.ndarray:
-    """Ids 1 .. num_ids - 1 with probability proportional to rank ** -1.1, by inversion of the continuous law."""
+    """Draw ids 1 .. num_ids - 1 with probability proportional to rank ** -1.1, by inverting the continuous law."""
     most, power = float(num_ids - 1), 1.0 - ZIPF_EXPONENT
     uniform = generator.random(count)
     ranks = (1.0 + uniform * ((most + 1.0) ** power - 1.0)) ** (1.0 / power)

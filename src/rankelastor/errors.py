@@ -1,28 +1,28 @@
-"""The exception tree: what a user can do wrong, as opposed to our own mistakes.
+"""The exceptions for mistakes that a user can correct, as opposed to bugs of this package.
 
 .. code-block:: text
 
     RankElastorError            shown by the command line without a traceback, exit code 2
-    ├── SettingsError           a setting, or settings that do not go together
-    ├── DataError               raw files or prepared data, with file, column and row
-    │   └── StalePreparedError  a prepared folder made from other settings or other sources
-    ├── RunError                a run folder or its weights
-    └── StorageError            a disk that is full or a place that cannot be written
+    ├── SettingsError           a setting is wrong, or settings contradict each other
+    ├── DataError               raw files or prepared data are wrong; names file, column and row
+    │   └── StalePreparedError  a prepared folder was made from other settings or other source files
+    ├── RunError                a run folder is missing, incomplete or exists already
+    └── StorageError            a disk is full, or a path cannot be written
 
-A message reads "X must hold, but Y was given; try Z", with the real values.
+A message reads "x must ..., but y was given; try z", with the real values.
 """
 
 
 class RankElastorError(Exception):
-    """A mistake that the user can mend; the message says how."""
+    """A mistake that the user can correct; the message says how."""
 
 
 class SettingsError(RankElastorError):
-    """A setting is wrong, or settings do not go together. The message names their paths."""
+    """A setting is wrong, or settings contradict each other. The message names their paths."""
 
 
 class DataError(RankElastorError):
-    """Raw or prepared data are wrong. The message names the file, and the column and row where known."""
+    """Raw or prepared data are wrong. The message names the file, and the column and row if they are known."""
 
 
 class StalePreparedError(DataError):
@@ -30,8 +30,8 @@ class StalePreparedError(DataError):
 
 
 class RunError(RankElastorError):
-    """A run folder is missing, exists already, or lacks a part."""
+    """A run folder is missing, incomplete, or exists already."""
 
 
 class StorageError(RankElastorError):
-    """A file or folder cannot be written: disk full, no permission, path taken."""
+    """A file or folder cannot be written: the disk is full, permission is denied, or the path is taken."""

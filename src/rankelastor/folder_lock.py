@@ -1,4 +1,4 @@
-"""One process at a time in a temporary folder: a lock that ends with the process, however it ends."""
+"""A lock on a temporary folder, so that one process at a time writes it; the lock ends with the process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def folder_of_one_writer(folder: Path) -> Iterator[None]:
-    """Make ``folder`` if need be and hold it; wait while another process, or thread, holds it.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Create ``folder`` if it does not exist, and lock it; wait while another process or thread holds the lock.
 
-    The system drops the lock of a killed process, so a folder that can be locked belongs to nobody: no file of
-    process numbers can be out of date. Where the disk knows no locks (some network disks) nothing waits.
+    The operating system releases the lock of a killed process, so a lock is never stale, as a file of process
+    numbers could be. On file systems without locks (some network disks) no process waits.
     """
     holder = _hold(folder)
-    while not _is_still_there(folder, holder):  # the one who held it renamed or removed it
+    while not _is_still_there(folder, holder):  # the previous holder renamed or removed the folder
         os.close(holder)
         holder = _hold(folder)
     try:
@@ -52,7 +52,7 @@ def _lock(holder: int, folder: Path) -> None:
         _logger.warning("another process is writing %s: waiting until it is done", folder)
         fcntl.flock(holder, fcntl.LOCK_EX)
     except OSError:
-        _logger.warning("the disk of %s knows no locks: let no second process write there", folder)
+        _logger.warning("the file system of %s has no locks: do not let a second process write there", folder)
 
 
 def _is_still_there(folder: Path, holder: int) -> bool:

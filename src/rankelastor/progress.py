@@ -1,4 +1,4 @@
-"""How long work reports that it moves on. Libraries call a listener; the command line draws it."""
+"""Progress of long work. The library calls a listener; the command line draws it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Protocol
 
 
 class ProgressListener(Protocol):
-    """Hears of stages of work, one after the other."""
+    """Receives the progress of work that is done in stages, one after the other."""
 
     def begin(self, stage: str, *, total: int, unit: str) -> None:
-        """A stage begins: ``total`` amounts of ``unit`` ("rows", "bytes", "examples") are to be done."""
+        """Begin a stage of ``total`` units; ``unit`` names them ("rows", "bytes", "examples")."""
 
     def advance(self, amount: int, **figures: float) -> None:
-        """So much more of the stage is done; ``figures`` are current values worth showing (loss=0.31)."""
+        """Add ``amount`` units to what is done; ``figures`` are current values worth showing (loss=0.31)."""
 
     def end(self) -> None:
-        """The stage is done."""
+        """End the stage."""
 
 
 class SilentProgress:

@@ -1,7 +1,7 @@
-"""The contract between data and models: which features there are, and what a batch holds.
+"""The interface between data and models: the features of a data set, and the tensors of a batch.
 
 Shape letters used everywhere: ``batch`` examples, ``task`` labels to predict, ``field`` feature columns,
-``embedding_dim`` width of one field's embedding, ``token`` number of tokens, ``dim`` width of a token.
+``embedding_dim`` width of the embedding of one field, ``token`` number of tokens, ``dim`` width of a token.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxtyping import Float32, Int64, Integer
 from torch import Tensor
 
 PADDING_ID = 0
-"""Id 0 of every vocabulary: no value. Its embedding row is zero and stays zero."""
+"""Id 0 of every vocabulary means "no value". Its embedding row is zero and stays zero."""
 
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
@@ -24,14 +24,14 @@ SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class NumericFeature:
-    """A feature that is one number an example, already transformed (float32)."""
+    """A feature of one number per example, already transformed (float32)."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class PretrainedVectors:
-    """Vectors that a feature brings along in place of learned rows: their width, and whether training changes them."""
+    """Pretrained vectors in place of learned embedding rows: their width, and whether training changes them."""
 
     dim: int
     trained: bool
@@ -39,11 +39,11 @@ class PretrainedVectors:
 
 @dataclass(frozen=True)
 class CategoricalFeature:
-    """A feature that is one id an example.
+    """A feature of one id per example.
 
-    ``num_ids`` counts every id the column may hold: padding (0), the known values, out-of-vocabulary (last).
-    ``shares`` names the feature whose ids and embedding rows it uses; None: it has its own.
-    ``pretrained`` says that its rows are vectors given with the data.
+    ``num_ids`` counts every id that the column may hold: padding (0), the known values, out of vocabulary (last).
+    ``shares`` names the feature whose ids and embedding rows this one uses; None: it has its own.
+    ``pretrained`` describes the pretrained vectors that are its embedding rows; None: the rows are learned.
     """
 
     name: str
@@ -54,9 +54,9 @@ class CategoricalFeature:
 
 @dataclass(frozen=True)
 class SequenceFeature:
-    """A feature that is a list of ids an example, cut to the newest ``max_length`` and padded on the left with 0.
+    """A feature of one list of ids per example, cut to the newest ``max_length`` and padded on the left with 0.
 
-    ``num_ids`` and ``shares`` as for a categorical feature: a history of items shares the rows of the item.
+    ``num_ids`` and ``shares`` are those of a categorical feature: a history of items shares the rows of the item.
     """
 
     name: str
@@ -71,8 +71,6 @@ Feature = NumericFeature | CategoricalFeature | SequenceFeature
 @dataclass(frozen=True)
 class FeatureSchema:
     """The features of a prepared data set, in the order in which the settings declare them, and its tasks.
-
-    ``tasks`` names the labels to predict: the columns of ``Batch.labels`` and of the logits.
 
     ``tasks`` names the labels to predict: the columns of ``Batch.labels`` and of a ranker's logits.
 
@@ -124,19 +122,18 @@ class FeatureSchema:
 
     @property
     def concatenation_order(self) -> tuple[int, ...]:
-        """For each declared feature, its place in the concatenation of numeric, categorical and sequence features."""
+        """Index of each declared feature in the concatenation of numeric, categorical and sequence features."""
         concatenated: list[Feature] = [*self.numeric, *self.with_ids]
         return tuple(concatenated.index(feature) for feature in self.features)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some examples as tensors. ``labels``, ``weight`` and ``group`` are None where the rows have none.
+    """Some examples as tensors. ``labels``, ``weight`` and ``group`` are None if the data have none.
 
-    ``labels`` has one column per task; ``weight`` is how much each example counts in loss and metrics.
-
+    ``labels`` has one column per task. ``weight`` is the weight of each example in loss and metrics.
     ``sequence`` holds the ids of all sequence features side by side, each padded on the left to its ``max_length``;
-    it is None where the schema has no sequence feature.
+    it is None if the schema has no sequence feature.
 
     Example:
         >>> batch = Batch(
@@ -155,11 +152,11 @@ class Batch:
 
     @property
     def num_examples(self) -> int:
-        """Number of rows."""
+        """Number of examples."""
         return self.categorical.shape[0]
 
     def split(self, num_examples: int) -> Iterator[Self]:
-        """The batch in parts of at most so many examples, in order.
+        """Split the batch into consecutive parts of at most ``num_examples`` examples.
 
         Example:
             >>> ids = torch.arange(5, dtype=torch.int32).view(5, 1)
@@ -171,11 +168,11 @@ class Batch:
             yield self._map(itemgetter(slice(start, start + num_examples)))
 
     def to(self, device: torch.device) -> Self:
-        """The same batch on another device; the copy from pinned memory does not block."""
+        """Copy the batch to another device; a copy from pinned memory does not block."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Self:
-        """The same batch in page-locked memory, from which copies to CUDA run asynchronously."""
+        """Copy the batch to page-locked memory, from which copies to CUDA run asynchronously."""
         return self._map(lambda tensor: tensor.pin_memory())
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Self:

@@ -1,4 +1,4 @@
-"""Write files and folders whole or not at all: to a temporary neighbour that is renamed when complete."""
+"""Write files and folders atomically: to a temporary path beside the target, renamed when complete."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rankelastor.errors import StorageError
-from rankelastor.folder_lock import folder_of_one_writer
+from rankelastor.folder_lock import lock_folder
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
     errno.EFBIG: "the file is larger than allowed here; free some space or raise the limit",
-    errno.EACCES: "permission is denied; choose a place that you can write",
-    errno.EROFS: "the disk is read-only; choose a place that you can write",
+    errno.EACCES: "permission is denied; choose a place where you can write",
+    errno.EROFS: "the disk is read-only; choose a place where you can write",
     errno.ENOTDIR: "a part of the path is a file; choose another place",
     errno.EEXIST: "a part of the path is a file; choose another place",
     errno.EISDIR: "it is a folder; choose another name",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-    errno.EPERM: "it is not permitted; choose a place that you can write",
-    errno.ELOOP: "its links lead in a circle; choose another place",
+    errno.EPERM: "it is not permitted; choose a place where you can write",
+    errno.ELOOP: "its links form a circle; choose another place",
     errno.EIO: "the disk reports an error; choose another disk",
 }
 
@@ -42,13 +42,13 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         ['numbers.txt']
 
     Raises:
-        StorageError: the disk is full or the place cannot be written; nothing is left behind.
+        StorageError: the disk is full or the path cannot be written; no file is left behind.
     """
     path = Path(path)
-    with explained_storage_errors(path):
-        path = path.resolve()  # what a link points to is replaced, not the link
+    with explain_storage_errors(path):
+        path = path.resolve()  # the target of a link is replaced, not the link
         if path.exists() and not path.is_file():
-            raise StorageError(f"{path} must be a file that can be replaced, but it is none; choose another name")
+            raise StorageError(f"{path} must be a file that can be replaced, but it is not a file; choose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
@@ -63,9 +63,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 def whole_folder(path: str | Path) -> Iterator[Path]:
     """Yield an empty temporary folder beside ``path``; put it in place of ``path`` on success, remove it on failure.
 
-    A folder that stood at ``path`` before is replaced only when the new one is complete, and stays where nothing was
-    written. One process at a time writes: others wait here until it is done, so look again, once inside, whether
-    there is still something to do. What a killed process left behind is removed.
+    An existing folder at ``path`` is replaced only when the new one is complete, and kept if nothing was written.
+    One process at a time writes and the others wait here until it is done, so check again inside the context whether
+    there is still something to do. Leftovers of a killed process are removed.
 
     Example:
         >>> import tempfile
@@ -76,14 +76,14 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         ['data', 'data/numbers.txt']
 
     Raises:
-        StorageError: the disk is full or the place cannot be written; nothing is left behind.
+        StorageError: the disk is full or the path cannot be written; no file is left behind.
     """
     path = Path(path)
-    with explained_storage_errors(path):
-        path = path.resolve()  # what a link points to is replaced, not the link
+    with explain_storage_errors(path):
+        path = path.resolve()  # the target of a link is replaced, not the link
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary, old = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.old")
-        with folder_of_one_writer(temporary):
+        with lock_folder(temporary):
             try:
                 _clear(temporary, old, path)
                 yield temporary
@@ -91,13 +91,13 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
                     _replace_folder(temporary, path, old)
                 else:
                     temporary.rmdir()
-            except BaseException:  # once renamed, another process may have begun a new one: then it is not ours
+            except BaseException:  # not `finally`: after the rename the path may be a new folder of another process
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
 
 
 def _clear(temporary: Path, old: Path, path: Path) -> None:
-    """Remove what a killed process left; if it was killed between its two renames, the old folder comes back."""
+    """Remove the leftovers of a killed process; restore the old folder if it was killed between its two renames."""
     for item in temporary.iterdir():
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
@@ -121,11 +121,11 @@ def _flush_to_disk(path: Path) -> None:
 
 
 @contextmanager
-def explained_storage_errors(path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` of a place that cannot be written into a ``StorageError`` that says what to do.
+def explain_storage_errors(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` of a path that cannot be written into a ``StorageError`` that says what to do.
 
     Raises:
-        StorageError: the disk is full, permission is denied, a part of the path is a file.
+        StorageError: the disk is full, permission is denied, or a part of the path is a file.
     """
     try:
         yield
@@ -137,6 +137,6 @@ def explained_storage_errors(path: Path) -> Iterator[None]:
 
 
 def _number(error: OSError) -> int:
-    """The error's number; libraries may give it in words alone, and `shutil` gives a list of errors."""
+    """Find the number of an error: some libraries give it in the text alone, and `shutil` gives a list of errors."""
     found = re.search(r"\[Errno (\d+)\]|os error (\d+)", str(error))
     return error.errno or (int(found[1] or found[2]) if found else 0)

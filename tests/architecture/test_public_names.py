@@ -1,7 +1,10 @@
 """What the package promises: names that can be imported, settings that are frozen."""
 
+import ast
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
+from types import ModuleType
 
 import pytest
 
@@ -18,6 +21,21 @@ def test_all_is_what_can_be_imported() -> None:
         assert callable(getattr(rankelastor, name))
     with pytest.raises(AttributeError, match="has no attribute 'fit'; it has"):
         rankelastor.fit  # noqa: B018
+
+
+def test_what_can_be_imported_is_in_all() -> None:
+    assert len(set(rankelastor.__all__)) == len(rankelastor.__all__)
+    tree = ast.parse(Path(rankelastor.__file__).read_text(encoding="utf-8"))
+    for_mypy = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    imports = [each for block in for_mypy for each in block.body if isinstance(each, ast.ImportFrom)]
+    promised = {alias.asname or alias.name for each in imports for alias in each.names}
+    lazily = {name for name in rankelastor.__all__ if not name.startswith("__")}
+    assert promised == lazily, "what type checkers see and what is promised must be the same"
+    for name in dir(rankelastor):
+        value = getattr(rankelastor, name)
+        is_public = not name.startswith("_") and not isinstance(value, ModuleType) and callable(value)
+        is_ours = getattr(value, "__module__", "").startswith("rankelastor")
+        assert not (is_public and is_ours) or name in rankelastor.__all__, f"{name} is public, but not in __all__"
 
 
 def test_every_module_can_be_imported_and_says_what_it_is() -> None:

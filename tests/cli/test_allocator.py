@@ -1,4 +1,4 @@
-"""The verbs that compute tell the allocator to keep large blocks, and no others."""
+"""The verbs that compute, and only these, configure the allocator to keep large blocks."""
 
 from pathlib import Path
 from typing import Any

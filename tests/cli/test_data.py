@@ -1,4 +1,4 @@
-"""`rankelastor data`: what a person sees, and what a script gets."""
+"""`rankelastor data`: its output on a terminal and in a script."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ runner = CliRunner()
 
 @pytest.fixture
 def zips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a Frappe_x1.zip whose contents are small and count as the published ones."""
+    """Make a folder with a small Frappe_x1.zip whose checksums pass as the published ones."""
     contents = dict.fromkeys(("train.csv", "valid.csv", "test.csv"), CONTENTS["test.csv"])
     md5 = hashlib.md5(CONTENTS["test.csv"]).hexdigest()
     small = [
@@ -67,7 +67,7 @@ def test_a_script_that_does_not_accept_is_told_how(zips: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("answer", ["y\n", "n\n"], ids=["yes", "no"])
 def test_a_person_is_asked(answer: str, tmp_path: Path) -> None:
-    """The folder of zips is empty: a person who accepts gets as far as to hear of it."""
+    """Answer the question; the folder of zips is empty, so accepting leads to an error about it."""
     person, terminal = pty.openpty()
     os.write(person, answer.encode())
     command = [sys.executable, "-m", "rankelastor", "data", "fetch", "Frappe_x1", "--from", str(tmp_path / "zips")]
@@ -89,4 +89,4 @@ def test_a_person_is_asked(answer: str, tmp_path: Path) -> None:
 def test_an_unknown_id_lists_the_known_ones() -> None:
     failed = runner.invoke(app, ["data", "fetch", "Criteo_x9"])
     assert failed.exit_code == 2
-    assert "known are Criteo_x1, Avazu_x4, KuaiVideo_x1, TaobaoAd_x1, Frappe_x1, MovielensLatest_x1" in failed.output
+    assert "try one of Criteo_x1, Avazu_x4, KuaiVideo_x1, TaobaoAd_x1, Frappe_x1, MovielensLatest_x1" in failed.output

@@ -29,7 +29,7 @@ def test_a_prepared_folder_is_reported_on(recipe: Recipe) -> None:
     assert "30 rows, 3 features, label click" in shown
     assert re.search(r"train 10 33.3% 50.00%", shown)
     assert re.search(r"site categorical 3 0.0% 0.0% 0.0%", shown)
-    assert "device alone ranks valid with AUC 1.0000" not in shown  # five rows of each label are too few to say so
+    assert "device alone ranks valid with AUC 1.0000" not in shown  # five rows per label are too few for this warning
 
 
 def test_json_holds_the_same_report(recipe: Recipe) -> None:
@@ -60,12 +60,12 @@ def test_a_recipe_and_a_run_are_described_as_before(recipe: Recipe, tmp_path: Pa
     (tmp_path / "tiny.yaml").write_text(dump_yaml(recipe))
     code, shown = describe(str(tmp_path / "tiny.yaml"))
     assert code == 0
-    assert "FLOPs an example" in shown
-    assert f"what the data hold: rankelastor describe {recipe.data.prepared}" in shown
+    assert "FLOPs per example" in shown
+    assert f"report on the data: rankelastor describe {recipe.data.prepared}" in shown
     run = train(recipe, folder=tmp_path / "run")
     code, shown = describe(str(run.folder))
     assert code == 0
-    assert "FLOPs an example" in shown
+    assert "FLOPs per example" in shown
 
 
 def test_a_folder_that_is_neither_is_an_error(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_options_that_do_not_go_together_are_errors(recipe: Recipe, tmp_path: Pa
     prepare(recipe.data)
     code, shown = describe(recipe.data.prepared, "--set", "training.seed=2")
     assert code == 2
-    assert "--set changes a recipe, but a prepared folder and --set training.seed=2 were given" in shown
+    assert "--set needs a recipe, but a prepared folder and --set training.seed=2 were given" in shown
     (tmp_path / "tiny.yaml").write_text(dump_yaml(recipe))
     code, shown = describe(str(tmp_path / "tiny.yaml"), "--json")
     assert code == 2

@@ -1,4 +1,4 @@
-"""`rankelastor import-fuxictr`: a recipe, and what a person must know of it."""
+"""`rankelastor import-fuxictr`: it writes a recipe and prints notes on the import."""
 
 from pathlib import Path
 

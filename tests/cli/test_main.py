@@ -1,4 +1,4 @@
-"""The command line as a person uses it: a process of its own, its exit code and what it prints."""
+"""The command line in a separate process: its exit codes and its output."""
 
 import json
 import os
@@ -12,20 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-VERBS = [
-    "demo",
-    "data",
-    "prepare",
-    "train",
-    "evaluate",
-    "spectrum",
-    "predict",
-    "theory",
-    "describe",
-    "profile",
-    "schema",
-    "import-fuxictr",
-]
+from rankelastor.cli.main import VERBS
+
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
@@ -41,7 +29,7 @@ def recipe_file(recipe_values: dict[str, Any], tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [verb.replace("_", "-") for verb in VERBS])
 def test_every_verb_has_help_with_an_example(verb: str) -> None:
     shown = rankelastor(verb, "--help")
     assert shown.returncode == 0
@@ -80,7 +68,7 @@ def test_from_raw_files_to_probabilities(recipe_file: Path, tmp_path: Path) -> N
 def test_describe_tells_fields_tree_and_cost(recipe_file: Path) -> None:
     shown = rankelastor("describe", recipe_file)
     assert shown.returncode == 0, shown.stderr
-    for text in ("device", "numeric", "FullMixing  -> 3 x 6", "dense parameters", "FLOPs an example"):
+    for text in ("device", "numeric", "FullMixing  -> 3 x 6", "dense parameters", "FLOPs per example"):
         assert text in shown.stdout
 
 
@@ -175,5 +163,5 @@ def test_ctrl_c_exits_with_130_and_leaves_nothing(
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "error: stopped; what is on disk is whole" in stderr
+    assert "error: stopped; all files on disk are complete" in stderr
     assert not list(tmp_path.glob("*prepared*"))

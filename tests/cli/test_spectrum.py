@@ -16,7 +16,7 @@ from rankelastor.studies.demo import run_demo
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the runs rankmixer and rankelastor; read only."""
+    """Make a folder with the runs rankmixer and rankelastor, which tests must not change."""
     folder = tmp_path_factory.mktemp("trained") / "demo"
     run_demo(folder, num_rows=1000)
     return folder / "runs"
@@ -61,7 +61,7 @@ def test_a_mistake_is_one_readable_message(runs: Path, arguments: list[str], wor
     assert words in result.output
 
 
-def test_nan_activations_are_said(runs: Path, tmp_path: Path) -> None:
+def test_nan_activations_are_reported(runs: Path, tmp_path: Path) -> None:
     run = shutil.copytree(runs / "rankmixer", tmp_path / "run")
     weights = load_file(run / "checkpoints" / "best.safetensors")
     poisoned = next(name for name in weights if "blocks.0.pffn" in name)

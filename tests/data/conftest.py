@@ -1,4 +1,4 @@
-"""Small raw files, written by hand, and settings that read them."""
+"""Fixtures of small raw files, written by hand, and of settings that read them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write_files(tmp_path: Path) -> Callable[[Files], Path]:
 
 @pytest.fixture
 def settings_for(tmp_path: Path) -> Callable[..., DataSettings]:
-    """Settings that read train.csv and valid.csv of ``raw``; keys of ``changes`` replace whole settings."""
+    """Make settings that read train.csv and valid.csv of ``raw``; ``changes`` replace whole settings by key."""
 
     def make(changes: dict[str, Any] | None = None) -> DataSettings:
         values: dict[str, Any] = {
@@ -50,12 +50,12 @@ def settings_for(tmp_path: Path) -> Callable[..., DataSettings]:
 
 @pytest.fixture
 def small(write_files: Callable[[Files], Path], settings_for: Callable[..., DataSettings]) -> DataSettings:
-    """Settings of a tiny click log that is there: four train rows, two valid rows."""
+    """Make the settings of a tiny click log on disk: four train rows, two valid rows."""
     write_files({"train.csv": TRAIN, "valid.csv": VALID})
     return settings_for()
 
 
 @pytest.fixture
 def small_prepared(small: DataSettings) -> PreparedDataset:
-    """The tiny click log, prepared."""
+    """Prepare the tiny click log."""
     return prepare(small)

@@ -1,4 +1,4 @@
-"""Bad input goes through ``prepare``: a message that names the place, and nothing half-written."""
+"""Tests of ``prepare`` with bad input: the message names the place, and no partial output remains."""
 
 import gzip
 from collections.abc import Callable, Iterator
@@ -21,8 +21,8 @@ WriteFiles = Callable[[dict[str, str | bytes]], Path]
 SettingsFor = Callable[..., DataSettings]
 
 BAD_TRAIN: list[tuple[str | bytes, str]] = [
-    (HEADER + "1,a,1\n0,b\n", r"train.csv, row 2 must have 3 cells, one a column, but has 2"),
-    (HEADER + "1,a,1\n0,b,2,3\n", r"train.csv, row 2 must have 3 cells, one a column, but has 4"),
+    (HEADER + "1,a,1\n0,b\n", r"train.csv, row 2 must have 3 cells, one per column, but has 2"),
+    (HEADER + "1,a,1\n0,b,2,3\n", r"train.csv, row 2 must have 3 cells, one per column, but has 4"),
     (HEADER + "1,a,1\n0,b,old\n", r"train.csv, column 'age', row 2 must hold numbers, but 'old' was given"),
     (HEADER + "1,a,1\n0,b,NaN\n", r"train.csv, column 'age', row 2 must hold finite numbers, but 'NaN' was given"),
     (HEADER + "1,a,inf\n0,b,1\n", r"train.csv, column 'age', row 1 must hold finite numbers, but 'inf' was given"),
@@ -34,19 +34,22 @@ BAD_TRAIN: list[tuple[str | bytes, str]] = [
     (HEADER + "1,a,1\n,b,2\n", r"train.csv, column 'click', row 2: the label must be 0 or 1, but a blank was given"),
     (HEADER + "1,a,1\n1,b,2\n", r"the split train must hold labels 0 and 1, but all its 2 labels are 1"),
     (HEADER + "0,a,1\n", r"the split train must hold labels 0 and 1, but all its 1 labels are 0"),
-    (HEADER, r"the split train must hold rows, but files.train train.csv hold none"),
+    (HEADER, r"the split train must hold rows, but files.train train.csv have none"),
     ("", r"train.csv must hold rows, but it is empty"),
-    ("1,a,1\n0,b,2\n", r"train.csv must name each column once, but '1' stands twice; .*set csv.header to false"),
+    ("1,a,1\n0,b,2\n", r"train.csv must name each column once, but '1' occurs twice; .*set csv.header to false"),
     ("1,a,3\n0,b,2\n", r"train.csv must have the column 'click', but has only '1', 'a', '3'; .*csv.header"),
     ("click,site\n1,a\n0,b\n", r"train.csv must have the column 'age', but has only 'click', 'site'"),
-    ("click,site,age,site\n1,a,1,a\n", r"train.csv must name each column once, but 'site' stands twice"),
+    ("click,site,age,site\n1,a,1,a\n", r"train.csv must name each column once, but 'site' occurs twice"),
     (
         HEADER + '1,a,1\n0,"b,2\n',
         r"train.csv, column 'age', row 2: a quoted cell must end with|row 2 must have 3 cells",
     ),
     (HEADER + '1,a,1\n0,b,"2\n', r"train.csv, column 'age', row 2"),
     (HEADER.encode() + b"1,a,1\n0,\xe9,2\n", r"train.csv, column 'site', row 2 must be UTF-8 text"),
-    (HEADER.encode() + b"1,a,1\n0,b\0,2\n", r"train.csv, column 'site', row 2 must be UTF-8 text, but a NUL byte"),
+    (
+        HEADER.encode() + b"1,a,1\n0,b\0,2\n",
+        r"train.csv, column 'site', row 2 must be UTF-8 text, but holds a NUL byte",
+    ),
 ]
 
 
@@ -104,7 +107,7 @@ def test_a_truncated_gzip_is_named(write_files: WriteFiles, settings_for: Settin
     packed = gzip.compress((HEADER + "1,a,1\n0,b,2\n" * 1000).encode())
     folder = write_files({"train.csv.gz": packed[: len(packed) // 2], "valid.csv": VALID})
     files = {"folder": str(folder), "train": "train.csv.gz", "valid": "valid.csv"}
-    with pytest.raises(DataError, match=r"train.csv.gz must be a file that can be read whole, .* damaged or cut off"):
+    with pytest.raises(DataError, match=r"train.csv.gz must be a readable file, .* damaged or cut off"):
         prepare(settings_for({"files": files}))
     assert left_behind(settings_for()) == ["raw"]
 
@@ -144,7 +147,7 @@ def test_a_list_where_one_value_was_declared_is_refused(write_files: WriteFiles,
     pq.write_table(pa.table({"click": [1, 0], "site": [["a"], ["b"]], "age": [1, 2]}), folder / "train.parquet")
     files = {"folder": str(folder), "train": "train.parquet", "valid": "valid.csv"}
     with pytest.raises(
-        DataError, match=r"train.parquet, column 'site' must hold one text or number a row, but .* list<"
+        DataError, match=r"train.parquet, column 'site' must hold one text or number per row, but .* list<"
     ):
         prepare(settings_for({"files": files}))
     assert left_behind(settings_for()) == ["raw"]
@@ -195,6 +198,6 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(small: DataSettings, mo
         file.write_text(file.read_text() + "1,a,1,u1\n")
 
     monkeypatch.setattr(build, "read_rows", growing)
-    with pytest.raises(DataError, match=r"the raw files must stay as they are while they are read"):
+    with pytest.raises(DataError, match=r"the raw files must not change while they are read"):
         prepare(small)
     assert left_behind(small) == ["raw"]

@@ -1,4 +1,4 @@
-"""Every kind of field from raw rows to ids, by hand."""
+"""Tests of every kind of field from raw rows to ids, with values computed by hand."""
 
 import random
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def dataset(write_files: WriteFiles, settings_for: SettingsFor) -> PreparedDatas
 
 
 def test_ids_are_those_worked_out_by_hand(dataset: PreparedDataset) -> None:
-    """With the two sequences cut to the newest, ``a`` stands 7 times in its three columns, ``b`` 4, ``c`` twice."""
+    """Check ids by counts: in the cut sequences and ``item``, ``a`` occurs 7 times, ``b`` 4 times, ``c`` twice."""
     frame = dataset.frame("train")
     assert frame["item"].to_list() == [1, 2, 1, 3]
     assert frame["seen"].to_list() == [[2, 1], [], [2, 1], [1]]
@@ -187,15 +187,15 @@ def test_the_cells_staged_at_a_time_do_not_matter(
         return columns(part)
 
     monkeypatch.setattr(staging.StagedPart, "columns", spy)
-    for cells in (staging.CELLS_A_PART, 1_000, 200):
-        monkeypatch.setattr(staging, "CELLS_A_PART", cells)
+    for cells in (staging.CELLS_PER_PART, 1_000, 200):
+        monkeypatch.setattr(staging, "CELLS_PER_PART", cells)
         folder = tmp_path / f"built-{cells}"
         folder.mkdir()
         sizes.append([])
         building.build(settings, find_source_files(settings.files), folder, SilentProgress())
         results.append(contents(folder))
     assert results[0] == results[1] == results[2]
-    # Five places of two sequences and four other features are nine cells a row.
+    # Five positions of two sequences and four other features are nine cells per row.
     assert [max(of_run) for of_run in sizes] == [1500, 1_000 // 9, 200 // 9]
 
 
@@ -203,7 +203,7 @@ def test_a_mistake_past_the_first_part_is_named_by_its_row(
     write_files: WriteFiles, settings_for: SettingsFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_files({"train.csv": TEXT + "2,a,b,x,ip1,1,b\n", "valid.csv": TEXT})
-    monkeypatch.setattr(staging, "CELLS_A_PART", 18)
+    monkeypatch.setattr(staging, "CELLS_PER_PART", 18)
     with pytest.raises(DataError, match=r"train.csv, column 'click', row 5: the label must"):
         prepare(settings_for({"fields": FIELDS}))
 
@@ -268,5 +268,5 @@ def test_pretrained_vectors_lie_in_the_prepared_folder_by_id(
 
 
 def test_a_missing_file_of_vectors_is_named(dataset: PreparedDataset, settings_for: SettingsFor) -> None:
-    with pytest.raises(DataError, match=r"pretrained.file must name a file, but .*raw/vectors.npz is none"):
+    with pytest.raises(DataError, match=r"pretrained.file must name a file, but .*raw/vectors.npz is not one"):
         prepare(settings_for({"fields": with_vectors()}))

@@ -1,4 +1,4 @@
-"""Several labels, a positive value and weights, from raw rows to batches."""
+"""Tests of several labels, a positive value and weights, from raw rows to batches."""
 
 from collections.abc import Callable
 from pathlib import Path

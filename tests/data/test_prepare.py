@@ -363,7 +363,7 @@ def test_progress_counts_up_to_its_totals(small: DataSettings) -> None:
 def test_a_folder_of_other_things_is_never_replaced(small: DataSettings) -> None:
     Path(small.prepared).mkdir()
     (Path(small.prepared) / "thesis.tex").write_text("years of work")
-    with pytest.raises(DataError, match=r"data.prepared must be a new folder or .*prepared holds other things"):
+    with pytest.raises(DataError, match=r"data.prepared must be a new folder or .*prepared holds other files"):
         prepare(small, force=True)
     assert (Path(small.prepared) / "thesis.tex").exists()
 
@@ -398,7 +398,7 @@ def test_wide_rows_make_shards_of_fewer_rows(
     monkeypatch.setattr(shards_module, "SHARD_BYTES", 600)
     bounded = prepare(settings_for({"prepared": whole.folder.with_name("bounded").as_posix()}))
     split = bounded.split("train")
-    # Two features, a label and room for a group are 20 bytes.
+    # Two features, a label and a group are 20 bytes.
     assert [shard.num_rows for shard in split.shards] == [30, 30, 30, 10]
     assert split.shard_rows == 30
     loaders = (BatchLoader(each, batch_size=8, shuffle=True) for each in (whole.split("train"), split))

@@ -16,7 +16,7 @@ from rankelastor.errors import DataError, StalePreparedError
 def test_a_frame_shows_a_split_by_feature(small_prepared: PreparedDataset) -> None:
     frame = small_prepared.frame("train")
     assert frame.schema == {"site": pl.Int32, "age": pl.Float32, "click": pl.Float32}
-    # b is seen twice; the blank and a once, in byte order
+    # b occurs twice; the blank and a occur once, in byte order
     assert frame.rows() == [(1, 1.0, 1.0), (3, 2.0, 0.0), (1, 3.0, 1.0), (2, 6.0, 0.0)]
 
 
@@ -31,7 +31,7 @@ def test_the_group_may_be_a_feature_too(small: DataSettings, settings_for: Calla
     frame = dataset.frame("train")
     assert frame.columns == ["user", "click", "group:user"]
     assert frame["group:user"].to_list() == [0, 1, 0, 2]
-    assert dataset.frame("valid")["group:user"].to_list() == [0, 3]  # groups that train lacks are groups all the same
+    assert dataset.frame("valid")["group:user"].to_list() == [0, 3]  # groups that train lacks have numbers too
     assert dataset.split("train").has_group
 
 
@@ -54,7 +54,7 @@ def test_a_folder_that_is_missing_or_not_prepared_is_refused(tmp_path: Path) -> 
         ('{"format_version": 99}', r"must have the format version 1, but has 99"),
         ("{}", r"must have the format version 1, but has None"),
         ("[]", r"schema.json must describe a prepared folder, but holds list"),
-        ("{", r"schema.json must be JSON that can be read"),
+        ("{", r"schema.json must be readable JSON"),
         ('{"format_version": 1}', r"schema.json: .*must be given, but is missing"),
     ],
 )
@@ -116,6 +116,6 @@ def test_a_copy_of_the_feature_state_is_all_that_encoding_needs(small: DataSetti
 def test_a_copy_of_a_damaged_feature_state_is_refused(small_prepared: PreparedDataset, tmp_path: Path) -> None:
     shutil.rmtree(small_prepared.folder / "vocabulary")
     with pytest.raises(
-        DataError, match=r"site.parquet must be a vocabulary .*run `rankelastor prepare RECIPE --force`"
+        DataError, match=r"site.parquet must be a readable vocabulary, .*run `rankelastor prepare RECIPE --force`"
     ):
         copy_feature_state(small_prepared.folder, tmp_path)

@@ -1,4 +1,4 @@
-"""Real logs prepare, and their ids map back to the source values. Skipped where the data are not there."""
+"""Tests on real logs: their ids map back to the source values. Skipped if the data are missing."""
 
 import os
 from pathlib import Path
@@ -133,7 +133,7 @@ def prepare_by_recipe(name: str, prepared: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def source_rows(name: str) -> pl.DataFrame:
-    """All raw rows as texts, train first."""
+    """Read all raw rows as texts, train first."""
     if name == "criteo_10k":
         file = DATA / name / "train.txt"
         return pl.read_csv(file, separator="\t", has_header=False, new_columns=CRITEO, infer_schema=False)
@@ -143,7 +143,7 @@ def source_rows(name: str) -> pl.DataFrame:
 
 
 def expected_values(source: pl.Series, known: pl.Series) -> pl.Series:
-    """What ids map back to: blanks as empty texts, values that are not in the vocabulary as nothing."""
+    """Compute what ids must map back to: blanks to empty texts, values out of vocabulary to null."""
     texts = source.fill_null("")
     return pl.select(pl.when(texts.is_in(known.drop_nulls().implode())).then(texts)).to_series()
 
@@ -160,7 +160,7 @@ def test_by_its_recipe_every_value_maps_back(name: str, tmp_path: Path, monkeypa
         known = encoder.vocabularies[spec.name].values_by_id()
         mapped = known.gather(frame[spec.name].to_numpy())
         expected = expected_values(source[spec.column], known)
-        if (dataset.manifest.settings["split"] or {}).get("kind") == "random":  # rows have changed places
+        if (dataset.manifest.settings["split"] or {}).get("kind") == "random":  # the rows are permuted
             assert mapped.sort().to_list() == expected.sort().to_list()
         else:
             assert mapped.to_list() == expected.to_list()

@@ -1,4 +1,4 @@
-"""Whatever texts a table holds, ids map back to them."""
+"""Property tests: the ids of any texts map back to the texts."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from rankelastor.data.prepare import prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.settings import DataSettings
 
-# Surrogates are no UTF-8, NUL is refused on purpose, and a lone carriage return is read as a line end.
+# Surrogates are not UTF-8, NUL is refused on purpose, and a lone carriage return is read as a line end.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=6)
 TABLES = st.lists(st.tuples(TEXTS, TEXTS | st.sampled_from(["", '"', "a,b", "\n", "'", "NA", " x "])), max_size=12)
 
@@ -87,7 +87,7 @@ def prepare_lists(folder: Path, name: str, *, separator: str | None) -> Prepared
 
 
 def prepared_lists(dataset: PreparedDataset, name: str) -> list[list[str]]:
-    """Elements by their ids; a blank one is padding and comes back as an empty text, but at the left of a list."""
+    """Map ids back to elements; blank ones are padding and become empty texts, except at the left end of a list."""
     known = RowEncoder.load(dataset.folder).vocabularies[name].values_by_id().to_list()
     return [[known[element] or "" for element in row] for row in dataset.frame("train")[name].to_list()]
 

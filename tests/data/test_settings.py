@@ -5,13 +5,13 @@ import pytest
 from pydantic import ValidationError
 
 from rankelastor.config.explain import explain_validation_error
-from rankelastor.data.fingerprint import settings_that_matter
+from rankelastor.data.fingerprint import relevant_settings
 from rankelastor.data.settings import DataSettings
 
 SettingsFor = Callable[..., DataSettings]
 
 
-def explained(settings_for: SettingsFor, **changes: Any) -> str:
+def explain(settings_for: SettingsFor, **changes: Any) -> str:
     with pytest.raises(ValidationError) as caught:
         settings_for(changes)
     return explain_validation_error(caught.value, DataSettings, source="recipe.yaml")
@@ -25,15 +25,15 @@ def test_one_label_is_a_name_or_a_mapping(settings_for: SettingsFor) -> None:
 
 
 def test_settings_without_new_keys_matter_as_before(settings_for: SettingsFor) -> None:
-    """Fingerprints of prepared folders depend on it."""
-    values = settings_that_matter(settings_for())
+    """Check the values that fingerprints of prepared folders depend on."""
+    values = relevant_settings(settings_for())
     assert values["label"] == "click"
     assert not {"labels", "weight"} & values.keys()
 
 
 def test_new_keys_matter(settings_for: SettingsFor) -> None:
     labels = {"click": "click", "like": {"column": "liked", "positive": "yes"}}
-    values = settings_that_matter(settings_for({"label": None, "labels": labels, "weight": "w"}))
+    values = relevant_settings(settings_for({"label": None, "labels": labels, "weight": "w"}))
     assert values["labels"] == labels
     assert values["weight"] == "w"
 
@@ -58,9 +58,9 @@ def test_one_column_gives_several_labels_by_other_values(settings_for: SettingsF
     [
         ({"label": None}, "label or labels must be given, one of the two, but neither was given"),
         ({"labels": {"a": "x"}}, "label or labels must be given, one of the two, but both was given"),
-        ({"label": None, "labels": {"a": "x", "b": "x"}}, "labels must differ, but several read ['x'] alike"),
+        ({"label": None, "labels": {"a": "x", "b": "x"}}, "labels must differ, but several read ['x']; remove one"),
         ({"weight": "click"}, "weight must be a column of its own, but 'click' is a label too"),
-        ({"label": {"column": "y", "positve": 1}}, "label.positve is not a known setting; did you mean positive?"),
+        ({"label": {"column": "y", "positives": 1}}, "label.positives is not a known setting; did you mean positive?"),
         ({"label": ["y"]}, "label: a label must be a column name, or {column: NAME, positive: \"VALUE\"}, but ['y']"),
         ({"label": {"column": "y", "positive": ""}}, "label.positive"),
         ({"label": None, "labels": {}}, "labels"),
@@ -70,7 +70,7 @@ def test_one_column_gives_several_labels_by_other_values(settings_for: SettingsF
 def test_labels_that_cannot_be_meant_are_refused(
     settings_for: SettingsFor, changes: dict[str, Any], message: str
 ) -> None:
-    assert message in explained(settings_for, **changes)
+    assert message in explain(settings_for, **changes)
 
 
 def test_the_schema_for_editors_takes_a_name_or_a_mapping() -> None:

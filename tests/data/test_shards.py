@@ -6,7 +6,7 @@ import pytest
 
 from rankelastor.data import shards as shards_module
 from rankelastor.data.encoded_rows import EncodedRows
-from rankelastor.data.shards import ShardWriter, bounded_shard_rows, open_shard, shard_path
+from rankelastor.data.shards import ShardWriter, limit_shard_rows, open_shard, shard_path
 from rankelastor.errors import DataError
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature
 
@@ -76,9 +76,9 @@ def test_a_shard_of_another_width_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_shard_of_wide_rows_holds_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row is a label of 4 bytes, a group of 8, and 4 for each feature or place of a sequence."""
+    """Check the bytes per row: 4 for the label, 8 for the group, and 4 per feature or position of a sequence."""
     wide = FeatureSchema((*SCHEMA.features, SequenceFeature("seen", 9, 97)))
     monkeypatch.setattr(shards_module, "SHARD_BYTES", 4_120)
-    assert bounded_shard_rows(wide, 500) == 10
-    assert bounded_shard_rows(wide, 7) == 7
-    assert bounded_shard_rows(FeatureSchema((SequenceFeature("seen", 9, 10_000),)), 7) == 1
+    assert limit_shard_rows(wide, 500) == 10
+    assert limit_shard_rows(wide, 7) == 7
+    assert limit_shard_rows(FeatureSchema((SequenceFeature("seen", 9, 10_000),)), 7) == 1

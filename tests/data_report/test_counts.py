@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rankelastor.data_report.counts import IdCounts, NumberMoments, SequenceCounts, sampled_rows
+from rankelastor.data_report.counts import IdCounts, NumberMoments, SequenceCounts, sample_rows
 
 
 def test_ids_are_counted_over_pieces() -> None:
@@ -37,8 +37,8 @@ def test_moments_of_pieces_are_those_of_all_numbers() -> None:
 
 
 def test_sampled_rows_are_one_of_each_stretch() -> None:
-    rows = sampled_rows(1003, 100)
+    rows = sample_rows(1003, 100)
     borders = np.arange(101) * 1003 // 100
     assert ((borders[:-1] <= rows) & (rows < borders[1:])).all()
     assert (np.diff(rows) > 0).all()
-    assert np.array_equal(rows, sampled_rows(1003, 100))
+    assert np.array_equal(rows, sample_rows(1003, 100))

@@ -12,8 +12,8 @@ def labels(num_rows: int, num_clicks: int) -> IdCounts:
     return counts
 
 
-# train: 20 % of 10,000. With 10,000 rows in test a standard error is .0057 at 20 %, so that z = 3 lies near 21.7 %;
-# with a million rows in both it is .00057: z = 3 lies near 20.2 %, and the relative change decides (21 %).
+# Train has 20 % of 10,000. With 10,000 rows in test the standard error is .0057 at 20 %, so z = 3 is near 21.7 %;
+# with a million rows in both it is .00057: z = 3 is near 20.2 %, and the relative change decides (21 %).
 @pytest.mark.parametrize(
     ("num_train", "num_test", "rate", "moves"),
     [

@@ -1,4 +1,4 @@
-"""Reports on small prepared folders whose figures are known by hand or by construction."""
+"""Tests of reports on small prepared folders whose figures are known by hand or by construction."""
 
 import json
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""Layers that were changed, before they were lowered or after: the plain layer's answer, or a refusal; never a wrong number.
+"""Layers changed before they were lowered or after: the plain layer's answer or a refusal, never a wrong number.
 
-Each change is made to a network in place; then the lowering, made before or after it, is held against the plain network.
+Each change is made to a network in place; then a lowering made before or after it is held against the plain one.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -37,9 +38,9 @@ both_ways = pytest.mark.usefixtures("_with_and_without_kernels")
 
 
 def network() -> nn.Sequential:
-    """Every kind of layer that has kernels: embeddings (batch, field, dim) -> a logit, all parameters away from zero."""
+    """Every kind of layer that has kernels: embeddings (batch, field, dim) -> a logit; no parameter is zero."""
     torch.manual_seed(1)
-    sizes = {"num_tokens": TOKENS, "token_dim": DIM}
+    sizes: dict[str, Any] = {"num_tokens": TOKENS, "token_dim": DIM}
     made = nn.Sequential(
         SplitTokenizer(
             num_fields=6, embedding_dim=2, **sizes, projection=partial(Projection, hidden_dims=[9], dropout=0.2)
@@ -229,7 +230,7 @@ def test_parameters_whose_data_was_replaced_in_place(name: str) -> None:
 def test_frozen_parameters_and_buffers_in_their_place(names: list[str]) -> None:
     def frozen(model: nn.Module) -> None:
         for name in names:
-            model.get_parameter(name).requires_grad_(requires_grad=False)
+            model.get_parameter(name).requires_grad_(False)
 
     check_before_and_after(frozen)
 
@@ -259,7 +260,7 @@ def test_a_gain_with_the_batch_as_an_axis_of_its_own_is_no_gain_of_tokens() -> N
 
 # Layers replaced ----------------------------------------------------------------------------------------------------
 
-Swap = Callable[[nn.Module], nn.Module]
+Swap = Callable[[Any], nn.Module]
 SWAPPED: dict[str, tuple[list[str], Swap]] = {
     "no bias": (LINEARS, lambda old: nn.Linear(old.in_features, old.out_features, bias=False)),
     "another width": (LINEARS, lambda old: nn.Linear(old.in_features, old.out_features + 1)),
@@ -363,7 +364,7 @@ def test_a_forward_of_the_instances_own(place: str) -> None:
     def own_forward(model: nn.Module) -> None:
         layer = model.get_submodule(place)
         plain = layer.forward
-        layer.forward = lambda *inputs: plain(*inputs) + 0.25  # type: ignore[method-assign]
+        layer.forward = lambda *inputs: plain(*inputs) + 0.25
 
     check_before_and_after(own_forward, place)
 
@@ -415,6 +416,10 @@ def plus_one_behind(_layer: nn.Module, _inputs: object, output: Tensor) -> Tenso
     return output + 1
 
 
+def doubled(gradients: Any) -> tuple[Tensor | None, ...]:
+    return tuple(None if gradient is None else 2 * gradient for gradient in gradients)
+
+
 HOOKS: dict[str, Register] = {
     "forward": lambda layer: layer.register_forward_hook(plus_one_behind),
     "forward, with kwargs": lambda layer: layer.register_forward_hook(
@@ -426,13 +431,9 @@ HOOKS: dict[str, Register] = {
         lambda _layer, inputs, named: ((inputs[0] + 1,), named), with_kwargs=True
     ),
     "backward": lambda layer: layer.register_full_backward_hook(
-        lambda _layer, gradients, _upstream: tuple(
-            gradient if gradient is None else 2 * gradient for gradient in gradients
-        )
+        lambda _layer, gradients, _upstream: doubled(gradients)
     ),
-    "before backward": lambda layer: layer.register_full_backward_pre_hook(
-        lambda _layer, upstream: tuple(2 * gradient for gradient in upstream)
-    ),
+    "before backward": lambda layer: layer.register_full_backward_pre_hook(lambda _layer, upstream: doubled(upstream)),
 }
 
 
@@ -466,10 +467,10 @@ def test_hooks_see_the_layer_itself_and_are_forgotten_when_removed(place: str) -
 
 GLOBAL_HOOKS: dict[str, Callable[[], object]] = {
     "forward": lambda: nn.modules.module.register_module_forward_hook(
-        lambda _layer, _inputs, output: output + 1 if isinstance(output, Tensor) else None
+        lambda _layer, _inputs, output: output + 1 if isinstance(output, Tensor) else None  # type: ignore[arg-type]
     ),
     "before": lambda: nn.modules.module.register_module_forward_pre_hook(
-        lambda _layer, inputs: tuple(each + 1 if isinstance(each, Tensor) else each for each in inputs)
+        lambda _layer, inputs: tuple(each + 1 if isinstance(each, Tensor) else each for each in inputs)  # type: ignore[arg-type]
     ),
     "backward": lambda: nn.modules.module.register_module_full_backward_hook(lambda *_: None),
 }
@@ -599,7 +600,7 @@ def test_buffers_replaced_later_reach_a_lowering_made_before() -> None:
 
 
 @both_ways
-def test_a_layer_that_reads_its_childs_parameters_finds_them() -> None:
+def test_a_layer_that_reads_parameters_of_its_child_finds_them() -> None:
     class Reading(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -85,15 +85,17 @@ def test_global_hooks_are_hooks_of_every_module(kind: str) -> None:
 
 
 def test_a_copy_without_hooks_has_none_of_any_kind_and_leaves_the_original_its_own() -> None:
-    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    layer = nn.Linear(2, 3)
+    model = nn.Sequential(layer, nn.ReLU())
     for register in (*PLAIN.values(), *OTHERS.values()):
-        register(model[0])
+        register(layer)
         register(model)
     copied = copy_without_hooks(model)
     assert not has_hooks(*copied.modules())
-    assert has_hooks(model[0])
-    assert torch.equal(copied[0].weight, model[0].weight)
-    assert copied[0].weight is not model[0].weight
+    assert has_hooks(layer)
+    weight = copied.get_parameter("0.weight")
+    assert torch.equal(weight, layer.weight)
+    assert weight is not layer.weight
 
 
 def test_forward_hooks_are_called_as_pytorch_calls_them() -> None:

@@ -11,8 +11,8 @@ from tests.execution.comparing import SEED, drawing
 from tests.training.test_step import batch, fresh_ranker
 from torch import Tensor, nn
 
-from rankelastor.execution import lowering as lowering_module
 from rankelastor.execution.lowering import Lowering, has_kernels
+from rankelastor.execution.rules import Context, Operation
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.ffn.mlp import PerTokenMlp
@@ -77,18 +77,20 @@ def test_the_operation_stays_the_same_while_nothing_changes() -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(2)
-    for change in (model.eval, model.train, lambda: model.requires_grad_(requires_grad=False), model.double):
+    for change in (model.eval, model.train, lambda: model.requires_grad_(False), model.double):
         change()
         assert lowered.current() is operation
     model[1].weight = nn.Parameter(torch.ones(4))
-    model[0].layers[0].dropout.p = 0.7
+    dropout = model.get_submodule("0.layers.0.dropout")
+    assert isinstance(dropout, Dropout)
+    dropout.p = 0.7
     model.note = "anything"  # type: ignore[assignment]
     assert lowered.current() is operation
 
 
 CHANGES: dict[str, Callable[[nn.Sequential], object]] = {
     "a layer replaced": lambda model: model.__setitem__(1, RMSNorm(4)),
-    "a layer deep inside replaced": lambda model: setattr(model[0].layers[0], "activation", nn.Tanh()),
+    "a layer deep inside replaced": lambda model: setattr(model.get_submodule("0.layers.0"), "activation", nn.Tanh()),
     "a layer added": lambda model: model.append(nn.Tanh()),
     "a layer removed": lambda model: model.__delitem__(1),
     "another class": lambda model: setattr(model[1], "__class__", type("Other", (RMSNorm,), {})),
@@ -96,7 +98,9 @@ CHANGES: dict[str, Callable[[nn.Sequential], object]] = {
     "a hook": lambda model: model[1].register_forward_hook(lambda *_: None),
     "a hook before": lambda model: model[0].register_forward_pre_hook(lambda *_: None),
     "a hook of the backward pass": lambda model: model[1].register_full_backward_hook(lambda *_: None),
-    "a hook deep inside": lambda model: model[0].layers[0].dropout.register_forward_hook(lambda *_: None),
+    "a hook deep inside": lambda model: model.get_submodule("0.layers.0.dropout").register_forward_hook(
+        lambda *_: None
+    ),
     "a parametrization": lambda model: nn.utils.parametrize.register_parametrization(model[1], "weight", nn.Identity()),
 }
 
@@ -115,13 +119,13 @@ def test_a_changed_network_is_lowered_anew_and_then_stays(change: str) -> None:
 
 def test_how_often_a_network_is_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
     times: list[int] = []
-    plain = lowering_module.Context.lower
+    plain = Context.lower
 
-    def counted(self: lowering_module.Context, layer: nn.Module) -> object:
+    def counted(self: Context, layer: nn.Module) -> Operation:
         times.append(1) if layer is model else None
         return plain(self, layer)
 
-    monkeypatch.setattr(lowering_module.Context, "lower", counted)
+    monkeypatch.setattr(Context, "lower", counted)
     model = nn.Sequential(projection(), RMSNorm(4))
     lowered = Lowering(model)
     for _ in range(3):
@@ -173,7 +177,7 @@ def test_hooks_on_the_way_back_are_called() -> None:
 def test_a_hook_hears_of_a_failure_as_pytorch_tells_it() -> None:
     model, heard = projection(), []
     model.register_forward_hook(lambda *_: heard.append(1), always_call=True)
-    with pytest.raises(Exception, match="shape|size|Type-check"):
+    with pytest.raises(Exception, match=r"shape|size|Type-check"):
         Lowering(model).current()(torch.randn(6, 9))
     assert heard == [1]
 

@@ -107,13 +107,13 @@ def test_the_same_seed_gives_the_same_bits_whatever_thread_is_first(
 ) -> None:
     ranker = with_dropout()
     runs = [gradient(ranker, threads, slice_examples=5) for _ in range(3)]
-    plain = SlicedGradients._sum_of
+    plain = SlicedGradients._sum_slices
 
     def late(self: SlicedGradients, share: list[slices._Slice], *given: object) -> object:
         time.sleep(0.05 if share[0][0] == 0 else 0)  # whoever has the first slice begins last
         return plain(self, share, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(SlicedGradients, "_sum_of", late)
+    monkeypatch.setattr(SlicedGradients, "_sum_slices", late)
     runs.append(gradient(ranker, threads, slice_examples=5))
     for run in runs[1:]:
         require_equal(run, runs[0])
@@ -170,7 +170,7 @@ def test_hooks_of_the_backward_pass_and_a_forward_of_ones_own_draw_the_same_mask
     require_close(gradient(ranker, threads, slice_examples=9), alone)
     handle.remove()
     block = ranker.points["block0.pffn"]
-    block.forward = block.forward  # type: ignore[method-assign]
+    block.forward = block.forward
     require_close(gradient(ranker, threads, slice_examples=9), alone)
 
 
@@ -178,8 +178,8 @@ def test_frozen_parameters_and_a_frozen_table_have_no_gradient(threads: Executor
     ranker = fresh_ranker().eval()
     whole = gradient(ranker, threads, slice_examples=9)
     first = next(value for name, value in ranker.named_parameters() if name != "embedding.table")
-    first.requires_grad_(requires_grad=False)
-    ranker.embedding.table.requires_grad_(requires_grad=False)
+    first.requires_grad_(False)
+    ranker.embedding.table.requires_grad_(False)
     frozen = gradient(ranker, threads, slice_examples=9)
     assert frozen.found is None
     assert frozen.parameters[0] is None

@@ -1,4 +1,4 @@
-"""Subclasses keep their own forward, with kernels and without: adapters, quantised and masked layers are such subclasses.
+"""Subclasses keep their own forward, with kernels and without: adapters, quantised and masked layers are such.
 
 An operation stands for layers of exactly the registered types. Here each type has a subclass whose forward adds 100, in
 every place where an operation reaches over it, and the calls are counted.
@@ -199,7 +199,7 @@ class Adapted(PerTokenLinear):
 
     def forward(self, tokens: Tensor) -> Tensor:
         calls.append("adapted")
-        delta = torch.einsum("bti,tir,tro->bto", tokens, self.down, self.up)
+        delta = torch.einsum("bti,tik,tko->bto", tokens, self.down, self.up)
         return super().forward(tokens) + delta
 
 
@@ -212,7 +212,7 @@ def test_an_adapter_put_in_after_lowering_learns_with_its_own_forward(place: str
     parent, _, name = place.rpartition(".")
     plain = layer.get_submodule(place)
     assert isinstance(plain, PerTokenLinear)
-    plain.requires_grad_(requires_grad=False)
+    plain.requires_grad_(False)
     setattr(layer.get_submodule(parent), name, Adapted(plain, rank=2))
     drawing(layer)
     lowering.random_bytes.restart(SEED)
@@ -229,7 +229,12 @@ def test_an_adapter_put_in_after_lowering_learns_with_its_own_forward(place: str
 @pytest.mark.usefixtures("_with_and_without_kernels")
 @pytest.mark.parametrize("kind", [PerTokenMlpLayer, PerTokenGluLayer, ProjectionLayer])
 def test_a_hidden_width_of_ones_own_is_called_whole(kind: type[nn.Module]) -> None:
-    layer = {PerTokenMlpLayer: mlp, PerTokenGluLayer: glu, ProjectionLayer: projection}[kind]()
+    made: dict[type[nn.Module], Callable[[], nn.Module]] = {
+        PerTokenMlpLayer: mlp,
+        PerTokenGluLayer: glu,
+        ProjectionLayer: projection,
+    }
+    layer = made[kind]()
     inner = layer.get_submodule("layers.0")
     assert type(inner) is kind
     inner.__class__ = plus_100(kind)

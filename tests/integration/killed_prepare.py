@@ -1,7 +1,7 @@
-"""Runs `prepare` in children that are killed: started by test_killed_prepare.py, told what to do through its input.
+"""Run `prepare` in child processes that are killed; started by test_killed_prepare.py, controlled by standard input.
 
-A child is a fork of this process, which has imported everything and started no thread: it begins at once, and the
-moment of the kill falls anywhere in its work.
+A child is a fork of this process, which has imported all modules and started no thread, so it begins to prepare at once
+and the kill can occur at any point of the preparation.
 """
 
 import json

@@ -26,6 +26,6 @@ def test_both_models_have_about_the_same_number_of_dense_parameters() -> None:
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(RunError, match="must have a folder of its own"):
+    with pytest.raises(RunError, match="must have its own folder"):
         run_demo(tmp_path, num_rows=3000)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

@@ -1,4 +1,4 @@
-"""A disk that is full: one readable message, exit code 2, nothing half-written. A limit on file sizes stands for it."""
+"""A full disk, simulated by a limit on file sizes: one readable message, exit code 2, and no incomplete files."""
 
 import os
 import resource

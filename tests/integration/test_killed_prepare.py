@@ -1,4 +1,4 @@
-"""Prepare, killed or stopped at any moment, leaves no folder that is half-written and taken for whole."""
+"""Prepare, killed or stopped at any moment, leaves no incomplete folder that is mistaken for a complete one."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def values(tmp_path: Path) -> dict[str, Any]:
-    """Settings of a log that takes some tenths of a second to prepare."""
+    """Build settings of a log whose preparation takes some tenths of a second."""
     rng = random.Random(1)
     rows = [f"{row % 2},{rng.random()},{rng.randbytes(3).hex()},{rng.randrange(9)}" for row in range(60_000)]
     (tmp_path / "raw").mkdir()
@@ -73,13 +73,13 @@ def kill_at_random_moments(values: dict[str, Any], tmp_path: Path, *, num_kills:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         for _ in range(num_kills):
-            prepare(before)  # a whole folder of other settings stands there
+            prepare(before)  # the folder exists, prepared with other settings
             process.stdin.write(f"{seconds * rng.uniform(0, 1.5)}\n")
             ends.append(process.stdout.readline().strip())
             try:
                 dataset = PreparedDataset.open_matching(settings)
             except DataError:
-                continue  # refused: the old folder, or none
+                continue  # the folder is the old one, or missing
             assert contents(dataset.folder) == whole
     assert ends.count("killed") > num_kills // 4
     prepare(settings)
@@ -87,14 +87,14 @@ def kill_at_random_moments(values: dict[str, Any], tmp_path: Path, *, num_kills:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.json", "prepared", "raw"]
 
 
-def test_killed_at_a_random_moment_it_leaves_nothing_that_is_taken_for_whole(
+def test_killed_at_a_random_moment_it_leaves_no_incomplete_folder_that_opens(
     values: dict[str, Any], tmp_path: Path
 ) -> None:
     kill_at_random_moments(values, tmp_path, num_kills=8)
 
 
 @pytest.mark.slow
-def test_killed_fifty_times_it_never_leaves_anything_that_is_taken_for_whole(
+def test_killed_fifty_times_it_never_leaves_an_incomplete_folder_that_opens(
     values: dict[str, Any], tmp_path: Path
 ) -> None:
     kill_at_random_moments(values, tmp_path, num_kills=50)
@@ -117,7 +117,7 @@ def test_stopped_by_sigterm_it_cleans_up(command: list[str], tmp_path: Path) -> 
         process.send_signal(signal.SIGTERM)
         _, message = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "stopped; what is on disk is whole" in message
+    assert "stopped; all files on disk are complete" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "raw", "recipe.yaml"]
 
 

@@ -1,4 +1,4 @@
-"""The recipes of the published data sets, each on made-up files of the same layout."""
+"""The recipes of the published data sets, each on synthetic files with the same layout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every recipe trains: a smoke run each on the real data, where they are."""
+"""Every recipe trains: a short run on the real data, if they are available."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from rankelastor.training.run import train
 
 CHECKOUT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("RANKELASTOR_DATA", CHECKOUT / "../shared/data"))
-PUBLISHED = {dataset.id.lower() for dataset in DATASETS}  # too large; test_published_recipes.py has these
+PUBLISHED = {dataset.id.lower() for dataset in DATASETS}  # too large for this test, see test_published_recipes.py
 RECIPES = sorted(
     path for path in CHECKOUT.glob("recipes/*/*.yaml") if path.name != "data.yaml" and path.parent.name not in PUBLISHED
 )

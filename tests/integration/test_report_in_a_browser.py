@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 PHONE, DESKTOP = 390, 1280
-ENTER = "\ue007"  # the key, in WebDriver's alphabet
+ENTER = "\ue007"  # WebDriver's code of the Enter key
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -60,14 +60,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
         options.add_argument(flag)
     options.binary_location = chromium
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
-    yield opened
-    opened.quit()
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of a RankMixer whose name is hostile and a RankElastor."""
+    """Write a report of a RankElastor and of a RankMixer whose name contains HTML."""
     folder = tmp_path_factory.mktemp("trained")
     sampled = SpectrumSettings(every_steps=2, examples=16)
     run_demo(
@@ -85,7 +85,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
-def opened(browser: Chrome, report: Path, *, width: int = DESKTOP, dark: bool = False) -> None:
+def open_page(browser: Chrome, report: Path, *, width: int = DESKTOP, dark: bool = False) -> None:
     mobile = width == PHONE
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": mobile}
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -111,7 +111,7 @@ def choose(browser: Chrome, select: str, value: str) -> None:
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_every_figure_has_drawn_its_traces(browser: Chrome, report: Path, width: int) -> None:
-    opened(browser, report, width=width)
+    open_page(browser, report, width=width)
     figures = {figure["id"]: figure for figure in script(browser, FIGURES)}
     assert figures.keys() == {"trajectory", "densities", "training", "tables", "values", "mixing-1"}
     for figure in figures.values():
@@ -124,7 +124,7 @@ def test_every_figure_has_drawn_its_traces(browser: Chrome, report: Path, width:
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_switching_the_measure_changes_the_curve(browser: Chrome, report: Path, width: int) -> None:
-    opened(browser, report, width=width)
+    open_page(browser, report, width=width)
     before, verdict = script(browser, CURVE), script(browser, "return document.getElementById('verdicts').innerText")
     assert len(before) >= 2
     choose(browser, "measure", "entropy_effective_rank")
@@ -148,7 +148,7 @@ def test_switching_the_measure_changes_the_curve(browser: Chrome, report: Path, 
     ],
 )
 def test_other_choices_change_their_figure(browser: Chrome, report: Path, select: str, value: str, figure: str) -> None:
-    opened(browser, report)
+    open_page(browser, report)
     values = "return JSON.stringify(document.getElementById(arguments[0]).data.map((trace) => trace.z || trace.y));"
     before = script(browser, values, figure)
     choose(browser, select, value)
@@ -157,7 +157,7 @@ def test_other_choices_change_their_figure(browser: Chrome, report: Path, select
 
 
 def test_every_figure_says_measure_matrix_and_examples(browser: Chrome, report: Path) -> None:
-    opened(browser, report)
+    open_page(browser, report)
     captions = script(
         browser,
         "return Object.fromEntries([...document.querySelectorAll('figcaption')].map((c) => [c.id, c.innerText]));",
@@ -170,7 +170,7 @@ def test_every_figure_says_measure_matrix_and_examples(browser: Chrome, report: 
 
 
 def test_nothing_is_asked_of_the_network_and_no_name_runs_as_code(browser: Chrome, report: Path) -> None:
-    opened(browser, report)
+    open_page(browser, report)
     asked = script(browser, "return performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert [name for name in asked if not name.startswith("data:")] == []
     assert script(browser, "return window.hacked") is None
@@ -179,7 +179,7 @@ def test_nothing_is_asked_of_the_network_and_no_name_runs_as_code(browser: Chrom
 
 
 def test_the_table_is_sorted_by_keyboard(browser: Chrome, report: Path) -> None:
-    opened(browser, report)
+    open_page(browser, report)
     shares = (
         "return [...document.querySelectorAll('#tables-table tbody tr')]"
         ".map((row) => parseFloat(row.cells[1].innerText))"
@@ -193,7 +193,7 @@ def test_the_table_is_sorted_by_keyboard(browser: Chrome, report: Path) -> None:
 
 
 def test_a_run_can_be_hidden_and_the_theme_switched(browser: Chrome, report: Path) -> None:
-    opened(browser, report, dark=True)
+    open_page(browser, report, dark=True)
     background = "return getComputedStyle(document.body).backgroundColor"
     dark = script(browser, background)
     browser.find_element("id", "theme").click()

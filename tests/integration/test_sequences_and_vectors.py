@@ -1,4 +1,4 @@
-"""A recipe with a history and pretrained vectors: trained, evaluated, described, measured and used on new rows."""
+"""A recipe with a history and pretrained vectors: train, evaluate, describe, measure, and score new rows."""
 
 import shutil
 from pathlib import Path

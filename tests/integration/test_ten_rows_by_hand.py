@@ -1,4 +1,4 @@
-"""A log of ten rows goes all the way, from Python, in the lines that README shows."""
+"""The Python example of README runs from ten raw rows to probabilities."""
 
 import re
 from pathlib import Path

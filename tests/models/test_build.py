@@ -6,6 +6,7 @@ import torch
 from pydantic import TypeAdapter
 
 from rankelastor.errors import SettingsError
+from rankelastor.models import mixings
 from rankelastor.models.build import build_network, build_ranker
 from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.mlp import MlpSettings
@@ -155,6 +156,6 @@ def test_the_settings_of_the_sinkhorn_map_reach_the_layer() -> None:
 
 def test_an_unknown_mixing_lists_the_known_ones(recipe_values: dict[str, Any]) -> None:
     recipe_values["model"]["mixing"] = {"kind": "lowrank"}
-    known = "'split', 'full', 'kronecker', 'low_rank', 'block', 'identity'"
+    known = ", ".join(map(repr, mixings.MIXINGS.classes))
     with pytest.raises(SettingsError, match=rf"model\.mixing\.kind must be one of {known}, but 'lowrank' was given"):
         recipe_from_values(recipe_values)

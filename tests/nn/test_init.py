@@ -16,10 +16,10 @@ def test_every_slice_has_the_deviation_of_a_map_that_stands_alone() -> None:
 
 def test_all_linear_maps_inside_are_filled_and_other_parameters_left_alone() -> None:
     torch.manual_seed(0)
-    module = nn.Sequential(nn.Linear(300, 100), nn.LayerNorm(100), nn.Sequential(nn.Linear(100, 300, bias=False)))
-    nn.init.constant_(module[1].weight, 7.0)
-    init_linear_(module)
-    for weight in (module[0].weight, module[2][0].weight):
+    first, norm, last = nn.Linear(300, 100), nn.LayerNorm(100), nn.Linear(100, 300, bias=False)
+    nn.init.constant_(norm.weight, 7.0)
+    init_linear_(nn.Sequential(first, norm, nn.Sequential(last)))
+    for weight in (first.weight, last.weight):
         assert weight.std().item() == pytest.approx((2 / 400) ** 0.5, rel=0.02)
-    assert module[0].bias.abs().sum() == 0
-    assert (module[1].weight == 7).all()
+    assert first.bias.abs().sum() == 0
+    assert bool((norm.weight == 7).all())

@@ -38,7 +38,9 @@ def test_a_projection_is_its_naive_loop_over_hidden_widths(norm: bool) -> None:
     for layer in projection.layers:
         assert isinstance(layer, ProjectionLayer)
         hidden = linear(hidden, layer.linear.weight, layer.linear.bias)
-        hidden = relu(rms_norm(hidden, hidden.shape[-1:], layer.norm.weight, 1e-12) if norm else hidden)
+        hidden = relu(
+            rms_norm(hidden, hidden.shape[-1:], layer.norm.get_parameter("weight"), 1e-12) if norm else hidden
+        )
     torch.testing.assert_close(projection(x), linear(hidden, projection.out.weight, projection.out.bias))
 
 

@@ -117,8 +117,8 @@ def test_task_weights_that_are_no_weights_are_errors(weights: list[float]) -> No
 
 
 def test_a_weight_of_an_unknown_task_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"must name tasks of \['click'\], but \['clik'\] were given"):
-        BinaryCrossEntropy.by_name({"clik": 1.0}, tasks=["click"])
+    with pytest.raises(ValueError, match=r"must name tasks of \['click'\], but \['clicks'\] were given"):
+        BinaryCrossEntropy.by_name({"clicks": 1.0}, tasks=["click"])
 
 
 def test_a_number_of_logits_other_than_that_of_the_labels_is_our_own_mistake() -> None:

@@ -23,7 +23,7 @@ DCN_V2 = {"kind": "dcn_v2", "structure": "parallel", "hidden_dims": [5], "embedd
 
 
 class _Clock:
-    """A clock that moves only where a test lets it."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -33,7 +33,7 @@ class _Clock:
 
 
 class _Work(torch.autograd.Function):
-    """Passes values through; takes one second on the way forward and two on the way back."""
+    """Identity that takes one second of the fake clock in forward and two in backward."""
 
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor, clock: _Clock) -> torch.Tensor:
@@ -62,16 +62,16 @@ def foreign(values: dict[str, Any]) -> RankerSettings:
     return adapter.validate_python(values)
 
 
-def watched_step(ranker: Ranker) -> dict[StagePass, float]:
+def time_step(ranker: Ranker) -> dict[StagePass, float]:
     clock = StageClock(CPU)
     stepper = stepper_of(ranker.train(), on_phase=clock.on_phase)
-    stepper.step(examples())  # warm
-    with clock.watching(ranker):
+    stepper.step(examples())  # warm-up
+    with clock.attach(ranker):
         stepper.step(examples())
     return clock.seconds()
 
 
-def slowed_down(forward: Callable[[Any], torch.Tensor], clock: _Clock) -> Callable[[Any], torch.Tensor]:
+def slow_down(forward: Callable[[Any], torch.Tensor], clock: _Clock) -> Callable[[Any], torch.Tensor]:
     def slow(given: Any) -> torch.Tensor:
         if isinstance(given, Embedded):
             return forward(Embedded(_Work.apply(given.fields, clock)))  # type: ignore[no-untyped-call]
@@ -97,14 +97,14 @@ def test_work_inside_a_stage_is_charged_to_it_alone_forward_and_backward(
     ranker = build_ranker(foreign(changes) if "kind" in changes else settings(**changes), SCHEMA)
     slowed = ranker.stages[stage]
     for module in slowed:
-        monkeypatch.setattr(module, "forward", slowed_down(module.forward, clock))
-    seconds = watched_step(ranker)
+        monkeypatch.setattr(module, "forward", slow_down(module.forward, clock))
+    seconds = time_step(ranker)
     worked = {key: value for key, value in seconds.items() if value}
     assert worked == {(stage, "forward"): len(slowed), (stage, "backward"): 2 * len(slowed)}
 
 
 def test_blocks_count_together_and_every_stage_is_seen() -> None:
-    seconds = watched_step(build_ranker(settings(num_blocks=3), SCHEMA))
+    seconds = time_step(build_ranker(settings(num_blocks=3), SCHEMA))
     expected: set[tuple[str, str]] = {
         (stage, way) for stage in ("embedding", *MIXER_STAGES, "loss") for way in ("forward", "backward")
     }
@@ -112,7 +112,7 @@ def test_blocks_count_together_and_every_stage_is_seen() -> None:
 
 
 def test_identity_mixing_has_no_backward_of_its_own() -> None:
-    seconds = watched_step(build_ranker(settings(mixing={"kind": "identity"}), SCHEMA))
+    seconds = time_step(build_ranker(settings(mixing={"kind": "identity"}), SCHEMA))
     assert ("mixing", "backward") not in seconds
     assert ("tokenizer", "backward") in seconds
 
@@ -125,7 +125,7 @@ def test_watching_leaves_neither_hooks_nor_other_weights_behind() -> None:
         clock = StageClock(CPU)
         stepper = stepper_of(ranker, on_phase=clock.on_phase)
         if watch:
-            with clock.watching(ranker):
+            with clock.attach(ranker):
                 stepper.step(examples())
             assert clock.seconds()
         else:

@@ -1,4 +1,4 @@
-"""Two rankers trained on a small synthetic log, sampled while they trained."""
+"""Fixtures: two rankers trained on a small synthetic log, with their rank sampled during training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUM_ROWS = 1500
 
 @pytest.fixture(scope="session")
 def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Run folders of a RankMixer and a RankElastor; read only."""
+    """Train a RankMixer and a RankElastor and return their run folders, which tests must not change."""
     folder = tmp_path_factory.mktemp("trained") / "demo"
     sampled = SpectrumSettings(every_steps=2, examples=16)
     run_demo(
@@ -30,5 +30,5 @@ def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def demo_spectra(demo_runs: tuple[Path, Path]) -> tuple[RunSpectrum, ...]:
-    """The spectra of both, over all rows of their test split."""
+    """Measure the spectra of both runs over all rows of their test split."""
     return tuple(measure_run(run) for run in demo_runs)

@@ -1,4 +1,4 @@
-"""Measures of a matrix: closed forms by hand, a naive reference, invariances, order among them, bad input."""
+"""Measures of a matrix: closed forms by hand, a naive reference, invariances, their order, and bad input."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rankelastor.spectrum.measures import (
     MEASURES,
     all_measures,
     entropy_effective_rank,
+    find_measure,
     information_abundance,
-    measure_named,
     numerical_rank,
     participation_ratio,
     stable_rank,
@@ -32,7 +32,7 @@ EXAMPLES = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def random_matrix(seed: int, rows: int, columns: int, *, rank: int | None = None) -> Tensor:
-    """A float64 matrix of the given rank (full unless told) whose singular values fall off by a random power."""
+    """Draw a float64 matrix of the given rank (default: full) whose singular values decay with a random power."""
     generator = torch.Generator().manual_seed(seed)
     size = min(rows, columns)
     left = torch.linalg.qr(torch.randn(rows, size, generator=generator, dtype=torch.float64)).Q
@@ -146,7 +146,7 @@ def test_measures_lie_between_one_and_the_smaller_side(matrix: Tensor) -> None:
 @EXAMPLES
 @given(matrix=matrices)
 def test_measures_keep_their_order(matrix: Tensor) -> None:
-    """Order that holds for every matrix; no other pair among the five is ordered but these and their consequences.
+    """Check the order that holds for every matrix; only these pairs of measures and their consequences are ordered.
 
     r = s/s_1 <= 1, so r^2 <= r: stable rank <= information abundance. sum s^4 <= s_1^2 sum s^2: stable rank <=
     participation ratio. exp(entropy) of p is at least 1/max p: information abundance <= entropy effective rank. Each
@@ -286,7 +286,7 @@ def test_cuda_agrees_with_the_cpu(method: SpectrumMethod) -> None:
 
 
 def test_a_measure_is_found_by_its_plain_name() -> None:
-    assert measure_named("participation_ratio").title == "participation ratio"
+    assert find_measure("participation_ratio").title == "participation ratio"
     assert [measure.name for measure in MEASURES.values()] == list(MEASURES)
 
 

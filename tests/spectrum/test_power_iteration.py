@@ -1,4 +1,4 @@
-"""Stable rank by power iteration: one-sided error inside the stated limit, for easy spectra and the worst."""
+"""Stable rank by power iteration: its error is one-sided and within the stated limit, even for the worst spectra."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_error_is_one_sided_and_within_the_limit(seed: int, rows: int, colum
 
 
 def test_the_hardest_spectra_stay_within_the_limit() -> None:
-    """Many equal values just under the first: the limit is a theorem, so it holds for any gap."""
+    """Check many equal values just below the first: the limit is a theorem, so it holds for any gap."""
     for gap in (1e-4, 1e-3, 1e-2, 0.03, 0.1):
         values = torch.full((64,), 1 - gap, dtype=torch.float64)
         values[0] = 1

@@ -1,4 +1,4 @@
-"""Relative singular values: what every measure is made of."""
+"""Relative singular values, from which every measure is computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expansion, contraction, net gain and damping of a trajectory, and what is said of it."""
+"""Expansion, contraction, net gain and damping of a trajectory, and its summary in words."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from rankelastor.spectrum.verdict import compare, verdict
 
 
 def point(name: str, mean: float | None, *, deviation: float = 1.0, num_tokens: int = 10) -> PointStatistics:
-    """A point whose mean over 100 examples has the standard error deviation / 10."""
+    """Build a point whose mean over 100 examples has the standard error deviation / 10."""
     interval = None if mean is None else (mean - 0.196 * deviation, mean + 0.196 * deviation)
     found = MeasureStatistics("stable_rank", 100, mean, deviation, interval, mean, mean, Histogram(1, 10, (100,)))
     return PointStatistics(name, num_tokens, 20, 100, 0, 0, {"stable_rank": found}, None, None, None, ())
 
 
 def path_through(*means: float, name: str = "model", deviation: float = 1.0) -> Trajectory:
-    """Tokens, then mixing and FFN by layer."""
+    """Build a trajectory from the means of the tokens and then of the mixing and the FFN of each layer."""
     names = ["tokens"]
     for block in range(len(means) // 2):
         names += [f"block{block}.mixing", f"block{block}.pffn"]
     recording = Recording(tuple(point(*pair, deviation=deviation) for pair in zip(names, means, strict=True)))
-    return trajectory(recording, StagePoints.of_ranker(names), name=name)
+    return trajectory(recording, StagePoints.from_point_names(names), name=name)
 
 
 def test_changes_of_each_layer_are_those_worked_out_by_hand() -> None:
@@ -80,7 +80,7 @@ def test_a_trajectory_survives_json() -> None:
 
 def test_blocks_are_put_in_order_of_their_numbers() -> None:
     names = [f"block{index}.{part}" for index in range(11) for part in ("mixing", "pffn")]
-    stages = StagePoints.of_ranker(["tokens", *sorted(names)])
+    stages = StagePoints.from_point_names(["tokens", *sorted(names)])
     assert stages.mixings == tuple(f"block{index}.mixing" for index in range(11))
 
 
@@ -109,7 +109,7 @@ def test_a_collapsed_model_is_called_so_with_its_share() -> None:
     assert found.collapsed
     assert found.share == pytest.approx(0.12)
     assert "model has collapsed" in found.sentences[0]
-    assert "1.20 of 10 possible (12%), under the threshold of 20%" in found.sentences[0]
+    assert "1.20 of 10 possible (12%), below the threshold of 20%" in found.sentences[0]
 
 
 def test_the_threshold_decides() -> None:
@@ -122,15 +122,15 @@ def test_the_sublayer_that_loses_most_is_named() -> None:
     assert (loss.point, loss.layer, loss.kind, loss.amount) == ("block1.mixing", 2, "mixing", 1.5)
 
 
-def test_no_loss_is_said_so() -> None:
+def test_a_trajectory_without_loss_is_described() -> None:
     found = verdict(path_through(1, 2, 3))
     assert found.largest_loss is None
     assert "No sublayer loses rank." in found.sentences
 
 
-def test_swings_that_die_down_are_said_to() -> None:
+def test_damped_swings_are_described() -> None:
     found = verdict(path_through(1, 5, 1, 3, 1, 2, 1, 1.5, 1))
-    assert "the swings die down: each is 0.50 times the one before" in found.sentences[2]
+    assert "the swings are damped: each is 0.50 times the one before" in found.sentences[2]
     assert "not defined here: damping needs" in verdict(path_through(1, 5, 1)).sentences[2]
 
 
@@ -139,21 +139,21 @@ def test_two_runs_are_compared_in_words() -> None:
     ends, changes = compare(wide, narrow)
     assert ends == (
         "RankElastor ends at a stable rank of 5.00 of 10 possible (50%), RankMixer at 2.00 of 10 possible (20%): "
-        "clearly apart."
+        "clearly different by their confidence intervals."
     )
-    assert "RankElastor expands more than RankMixer at its mixings (+4.00 a mixing against +2.00)" in changes
-    assert "shrinks less at its FFNs (1.00 lost an FFN against 2.00 lost an FFN)" in changes
+    assert "RankElastor expands more than RankMixer at its mixings (+4.00 per mixing against +2.00)" in changes
+    assert "shrinks less at its FFNs (1.00 lost per FFN against 2.00 lost per FFN)" in changes
     assert verdict(wide, other=narrow).sentences[-2:] == (ends, changes)
 
 
-def test_ffns_that_gain_rank_are_said_to() -> None:
+def test_ffns_that_gain_rank_are_described() -> None:
     _, changes = compare(path_through(2, 3, 5, name="RankElastor"), path_through(2, 4, 3, name="RankMixer"))
-    assert "shrinks less at its FFNs (2.00 gained an FFN against 1.00 lost an FFN)" in changes
+    assert "shrinks less at its FFNs (2.00 gained per FFN against 1.00 lost per FFN)" in changes
 
 
-def test_runs_whose_intervals_overlap_are_not_called_apart() -> None:
+def test_runs_whose_intervals_overlap_are_not_called_clearly_different() -> None:
     one, other = path_through(2, 6, 5, deviation=9, name="a"), path_through(2, 6, 4, deviation=9, name="b")
-    assert "not apart by their confidence intervals" in compare(one, other)[0]
+    assert "not clearly different by their confidence intervals" in compare(one, other)[0]
 
 
 # Bad input
@@ -171,7 +171,7 @@ def test_a_stage_that_was_not_recorded_is_an_error_that_lists_those_that_were() 
 
 def test_a_stage_without_a_mean_is_an_error_that_counts_what_it_saw() -> None:
     recording = Recording((point("tokens", None),))
-    with pytest.raises(SettingsError, match="'tokens' has none: it saw 100 examples, 0 not finite"):
+    with pytest.raises(SettingsError, match="'tokens' has none: of 100 recorded examples 0 are not finite"):
         trajectory(recording, StagePoints("tokens", ("mixing",), ("ffn",)))
 
 
@@ -186,5 +186,5 @@ def test_bad_thresholds_and_unlike_measures_are_errors() -> None:
     with pytest.raises(SettingsError, match="0 < threshold <= 1, but 0 was given"):
         verdict(path, threshold=0)
     recording = Recording((point("r", 2), point("m", 3), point("f", 2)))
-    with pytest.raises(SettingsError, match="A measure must be one of"):
+    with pytest.raises(SettingsError, match="a measure must be one of"):
         trajectory(recording, StagePoints("r", ("m",), ("f",)), measure="erank")

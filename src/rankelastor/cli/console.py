@@ -1,4 +1,4 @@
-"""Where the command line prints, and how it logs."""
+"""The consoles and the logging of the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ error_console = Console(stderr=True)
 
 
 def set_up_logging(*, verbose: bool) -> None:
-    """Log warnings to stderr; with ``verbose`` also what is done."""
+    """Log warnings to stderr; with ``verbose`` also informational messages."""
     level = logging.INFO if verbose else logging.WARNING
     handler = RichHandler(console=error_console, show_path=False, show_time=False, markup=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)

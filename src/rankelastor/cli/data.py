@@ -1,4 +1,4 @@
-"""`rankelastor data`: the published data sets, what there is and fetching one."""
+"""`rankelastor data`: list the published data sets and fetch one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GROUP_EXAMPLE = "Example: rankelastor data fetch Frappe_x1"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb with its own verbs."""
+    """Add the verb and its subcommands."""
     group = typer.Typer(
         help="List the published data sets, and fetch one for the recipes of its name.",
         epilog=_GROUP_EXAMPLE,
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_datasets() -> None:
-    """Show the published data sets, how many rows they have, and which are here."""
+    """Show the published data sets, their numbers of rows, and which of them are on this machine."""
     from rankelastor.data.published.catalogue import DATASETS
 
     table = Table("ID", "train", "valid", "test", "here", "about", box=None, pad_edge=False, header_style="bold")
@@ -49,7 +49,7 @@ def list_datasets() -> None:
         table.add_row(dataset.id, *counts, _where(dataset), dataset.about)
     console.print(table, highlight=False)
     console.print(
-        "\n- : there is no such file; the test file also serves for early stopping.\n"
+        "\n- : there is no such file; the test file is also used for early stopping.\n"
         "rankelastor data fetch ID shows the owner's terms and downloads; the recipes are recipes/<id>/*.yaml.",
         highlight=False,
     )
@@ -76,9 +76,9 @@ def fetch(
 ) -> None:
     r"""Download a published data set, check it against the published checksums, and unpack it.
 
-    Shows the owner's terms and asks once. A download that was interrupted goes on where it stopped; where the data
-    are there already, nothing is done. Without --to and RANKELASTOR_DATA the folder is data/ID, where the recipes
-    of that data set look for it. The hub needs: pip install 'rankelastor\[hub]'
+    Shows the owner's terms and asks once. An interrupted download is resumed; if the data are there already, nothing
+    is done. Without --to and RANKELASTOR_DATA the folder is data/ID, where the recipes of that data set look for it.
+    The hub needs: pip install 'rankelastor\[hub]'
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.data.published.catalogue import find_dataset
@@ -94,7 +94,7 @@ def fetch(
             accept=lambda shown: _show_and_ask(shown, accept_terms=accept_terms),
             progress=bar,
         )
-    what = "is there already, nothing to do" if fetched.was_there else "is whole"
+    what = "is there already, nothing to do" if fetched.was_there else "is complete"
     console.print(f"{folder}: {dataset.id} {what}", highlight=False, markup=False, soft_wrap=True)
     for file in fetched.record.files:
         checked = "md5 as published" if file.published else "no md5 was published"
@@ -104,7 +104,7 @@ def fetch(
 
 
 def default_folder(dataset_id: str) -> Path:
-    """Where the published recipes look for their data."""
+    """Build the path of the folder in which the published recipes look for their data."""
     return Path(os.environ.get("RANKELASTOR_DATA") or "data") / dataset_id
 
 

@@ -1,4 +1,4 @@
-"""The report on prepared data as tables for a terminal."""
+"""Render the report on prepared data as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIDE = 100
 
 
 def report_view(report: DataReport, *, width: int, top: int) -> RenderableType:
-    """The whole report; ``top`` values of each feature are shown, fewer columns where the terminal is narrow."""
+    """Render the whole report with ``top`` values per feature, and fewer columns on a narrow terminal."""
     parts: list[RenderableType] = [_headline(report), "", _split_table(report.splits)]
     if report.ids:
         parts += ["", _id_table(report.ids, list(report.splits))]
@@ -33,14 +33,14 @@ def _headline(report: DataReport) -> Text:
     line = Text.assemble(
         (report.folder, "bold"), f"  {num_rows:,} rows, {len(report.ids) + len(report.numbers)} features, label "
     )
-    return line.append(_shown(report.label), style="bold")
+    return line.append(_shorten(report.label), style="bold")
 
 
 def _table(title: str, *columns: str, left: int = 1) -> Table:
-    """A table whose first ``left`` columns are text, the others figures."""
+    """Create a table whose first ``left`` columns are text and whose other columns are numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-    for place, name in enumerate(columns):
-        if place < left:
+    for index, name in enumerate(columns):
+        if index < left:
             table.add_column(name, overflow="ellipsis", no_wrap=True)
         else:
             table.add_column(name, justify="right", no_wrap=True)
@@ -49,7 +49,9 @@ def _table(title: str, *columns: str, left: int = 1) -> Table:
 
 def _split_table(splits: Mapping[str, SplitFigures]) -> Table:
     tasks = next(iter(splits.values())).label_rates or {}
-    table = _table("Splits", "split", "rows", "share", *([f"{_shown(task)} rate" for task in tasks] or ["label rate"]))
+    table = _table(
+        "Splits", "split", "rows", "share", *([f"{_shorten(task)} rate" for task in tasks] or ["label rate"])
+    )
     for name, split in splits.items():
         rates = (split.label_rates or {"": split.label_rate}).values()
         table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[f"{rate:.2%}" for rate in rates])
@@ -81,33 +83,33 @@ def _number_table(features: Mapping[str, NumberFigures], *, wide: bool) -> Table
     names = {"0.5": "median"} | {share: f"{float(share):.0%}" for share in shares if share != "0.5"}
     columns = ["mean", "sd", "min", *[names[share] for share in shares], "max", "at\nblank", "AUC\nalone"]
     table = _table("Numbers, as the model sees them", "feature", "transform", *columns, left=2)
-    for name, of in features.items():
-        figures = [of.mean, of.standard_deviation, of.minimum, *[of.quantiles[share] for share in shares], of.maximum]
-        table.add_row(
-            _name(name), of.transform, *map(_number, figures), _percent(of.at_blank_share), _auc(of.auc_alone)
-        )
+    for name, figures in features.items():
+        quantiles = [figures.quantiles[share] for share in shares]
+        values = [figures.mean, figures.standard_deviation, figures.minimum, *quantiles, figures.maximum]
+        last = [_percent(figures.at_blank_share), _auc(figures.auc_alone)]
+        table.add_row(_name(name), figures.transform, *map(_number, values), *last)
     return table
 
 
 def _value_table(report: DataReport, top: int) -> Table:
     table = _table("Most frequent values in train", "feature", "value", "share", "label rate", left=2)
     for name, figures in report.ids.items():
-        for place, value in enumerate(figures.most_frequent[:top]):
+        for index, value in enumerate(figures.most_frequent[:top]):
             label_rate = f"{value.label_rate:.2%}"
-            table.add_row(_name(name) if place == 0 else "", _value(value), _percent(value.share), label_rate)
+            table.add_row(_name(name) if index == 0 else "", _value(value), _percent(value.share), label_rate)
     return table
 
 
 def _notices(report: DataReport) -> Iterator[RenderableType]:
     if not report.notices:
-        yield Text("Nothing to warn of.", style="green")
+        yield Text("No warnings.", style="green")
         return
     number = len(report.notices)
     yield Text(f"{number} thing{'s' if number > 1 else ''} to look at", style="bold yellow")
     for notice in report.notices:
-        line = Text(_plain(notice.message))
+        line = Text(_escape(notice.message))
         for name in sorted(notice.about, key=len, reverse=True):
-            line.highlight_words([_plain(name)], style="bold")
+            line.highlight_words([_escape(name)], style="bold")
         mark = Text("! ", style="bold red" if notice.rule == "leak" else "yellow")
         grid = Table.grid()
         grid.add_row(mark, line)
@@ -115,7 +117,7 @@ def _notices(report: DataReport) -> Iterator[RenderableType]:
 
 
 def _name(name: str) -> Text:
-    return Text(_shown(name))
+    return Text(_shorten(name))
 
 
 def _value(value: ValueFigures) -> Text:
@@ -123,27 +125,27 @@ def _value(value: ValueFigures) -> Text:
         return Text("blank (padding)", style="dim italic")
     if value.kind == "out_of_vocabulary":
         return Text("out of vocabulary", style="dim italic")
-    return Text(_shown(value.text)) if value.text else Text("blank", style="dim italic")
+    return Text(_shorten(value.text)) if value.text else Text("blank", style="dim italic")
 
 
-def _shown(text: str | None) -> str:
-    """A text that fits a cell of a table."""
-    plain = _plain(text or "")
+def _shorten(text: str | None) -> str:
+    """Shorten a text to fit into a cell of a table."""
+    plain = _escape(text or "")
     return plain if len(plain) <= _LONGEST_VALUE else plain[: _LONGEST_VALUE - 1] + "…"
 
 
-def _plain(text: str) -> str:
-    """Text that a terminal can show: what is not printable (line ends, control characters) is written as an escape."""
+def _escape(text: str) -> str:
+    """Escape characters that a terminal cannot print, such as line ends and control characters."""
     return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
 
 
 def _percent(share: float | None) -> str:
-    """A share for people: 0 % only where there is none, a dash where it is not known."""
+    """Format a share as a percentage, with 0 % and 100 % only where exact; a dash for None."""
     if share is None:
         return "-"
-    if 0 < share < 0.0005:  # noqa: PLR2004 - would round to 0.0 %
+    if 0 < share < 0.0005:  # noqa: PLR2004 - this would round to 0.0 %
         return "<0.1%"
-    if 0.9995 < share < 1:  # noqa: PLR2004 - would round to 100.0 %
+    if 0.9995 < share < 1:  # noqa: PLR2004 - this would round to 100.0 %
         return ">99.9%"
     return f"{share:.1%}"
 
@@ -153,8 +155,8 @@ def _auc(value: float | None) -> str:
 
 
 def _number(value: float) -> str:
-    """About four figures, without an exponent where that is short."""
-    if value and not 1e-3 <= abs(value) < 1e6:  # noqa: PLR2004 - beyond these an exponent is shorter
+    """Format a number with about four significant digits, without an exponent where that is short."""
+    if value and not 1e-3 <= abs(value) < 1e6:  # noqa: PLR2004 - an exponent is shorter outside this range
         return f"{value:.2e}"
     digits = max(0, 3 - (math.floor(math.log10(abs(value))) if value else 0))
     return f"{value:,.{min(digits, 4)}f}".rstrip("0").rstrip(".") if digits else f"{value:,.0f}"

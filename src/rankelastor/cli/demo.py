@@ -1,4 +1,4 @@
-"""`rankelastor demo`: the whole way on a synthetic log, in minutes."""
+"""`rankelastor demo`: compare two rankers on a synthetic log, from raw data to results, in minutes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--folder", help="Where everything is written.")] = Path("demo"),
+    folder: Annotated[Path, typer.Option("--folder", help="Folder for all output.")] = Path("demo"),
     rows: Annotated[int, typer.Option("--rows", min=MIN_ROWS, help="Rows of the synthetic log.")] = 200_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the log and of the training.")] = 7,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the log and of the training.")] = 7,
 ) -> None:
-    """Make a click log whose best possible AUC is known, train RankMixer and RankElastor on it, compare them."""
+    """Generate a click log whose best possible AUC is known, train RankMixer and RankElastor on it, compare them."""
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.config.spectrum import SpectrumSettings
@@ -49,7 +49,7 @@ def demo(
         )
     console.print(_table(report))
     console.print(
-        f"\nSynthetic log of {report.num_rows:,} rows. Best possible on its test split, by the planted truth: "
+        f"\nSynthetic log of {report.num_rows:,} rows. Best possible on its test split, with the true probabilities: "
         f"AUC {report.best.auc:.6f}, logloss {report.best.logloss:.6f}.\n"
         f"Stable rank: mean over the token matrices of {report.num_rank_examples:,} test examples, "
         f"at most min(tokens, dim) = {report.max_rank}.\n"
@@ -80,6 +80,6 @@ _LINES: tuple[tuple[str, Callable[[DemoRow], str]], ...] = (
     ("test logloss (nats)", lambda row: f"{row.logloss:.6f}"),
     ("share of the possible AUC gain", lambda row: f"{row.share_of_gain:.1%}"),
     ("dense parameters", lambda row: f"{row.dense_parameters:,}"),
-    ("FLOPs an example", lambda row: f"{row.flops_per_example:,}"),
+    ("FLOPs per example", lambda row: f"{row.flops_per_example:,}"),
     ("seconds", lambda row: f"{row.seconds:.1f}"),
 )

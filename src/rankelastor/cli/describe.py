@@ -1,4 +1,4 @@
-"""`rankelastor describe`: fields, vocabularies, the model as a tree, its cost; or what prepared data hold."""
+"""`rankelastor describe`: show fields, vocabularies, the model as a tree and its cost; or report on prepared data."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ def describe(
     ],
     assignments: Assignments = None,
     top: Annotated[
-        int, typer.Option("--top", min=0, help="Prepared folder: most frequent values to show of each feature.")
+        int, typer.Option("--top", min=0, help="Prepared folder: number of frequent values to show per feature.")
     ] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Prepared folder: print JSON for programs.")] = False,
 ) -> None:
     """Show a recipe or a run (fields, the model as a tree, its cost), or report on a prepared folder.
 
-    A recipe is prepared first where that has not been done: vocabulary sizes come from the data. The report on a
-    prepared folder shows rows, label rates, distinct, blank, unseen and frequent values, and warns of leaks, constant
-    and repeated features, and label rates that move between splits.
+    The data of a recipe are prepared first if that has not been done, because vocabulary sizes depend on them. The
+    report on a prepared folder shows rows, label rates, distinct, blank, unseen and frequent values, and warns of
+    leaks, constant and repeated features, and label rates that shift between splits.
     """
     if _is_prepared(place):
         _refuse_assignments(assignments)
         _report(place, top=top, as_json=as_json)
     elif as_json:
-        raise SettingsError(f"--json needs a prepared folder, but {place} is none; `rankelastor prepare` makes one")
+        raise SettingsError(f"--json needs a prepared folder, but {place} is none; try `rankelastor prepare` first")
     else:
         _describe_model(place, assignments or [])
 
 
 def _is_prepared(place: Path) -> bool:
-    """Tell a prepared folder from a run folder, which holds ``config.yaml``, by what lies in it."""
+    """Tell whether a path is a prepared folder; a run folder contains ``config.yaml``."""
     from rankelastor.data.manifest import MANIFEST_FILE
 
     if not place.is_dir() or (place / "config.yaml").is_file():
@@ -73,8 +73,8 @@ def _is_prepared(place: Path) -> bool:
 def _refuse_assignments(assignments: list[str] | None) -> None:
     if assignments:
         raise SettingsError(
-            f"--set changes a recipe, but a prepared folder and --set {assignments[0]} were given; "
-            "change the recipe and run `rankelastor prepare`"
+            f"--set needs a recipe, but a prepared folder and --set {assignments[0]} were given; "
+            "try changing the recipe and `rankelastor prepare`"
         )
 
 
@@ -104,8 +104,8 @@ def _describe_model(place: Path, assignments: list[str]) -> None:
     cost = cost_of(recipe.model, schema)
     console.print(
         f"\n{cost.dense_parameters:,} dense parameters, {cost.embedding_parameters:,} embedding parameters, "
-        f"{cost.flops_per_example:,} FLOPs an example (matrix products of a forward pass)\n"
-        f"what the data hold: rankelastor describe {recipe.data.prepared}",
+        f"{cost.flops_per_example:,} FLOPs per example (matrix products of a forward pass)\n"
+        f"report on the data: rankelastor describe {recipe.data.prepared}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -114,7 +114,7 @@ def _describe_model(place: Path, assignments: list[str]) -> None:
 
 
 def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> None:
-    """Where full mixing takes more than half of the parameters or FLOPs: what cheaper mixings would cost instead."""
+    """Print the cost of cheaper mixings if full mixing takes more than half of the parameters or FLOPs."""
     from rankelastor.models.mixer import MixerSettings
     from rankelastor.models.mixing_cost import cheaper_mixings, mixing_cost
 
@@ -123,12 +123,12 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
     full = mixing_cost(model, schema)
     console.print(
         f"\n[bold yellow]warning:[/] full mixing takes {full.parameter_share:.0%} of the dense parameters and "
-        f"{full.flops_share:.0%} of the FLOPs an example, over half; it grows with (num_tokens * token_dim)^2. "
+        f"{full.flops_share:.0%} of the FLOPs per example, over half; it grows with (num_tokens * token_dim)^2. "
         "Cheaper mixings for this model, over all blocks:\n",
         highlight=False,
         soft_wrap=True,
     )
-    table = Table("model.mixing", "parameters", "FLOPs an example", "of full", box=None, pad_edge=False)
+    table = Table("model.mixing", "parameters", "FLOPs per example", "of full", box=None, pad_edge=False)
     table.header_style = "bold"
     for column in table.columns[1:]:
         column.justify = "right"
@@ -139,7 +139,7 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
         )
     console.print(table)
     console.print(
-        f"\ntry --set 'model.mixing={_as_yaml(cheaper[-1].mixing)}'; what it does to the AUC, training must tell",
+        f"\ntry --set 'model.mixing={_as_yaml(cheaper[-1].mixing)}'; only training can show its effect on the AUC",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -147,7 +147,7 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
 
 
 def _as_yaml(mixing: LayerSettings) -> str:
-    """The settings that differ from their defaults, as YAML on one line."""
+    """Format the settings that differ from their defaults as YAML on one line."""
     import yaml
 
     values = {"kind": mixing.kind} | mixing.model_dump(mode="json", exclude_defaults=True)

@@ -1,4 +1,4 @@
-"""`rankelastor evaluate`: metrics of a run."""
+"""`rankelastor evaluate`: compute the metrics of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rankelastor.cli.console import console
 
 
 class Split(StrEnum):
-    """Splits by name, for the option."""
+    """Names of the splits, as values of an option."""
 
     train = "train"
     valid = "valid"
@@ -30,9 +30,9 @@ def evaluate(
     split: Annotated[Split, typer.Option("--split", help="The split to score.")] = Split.test,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Score a split of the prepared data with the best weights of a run and print the metrics, task by task.
+    """Score a split of the prepared data with the best weights of a run and print the metrics of each task.
 
-    Also shows how much of the split training has not seen, and the AUC of the rows that hold such values.
+    Also shows the share of values that are unseen in training, and the AUC of the rows that contain such values.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.tables import metrics_table, unseen_view

@@ -1,4 +1,4 @@
-"""`rankelastor import-fuxictr`: an experiment of FuxiCTR to a recipe."""
+"""`rankelastor import-fuxictr`: convert an experiment of FuxiCTR to a recipe."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ def import_fuxictr(
         Path, typer.Argument(metavar="DIR", help="The folder of model_config.yaml and dataset_config.yaml.")
     ],
     expid: Annotated[str, typer.Option("--expid", metavar="ID", help="The experiment in the model's settings.")],
-    to: Annotated[Path, typer.Option("--to", metavar="RECIPE", help="Where the recipe goes.")],
+    to: Annotated[Path, typer.Option("--to", metavar="RECIPE", help="The recipe file to write.")],
     force: Annotated[bool, typer.Option("--force", help="Replace RECIPE if it exists.")] = False,
 ) -> None:
-    """Turn an experiment of FuxiCTR (also of the published RankElastor code) into a recipe.
+    """Convert an experiment of FuxiCTR (or of the published RankElastor code) to a recipe.
 
-    Settings without an equal here, and settings that FuxiCTR itself accepts and ignores, are listed, and stand as
-    comments in the recipe. An experiment of another model keeps its data and training and gets a RankElastor.
+    Settings without an equivalent here, and settings that FuxiCTR itself accepts and ignores, are listed and written
+    as comments in the recipe. An experiment of another model keeps its data and training and gets a RankElastor.
     """
     from rankelastor.errors import SettingsError
     from rankelastor.interop.fuxictr.convert import import_experiment
     from rankelastor.storage import whole_file
 
     if to.exists() and not force:
-        raise SettingsError(f"--to must be a new file, but {to} exists; name another one or add --force")
+        raise SettingsError(f"--to must be a new file, but {to} exists; try another name or --force")
     imported = import_experiment(folder, expid)
     with whole_file(to) as temporary:
         temporary.write_text(imported.text(), encoding="utf-8")
     _print_notes(imported.notes)
     data = imported.recipe.data
     console.print(
-        f"{to}: recipe of {expid}\nIt reads {data.files.folder} (seen from where rankelastor runs): change "
-        f"data.files.folder if the files lie elsewhere, then rankelastor train {to}",
+        f"{to}: recipe of {expid}\nIt reads {data.files.folder} (relative to the working directory): change "
+        f"data.files.folder if the files are elsewhere, then rankelastor train {to}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -63,7 +63,7 @@ def _print_notes(notes: tuple[Note, ...]) -> None:
         chosen = [note for note in notes if note.outcome == outcome]
         if not chosen:
             continue
-        table = Table("setting", "value", "what becomes of it", box=None, pad_edge=False, header_style="dim")
+        table = Table("setting", "value", "result of the import", box=None, pad_edge=False, header_style="dim")
         table.columns[0].overflow = table.columns[1].overflow = "fold"
         for note in chosen:
             table.add_row(escape(note.setting), escape(str(note.value)), escape(note.text))

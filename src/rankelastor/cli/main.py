@@ -1,28 +1,15 @@
-"""The command `rankelastor`: collects the verbs and turns mistakes into one readable message."""
+"""The command `rankelastor`: register the verbs and report a user's mistake as one readable message."""
 
 from __future__ import annotations
 
 import signal
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 import rankelastor
-from rankelastor.cli import (
-    data,
-    demo,
-    describe,
-    evaluate,
-    import_fuxictr,
-    predict,
-    prepare,
-    profile,
-    schema,
-    spectrum,
-    theory,
-    train,
-)
 from rankelastor.cli.console import error_console, set_up_logging
 from rankelastor.errors import RankElastorError
 
@@ -31,17 +18,33 @@ if TYPE_CHECKING:
 
     from typer._click import Context
 
+VERBS = (
+    "demo",
+    "data",
+    "prepare",
+    "train",
+    "evaluate",
+    "spectrum",
+    "predict",
+    "theory",
+    "describe",
+    "profile",
+    "schema",
+    "import_fuxictr",
+)
+"""The verbs, one line each, in the order in which the help lists them: each is the module in ``cli/`` of its name."""
+
 USER_MISTAKE = 2
 INTERRUPTED = 130
 TERMINATED = 143
 
 
 class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM: as Ctrl-C, everything that is half-written is cleaned up."""
+    """Raised on SIGTERM; as with Ctrl-C, incomplete files are removed."""
 
 
 class _Verbs(TyperGroup):
-    """Runs a verb; a user's mistake or Ctrl-C becomes one readable message and an exit code."""
+    """Command group that reports a user's mistake or Ctrl-C as one readable message with an exit code."""
 
     def invoke(self, ctx: Context) -> Any:
         """Run the verb."""
@@ -51,7 +54,7 @@ class _Verbs(TyperGroup):
             _show_error(str(error))
             raise typer.Exit(USER_MISTAKE) from None
         except KeyboardInterrupt as stop:
-            _show_error("stopped; what is on disk is whole")
+            _show_error("stopped; all files on disk are complete")
             raise typer.Exit(TERMINATED if isinstance(stop, _TerminatedError) else INTERRUPTED) from None
 
 
@@ -65,24 +68,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for verb in (
-    demo,
-    data,
-    prepare,
-    train,
-    evaluate,
-    spectrum,
-    predict,
-    theory,
-    describe,
-    profile,
-    schema,
-    import_fuxictr,
-):
-    verb.register(app)
+for _verb in VERBS:
+    import_module(f"rankelastor.cli.{_verb}").register(app)
 
 
-def _show_version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+def _show_version(value: bool) -> None:  # noqa: FBT001 - typer's signature
     if value:
         typer.echo(f"rankelastor {rankelastor.__version__}")
         raise typer.Exit
@@ -93,7 +83,7 @@ def _options(
     version: Annotated[  # noqa: ARG001 - the callback does the work
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also log what is done.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also log informational messages.")] = False,
 ) -> None:
     set_up_logging(verbose=verbose)
 
@@ -103,12 +93,12 @@ def _show_error(message: str) -> None:
     error_console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the system calls it so
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not stop the cleaning up
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signal handler's signature
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second SIGTERM must not interrupt the cleanup
     raise _TerminatedError
 
 
 def main() -> None:
-    """Run the command line; exit code 2 on a user's mistake, 130 on Ctrl-C, 143 on SIGTERM."""
+    """Run the command line; the exit code is 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM."""
     signal.signal(signal.SIGTERM, _terminate)
     app()

@@ -1,4 +1,4 @@
-"""`rankelastor predict`: probabilities for raw rows."""
+"""`rankelastor predict`: compute probabilities for raw rows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     run: RunPath,
-    input_file: Annotated[Path, typer.Argument(metavar="INPUT", help="Raw rows, CSV or Parquet, as trained on.")],
+    input_file: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="Raw rows in the format of the training data, CSV or Parquet.")
+    ],
     output_file: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The same rows with a probability column.")],
     force: Annotated[bool, typer.Option("--force", help="Replace OUTPUT if it exists.")] = False,
 ) -> None:
-    """Score raw rows: the same rows come out with a last column `probability`.
+    """Score raw rows and write them with an additional last column `probability`.
 
-    Values that training did not see are fine; the label column may be missing.
+    Values unseen in training are allowed; the label column may be missing.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.execution.allocator import keep_large_blocks

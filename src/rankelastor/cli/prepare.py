@@ -1,4 +1,4 @@
-"""`rankelastor prepare`: raw files to a prepared folder."""
+"""`rankelastor prepare`: convert raw files to a prepared folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prepare(
 ) -> None:
     """Read the raw files of a recipe and write vocabularies and typed columns to its prepared folder.
 
-    Does no work where the folder was made from the same settings and the same files.
+    Does nothing if the folder was prepared from the same settings and files.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.data.prepare import prepare as prepare_data

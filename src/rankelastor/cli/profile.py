@@ -1,4 +1,4 @@
-"""`rankelastor profile`: where the time of a training step goes."""
+"""`rankelastor profile`: measure the time of each stage of a training step."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def register(app: typer.Typer) -> None:
 def profile(
     recipe: RecipePath,
     steps: Annotated[int, typer.Option("--steps", metavar="N", help="Steps to measure.")] = 20,
-    warmup: Annotated[int, typer.Option("--warmup", metavar="N", help="Steps before them.")] = 5,
+    warmup: Annotated[int, typer.Option("--warmup", metavar="N", help="Warm-up steps before them.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     assignments: Assignments = None,
 ) -> None:
-    """Show where the time of a training step goes: data, embedding, the stages of the network, loss, optimiser.
+    """Measure the time of each stage of a training step: data, embedding, the network's stages, loss, optimiser.
 
-    Trains a fresh ranker for some steps and keeps nothing. All blocks of a mixer count together.
+    Trains a new ranker for some steps and discards it. All blocks of a mixer are counted together.
 
-    Prepares the data first where that has not been done.
+    Prepares the data first if that has not been done.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.execution.allocator import keep_large_blocks
@@ -63,7 +63,7 @@ def _print_table(name: str, found: StepProfile) -> None:
     threads = f"{found.num_threads} {'thread' if found.num_threads == 1 else 'threads'}"
     console.print(
         f"{name}: batches of {found.batch_size:,}, {found.device}, {threads}, {found.precision}; "
-        f"the middle half of {found.num_steps} steps, ms a step\n",
+        f"the middle half of {found.num_steps} steps, ms per step\n",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -73,8 +73,8 @@ def _print_table(name: str, found: StepProfile) -> None:
     fewer = found.device == "cpu" and found.slice_threads < found.num_threads
     aside = f" (stages are timed on one core, a whole step uses {found.num_threads})" if fewer else ""
     console.print(
-        f"\nbackward {backward:.2f} ms in all, {backward / found.watched_step_ms:.1%}\n"
-        f"a whole step, measured in turn without hooks: {found.step_ms:.2f} ms, "
+        f"\nbackward {backward:.2f} ms in total, {backward / found.watched_step_ms:.1%}\n"
+        f"a whole step, measured alternately without hooks: {found.step_ms:.2f} ms, "
         f"{found.examples_per_second:,.0f} examples/s; "
         f"the named stages add up to {found.accounted_share:.1%} of it{aside}",
         highlight=False,

@@ -1,4 +1,4 @@
-"""Progress bars for work longer than two seconds, on a terminal only."""
+"""Progress bars for work that takes longer than two seconds, on a terminal only."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BYTE_SCALE = 1 << 20
 
 
 class ThroughputColumn(ProgressColumn):
-    """Amounts a second, in the task's unit."""
+    """Column with the throughput per second, in the task's unit."""
 
     def render(self, task: Task) -> Text:
-        """The current throughput, or nothing while it is unknown."""
+        """Format the current throughput; empty while it is unknown."""
         speed = task.finished_speed or task.speed
         if not speed:
             return Text("")
@@ -28,10 +28,7 @@ class ThroughputColumn(ProgressColumn):
 
 
 class Bar:
-    """A progress listener that draws a bar once its stages have taken two seconds.
-
-    Use it as a context manager; on leaving, the bar is gone.
-    """
+    """Progress listener that draws a bar after two seconds; a context manager that removes the bar on exit."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -55,13 +52,13 @@ class Bar:
         self._progress.stop()
 
     def begin(self, stage: str, *, total: int, unit: str) -> None:
-        """Draw another stage in place of the one before."""
+        """Start the bar of a stage, replacing the previous one."""
         self.end()
         self._task = self._progress.add_task(stage, total=total, unit=unit, figures="")
 
     def advance(self, amount: int, **figures: float) -> None:
-        """Move the bar of the stage and show its figures."""
-        assert self._task is not None, "begin comes first"
+        """Advance the bar of the stage and show its figures."""
+        assert self._task is not None, "begin must be called first"
         if not self._progress.live.is_started and time.monotonic() - self._began > DELAY_SECONDS:
             self._progress.start()
         self._progress.update(self._task, advance=amount)
@@ -71,7 +68,7 @@ class Bar:
             )
 
     def end(self) -> None:
-        """Take the stage's bar away."""
+        """Remove the bar of the stage."""
         if self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None

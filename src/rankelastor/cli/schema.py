@@ -1,4 +1,4 @@
-"""`rankelastor schema`: a JSON schema of recipes, for editors."""
+"""`rankelastor schema`: write the JSON schema of recipes for editors."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def register(app: typer.Typer) -> None:
 
 def schema(
     output_file: Annotated[
-        Path | None, typer.Argument(metavar="OUTPUT", help="Where to write it.", show_default="standard output")
+        Path | None, typer.Argument(metavar="OUTPUT", help="The file to write.", show_default="standard output")
     ] = None,
 ) -> None:
-    """Write the JSON schema of recipes, with which an editor completes and checks the YAML.
+    """Write the JSON schema of recipes, which editors use to complete and check the YAML.
 
-    With the YAML language server, begin a recipe with: # yaml-language-server: $schema=recipe.schema.json
+    For the YAML language server, begin a recipe with: # yaml-language-server: $schema=recipe.schema.json
     """
     from rankelastor.recipes.json_schema import recipe_json_schema
     from rankelastor.storage import whole_file

@@ -1,4 +1,4 @@
-"""`rankelastor spectrum`: where the rank goes in one run, or in several side by side."""
+"""`rankelastor spectrum`: report on the rank of the representations in one run, or compare several runs."""
 
 from __future__ import annotations
 
@@ -24,37 +24,39 @@ def register(app: typer.Typer) -> None:
     app.command("spectrum", epilog="Example: rankelastor spectrum demo/runs/rankmixer demo/runs/rankelastor")(spectrum)
 
 
-def spectrum(  # noqa: PLR0917 - typer calls it by keywords
+def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Run folders; the others are compared with the first.")
     ],
     split: Annotated[Split, typer.Option("--split", help="The split to record.")] = Split.test,
-    examples: Annotated[int, typer.Option("--examples", min=2, help="Examples of it, from its beginning.")] = 8192,
+    examples: Annotated[
+        int, typer.Option("--examples", min=2, help="Number of examples to record, from the beginning of the split.")
+    ] = 8192,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Where to write.", show_default="RUN/spectrum; ./spectrum for several runs"
+            "--out", metavar="DIR", help="Output folder.", show_default="RUN/spectrum; ./spectrum for several runs"
         ),
     ] = None,
     measure: Annotated[
-        str, typer.Option("--measure", help="What the table and the paper figures show; the page has all measures.")
+        str, typer.Option("--measure", help="Measure of the table and the paper figures; the page has all measures.")
     ] = "stable_rank",
     points: Annotated[
         list[str] | None,
         typer.Option("--point", metavar="NAME", help="Also record this module of the model. Repeatable."),
     ] = None,
 ) -> None:
-    """Show how the rank of the representations travels through the trained model, and where it collapses.
+    """Measure the rank of the representations after each sublayer of a trained model, and whether it collapses.
 
-    Prints the trajectory, and writes report.html (works offline), spectrum.json and figures/ for papers.
+    Prints the trajectory and writes report.html (which works offline), spectrum.json, and figures/ for papers.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.spectrum.measures import measure_named
+    from rankelastor.spectrum.measures import find_measure
     from rankelastor.spectrum.report.write import write_report
     from rankelastor.spectrum.runs.measure_run import measure_run
     from rankelastor.spectrum.runs.run_names import distinct_names
 
-    title = measure_named(measure).title
+    title = find_measure(measure).title
     with Bar() as bar:
         spectra = [
             measure_run(
@@ -91,7 +93,7 @@ def _trajectory_table(spectra: Sequence[RunSpectrum], *, measure: str) -> Table:
 
 
 def _stage(run: RunSpectrum, stage: str, measure: str) -> str:
-    """The mean and half of its interval, blank where there is none."""
+    """Format the mean and the half-width of its confidence interval; blank if there is no mean."""
     found = {point.point: point.examples.get(measure) for point in run.recording.points}.get(stage)
     if found is None or found.mean is None:
         return ""

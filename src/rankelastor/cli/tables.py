@@ -1,4 +1,4 @@
-"""Tables that several verbs print."""
+"""Tables that are printed by several verbs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MEAN = "mean"
 
 
 def metrics_table(splits: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Show metrics as rows and splits as columns, six decimals; a metric that a split lacks is left blank.
+    """Build a table with one row per metric and one column per split, six decimals; missing metrics are blank.
 
-    With several tasks a first column names the task; their mean comes first.
+    With several tasks the first column names the task, and the mean over the tasks is shown first.
 
     Args:
-        splits: for each split what ``Metrics.as_dict`` gives.
+        splits: the result of ``Metrics.as_dict`` for each split.
     """
     has_tasks = any(TASKS in metrics for metrics in splits.values())
     headers = (["task"] if has_tasks else []) + ["metric"]
@@ -38,7 +38,7 @@ def metrics_table(splits: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _by_task(splits: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
-    """Give the figures of each split: their means over tasks, then those of each task."""
+    """Yield the figures of each split: first their means over the tasks, then those of each task."""
     yield _MEAN, list(splits.values())
     tasks = [metrics.get(TASKS, {}) for metrics in splits.values()]
     for task in dict.fromkeys(task for each in tasks for task in each):
@@ -46,21 +46,21 @@ def _by_task(splits: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, lis
 
 
 def format_metric(value: float | None) -> str:
-    """Format six decimals, counts with separators, blank for None."""
+    """Format a metric with six decimals, a count with thousands separators, and None as blank."""
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:.6f}"
 
 
 def unseen_view(unseen: Mapping[str, Any]) -> Group:
-    """Show what of a split training has not seen: the fields with most of it, and the AUC of the rows that hold any."""
+    """Show the values of a split that are unseen in training: their share by field, and the AUC of their rows."""
     shares = sorted(unseen["share_by_field"].items(), key=lambda item: -item[1])
     held = [(name, share) for name, share in shares if share > 0]
-    says = (
-        f"\n{unseen['num_examples']:,} rows ({unseen['share_of_examples']:.2%}) hold values that training has not seen"
-    )
+    says = f"\n{unseen['num_examples']:,} rows ({unseen['share_of_examples']:.2%}) contain values unseen in training"
     names = unseen["fields_left_out"]
-    left_out = [Text(f"Left out, since their blanks are out of vocabulary too: {_listed(names)}")] if names else []
+    left_out = (
+        [Text(f"Left out, because their blanks are also out of vocabulary: {_join_names(names)}")] if names else []
+    )
     if not held:
         return Group(Text(f"{says.rstrip()}."), *left_out)
     table = Table("field", "unseen values", box=None, pad_edge=False, header_style="bold")
@@ -79,13 +79,13 @@ def _auc_of_unseen(unseen: Mapping[str, Any]) -> str:
     return f", their AUC is{mean}{of_tasks}" if mean or of_tasks else ""
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = len(names) - _MOST_UNSEEN
     return ", ".join(names[:_MOST_UNSEEN]) + (f" and {more} more" if more > 0 else "")
 
 
 def describe_speed(speed: Mapping[str, float | int]) -> str:
-    """Describe the speed in ``result.json``: what was reached, its share of the machine's peak, and peak memory.
+    """Describe the speed in ``result.json``: dense FLOP/s, their share of the machine's peak, and peak memory.
 
     Example:
         >>> describe_speed(

@@ -1,4 +1,4 @@
-"""`rankelastor theory`: the paper's bounds by Monte Carlo."""
+"""`rankelastor theory`: check the paper's bounds by Monte Carlo."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def theory(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Also write theory.json and theory.md there.")
     ] = None,
-    trials: Annotated[int, typer.Option("--trials", min=1, help="Draws of random matrices a setting.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draws.")] = 0,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Random draws per setting.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the draws.")] = 0,
 ) -> None:
-    """Check the RankElastor paper's statements on random matrices, over sizes, activations and initial scales.
+    """Check the statements of the RankElastor paper on random matrices, over sizes, activations and initial scales.
 
-    Says where each holds, and which of its conditions real networks break.
+    Reports how often each statement holds, and which of its conditions real networks violate.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.spectrum.bounds.monte_carlo import check_bounds

@@ -1,4 +1,4 @@
-"""`rankelastor train`: a recipe to a run folder."""
+"""`rankelastor train`: train the ranker of a recipe and write a run folder."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def train(
     ] = None,
     assignments: Assignments = None,
 ) -> None:
-    """Train the ranker of a recipe, keep the best weights by the valid split, and test them.
+    """Train the ranker of a recipe, keep the weights that are best on the valid split, and test them.
 
-    Prepares the data first where that has not been done. Samples the rank of the representations meanwhile, see
-    the settings `spectrum`; `rankelastor spectrum RUN` shows it.
+    Prepares the data first if that has not been done. Samples the rank of the representations during training, see
+    the settings `spectrum`; `rankelastor spectrum RUN` shows the samples.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.tables import describe_speed, metrics_table
@@ -51,7 +51,7 @@ def train(
     console.print(metrics_table(dict(result.metrics.items())))
     console.print(
         f"\n{cost.dense_parameters:,} dense and {cost.embedding_parameters:,} embedding parameters, "
-        f"{cost.flops_per_example:,} FLOPs an example\n"
+        f"{cost.flops_per_example:,} FLOPs per example\n"
         f"best epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s, "
         f"{result.examples_per_second:,.0f} examples/s in training steps, "
         f"which waited for data {result.data_wait_share:.1%} of the time\n"

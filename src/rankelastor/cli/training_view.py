@@ -1,4 +1,4 @@
-"""What `train` shows while it trains: a bar an epoch, a line an evaluation."""
+"""The progress of `train`: one bar per epoch and one line per evaluation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REFRESH_SECONDS = 0.2
 
 
 class TrainingView(SilentObserver):
-    """Draws training on a progress bar; the loss is read from the device a few times a second, not every step."""
+    """Observer that shows training on a progress bar; it reads the loss from the device a few times per second."""
 
     def __init__(self, bar: Bar, *, label: str = "") -> None:
         self._bar = bar
@@ -22,18 +22,18 @@ class TrainingView(SilentObserver):
         self._figures: dict[str, float] = {}
 
     def on_start(self, ranker: Ranker, *, num_epochs: int, num_examples: int) -> None:
-        """Remember how much there is to do."""
+        """Store the number of epochs and examples."""
         del ranker
         self._num_epochs, self._num_examples = num_epochs, num_examples
 
     def on_epoch_start(self, epoch: int) -> None:
-        """A new bar."""
+        """Start the bar of the epoch."""
         title = f"{self._label}epoch {epoch}/{self._num_epochs}"
         self._bar.begin(title, total=self._num_examples, unit="examples")
         self._pending = 0
 
     def on_step(self, step: Step) -> None:
-        """Move the bar, some times a second."""
+        """Advance the bar a few times per second."""
         self._pending += step.batch.num_examples
         if time.monotonic() - self._last_refresh < _REFRESH_SECONDS:
             return
@@ -42,7 +42,7 @@ class TrainingView(SilentObserver):
         self._pending, self._last_refresh = 0, time.monotonic()
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """A line with the metrics, and the bar of this epoch goes."""
+        """Print a line with the metrics and remove the bar of the epoch."""
         self._bar.end()
         self._figures["valid_auc"] = evaluation.metrics.get("auc", float("nan"))
         shown = [name for name in ("auc", "gauc", "logloss") if name in evaluation.metrics]

@@ -1,6 +1,6 @@
 """Settings of the rank samples that are taken during training."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, PositiveInt
 
@@ -9,6 +9,7 @@ from rankelastor.config.base import Settings
 MeasureName = Literal[
     "stable_rank", "entropy_effective_rank", "participation_ratio", "information_abundance", "numerical_rank"
 ]
+"""The measures of ``rankelastor.spectrum.measures`` by name."""
 
 
 class SpectrumSettings(Settings):
@@ -23,12 +24,6 @@ class SpectrumSettings(Settings):
 
     every_steps: PositiveInt | None = 200
     examples: Annotated[int, Field(ge=2)] = 64
-    measures: Annotated[tuple[MeasureName, ...], Field(min_length=1)] = (
-        "stable_rank",
-        "entropy_effective_rank",
-        "participation_ratio",
-        "information_abundance",
-        "numerical_rank",
-    )
+    measures: Annotated[tuple[MeasureName, ...], Field(min_length=1)] = get_args(MeasureName)
     warn_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     tensorboard: bool = False

@@ -1,1 +1,1 @@
-"""Raw files -> vocabularies -> prepared folder -> batches."""
+"""The data pipeline: raw files, fitted features, the prepared folder, batches."""

@@ -1,4 +1,4 @@
-"""Encoded rows as arrays by form of feature, from the encoded columns of single features."""
+"""Encoded rows as arrays: one for categorical, one for numeric and one for sequence features."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Encoded rows: the columns of a batch, and of a shard.
+    """Encoded rows with the columns of a batch and of a shard.
 
     ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``sequence`` int32
-    (row, position of all sequence features side by side) or None where there is no sequence feature; ``labels``
-    float32 (row, task), ``group`` int64 (row,) and ``weight`` float32 (row,), None where the rows have none.
+    (row, position of all sequence features side by side) or None if there is no sequence feature; ``labels`` float32
+    (row, task), ``group`` int64 (row,) and ``weight`` float32 (row,), each None if the rows have none.
     """
 
     categorical: NDArray[np.int32]
@@ -34,13 +34,13 @@ class EncodedRows:
         return len(self.categorical)
 
     def select(self, rows: NDArray[np.int64] | slice) -> Self:
-        """Take some rows, by place."""
+        """Select rows by index."""
         present = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{name: values[rows] for name, values in present.items() if values is not None})
 
     @classmethod
     def assemble(cls, schema: FeatureSchema, num_rows: int, columns: Iterable[NDArray[Any]]) -> Self:
-        """Lay encoded columns, one per feature in declared order, side by side by form.
+        """Assemble encoded columns, one per feature in declared order, into one array per form of feature.
 
         Example:
             >>> schema = FeatureSchema((CategoricalFeature("site", 9), NumericFeature("age")))

@@ -1,4 +1,4 @@
-"""Encode new raw rows with fitted features: what prediction needs, from a prepared folder or a run folder."""
+"""Encode new raw rows with the fitted features of a prepared folder or of a run folder, for prediction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Numbering, Source
+from rankelastor.data.kinds.cells import CellSource, Numbering
 from rankelastor.data.manifest import Manifest, read_vocabularies
 from rankelastor.data.raw.column_names import require_columns
 from rankelastor.data.raw.csv_settings import CsvSettings
@@ -20,11 +20,11 @@ from rankelastor.schema import Batch, FeatureSchema
 
 @dataclass(frozen=True)
 class RowEncoder:
-    """Turns raw rows into batches, as ``prepare`` did; values it has not seen are out of vocabulary.
+    """Encoder of raw rows into batches, as ``prepare`` encodes them; unseen values are out of vocabulary.
 
     Attributes:
-        manifest: what ``schema.json`` says.
-        vocabularies: by feature name; a feature that shares another's has the same values.
+        manifest: the contents of ``schema.json``.
+        vocabularies: the vocabulary of each feature that has one, own or shared, by feature name.
     """
 
     manifest: Manifest
@@ -48,24 +48,26 @@ class RowEncoder:
 
     @property
     def csv(self) -> CsvSettings:
-        """How the CSV files were written that the features were fitted on."""
+        """Format of the CSV files that the features were fitted on."""
         return self.manifest.csv
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that rows must have; the label is none of them."""
+        """The columns that rows must have; the label is not one of them."""
         return tuple(dict.fromkeys(spec.column for spec in self.manifest.features))
 
     def encode(self, rows: RawRows) -> Batch:
-        """Raw rows as a batch on the CPU, without label and group.
+        """Encode raw rows as a batch on the CPU, without labels and group.
 
         Raises:
             DataError: a column is missing or a cell is wrong; the message names file, column, row and value.
         """
         require_columns(rows.names, self.columns, rows.file)
-        numberings = {name: Numbering(of.ids, once_per_text=True) for name, of in self.vocabularies.items()}
+        numberings = {
+            name: Numbering(vocabulary.ids, once_per_text=True) for name, vocabulary in self.vocabularies.items()
+        }
         encoded = (
-            spec.encode(spec.parse(Source(rows, self.csv.blanks, numberings.get(spec.name, Numbering.none()))))
+            spec.encode(spec.parse(CellSource(rows, self.csv.blanks, numberings.get(spec.name, Numbering.none()))))
             for spec in self.manifest.features
         )
         columns = EncodedRows.assemble(self.schema, rows.num_rows, encoded)

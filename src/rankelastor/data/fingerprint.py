@@ -1,4 +1,4 @@
-"""Tell whether a prepared folder still fits its settings and its raw files."""
+"""Tell whether a prepared folder is still up to date with its settings and its raw files."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from rankelastor.errors import DataError
 _LATER = {"labels", "weight"}
 
 
-def settings_that_matter(settings: DataSettings) -> dict[str, Any]:
-    """The settings as plain values, without the places of the prepared folder and of the raw files."""
+def relevant_settings(settings: DataSettings) -> dict[str, Any]:
+    """Dump the settings as plain values, without the paths of the prepared folder and of the raw files."""
     values = settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}})
-    # These came later: left out where they say nothing, so that the fingerprints of older folders hold.
+    # These settings were added later: they are left out while unset, so that older fingerprints stay valid.
     return {name: value for name, value in values.items() if value is not None or name not in _LATER}
 
 
@@ -32,23 +32,23 @@ def record_sources(
     *,
     stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[SourceRecord, ...]:
-    """Size, time of change and SHA-256 of each raw file.
+    """Record size, modification time and SHA-256 of each raw file.
 
     Args:
         sources: the raw files.
-        known: earlier records; the bytes of a file whose size and time are unchanged are not read again.
-        stopped: is asked again and again, so that a thread need not read a large file to its end in vain.
+        known: earlier records; a file whose size and time are unchanged is not read again.
+        stopped: called between reads; if it returns True, hashing a large file ends early.
 
     Raises:
         DataError: a file cannot be read.
-        StoppedError: ``stopped`` said so.
+        StoppedError: ``stopped`` returned True.
     """
     earlier = {(record.split, record.name): record for record in known}
     return tuple(_record(source, earlier.get((source.split, source.name)), stopped) for source in sources)
 
 
-def states_of(sources: Iterable[SourceFile]) -> tuple[tuple[int, int], ...]:
-    """Size and time of change of each raw file: a file whose state stays is taken not to change.
+def file_states(sources: Iterable[SourceFile]) -> tuple[tuple[int, int], ...]:
+    """Read size and modification time of each raw file; a file is assumed unchanged while both stay the same.
 
     Raises:
         DataError: a file cannot be read.
@@ -56,8 +56,8 @@ def states_of(sources: Iterable[SourceFile]) -> tuple[tuple[int, int], ...]:
     return tuple(_state(source) for source in sources)
 
 
-def fingerprint_of(settings: dict[str, Any], sources: Iterable[SourceRecord]) -> str:
-    """One hash of the settings that matter, the contents of the sources and the format; times do not count."""
+def compute_fingerprint(settings: dict[str, Any], sources: Iterable[SourceRecord]) -> str:
+    """Hash the settings that matter, the contents of the sources and the format version; times do not count."""
     contents = [(record.split, record.name, record.digest) for record in sources]
     text = json.dumps([FORMAT_VERSION, settings, contents], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -65,11 +65,11 @@ def fingerprint_of(settings: dict[str, Any], sources: Iterable[SourceRecord]) ->
 
 @dataclass(frozen=True)
 class Comparison:
-    """A prepared folder against the settings and raw files of now.
+    """Result of comparing a prepared folder with the current settings and raw files.
 
     Attributes:
-        differences: what has changed, a sentence each; empty if the folder still fits.
-        sources: the raw files as they are now, as far as they were looked at.
+        differences: one clause per change; empty if the folder is up to date.
+        sources: current records of the raw files; the old ones if the files were not read.
     """
 
     differences: tuple[str, ...]
@@ -77,17 +77,17 @@ class Comparison:
 
 
 def compare(manifest: Manifest, settings: DataSettings, *, sources_may_be_gone: bool = False) -> Comparison:
-    """What has changed since the folder was prepared.
+    """List what has changed since the folder was prepared.
 
     Args:
-        manifest: the prepared folder's.
-        settings: the settings of now.
-        sources_may_be_gone: raw files that are no longer there are no difference.
+        manifest: the manifest of the prepared folder.
+        settings: the current settings.
+        sources_may_be_gone: do not count missing raw files as a difference.
 
     Raises:
-        DataError: raw files are missing, unless they may be.
+        DataError: raw files are missing and ``sources_may_be_gone`` is False.
     """
-    changed = tuple(_changed("data", manifest.settings, settings_that_matter(settings)))
+    changed = tuple(_find_changes("data", manifest.settings, relevant_settings(settings)))
     if changed:
         return Comparison(changed, manifest.sources)
     try:
@@ -97,10 +97,10 @@ def compare(manifest: Manifest, settings: DataSettings, *, sources_may_be_gone: 
             return Comparison((), manifest.sources)
         raise
     records = record_sources(sources, manifest.sources)
-    return Comparison(tuple(_changed_sources(manifest.sources, records)), records)
+    return Comparison(tuple(_find_changed_sources(manifest.sources, records)), records)
 
 
-def _changed_sources(before: Sequence[SourceRecord], now: Sequence[SourceRecord]) -> Iterator[str]:
+def _find_changed_sources(before: Sequence[SourceRecord], now: Sequence[SourceRecord]) -> Iterator[str]:
     old = {(record.split, record.name): record for record in before}
     new = {(record.split, record.name): record for record in now}
     yield from (f"the raw file {name} is new" for split, name in new if (split, name) not in old)
@@ -109,16 +109,16 @@ def _changed_sources(before: Sequence[SourceRecord], now: Sequence[SourceRecord]
         if old[key].digest != new[key].digest:
             yield f"the raw file {key[1]} has other contents"
     if list(old) != list(new) and old.keys() == new.keys():
-        yield "the raw files stand in another order"
+        yield "the raw files are in another order"
 
 
-def _changed(path: str, before: Any, now: Any) -> Iterator[str]:
+def _find_changes(path: str, before: Any, now: Any) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
-            yield from _changed(f"{path}.{key}", before.get(key), now.get(key))
+            yield from _find_changes(f"{path}.{key}", before.get(key), now.get(key))
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for index, (old, new) in enumerate(zip(before, now, strict=True)):
-            yield from _changed(f"{path}.{index}", old, new)
+            yield from _find_changes(f"{path}.{index}", old, new)
     elif before != now:
         yield f"{path} was {_short(before)} and is now {_short(now)}"
 
@@ -129,12 +129,12 @@ def _short(value: Any) -> str:
 
 
 class StoppedError(Exception):
-    """Nobody waits for the result any more."""
+    """Hashing was stopped because the result is no longer needed."""
 
 
 @dataclass(frozen=True)
 class _Stoppable:
-    """A file that is read until ``stopped``."""
+    """A file whose reads raise ``StoppedError`` once ``stopped`` returns True."""
 
     file: BufferedReader
     stopped: Callable[[], bool]
@@ -152,20 +152,20 @@ def _record(source: SourceFile, known: SourceRecord | None, stopped: Callable[[]
     size, modified = _state(source)
     if known is not None and (known.num_bytes, known.modified_ns) == (size, modified):
         return known
-    with _explained(source), source.path.open("rb") as file:
+    with _explain_errors(source), source.path.open("rb") as file:
         digest = hashlib.file_digest(_Stoppable(file, stopped), "sha256").hexdigest()
     return SourceRecord(split=source.split, name=source.name, num_bytes=size, modified_ns=modified, digest=digest)
 
 
 def _state(source: SourceFile) -> tuple[int, int]:
-    with _explained(source):
+    with _explain_errors(source):
         state = source.path.stat()
     return state.st_size, state.st_mtime_ns
 
 
 @contextmanager
-def _explained(source: SourceFile) -> Iterator[None]:
+def _explain_errors(source: SourceFile) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"{source.path} must be a file that can be read, but {error.strerror}") from error
+        raise DataError(f"{source.path} must be a readable file, but {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""Give each distinct text a number, first come first numbered, while texts stream by."""
+"""Number distinct texts in order of first occurrence while they are read in pieces."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 
 class Interner:
-    """A growing dictionary of texts, held natively by Polars. Threads may share it.
+    """A growing dictionary of texts, held natively by Polars and safe to share among threads.
 
-    The numbers depend on the order of arrival; they are provisional until the vocabulary is fitted.
+    The codes depend on the order of first occurrence; they are provisional until the vocabulary is fitted.
 
     Example:
         >>> interner = Interner()
@@ -24,7 +24,7 @@ class Interner:
 
     def __init__(self) -> None:
         self._dtype = pl.Categorical(pl.Categories.random())
-        # Polars drops the dictionary when no column uses it any more: this one does.
+        # Polars drops a dictionary that no column uses, so this column keeps it alive.
         self._keep = pl.Series([], dtype=self._dtype)
         self._num_values = 0
         self._lock = threading.Lock()
@@ -33,7 +33,7 @@ class Interner:
         return self._num_values
 
     def codes(self, texts: pl.Series) -> NDArray[np.uint32]:
-        """The number of each text, new numbers for new texts. ``texts`` holds no null."""
+        """Look up the code of each text; new texts get new codes. ``texts`` must hold no null."""
         with self._lock:
             codes = texts.cast(self._dtype).to_physical().to_numpy()
             if len(codes):
@@ -41,7 +41,7 @@ class Interner:
         return codes
 
     def values(self) -> pl.Series:
-        """The texts by number."""
+        """Return the texts in order of their codes."""
         codes = pl.Series(np.arange(self._num_values, dtype=np.uint32))
         values = codes.cat.to(self._dtype).cast(pl.String)
         assert not values.has_nulls(), "Polars left holes in its dictionary"

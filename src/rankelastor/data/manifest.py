@@ -1,4 +1,4 @@
-"""What a prepared folder says about itself: the contents of ``schema.json``."""
+"""The manifest of a prepared folder: the contents of ``schema.json``."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ FORMAT_VERSION = 1
 
 
 class SplitSummary(Settings):
-    """Number of rows and of shards of a split, and the mean of its label.
+    """Number of rows and shards of a split, and the mean of its label.
 
-    ``label_means`` is by task where there are several; ``label_mean`` is then that of the first.
+    With several tasks, ``label_means`` holds one mean per task and ``label_mean`` that of the first task.
     """
 
     num_rows: int
@@ -37,12 +37,12 @@ class SplitSummary(Settings):
     label_means: dict[str, float] | None = None
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_none(handler(self), "label_means")
+    def _omit_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _omit_none(handler(self), "label_means")
 
 
 class SourceRecord(Settings):
-    """A raw file as it was when it was read. ``digest`` is the SHA-256 of its bytes."""
+    """State of a raw file when it was read. ``digest`` is the SHA-256 of its bytes."""
 
     split: SplitName | None
     name: str
@@ -52,12 +52,12 @@ class SourceRecord(Settings):
 
 
 class Manifest(Settings):
-    """Everything about a prepared data set but its rows and vocabularies.
+    """Description of a prepared data set: everything except its rows and vocabularies.
 
-    ``settings`` are the data settings that matter for the result; ``fingerprint`` is one hash of these, of the
-    contents of the sources and of the format. ``csv`` and the features are all that encoding new rows needs.
-    ``label`` is the column of the (first) label; ``labels`` gives each task its column where tasks have names of their
-    own, and is None otherwise. ``weight`` is the column of weights, if there is one.
+    ``settings`` are the data settings that affect the result; ``fingerprint`` is one hash of these, of the contents
+    of the sources and of the format version. Encoding new rows needs only ``csv`` and ``features``.
+    ``label`` is the column of the (first) label; ``labels`` maps each task to its column if tasks are named, and is
+    None otherwise. ``weight`` is the column of weights, or None.
     """
 
     format_version: Literal[1] = 1
@@ -76,35 +76,35 @@ class Manifest(Settings):
     @property
     def feature_schema(self) -> FeatureSchema:
         """The features as models see them."""
-        return schema_of(self.features, self.tasks)
+        return build_schema(self.features, self.tasks)
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The names of the tasks, one per label column of a batch."""
+        """Names of the tasks, one per label column of a batch."""
         return (self.label,) if self.labels is None else tuple(self.labels)
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_none(handler(self), "labels", "weight")
+    def _omit_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _omit_none(handler(self), "labels", "weight")
 
     @property
     def numeric(self) -> tuple[FeatureSpec, ...]:
-        """The features that are one number: the columns of ``Batch.numeric``."""
+        """The features of one number per example: the columns of ``Batch.numeric``."""
         return tuple(spec for spec in self.features if isinstance(spec.feature, NumericFeature))
 
     @property
     def categorical(self) -> tuple[FeatureSpec, ...]:
-        """The features that are one id: the columns of ``Batch.categorical``."""
+        """The features of one id per example: the columns of ``Batch.categorical``."""
         return tuple(spec for spec in self.features if isinstance(spec.feature, CategoricalFeature))
 
     @property
     def sequence(self) -> tuple[FeatureSpec, ...]:
-        """The features that are lists of ids: they lie side by side in ``Batch.sequence``."""
+        """The features of one list of ids per example, side by side in ``Batch.sequence``."""
         return tuple(spec for spec in self.features if isinstance(spec.feature, SequenceFeature))
 
     @property
     def vocabulary_files(self) -> dict[str, VocabularyFile]:
-        """The vocabulary of each feature that has one, own or shared, by feature name; ``blank`` is resolved."""
+        """The vocabulary file of each feature that has one, own or shared, by name; ``blank`` is resolved."""
         files = {spec.name: file for spec in self.features if (file := spec.vocabulary_file) is not None}
         return {
             name: file if file.blank is not None else replace(file, blank=files[file.shares or name].blank)
@@ -116,7 +116,7 @@ class Manifest(Settings):
         self.write_file(folder / MANIFEST_FILE)
 
     def write_file(self, file: Path) -> None:
-        """Write what ``schema.json`` holds to ``file``."""
+        """Write the contents of ``schema.json`` to ``file``."""
         file.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
@@ -124,7 +124,7 @@ class Manifest(Settings):
         """Read ``schema.json`` of a prepared folder or of a copy of its feature state.
 
         Raises:
-            DataError: the folder is missing or no prepared one, or another version wrote it.
+            DataError: the folder is missing, was not prepared, or was written by an incompatible version.
         """
         values = _read_json(folder)
         version = values.get("format_version")
@@ -139,8 +139,8 @@ class Manifest(Settings):
             raise DataError(explain_validation_error(error, cls, source=str(folder / MANIFEST_FILE))) from None
 
 
-def schema_of(specs: Iterable[FeatureSpec], tasks: Iterable[str]) -> FeatureSchema:
-    """Fitted features and the names of the tasks, as models see them."""
+def build_schema(specs: Iterable[FeatureSpec], tasks: Iterable[str]) -> FeatureSchema:
+    """Build the schema that models see from the fitted features and the names of the tasks."""
     return FeatureSchema(tuple(spec.feature for spec in specs), tuple(tasks))
 
 
@@ -148,7 +148,7 @@ def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]
     """Read the vocabulary of each feature that has one, by feature name, with the feature's rule for blanks.
 
     Raises:
-        DataError: one of them is missing or damaged.
+        DataError: a vocabulary is missing or damaged.
     """
     return {name: read_vocabulary(folder, file) for name, file in manifest.vocabulary_files.items()}
 
@@ -157,14 +157,14 @@ def read_vocabulary(folder: Path, file: VocabularyFile) -> Vocabulary:
     """Read one of ``Manifest.vocabulary_files``.
 
     Raises:
-        DataError: it is missing or damaged.
+        DataError: the vocabulary is missing or damaged.
     """
     assert file.blank is not None, "the manifest resolves it"
     return Vocabulary.read(folder / VOCABULARY_FOLDER / file.file, blank=file.blank)
 
 
-def _without_none(values: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Leave out what came later to the format and is not used, so that other folders read and write as ever."""
+def _omit_none(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Omit unused keys that were added to the format later, so that folders without them keep their format."""
     return {name: value for name, value in values.items() if value is not None or name not in names}
 
 
@@ -177,7 +177,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise DataError(
-            f"{path} must be JSON that can be read, but {error}; run `rankelastor prepare RECIPE --force`"
+            f"{path} must be readable JSON, but {error}; run `rankelastor prepare RECIPE --force`"
         ) from error
     if not isinstance(values, dict):
         raise DataError(f"{path} must describe a prepared folder, but holds {type(values).__name__}")

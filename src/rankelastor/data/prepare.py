@@ -1,4 +1,4 @@
-"""Raw files to a prepared folder, unless the folder is there already and still fits."""
+"""Prepare raw files into a folder, unless the folder exists and is up to date."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ def prepare(
 ) -> PreparedDataset:
     """Read the raw files once, fit vocabularies and statistics on the train split, write memory-mappable shards.
 
-    A folder that was made from the same settings and the same contents of the raw files is opened with no work.
-    Otherwise a new one takes its place when it is whole; on any failure nothing half-written stays. Of several
-    processes that prepare the same folder at once, one works and the others wait and take what it made.
+    A folder made from the same settings and the same contents of the raw files is opened without any work.
+    Otherwise a new folder replaces it once complete; on failure no partial output remains. If several processes
+    prepare the same folder at once, one works while the others wait and then open its result.
 
     Args:
         settings: files, format, split, label and fields; ``settings.prepared`` is the folder.
         force: prepare again even if nothing has changed.
-        progress: hears how far the work is.
+        progress: receives the progress of the work.
 
     Raises:
         DataError: a raw file is missing or wrong; the message names file, column, row and value.
-        SettingsError: the declared fields do not go with the files.
+        SettingsError: the declared fields do not match the files.
         StorageError: the folder cannot be written.
     """
     folder = Path(settings.prepared)
     _refuse_foreign_folder(folder)
-    if not force and (dataset := _still_fitting(folder, settings)) is not None:
+    if not force and (dataset := _open_if_current(folder, settings)) is not None:
         return dataset
     sources = find_source_files(settings.files)
     with whole_folder(folder) as building:  # waits while another process prepares it
-        if not force and (dataset := _still_fitting(folder, settings)) is not None:
+        if not force and (dataset := _open_if_current(folder, settings)) is not None:
             return dataset
         manifest = build(settings, sources, building, progress or SilentProgress())
     rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in manifest.splits.items())
@@ -52,17 +52,17 @@ def prepare(
 
 
 def open_or_prepare(settings: DataSettings, *, progress: ProgressListener | None = None) -> PreparedDataset:
-    """Open the prepared data set of the settings; prepare it first where its folder does not exist.
+    """Open the prepared data set of the settings; prepare it first if its folder does not exist.
 
     Raises:
-        StalePreparedError: the folder exists, made from other settings or sources.
+        StalePreparedError: the folder exists but was made from other settings or sources.
     """
     if not Path(settings.prepared).exists():
         return prepare(settings, progress=progress)
     return PreparedDataset.open_matching(settings)
 
 
-def _still_fitting(folder: Path, settings: DataSettings) -> PreparedDataset | None:
+def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | None:
     if not folder.exists():
         return None
     try:
@@ -79,9 +79,9 @@ def _still_fitting(folder: Path, settings: DataSettings) -> PreparedDataset | No
 
 
 def _refuse_foreign_folder(folder: Path) -> None:
-    """The folder will be replaced: make sure that it is ours."""
+    """Raise unless the folder, which will be replaced, is new, empty or a prepared folder."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST_FILE).is_file()):
         raise DataError(
-            f"data.prepared must be a new folder or one that was prepared before, but {folder} holds other things; "
-            "name another place"
+            f"data.prepared must be a new folder or one that was prepared before, but {folder} holds other files; "
+            "choose another folder"
         )

@@ -1,4 +1,4 @@
-"""A prepared data set: open it, look at it, take its splits."""
+"""A prepared data set: open it, inspect it, read its splits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from rankelastor.storage import whole_file
 class PreparedSplit:
     """The rows of one split, mapped into memory.
 
-    ``shards`` hold ``shard_rows`` rows each, the last one the rest. ``fingerprint`` is the data set's.
+    Each of ``shards`` holds ``shard_rows`` rows, the last one the remainder. ``fingerprint`` is that of the data set.
     """
 
     name: SplitName
@@ -45,7 +45,7 @@ class PreparedSplit:
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A folder that ``prepare`` wrote. ``manifest`` is what its ``schema.json`` says."""
+    """A folder that ``prepare`` wrote. ``manifest`` holds the contents of its ``schema.json``."""
 
     folder: Path
     manifest: Manifest
@@ -54,11 +54,11 @@ class PreparedDataset:
     def open(cls, folder: str | Path) -> Self:
         """Open a prepared folder.
 
-        Every file's footer is read, so that a damaged folder is noticed now and not in the midst of training.
+        The footer of every file is read, so that damage is noticed now and not during training.
 
         Raises:
-            DataError: it is missing, no prepared folder, or another version wrote it; a file of it is missing or
-                damaged.
+            DataError: the folder is missing, was not prepared, or was written by an incompatible version; or one of
+                its files is missing or damaged.
         """
         folder = Path(folder)
         dataset = cls(folder, Manifest.read(folder))
@@ -67,13 +67,13 @@ class PreparedDataset:
 
     @classmethod
     def open_matching(cls, settings: DataSettings) -> Self:
-        """Open the folder ``settings.prepared`` if it was made from these settings and from the raw files as they are.
+        """Open the folder ``settings.prepared`` if it is up to date with these settings and the raw files.
 
-        Raw files that are no longer there cannot have changed: the folder is then taken as it is.
+        Missing raw files count as unchanged.
 
         Raises:
-            StalePreparedError: settings or raw files have changed since; the message says which.
-            DataError: it is missing or no prepared folder.
+            StalePreparedError: settings or raw files have changed; the message names the changes.
+            DataError: the folder is missing or was not prepared.
         """
         dataset = cls.open(settings.prepared)
         now = compare(dataset.manifest, settings, sources_may_be_gone=True)
@@ -85,10 +85,10 @@ class PreparedDataset:
         return dataset.with_sources(now.sources)
 
     def with_sources(self, sources: tuple[SourceRecord, ...]) -> Self:
-        """The same data set that knows the raw files, whose contents are as before, by their new times.
+        """Return the data set with new records of the raw files, whose contents are unchanged.
 
-        ``schema.json`` is written anew, so that the next look at the raw files need not read them. Where it cannot
-        be written, it stays.
+        ``schema.json`` is rewritten, so that the next comparison need not read the raw files. If it cannot be
+        written, the old one is kept.
         """
         if sources == self.manifest.sources:
             return self
@@ -99,7 +99,7 @@ class PreparedDataset:
 
     @property
     def fingerprint(self) -> str:
-        """One hash of settings, contents of the raw files and format."""
+        """Hash of the settings, the contents of the raw files and the format version."""
         return self.manifest.fingerprint
 
     @cached_property
@@ -113,10 +113,10 @@ class PreparedDataset:
         return tuple(split for split in SPLITS if split in self.manifest.splits)
 
     def split(self, name: SplitName) -> PreparedSplit:
-        """The rows of a split.
+        """Open the rows of a split.
 
         Raises:
-            DataError: there is no such split, or a shard is missing or damaged.
+            DataError: the split does not exist, or a shard is missing or damaged.
         """
         if name not in self.manifest.splits:
             raise DataError(f"{self.folder} must have the split {name!r}, but has only {', '.join(self.splits)}")
@@ -132,16 +132,16 @@ class PreparedDataset:
         return PreparedSplit(name, summary.num_rows, self.manifest.shard_rows, shards, self.fingerprint)
 
     def frame(self, name: SplitName) -> pl.DataFrame:
-        """A split as a table for people: a column a feature (ids int32, numbers float32), the labels, the group.
+        """Read a split as a table to look at: one column per feature (int32 or float32), labels, group, weight.
 
-        A sequence is a list of ids, without the padding on its left.
-        The group's column is named ``group:<column>``, because the column may be a feature too; so is that of weights.
+        A sequence is a list of ids without its left padding. The columns of group and weight are named
+        ``group:<column>`` and ``weight:<column>``, because the raw column may be a feature too.
         """
         shards = self.split(name).shards
         return pl.concat([self._frame(shard) for shard in shards])
 
     def pretrained_vectors(self) -> dict[str, NDArray[np.float32]]:
-        """The vectors of features that have pretrained ones, by name: float32 (num_ids, dim), mapped into memory.
+        """Map the pretrained vectors of features into memory, by feature name: float32 (num_ids, dim).
 
         Raises:
             DataError: a file is missing or damaged.
@@ -178,10 +178,10 @@ class PreparedDataset:
 
 
 def copy_feature_state(prepared_folder: str | Path, target_folder: str | Path) -> None:
-    """Copy what ``RowEncoder.load`` needs (``schema.json`` and ``vocabulary/``) into a folder, made if need be.
+    """Copy what ``RowEncoder.load`` needs (``schema.json``, ``vocabulary/``) to a folder; create it if missing.
 
     Raises:
-        DataError: the source is no prepared folder, or a vocabulary is missing or damaged.
+        DataError: the source is not a prepared folder, or a vocabulary is missing or damaged.
     """
     source, target = Path(prepared_folder), Path(target_folder)
     manifest = Manifest.read(source)

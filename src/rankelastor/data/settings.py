@@ -1,4 +1,4 @@
-"""Settings of the data: files, format, split, label and fields."""
+"""Settings of the data: files, format, split, labels and fields."""
 
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -17,7 +17,7 @@ from rankelastor.data.split_settings import SplitSettings
 
 @dataclass(frozen=True)
 class Target:
-    """A label to predict: the name of its task, its settings, and where they stand, for messages."""
+    """A label to predict: the name of its task, its settings, and their path for messages."""
 
     task: str
     label: LabelSettings
@@ -25,14 +25,14 @@ class Target:
 
 
 class DataSettings(Settings):
-    """Everything from raw files to a prepared folder.
+    """Settings of the whole way from raw files to a prepared folder.
 
     ``prepared`` is the folder to write; recipes with the same data settings share it.
-    ``label`` is the column to predict: its name, or ``{column: NAME, positive: "VALUE"}``; ``labels`` gives several of
-    these in its place, each under the name of its task. ``weight`` is a column of numbers, 0 or more: how much each
-    example counts in loss and metrics.
-    ``shard_rows``: rows in one prepared file; `prepare` holds one such file of each split in memory. Fewer where
-    they would take more than 256 MiB, as with long sequences.
+    ``label`` is the column to predict: its name, or ``{column: NAME, positive: "VALUE"}``. ``labels`` replaces it by
+    several of these, each under the name of its task. ``weight`` is a column of numbers, 0 or more: the weight of
+    each example in loss and metrics.
+    ``shard_rows``: rows per prepared file; `prepare` holds one such file of each split in memory. Files hold fewer
+    rows if they would exceed 256 MiB, as with long sequences.
     """
 
     prepared: Annotated[str, Field(min_length=1)]
@@ -48,9 +48,9 @@ class DataSettings(Settings):
     @model_validator(mode="after")
     def _split_goes_with_all(self) -> Self:
         if self.files.all is not None and self.split is None:
-            raise ValueError("split must be given where files.all is; try `split: {kind: random}`")
+            raise ValueError("split must be given with files.all; try `split: {kind: random}`")
         if self.files.all is None and self.split is not None:
-            raise ValueError("split must be left out where files names the splits")
+            raise ValueError("split must be left out if files names the splits")
         return self
 
     @model_validator(mode="after")
@@ -61,7 +61,7 @@ class DataSettings(Settings):
         read = [(target.label.column, target.label.positive) for target in self.targets]
         twice = sorted({column for column, positive in read if read.count((column, positive)) > 1})
         if twice:
-            raise ValueError(f"labels must differ, but several read {twice} alike; remove one, or set another positive")
+            raise ValueError(f"labels must differ, but several read {twice}; remove one, or set another positive")
         if self.weight in {column for column, _ in read}:
             raise ValueError(f"weight must be a column of its own, but {self.weight!r} is a label too")
         return self
@@ -75,18 +75,18 @@ class DataSettings(Settings):
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """The labels in declared order. A single ``label`` is the task of its column's name."""
+        """The labels in declared order. The task of a single ``label`` is named after its column."""
         if self.label is not None:
             return (Target(self.label.column, self.label, "data.label"),)
         return tuple(Target(task, label, f"data.labels.{task}") for task, label in (self.labels or {}).items())
 
     @property
     def columns_beside_features(self) -> tuple[str, ...]:
-        """The columns of labels and weight, each once: rows to be scored need none of them."""
+        """The columns of labels and weight, each once; rows to be scored need not have them."""
         labels = [target.label.column for target in self.targets]
         return tuple(dict.fromkeys(labels if self.weight is None else [*labels, self.weight]))
 
     @property
     def vectors(self) -> tuple[PretrainedSettings, ...]:
-        """The pretrained vectors that fields bring along."""
+        """The pretrained vectors of all fields."""
         return tuple(field.vectors for field in self.fields if field.vectors is not None)

@@ -1,7 +1,7 @@
-"""The final form of rows: Arrow IPC files that are mapped into memory, row by row in one block.
+"""Shards, the final form of rows: memory-mapped Arrow IPC files in row-major layout.
 
-Ids and numbers of a row lie side by side (``FixedSizeList`` columns), so that a shuffled batch is one gather a
-shard and not one a feature.
+Ids and numbers of a row are contiguous (``FixedSizeList`` columns), so that a shuffled batch takes one gather per
+shard and not one per feature.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from rankelastor.errors import DataError
 from rankelastor.schema import FeatureSchema
 
 SHARD_BYTES = 256 << 20
-"""Bytes of a shard at most: `prepare` holds one of each split in memory."""
+"""Largest size of a shard in bytes: `prepare` holds one shard of each split in memory."""
 
 Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The rows of one shard as NumPy views of the mapped file; they cannot be written.
+    """The rows of one shard as read-only NumPy views of the mapped file.
 
     ``categorical`` int32 (row, categorical feature), ``numeric`` float32 (row, numeric feature), ``labels`` float32
     (row, task), ``group`` int64 (row,) or None, ``sequence`` int32 (row, position of all sequence features side by
-    side) or None where there is no sequence feature, ``weight`` float32 (row,) or None.
+    side) or None if there is no sequence feature, ``weight`` float32 (row,) or None.
     """
 
     categorical: NDArray[np.int32]
@@ -43,22 +43,22 @@ class Shard:
 
     @property
     def num_rows(self) -> int:
-        """Rows of this shard."""
+        """Number of rows."""
         return len(self.labels)
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row in all arrays together."""
+        """Bytes per row in all arrays together."""
         columns = (self.categorical, self.numeric, self.labels, self.group, self.sequence, self.weight)
         return sum(column.nbytes for column in columns if column is not None) // self.num_rows
 
 
-def bounded_shard_rows(schema: FeatureSchema, shard_rows: int, *, has_weight: bool = False) -> int:
-    """``shard_rows``, or fewer where rows are so wide that a shard would be larger than ``SHARD_BYTES``.
+def limit_shard_rows(schema: FeatureSchema, shard_rows: int, *, has_weight: bool = False) -> int:
+    """Reduce ``shard_rows`` if rows are so wide that a shard would exceed ``SHARD_BYTES``.
 
     Example:
         >>> from rankelastor.schema import SequenceFeature
-        >>> bounded_shard_rows(FeatureSchema((SequenceFeature("seen", 9, 1_000),)), 500_000)
+        >>> limit_shard_rows(FeatureSchema((SequenceFeature("seen", 9, 1_000),)), 500_000)
         66908
     """
     features = len(schema.categorical) + len(schema.numeric) + schema.num_positions
@@ -68,9 +68,9 @@ def bounded_shard_rows(schema: FeatureSchema, shard_rows: int, *, has_weight: bo
 
 
 class ShardWriter:
-    """Collects the rows of one split and writes them in shards of ``shard_rows``.
+    """Writer of the rows of one split in shards of ``shard_rows`` rows.
 
-    Memory holds one shard: 4 bytes a feature and row.
+    It holds one shard in memory: 4 bytes per feature and row.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class ShardWriter:
         self.num_shards = 0
 
     def add(self, rows: EncodedRows) -> None:
-        """Add rows; full shards are written."""
+        """Add rows; write each shard that is full."""
         start = 0
         while start < rows.num_rows:
             stop = min(rows.num_rows, start + len(self._labels) - self._filled)
@@ -108,7 +108,7 @@ class ShardWriter:
                 self._write()
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write the remaining rows."""
         if self._filled:
             self._write()
 
@@ -162,12 +162,12 @@ class ShardWriter:
 
 
 def shard_path(folder: Path, index: int) -> Path:
-    """The file of a shard."""
+    """Return the path of a shard."""
     return folder / f"part-{index:05d}.arrow"
 
 
 def open_shard(path: Path, schema: FeatureSchema) -> Shard:
-    """Map a shard into memory; nothing is read until rows are.
+    """Map a shard into memory; its rows are read from disk on access.
 
     Raises:
         DataError: the file is missing or damaged.
@@ -196,7 +196,7 @@ def _matrix(values: NDArray[np.int32] | NDArray[np.float32]) -> pa.Array:
 
 
 def _view_labels(batch: pa.RecordBatch, num_tasks: int) -> NDArray[np.float32]:
-    """The labels, float32 (row, task): a column ``label`` where there is one task, else a matrix ``labels``."""
+    """View the labels, float32 (row, task): the column ``label`` of one task, or the matrix ``labels`` of several."""
     if num_tasks == 1:
         return _view(batch.column("label"), np.dtype(np.float32)).reshape(-1, 1)
     return _view_matrix(batch, "labels", num_tasks, np.dtype(np.float32))
@@ -214,5 +214,5 @@ def _view_matrix(batch: pa.RecordBatch, name: str, width: int, dtype: np.dtype[N
 def _view(cells: pa.Array, dtype: np.dtype[Number]) -> NDArray[Number]:
     view: NDArray[Number] = cells.to_numpy(zero_copy_only=True)
     if view.dtype != dtype:
-        raise ValueError(f"{dtype} was expected, but {view.dtype} found")
+        raise ValueError(f"{dtype} was expected, but {view.dtype} was found")
     return view

@@ -1,4 +1,4 @@
-"""Settings of the split of rows into train, valid and test."""
+"""Settings of how rows are split into train, valid and test."""
 
 from typing import Annotated, Literal, Self
 
@@ -19,16 +19,16 @@ class _Fractions(Settings):
 
 
 class RandomSplit(_Fractions):
-    """Rows go to the splits by a seeded random permutation."""
+    """Split rows by a seeded random permutation."""
 
     kind: Literal["random"]
     seed: int = 0
 
 
 class TimeSplit(_Fractions):
-    """The oldest rows train, the newest test. Equal times keep the order of the files.
+    """Split rows by time: the oldest are train, the newest test. Equal times keep the order of the files.
 
-    The column holds numbers, or text whose order is the order of time (ISO, YYMMDDHH).
+    The column holds numbers, or texts that sort by time (ISO, YYMMDDHH).
     """
 
     kind: Literal["time"]
@@ -36,7 +36,7 @@ class TimeSplit(_Fractions):
 
 
 class FileOrderSplit(_Fractions):
-    """The first rows train, the last test: for logs written in the order of time."""
+    """Split rows by file order: the first are train, the last test. For logs written in order of time."""
 
     kind: Literal["file_order"]
 

@@ -1,12 +1,12 @@
-"""Synthetic click logs of which the best possible AUC is known: the true click probabilities are planted.
+"""Generate synthetic click logs whose best possible AUC is known, since the true click probabilities are.
 
 Each value of a categorical field has a latent vector. The logit of a click is
 
     bias + main effects + sum over some pairs of fields of <latent, latent> + numeric effects
-         + one numeric field times a weight of the value of one categorical field.
+         + one numeric field times a weight that depends on the value of one categorical field.
 
-Values follow Zipf's law. Most of the logit's spread comes from the pairs, so that a model without interactions
-stays clearly below the best possible AUC.
+Values follow Zipf's law. Most of the variance of the logit comes from the pairs, so that a model without
+interactions stays clearly below the best possible AUC.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ Numbers = dict[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class BestPossible:
-    """AUC and logloss (nats) that the true click probabilities reach on the labels that were drawn from them."""
+    """AUC and logloss (nats) of the true click probabilities on the labels drawn from them."""
 
     auc: float
     logloss: float
@@ -70,7 +70,7 @@ class ClickLog:
     best: dict[SplitName, BestPossible]
 
     def data_settings(self, prepared: str | Path) -> DataSettings:
-        """The settings that read this log and prepare it into the folder ``prepared``."""
+        """Make the settings that prepare this log into the folder ``prepared``."""
         return DataSettings(
             prepared=str(prepared),
             files=FileSettings(folder=str(self.folder), train=("train.csv",), valid=("valid.csv",), test=("test.csv",)),
@@ -86,14 +86,14 @@ def write_click_log(folder: str | Path, *, num_rows: int = 200_000, seed: int = 
     """Draw a click log and write it as CSV, 80 % train, 10 % valid, 10 % test.
 
     Args:
-        folder: made if it does not exist; files of the same name are replaced.
-        num_rows: rows of all splits together.
-        seed: the log depends on it and on ``num_rows`` alone.
+        folder: created if it does not exist; files of the same name are replaced.
+        num_rows: number of rows of all splits together.
+        seed: seed of the generator; the log depends on it and on ``num_rows`` alone.
 
     Raises:
         StorageError: the folder cannot be written.
     """
-    assert num_rows >= 100, "fewer rows make no log"  # noqa: PLR2004 - ten rows a split
+    assert num_rows >= 100, "a log needs 100 rows"  # noqa: PLR2004 - ten rows per split
     folder = Path(folder)
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, num_rows])))
     codes = {name: _zipf(rng, size, num_rows) for name, size in _SIZES.items()}
@@ -113,14 +113,14 @@ def write_click_log(folder: str | Path, *, num_rows: int = 200_000, seed: int = 
 
 
 def _zipf(rng: np.random.Generator, size: int, num_rows: int) -> NDArray[np.int64]:
-    """Values 0..size-1, the k-th most frequent with probability in proportion to 1 / (k + 2)."""
+    """Draw values 0..size-1, the k-th most frequent with probability proportional to 1 / (k + 2)."""
     weights = 1 / (np.arange(size) + 3.0)
     ranks = np.searchsorted(np.cumsum(weights / weights.sum())[:-1], rng.random(num_rows), side="right")
     return rng.permutation(size)[ranks]
 
 
 def _draw_numbers(rng: np.random.Generator, num_rows: int) -> Numbers:
-    """Rounded as they are written, so that the truth belongs to what a reader sees."""
+    """Draw numbers, rounded as they are written, so that the true probabilities match the file."""
     return {
         "price": rng.lognormal(2.0, 0.6, num_rows).round(2),
         "age": rng.integers(18, 80, num_rows).astype(np.float64),
@@ -137,20 +137,20 @@ def _probabilities(rng: np.random.Generator, codes: Codes, numbers: Numbers) -> 
         [np.einsum("rd,rd->r", latent[left][codes[left]], latent[right][codes[right]]) for left, right in _PAIRS],
         axis=0,
     )
-    scaled = {name: _standardised(values) for name, values in numbers.items()}
+    scaled = {name: _standardise(values) for name, values in numbers.items()}
     numeric = scaled["depth"] - 0.5 * scaled["age"] ** 2
     sensitivity = rng.normal(size=_SIZES["category"])[codes["category"]] * scaled["price"]
     logits = (
-        _MAIN_DEVIATION * _standardised(main)
-        + _PAIR_DEVIATION * _standardised(pairs)
-        + _NUMERIC_DEVIATION * _standardised(numeric)
-        + _SENSITIVITY_DEVIATION * _standardised(sensitivity)
+        _MAIN_DEVIATION * _standardise(main)
+        + _PAIR_DEVIATION * _standardise(pairs)
+        + _NUMERIC_DEVIATION * _standardise(numeric)
+        + _SENSITIVITY_DEVIATION * _standardise(sensitivity)
     )
     return _sigmoid(logits + _bias(logits))
 
 
 def _bias(logits: NDArray[np.float64]) -> float:
-    """The bias at which the mean probability is the click rate, by bisection."""
+    """Find the bias at which the mean probability is the click rate, by bisection."""
     low, high = -20.0, 20.0
     for _ in range(50):
         middle = (low + high) / 2
@@ -163,7 +163,7 @@ def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return probabilities
 
 
-def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:
     standardised: NDArray[np.float64] = (values - values.mean()) / values.std()
     return standardised
 
@@ -184,7 +184,7 @@ def _best_possible(probabilities: NDArray[np.float64], labels: NDArray[np.int8])
 
 
 def _auc(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
-    """Share of (click, no click) pairs in which the click has the higher score; ties count half."""
+    """Compute the share of (click, no click) pairs in which the click has the higher score; ties count half."""
     _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(counts) - (counts - 1) / 2
     num_clicks = int(labels.sum())

@@ -1,4 +1,4 @@
-"""Which id of each feature means "training has not seen this value", and which known ids are rare."""
+"""Find the ids that mean "not seen in training", and the known ids that are rare."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rankelastor.data.prepared import PreparedDataset
 from rankelastor.schema import CategoricalFeature, FeatureSchema, SequenceFeature
 
 NO_ID = -1
-"""Stands for the out-of-vocabulary id of a feature that has none: no cell holds it."""
+"""Placeholder for features without an out-of-vocabulary id; no cell holds it."""
 
 
 @dataclass(frozen=True)
 class UnseenIds:
-    """The id of every id column of a batch that means "unseen"; ``NO_ID`` where the feature has none (hashed, say).
+    """The id of each id feature that means "unseen", or ``NO_ID`` if it has none (hashed features, for example).
 
-    ``categorical`` has one id a categorical feature, ``sequence`` one a sequence feature, both in declared order.
-    ``shared_with_blanks`` names features whose out-of-vocabulary id stands for blanks too: it does not say that a
-    value is unseen, so that they have ``NO_ID``.
+    ``categorical`` has one id per categorical feature, ``sequence`` one per sequence feature, in declared order.
+    ``shared_with_blanks`` names features whose out-of-vocabulary id stands for blanks too. That id does not tell
+    that a value is unseen, so these features have ``NO_ID``.
     """
 
     categorical: NDArray[np.int32]
@@ -32,26 +32,26 @@ class UnseenIds:
     shared_with_blanks: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, manifest: Manifest) -> UnseenIds:
-        """Those of a prepared folder or of a run."""
-        schema, mixed = manifest.feature_schema, shared_with_blanks(manifest)
+    def from_manifest(cls, manifest: Manifest) -> UnseenIds:
+        """Collect the unseen ids of a prepared folder or of a run."""
+        schema, mixed = manifest.feature_schema, list_shared_with_blanks(manifest)
         names = set(manifest.vocabulary_files).difference(mixed)
         return cls(_last_ids(schema.categorical, names), _last_ids(schema.sequence, names), mixed)
 
 
-def shared_with_blanks(manifest: Manifest) -> tuple[str, ...]:
-    """Features whose out-of-vocabulary id blanks have too: with ``blank: out_of_vocabulary``, or sharing such a one.
+def list_shared_with_blanks(manifest: Manifest) -> tuple[str, ...]:
+    """List features whose blanks are out of vocabulary, by their own rule or by that of the feature they share.
 
-    Blank elements of a sequence are padding, whatever it shares.
+    Blank elements of a sequence are always padding, even if the shared feature has another rule.
     """
     return tuple(name for name, file in manifest.vocabulary_files.items() if file.blank == "out_of_vocabulary")
 
 
 def first_rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, int]:
-    """For each feature with a vocabulary, the first id whose value the train split holds at most ``max_count`` times.
+    """Find the first rare id of each vocabulary: of a value that train holds at most ``max_count`` times.
 
-    Ids are ordered by count, so that all later ids up to the out-of-vocabulary one are as rare. Without a rare value
-    it is the out-of-vocabulary id itself.
+    Ids are ordered by count, so all later ids up to the out-of-vocabulary one are rare too. Without a rare value it
+    is the out-of-vocabulary id itself.
 
     Raises:
         DataError: a vocabulary is missing or damaged.
@@ -62,7 +62,7 @@ def first_rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, int
 
 
 def id_features(schema: FeatureSchema) -> list[CategoricalFeature | SequenceFeature]:
-    """The features that hold ids: categorical ones, then sequences."""
+    """List the features that hold ids: categorical ones, then sequences."""
     return [*schema.categorical, *schema.sequence]
 
 

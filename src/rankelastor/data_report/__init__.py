@@ -1,1 +1,1 @@
-"""What a prepared folder holds, and what of it a person should be warned of."""
+"""Report the contents of a prepared folder, with notices about likely problems."""

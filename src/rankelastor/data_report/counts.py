@@ -1,4 +1,4 @@
-"""Count ids and sum numbers shard by shard: memory is bounded by the vocabularies, one shard and a sample."""
+"""Accumulate counts of ids and moments of numbers, shard by shard, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Ids = NDArray[np.int32]
 
 
 class IdCounts:
-    """How many rows of one split hold each id, and how many of these are clicked: uint32 (id,) each."""
+    """Number of rows of one split with each id, and number of clicked ones among them: uint32 (id,) each."""
 
     def __init__(self, num_ids: int) -> None:
         self.rows = np.zeros(num_ids, dtype=np.uint32)
@@ -32,16 +32,16 @@ class IdCounts:
 
     @property
     def num_rows(self) -> int:
-        """Rows counted, padding among them."""
+        """Number of counted rows, including padding."""
         return int(self.rows.sum())
 
     def share(self, index: int) -> float:
-        """The share of rows that hold this id; 0 where there are no rows."""
+        """Compute the share of rows with this id; 0 if there are no rows."""
         return int(self.rows[index]) / max(self.num_rows, 1)
 
 
 class SequenceCounts:
-    """Counts of one split's sequences: ``elements`` by id without padding, ``lengths`` by number of elements."""
+    """Counts of a sequence in one split: ``elements`` by id without padding, ``lengths`` by number of elements."""
 
     def __init__(self, num_ids: int, max_length: int) -> None:
         self.elements = IdCounts(num_ids)
@@ -57,9 +57,9 @@ class SequenceCounts:
 
 @dataclass
 class NumberMoments:
-    """Count, mean, spread and range of numbers that come in pieces.
+    """Accumulator of count, mean, variance and range of numbers that are added in pieces.
 
-    ``blank`` is the number that stands for a blank; ``num_at_blank`` counts it.
+    ``blank`` is the number that replaces a blank; ``num_at_blank`` counts its occurrences.
 
     Example:
         >>> moments = NumberMoments(blank=0.0)
@@ -80,7 +80,7 @@ class NumberMoments:
     _squares: float = 0.0
 
     def add(self, numbers: NDArray[np.float32]) -> None:
-        """Take a piece, which holds at least one number."""
+        """Add a piece of at least one number."""
         piece = numbers.astype(np.float64)
         mean, total = float(piece.mean()), self.num_rows + len(piece)
         apart = mean - self.mean
@@ -93,17 +93,17 @@ class NumberMoments:
 
     @property
     def standard_deviation(self) -> float:
-        """Of the population."""
+        """Population standard deviation."""
         return math.sqrt(self._squares / self.num_rows)
 
 
-def sampled_rows(num_rows: int, size: int) -> NDArray[np.int64]:
-    """Row numbers in ascending order: all, or one drawn from each of ``size`` equal stretches, always the same ones.
+def sample_rows(num_rows: int, size: int) -> NDArray[np.int64]:
+    """Draw a fixed sample of row numbers, ascending: all rows, or one from each of ``size`` equal intervals.
 
     Example:
-        >>> sampled_rows(3, 5).tolist()
+        >>> sample_rows(3, 5).tolist()
         [0, 1, 2]
-        >>> len(sampled_rows(1000, 5))
+        >>> len(sample_rows(1000, 5))
         5
     """
     if num_rows <= size:

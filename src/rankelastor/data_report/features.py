@@ -1,4 +1,4 @@
-"""The figures of each feature, from the counts of all splits."""
+"""Compute the figures of each feature from the counts of all splits."""
 
 from __future__ import annotations
 
@@ -25,43 +25,43 @@ def id_figures(
     splits: Splits,
     *,
     tells_unseen: bool,
-    judged: str | None,
+    held_out: str | None,
     top: int,
 ) -> IdFigures:
-    """Figures of a feature of ids.
+    """Compute the figures of a feature of ids.
 
     Args:
         spec: the feature.
         meaning: what its ids stand for.
         splits: the counts, by split.
-        tells_unseen: whether the out-of-vocabulary id says that a value is unseen.
-        judged: the split that ``auc_alone`` is measured on.
-        top: how many frequent values to keep.
+        tells_unseen: whether the out-of-vocabulary id means that a value is unseen.
+        held_out: the split on which ``auc_alone`` is measured; None without one.
+        top: number of most frequent values to keep.
     """
     is_list = isinstance(spec.feature, SequenceFeature)
-    counts = {split: _counts_of(spec.name, of_split) for split, of_split in splits.items()}
+    counts = {split: _counts_of(spec.name, split_counts) for split, split_counts in splits.items()}
     train = counts["train"]
     known = train.rows[1:-1]
     return IdFigures(
         kind=spec.kind,
         num_distinct=int((known > 0).sum()),
-        unseen_share={split: of.share(-1) for split, of in counts.items()} if tells_unseen else None,
+        unseen_share={split: count.share(-1) for split, count in counts.items()} if tells_unseen else None,
         blank_share=_blank_share(meaning.blank_ids, counts),
         once_share=int((known == 1).sum()) / max(train.num_rows, 1),
-        auc_alone=_auc_alone(spec.name, splits, judged),
+        auc_alone=_auc_alone(spec.name, splits, held_out),
         most_frequent=_most_frequent(train, meaning.text_of, top),
         lengths=_lengths(splits["train"].sequences[spec.name].lengths) if is_list else None,
     )
 
 
 def number_figures(
-    name: str, meaning: NumberMeaning, place: int, splits: Splits, *, judged: str | None
+    name: str, meaning: NumberMeaning, place: int, splits: Splits, *, held_out: str | None
 ) -> NumberFigures:
-    """Figures of a numeric feature, which is column ``place`` of ``Batch.numeric``."""
+    """Compute the figures of the numeric feature in column ``place`` of ``Batch.numeric``."""
     moments = splits["train"].moments[name]
     auc_alone = None
-    if judged is not None:
-        auc_alone = auc_of_numbers(splits[judged].sample_label, splits[judged].sample[:, place])
+    if held_out is not None:
+        auc_alone = auc_of_numbers(splits[held_out].sample_label, splits[held_out].sample[:, place])
     quantiles = np.quantile(splits["train"].sample[:, place], QUANTILES)
     return NumberFigures(
         transform=meaning.transform,
@@ -71,7 +71,7 @@ def number_figures(
         maximum=moments.maximum,
         quantiles={str(share): float(value) for share, value in zip(QUANTILES, quantiles, strict=True)},
         at_blank_share=None if meaning.blank is None else moments.num_at_blank / moments.num_rows,
-        means={split: of.moments[name].mean for split, of in splits.items()},
+        means={split: count.moments[name].mean for split, count in splits.items()},
         auc_alone=auc_alone,
     )
 
@@ -80,12 +80,12 @@ def _counts_of(name: str, split: SplitCounts) -> IdCounts:
     return split.sequences[name].elements if name in split.sequences else split.ids[name]
 
 
-def _auc_alone(name: str, splits: Splits, judged: str | None) -> float | None:
-    if judged is None:
+def _auc_alone(name: str, splits: Splits, held_out: str | None) -> float | None:
+    if held_out is None:
         return None
-    if name in splits[judged].sequences:
-        return auc_of_places(splits[judged].sequences[name].lengths)
-    return auc_of_ids(splits["train"].ids[name], splits[judged].ids[name])
+    if name in splits[held_out].sequences:
+        return auc_of_places(splits[held_out].sequences[name].lengths)
+    return auc_of_ids(splits["train"].ids[name], splits[held_out].ids[name])
 
 
 def _lengths(rows: IdCounts) -> LengthFigures:
@@ -98,10 +98,10 @@ def _lengths(rows: IdCounts) -> LengthFigures:
 
 
 def _blank_share(blank_ids: tuple[int, ...] | None, counts: Mapping[str, IdCounts]) -> dict[str, float] | None:
-    """The share of blanks by split; None where blanks cannot be told from other values."""
+    """Compute the share of blanks by split; None if blanks cannot be told from other values."""
     if blank_ids is None:
         return None
-    return {split: sum((of.share(index) for index in blank_ids), 0.0) for split, of in counts.items()}
+    return {split: sum((count.share(index) for index in blank_ids), 0.0) for split, count in counts.items()}
 
 
 def _most_frequent(train: IdCounts, text_of: TextOfId, top: int) -> tuple[ValueFigures, ...]:

@@ -21,9 +21,9 @@ Rule = Literal[
 
 @dataclass(frozen=True)
 class SplitFigures:
-    """Rows of a split, their share of all rows, and the mean of the label: of the first one where there are several.
+    """Number of rows of a split, their share of all rows, and the mean of the (first) label.
 
-    ``label_rates`` is then by task; None where there is one.
+    ``label_rates`` holds the mean of each label by task if there are several; None otherwise.
     """
 
     num_rows: int
@@ -34,10 +34,10 @@ class SplitFigures:
 
 @dataclass(frozen=True)
 class ValueFigures:
-    """A frequent value of the train split: its share of the rows (of the elements of a sequence) and its label rate.
+    """A frequent value of the train split: its share of the rows (of a sequence: of the elements) and its label rate.
 
-    ``kind`` tells a value (or a bucket of values) from padding and from what is out of vocabulary, which have no
-    ``text``. A blank is ``""``.
+    ``kind`` tells values (or buckets of values) from padding and out of vocabulary, which have no ``text``. The text
+    of a blank is ``""``.
     """
 
     kind: Literal["value", "padding", "out_of_vocabulary"]
@@ -48,7 +48,7 @@ class ValueFigures:
 
 @dataclass(frozen=True)
 class LengthFigures:
-    """Lengths of a sequence in the train split, counted in elements that are not padding."""
+    """Lengths of a sequence in the train split, without padding."""
 
     mean: float
     maximum: int
@@ -57,13 +57,13 @@ class LengthFigures:
 
 @dataclass(frozen=True)
 class IdFigures:
-    """A feature of ids.
+    """Figures of a feature of ids.
 
-    ``num_distinct``: known values (or buckets) that the train split holds. ``unseen_share`` by split: of its rows, or
-    of its elements; None where the feature has no vocabulary, or where
-    blanks are out of vocabulary too. ``blank_share`` by split: of rows whose blank has an id
-    of its own; None where blanks cannot be told from other values. ``once_share``: of train rows whose value no other
-    train row holds. ``auc_alone``: see ``rankelastor.data_report.leaks``; None where it is not defined.
+    ``num_distinct``: number of known values (or buckets) in the train split. ``unseen_share``: share of rows (of a
+    sequence: of elements) with an unseen value, by split; None if the feature has no vocabulary or if blanks are out
+    of vocabulary too. ``blank_share``: share of blank rows, by split; None if blanks cannot be told from other values.
+    ``once_share``: share of train rows whose value occurs in no other train row. ``auc_alone``: see
+    ``rankelastor.data_report.leaks``; None if it is not defined.
     """
 
     kind: str
@@ -78,10 +78,10 @@ class IdFigures:
 
 @dataclass(frozen=True)
 class NumberFigures:
-    """A numeric feature in the train split as the model sees it, after its transform.
+    """Figures of a numeric feature in the train split, after its transform.
 
-    ``quantiles`` by share below (``"0.5"`` is the median). ``at_blank_share``: of rows at the number that stands for a
-    blank, be they blank or not; None where blanks are refused. ``means`` by split.
+    ``quantiles``: by level (``"0.5"`` is the median). ``at_blank_share``: share of rows with the number that replaces
+    a blank, whether they are blank or not; None if blanks are refused. ``means``: the mean by split.
     """
 
     transform: str
@@ -97,7 +97,7 @@ class NumberFigures:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something to look at: the rule that fired, the features or splits that it is about, and what to try."""
+    """A notice about a likely problem: the rule that fired, the features or splits concerned, and what to try."""
 
     rule: Rule
     about: tuple[str, ...]
@@ -108,7 +108,7 @@ class Notice:
 class DataReport:
     """All figures of a prepared folder, by split and by feature in declared order.
 
-    ``label`` is the label that rates and ``auc_alone`` are about: the first where there are several.
+    ``label`` is the label of the rates and of ``auc_alone``: the first one if there are several.
     """
 
     folder: str
@@ -119,5 +119,5 @@ class DataReport:
     notices: tuple[Notice, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; what is missing is None."""
+        """Convert to plain values for JSON; missing values are None."""
         return asdict(self)

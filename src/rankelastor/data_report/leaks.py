@@ -1,6 +1,6 @@
-"""How well one feature alone ranks the rows of a split that nothing was fitted on.
+"""Measure how well one feature alone ranks the rows of a held-out split.
 
-A feature that alone nearly tells the label is most often made from it, or known only after it.
+A feature that almost determines the label is usually derived from it, or known only after it.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from rankelastor.data_report.counts import IdCounts
 from rankelastor.metrics.ranking import auc
 
 PRIOR_ROWS = 20
-"""A value's label rate is that of its train rows and of so many more rows at the overall rate."""
+"""Additive smoothing: number of pseudo-rows at the overall label rate that are added to the train rows of a value."""
 
 
-def auc_of_ids(train: IdCounts, judged: IdCounts) -> float | None:
-    """AUC of each id's smoothed label rate in train, on the rows of another split; None where these hold one label.
+def auc_of_ids(train: IdCounts, held_out: IdCounts) -> float | None:
+    """Compute the AUC of the smoothed train label rates of ids, on a held-out split; None if it has one label only.
 
-    A value that train does not hold scores the overall rate, so that values of one row each come to one half.
+    The score of a value that train does not hold is the overall rate, so values that occur once give an AUC of 0.5.
 
     Example:
-        >>> train, judged = IdCounts(3), IdCounts(3)
+        >>> train, held_out = IdCounts(3), IdCounts(3)
         >>> train.add(np.array([1, 1, 2, 2], dtype=np.int32), np.array([True, True, False, False]))
-        >>> judged.add(np.array([1, 2], dtype=np.int32), np.array([True, False]))
-        >>> auc_of_ids(train, judged)
+        >>> held_out.add(np.array([1, 2], dtype=np.int32), np.array([True, False]))
+        >>> auc_of_ids(train, held_out)
         1.0
     """
     overall = train.clicks.sum() / max(train.num_rows, 1)
     rate = (train.clicks + PRIOR_ROWS * overall) / (train.rows + float(PRIOR_ROWS))
-    return _auc_of_counts(rate, judged)
+    return _auc_of_counts(rate, held_out)
 
 
-def auc_of_places(judged: IdCounts) -> float | None:
-    """AUC of the id itself as a number, in the better direction: of lengths, say. None where there is one label."""
-    return _either_direction(_auc_of_counts(np.arange(len(judged.rows), dtype=np.float64), judged))
+def auc_of_places(held_out: IdCounts) -> float | None:
+    """Compute the AUC of the ids as numbers (lengths, for example), in the better direction; None with one label."""
+    return _either_direction(_auc_of_counts(np.arange(len(held_out.rows), dtype=np.float64), held_out))
 
 
 def auc_of_numbers(label: NDArray[np.float32], numbers: NDArray[np.float32]) -> float | None:
-    """AUC of the number itself in the better direction; None where there is one label.
+    """Compute the AUC of the numbers, in the better direction; None with one label.
 
     Example:
         >>> auc_of_numbers(np.array([1, 0], dtype=np.float32), np.array([-3, 5], dtype=np.float32))
@@ -49,10 +49,10 @@ def auc_of_numbers(label: NDArray[np.float32], numbers: NDArray[np.float32]) -> 
     return _either_direction(_or_none(auc(label, numbers.astype(np.float64)) if len(label) else math.nan))
 
 
-def _auc_of_counts(score: NDArray[np.float64], judged: IdCounts) -> float | None:
-    held = np.flatnonzero(judged.rows)
-    clicks = judged.clicks[held].astype(np.float64)
-    others = judged.rows[held] - clicks
+def _auc_of_counts(score: NDArray[np.float64], held_out: IdCounts) -> float | None:
+    held = np.flatnonzero(held_out.rows)
+    clicks = held_out.clicks[held].astype(np.float64)
+    others = held_out.rows[held] - clicks
     if not clicks.any() or not others.any():
         return None
     label = np.repeat([1.0, 0.0], len(held))

@@ -1,4 +1,4 @@
-"""What a person should be warned of, and by which rule."""
+"""The rules that find likely problems of prepared data."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from rankelastor.data_report.counts import IdCounts
 from rankelastor.data_report.figures import IdFigures, Notice, NumberFigures, SplitFigures
 
 LEAK_AUC = 0.98
-"""A feature that alone ranks better than this is a leak."""
+"""A feature whose AUC alone exceeds this is reported as a leak."""
 LEAK_MIN_ROWS = 10
-"""Rows of each label that it takes to tell a leak from luck."""
+"""Fewest rows of each label in the held-out split for which leaks are reported."""
 LABEL_Z = 3.0
 LABEL_CHANGE = 0.05
-"""A label rate has moved if the two-proportion z against train is beyond LABEL_Z and it differs by this share of it."""
+"""A label rate has shifted if |z| of the two-proportion test against train exceeds LABEL_Z and the relative change
+exceeds LABEL_CHANGE."""
 MOSTLY_UNSEEN = 0.5
 MOSTLY_BLANK = 0.95
 MOSTLY_ONCE = 0.5
 MEAN_CHANGE = 0.5
-"""In standard deviations of train."""
+"""Largest difference of a mean from that of train, in standard deviations of train."""
 FAR_OUT = 50.0
-"""In standard deviations of train."""
+"""Largest distance of a number from the mean, in standard deviations of train."""
 
 
 def label_notices(splits: Mapping[str, IdCounts]) -> Iterator[Notice]:
-    """Splits of one label, and label rates that differ from that of train."""
+    """Report splits with one label only, and label rates that differ from that of train."""
     for name, labels in splits.items():
         if not labels.rows.all():
             yield Notice(
                 "one_label",
                 (name,),
-                f"{name} holds one label only ({0 if labels.rows[0] else 1}): nothing can be learned from it, "
-                "or ranked in it",
+                f"{name} holds one label only ({0 if labels.rows[0] else 1}): nothing can be learned from it "
+                "or measured on it",
             )
     train = splits["train"]
     for name, other in splits.items():
@@ -42,20 +43,20 @@ def label_notices(splits: Mapping[str, IdCounts]) -> Iterator[Notice]:
                 "label_moves",
                 (name,),
                 f"the label rate moves from {train.share(1):.2%} in train to {other.share(1):.2%} in {name} "
-                f"({change:+.0%}): predictions will be off by as much; check how the splits were made",
+                f"({change:+.0%}): predictions will be off by that factor; check how the splits were made",
             )
 
 
 def _two_proportion_z(first: IdCounts, second: IdCounts) -> float:
-    """How many standard errors two label rates lie apart, if both splits had the same rate."""
+    """Compute the z statistic of the two-proportion test for equal label rates."""
     num_rows = first.num_rows + second.num_rows
     pooled = (int(first.rows[1]) + int(second.rows[1])) / num_rows
     variance = pooled * (1 - pooled) * (1 / first.num_rows + 1 / second.num_rows)
     return (second.share(1) - first.share(1)) / math.sqrt(variance) if variance else 0.0
 
 
-def leak_notices(auc_alone: Mapping[str, float | None], judged: str | None, labels: IdCounts) -> Iterator[Notice]:
-    """Features that alone nearly tell the label. ``labels`` are those of the split that was judged."""
+def leak_notices(auc_alone: Mapping[str, float | None], held_out: str | None, labels: IdCounts) -> Iterator[Notice]:
+    """Report features that alone almost determine the label. ``labels`` are those of the held-out split."""
     if labels.rows.min() < LEAK_MIN_ROWS:
         return
     for name, value in auc_alone.items():
@@ -63,13 +64,13 @@ def leak_notices(auc_alone: Mapping[str, float | None], judged: str | None, labe
             yield Notice(
                 "leak",
                 (name,),
-                f"{name} alone ranks {judged} with AUC {value:.4f} (above {LEAK_AUC:g}): is it made from the label, or "
-                "known only after it? If so, leave it out",
+                f"{name} alone ranks {held_out} with AUC {value:.4f} (above {LEAK_AUC:g}): is it made from the label, "
+                "or known only after it? If so, leave it out",
             )
 
 
 def id_notices(name: str, figures: IdFigures) -> Iterator[Notice]:
-    """What is odd about one feature of ids."""
+    """Report likely problems of one feature of ids."""
     if figures.most_frequent and figures.most_frequent[0].share == 1 and figures.lengths is None:
         yield _constant(name)
     if figures.lengths is not None and figures.lengths.empty_share > MOSTLY_BLANK:
@@ -93,12 +94,12 @@ def id_notices(name: str, figures: IdFigures) -> Iterator[Notice]:
             "one_row_a_value",
             (name,),
             f"{figures.once_share:.1%} of the train rows hold a value of {name} that no other train row holds: it can "
-            "be learned by heart only; raise min_count, or leave it out",
+            "only be memorised; raise min_count, or leave it out",
         )
 
 
 def number_notices(name: str, figures: NumberFigures, rows: Mapping[str, SplitFigures]) -> Iterator[Notice]:
-    """What is odd about one numeric feature."""
+    """Report likely problems of one numeric feature."""
     deviation = figures.standard_deviation
     if figures.minimum == figures.maximum:
         yield _constant(name)
@@ -106,7 +107,7 @@ def number_notices(name: str, figures: NumberFigures, rows: Mapping[str, SplitFi
     blank = figures.at_blank_share or 0.0
     if blank > MOSTLY_BLANK:
         yield Notice(
-            "mostly_blank", (name,), f"{name} is blank, or the number that a blank stands for, in {blank:.1%} of train"
+            "mostly_blank", (name,), f"{name} is blank, or the number that replaces a blank, in {blank:.1%} of train"
         )
     for split, mean in figures.means.items():
         moved = (mean - figures.means["train"]) / deviation
@@ -116,7 +117,7 @@ def number_notices(name: str, figures: NumberFigures, rows: Mapping[str, SplitFi
                 "numbers_move",
                 (name, split),
                 f"the mean of {name} in {split} lies {moved:+.1f} standard deviations from that of train: "
-                "a clock or a counter? The model has not seen such numbers",
+                "is it a clock or a counter? The model has not seen such numbers",
             )
     furthest = max(figures.maximum - figures.mean, figures.mean - figures.minimum) / deviation
     if furthest > FAR_OUT:
@@ -129,17 +130,17 @@ def number_notices(name: str, figures: NumberFigures, rows: Mapping[str, SplitFi
 
 
 def twin_notices(pairs: Iterable[tuple[str, str]]) -> Iterator[Notice]:
-    """Features that say the same."""
+    """Report pairs of features with the same information."""
     for left, right in pairs:
         yield Notice(
             "same_information",
             (left, right),
-            f"{left} and {right} say the same in every train row, one to one; leave one of them out",
+            f"{left} and {right} correspond one to one in every train row; leave one of them out",
         )
 
 
-def in_order(notices: Sequence[Notice], names: Sequence[str]) -> tuple[Notice, ...]:
-    """Leaks first, then what concerns the labels, then feature by feature in declared order."""
+def sort_notices(notices: Sequence[Notice], names: Sequence[str]) -> tuple[Notice, ...]:
+    """Sort notices: leaks first, then those about labels, then by feature in declared order."""
     place = {name: index for index, name in enumerate(names)}
 
     def key(notice: Notice) -> tuple[bool, bool, int]:
@@ -149,4 +150,6 @@ def in_order(notices: Sequence[Notice], names: Sequence[str]) -> tuple[Notice, .
 
 
 def _constant(name: str) -> Notice:
-    return Notice("constant", (name,), f"{name} is the same in every train row: it tells nothing; leave it out")
+    return Notice(
+        "constant", (name,), f"{name} has the same value in every train row and carries no information; leave it out"
+    )

@@ -1,4 +1,4 @@
-"""One pass over the mapped shards of a prepared folder: all counts that a report is made from."""
+"""Count a prepared folder for a report, in one pass over its memory-mapped shards."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from rankelastor.data.kinds.spec import NumberMeaning
 from rankelastor.data.prepared import PreparedDataset, PreparedSplit
 from rankelastor.data.shards import Shard
-from rankelastor.data_report.counts import IdCounts, NumberMoments, SequenceCounts, sampled_rows
+from rankelastor.data_report.counts import IdCounts, NumberMoments, SequenceCounts, sample_rows
 from rankelastor.progress import ProgressListener
 
 SAMPLE_ROWS = 200_000
-"""Quantiles and the AUC of numbers come from so many rows of a split; from all of a smaller one."""
+"""Largest number of sampled rows per split, for quantiles and the AUC of numbers."""
 
 Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """What one split holds.
+    """The counts of one split.
 
-    ``ids`` and ``sequences`` by feature, ``moments`` by numeric feature. ``sample`` float32 (row, numeric feature) and
-    ``sample_label`` float32 (row,) hold some of the rows.
+    ``ids`` and ``sequences`` are by feature, ``moments`` by numeric feature. ``sample`` float32 (row, numeric feature)
+    and ``sample_label`` float32 (row,) hold the sampled rows.
     """
 
     labels: IdCounts
@@ -39,7 +39,7 @@ class SplitCounts:
 def read_split(
     dataset: PreparedDataset, split: PreparedSplit, numbers: Mapping[str, NumberMeaning], progress: ProgressListener
 ) -> SplitCounts:
-    """Count a split, shard by shard; ``numbers`` tells what the numbers of numeric features stand for, by name."""
+    """Count a split, shard by shard; ``numbers`` maps numeric features to the meaning of their numbers."""
     schema = dataset.schema
     counts = SplitCounts(
         labels=IdCounts(2),
@@ -49,7 +49,7 @@ def read_split(
         sample=np.empty((min(split.num_rows, SAMPLE_ROWS), len(schema.numeric)), dtype=np.float32),
         sample_label=np.empty(min(split.num_rows, SAMPLE_ROWS), dtype=np.float32),
     )
-    rows, start = sampled_rows(split.num_rows, SAMPLE_ROWS), 0
+    rows, start = sample_rows(split.num_rows, SAMPLE_ROWS), 0
     for shard in split.shards:
         first, last = np.searchsorted(rows, [start, start + shard.num_rows])
         counts.sample[first:last] = shard.numeric[rows[first:last] - start]
@@ -63,7 +63,7 @@ def read_split(
 def _add(counts: SplitCounts, dataset: PreparedDataset, shard: Shard) -> None:
     clicked = shard.labels[:, 0] > 0
     counts.labels.add(clicked.astype(np.int32), clicked)
-    # Row by row a column is far apart in memory: one copy that lies column by column is faster than many strided reads.
+    # Columns of the row-major shard are strided: one copy to contiguous columns is faster than many strided reads.
     for feature, ids in zip(dataset.schema.categorical, np.ascontiguousarray(shard.categorical.T), strict=True):
         counts.ids[feature.name].add(ids, clicked)
     for number, values in zip(dataset.schema.numeric, np.ascontiguousarray(shard.numeric.T), strict=True):

@@ -1,4 +1,4 @@
-"""The report on a prepared folder: one pass over its shards, then figures and notices."""
+"""Make the report on a prepared folder: one pass over its shards, then figures and notices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.spec import FeatureSpec, NumberMeaning
 from rankelastor.data.manifest import read_vocabulary
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.data.unseen import shared_with_blanks
+from rankelastor.data.unseen import list_shared_with_blanks
 from rankelastor.data_report import notices
 from rankelastor.data_report.features import id_figures, number_figures
 from rankelastor.data_report.figures import DataReport, IdFigures, Notice, NumberFigures, SplitFigures
@@ -20,14 +20,14 @@ from rankelastor.progress import ProgressListener, SilentProgress
 
 
 def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListener | None = None) -> DataReport:
-    """Count everything in a prepared folder and say what a person should be warned of.
+    """Compute the figures of a prepared folder and notices about likely problems.
 
-    Memory is bounded by the vocabularies (8 bytes an id and split), one shard and a sample of 200,000 rows a split.
+    Memory holds 8 bytes per id and split, one shard, and a sample of 200,000 rows per split.
 
     Args:
         dataset: the prepared folder.
-        top: how many of the most frequent values of each feature are kept.
-        progress: told of the rows read.
+        top: number of most frequent values of each feature to keep.
+        progress: receives the number of rows read.
 
     Raises:
         DataError: a shard or a vocabulary is missing or damaged.
@@ -36,26 +36,26 @@ def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListe
     number_meanings = {name: meaning for name, meaning in meanings.items() if isinstance(meaning, NumberMeaning)}
     counts = _read(dataset, number_meanings, progress or SilentProgress())
     splits = _split_figures(dataset, counts)
-    judged = next((split for split in ("valid", "test") if split in counts), None)
+    held_out = next((split for split in ("valid", "test") if split in counts), None)
     numeric = [feature.name for feature in dataset.schema.numeric]
-    tells_unseen = set(dataset.manifest.vocabulary_files).difference(shared_with_blanks(dataset.manifest))
+    tells_unseen = set(dataset.manifest.vocabulary_files).difference(list_shared_with_blanks(dataset.manifest))
     ids, numbers = {}, {}
     for spec in dataset.manifest.features:
         meaning = meanings[spec.name]
         if isinstance(meaning, NumberMeaning):
-            numbers[spec.name] = number_figures(spec.name, meaning, numeric.index(spec.name), counts, judged=judged)
+            numbers[spec.name] = number_figures(spec.name, meaning, numeric.index(spec.name), counts, held_out=held_out)
         else:
             ids[spec.name] = id_figures(
-                spec, meaning, counts, tells_unseen=spec.name in tells_unseen, judged=judged, top=top
+                spec, meaning, counts, tells_unseen=spec.name in tells_unseen, held_out=held_out, top=top
             )
-    found = _notices(dataset, counts, splits, ids, numbers, judged=judged)
+    found = _notices(dataset, counts, splits, ids, numbers, held_out=held_out)
     return DataReport(
         folder=str(dataset.folder),
         label=dataset.schema.tasks[0],
         splits=splits,
         ids=ids,
         numbers=numbers,
-        notices=notices.in_order(found, dataset.schema.names),
+        notices=notices.sort_notices(found, dataset.schema.names),
     )
 
 
@@ -77,7 +77,7 @@ def _read(
 
 
 def _split_figures(dataset: PreparedDataset, counts: Mapping[str, SplitCounts]) -> dict[str, SplitFigures]:
-    total = sum(of.labels.num_rows for of in counts.values())
+    total = sum(split.labels.num_rows for split in counts.values())
     figures = {}
     for name in dataset.splits:
         labels, summary = counts[name].labels, dataset.manifest.splits[name]
@@ -94,22 +94,22 @@ def _notices(
     ids: Mapping[str, IdFigures],
     numbers: Mapping[str, NumberFigures],
     *,
-    judged: str | None,
+    held_out: str | None,
 ) -> list[Notice]:
-    found = list(notices.label_notices({name: of.labels for name, of in counts.items()}))
-    if judged is not None:
+    found = list(notices.label_notices({name: split.labels for name, split in counts.items()}))
+    if held_out is not None:
         auc_alone = {name: figures.auc_alone for name, figures in ids.items()}
         auc_alone |= {name: figures.auc_alone for name, figures in numbers.items()}
-        found += notices.leak_notices(auc_alone, judged, counts[judged].labels)
+        found += notices.leak_notices(auc_alone, held_out, counts[held_out].labels)
     for name, figures in ids.items():
         found += notices.id_notices(name, figures)
-    for name, of_numbers in numbers.items():
-        found += notices.number_notices(name, of_numbers, splits)
+    for name, numeric_figures in numbers.items():
+        found += notices.number_notices(name, numeric_figures, splits)
     return [*found, *notices.twin_notices([*twins(dataset, counts["train"].ids), *_same_numbers(dataset, counts)])]
 
 
 def _same_numbers(dataset: PreparedDataset, counts: Mapping[str, SplitCounts]) -> list[tuple[str, str]]:
-    """Pairs of numeric features that are equal in every sampled row of train and vary."""
+    """Find pairs of numeric features that are not constant and equal in every sampled train row."""
     sample, names = counts["train"].sample, [feature.name for feature in dataset.schema.numeric]
     by_column: dict[bytes, list[str]] = {}
     for name, column in zip(names, sample.T, strict=True):

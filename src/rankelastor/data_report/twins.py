@@ -1,4 +1,4 @@
-"""Pairs of categorical features of which one says what the other says, under other names perhaps."""
+"""Find pairs of categorical features that hold the same information."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NO_IMAGE = -1
 
 
 def twins(dataset: PreparedDataset, counts: Mapping[str, IdCounts]) -> list[tuple[str, str]]:
-    """Pairs of features whose ids go together one to one in every train row.
+    """Find pairs of features whose ids correspond one to one in every train row.
 
-    Only features whose ids are equally frequent are compared row by row, so that mostly no row is read at all.
+    Only features with the same sorted counts of ids are compared row by row, so usually no row is read at all.
 
     Args:
         dataset: the prepared folder.
-        counts: of the train split, by feature; constant features are no twins.
+        counts: counts of the train split by feature; constant features are excluded.
     """
     places = {feature.name: place for place, feature in enumerate(dataset.schema.categorical)}
     alike: dict[bytes, list[str]] = {}
@@ -40,7 +40,7 @@ def twins(dataset: PreparedDataset, counts: Mapping[str, IdCounts]) -> list[tupl
 
 
 def _maps(left: NDArray[np.int32], right: NDArray[np.int32], image: NDArray[np.int32]) -> bool:
-    """Whether each id of ``left`` still goes with one id of ``right``; ``image`` remembers which, shard after shard."""
+    """Tell whether each id of ``left`` maps to one id of ``right``; ``image`` holds the map found in earlier shards."""
     known = image[left]
     if np.any((known != NO_IMAGE) & (known != right)):
         return False

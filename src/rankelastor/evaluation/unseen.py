@@ -72,7 +72,7 @@ class UnseenCounter:
     """
 
     def __init__(self, manifest: Manifest) -> None:
-        schema, ids = manifest.feature_schema, UnseenIds.of(manifest)
+        schema, ids = manifest.feature_schema, UnseenIds.from_manifest(manifest)
         self._names = [feature.name for feature in schema.with_ids]
         self._has_unseen = np.concatenate([ids.categorical, ids.sequence]) >= 0
         self._left_out = ids.shared_with_blanks

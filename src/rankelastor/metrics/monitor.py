@@ -15,10 +15,10 @@ def monitor_names(tasks: Sequence[str] = ()) -> tuple[str, ...]:
     With several tasks the name of a metric means its mean over the tasks, and ``TASK.METRIC`` is that of one task.
 
     Example:
-        >>> monitor_names()
-        ('auc', 'logloss', 'gauc', 'normalized_entropy', 'expected_calibration_error')
-        >>> monitor_names(["click", "like"])[-2:]
-        ('like.normalized_entropy', 'like.expected_calibration_error')
+        >>> monitor_names()[:3]
+        ('auc', 'logloss', 'gauc')
+        >>> {"logloss", "click.logloss", "like.logloss"} <= set(monitor_names(["click", "like"]))
+        True
     """
     metrics = tuple(metric.name for metric in METRICS.values() if metric.higher_is_better is not None)
     if len(tasks) <= 1:

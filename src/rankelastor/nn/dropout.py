@@ -19,7 +19,7 @@ NUM_BYTES = 256
 class Mask:
     """A dropout mask: elements whose byte is at least ``threshold`` are kept."""
 
-    noise: UInt8[Tensor, ...]
+    noise: UInt8[Tensor, "*shape"]
     threshold: int
 
     @classmethod
@@ -36,7 +36,7 @@ class Mask:
         scaled = NUM_BYTES * rate
         return cls(drawn[:count].view(shape), int(scaled) + (fraction < scaled - int(scaled)))
 
-    def to_numbers(self, dtype: torch.dtype) -> Float[Tensor, ...]:
+    def to_numbers(self, dtype: torch.dtype) -> Float[Tensor, "*shape"]:
         """Return 1 where an element is kept and 0 where it is dropped."""
         if self.threshold == NUM_BYTES:  # every byte is below the threshold
             return torch.zeros(self.noise.shape, dtype=dtype)
@@ -64,7 +64,7 @@ class Dropout(nn.Dropout):
         """Probability in force: ``p`` while training, else 0."""
         return self.p if self.training else 0.0
 
-    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Drop elements and scale the others."""
         if self.rate == 0:
             return x

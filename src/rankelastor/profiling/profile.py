@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, by named stage."""
+"""Measure the time of a training step by named stage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class StageTime:
-    """Milliseconds a step in one stage. ``share``: of all stages together. ``ms``: both directions together."""
+    """Milliseconds per step in one stage: forward, backward, and both (``ms``); ``share`` is that of all stages."""
 
     stage: str
     forward_ms: float
@@ -44,23 +44,23 @@ class StageTime:
 
 @dataclass(frozen=True)
 class StepProfile:
-    """Where a step's time goes.
+    """Time of a training step by stage.
 
     Attributes:
-        stages: in the order of a step; a stage that does not occur is left out.
-        step_ms: a whole step with its loading, measured without hooks, in turn with the watched steps.
-        watched_step_ms: a whole step with the hooks that tell the stages apart: the sum of the stages. Its slices are
-            computed one after the other on ``slice_threads`` cores, where a step without hooks may compute several at
-            once.
-            Where ``training.compile`` compiles, steps without hooks run compiled and the watched ones eagerly.
-        accounted_share: what the named stages (all but ``other``) add up to, over ``step_ms``; above 1 where the hooks
-            cost more than what they leave out, and about ``num_threads`` where slices of other steps run side by side.
-        num_steps: steps measured of each kind; every figure is the mean over the middle half of them by time.
-        batch_size: examples in each of these steps.
-        device: its name.
-        num_threads: of PyTorch on the CPU.
-        slice_threads: of these, those that work on one slice.
-        precision: of the matrix products.
+        stages: times of the stages in the order of a step; a stage that does not occur is left out.
+        step_ms: time of a whole step including loading, measured without hooks, alternating with the steps with hooks.
+        watched_step_ms: time of a whole step with the hooks that separate the stages: the sum of the stages. Its slices
+            are computed one after the other on ``slice_threads`` cores, while a step without hooks may compute several
+            in parallel. With ``training.compile``, steps without hooks run compiled and those with hooks run eagerly.
+        accounted_share: sum of the named stages (all but ``other``) over ``step_ms``; above 1 if the overhead of the
+            hooks exceeds the time in ``other``, and about ``num_threads`` if steps without hooks compute slices in
+            parallel.
+        num_steps: number of steps measured of each kind; every figure is the mean over the middle half of them by time.
+        batch_size: number of examples per step.
+        device: name of the device.
+        num_threads: number of PyTorch's threads on the CPU.
+        slice_threads: number of these threads that compute one slice.
+        precision: precision of the matrix products.
     """
 
     stages: tuple[StageTime, ...]
@@ -76,25 +76,25 @@ class StepProfile:
 
     @property
     def examples_per_second(self) -> float:
-        """Examples a second of the steps without hooks."""
+        """Examples per second in steps without hooks."""
         return 1e3 * self.batch_size / self.step_ms
 
 
 def profile(
     recipe: Recipe, *, num_steps: int = 20, num_warmup: int = 5, progress: ProgressListener | None = None
 ) -> StepProfile:
-    """Train a fresh ranker of the recipe for some steps and tell where their time goes; nothing is kept.
+    """Train a new ranker of the recipe for some steps, measure the time of each stage, and discard the ranker.
 
-    Steps with hooks and steps without take turns. Prepares the data first where that has not been done.
+    Steps with and without hooks alternate. Prepares the data first if that has not been done.
 
     Args:
         recipe: data, model and training.
-        num_steps: steps to measure of each kind.
-        num_warmup: steps before.
-        progress: told of the preparation.
+        num_steps: number of steps to measure of each kind.
+        num_warmup: number of warm-up steps.
+        progress: listener for the progress of the preparation.
 
     Raises:
-        SettingsError: no step is asked for, or the model's sizes do not go together.
+        SettingsError: ``num_steps`` or ``num_warmup`` is too small, or the model's sizes are inconsistent.
         StalePreparedError: the prepared folder was made from other settings or sources.
     """
     _check_counts(num_steps, num_warmup)
@@ -118,10 +118,10 @@ def _profile(recipe: Recipe, dataset: PreparedDataset, *, num_steps: int, num_wa
         for _ in range(num_warmup):
             stepper.step(next(batches))
         for _ in range(num_steps):
-            plain.append(_plain_step(stepper, batches, device))
-            watched.append(_watched_step(stepper, batches, ranker, clock))
+            plain.append(_step_without_hooks(stepper, batches, device))
+            watched.append(_step_with_hooks(stepper, batches, ranker, clock))
     size = min(settings.batch_size, num_rows)
-    return _profile_of(
+    return _summarise(
         plain,
         watched,
         recipe,
@@ -133,7 +133,7 @@ def _profile(recipe: Recipe, dataset: PreparedDataset, *, num_steps: int, num_wa
 
 
 def stage_names(ranker: Ranker) -> tuple[str, ...]:
-    """Name the stages of a step in their order. ``other`` is what lies between them, mostly Python's own work."""
+    """List the stages of a step in order; ``other`` is the time between stages, mostly the overhead of Python."""
     return ("data", "copy to device", "embedding", *ranker.stages, "loss", "optimiser", "other")
 
 
@@ -147,7 +147,7 @@ def _check_counts(num_steps: int, num_warmup: int) -> None:
 def _whole_batches(
     dataset: PreparedDataset, settings: TrainingSettings, device: torch.device
 ) -> Generator[Batch, None, None]:
-    """Batches of one epoch after the other, without the smaller last ones; all of them where the data make only one."""
+    """Yield the full batches of successive epochs; if the train split is smaller than a batch, the whole split."""
     loader = training_loader(dataset, settings)
     size = min(settings.batch_size, loader.num_rows)
     rare = RareAsUnseen.of(dataset, settings.rare_as_unseen, seed=settings.seed)
@@ -158,7 +158,7 @@ def _whole_batches(
             yield from (batch for batch in batches if batch.num_examples == size)
 
 
-def _plain_step(stepper: Stepper, batches: Iterator[Batch], device: torch.device) -> float:
+def _step_without_hooks(stepper: Stepper, batches: Iterator[Batch], device: torch.device) -> float:
     wait_for(device)
     began = time.perf_counter()
     stepper.step(next(batches))
@@ -166,15 +166,15 @@ def _plain_step(stepper: Stepper, batches: Iterator[Batch], device: torch.device
     return time.perf_counter() - began
 
 
-def _watched_step(
+def _step_with_hooks(
     stepper: Stepper, batches: Iterator[Batch], ranker: Ranker, clock: StageClock
 ) -> dict[StagePass, float]:
-    with clock.watching(ranker):
+    with clock.attach(ranker):
         stepper.step(next(batches))
     return clock.seconds()
 
 
-def _profile_of(
+def _summarise(
     plain: Sequence[float],
     watched: Sequence[dict[StagePass, float]],
     recipe: Recipe,
@@ -212,7 +212,7 @@ def _stage_time(name: str, steps: Sequence[dict[StagePass, float]], whole: float
 
 
 def _middle_half(ordered: Sequence[Item]) -> Sequence[Item]:
-    """Without the fastest and the slowest quarter, so that what else the machine does counts little."""
+    """Drop the fastest and the slowest quarter, to reduce the influence of other load on the machine."""
     quarter = len(ordered) // 4
     return ordered[quarter : len(ordered) - quarter]
 

@@ -1,4 +1,4 @@
-"""Which stage of a training step is on: told by hooks on the ranker's modules and by the stepper's phases."""
+"""Time the stages of a training step with hooks on the ranker's modules and the phases of the stepper."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rankelastor.profiling.timeline import Timeline
 from rankelastor.schema import Batch
 
 StagePass = tuple[str, Literal["forward", "backward"]]
-"""One direction of a stage, by its name."""
+"""The name of a stage and one direction."""
 
 _STAGE_OF_PHASE: dict[StepPhase, StagePass] = {
     "copy": ("copy to device", "forward"),
-    "forward": ("embedding", "forward"),  # rows are looked up first
+    "forward": ("embedding", "forward"),  # the forward pass begins with the lookup
     "loss": ("loss", "forward"),
     "backward": ("loss", "backward"),
     "optimiser": ("optimiser", "forward"),
@@ -29,57 +29,57 @@ _STAGE_OF_PHASE: dict[StepPhase, StagePass] = {
 
 
 class StageClock:
-    """Times the stages of training steps while it watches a ranker; it costs nothing otherwise.
+    """Timer of the stages of training steps, with hooks that are registered inside `attach` only.
 
-    The stages of the network are those that it names (``Ranker.stages``). Forward: ``embedding`` begins with the pass
-    and ends when the embedding is assembled; the network's stages have hooks before and after each module. Backward: it
-    runs in the opposite order, and enters a module when the gradient of the module's output is whole; it leaves the
-    module when it enters the next. The first stretch, up to the gradient of the logits, is the loss's.
+    The network names its stages (``Ranker.stages``). Forward: ``embedding`` begins with the pass and ends when the
+    embedding is assembled; the network's stages have hooks before and after each module. Backward: the order is
+    reversed; a stage begins when the gradient of its module's output is complete and ends when the next one begins. The
+    time until the gradient of the logits is complete belongs to the loss.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._timeline: Timeline[StagePass] = Timeline(device)
-        self._watches = False
+        self._is_attached = False
 
     def on_phase(self, phase: StepPhase) -> None:
-        """What the stepper calls."""
-        if self._watches:
+        """Start the stage of the phase; called by the stepper."""
+        if self._is_attached:
             self._timeline.enter(_STAGE_OF_PHASE[phase])
 
     @contextmanager
-    def watching(self, ranker: Ranker) -> Iterator[None]:
-        """Watch what the ranker does inside the block; begins with the stage ``data``."""
+    def attach(self, ranker: Ranker) -> Iterator[None]:
+        """Time the stages of the ranker inside the block, which begins with the stage ``data``."""
         modules = [(stage, module) for stage, found in ranker.stages.items() for module in found]
-        handles = [module.register_forward_pre_hook(self._before(stage)) for stage, module in modules]
-        handles += [module.register_forward_hook(self._after(stage)) for stage, module in modules]
-        vars(ranker.embedding)["assemble"] = self._timed(ranker.embedding.assemble)
-        self._watches = True
+        handles = [module.register_forward_pre_hook(self._hook_before(stage)) for stage, module in modules]
+        handles += [module.register_forward_hook(self._hook_after(stage)) for stage, module in modules]
+        vars(ranker.embedding)["assemble"] = self._time_assembly(ranker.embedding.assemble)
+        self._is_attached = True
         self._timeline.enter(("data", "forward"))
         try:
             yield
         finally:
-            self._watches = False
+            self._is_attached = False
             del vars(ranker.embedding)["assemble"]
             for handle in handles:
                 handle.remove()
 
     def seconds(self) -> dict[StagePass, float]:
-        """Seconds by stage since the watching began; waits for the device."""
+        """Return the seconds per stage since `attach` was entered; waits for the device."""
         return self._timeline.stop()
 
-    def _before(self, stage: str) -> Callable[[nn.Module, Any], None]:
+    def _hook_before(self, stage: str) -> Callable[[nn.Module, Any], None]:
         def hook(_module: nn.Module, _inputs: object) -> None:
             self._timeline.enter((stage, "forward"))
 
         return hook
 
-    def _after(self, stage: str) -> Callable[[nn.Module, Any, Tensor], None]:
+    def _hook_after(self, stage: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def hook(_module: nn.Module, inputs: tuple[object, ...], output: Tensor) -> None:
             self._leave(stage, output, is_own=not any(output is given for given in inputs))
 
         return hook
 
-    def _timed(self, assemble: Callable[[Tensor, Batch], Embedded]) -> Callable[[Tensor, Batch], Embedded]:
+    def _time_assembly(self, assemble: Callable[[Tensor, Batch], Embedded]) -> Callable[[Tensor, Batch], Embedded]:
         def timed(found: Tensor, batch: Batch) -> Embedded:
             embedded = assemble(found, batch)
             self._leave("embedding", embedded.fields, is_own=True)
@@ -88,7 +88,7 @@ class StageClock:
         return timed
 
     def _leave(self, stage: str, output: Tensor, *, is_own: bool) -> None:
-        """The stage's forward pass is over; its backward pass, if it has any, begins at the output's gradient."""
+        """End the forward pass of a stage; its backward pass, if any, begins with the gradient of the output."""
         self._timeline.enter(("other", "forward"))
         if output.requires_grad and is_own:  # an identity has no backward
             output.register_hook(lambda _gradient: self._timeline.enter((stage, "backward")))

@@ -1,4 +1,4 @@
-"""Time by named stage: at every moment one stage is on, and a mark ends it and begins the next."""
+"""Measure time by named stage: exactly one stage is active at a time, and each mark begins the next one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ StageName = TypeVar("StageName", bound=Hashable)
 
 
 class Timeline(Generic[StageName]):
-    """Marks of stages, from which their times are read once all work is done.
+    """Timeline of stages, whose durations are computed when it is stopped.
 
-    On a CPU a mark is a reading of the clock. On CUDA it is an event in the device's queue, so that marking waits for
-    nothing and the times are the device's own; a stage in which the device idles is charged with the idling.
+    On a CPU a mark reads the clock. On CUDA it is an event on the device's stream, so marking does not synchronise and
+    the durations are measured on the device; idle time of the device is attributed to the stage in which it occurs.
 
     Args:
-        device: where the work is done.
+        device: device that does the work.
 
     Example:
         >>> timeline = Timeline(torch.device("cpu"))
@@ -37,12 +37,12 @@ class Timeline(Generic[StageName]):
         self._events: list[torch.cuda.Event] = []
 
     def enter(self, stage: StageName) -> None:
-        """From now on time belongs to ``stage``."""
+        """Begin ``stage``, ending the previous one."""
         self._stages.append(stage)
         self._mark()
 
     def stop(self) -> dict[StageName, float]:
-        """End the last stage; the seconds of each stage, over all times it was on. The timeline is empty afterwards."""
+        """End the last stage, return the total seconds of each stage, and clear the timeline."""
         self._mark()
         seconds: dict[StageName, float] = defaultdict(float)
         for stage, lasted in zip(self._stages, self._intervals(), strict=True):

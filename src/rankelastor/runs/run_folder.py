@@ -28,7 +28,7 @@ from rankelastor.errors import RunError
 from rankelastor.recipes.load import dump_yaml, load_recipe
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.result import RunResult, read_result
-from rankelastor.storage import explained_storage_errors, whole_file
+from rankelastor.storage import explain_storage_errors, whole_file
 
 FORMAT_VERSION = 2
 _FIRST_FORMAT_VERSION = 1
@@ -56,7 +56,7 @@ class RunFolder:
         run = cls(path)
         if run.path.exists():
             raise RunError(f"a run folder must be new, but {path} exists; name another with --run, or remove this one")
-        with explained_storage_errors(run.path):
+        with explain_storage_errors(run.path):
             run.path.mkdir(parents=True)
         try:
             run._write_text("config.yaml", dump_yaml(recipe))
@@ -136,7 +136,7 @@ class RunFolder:
     def append_metrics(self, line: Mapping[str, object]) -> None:
         """Add one line to ``metrics.jsonl``."""
         path = self.path / "metrics.jsonl"
-        with explained_storage_errors(path), path.open("a", encoding="utf-8") as file:
+        with explain_storage_errors(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
     def remove(self) -> None:

@@ -1,1 +1,1 @@
-"""Effective rank: how the spectrum of representations travels through a model."""
+"""Measures of the rank of representations, and how it changes through the layers of a model."""

@@ -1,4 +1,4 @@
-"""How fast the swings of the rank die down from layer to layer, with the standard error of that rate."""
+"""The rate at which the oscillation of the rank is damped from layer to layer, with its standard error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 SMALLEST_NUM_LAYERS = 3
-"""A line through two points has no error."""
+"""Fewest layers: a line through two points has no residuals, hence no standard error."""
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Damping:
     """Slope of ``log|swing|`` over the layer index: negative where the oscillation is damped.
 
     Attributes:
-        slope: None where it is undefined, see ``reason``.
-        standard_error: of the slope, from the residuals of the fit.
-        factor: exp(slope), by which a swing changes from one layer to the next.
-        reason: why there is no slope; None where there is one.
+        slope: slope of the fitted line; None where it is undefined, see ``reason``.
+        standard_error: standard error of the slope, from the residuals of the fit.
+        factor: exp(slope), the factor between the swings of consecutive layers.
+        reason: why the slope is undefined; None where it is defined.
     """
 
     slope: float | None
@@ -29,10 +29,10 @@ class Damping:
 
 
 def damping(swings: Sequence[float]) -> Damping:
-    """Least-squares slope of ``log|swing|`` over the layer index 1, 2, ...
+    """Fit the least-squares slope of ``log|swing|`` over the layer index 1, 2, ...
 
-    Range: any number; ``-log 2`` halves each swing. Undefined (None, with the reason) for fewer than three layers or
-    where a swing is zero, whose logarithm does not exist.
+    Range: any number; ``-log 2`` means that each swing is half the one before. Undefined (None, with the reason) for
+    fewer than three layers, or if a swing is zero.
 
     Example:
         >>> fit = damping([8.0, 4.0, 2.0, 1.0])

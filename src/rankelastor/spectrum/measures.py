@@ -1,9 +1,10 @@
-"""Five measures of how many directions a matrix uses, each a function of its relative singular values.
+"""Five measures of the effective number of directions of a matrix, each a function of its relative singular values.
 
-`stable_rank` and its siblings take matrices; `all_measures` takes them once for several; `MEASURES` describes each.
+`stable_rank` and the others compute one measure; `all_measures` computes several from one decomposition; `MEASURES`
+describes each.
 
-There is no bare "effective rank" here: the RankElastor paper (arXiv 2605.23191) means the stable rank by it, the code
-its authors published computes the entropy form. Say which measure, and of which matrix.
+The bare term "effective rank" is avoided: the RankElastor paper (arXiv 2605.23191) means the stable rank by it, while
+its authors' published code computes the entropy form. Name the measure and the matrix.
 """
 
 from __future__ import annotations
@@ -16,25 +17,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rankelastor.config.spectrum import MeasureName
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.power_iteration import stable_rank_by_power_iteration
-from rankelastor.spectrum.singular_values import SpectrumMethod, computable, relative_singular_values
+from rankelastor.spectrum.singular_values import SpectrumMethod, relative_singular_values, to_computable
 
-MeasureName = Literal[
-    "stable_rank", "entropy_effective_rank", "participation_ratio", "information_abundance", "numerical_rank"
-]
 StableRankMethod = SpectrumMethod | Literal["power"]
 
 
 def stable_rank(
     matrix: Float[Tensor, "*batch row column"], *, method: StableRankMethod = "exact"
 ) -> Float[Tensor, "*batch"]:
-    """Stable rank, ``sum s_i^2 / s_1^2``: the squared Frobenius norm over the squared spectral norm.
+    """Compute the stable rank ``sum s_i^2 / s_1^2``: the squared Frobenius norm over the squared spectral norm.
 
-    Range: 1 .. rank. A zero matrix has none: nan. NaN or infinite entries: nan. The RankElastor paper, eq. 1.
+    Range: 1 .. rank; nan for a zero matrix and for NaN or infinite entries. Source: the RankElastor paper, eq. 1.
 
-    Error: ``"exact"`` a few eps; ``"gram"`` under 1e-12 beside the input's own rounding; ``"power"`` is never below
-    and at most a factor min(row, column) ** (1 / 32) above, see `stable_rank_by_power_iteration`.
+    Error: ``"exact"`` a few eps; ``"gram"`` under 1e-12 on top of the input's rounding; ``"power"`` is never below the
+    true value and at most a factor min(row, column) ** (1 / 32) above, see `stable_rank_by_power_iteration`.
 
     Args:
         matrix: One matrix or many, over any leading axes.
@@ -47,20 +46,20 @@ def stable_rank(
     if method == "power":
         return stable_rank_by_power_iteration(matrix)
     if method not in ("exact", "gram"):
-        raise ValueError(f'The method must be one of "exact", "gram", "power", but {method!r} was given')
+        raise ValueError(f'the method must be one of "exact", "gram", "power", but {method!r} was given')
     return _stable_rank(relative_singular_values(matrix, method=method))
 
 
 def entropy_effective_rank(
     matrix: Float[Tensor, "*batch row column"], *, method: SpectrumMethod = "exact"
 ) -> Float[Tensor, "*batch"]:
-    """Entropy effective rank, ``exp(-sum p_i log p_i)`` with ``p_i = s_i / sum s``.
+    """Compute the entropy effective rank ``exp(-sum p_i log p_i)`` with ``p_i = s_i / sum s``.
 
-    Range: 1 .. rank. A zero matrix has none: nan. NaN or infinite entries: nan. Roy and Vetterli 2007. At a singular
-    value of zero the true slope is infinite; the gradient there is large and finite instead.
+    Range: 1 .. rank; nan for a zero matrix and for NaN or infinite entries. Source: Roy and Vetterli 2007. At a
+    singular value of zero the true derivative is infinite; the computed gradient is large and finite.
 
-    Error: ``"exact"`` some eps; ``"gram"`` with float32 input as ``"exact"``, with float64 input up to about 1e-5
-    where the matrix lacks rank (zeros come back as 1e-8).
+    Error: ``"exact"`` some eps; ``"gram"`` the same with float32 input, and up to about 1e-5 with float64 input where
+    the matrix is rank deficient (zeros are computed as 1e-8).
 
     Example:
         >>> entropy_effective_rank(torch.diag(torch.tensor([3.0, 1.0])))  # exp of the entropy of (3/4, 1/4)
@@ -72,10 +71,10 @@ def entropy_effective_rank(
 def participation_ratio(
     matrix: Float[Tensor, "*batch row column"], *, method: SpectrumMethod = "exact"
 ) -> Float[Tensor, "*batch"]:
-    """Participation ratio of the squared singular values, ``(sum s_i^2)^2 / sum s_i^4``.
+    """Compute the participation ratio of the squared singular values, ``(sum s_i^2)^2 / sum s_i^4``.
 
-    Range: 1 .. rank. A zero matrix has none: nan. NaN or infinite entries: nan. Never below the stable rank.
-    Error: ``"exact"`` a few eps; ``"gram"`` under 1e-12 beside the input's own rounding.
+    Range: 1 .. rank, never below the stable rank; nan for a zero matrix and for NaN or infinite entries.
+    Error: ``"exact"`` a few eps; ``"gram"`` under 1e-12 on top of the input's rounding.
 
     Example:
         >>> participation_ratio(torch.diag(torch.tensor([2.0, 1.0])))  # 25 / 17
@@ -87,10 +86,10 @@ def participation_ratio(
 def information_abundance(
     matrix: Float[Tensor, "*batch row column"], *, method: SpectrumMethod = "exact"
 ) -> Float[Tensor, "*batch"]:
-    """Information abundance, ``sum s_i / s_1``: the nuclear norm over the spectral norm.
+    """Compute the information abundance ``sum s_i / s_1``: the nuclear norm over the spectral norm.
 
-    Range: 1 .. rank, never below the stable rank. A zero matrix has none: nan. NaN or infinite entries: nan.
-    Guo et al. 2023, "On the embedding collapse when scaling up recommendation models", arXiv 2310.04400.
+    Range: 1 .. rank, never below the stable rank; nan for a zero matrix and for NaN or infinite entries.
+    Source: Guo et al. 2023, "On the embedding collapse when scaling up recommendation models", arXiv 2310.04400.
     Error: ``"exact"`` a few eps; ``"gram"`` at most min(row, column) * 1e-7.
 
     Example:
@@ -103,17 +102,17 @@ def information_abundance(
 def numerical_rank(
     matrix: Float[Tensor, "*batch row column"], *, method: SpectrumMethod = "exact", tolerance: float | None = None
 ) -> Float[Tensor, "*batch"]:
-    """Numerical rank, the count of singular values above ``tolerance * s_1``, as a float so that nan has a place.
+    """Compute the numerical rank, the number of singular values above ``tolerance * s_1``, as a float to allow nan.
 
-    Range: 0 .. min(row, column); 0 for a zero matrix only. NaN or infinite entries: nan. Piecewise constant: no useful
-    gradient. ``"gram"`` with float64 input cannot tell values under 1e-7 * s_1 from zero, and its default tolerance
-    does not try.
+    Range: 0 .. min(row, column), 0 for a zero matrix only; nan for NaN or infinite entries. It is piecewise constant
+    and has no useful gradient. ``"gram"`` with float64 input cannot distinguish values under 1e-7 * s_1 from zero, and
+    its default tolerance is larger accordingly.
 
     Args:
         matrix: One matrix or many, over any leading axes.
         method: ``"exact"`` singular values or ``"gram"``, eigenvalues of the smaller Gram matrix.
-        tolerance: Relative to the largest singular value. None takes NumPy's: max(row, column) * eps of the precision
-            computed in (float32 for shorter floats).
+        tolerance: Threshold relative to the largest singular value. None selects NumPy's: max(row, column) * eps of
+            the precision of the computation (float32 for half precision).
 
     Example:
         >>> numerical_rank(torch.outer(torch.arange(1.0, 4.0), torch.arange(1.0, 6.0)))
@@ -121,37 +120,37 @@ def numerical_rank(
     """
     chosen = default_tolerance(matrix, method=method) if tolerance is None else tolerance
     if not 0 <= chosen < 1:
-        raise ValueError(f"The tolerance must hold 0 <= tolerance < 1, but {chosen} was given")
+        raise ValueError(f"the tolerance must satisfy 0 <= tolerance < 1, but {chosen} was given")
     return _numerical_rank(relative_singular_values(matrix, method=method), chosen)
 
 
 def default_tolerance(matrix: Float[Tensor, "*batch row column"], *, method: SpectrumMethod) -> float:
-    """The share of ``s_1`` below which a singular value counts as rounding: max(row, column) * eps, as NumPy has it."""
-    resolution = torch.finfo(computable(matrix).dtype).eps * max(matrix.shape[-2:])
+    """Compute the share of ``s_1`` below which a singular value counts as zero: max(row, column) * eps, as in NumPy."""
+    resolution = torch.finfo(to_computable(matrix).dtype).eps * max(matrix.shape[-2:])
     squared = (torch.finfo(torch.float64).eps * max(matrix.shape[-2:])) ** 0.5
     return float(max(resolution, squared) if method == "gram" else resolution)
 
 
 def _stable_rank(relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
-    return _unless_zero(relative.square().sum(dim=-1), relative)
+    return _nan_if_zero(relative.square().sum(dim=-1), relative)
 
 
 def _entropy_effective_rank(relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
-    # NOTE[DIFF]: the published analysis code adds 1e-12 to each singular value. That makes the measure depend on the
-    # scale of the matrix and counts zeros; left out, and still within 1e-11 of it at the parity files' scale
-    # (test_entropy_effective_rank_matches_the_published_code).
+    # NOTE[DIFF]: the published analysis code adds 1e-12 to each singular value, which makes the measure depend on the
+    # scale of the matrix and counts zeros. It is left out here; the results still agree within 1e-11 at the scale of
+    # the parity files (test_stable_and_entropy_effective_rank_match_the_published_code).
     share = relative / relative.sum(dim=-1, keepdim=True)
     log_share = share.clamp_min(torch.finfo(share.dtype).tiny).log()
-    return _unless_zero((-(share * log_share).sum(dim=-1)).exp(), relative)
+    return _nan_if_zero((-(share * log_share).sum(dim=-1)).exp(), relative)
 
 
 def _participation_ratio(relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
     squares = relative.square()
-    return _unless_zero(squares.sum(dim=-1).square() / squares.square().sum(dim=-1), relative)
+    return _nan_if_zero(squares.sum(dim=-1).square() / squares.square().sum(dim=-1), relative)
 
 
 def _information_abundance(relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
-    return _unless_zero(relative.sum(dim=-1), relative)
+    return _nan_if_zero(relative.sum(dim=-1), relative)
 
 
 def _numerical_rank(relative: Float[Tensor, "*batch value"], tolerance: float) -> Float[Tensor, "*batch"]:
@@ -159,22 +158,22 @@ def _numerical_rank(relative: Float[Tensor, "*batch value"], tolerance: float) -
     return torch.where(relative[..., 0].isnan(), torch.nan, count)
 
 
-def _unless_zero(measured: Float[Tensor, "*batch"], relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
+def _nan_if_zero(measured: Float[Tensor, "*batch"], relative: Float[Tensor, "*batch value"]) -> Float[Tensor, "*batch"]:
     return torch.where(relative[..., 0] == 0, torch.nan, measured)
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What a measure is called, how it is written, and its function of relative singular values.
+    """Name, title, formula and source of a measure, and its function of relative singular values.
 
-    ``of_relative`` also takes the tolerance, which only the numerical rank looks at.
+    ``compute`` also takes the tolerance, which only the numerical rank uses.
     """
 
     name: MeasureName
     title: str
     formula: str
     source: str
-    of_relative: Callable[[Float[Tensor, "*batch value"], float], Float[Tensor, "*batch"]]
+    compute: Callable[[Float[Tensor, "*batch value"], float], Float[Tensor, "*batch"]]
 
 
 MEASURES: dict[MeasureName, Measure] = {
@@ -217,23 +216,23 @@ MEASURES: dict[MeasureName, Measure] = {
         ),
     )
 }
-"""Every measure by its plain name, in the order in which tables and menus show them."""
+"""Every measure by name, in the order in which tables and menus show them."""
 
 
-def measure_named(name: str) -> Measure:
-    """The measure of that name.
+def find_measure(name: str) -> Measure:
+    """Look up the measure of the given name.
 
     Raises:
-        SettingsError: For an unknown name; the message lists the known ones.
+        SettingsError: If the name is unknown; the message lists the known names.
 
     Example:
-        >>> measure_named("stable_rank").formula
+        >>> find_measure("stable_rank").formula
         'sum s^2 / s_1^2'
     """
     for measure in MEASURES.values():
         if measure.name == name:
             return measure
-    raise SettingsError(f"A measure must be one of {', '.join(MEASURES)}, but {name!r} was given")
+    raise SettingsError(f"a measure must be one of {', '.join(MEASURES)}, but {name!r} was given")
 
 
 def all_measures(
@@ -242,7 +241,7 @@ def all_measures(
     method: SpectrumMethod = "exact",
     names: Sequence[str] = tuple(MEASURES),
 ) -> dict[str, Float[Tensor, "*batch"]]:
-    """The named measures of each matrix, all five unless told, from one computation of the singular values.
+    """Compute the named measures of each matrix, by default all five, from one computation of the singular values.
 
     Example:
         >>> {name: round(float(value), 3) for name, value in all_measures(torch.eye(2, 3)).items()}
@@ -250,7 +249,7 @@ def all_measures(
         {'stable_rank': 2.0, 'entropy_effective_rank': 2.0, 'participation_ratio': 2.0,
          'information_abundance': 2.0, 'numerical_rank': 2.0}
     """
-    chosen = [measure_named(name) for name in names]
+    chosen = [find_measure(name) for name in names]
     tolerance = default_tolerance(matrix, method=method)
     relative = relative_singular_values(matrix, method=method)
-    return {measure.name: measure.of_relative(relative, tolerance) for measure in chosen}
+    return {measure.name: measure.compute(relative, tolerance) for measure in chosen}

@@ -1,4 +1,4 @@
-"""Measures of what a model has learned: embedding tables by field, weight matrices, and the gradients of both."""
+"""Measures of the parameters of a model: embedding tables by field, weight matrices, and the gradients of both."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rankelastor.spectrum.singular_values import SpectrumMethod, relative_singul
 
 
 @torch.no_grad()
-def measures_of_matrix(
+def measure_matrix(
     matrix: Float[Tensor, "row column"], *, name: str, method: SpectrumMethod = "gram"
 ) -> MatrixMeasures:
-    """All measures of one matrix with its relative singular values; a measure that does not exist is None.
+    """Compute all measures of one matrix and its relative singular values; an undefined measure is None.
 
     Example:
-        >>> measures_of_matrix(torch.eye(2, 5), name="the identity").measures["stable_rank"]
+        >>> measure_matrix(torch.eye(2, 5), name="the identity").measures["stable_rank"]
         2.0
     """
     num_rows, num_columns = matrix.shape
@@ -32,28 +32,28 @@ def measures_of_matrix(
         matrix=name,
         num_rows=num_rows,
         num_columns=num_columns,
-        measures={name: finite_or_none(measure.of_relative(relative, tolerance)) for name, measure in MEASURES.items()},
+        measures={name: finite_or_none(measure.compute(relative, tolerance)) for name, measure in MEASURES.items()},
         singular_values=tuple(relative.nan_to_num(0).tolist()),
     )
 
 
-def measures_of_embedding_tables(
+def measure_embedding_tables(
     table: Float[Tensor, "row embedding_dim"], fields: Mapping[str, slice], *, method: SpectrumMethod = "gram"
 ) -> dict[str, MatrixMeasures]:
-    """All measures of each field's embedding table (vocabulary x e), where one weight holds the tables of all fields.
+    """Compute all measures of each field's embedding table (vocabulary x e) in a weight shared by all fields.
 
-    A slice that leaves out the padding row leaves the measures as they are: its row is zero.
+    The padding row is zero, so leaving it out of a slice does not change the measures.
 
     Args:
         table: The weight, or its gradient (dense).
         fields: The rows of each field.
-        method: How singular values are found.
+        method: How the singular values are computed.
 
     Raises:
-        SettingsError: For a field without rows.
+        SettingsError: If a field has no rows.
 
     Example:
-        >>> tables = measures_of_embedding_tables(torch.eye(5, 4), {"site": slice(0, 2), "app": slice(2, 5)})
+        >>> tables = measure_embedding_tables(torch.eye(5, 4), {"site": slice(0, 2), "app": slice(2, 5)})
         >>> tables["app"].num_rows, tables["app"].measures["stable_rank"]
         (3, 2.0)
     """
@@ -61,59 +61,59 @@ def measures_of_embedding_tables(
     for field, rows in fields.items():
         if len(table[rows]) == 0:
             raise SettingsError(
-                f"Each field must have rows in the table of {len(table)} rows, but field {field!r} has {rows}"
+                f"each field must have rows in the table of {len(table)} rows, but field {field!r} has {rows}"
             )
         words = f"embedding table of {field} (vocabulary x e)"
-        measured[field] = measures_of_matrix(table[rows], name=words, method=method)
+        measured[field] = measure_matrix(table[rows], name=words, method=method)
     return measured
 
 
-def measures_of_weight(
+def measure_weight(
     model: nn.Module, name: str, *, plus_identity: bool = False, method: SpectrumMethod = "gram"
 ) -> MatrixMeasures:
-    """All measures of a weight matrix W, or of ``W + I``, the map that full mixing applies with its residual.
+    """Compute all measures of a weight matrix W, or of ``W + I``, the map of full mixing with its residual.
 
     Args:
-        model: That has the parameter.
+        model: The module that has the parameter.
         name: Dotted name of a parameter with two axes.
         plus_identity: Whether to add the identity; the weight must be square.
-        method: How singular values are found.
+        method: How the singular values are computed.
 
     Raises:
-        SettingsError: For an unknown parameter (the message lists those with two axes), or one that is not square.
+        SettingsError: If the parameter is unknown (the message lists those with two axes) or not square.
 
     Example:
         >>> layer = nn.Linear(3, 3)
         >>> _ = nn.init.zeros_(layer.weight)
-        >>> measures_of_weight(layer, "weight", plus_identity=True).measures["stable_rank"]
+        >>> measure_weight(layer, "weight", plus_identity=True).measures["stable_rank"]
         3.0
     """
     weight = _parameter_with_two_axes(model, name).detach()
     if not plus_identity:
-        return measures_of_matrix(weight, name=f"weight {name}", method=method)
+        return measure_matrix(weight, name=f"weight {name}", method=method)
     if weight.shape[0] != weight.shape[1]:
         raise SettingsError(
-            f"A weight must be square for plus_identity, but {name!r} is {weight.shape[0]} x {weight.shape[1]}"
+            f"a weight must be square for plus_identity, but {name!r} is {weight.shape[0]} x {weight.shape[1]}"
         )
     identity = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
-    return measures_of_matrix(weight + identity, name=f"weight {name} plus identity", method=method)
+    return measure_matrix(weight + identity, name=f"weight {name} plus identity", method=method)
 
 
-def measures_of_gradient(model: nn.Module, name: str, *, method: SpectrumMethod = "gram") -> MatrixMeasures:
-    """All measures of the gradient of a weight matrix, as the last backward pass left it.
+def measure_gradient(model: nn.Module, name: str, *, method: SpectrumMethod = "gram") -> MatrixMeasures:
+    """Compute all measures of the gradient of a weight matrix after the last backward pass.
 
     Raises:
-        SettingsError: For an unknown parameter, or one without a gradient.
+        SettingsError: If the parameter is unknown or has no gradient.
     """
     gradient = _parameter_with_two_axes(model, name).grad
     if gradient is None:
-        raise SettingsError(f"{name!r} must have a gradient, but it has none; try again after loss.backward()")
+        raise SettingsError(f"parameter {name!r} must have a gradient, but it has none; try loss.backward() first")
     dense = gradient.to_dense() if gradient.is_sparse else gradient
-    return measures_of_matrix(dense, name=f"gradient of {name}", method=method)
+    return measure_matrix(dense, name=f"gradient of {name}", method=method)
 
 
 def _parameter_with_two_axes(model: nn.Module, name: str) -> nn.Parameter:
     matrices = {known: parameter for known, parameter in model.named_parameters() if parameter.ndim == 2}  # noqa: PLR2004
     if name not in matrices:
-        raise SettingsError(f"A weight matrix must be one of {', '.join(matrices)}, but {name!r} was given")
+        raise SettingsError(f"a weight matrix must be one of {', '.join(matrices)}, but {name!r} was given")
     return matrices[name]

@@ -1,7 +1,7 @@
 """Stable rank without a decomposition: the largest singular value by repeated squaring of the Gram matrix.
 
-Squaring p times makes ``P = G^(2^p)``, in which the leading eigenvector stands out; one batched product does the work
-of doubling all power iterations so far. The last step is Rayleigh-Ritz on the last two iterates.
+Squaring p times gives ``P = G^(2^p)``, which the leading eigenvector dominates; each batched product doubles the
+number of power iterations. The last step is Rayleigh-Ritz on the last two iterates.
 """
 
 from __future__ import annotations
@@ -10,40 +10,40 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rankelastor.spectrum.singular_values import computable, scaled_to_unit
+from rankelastor.spectrum.singular_values import scale_to_unit, to_computable
 
 NUM_SQUARINGS = 5
 MIDDLE_SQUARING = 2
-"""After this one the power is scaled anew: (1/n)^8 is well inside float32's range for any n, (1/n)^32 is not."""
+"""The power is rescaled after this squaring: (1/n)^8 is well inside float32's range for any n, (1/n)^32 is not."""
 
 
 def stable_rank_by_power_iteration(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*batch"]:
-    """Stable rank of each matrix from a lower estimate of its largest singular value, with no decomposition.
+    """Estimate the stable rank of each matrix from a lower estimate of its largest singular value.
 
-    Error: the estimate never exceeds ``s_1^2``, so up to rounding the result is never below the stable rank. It is
-    above by a factor of at most ``n ** (1 / 32)`` with n = min(row, column), whatever the matrix (1.11 for n = 26).
-    That worst case needs many equal values just below the largest. On Gaussian 26 x 30 matrices, a hard case too as
-    nothing stands out, the largest relative error of 4,096 is about 1e-4, and the mean lies below float32's rounding.
+    Error: the estimate never exceeds ``s_1^2``, so up to rounding the result is never below the stable rank. For any
+    matrix it is above by a factor of at most ``n ** (1 / 32)`` with n = min(row, column), which is 1.11 for n = 26.
+    This worst case needs many equal values just below the largest. On 4,096 Gaussian 26 x 30 matrices, a hard case
+    without a dominant value, the largest relative error is about 1e-4 and the mean is below float32's rounding.
 
-    Why: start from column j of ``P = G^32`` with the largest ``P_jj >= trace(P) / n >= s_1^64 / n``. Rayleigh quotients
-    along the powers of G from ``e_j`` never fall, and their product over the first 32 steps is ``P_jj``, so from
-    there on each is at least ``(s_1^64 / n) ** (1 / 32)``; more steps only raise it.
+    Proof: start from column j of ``P = G^32`` with the largest ``P_jj >= trace(P) / n >= s_1^64 / n``. Rayleigh
+    quotients along the powers of G from ``e_j`` never decrease, and their product over the first 32 steps is ``P_jj``,
+    so all later ones are at least ``(s_1^64 / n) ** (1 / 32)``; further steps only raise them.
 
     Where CUDA may use TF32 for float32 products, the result has about three digits.
 
-    A zero matrix gives nan, as does one with a NaN or an infinite entry. Differentiable: the gradient takes the found
-    vector as the singular vector. No random numbers are used.
+    A zero matrix gives nan, as does one with a NaN or an infinite entry. Differentiable: the gradient uses the
+    computed vector as the singular vector. No random numbers are used.
 
     Example:
         >>> stable_rank_by_power_iteration(torch.diag(torch.tensor([4.0, 2.0, 2.0])))
         tensor(1.5000)
     """
-    with torch.autocast(matrix.device.type, enabled=False):  # mixed precision would square in bfloat16
-        return _stable_rank(computable(matrix))
+    with torch.autocast(matrix.device.type, enabled=False):  # autocast would square in bfloat16
+        return _stable_rank(to_computable(matrix))
 
 
 def _stable_rank(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*batch"]:
-    scaled, finite = scaled_to_unit(matrix)
+    scaled, finite = scale_to_unit(matrix)
     wide = scaled if scaled.shape[-2] <= scaled.shape[-1] else scaled.mT
     squares = wide.square().sum(dim=(-2, -1))
     with torch.no_grad():
@@ -55,17 +55,17 @@ def _stable_rank(matrix: Float[Tensor, "*batch row column"]) -> Float[Tensor, "*
 
 
 def _last_two_iterates(gram: Float[Tensor, "*batch n n"]) -> tuple[Float[Tensor, "*batch n 1"], ...]:
-    """Overwrites ``gram``: two buffers take turns, since fresh ones cost more than the products."""
-    power, squared = _over_trace_(gram), torch.empty_like(gram)
+    """Compute the last two unit iterates; overwrites ``gram``, since new buffers cost more than the products."""
+    power, squared = _divide_by_trace_(gram), torch.empty_like(gram)
     for step in range(NUM_SQUARINGS):
         torch.matmul(power, power, out=squared)
         power, squared = squared, power
         if step == MIDDLE_SQUARING:
-            _over_trace_(power)
+            _divide_by_trace_(power)
     leading = _diagonal(power).argmax(dim=-1)[..., None, None]
-    start = _to_unit_length(torch.take_along_dim(power, leading, dim=-1))
-    first = _to_unit_length(power @ start)
-    return first, _to_unit_length(power @ first)
+    start = _normalise(torch.take_along_dim(power, leading, dim=-1))
+    first = _normalise(power @ start)
+    return first, _normalise(power @ first)
 
 
 def _rayleigh_ritz(
@@ -73,19 +73,19 @@ def _rayleigh_ritz(
     earlier: Float[Tensor, "*batch n 1"],
     later: Float[Tensor, "*batch n 1"],
 ) -> Float[Tensor, "*batch n 1"]:
-    """The unit vector in the plane of two iterates that ``wide.T`` stretches most."""
+    """Compute the unit vector in the plane of two iterates that maximises the norm of its image under ``wide.T``."""
     beside = earlier
-    for _ in range(2):  # the second time takes away what rounding left of the first when the two nearly agree
-        beside = _to_unit_length(beside - later * (later * beside).sum(dim=-2, keepdim=True))
+    for _ in range(2):  # orthogonalised twice: rounding spoils the first pass when both vectors nearly agree
+        beside = _normalise(beside - later * (later * beside).sum(dim=-2, keepdim=True))
     images = wide.mT @ torch.cat([later, beside], dim=-1)
     stretch = images.square().sum(dim=-2)
     cross = images.prod(dim=-1).sum(dim=-1)
     angle = 0.5 * torch.atan2(2 * cross, stretch[..., 0] - stretch[..., 1])[..., None, None]
-    return _to_unit_length(angle.cos() * later + angle.sin() * beside)
+    return _normalise(angle.cos() * later + angle.sin() * beside)
 
 
-def _over_trace_(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n n"]:
-    """In place."""
+def _divide_by_trace_(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n n"]:
+    """Divide each Gram matrix by its trace, in place."""
     trace = _diagonal(gram).sum(dim=-1)[..., None, None]
     return gram.div_(trace.clamp_min(torch.finfo(gram.dtype).tiny))
 
@@ -94,6 +94,6 @@ def _diagonal(gram: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n"]:
     return gram.diagonal(dim1=-2, dim2=-1)
 
 
-def _to_unit_length(vector: Float[Tensor, "*batch n 1"]) -> Float[Tensor, "*batch n 1"]:
+def _normalise(vector: Float[Tensor, "*batch n 1"]) -> Float[Tensor, "*batch n 1"]:
     length: Tensor = torch.linalg.vector_norm(vector, dim=-2, keepdim=True)
     return vector / length.clamp_min(torch.finfo(vector.dtype).tiny)

@@ -1,4 +1,4 @@
-"""How one measure of each example's token matrix travels through the sublayers: tokens, mixing, FFN, mixing, FFN ..."""
+"""The trajectory of one measure of each example's token matrix: after the tokenizer and each mixing and FFN."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.damping import Damping, damping
-from rankelastor.spectrum.measures import all_measures, measure_named
+from rankelastor.spectrum.measures import all_measures, find_measure
 from rankelastor.spectrum.recording.statistics import Recording
 
 StageKind = Literal["tokens", "mixing", "ffn"]
@@ -23,10 +23,10 @@ NUM_GAUSSIAN_MATRICES = 64
 
 @dataclass(frozen=True)
 class StagePoints:
-    """Which recorded points are the tokens, the mixings and the FFNs, in the order of the layers.
+    """Names of the recorded points after the tokenizer, the mixings and the FFNs, in the order of the layers.
 
     Example:
-        >>> StagePoints.of_ranker(["tokens", "block0.mixing", "block0.pffn"]).ffns
+        >>> StagePoints.from_point_names(["tokens", "block0.mixing", "block0.pffn"]).ffns
         ('block0.pffn',)
     """
 
@@ -37,13 +37,13 @@ class StagePoints:
     def __post_init__(self) -> None:
         if len(self.mixings) != len(self.ffns) or not self.mixings:
             raise SettingsError(
-                f"Each layer must have a mixing and an FFN, but {len(self.mixings)} mixings and {len(self.ffns)} FFNs "
+                f"each layer must have a mixing and an FFN, but {len(self.mixings)} mixings and {len(self.ffns)} FFNs "
                 f"were given"
             )
 
     @staticmethod
-    def of_ranker(points: Iterable[str]) -> StagePoints:
-        """The stages among the point names of a `Ranker`: ``tokens``, ``block{i}.mixing``, ``block{i}.pffn``."""
+    def from_point_names(points: Iterable[str]) -> StagePoints:
+        """Sort the point names of a `Ranker`: ``tokens``, ``block{i}.mixing``, ``block{i}.pffn``."""
         names = sorted(points, key=_block_index)
         return StagePoints(
             tokens="tokens",
@@ -53,8 +53,8 @@ class StagePoints:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """The measure after one sublayer: its mean over examples and the 95 % interval of that mean."""
+class TrajectoryStage:
+    """The measure after one sublayer: its mean over examples and the 95 % confidence interval of the mean."""
 
     point: str
     kind: StageKind
@@ -67,17 +67,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class LayerChange:
-    """What one layer does to the mean of the measure.
+    """Change of the mean of the measure in one layer.
 
     Attributes:
-        layer: counted from 1.
-        expansion: ``m_l - f_(l-1)``, what the mixing adds (the tokens are ``f_0``).
-        contraction: ``m_l - f_l``, what the FFN takes away; negative where it adds.
+        layer: layer index, counted from 1.
+        expansion: ``m_l - f_(l-1)``, the increase at the mixing (the tokens are ``f_0``).
+        contraction: ``m_l - f_l``, the decrease at the FFN; negative where the FFN increases the measure.
         net_gain: ``f_l - f_(l-1)``.
-        swing: ``(expansion + contraction) / 2 = m_l - (f_(l-1) + f_l) / 2``, the height of the mixing over the line
-            between the FFNs beside it, so a steady rise or fall is no swing.
-        expansion_error: at most this is the standard error of the expansion: the sum of those of both means, which
-            holds however the two are correlated. None for fewer than two examples.
+        swing: ``(expansion + contraction) / 2 = m_l - (f_(l-1) + f_l) / 2``, the height of the mixing above the line
+            between the two neighbouring FFNs, so that a steady rise or fall has no swing.
+        expansion_error: upper bound of the standard error of the expansion: the sum of the standard errors of both
+            means, valid for any correlation between them. None for fewer than two examples.
         contraction_error: the same for the contraction.
     """
 
@@ -95,15 +95,15 @@ class Trajectory:
     """One measure of each example's token matrix (T x D) through all sublayers of one model.
 
     Attributes:
-        name: of the model or run.
-        measure: by its plain name.
-        matrix: which matrix, in words.
-        max_possible_rank: min(T, D); no stage can be above it.
-        gaussian_reference: mean of the measure over Gaussian random matrices (T x D): what "no structure" looks like.
-        stages: tokens, then mixing and FFN by layer.
-        layers: what each layer does.
-        net_gain: last stage minus tokens.
-        damping: of the swings over the layers.
+        name: name of the model or run.
+        measure: name of the measure.
+        matrix: the measured matrix, in words.
+        max_possible_rank: min(T, D), the upper limit of the measure.
+        gaussian_reference: mean of the measure over Gaussian random matrices (T x D), which have no structure.
+        stages: tokens, then the mixing and the FFN of each layer.
+        layers: change of the measure in each layer.
+        net_gain: mean after the last stage minus mean of the tokens.
+        damping: damping of the swings over the layers.
     """
 
     name: str
@@ -111,35 +111,36 @@ class Trajectory:
     matrix: str
     max_possible_rank: int
     gaussian_reference: float
-    stages: tuple[Stage, ...]
+    stages: tuple[TrajectoryStage, ...]
     layers: tuple[LayerChange, ...]
     net_gain: float
     damping: Damping
 
     @property
     def final_share(self) -> float:
-        """The last stage's mean over the largest possible rank, 0 .. 1."""
+        """Mean after the last stage divided by the largest possible rank, 0 .. 1."""
         return self.stages[-1].mean / self.max_possible_rank
 
     def to_json(self) -> str:
-        """JSON text that `from_json` reads back."""
+        """Serialise to JSON; `from_json` reads it back."""
         return json.dumps(asdict(self), allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> Trajectory:
-        """The trajectory that `to_json` wrote; its parts are checked."""
+        """Read and validate a trajectory that `to_json` wrote."""
         return TypeAdapter(Trajectory).validate_json(text)
 
 
 def trajectory(
     recording: Recording, points: StagePoints, *, measure: str = "stable_rank", name: str = "model"
 ) -> Trajectory:
-    """The trajectory of one measure through the recorded stages.
+    """Compute the trajectory of one measure through the recorded stages.
 
     Raises:
-        SettingsError: For an unknown measure, a point that was not recorded, or one without a measured example.
+        SettingsError: If the measure is unknown, a point was not recorded or has no measured example, or the token
+            matrices have several shapes.
     """
-    measure_named(measure)
+    find_measure(measure)
     order: list[tuple[str, StageKind, int]] = [(points.tokens, "tokens", 0)]
     for layer, (mixing, ffn) in enumerate(zip(points.mixings, points.ffns, strict=True), start=1):
         order += [(mixing, "mixing", layer), (ffn, "ffn", layer)]
@@ -147,7 +148,7 @@ def trajectory(
     layers = tuple(_change(*stages[2 * index : 2 * index + 3]) for index in range(len(points.mixings)))
     shapes = {(recording[point].num_tokens or 0, recording[point].token_dim or 0) for point, _, _ in order}
     if len(shapes) > 1:
-        raise SettingsError(f"All stages must have token matrices of one shape, but {sorted(shapes)} were recorded")
+        raise SettingsError(f"all stages must have token matrices of one shape, but {sorted(shapes)} were recorded")
     ((num_tokens, token_dim),) = shapes
     return Trajectory(
         name=name,
@@ -163,9 +164,9 @@ def trajectory(
 
 
 def gaussian_reference(num_tokens: int, token_dim: int, *, measure: str) -> float:
-    """Mean of the measure over Gaussian random matrices of that size, from a fixed seed.
+    """Compute the mean of the measure over Gaussian random matrices of the given size, drawn with a fixed seed.
 
-    No structure at all is far below the largest possible rank for some measures: a Gaussian 26 x 30 matrix has a
+    Even without any structure some measures are far below the largest possible rank: a Gaussian 26 x 30 matrix has a
     stable rank near 7.5, not 26.
 
     Example:
@@ -177,21 +178,21 @@ def gaussian_reference(num_tokens: int, token_dim: int, *, measure: str) -> floa
     return float(all_measures(matrices, method="gram", names=[measure])[measure].mean())
 
 
-def _stage(recording: Recording, measure: str, point: str, kind: StageKind, layer: int) -> Stage:
+def _stage(recording: Recording, measure: str, point: str, kind: StageKind, layer: int) -> TrajectoryStage:
     recorded = {statistics.point: statistics for statistics in recording.points}
     if point not in recorded:
         raise SettingsError(
-            f"A stage must be one of the recorded points {', '.join(recorded)}, but {point!r} was given"
+            f"a stage must be one of the recorded points {', '.join(recorded)}, but {point!r} was given"
         )
     statistics = recorded[point].examples.get(measure)
     if statistics is None or statistics.mean is None:
         raise SettingsError(
-            f"Each stage must have examples with a {measure}, but point {point!r} has none: it saw "
-            f"{recorded[point].num_examples} examples, {recorded[point].num_not_finite} not finite, "
-            f"{recorded[point].num_zero} zero; try recording the kind 'example' with this measure"
+            f"each stage must have examples with a {measure}, but point {point!r} has none: of "
+            f"{recorded[point].num_examples} recorded examples {recorded[point].num_not_finite} are not finite and "
+            f"{recorded[point].num_zero} are zero; try recording the kind 'example' with this measure"
         )
     deviation = statistics.standard_deviation
-    return Stage(
+    return TrajectoryStage(
         point=point,
         kind=kind,
         layer=layer,
@@ -202,7 +203,7 @@ def _stage(recording: Recording, measure: str, point: str, kind: StageKind, laye
     )
 
 
-def _change(before: Stage, mixing: Stage, ffn: Stage) -> LayerChange:
+def _change(before: TrajectoryStage, mixing: TrajectoryStage, ffn: TrajectoryStage) -> LayerChange:
     expansion, contraction = mixing.mean - before.mean, mixing.mean - ffn.mean
     return LayerChange(
         layer=mixing.layer,
@@ -215,7 +216,7 @@ def _change(before: Stage, mixing: Stage, ffn: Stage) -> LayerChange:
     )
 
 
-def _sum_of_errors(one: Stage, other: Stage) -> float | None:
+def _sum_of_errors(one: TrajectoryStage, other: TrajectoryStage) -> float | None:
     if one.standard_error is None or other.standard_error is None:
         return None
     return one.standard_error + other.standard_error

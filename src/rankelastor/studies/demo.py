@@ -39,7 +39,7 @@ ObserverFor = Callable[[str, Path], Sequence[TrainingObserver]]
 
 @dataclass(frozen=True)
 class DemoRow:
-    """What one model came to. ``share_of_gain``: (AUC - 0.5) / (best possible AUC - 0.5) on the test split."""
+    """Results of one model; ``share_of_gain`` is (AUC - 0.5) / (best possible AUC - 0.5) on the test split."""
 
     model: str
     auc: float
@@ -53,7 +53,7 @@ class DemoRow:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """The demo's table, and what could be reached on the same test rows."""
+    """Results of both models, and the best possible metrics on the same test rows."""
 
     rows: tuple[DemoRow, ...]
     best: BestPossible
@@ -70,17 +70,17 @@ def run_demo(
     observers_for: ObserverFor = lambda _model, _run: (),
     progress: ProgressListener | None = None,
 ) -> DemoReport:
-    """Make a log, prepare it, train both models, test them, measure the rank of their tokens.
+    """Generate a log, prepare it, train and test both models, and measure the rank of their tokens.
 
     Args:
-        folder: everything is written below it; what an earlier demo wrote there is replaced.
-        num_rows: rows of the log.
-        seed: of the log and of the training.
-        observers_for: observers of the training of the model named, given its run folder.
-        progress: told of the preparation and of the scoring.
+        folder: output folder; the output of an earlier demo in it is replaced.
+        num_rows: number of rows of the log.
+        seed: random seed of the log and of the training.
+        observers_for: function from a model's kind and run folder to the observers of its training.
+        progress: listener for the progress of the preparation and the scoring.
 
     Raises:
-        RunError: the folder holds other things than a demo's.
+        RunError: the folder contains other files than those of a demo.
     """
     folder = Path(folder)
     _clear_runs(folder)
@@ -104,7 +104,7 @@ def run_demo(
 
 
 def demo_models() -> tuple[MixerSettings, ...]:
-    """Make the settings of the two rankers: the same tokens, blocks and head, about as many dense parameters."""
+    """Build the settings of both rankers, with the same tokens, blocks and head, and about equal dense parameters."""
     shared = {"embedding_dim": 8, "num_tokens": 6, "token_dim": 12, "tokenizer": {"kind": "split", "dropout": 0.0}}
     mlp = {"kind": "mlp", "hidden_dims": [120], "dropout": 0.1}
     glu = {"kind": "glu", "hidden_dims": [12], "dropout": 0.1}
@@ -115,16 +115,16 @@ def demo_models() -> tuple[MixerSettings, ...]:
 
 
 def demo_recipe(model: RankerSettings, data: DataSettings, *, seed: int) -> Recipe:
-    """The recipe with which the demo trains ``model``: the same training for both."""
+    """Build the recipe with which the demo trains ``model``; the training is the same for both models."""
     optimiser = OptimiserSettings(learning_rate=2e-3, embedding_l2=1e-3)
     training = TrainingSettings(seed=seed, epochs=10, batch_size=2048, optimiser=optimiser)
     return Recipe(name=f"demo-{model.kind}", data=data, model=model, training=training)
 
 
 def _clear_runs(folder: Path) -> None:
-    """Remove the runs of an earlier demo; refuse a folder that holds anything else."""
+    """Remove the runs of an earlier demo; raise an error if the folder contains anything else."""
     if folder.is_dir() and (others := sorted(item.name for item in folder.iterdir() if item.name not in _OURS)):
-        raise RunError(f"the demo must have a folder of its own, but {folder} holds {others[:5]}; name another")
+        raise RunError(f"the demo must have its own folder, but {folder} contains {others[:5]}; try another folder")
     shutil.rmtree(folder / _RUNS_FOLDER, ignore_errors=True)
 
 
@@ -143,7 +143,7 @@ def _row(run: TrainedRun, dataset: PreparedDataset, *, best: BestPossible) -> De
 
 
 def _mean_stable_rank(ranker: Ranker, dataset: PreparedDataset) -> dict[str, float | None]:
-    """Mean over examples of the test split of the stable rank of each example's token matrix, by point."""
+    """Compute the mean stable rank of the examples' token matrices on the test split, by point."""
     device = next(ranker.parameters()).device
     batch: Batch = next(iter(BatchLoader(dataset.split("test"), batch_size=RANK_EXAMPLES).epoch()))
     with Recorder(ranker, ranker.points, measures=[MEASURE]) as recorder, torch.inference_mode():

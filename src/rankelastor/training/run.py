@@ -18,7 +18,7 @@ from rankelastor.runs.environment import describe_environment
 from rankelastor.runs.result import RunResult
 from rankelastor.runs.run_folder import RunFolder, default_run_folder
 from rankelastor.runs.weights import load_weights, save_weights
-from rankelastor.storage import explained_storage_errors
+from rankelastor.storage import explain_storage_errors
 from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import fit
@@ -90,7 +90,7 @@ def train(
 
 def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
     """Copy the vocabularies of the features to the run folder, and write its environment."""
-    with explained_storage_errors(run.features):
+    with explain_storage_errors(run.features):
         copy_feature_state(inputs.dataset.folder, run.features)
     run.write_environment(
         {

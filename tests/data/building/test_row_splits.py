@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.data.building.row_splits import assign_rows, splits_of_files
+from rankelastor.data.building.row_splits import assign_by_file, assign_rows
 from rankelastor.data.split_settings import FileOrderSplit, RandomSplit, TimeSplit
 from rankelastor.errors import DataError
 
@@ -11,7 +11,7 @@ TIME = TimeSplit(kind="time", column="t", valid=0.2, test=0.2)
 
 
 def test_rows_of_named_files_go_where_their_file_says() -> None:
-    assert splits_of_files([("train", 2), ("valid", 1), ("test", 1), ("train", 1)]).tolist() == [0, 0, 1, 2, 0]
+    assert assign_by_file([("train", 2), ("valid", 1), ("test", 1), ("train", 1)]).tolist() == [0, 0, 1, 2, 0]
 
 
 def test_the_first_rows_train_and_the_last_test() -> None:

@@ -17,7 +17,7 @@ def rotate(number: int, places: int) -> int:
 
 
 def murmur(data: bytes) -> int:
-    """MurmurHash3_x86_32 with seed 0, written out from its definition."""
+    """Compute MurmurHash3_x86_32 with seed 0, written from its definition."""
     state, whole = 0, len(data) // 4 * 4
     blocks = [data[start : start + 4] for start in range(0, whole, 4)]
     for block in [*blocks, data[whole:]]:

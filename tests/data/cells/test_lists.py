@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankelastor.data.cells.lists import cell_lists, left_padded
+from rankelastor.data.cells.lists import cell_lists, pad_left
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
@@ -84,7 +84,7 @@ def test_any_lists_of_texts_are_their_tails(lists: list[list[str] | None], max_l
         (
             [["a"]],
             "^",
-            r"column 'x' must hold texts to be separated by '\^', but its type is list<.*leave separator out",
+            r"column 'x' must hold texts with the separator '\^', but its type is list<.*leave separator out",
         ),
         ([[["a"]]], None, r"column 'x' must hold lists of texts or numbers, but its type is list<"),
     ],
@@ -99,4 +99,4 @@ def test_padding_on_the_left_equals_a_loop(lists: list[list[int]]) -> None:
     offsets = np.cumsum([0, *map(len, lists)])
     flat = np.array([number for one in lists for number in one], dtype=np.int64)
     expected = [[0] * (4 - len(one)) + one for one in lists]
-    assert left_padded(flat, offsets, 4).tolist() == expected
+    assert pad_left(flat, offsets, 4).tolist() == expected

@@ -59,11 +59,11 @@ def test_minus_zero_becomes_zero_so_that_equal_numbers_are_equal_bytes() -> None
         (["nan"], r"row 11 must hold finite numbers, but 'nan' was given"),
         (["1", "-inf"], r"row 12 must hold finite numbers, but '-inf' was given"),
         ([1.0, float("nan")], r"row 12 must hold finite numbers, but nan was given"),
-        (["18441000000000000000"], r"row 11 must hold integers that fit in 64 bits, .* an id: try kind: categorical"),
+        (["18441000000000000000"], r"row 11 must hold integers that fit in 64 bits, .* an id; try kind: categorical"),
         (pa.array([2**64 - 1], pa.uint64()), r"row 11 must hold integers that fit in 64 bits"),
         (["-9223372036854775809"], r"row 11 must hold integers that fit in 64 bits"),
-        (["1e39"], r"row 11 must hold numbers of size 3.4e38 at most, but '1e39' was given"),
-        ([[1.0]], r"column 'age' must hold one text or number a row, but its type is list"),
+        (["1e39"], r"row 11 must hold numbers of magnitude 3.4e38 at most, but '1e39' was given"),
+        ([[1.0]], r"column 'age' must hold one text or number per row, but its type is list"),
     ],
 )
 def test_what_is_no_number_is_named_with_its_row(values: Any, message: str) -> None:

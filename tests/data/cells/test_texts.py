@@ -45,5 +45,7 @@ def test_declared_texts_mean_blank() -> None:
 
 @pytest.mark.parametrize("values", [[[1, 2]], [{"a": 1}], [b"bytes"]])
 def test_lists_structures_and_bytes_are_refused(values: Any) -> None:
-    with pytest.raises(DataError, match=r"log.parquet, column 'x' must hold one text or number a row, but its type is"):
+    with pytest.raises(
+        DataError, match=r"log.parquet, column 'x' must hold one text or number per row, but its type is"
+    ):
         texts_of(values)

@@ -16,7 +16,7 @@ def order_of(*pieces: list[Any]) -> list[int]:
     for piece in pieces:
         keys.append(times.keys(RawRows(pa.RecordBatch.from_pydict({"t": piece}), Path("log.csv"), first_row)))
         first_row += len(piece)
-    order: list[int] = np.argsort(times.ordered(np.concatenate(keys)), kind="stable").tolist()
+    order: list[int] = np.argsort(times.finish(np.concatenate(keys)), kind="stable").tolist()
     return order
 
 
@@ -45,7 +45,7 @@ def test_a_blank_time_is_refused() -> None:
 
 @pytest.mark.parametrize("as_given", [int, str])
 def test_integers_that_float64_would_round_are_refused(as_given: Callable[[int], Any]) -> None:
-    """As float64, 2^53 and 2^53 + 1 are the same number."""
+    """Check integers from 2^53 on: as float64, 2^53 and 2^53 + 1 are the same number."""
     assert order_of([as_given(2**53 - 1), as_given(2**53 - 2)]) == [1, 0]
     message = r"column 't', row 3 must hold times below 2\^53, .* but 1413932400000000001 was given; .* nanoseconds"
     with pytest.raises(DataError, match=r"row 2 must hold times below 2\^53"):

@@ -15,4 +15,4 @@ def test_file_names_are_safe_and_differ_whatever_the_features_are_called(feature
 def test_names_given_one_by_one_are_those_given_together() -> None:
     features = ["site", "Site", "a/b", "SITE"]
     names = FileNames(suffix=".parquet")
-    assert {feature: names.of(feature) for feature in features} == safe_file_names(features)
+    assert {feature: names.make(feature) for feature in features} == safe_file_names(features)

@@ -67,7 +67,7 @@ def test_integer_keys_are_the_texts_of_a_raw_file(tmp_path: Path) -> None:
 
 
 def test_lines_of_keys_end_at_line_breaks_alone(tmp_path: Path) -> None:
-    """U+2028, form feed and NEL may stand in a key; a byte order mark is no part of the first."""
+    """Check that U+2028, form feed and NEL may occur in a key, and that a byte order mark is not part of the first."""
     np.save(tmp_path / "v.npy", VECTORS)
     (tmp_path / "keys.txt").write_bytes("a\u2028b\r\n\x0cc\r\nd\x85\r\n".encode("utf-8-sig"))
     ((keys, _),) = read_vectors(tmp_path, PretrainedSettings(file="v.npy", keys="keys.txt"))
@@ -84,8 +84,11 @@ def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"key": np.array(KEYS), "value": VECTORS[:2]}, r"one vector a key, but its shape is \[2, 2\] and there are 3"),
-        ({"key": np.array(KEYS), "value": VECTORS[:, 0]}, r"one vector a key, but its shape is \[3\]"),
+        (
+            {"key": np.array(KEYS), "value": VECTORS[:2]},
+            r"one vector per key, but its shape is \[2, 2\] and there are 3",
+        ),
+        ({"key": np.array(KEYS), "value": VECTORS[:, 0]}, r"one vector per key, but its shape is \[3\]"),
         ({"key": np.array([0.5, 1.5, 2.5]), "value": VECTORS}, r"keys as a list of texts or integers, but they have"),
         ({"ids": np.array(KEYS), "value": VECTORS}, r"v.npz must have the column 'key', but has only 'ids', 'value'"),
     ],
@@ -105,5 +108,5 @@ def test_lists_of_several_widths_and_broken_files_are_refused(tmp_path: Path) ->
     with pytest.raises(DataError, match=r"v.parquet must have the column 'embedding', but has only 'item', 'vector'"):
         list(read_vectors(tmp_path, PretrainedSettings(file="v.parquet", key="item", vector="embedding")))
     (tmp_path / "v.parquet").write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"v.parquet must be a file of vectors that can be read, but"):
+    with pytest.raises(DataError, match=r"v.parquet must be a readable file of vectors, but"):
         list(read_vectors(tmp_path, settings))

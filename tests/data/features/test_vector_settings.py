@@ -24,11 +24,11 @@ def test_the_name_tells_the_format(values: dict[str, Any], expected: str) -> Non
     ("values", "message"),
     [
         ({"file": "v.csv"}, r"file must end in one of .parquet, .pq, .npy, .npz, .h5, .hdf5, but 'v.csv' was given"),
-        ({"file": "v.npy"}, r"keys must name a file of one key a line where file is .npy, but None was given"),
-        ({"file": "v.npz", "keys": "k.txt"}, r"keys must be left out where file is .npz, but 'k.txt' was given"),
-        ({"file": "v.parquet", "key": "item"}, r"key and vector must name columns where file is Parquet"),
-        ({"file": "v.npy", "keys": "k.txt", "key": "item"}, r"key and vector must be left out where file is .npy"),
-        ({"file": "v.h5", "vector": ["a", "b"]}, r"vector must name one array where file is .h5, but \['a', 'b'\]"),
+        ({"file": "v.npy"}, r"keys must name a file of one key per line if file is .npy, but None was given"),
+        ({"file": "v.npz", "keys": "k.txt"}, r"keys must be left out if file is .npz, but 'k.txt' was given"),
+        ({"file": "v.parquet", "key": "item"}, r"key and vector must name columns if file is Parquet"),
+        ({"file": "v.npy", "keys": "k.txt", "key": "item"}, r"key and vector must be left out if file is .npy"),
+        ({"file": "v.h5", "vector": ["a", "b"]}, r"vector must name one array if file is .h5, but \['a', 'b'\]"),
     ],
     ids=["csv", "npy", "npz", "parquet", "npy-key", "h5"],
 )

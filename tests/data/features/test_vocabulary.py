@@ -87,17 +87,17 @@ def test_an_empty_vocabulary_survives_the_disk(tmp_path: Path) -> None:
 
 
 def test_a_missing_vocabulary_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"x.parquet must be a vocabulary that can be read, but"):
+    with pytest.raises(DataError, match=r"x.parquet must be a readable vocabulary, but"):
         Vocabulary.read(tmp_path / "x.parquet", blank="value")
 
 
 def test_a_table_without_the_columns_of_a_vocabulary_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"value": ["a"]}), tmp_path / "x.parquet")
-    with pytest.raises(DataError, match=r"x.parquet must be a vocabulary that can be read, but .*count"):
+    with pytest.raises(DataError, match=r"x.parquet must be a readable vocabulary, but .*count"):
         Vocabulary.read(tmp_path / "x.parquet", blank="value")
 
 
 def test_a_vocabulary_of_another_size_than_expected_is_named(tmp_path: Path) -> None:
     Vocabulary(pl.Series(["a"]), np.array([1])).write(tmp_path / "x.parquet")
-    with pytest.raises(DataError, match=r"x.parquet .* but it holds 1 values where 2 are expected; run"):
+    with pytest.raises(DataError, match=r"x.parquet .* but it holds 1 values and not 2; run"):
         require_vocabulary(tmp_path / "x.parquet", num_ids=4)

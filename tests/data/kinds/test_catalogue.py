@@ -15,10 +15,13 @@ VECTORS = {"file": "v.parquet", "key": "item", "vector": "embedding"}
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ({"kind": "sequence", "shares": "item", "min_count": 2}, "min_count must be left out beside shares, but 2 was"),
-        ({"kind": "categorical", "shares": "item", "min_count": 2}, "the vocabulary is that of 'item'; set it there"),
-        ({"kind": "categorical", "shares": "item", "blank": "padding"}, "blank must be left out beside shares"),
-        ({"kind": "categorical", "shares": "item", "pretrained": VECTORS}, "pretrained must be left out beside shares"),
+        ({"kind": "sequence", "shares": "item", "min_count": 2}, "min_count must be left out with shares, but 2 was"),
+        (
+            {"kind": "categorical", "shares": "item", "min_count": 2},
+            "the vocabulary is that of 'item', so set it there",
+        ),
+        ({"kind": "categorical", "shares": "item", "blank": "padding"}, "blank must be left out with shares"),
+        ({"kind": "categorical", "shares": "item", "pretrained": VECTORS}, "pretrained must be left out with shares"),
         ({"kind": "sequence", "separator": "::"}, "at most 1 character"),
         ({"kind": "sequence", "max_length": 0}, "greater than or equal to 1"),
         ({"kind": "hashed", "num_buckets": 0}, "greater than or equal to 1"),
@@ -53,7 +56,7 @@ def test_settings_and_spec_of_a_kind_have_the_same_name() -> None:
 
 
 def test_no_module_outside_this_room_asks_for_a_kind() -> None:
-    """One file and one line make a kind: no other module may match on its classes. `synthetic.py` writes settings."""
+    """Check that no other module uses the classes of a kind, except `synthetic.py`, which writes settings."""
     root = Path(rankelastor.__file__).parent
     names = "|".join(kind.name for kind in KINDS)
     asks = re.compile(rf"rankelastor\.data\.kinds(\.({names})\b| import .*\b({names})\b)")

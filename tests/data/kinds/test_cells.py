@@ -39,6 +39,6 @@ def test_codes_become_ids_by_one_table() -> None:
 
 
 def test_texts_of_a_kind_without_vocabulary_are_not_numbered() -> None:
-    with pytest.raises(AssertionError, match="numbers no texts"):
-        Numbering.none().of(pl.Series(["a"]))
-    assert Numbering.provisional(Interner()).of(pl.Series(["b", "a", "b"])).tolist() == [0, 1, 0]
+    with pytest.raises(AssertionError, match="must not number texts"):
+        Numbering.none().number(pl.Series(["a"]))
+    assert Numbering.provisional(Interner()).number(pl.Series(["b", "a", "b"])).tolist() == [0, 1, 0]

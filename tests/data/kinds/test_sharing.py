@@ -8,7 +8,7 @@ from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
 from rankelastor.data.kinds.hashed import HashedField
 from rankelastor.data.kinds.numeric import NumericField
 from rankelastor.data.kinds.sequence import SequenceField
-from rankelastor.data.kinds.sharing import require_sharing_that_works
+from rankelastor.data.kinds.sharing import require_valid_sharing
 from rankelastor.errors import SettingsError
 
 FIELDS: dict[str, ColumnSettings] = {
@@ -31,14 +31,14 @@ def sequence(shares: str, **more: Any) -> SequenceField:
 
 @pytest.mark.parametrize("shares", ["item", "tags"])
 def test_categorical_and_sequence_fields_may_be_shared(shares: str) -> None:
-    require_sharing_that_works(planned(FIELDS | {"x": sequence(shares)}))
+    require_valid_sharing(planned(FIELDS | {"x": sequence(shares)}))
 
 
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
-        ("items", r"'x' must share a field that is there, but shares 'items'; did you mean 'item'\?"),
-        ("zzz", r"there are 'item', 'tags', 'price'"),
+        ("items", r"'x' must share an existing field, but shares 'items'; did you mean 'item'\?"),
+        ("zzz", r"known fields are 'item', 'tags', 'price'"),
         ("price", r"'x' must share a categorical or sequence field, but 'price' is numeric; leave shares out"),
         ("ip", r"'ip' is hashed"),
         ("time_hour", r"'time_hour' is calendar"),
@@ -48,4 +48,4 @@ def test_categorical_and_sequence_fields_may_be_shared(shares: str) -> None:
 )
 def test_sharing_that_cannot_work_is_refused(shares: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        require_sharing_that_works(planned(FIELDS | {"x": sequence(shares)}))
+        require_valid_sharing(planned(FIELDS | {"x": sequence(shares)}))

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from rankelastor.data.interner import Interner
-from rankelastor.data.kinds.cells import Cells, Numbering, Source
-from rankelastor.data.kinds.vocabulary_fit import VocabularyFit, numbered_texts
+from rankelastor.data.kinds.cells import Cells, CellSource, Numbering
+from rankelastor.data.kinds.vocabulary_fit import VocabularyFit, number_texts
 from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
@@ -18,8 +18,8 @@ TEXTS = ["b", "NA", None, "b", "", "a"]
 def texts_of(cells: pa.Array) -> list[str]:
     interner = Interner()
     rows = RawRows(pa.record_batch({"x": cells}), Path("log"))
-    by_row = numbered_texts(Source(rows, ["NA"], Numbering.provisional(interner)), "x")
-    by_text = numbered_texts(Source(rows, ["NA"], Numbering(interner.codes, once_per_text=True)), "x")
+    by_row = number_texts(CellSource(rows, ["NA"], Numbering.provisional(interner)), "x")
+    by_text = number_texts(CellSource(rows, ["NA"], Numbering(interner.codes, once_per_text=True)), "x")
     assert by_row.values.tolist() == by_text.values.tolist()
     return interner.values().gather(by_row.values).to_list()
 
@@ -38,7 +38,7 @@ def test_numbers_are_taken_as_written() -> None:
 
 
 def test_lists_are_refused() -> None:
-    with pytest.raises(DataError, match=r"log, column 'x' must hold one text or number a row, but its type is list"):
+    with pytest.raises(DataError, match=r"log, column 'x' must hold one text or number per row, but its type is list"):
         texts_of(pa.array([["a"]]))
 
 

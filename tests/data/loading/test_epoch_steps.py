@@ -9,7 +9,7 @@ ROWS, BATCH, WORLD = st.integers(1, 300), st.integers(1, 40), st.integers(1, 9)
 
 
 def bounds(num_rows: int, batch_size: int, size: int) -> list[list[tuple[int, int]]]:
-    """For each rank, its part of each step."""
+    """Compute the part of each step for each rank."""
     ranks = [EpochSteps(num_rows, batch_size, World(size, rank)) for rank in range(size)]
     return [[steps.bounds(index) for index in range(len(steps))] for steps in ranks]
 
@@ -43,7 +43,9 @@ def test_a_remainder_smaller_than_the_world_joins_the_step_before() -> None:
 
 
 def test_fewer_rows_than_processes_are_refused() -> None:
-    with pytest.raises(DataError, match="each of 4 processes must get a row, but there are 3; try fewer processes"):
+    with pytest.raises(
+        DataError, match="each of 4 processes must get a row, but there are 3 rows; try fewer processes"
+    ):
         EpochSteps(3, 2, World(4, 0))
 
 

@@ -169,7 +169,7 @@ def test_how_many_rows_are_gathered_together_changes_nothing(
 def test_wide_rows_are_gathered_in_smaller_passes(
     split: PreparedSplit, pass_bytes: int, largest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row is two ids, a number, a label and a group: 24 bytes. One batch is the least."""
+    """Check the size of a pass: a row has 24 bytes (two ids, number, label, group), and a pass at least one batch."""
     loader = BatchLoader(split, batch_size=10, shuffle=True, seed=2)
     expected = list(loader.epoch(4))
     passes: list[int] = []

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
-from rankelastor.data.loading.order import AsTheyStand, epoch_order
+from rankelastor.data.loading.order import StoredOrder, epoch_order
 
 
 def window(block_rows: int, window_rows: int) -> WindowOrder:
@@ -39,7 +39,7 @@ def test_seeds_and_epochs_give_other_orders(settings: OrderSettings) -> None:
 
 
 def test_without_shuffling_rows_stand_as_they_are() -> None:
-    assert AsTheyStand().rows(3, 6).tolist() == [3, 4, 5]
+    assert StoredOrder().rows(3, 6).tolist() == [3, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_every_row_is_equally_likely_at_every_place(settings: OrderSettings) -> 
 
 
 def same_block_pairs(settings: OrderSettings, *, num_rows: int, batch: int, block: int) -> float:
-    """Pairs of rows of one block in one batch, a batch."""
+    """Count the pairs of rows of one block per batch."""
     blocks = np.concatenate([whole(settings, num_rows, epoch=epoch) for epoch in range(10)]).reshape(-1, batch) // block
     return float(np.mean([((counts := np.bincount(row)) * (counts - 1) // 2).sum() for row in blocks]))
 

@@ -18,13 +18,13 @@ def feistel(num_items: int, seed: int) -> FeistelPermutation:
 
 
 def chi_square(counts: np.ndarray) -> tuple[float, int]:
-    """The statistic against equal counts, and its degrees of freedom."""
+    """Compute the chi-square statistic against equal counts, and its degrees of freedom."""
     expected = counts.sum() / counts.size
     return float(((counts - expected) ** 2 / expected).sum()), counts.size - 1
 
 
 def assert_uniform(counts: np.ndarray) -> None:
-    """Chi-square within four and a half standard deviations of its mean: one uniform table in 100,000 fails."""
+    """Check that chi-square is within 4.5 standard deviations of its mean; one uniform table in 100,000 fails."""
     statistic, freedom = chi_square(counts)
     assert statistic < freedom + 4.5 * np.sqrt(2 * freedom)
 
@@ -61,8 +61,8 @@ def test_every_order_of_four_items_is_equally_likely_where_drawn() -> None:
 
 
 def test_every_order_of_four_items_is_about_as_likely_where_computed() -> None:
-    # The smallest network is the worst: exact convolution over its 24 orders leaves a total variation of .0013 after
-    # ten rounds, which 4,800 draws cannot tell from none.
+    # The smallest network is the worst: by exact convolution over its 24 orders, the total variation distance to
+    # uniform is .0013 after ten rounds, which 4,800 draws cannot tell from 0.
     orders = Counter(tuple(feistel(4, seed).at(np.arange(4)).tolist()) for seed in range(4800))
     assert len(orders) == 24
     assert_uniform(np.array(list(orders.values())))
@@ -74,7 +74,7 @@ def test_every_order_of_four_items_is_about_as_likely_where_computed() -> None:
     ids=["same left digit", "same left digit, far", "same right digit", "middle", "end"],
 )
 def test_a_computed_permutation_puts_pairs_anywhere(places: tuple[int, int]) -> None:
-    # 1,200 items are 35 x 35 digits less 25, so that some go through twice; pairs fall into 12 x 12 cells.
+    # 1,200 items are 25 fewer than 35 x 35 positions, so that some pass the network twice; 12 x 12 cells of pairs.
     pairs = np.array([feistel(1200, seed).at(np.array(places)) for seed in range(6000)])
     assert_uniform(np.bincount(pairs[:, 0] // 100 * 12 + pairs[:, 1] // 100, minlength=144))
     distances = (pairs[:, 1] - pairs[:, 0]) % 1200

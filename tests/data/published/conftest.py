@@ -1,4 +1,4 @@
-"""A small data set in the published layout, its zip, and web servers that hold it."""
+"""Fixtures: a small data set in the published layout, its zip, and web servers that hold it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONTENTS = {
 
 @pytest.fixture
 def dataset() -> PublishedDataset:
-    """Three files: two with a published md5 sum, one without."""
+    """Describe three files: two with a published md5 sum, one without."""
     files = tuple(
         PublishedFile(name, hashlib.md5(content).hexdigest() if name.endswith(".csv") else None)
         for name, content in CONTENTS.items()
@@ -50,7 +50,7 @@ def pack(path: Path, contents: dict[str, bytes], compression: int = zipfile.ZIP_
 
 @pytest.fixture
 def zips(tmp_path: Path) -> Path:
-    """A folder that holds the zip as it is published."""
+    """Make a folder that holds the zip as it is published."""
     return pack(tmp_path / "zips" / "Tiny_x1.zip", CONTENTS).parent
 
 
@@ -58,7 +58,7 @@ def zips(tmp_path: Path) -> Path:
 class Served:
     """A web server of one file; its behaviour can be changed between requests.
 
-    ``cut_after``: bytes that each answer sends before the connection is cut; None: all.
+    ``cut_after``: number of bytes that each answer sends before the connection is cut; None: all.
     """
 
     content: bytes
@@ -111,19 +111,19 @@ class _Handler(BaseHTTPRequestHandler):
         same = self.headers.get("If-Range", self.served.version) == self.served.version
         return int(found[1]) if found and same and self.served.ranges else 0
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Say nothing."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        """Do not log."""
 
 
 @pytest.fixture
 def mirror(zips: Path) -> Iterator[Served]:
-    """A web server that holds the zip at ``<url>/Tiny_x1.zip``."""
+    """Serve the zip at ``<url>/Tiny_x1.zip``."""
     yield from _serve(zips)
 
 
 @pytest.fixture
 def other_mirror(zips: Path) -> Iterator[Served]:
-    """A second server of the same zip."""
+    """Serve the same zip from a second server."""
     yield from _serve(zips)
 
 

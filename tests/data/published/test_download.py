@@ -1,4 +1,4 @@
-"""Downloads over HTTP that are cut, refused, changed meanwhile."""
+"""Tests of downloads over HTTP that are cut, refused, or changed in between."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from rankelastor.progress import SilentProgress
 
 
 class Progress(SilentProgress):
-    """Remembers the amounts of the last stage."""
+    """Records the amounts of the last stage."""
 
     def begin(self, stage: str, *, total: int, unit: str) -> None:
         self.stage, self.total, self.unit, self.done = stage, total, unit, 0
@@ -45,7 +45,9 @@ def test_a_cut_connection_is_opened_again_where_it_stopped(mirror: Served, tmp_p
 def test_a_server_that_stops_sending_ends_it_and_a_later_call_goes_on(mirror: Served, tmp_path: Path) -> None:
     waits: list[float] = []
     mirror.cut_after = 0
-    with pytest.raises(DataError, match=r"must come whole, but .* after 0 bytes, 3 times in a row; run the same"):
+    with pytest.raises(
+        DataError, match=r"must be downloaded completely, but .* after 0 bytes, 3 times in a row; run the same"
+    ):
         fetch(mirror, tmp_path / "a.zip", waits)
     assert waits == [1.0, 2.0, 3.0]
     (tmp_path / "a.zip.partial").write_bytes(mirror.content[:5000])
@@ -94,7 +96,7 @@ def test_a_refusal_is_explained_at_once(mirror: Served, tmp_path: Path) -> None:
 
 
 def test_no_server_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"must come whole, but .*refused"):
+    with pytest.raises(DataError, match=r"must be downloaded completely, but .*refused"):
         fetch(Served(b"", url="http://127.0.0.1:9"), tmp_path / "a.zip")
 
 

@@ -1,4 +1,4 @@
-"""Fetching a published data set: terms once, whole or not, nothing done twice."""
+"""Tests of fetching a published data set: terms are asked once, results are complete, work is not repeated."""
 
 import json
 import os
@@ -94,7 +94,7 @@ def test_a_bad_archive_leaves_no_folder_and_the_persons_zip(
         pack(zips / "Tiny_x1.zip", CONTENTS | {"train.csv": b"label,user\n"})
     else:
         (zips / "Tiny_x1.zip").write_bytes(content)
-    with pytest.raises(DataError, match=r"must be a whole zip file|must have the published md5 sum"):
+    with pytest.raises(DataError, match=r"must be a complete zip file|must have the published md5 sum"):
         fetch(dataset, tmp_path / "data" / "Tiny_x1", place=str(zips), accept=accept)
     assert names(tmp_path / "data") == {".Tiny_x1.download"}
     assert (zips / "Tiny_x1.zip").exists()
@@ -134,7 +134,7 @@ def test_a_download_with_a_wrong_checksum_is_fetched_anew(
 
 
 class StoppedByCtrlC:
-    """A listener that a person stops with Ctrl-C at the n-th stage."""
+    """A listener that raises KeyboardInterrupt at the n-th stage."""
 
     def __init__(self, stage: int) -> None:
         self.stages_left = stage
@@ -145,7 +145,7 @@ class StoppedByCtrlC:
             raise KeyboardInterrupt
 
     def advance(self, amount: int, **figures: float) -> None:
-        """Go on."""
+        """Do nothing."""
 
     def end(self) -> None:
-        """Go on."""
+        """Do nothing."""

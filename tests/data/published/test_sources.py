@@ -1,4 +1,4 @@
-"""Where archives come from: the hub through `huggingface_hub`, against a server that answers as the hub does."""
+"""Tests of the sources of archives: the hub through `huggingface_hub`, with a server that answers like the hub."""
 
 import sys
 import threading
@@ -11,7 +11,7 @@ import pytest
 from tests.data.published.conftest import Served
 
 from rankelastor.data.published.catalogue import PublishedDataset
-from rankelastor.data.published.sources import Hub, LocalFolder, Mirror, source_of
+from rankelastor.data.published.sources import Hub, LocalFolder, Mirror, choose_source
 from rankelastor.errors import DataError
 from rankelastor.progress import SilentProgress
 
@@ -21,7 +21,7 @@ FILE_URL = "/{repo_id}/resolve/{revision}/{filename}"
 
 @dataclass
 class FakeHub:
-    """The two requests that a download takes; ``cut_after`` cuts the first answer, ``sends_to`` redirects."""
+    """A server of the two requests of a download; ``cut_after`` cuts the first answer, ``sends_to`` redirects."""
 
     content: bytes
     cut_after: int | None = None
@@ -71,8 +71,8 @@ def hub(zips: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
                 self.wfile.write(rest[:cut])
             self.close_connection = True
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-            """Say nothing."""
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+            """Do not log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -129,7 +129,9 @@ def test_a_data_set_that_the_hub_lacks_is_explained(
     hub: FakeHub, dataset: PublishedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(dataset), "repository", property(lambda _: "reczoo/Gone"))
-    with pytest.raises(DataError, match=r"reczoo/Gone/Tiny_x1.zip on the hub must be there to download, but .*--from"):
+    with pytest.raises(
+        DataError, match=r"reczoo/Gone/Tiny_x1.zip on the hub must be available for download, but .*--from"
+    ):
         Hub().archive(dataset, tmp_path / "work", SilentProgress())
     assert hub.requests
 
@@ -139,7 +141,7 @@ def test_a_hub_that_cannot_be_reached_is_explained(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9" + FILE_URL)
-    with pytest.raises(DataError, match=r"on the hub must be there to download, but .*try again later, or --from"):
+    with pytest.raises(DataError, match=r"on the hub must be available for download, but .*try again later, or --from"):
         Hub().archive(dataset, tmp_path / "work", SilentProgress())
     assert not hub.requests
 
@@ -166,7 +168,7 @@ def test_without_the_extra_the_message_says_how_to_install_it(
 def test_a_place_is_read_as_people_mean_it(
     place: str | None, source: object, origin: str, dataset: PublishedDataset
 ) -> None:
-    found = source_of(place)
+    found = choose_source(place)
     assert found == source
     assert found.place(dataset) == origin
 
@@ -174,4 +176,4 @@ def test_a_place_is_read_as_people_mean_it(
 @pytest.mark.parametrize("place", ["ftp://x/y", "s3://bucket/zips", "file:///media/zips"])
 def test_other_kinds_of_urls_are_refused(place: str) -> None:
     with pytest.raises(DataError, match=f"--from must be an http or https URL, or a local folder, but '{place}'"):
-        source_of(place)
+        choose_source(place)

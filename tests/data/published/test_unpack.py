@@ -1,4 +1,4 @@
-"""Unpacking: the files of the data set as published, and nothing that could do harm."""
+"""Tests of unpacking: the published files are written, and unsafe archives are refused."""
 
 import stat
 import struct
@@ -78,7 +78,7 @@ def test_an_archive_that_declares_less_than_it_holds_is_refused(
     archive = pack(tmp_path / "a.zip", bomb, zipfile.ZIP_DEFLATED)
     told = archive.read_bytes().replace(struct.pack("<I", 5_000_000), struct.pack("<I", 1000))
     archive.write_bytes(told)
-    with pytest.raises(DataError, match=r"must be a whole zip file, but Bad CRC-32 for file 'train.csv'"):
+    with pytest.raises(DataError, match=r"must be a complete zip file, but Bad CRC-32 for file 'train.csv'"):
         unpack_quietly(archive, dataset, target)
     assert (target / "train.csv").stat().st_size <= 1000
 
@@ -102,7 +102,7 @@ def test_a_broken_archive_is_refused(damage: str, dataset: PublishedDataset, tar
         "no zip": b"<html>not found</html>",
     }
     archive.write_bytes(damaged[damage])
-    with pytest.raises(DataError, match=r"Tiny_x1.zip must be a whole zip file, but .*; fetch it again"):
+    with pytest.raises(DataError, match=r"Tiny_x1.zip must be a complete zip file, but .*; fetch it again"):
         unpack_quietly(archive, dataset, target)
 
 
@@ -115,8 +115,8 @@ def test_other_contents_have_another_checksum(dataset: PublishedDataset, target:
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ({"train.csv": b"", "vectors.h5": b""}, "must hold test.csv once, but it is not there"),
-        (CONTENTS | {"copy/test.csv": b""}, "must hold test.csv once, but it is there 2 times"),
+        ({"train.csv": b"", "vectors.h5": b""}, "must hold test.csv once, but it does not"),
+        (CONTENTS | {"copy/test.csv": b""}, "must hold test.csv once, but it occurs 2 times"),
     ],
     ids=["missing", "twice"],
 )

@@ -1,4 +1,4 @@
-"""Reading CSV; every way in which a file can be wrong is told with its row."""
+"""Tests of reading CSV; each kind of mistake in a file is reported with its row."""
 
 import gzip
 import random
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rankelastor.data.cells.numbers import parse_numbers
 from rankelastor.data.raw.csv_settings import CsvSettings
-from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, parsed_batches
+from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, parse_batches
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.errors import DataError
 
@@ -87,12 +87,10 @@ def test_rows_to_predict_may_lack_the_label_where_no_header_names_columns(tmp_pa
     assert piece.names == ("site",)
 
 
-def test_a_file_that_seems_to_lack_the_label_is_told_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_that_seems_to_lack_the_label_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = write(tmp_path, "a.csv", "a\nb\n")
     list(read_rows(file, NAMED, may_lack=("label",)))
-    assert caplog.messages == [f"{file} has 1 cells a row, csv.columns names 2: taken to lack `label`"]
+    assert caplog.messages == [f"{file} has 1 cells per row, but csv.columns names 2: it is assumed to lack `label`"]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.csv.zst"])
@@ -163,21 +161,21 @@ NUMBERS_AND_WORSE = [
 
 
 BAD_FILES = [
-    ("a.csv", "label,site\n1,a\n2\n", HEADER, r"a.csv, row 2 must have 2 cells, one a column, but has 1: '2'"),
-    ("a.csv", "label,site\n1,a\n1,b,c\n", HEADER, r"a.csv, row 2 must have 2 cells, one a column, but has 3: '1,b,c'"),
-    ("a.csv", "1,a\n1\n", NAMED, r"a.csv, row 2 must have 2 cells, one a column, but has 1"),
+    ("a.csv", "label,site\n1,a\n2\n", HEADER, r"a.csv, row 2 must have 2 cells, one per column, but has 1: '2'"),
+    ("a.csv", "label,site\n1,a\n1,b,c\n", HEADER, r"row 2 must have 2 cells, one per column, but has 3: '1,b,c'"),
+    ("a.csv", "1,a\n1\n", NAMED, r"a.csv, row 2 must have 2 cells, one per column, but has 1"),
     ("a.csv", b"label,site\n1,a\n1,\xff\n", HEADER, r"a.csv, column 'site', row 2 must be UTF-8 text"),
     ("a.csv", b"label,\xff\n1,a\n", HEADER, r"a.csv must be UTF-8 text, but its first line is not"),
-    ("a.csv", b"label,site\n1,a\n1,b\0\n", HEADER, r"a.csv, column 'site', row 2 must be UTF-8 text, but a NUL byte"),
+    ("a.csv", b"label,site\n1,a\n1,b\0\n", HEADER, r"column 'site', row 2 must be UTF-8 text, but holds a NUL byte"),
     ("a.csv", "label,site\n1,a\n".encode("utf-16"), HEADER, r"a.csv must be UTF-8 text"),
     ("a.csv", 'label,site\n1,a\n1,"never ends\n0,b\n', HEADER, r"a.csv, column 'site', row 2: a quoted cell must end"),
     ("a.csv", 'label,site\n1,a\n1,"ends, or not', HEADER, r"column 'site', row 2: a quoted cell must end with \""),
     ("a.csv", 'label,site\n1,a\n1,"a ""b', HEADER, r"column 'site', row 2: a quoted cell must end with \""),
     ("a.csv", "", HEADER, r"a.csv must hold rows, but it is empty"),
     ("a.csv", "\n\n", HEADER, r"a.csv must hold rows, but it is empty"),
-    ("a.csv", "label,label\n1,2\n", HEADER, r"a.csv must name each column once, but 'label' stands twice"),
+    ("a.csv", "label,label\n1,2\n", HEADER, r"a.csv must name each column once, but 'label' occurs twice"),
     ("a.csv", "label,site\n1,a\n", NAMED, r"a.csv must have no header \(csv.header is false\), but .* 'label', 'site'"),
-    ("a.csv.gz", b"label,site\n1,a\n", HEADER, r"a.csv.gz must be a file that can be read whole, but its compressed"),
+    ("a.csv.gz", b"label,site\n1,a\n", HEADER, r"a.csv.gz must be a readable file, but its compressed"),
     ("a.csv.gz", CUT_OFF, HEADER, r"a.csv.gz must .* damaged or cut off"),
 ]  # fmt: skip
 
@@ -224,7 +222,7 @@ def test_a_compressed_file_that_was_cut_off_says_how_far_it_goes(tmp_path: Path,
 def test_columns_of_numbers_are_read_as_text_would_be(
     tmp_path_factory: pytest.TempPathFactory, runs: list[list[str]]
 ) -> None:
-    """The quick path, the careful path and the change from one to the other in the middle of a file agree."""
+    """Check that the fast path, the full check and the switch between them in the middle of a file agree."""
     cells = [cell for run in runs for cell in run * 20]
     folder = tmp_path_factory.mktemp("numbers")
     file = write(folder, "a.csv", "label,x\n" + "".join(f"1,{cell}\n" for cell in cells))
@@ -257,7 +255,7 @@ def test_no_more_than_a_few_blocks_are_read_ahead(tmp_path: Path) -> None:
     with CsvStream(file, read_ahead=READ_AHEAD) as stream:
         names = ("label", "site")
         types = {name: pa.string() for name in names}
-        batches = parsed_batches(stream, HEADER, names, column_types=types, read_bytes=1000)
+        batches = parse_batches(stream, HEADER, names, column_types=types, read_bytes=1000)
         ahead = []
         for number, _ in enumerate(batches, start=1):
             time.sleep(0.001)
@@ -285,12 +283,12 @@ def test_a_missing_column_names_the_nearest_and_lists_all(tmp_path: Path) -> Non
         next(read_rows(file, HEADER, ["sites"]))
 
 
-def test_a_file_without_the_declared_header_is_told_so(tmp_path: Path) -> None:
+def test_a_file_without_the_declared_header_is_explained(tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", "1,a\n0,b\n")
-    with pytest.raises(DataError, match=r"if the first line is no header, set csv.header to false"):
+    with pytest.raises(DataError, match=r"if the first line is not a header, set csv.header to false"):
         next(read_rows(file, HEADER, ["label", "site"]))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent.csv must be a file that can be read whole, but it does not exist"):
+    with pytest.raises(DataError, match=r"absent.csv must be a readable file, but it does not exist"):
         next(read_rows(tmp_path / "absent.csv", HEADER))

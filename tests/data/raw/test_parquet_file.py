@@ -26,7 +26,7 @@ def test_batches_keep_types_and_number_rows(tmp_path: Path) -> None:
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "a.parquet"
     file.write_bytes(content)
-    with pytest.raises(DataError, match=r"a.parquet must be a Parquet file that can be read, but"):
+    with pytest.raises(DataError, match=r"a.parquet must be a readable Parquet file, but"):
         next(read_rows(file, CsvSettings()))
 
 
@@ -57,7 +57,7 @@ def test_an_empty_table_is_one_empty_piece_where_asked_for(tmp_path: Path, group
 
 
 def not_utf8() -> pa.Array:
-    """Three texts, the second of which is the byte 0xff, as some writers let through."""
+    """Make three texts, the second of which is the byte 0xff, which some writers do not refuse."""
     offsets = np.array([0, 1, 2, 3], dtype=np.int32)
     return pa.Array.from_buffers(pa.string(), 3, [None, pa.py_buffer(offsets), pa.py_buffer(b"a\xffb")])
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rankelastor.nn.activation import ActivationName
 from rankelastor.nn.dropout import Dropout, PerTokenDropout
 from rankelastor.nn.ffn.gate import PublishedGate
 from rankelastor.nn.ffn.glu import PerTokenGlu
@@ -67,7 +68,12 @@ def _projection(*hidden: int, in_dim: int = 5, norm: bool = True, dropout: float
 
 
 def _mlp(
-    *hidden: int, tokens: int = 3, dim: int = 7, activation: str = "gelu", norm: bool = False, dropout: float = 0.0
+    *hidden: int,
+    tokens: int = 3,
+    dim: int = 7,
+    activation: ActivationName = "gelu",
+    norm: bool = False,
+    dropout: float = 0.0,
 ) -> Callable[[], PerTokenMlp]:
     return lambda: PerTokenMlp(
         num_tokens=tokens, token_dim=dim, hidden_dims=hidden, activation=activation, norm=norm, dropout=dropout

@@ -10,7 +10,7 @@ from rankelastor.nn.random_bytes import RandomBytes
 
 def test_what_is_dropped_by_hand() -> None:
     drawn = torch.tensor([63, 64, 0, 255, 7, 7], dtype=torch.uint8)  # elements, then two bytes for the threshold, 64
-    operation = DropoutOperation(Dropout(0.25), lambda count: drawn[:count])  # type: ignore[arg-type]
+    operation = DropoutOperation(Dropout(0.25), lambda count: drawn[:count])
     x = torch.tensor([3.0, 3.0, 3.0, -6.0], requires_grad=True)
     out = operation(x)
     torch.testing.assert_close(out, torch.tensor([0.0, 4.0, 0.0, -8.0]))
@@ -24,7 +24,8 @@ def test_kernels_get_noise_threshold_and_scale_of_the_rate_in_force() -> None:
     mask = Mask.draw(torch.Size([2, 3]), 0.25, RandomBytes(1))
     assert noise is not None
     assert torch.equal(noise, mask.noise)
-    assert (threshold, scale) == (mask.threshold, pytest.approx(4 / 3))
+    assert threshold == mask.threshold
+    assert scale == pytest.approx(4 / 3)
     layer.eval()
     assert DropoutOperation(layer, RandomBytes(1)).draw(2, 3) == (None, 0, 1.0)
 

@@ -60,7 +60,7 @@ def test_the_glu_is_its_naive_loop_over_tokens() -> None:
     assert isinstance(widen, PerTokenLinear)
     tokens = torch.randn(4, 2, 3, dtype=torch.float64)
     for token in range(2):
-        x = rms_norm(tokens[:, token], (3,), layer.norm.weight[token], 1e-12)
+        x = rms_norm(tokens[:, token], (3,), layer.norm.get_parameter("weight")[token], 1e-12)
         w1, w2, s2, s1 = (x @ gate.lift.weight[token] + gate.lift.bias[token]).split([6, 6, 6, 3], dim=-1)
         gated = ((s2 + gelu(w1)) * w2) @ gate.reduce.weight[token] + gate.reduce.bias[token] + s1
         widened = gated @ widen.weight[token] + widen.bias[token]

@@ -44,7 +44,7 @@ def test_the_mlp_is_its_naive_loop_over_tokens() -> None:
     tokens = torch.randn(4, 2, 3, dtype=torch.float64)
     for token in range(2):
         lifted = tokens[:, token] @ layer.linear.weight[token] + layer.linear.bias[token]
-        hidden = gelu(rms_norm(lifted, (5,), layer.norm.weight[token], 1e-12))
+        hidden = gelu(rms_norm(lifted, (5,), layer.norm.get_parameter("weight")[token], 1e-12))
         torch.testing.assert_close(ffn(tokens)[:, token], hidden @ ffn.out.weight[token] + ffn.out.bias[token])
 
 

@@ -44,7 +44,7 @@ def test_gaps_up_to_the_exact_steps_equal_dense_adam(gap: int, l2: float) -> Non
     assert torch.allclose(lazy, dense, rtol=0, atol=1e-14)
 
 
-def test_clipping_scales_the_penalty_row_gradients_that_wait_too() -> None:
+def test_clipping_scales_the_penalty_of_rows_that_wait_too() -> None:
     _, dense, lazy = dense_and_lazy(EXACT_STEPS, 150, 1e-2, clip_norm=1e-4)
     assert torch.allclose(lazy, dense, rtol=0, atol=1e-14)
     _, unclipped, _ = dense_and_lazy(EXACT_STEPS, 150, 1e-2)

@@ -1,4 +1,4 @@
-"""The paper's bounds: hand cases, the theorems under their conditions, and what breaks where a condition does."""
+"""The paper's bounds: cases by hand, the theorems under their conditions, and violations without a condition."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from rankelastor.spectrum import bounds
 from rankelastor.spectrum.bounds import (
+    apply_split_mixing,
     block_mixing_reach,
     departure_from_homogeneity,
     ffn_contraction,
     ffn_rank_bound,
     gate_rank_bound,
     gate_stable_rank_gain,
-    split_mixed,
     split_mixing_lower_bound,
     split_mixing_upper_bound,
 )
@@ -34,7 +34,7 @@ def gaussian(seed: int, *shape: int) -> Tensor:
 
 
 def pair_of_equal_norms(seed: int, share: float) -> tuple[Tensor, Tensor]:
-    """Two matrices of decaying spectra and equal norms; the second has some of the first in it, of either sign."""
+    """Draw two matrices with decaying spectra, equal norms and a share of the first in the second, of either sign."""
     decay = torch.arange(1, 8, dtype=torch.float64) ** -(seed % 3)
     one, other = gaussian(seed, 6, 7) * decay, gaussian(seed + 1, 6, 7) * decay.flip(0)
     other = other + share * one
@@ -56,15 +56,15 @@ def test_both_bounds_on_split_mixing_are_theorems_under_their_conditions(seed: i
 @given(seed=seeds)
 def test_split_mixing_keeps_the_norm(seed: int) -> None:
     tokens = gaussian(seed, 4, 8)
-    check = split_mixing_lower_bound(tokens, split_mixed(tokens))
+    check = split_mixing_lower_bound(tokens, apply_split_mixing(tokens))
     assert check.conditions[0].holds
 
 
 def test_split_mixing_is_a_permutation_that_undoes_itself_where_t_is_d() -> None:
     tokens = gaussian(0, 5, 5)
-    assert torch.equal(split_mixed(split_mixed(tokens)), tokens)
+    assert torch.equal(apply_split_mixing(apply_split_mixing(tokens)), tokens)
     wide = torch.arange(12.0).reshape(2, 6)
-    assert split_mixed(wide).tolist() == [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]]
+    assert apply_split_mixing(wide).tolist() == [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]]
 
 
 def test_the_lower_bound_is_that_worked_out_by_hand() -> None:
@@ -86,7 +86,7 @@ def test_the_lower_bound_is_tight_where_the_leading_directions_agree() -> None:
 
 
 def test_a_negative_inner_product_can_break_the_lower_bound_and_is_named() -> None:
-    # all but the leading direction cancels: sr(X + Y) is 1, under k / 2
+    # All but the leading direction cancels, so sr(X + Y) is 1, below k / 2.
     one = torch.diag(torch.tensor([1.0, 1, 1, 1, 1, 1]))
     check = split_mixing_lower_bound(one, torch.diag(torch.tensor([1.0, -1, -1, -1, -1, -1])))
     assert check.measured == pytest.approx(1)
@@ -111,7 +111,7 @@ def test_unequal_norms_are_named() -> None:
 
 def test_tokens_that_do_not_divide_their_width_are_an_error() -> None:
     with pytest.raises(ValueError, match="4 x 6 was given"):
-        split_mixed(torch.zeros(4, 6))
+        apply_split_mixing(torch.zeros(4, 6))
 
 
 # Statement 3
@@ -191,7 +191,7 @@ def test_relu_doubles_the_stable_rank_of_rank_one_rows_of_both_signs() -> None:
 def test_no_alpha_contracts_below_one() -> None:
     tokens = gaussian(0, 4, 1) @ gaussian(1, 1, 4)
     check = ffn_contraction(tokens, torch.relu, torch.eye(4), torch.eye(4), alpha=0.9)
-    assert "alpha times the stable rank of X is not under 1" in check.broken_conditions
+    assert "alpha times the stable rank of X is at least 1" in check.broken_conditions
 
 
 # Statement 4
@@ -230,7 +230,7 @@ def test_too_few_rows_or_too_little_width_limit_the_gate_and_are_named() -> None
 
 
 def test_rows_of_few_distinct_values_break_the_condition_on_products() -> None:
-    # axis-aligned rows: z_1 z_2 is zero for each, so only two of three products are independent
+    # For axis-aligned rows z_1 z_2 is zero, so only two of three products are independent.
     tokens = torch.eye(2).repeat(3, 1) @ torch.eye(2, 5)
     check = gate_rank_bound(tokens, ACTIVATIONS["identity"], gaussian(2, 5, 9), gaussian(3, 5, 9))
     assert check.broken_conditions == ("the products of the rows' coordinates are independent",)
@@ -279,7 +279,7 @@ def test_the_slope_of_gelus_departure_at_zero_is_that_of_its_series() -> None:
     assert off == pytest.approx(scale / (2 * torch.pi) ** 0.5, rel=1e-4)
 
 
-# The outcome
+# The result of a check
 
 
 def test_slack_and_sides() -> None:

@@ -1,4 +1,4 @@
-"""The Monte-Carlo check of the bounds: seeded, whole, and honest about what fails."""
+"""The Monte Carlo check of the bounds: it is reproducible and complete, and reports what fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_gelu_and_per_token_weights_are_said_to_break_the_ffn_bound(report: Theo
     gelu = [row for row in rows_of(report, "ffn_rank") if row.setting["activation"] == "gelu"]
     assert all(row.share_conditions_hold == 0 for row in gelu)
     assert all("phi is positively homogeneous" in row.broken_conditions for row in gelu)
-    own = [row for row in rows_of(report, "ffn_rank") if "of its own" in str(row.setting["tokens"])]
+    own = [row for row in rows_of(report, "ffn_rank") if "separate weights" in str(row.setting["tokens"])]
     assert all(row.broken_conditions["all tokens share the weights"] == 3 for row in own)
     assert "GELU is not homogeneous" in report.sentences["ffn_rank"]
 
@@ -52,7 +52,7 @@ def test_narrow_gates_are_said_to_leave_no_room(report: TheoryReport) -> None:
 def test_a_row_says_in_words_what_its_numbers_are(report: TheoryReport) -> None:
     row = rows_of(report, "block_mixing_reach")[0]
     assert row.sentence == (
-        "block_mixing_reach (num blocks 4, block dim 8, rank 1): 4.00 is to be at most 31.00 on average, and is in "
+        "block_mixing_reach (num blocks 4, block dim 8, rank 1): 4.00 should be at most 31.00 on average, and is in "
         "100% of 3 trials; all conditions hold."
     )
     assert (row.mean_slack, row.worst_slack) == (27, 27)

@@ -1,4 +1,4 @@
-"""The recorder sees what passes through a model, streams its statistics and leaves the model as it was."""
+"""The recorder computes streaming statistics of a model's activations and leaves the model unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rankelastor.spectrum.singular_values import relative_singular_values
 
 
 class Doubling(nn.Module):
-    """Returns a tuple, as attention layers do."""
+    """A layer that returns a tuple, as attention layers do."""
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, None]:
         return 2 * tokens, None
@@ -251,7 +251,7 @@ def test_token_matrices_of_another_shape_are_an_error() -> None:
     network = model()
     with Recorder(network, ["0"]):
         network(torch.zeros(2, 4, 5))
-        with pytest.raises(SettingsError, match="4 x 6 as the first were, but 3 x 6"):
+        with pytest.raises(SettingsError, match="4 x 6 like the first ones, but 3 x 6"):
             network(torch.zeros(2, 3, 5))
 
 

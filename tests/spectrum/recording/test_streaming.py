@@ -1,4 +1,4 @@
-"""Streaming statistics agree with those of all the rows at once."""
+"""Streaming statistics agree with statistics of all rows at once."""
 
 from __future__ import annotations
 

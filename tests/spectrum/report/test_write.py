@@ -11,7 +11,7 @@ import pytest
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.report import write
 from rankelastor.spectrum.report.page import render_page
-from rankelastor.spectrum.report.payload import full_payload, page_payload, thinned
+from rankelastor.spectrum.report.payload import full_payload, page_payload, thin_samples
 from rankelastor.spectrum.report.write import write_report
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 
@@ -85,11 +85,11 @@ def test_long_training_is_thinned_on_the_page_alone(demo_spectra: Spectra) -> No
     long = replace(demo_spectra[0], samples=samples)
     assert len(full_payload([long])["runs"][0]["samples"]) == 5000
     assert len(page_payload([long], measure="stable_rank")["runs"][0]["samples"]) <= 800
-    assert thinned((), most=4) == []
+    assert thin_samples((), most=4) == []
 
 
 def test_a_report_needs_a_run_and_a_known_measure(demo_spectra: Spectra, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="at least one run"):
         write_report([], tmp_path)
-    with pytest.raises(SettingsError, match="A measure must be one of stable_rank"):
+    with pytest.raises(SettingsError, match="a measure must be one of stable_rank"):
         write_report(demo_spectra, tmp_path, measure="rank")

@@ -27,7 +27,7 @@ from rankelastor.training.run import train
 Spectra = tuple[RunSpectrum, ...]
 
 
-def copy_of(run: Path, folder: Path) -> Path:
+def copy_run(run: Path, folder: Path) -> Path:
     return Path(shutil.copytree(run, folder / "copy"))
 
 
@@ -62,7 +62,7 @@ def test_embedding_tables_know_their_rows_and_how_often_their_values_were_seen(
     table = {found.field: found for found in demo_spectra[0].tables}["site"]
     vocabulary = Vocabulary.read(demo_runs[0] / "features" / "vocabulary" / "site.parquet", blank="value")
     assert table.num_known_values == len(vocabulary.values)
-    assert table.spectrum.num_rows == len(vocabulary.values) + 1  # and one for values out of vocabulary
+    assert table.spectrum.num_rows == len(vocabulary.values) + 1  # plus one row for values out of vocabulary
     assert table.num_occurrences == vocabulary.counts.sum()
 
 
@@ -102,15 +102,15 @@ def test_a_point_that_does_not_exist_is_named_with_those_that_do(demo_runs: tupl
 
 
 def test_a_run_without_weights_is_refused(demo_runs: tuple[Path, Path], tmp_path: Path) -> None:
-    run = copy_of(demo_runs[0], tmp_path)
+    run = copy_run(demo_runs[0], tmp_path)
     shutil.rmtree(run / "checkpoints")
     with pytest.raises(RunError, match=r"best\.safetensors"):
         measure_run(run)
 
 
-def with_other_test_split(run: Path, folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """A copy of the run whose prepared folder has another list of splits."""
-    copied = copy_of(run, folder)
+def change_test_split(run: Path, folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Copy the run with a prepared folder that has another list of splits."""
+    copied = copy_run(run, folder)
     prepared = load_run(copied).recipe.data.prepared
     changed = Path(shutil.copytree(prepared, folder / "prepared"))
     recipe = copied / "config.yaml"
@@ -122,13 +122,13 @@ def with_other_test_split(run: Path, folder: Path, change: Callable[[dict[str, A
 
 
 def test_a_split_that_is_missing_is_refused(demo_runs: tuple[Path, Path], tmp_path: Path) -> None:
-    run = with_other_test_split(demo_runs[0], tmp_path, lambda splits: splits.pop("test"))
+    run = change_test_split(demo_runs[0], tmp_path, lambda splits: splits.pop("test"))
     with pytest.raises(DataError, match="must have the split 'test', but has only train, valid"):
         measure_run(run)
 
 
 def test_a_split_without_rows_is_refused(demo_runs: tuple[Path, Path], tmp_path: Path) -> None:
-    run = with_other_test_split(demo_runs[0], tmp_path, lambda splits: splits["test"].update(num_rows=0, num_shards=0))
+    run = change_test_split(demo_runs[0], tmp_path, lambda splits: splits["test"].update(num_rows=0, num_shards=0))
     with pytest.raises(DataError, match="must hold rows to be measured"):
         measure_run(run)
 
@@ -139,7 +139,7 @@ def test_one_example_is_too_few(demo_runs: tuple[Path, Path]) -> None:
 
 
 def test_nan_activations_are_reported_and_not_hidden(demo_runs: tuple[Path, Path], tmp_path: Path) -> None:
-    run = copy_of(demo_runs[0], tmp_path)
+    run = copy_run(demo_runs[0], tmp_path)
     weights = load_file(run / "checkpoints" / "best.safetensors")
     poisoned = next(name for name in weights if "blocks.1.pffn" in name)
     weights[poisoned] = torch.full_like(weights[poisoned], torch.nan)

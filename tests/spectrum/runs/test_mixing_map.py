@@ -20,7 +20,7 @@ def test_full_mixing_by_hand() -> None:
         mixing.linear.weight.copy_(torch.tensor([[0, 0, 3, 0], [0, 0, 0, 4], [0, 0, 0, 0], [0, 0, 0, 0]]))
     found = mixing_map(mixing, point="block0.mixing", token_dim=2)
     assert found is not None
-    assert found.norms_of_weight == ((0.0, 5.0), (0.0, 0.0))  # token 1 takes (3, 4) from token 2
+    assert found.norms_of_weight == ((0.0, 5.0), (0.0, 0.0))  # the block from token 2 to token 1 is (3, 4)
     torch.testing.assert_close(torch.tensor(found.norms), torch.tensor([[2**0.5, 5.0], [0.0, 2**0.5]]))
     assert found.matrix == "W + I of block0.mixing (4 x 4)"
 

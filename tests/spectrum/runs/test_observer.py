@@ -23,14 +23,14 @@ from rankelastor.training.observers import SilentObserver, Step
 from rankelastor.training.run import TrainedRun, train
 
 
-def trained(recipe: Recipe, folder: Path, **changes: Any) -> TrainedRun:
+def train_run(recipe: Recipe, folder: Path, **changes: Any) -> TrainedRun:
     settings = SpectrumSettings(**{"every_steps": 2, "examples": 2} | changes)
     return train(recipe, folder=folder, observers=[SpectrumObserver(settings, folder)])
 
 
 def test_a_sampled_run_has_the_weights_of_one_that_is_not(recipe: Recipe, tmp_path: Path) -> None:
     plain = train(recipe, folder=tmp_path / "plain")
-    sampled = trained(recipe, tmp_path / "sampled", every_steps=1, tensorboard=True)
+    sampled = train_run(recipe, tmp_path / "sampled", every_steps=1, tensorboard=True)
     assert recipe.model.model_dump()["ffn"]["dropout"] > 0  # random numbers are drawn in every step
     for (name, one), other in zip(plain.ranker.state_dict().items(), sampled.ranker.state_dict().values(), strict=True):
         assert torch.equal(one, other), name
@@ -38,7 +38,7 @@ def test_a_sampled_run_has_the_weights_of_one_that_is_not(recipe: Recipe, tmp_pa
 
 
 def test_the_first_step_and_every_nth_are_sampled(recipe: Recipe, tmp_path: Path) -> None:
-    trained(recipe, tmp_path / "run")  # 3 epochs of 3 steps
+    train_run(recipe, tmp_path / "run")  # 3 epochs of 3 steps
     assert [(sample.epoch, sample.step) for sample in read_samples(tmp_path / "run")] == [
         (1, 1),
         (1, 2),
@@ -66,18 +66,18 @@ def test_a_sample_is_of_the_training_batch_and_not_of_the_valid_split(recipe: Re
     assert sample.stages["tokens"].means["stable_rank"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_at_most_so_many_examples_are_taken(recipe: Recipe, tmp_path: Path) -> None:
-    trained(recipe, tmp_path / "run", examples=2)
+def test_no_more_examples_than_the_setting_are_taken(recipe: Recipe, tmp_path: Path) -> None:
+    train_run(recipe, tmp_path / "run", examples=2)
     assert {sample.num_examples for sample in read_samples(tmp_path / "run")} == {2}
 
 
 def test_null_switches_sampling_off(recipe: Recipe, tmp_path: Path) -> None:
-    run = trained(recipe, tmp_path / "run", every_steps=None)
+    run = train_run(recipe, tmp_path / "run", every_steps=None)
     assert not (run.folder / "spectrum").exists()
 
 
 def test_the_model_is_left_without_hooks(recipe: Recipe, tmp_path: Path) -> None:
-    run = trained(recipe, tmp_path / "run", every_steps=1)
+    run = train_run(recipe, tmp_path / "run", every_steps=1)
     assert all(not module._forward_hooks for module in run.ranker.modules())
 
 
@@ -85,16 +85,16 @@ def test_a_stage_below_the_share_is_warned_of_once(
     recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        trained(recipe, tmp_path / "run", every_steps=1, warn_share=1.0)
+        train_run(recipe, tmp_path / "run", every_steps=1, warn_share=1.0)
     warnings = [record.getMessage() for record in caplog.records]
     assert len(warnings) == 3  # tokens, mixing, FFN; nine steps
     assert warnings[0].startswith("spectrum: at step 1 the stable rank after tokens is ")
     assert "of 3 possible" in warnings[0]
-    assert "under spectrum.warn_share=1" in warnings[0]
+    assert "below spectrum.warn_share=1" in warnings[0]
 
 
 def test_a_share_of_zero_never_warns(recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    trained(recipe, tmp_path / "run", warn_share=0.0)
+    train_run(recipe, tmp_path / "run", warn_share=0.0)
     assert not caplog.records
 
 
@@ -122,7 +122,7 @@ def test_nan_activations_are_counted_left_out_and_warned_of_once(
 
 def test_scalars_go_to_tensorboard_where_that_is_on(recipe: Recipe, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="the extra `track` is not installed")
-    run = trained(recipe, tmp_path / "run", tensorboard=True)
+    run = train_run(recipe, tmp_path / "run", tensorboard=True)
     assert list((run.folder / "tensorboard").glob("events.out.tfevents.*"))
 
 
@@ -135,14 +135,14 @@ def test_tensorboard_that_is_not_installed_is_said_before_training(
 
 
 def test_a_half_written_last_line_is_not_read(recipe: Recipe, tmp_path: Path) -> None:
-    run = trained(recipe, tmp_path / "run")
+    run = train_run(recipe, tmp_path / "run")
     path = run.folder / SAMPLES_FILE
     path.write_text(path.read_text() + '{"epoch": 3, "st')
     assert len(read_samples(run.folder)) == 5
 
 
 def test_a_damaged_line_is_named(recipe: Recipe, tmp_path: Path) -> None:
-    run = trained(recipe, tmp_path / "run")
+    run = train_run(recipe, tmp_path / "run")
     path = run.folder / SAMPLES_FILE
     path.write_text("nonsense\n" + path.read_text())
     with pytest.raises(RunError, match=r"samples\.jsonl line 1 must be a sample"):

@@ -1,1 +1,1 @@
-"""From raw rows to a prepared folder: stage, split, fit, encode."""
+"""Build a prepared folder from raw rows: stage, split, fit, encode."""

@@ -12,20 +12,20 @@ from rankelastor.data.building.encoding import StagedEncoder, write_splits
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
 from rankelastor.data.building.fitting import FeatureFits, FittedFeature
 from rankelastor.data.building.label_rates import LabelRates, label_rates, require_weights
-from rankelastor.data.building.row_splits import SplitCodes, assign_rows, splits_of_files
+from rankelastor.data.building.row_splits import SplitCodes, assign_by_file, assign_rows
 from rankelastor.data.building.staging import Stager
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.vector_files import find_vector_files
-from rankelastor.data.fingerprint import fingerprint_of, record_sources, settings_that_matter, states_of
+from rankelastor.data.fingerprint import compute_fingerprint, file_states, record_sources, relevant_settings
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.manifest import VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SplitSummary, schema_of
+from rankelastor.data.manifest import VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SplitSummary, build_schema
 from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds
 from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile
 from rankelastor.data.settings import DataSettings
-from rankelastor.data.shards import bounded_shard_rows
+from rankelastor.data.shards import limit_shard_rows
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import SPLITS, SplitName
@@ -40,14 +40,14 @@ def build(
     read_bytes: int = READ_BYTES,
     num_threads: int | None = None,
 ) -> Manifest:
-    """Fill ``folder``, which exists and is empty, with a prepared data set.
+    """Build a prepared data set in ``folder``, which must exist and be empty.
 
     The result depends on the contents of the files and on the settings alone, not on ``read_bytes`` or
-    ``num_threads`` (None: as many as Arrow takes).
+    ``num_threads`` (None: the default of Arrow).
 
     Raises:
         DataError: a raw file is wrong, or a split is empty or has one label only.
-        SettingsError: the declared fields do not go with the files.
+        SettingsError: the declared fields do not match the files.
     """
     with Workers(num_threads) as workers:
         return _build(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
@@ -63,20 +63,20 @@ def _build(
     workers: Workers,
 ) -> Manifest:
     files = (*sources, *find_vector_files(settings.files.folder, settings.vectors))
-    before = states_of(files)
+    before = file_states(files)
     hashed = workers.start(partial(record_sources, stopped=workers.stopped.is_set), files)
     stager = _stage(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
     records = hashed.result()
-    if not before == states_of(files) == tuple((record.num_bytes, record.modified_ns) for record in records):
-        raise DataError("the raw files must stay as they are while they are read, but one changed; prepare again")
+    if not before == file_states(files) == tuple((record.num_bytes, record.modified_ns) for record in records):
+        raise DataError("the raw files must not change while they are read, but one did; prepare again")
     splits = _assign(settings, stager)
     rates = label_rates(stager.plan, stager.parts, splits)
     require_weights(stager.plan, stager.parts, splits)
     features = _fit(stager, splits, settings, folder, progress=progress, workers=workers)
-    stager.interners.clear()  # large; ids by code are all that writing needs
+    stager.interners.clear()  # large, and writing needs only the table from codes to ids
     specs = tuple(feature.spec for feature in features)
-    encoder = StagedEncoder(schema_of(specs, [target.task for target in settings.targets]), features, stager.groups)
-    shard_rows = bounded_shard_rows(encoder.schema, settings.shard_rows, has_weight=settings.weight is not None)
+    encoder = StagedEncoder(build_schema(specs, [target.task for target in settings.targets]), features, stager.groups)
+    shard_rows = limit_shard_rows(encoder.schema, settings.shard_rows, has_weight=settings.weight is not None)
     num_shards = write_splits(
         stager.parts,
         splits,
@@ -88,7 +88,7 @@ def _build(
     )
     stager.folder.rmdir()
     manifest = Manifest(
-        fingerprint=fingerprint_of(settings_that_matter(settings), records),
+        fingerprint=compute_fingerprint(relevant_settings(settings), records),
         label=settings.targets[0].label.column,
         labels=_columns_by_task(settings),
         weight=settings.weight,
@@ -97,7 +97,7 @@ def _build(
         splits=_summaries(splits, num_shards, rates),
         shard_rows=shard_rows,
         csv=settings.csv,
-        settings=settings_that_matter(settings),
+        settings=relevant_settings(settings),
         sources=records,
     )
     manifest.write(folder)
@@ -128,7 +128,7 @@ def _stage(
     read_bytes: int,
     workers: Workers,
 ) -> Stager:
-    """Read all files, the first of which tells the columns."""
+    """Stage all files; the first one determines the columns."""
     first = sources[0].path
     plan = plan_fields(settings, column_names(first, settings.csv), first)
     require_same_kinds(
@@ -155,7 +155,7 @@ def _stage(
 
 
 def _require_same_features(plan: FieldPlan, settings: DataSettings, source: SourceFile, first: Path) -> None:
-    """A pattern that matches other columns in a later file would silently lose them."""
+    """Raise if a pattern matches other columns in a later file, which would be lost silently."""
     other = plan_fields(settings, column_names(source.path, settings.csv), source.path)
     if set(other.features) != set(plan.features):
         ours, theirs = ({feature.column for feature in each.features} for each in (plan, other))
@@ -168,15 +168,15 @@ def _require_same_features(plan: FieldPlan, settings: DataSettings, source: Sour
 
 def _assign(settings: DataSettings, stager: Stager) -> SplitCodes:
     if settings.split is None:
-        codes = splits_of_files([(part.split, part.num_rows) for part in stager.parts])
+        codes = assign_by_file([(part.split, part.num_rows) for part in stager.parts])
     else:
-        codes = assign_rows(settings.split, stager.num_rows, stager.ordered_times())
+        codes = assign_rows(settings.split, stager.num_rows, stager.time_keys())
     wanted = [split for split in SPLITS if settings.files.all is None and getattr(settings.files, split) is not None]
     sizes = np.bincount(codes, minlength=len(SPLITS))
     for split in wanted:
         if not sizes[SPLITS.index(split)]:
             raise DataError(
-                f"the split {split} must hold rows, but files.{split} {_patterns(settings, split)} hold none"
+                f"the split {split} must hold rows, but files.{split} {_patterns(settings, split)} have none"
             )
     return codes
 

@@ -1,4 +1,4 @@
-"""Turn staged parts into the final shards, with the fitted features."""
+"""Encode staged parts with the fitted features and write the final shards."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from rankelastor.schema import SPLITS, FeatureSchema, SplitName
 
 
 class StagedEncoder:
-    """Encodes staged columns: provisional codes become ids by one table look-up, the rest is each feature's ``encode``.
+    """Encoder of staged columns: map provisional codes to ids by a table, then call ``encode`` of each feature.
 
     Attributes:
-        schema: the features.
+        schema: the features and tasks.
     """
 
     def __init__(self, schema: FeatureSchema, features: Sequence[FittedFeature], groups: Interner | None) -> None:
@@ -60,10 +60,10 @@ def write_splits(
     progress: ProgressListener,
     workers: Workers,
 ) -> dict[SplitName, int]:
-    """Encode all parts into ``folder/<split>/``; each part is deleted when done.
+    """Encode all parts into ``folder/<split>/``; delete each part once it is written.
 
     Returns:
-        The number of shards of each split that has rows.
+        The number of shards of each non-empty split.
     """
     sizes = np.bincount(splits, minlength=len(SPLITS))
     has_weight = parts[0].columns().weights() is not None
@@ -81,8 +81,8 @@ def write_splits(
     }
     progress.begin("writing", total=len(splits), unit="rows")
     ends = np.cumsum([part.num_rows for part in parts])
-    of_parts = zip(parts, np.split(splits, ends[:-1]), strict=True)
-    for part, encoded in zip(parts, workers.map(lambda item: _encode(*item, encoder), of_parts), strict=True):
+    with_codes = zip(parts, np.split(splits, ends[:-1]), strict=True)
+    for part, encoded in zip(parts, workers.map(lambda item: _encode(*item, encoder), with_codes), strict=True):
         for code, rows in encoded.items():
             writers[code].add(rows)
         part.file.unlink()
@@ -94,7 +94,7 @@ def write_splits(
 
 
 def _encode(part: StagedPart, codes: SplitCodes, encoder: StagedEncoder) -> dict[int, EncodedRows]:
-    """The rows of a part by split."""
+    """Encode the rows of a part, by split."""
     everything = encoder.encode(part.columns())
     encoded = {}
     for code in np.flatnonzero(np.bincount(codes)).tolist():

@@ -1,4 +1,4 @@
-"""Expand the declared fields against the columns that the files have: which column becomes which feature."""
+"""Match the declared fields with the columns of the files, and plan the feature of each column."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
-from rankelastor.data.kinds.sharing import require_sharing_that_works
-from rankelastor.data.raw.column_names import quoted, require_columns
+from rankelastor.data.kinds.sharing import require_valid_sharing
+from rankelastor.data.raw.column_names import quote_names, require_columns
 from rankelastor.data.settings import DataSettings, Target
 from rankelastor.data.split_settings import TimeSplit
 from rankelastor.errors import DataError, SettingsError
@@ -17,9 +17,10 @@ from rankelastor.errors import DataError, SettingsError
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """What is read from each row: the features and the labels, in declared order, and three columns that may be None.
+    """The columns to read: features and labels in declared order, and up to three others.
 
-    ``group`` is the group of an example, ``time`` the time to split by, ``weight`` how much an example counts.
+    ``group`` is the column of groups, ``time`` that of the time to split by, ``weight`` that of example weights; each
+    may be None.
     """
 
     features: tuple[PlannedFeature, ...]
@@ -41,13 +42,13 @@ class FieldPlan:
 
     @property
     def distinct_columns(self) -> tuple[str, ...]:
-        """The columns of which each distinct text is looked at once."""
+        """The columns to read dictionary-encoded, so that each distinct text is parsed once."""
         columns = (feature.column for feature in self.features if feature.reads == "distinct_texts")
         return tuple(dict.fromkeys([*columns, *self._label_columns, *filter(None, [self.weight])]))
 
     @property
     def number_columns(self) -> tuple[str, ...]:
-        """The columns that are numbers and nothing else."""
+        """The columns that are read as numbers only."""
         texts = {*self._label_columns, self.group, self.time, self.weight} | {
             feature.column for feature in self.features if feature.reads != "numbers"
         }
@@ -55,7 +56,7 @@ class FieldPlan:
 
     @property
     def target_columns(self) -> tuple[str, ...]:
-        """The columns of labels and weight: their cells are numbers, whatever type they are stored as."""
+        """The columns of labels and weight: their cells are numbers, whatever their stored type."""
         return tuple(filter(None, [*self._label_columns, self.weight]))
 
     @property
@@ -64,13 +65,13 @@ class FieldPlan:
 
 
 def vocabulary_owner(feature: PlannedFeature) -> str | None:
-    """The feature whose vocabulary gives the ids: this one or the one it shares; None where it needs none."""
+    """Name the feature that owns the vocabulary of ``feature``: itself or the shared one; None without vocabulary."""
     rules = feature.vocabulary
     return None if rules is None else rules.shares or feature.name
 
 
 def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> FieldPlan:
-    """Expand the fields' patterns against the column names of the first file.
+    """Match the patterns of the fields with the column names of the first file.
 
     Raises:
         DataError: a column is missing, or a pattern matches none.
@@ -91,8 +92,8 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
         first_place[feature.name] = place
     features = tuple(feature for _, feature in declared)
     if not features:
-        raise SettingsError("data.fields must hold a feature, but only a group was given; add a categorical field")
-    require_sharing_that_works(features)
+        raise SettingsError("data.fields must hold a feature, but only a group was given; try a categorical field")
+    require_valid_sharing(features)
     time = settings.split.column if isinstance(settings.split, TimeSplit) else None
     if time is not None:
         require_columns(names, [time], file, advice="check data.split.column")
@@ -100,13 +101,13 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
 
 
 def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterator[tuple[str, PlannedFeature]]:
-    """(place in the settings, name, feature); a group is none."""
+    """Yield each feature with its place in the settings; a group is not a feature."""
     reserved = _reserved(settings)
     for index, field in enumerate(settings.fields):
         place = f"data.fields.{index}"
         if field.names_group:
             continue
-        for column in _matched(field, names, reserved, place, file):
+        for column in _match_columns(field, names, reserved, place, file):
             for feature in field.plan(column):
                 yield f"{place} ({_show(field)})", feature
 
@@ -114,22 +115,23 @@ def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterato
 def _group(settings: DataSettings, names: Sequence[str], file: Path) -> str | None:
     for index, field in enumerate(settings.fields):
         if field.names_group:
-            columns = _matched(field, names, _reserved(settings), f"data.fields.{index}", file)
+            columns = _match_columns(field, names, _reserved(settings), f"data.fields.{index}", file)
             if len(columns) != 1:
                 raise SettingsError(
-                    f"data.fields.{index}: a group must be one column, but {_show(field)} matches {quoted(columns)}"
+                    f"data.fields.{index}: a group must be one column, "
+                    f"but {_show(field)} matches {quote_names(columns)}"
                 )
             return columns[0]
     return None
 
 
 def _reserved(settings: DataSettings) -> dict[str, str]:
-    """The columns that no field may read, and what each is."""
+    """Map each column that no field may read to the setting that reads it."""
     reserved = {} if settings.weight is None else {settings.weight: "data.weight"}
     return reserved | {target.label.column: target.place for target in settings.targets}
 
 
-def _matched(
+def _match_columns(
     field: ColumnSettings, names: Sequence[str], reserved: Mapping[str, str], place: str, file: Path
 ) -> list[str]:
     matched: dict[str, None] = {}
@@ -145,7 +147,7 @@ def _matched(
             found = [name for name in names if name not in reserved and _matches(pattern, name)]
             if not found:
                 raise DataError(
-                    f"{place}: the pattern {pattern!r} must match columns, but {file} has only {quoted(names)}"
+                    f"{place}: the pattern {pattern!r} must match columns, but {file} has only {quote_names(names)}"
                 )
             matched.update(dict.fromkeys(found))
         else:

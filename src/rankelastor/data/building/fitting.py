@@ -1,4 +1,4 @@
-"""Fit the features on the train split, pass by pass. Other splits are never looked at."""
+"""Fit the features on the train split in several passes. Other splits are never read."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ from rankelastor.progress import ProgressListener
 
 @dataclass(frozen=True)
 class FittedFeature:
-    """A fitted feature, and the final id of each provisional code that was staged for it, where texts were."""
+    """A fitted feature and, if it has a vocabulary, the final id of each provisional code."""
 
     spec: FeatureSpec
     id_of_code: NDArray[np.int32] | None
 
 
 @dataclass(frozen=True)
-class _Fitting:
+class _IndexedFit:
+    """The fit of the feature at ``index`` of the plan."""
+
     index: int
     fit: FeatureFit
 
 
 class FeatureFits:
-    """Fits every feature of a plan in a few passes over the train rows of the staged parts."""
+    """Fits of all features of a plan, run together in a few passes over the train rows of the staged parts."""
 
     def __init__(self, plan: FieldPlan, interners: Mapping[str, Interner], workers: Workers) -> None:
         self._plan = plan
@@ -52,34 +54,34 @@ class FeatureFits:
             assert owned is not None, "dictionaries are made for features with a vocabulary"
             self._vocabularies[name] = VocabularyFit(owned, interner, files[name])
         self._fits = [
-            _Fitting(index, feature.fit(self._vocabulary_of(feature))) for index, feature in enumerate(plan.features)
+            _IndexedFit(index, feature.fit(self._vocabulary_of(feature))) for index, feature in enumerate(plan.features)
         ]
 
     def run(self, parts: Sequence[StagedPart], splits: SplitCodes, progress: ProgressListener) -> None:
-        """Read the parts; ``splits`` tells the split of each of their rows, in order."""
+        """Fit on the train rows of the parts; ``splits`` holds the split of each row, in order."""
         progress.begin("fitting", total=sum(part.num_rows for part in parts), unit="rows")
         first = True
-        while pending := [fitting for fitting in self._fits if not fitting.fit.done]:
-            groups = self._sharing(pending)
+        while pending := [indexed for indexed in self._fits if not indexed.fit.done]:
+            groups = self._group_by_counts(pending)
             for part, columns, is_train in train_rows(parts, splits):
                 for _ in self._workers.map(partial(_add, columns, is_train), groups):
                     pass
                 if first:
                     progress.advance(part.num_rows)
-            for fitting in pending:
-                fitting.fit.end_pass()
+            for indexed in pending:
+                indexed.fit.end_pass()
             first = False
         progress.end()
 
     def write(self, output: FeatureOutput, vocabulary_folder: Path) -> tuple[FittedFeature, ...]:
-        """Write vocabularies and other files of the features; return the fitted features in declared order."""
+        """Write the vocabularies and other files of the features; return the fitted features in declared order."""
 
         def write_one(vocabulary: VocabularyFit) -> None:
             vocabulary.close().write(vocabulary_folder / vocabulary.file)
 
         for _ in self._workers.map(write_one, self._vocabularies.values()):
             pass
-        specs = [fitting.fit.finish(output) for fitting in self._fits]
+        specs = [indexed.fit.finish(output) for indexed in self._fits]
         tables = self._workers.map(self._id_of_code, self._plan.features)
         return tuple(FittedFeature(spec, table) for spec, table in zip(specs, tables, strict=True))
 
@@ -87,12 +89,12 @@ class FeatureFits:
         owner = vocabulary_owner(feature)
         return None if owner is None else self._vocabularies[owner]
 
-    def _sharing(self, pending: Sequence[_Fitting]) -> list[list[_Fitting]]:
-        """What has counts in common is counted by one thread."""
-        groups: dict[str, list[_Fitting]] = {}
-        for fitting in pending:
-            feature = self._plan.features[fitting.index]
-            groups.setdefault(vocabulary_owner(feature) or feature.name, []).append(fitting)
+    def _group_by_counts(self, pending: Sequence[_IndexedFit]) -> list[list[_IndexedFit]]:
+        """Group fits that update the same counts, so that one thread updates them."""
+        groups: dict[str, list[_IndexedFit]] = {}
+        for indexed in pending:
+            feature = self._plan.features[indexed.index]
+            groups.setdefault(vocabulary_owner(feature) or feature.name, []).append(indexed)
         return list(groups.values())
 
     def _id_of_code(self, feature: PlannedFeature) -> NDArray[np.int32] | None:
@@ -102,7 +104,7 @@ class FeatureFits:
         return vocabulary.with_blank(feature.vocabulary.blank).ids_of_codes(vocabulary.interner)
 
 
-def _add(columns: StagedColumns, is_train: NDArray[np.bool_], fittings: Sequence[_Fitting]) -> None:
-    """Add the train rows of a part to fits that have counts in common."""
-    for fitting in fittings:
-        fitting.fit.add(columns.cells(fitting.index).select(is_train))
+def _add(columns: StagedColumns, is_train: NDArray[np.bool_], fits: Sequence[_IndexedFit]) -> None:
+    """Add the train rows of a part to fits that update the same counts."""
+    for indexed in fits:
+        indexed.fit.add(columns.cells(indexed.index).select(is_train))

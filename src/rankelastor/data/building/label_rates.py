@@ -1,4 +1,4 @@
-"""Label rates and sums of weights of each split, and the refusal of splits that nothing can be learned from."""
+"""Compute label rates and sums of weights by split; refuse splits from which nothing can be learned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LabelRates = dict[SplitName, dict[str, float]]
 
 
 def label_rates(plan: FieldPlan, parts: Sequence[StagedPart], splits: SplitCodes) -> LabelRates:
-    """Compute the mean label of each split and task; weights do not count.
+    """Compute the unweighted mean label of each split and task.
 
     Raises:
         DataError: a split has one label only for a task: nothing can be learned or measured there.
@@ -40,7 +40,7 @@ def label_rates(plan: FieldPlan, parts: Sequence[StagedPart], splits: SplitCodes
 
 
 def require_weights(plan: FieldPlan, parts: Sequence[StagedPart], splits: SplitCodes) -> None:
-    """Raise unless each split with rows has a weight above 0, where rows are weighted.
+    """Raise if rows are weighted and all weights of a split are 0.
 
     Raises:
         DataError: all weights of a split are 0.

@@ -1,4 +1,4 @@
-"""Assign rows to splits: by the file they come from, at random, by time, or in the order of the files."""
+"""Assign rows to splits: by their file, at random, by time, or in the order of the files."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from rankelastor.errors import DataError
 from rankelastor.schema import SPLITS, SplitName
 
 SplitCodes = NDArray[np.int8]
-"""One byte a row: the place of its split in ``SPLITS``."""
+"""Index in ``SPLITS`` of the split of each row, one byte per row."""
 
 
-def splits_of_files(parts: Sequence[tuple[SplitName | None, int]]) -> SplitCodes:
-    """The split of each row where files name the splits; ``parts`` are (split, number of rows)."""
+def assign_by_file(parts: Sequence[tuple[SplitName | None, int]]) -> SplitCodes:
+    """Assign rows to the splits that the files name; ``parts`` are (split, number of rows)."""
     codes = [SPLITS.index(split) for split, _ in parts if split is not None]
     assert len(codes) == len(parts), "every part has a split"
     return np.repeat(np.array(codes, dtype=np.int8), [num_rows for _, num_rows in parts])
 
 
 def assign_rows(split: SplitSettings, num_rows: int, times: NDArray[np.float64] | None) -> SplitCodes:
-    """The split of each row, with exact sizes; rows keep their order within a split.
+    """Assign each row to a split, with exact split sizes; rows keep their order within a split.
 
     Args:
         split: how to split.
-        num_rows: rows of all files together.
-        times: one a row, for a time split.
+        num_rows: number of rows of all files together.
+        times: sortable time key per row; needed for a time split only.
 
     Example:
         >>> assign_rows(FileOrderSplit(kind="file_order", valid=0.25, test=0.25), 4, None).tolist()

@@ -1,8 +1,8 @@
-"""The one pass over the raw files: each piece is parsed, checked and set aside on disk as numbers.
+"""Stage raw rows: in one pass over the raw files, parse and check each piece and store it on disk as numbers.
 
-A staged part holds, for each row, provisional codes of texts (4 bytes a categorical feature, or an element of a
-sequence), hashed ids, numbers (8 bytes), the label, the group and the time. Memory holds the dictionaries of distinct
-texts and one piece.
+A staged part holds per row the provisional codes of texts (4 bytes per categorical feature and per element of a
+sequence), hashed ids, numbers (8 bytes), the labels, the weight, the group and the time. Memory holds the
+dictionaries of distinct texts and one piece.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from rankelastor.data.cells.labels import parse_labels
 from rankelastor.data.cells.time_keys import TimeKeys
 from rankelastor.data.cells.weights import parse_weights
 from rankelastor.data.interner import Interner
-from rankelastor.data.kinds.cells import Cells, Numbering, Source
+from rankelastor.data.kinds.cells import Cells, CellSource, Numbering
 from rankelastor.data.kinds.field import PlannedFeature
-from rankelastor.data.kinds.vocabulary_fit import numbered_texts
+from rankelastor.data.kinds.vocabulary_fit import number_texts
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.data.settings import Target
 from rankelastor.schema import SplitName
 
-CELLS_A_PART = 16_000_000
-"""Cells of an encoded part at most: a short text of raw rows may stand for many places of padding."""
+CELLS_PER_PART = 16_000_000
+"""Largest number of cells of an encoded part: padding may make it much larger than the raw text."""
 
 LABEL, GROUP, TIME, WEIGHT = "label", "group", "time", "weight"
 
 
 @dataclass(frozen=True)
 class StagedPart:
-    """One staged piece: its file, the split of its source (None: still to be split), its number of rows."""
+    """One staged piece: its file, the split of its source (None: not yet split), and its number of rows."""
 
     file: Path
     split: SplitName | None
@@ -58,25 +58,25 @@ class StagedColumns:
     batch: pa.RecordBatch
 
     def cells(self, index: int) -> Cells:
-        """The parsed cells of the feature at ``index`` of the plan; texts are provisional codes."""
+        """Read the parsed cells of the feature at ``index`` of the plan; texts are provisional codes."""
         return Cells.from_arrow(self.batch.column(f"feature_{index}"))
 
     def labels(self) -> NDArray[np.float32]:
-        """The labels, float32 (row, task)."""
+        """Read the labels, float32 (row, task)."""
         num_tasks = sum(name.startswith(f"{LABEL}_") for name in self.batch.schema.names)
         return np.stack([self._view(f"{LABEL}_{index}") for index in range(num_tasks)], axis=1)
 
     def weights(self) -> NDArray[np.float32] | None:
-        """The weights, float32 (row,), if there are any."""
+        """Read the weights, float32 (row,); None if rows are not weighted."""
         return self._view(WEIGHT) if WEIGHT in self.batch.schema.names else None
 
     def groups(self) -> NDArray[np.uint32]:
-        """Provisional codes of the groups."""
+        """Read the provisional codes of the groups, uint32 (row,)."""
         groups: NDArray[np.uint32] = self._view(GROUP)
         return groups
 
     def times(self) -> NDArray[np.float64]:
-        """Keys of the time to split by."""
+        """Read the provisional time keys, float64 (row,)."""
         times: NDArray[np.float64] = self._view(TIME)
         return times
 
@@ -85,12 +85,12 @@ class StagedColumns:
 
 
 class Stager:
-    """Stages pieces of raw rows into a new folder.
+    """Writer of staged parts, from pieces of raw rows, into a new folder.
 
     Attributes:
-        parts: what was staged, in order.
+        parts: the staged parts, in order.
         interners: the dictionary of each vocabulary, by the name of the feature that owns it.
-        groups: the dictionary of the groups, if there is a group.
+        groups: the dictionary of the groups; None without a group.
     """
 
     def __init__(self, plan: FieldPlan, csv: CsvSettings, folder: Path, workers: Workers) -> None:
@@ -103,15 +103,15 @@ class Stager:
         self.interners = {feature.name: Interner() for feature in plan.vocabularies}
         self.groups = Interner() if plan.group is not None else None
         self._times = TimeKeys(plan.time) if plan.time is not None else None
-        self._cells_a_row = sum(feature.width for feature in plan.features)
+        self._cells_per_row = sum(feature.width for feature in plan.features)
 
     def add(self, rows: RawRows, split: SplitName | None) -> None:
-        """Parse, check and set aside some rows, in parts whose encoded form is bounded too.
+        """Parse, check and stage some rows, in parts whose encoded size is bounded.
 
         Raises:
             DataError: a cell is wrong; the message names file, column, row and value.
         """
-        part_rows = max(1, CELLS_A_PART // self._cells_a_row)
+        part_rows = max(1, CELLS_PER_PART // self._cells_per_row)
         if rows.num_rows <= part_rows:
             self._add_part(rows, split)
             return
@@ -129,17 +129,17 @@ class Stager:
 
     @property
     def num_rows(self) -> int:
-        """Rows staged so far."""
+        """Number of rows staged so far."""
         return sum(part.num_rows for part in self.parts)
 
-    def ordered_times(self) -> NDArray[np.float64] | None:
+    def time_keys(self) -> NDArray[np.float64] | None:
         """Return a sortable time key per row, float64; None unless the split is by time."""
         if self._times is None or not self.parts:
             return None
-        return self._times.ordered(np.concatenate([part.columns().times() for part in self.parts]))
+        return self._times.finish(np.concatenate([part.columns().times() for part in self.parts]))
 
     def _columns(self) -> Iterator[tuple[str, Callable[[RawRows], pa.Array]]]:
-        """How each column of a part is made; a function stages one piece at a time, beside the other functions."""
+        """Yield the name of each column of a part and the function that makes it; the functions run in parallel."""
         for index, target in enumerate(self.plan.targets):
             yield f"{LABEL}_{index}", partial(_label, target)
         if self.plan.weight is not None:
@@ -155,10 +155,10 @@ class Stager:
 
     def _group(self, numbering: Numbering, rows: RawRows) -> pa.Array:
         assert self.plan.group is not None
-        return numbered_texts(Source(rows, self._blanks, numbering), self.plan.group).to_arrow()
+        return number_texts(CellSource(rows, self._blanks, numbering), self.plan.group).to_arrow()
 
     def _feature(self, feature: PlannedFeature, numbering: Numbering, rows: RawRows) -> pa.Array:
-        return feature.parse(Source(rows, self._blanks, numbering)).to_arrow()
+        return feature.parse(CellSource(rows, self._blanks, numbering)).to_arrow()
 
 
 def _label(target: Target, rows: RawRows) -> pa.Array:
@@ -170,7 +170,7 @@ def _weight(column: str, rows: RawRows) -> pa.Array:
 
 
 def _slice(rows: RawRows, start: int, num_rows: int) -> RawRows:
-    """Some of the rows; their dictionaries hold only the texts they use, so that no text is looked at in each slice."""
+    """Slice rows and their dictionaries, so that a text is parsed only in the slices that use it."""
     table = rows.table.slice(start, num_rows)
     columns = [
         cells.dictionary_decode().dictionary_encode() if pa.types.is_dictionary(cells.type) else cells
@@ -181,5 +181,5 @@ def _slice(rows: RawRows, start: int, num_rows: int) -> RawRows:
 
 
 def group_ranks(interner: Interner) -> NDArray[np.int64]:
-    """The final number of each group by provisional code: its rank in byte order, so that arrival does not matter."""
+    """Map provisional codes to final group numbers: ranks in byte order, independent of the order of the rows."""
     return interner.values().rank("ordinal").to_numpy().astype(np.int64) - 1

@@ -1,4 +1,4 @@
-"""Walk over the train rows of staged parts: the only rows that features are fitted on."""
+"""Iterate over the train rows of staged parts, the only rows that features are fitted on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRAIN = SPLITS.index("train")
 def train_rows(
     parts: Sequence[StagedPart], splits: SplitCodes
 ) -> Iterator[tuple[StagedPart, StagedColumns, NDArray[np.bool_]]]:
-    """Each part with its columns and a mask of its train rows; parts without any are skipped."""
+    """Yield each part that has train rows, with its columns and a mask of these rows."""
     start = 0
     for part in parts:
         is_train = splits[start : start + part.num_rows] == _TRAIN

@@ -1,4 +1,4 @@
-"""Threads that share out independent pieces of work; their results come in the order of the work."""
+"""A pool of threads that returns results in the order of the work."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """As many threads as Arrow takes (``OMP_NUM_THREADS``, or the cores that this process may use).
+    """A pool of ``num_threads`` threads; None: the default of Arrow (``OMP_NUM_THREADS``, or the available cores).
 
-    ``stopped`` is set when they are given up, on success or failure: long work should look at it.
-    Arrow, Polars and NumPy let go of Python's lock while they work, so threads are enough.
+    ``stopped`` is set on exit, on success or failure: long work should check it.
+    Arrow, Polars and NumPy release the GIL while they compute, so threads suffice.
 
     Example:
         >>> with Workers(num_threads=2) as workers:
@@ -33,13 +33,13 @@ class Workers:
         self._pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="rankelastor-prepare")
 
     def start(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
-        """Begin one piece of work and go on."""
+        """Start one piece of work without waiting for its result."""
         return self._pool.submit(work, item)
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The result of each item, in order, with only a few items begun before they are asked for.
+        """Yield the result of each item, in order; only a few items are started before their results are needed.
 
-        What the first failing item raises is raised here; the rest is not begun.
+        The exception of the first failing item is raised here, and the remaining items are not started.
         """
         pending: deque[Future[Result]] = deque()
         try:

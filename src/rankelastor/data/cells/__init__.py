@@ -1,1 +1,1 @@
-"""Cells of raw columns as typed values; a wrong cell is named by file, column and row."""
+"""Parse cells of raw columns into typed values; errors name file, column and row."""

@@ -1,6 +1,6 @@
-"""Calendar parts of timestamps: hour, weekday, weekend.
+"""Extract calendar parts of timestamps: hour, weekday, weekend.
 
-Parts are those of the time as written: an offset such as ``+02:00`` is not applied. Epoch seconds are UTC.
+Times are taken as written: an offset such as ``+02:00`` is not applied. Epoch seconds are UTC.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ISO = (
     r"(?:[T ](?<hour>\d{2}):(?<minute>\d{2})(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 )
 _TOO_MANY_SECONDS = 1e11
-"""The year 5138: what is larger counts milliseconds or less, which as seconds would give wrong hours in silence."""
+"""The year 5138. Larger numbers are milliseconds or finer units, and would silently give wrong hours as seconds."""
 _EXAMPLES = {"yymmddhh": "14102123", "iso": "2014-10-21T23:00:00", "epoch_seconds": "1413932400"}
 _CHECK = "check the field's format"
 _ADVICE = {"epoch_seconds": f"{_CHECK}, or divide milliseconds by 1000"}
@@ -31,17 +31,17 @@ _ADVICE = {"epoch_seconds": f"{_CHECK}, or divide milliseconds by 1000"}
 def calendar_part(
     rows: RawRows, column: str, times: CellTexts, *, part: CalendarPart, time_format: TimeFormat
 ) -> CellTexts:
-    """A part of each timestamp as text (``"23"``); a blank timestamp has blank parts.
+    """Extract one part of each timestamp as text (``"23"``); a blank timestamp has blank parts.
 
     Args:
         rows: the raw rows, for the message.
         column: the timestamp column, for the message.
-        times: its texts.
+        times: the texts of the column.
         part: ``hour`` 0..23, ``weekday`` 0 (Monday)..6, ``weekend`` 0 or 1.
-        time_format: how the texts are written.
+        time_format: the format of the texts.
 
     Raises:
-        DataError: a text is no such timestamp; the message names file, column and row.
+        DataError: a text is not such a timestamp; the message names file, column and row.
     """
     moments = parse_times(times.values, time_format)
     wrong = (moments.is_null() & (times.values != BLANK)).to_numpy()[times.codes]
@@ -56,7 +56,7 @@ def calendar_part(
 
 
 def parse_times(texts: pl.Series, time_format: TimeFormat) -> pl.Series:
-    """Texts as datetimes; null where a text is no such time.
+    """Parse texts as datetimes; null if a text does not have the format.
 
     Example:
         >>> parse_times(pl.Series(["14102123", "2014"]), "yymmddhh").to_list()

@@ -1,4 +1,4 @@
-"""Texts into a fixed number of buckets, by a hash that is the same on every machine and in every version."""
+"""Hash texts into a fixed number of buckets; the hash is the same on every machine and in every version."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rankelastor.schema import PADDING_ID
 
 
 def hashed_ids(texts: pl.Series, *, num_buckets: int, blank: BlankIds) -> NDArray[np.int32]:
-    """The id of each text: 1 + murmurhash3_32(UTF-8 bytes, seed 0, unsigned) mod ``num_buckets``.
+    """Hash each text to an id: 1 + murmurhash3_32(UTF-8 bytes, seed 0, unsigned) mod ``num_buckets``.
 
-    Ids 1..``num_buckets`` are buckets, 0 is padding and ``num_buckets`` + 1 is out of vocabulary; ``blank`` says
+    Ids 1..``num_buckets`` are buckets, 0 is padding and ``num_buckets`` + 1 is out of vocabulary; ``blank`` selects
     whether a blank text is hashed like any other (``value``) or gets one of these two.
 
     Example:

@@ -1,4 +1,4 @@
-"""Label columns as 0 and 1."""
+"""Parse label columns into 0 and 1."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LabelSettings(Settings):
     """The column of a label, and which of its values counts as 1.
 
     Without ``positive`` the column holds 0 and 1. With it, cells equal to ``positive`` are 1 and all others 0; a number
-    is compared as a number. Texts that YAML reads as truth values (yes, no, on, off) must stand in quotes.
+    is compared as a number. Texts that YAML reads as truth values (yes, no, on, off) must be quoted.
     """
 
     column: Annotated[str, Field(min_length=1)]
@@ -53,7 +53,7 @@ def _from_name(value: object) -> object:
 
 
 Label = Annotated[LabelSettings, BeforeValidator(_from_name, json_schema_input_type=str | LabelSettings)]
-"""A label in the settings: a column name, or a mapping."""
+"""A label in the settings: a column name or a mapping."""
 
 
 def parse_labels(rows: RawRows, label: LabelSettings, place: str = "data.label") -> NDArray[np.float32]:
@@ -64,7 +64,7 @@ def parse_labels(rows: RawRows, label: LabelSettings, place: str = "data.label")
     Args:
         rows: raw rows.
         label: the column, and the value that counts as 1.
-        place: where the label stands in the settings, for messages.
+        place: the path of the label in the settings, for messages.
 
     Example:
         >>> from pathlib import Path
@@ -74,12 +74,15 @@ def parse_labels(rows: RawRows, label: LabelSettings, place: str = "data.label")
 
     Raises:
         DataError: a label is blank, or, without ``positive``, neither 0 nor 1; the message names file, column and row.
-        SettingsError: ``positive`` is a truth value, and the column holds none.
+        SettingsError: ``positive`` is a truth value, but the column does not hold truth values.
     """
     texts = cell_texts(rows, label.column, blanks=())
     if label.positive is None:
         values = _zero_or_one(texts.values)
-        rule, advice = "the label must be 0 or 1", f"check {place} (its positive: VALUE counts as 1), or mend the row"
+        rule, advice = (
+            "the label must be 0 or 1",
+            f"check {place} (its positive: VALUE counts as 1), or correct the row",
+        )
     else:
         _refuse_truth_beside_text(rows, label, place)
         values = _is_positive(texts.values, label.positive)
@@ -95,14 +98,14 @@ def parse_labels(rows: RawRows, label: LabelSettings, place: str = "data.label")
 
 
 def _zero_or_one(texts: pl.Series) -> pl.Series:
-    """The label of each text; null where it is none."""
+    """Parse each text as a label 0 or 1; null if it is neither."""
     lower = texts.str.to_lowercase()
     numbers = lower.replace_strict(_TRUTH, default=lower.cast(pl.Float64, strict=False), return_dtype=pl.Float64)
     return numbers.set(~numbers.is_in([0.0, 1.0]).fill_null(value=False), None)
 
 
-def _is_positive(texts: pl.Series, positive: bool | float | str) -> pl.Series:  # noqa: FBT001 - a value, no flag
-    """1 where a text is the positive value, 0 elsewhere; null where it is blank."""
+def _is_positive(texts: pl.Series, positive: bool | float | str) -> pl.Series:  # noqa: FBT001 - a value, not a flag
+    """Compare each text with the positive value: 1 if equal, 0 if not, null if blank."""
     if isinstance(positive, bool):
         found = texts == str(positive).lower()
     elif isinstance(positive, str):

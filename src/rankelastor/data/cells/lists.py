@@ -1,4 +1,4 @@
-"""Cells of one column as lists of texts: Parquet lists, or texts with a separator between elements."""
+"""Parse the cells of one column into lists of texts: Parquet lists, or texts with a separator between elements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rankelastor.errors import DataError
 from rankelastor.schema import PADDING_ID
 
 Offsets = NDArray[np.int64]
-"""Where each list starts among all elements, and at the end where the last one stops."""
+"""Start of each list among all elements, followed by the end of the last one: int64 (row + 1,)."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class CellLists:
 def cell_lists(
     rows: RawRows, column: str, *, separator: str | None, max_length: int, blanks: Collection[str]
 ) -> CellLists:
-    """The lists of a column, each cut to its last ``max_length`` elements.
+    """Parse the lists of a column, each cut to its last ``max_length`` elements.
 
     Args:
         rows: raw rows.
         column: the column to read.
-        separator: the character between elements; None where the column holds Parquet lists.
-        max_length: the newest so many elements count.
+        separator: the character between elements; None if the column holds Parquet lists.
+        max_length: number of newest elements to keep.
         blanks: texts that mean blank, for an element and for a whole cell.
 
     Example:
@@ -51,25 +51,25 @@ def cell_lists(
         (['b', 'c', '', 'b'], [0, 2, 3, 4])
 
     Raises:
-        DataError: the column holds lists though a separator was given, or no lists though none was; or its elements
+        DataError: the column holds lists but a separator was given, or no lists and none was given; or its elements
             are lists, structures or bytes.
     """
     cells = rows.column(column)
     if separator is None:
-        return _of_parquet_lists(rows, column, cells, max_length, blanks)
+        return _split_parquet_lists(rows, column, cells, max_length, blanks)
     if _is_list(cells.type):
         raise DataError(
-            f"{rows.file}, column {column!r} must hold texts to be separated by {separator!r}, but its type is "
+            f"{rows.file}, column {column!r} must hold texts with the separator {separator!r}, but its type is "
             f"{cells.type}; leave separator out"
         )
-    return _of_separated_texts(cell_texts(rows, column, blanks), separator, max_length, blanks)
+    return _split_texts(cell_texts(rows, column, blanks), separator, max_length, blanks)
 
 
-def left_padded(values: NDArray[np.integer], offsets: Offsets, width: int) -> NDArray[np.int32]:
-    """Lists as rows of ``width`` places, padded on the left with the padding id; int32 (row, place).
+def pad_left(values: NDArray[np.integer], offsets: Offsets, width: int) -> NDArray[np.int32]:
+    """Pad lists on the left with the padding id to ``width`` positions; int32 (row, position).
 
     Example:
-        >>> left_padded(np.array([5, 6, 7]), np.array([0, 2, 2, 3]), 3).tolist()
+        >>> pad_left(np.array([5, 6, 7]), np.array([0, 2, 2, 3]), 3).tolist()
         [[0, 5, 6], [0, 0, 0], [0, 0, 7]]
     """
     lengths = np.diff(offsets)
@@ -78,10 +78,10 @@ def left_padded(values: NDArray[np.integer], offsets: Offsets, width: int) -> ND
     return padded
 
 
-def _of_parquet_lists(
+def _split_parquet_lists(
     rows: RawRows, column: str, cells: pa.Array, max_length: int, blanks: Collection[str]
 ) -> CellLists:
-    if pa.types.is_null(cells.type):  # what writers make of a column without a single list
+    if pa.types.is_null(cells.type):  # the type that writers give a column without a single list
         cells = cells.cast(pa.list_(pa.string()))
     if not _is_list(cells.type):
         kind = _plain(cells.type)
@@ -104,26 +104,26 @@ def _of_parquet_lists(
     return CellLists(_with_nulls_as_blank(values, encoded.indices, blanks), kept)
 
 
-def _of_separated_texts(texts: CellTexts, separator: str, max_length: int, blanks: Collection[str]) -> CellLists:
-    """Split each distinct text once, then give each row the elements of its text."""
+def _split_texts(texts: CellTexts, separator: str, max_length: int, blanks: Collection[str]) -> CellLists:
+    """Split each distinct text once, then assign its elements to each row that holds it."""
     split = texts.values.str.split(separator).list.tail(max_length)
     lengths = split.list.len().to_numpy().astype(np.int64)
     starts = np.cumsum(lengths) - lengths
     encoded = split.explode().to_arrow().dictionary_encode()
     elements = with_blanks(pl.Series(encoded.dictionary, dtype=pl.String), blanks)
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    places, offsets = _joined(starts[texts.codes], lengths[texts.codes])
+    places, offsets = _concatenate_runs(starts[texts.codes], lengths[texts.codes])
     return CellLists(CellTexts(elements, codes[places]), offsets)
 
 
 def _newest(offsets: Offsets, max_length: int) -> tuple[NDArray[np.int64], Offsets]:
-    """Places of the last ``max_length`` elements of each list, and their offsets."""
+    """Find the indices of the last ``max_length`` elements of each list, and the new offsets."""
     lengths = np.minimum(np.diff(offsets), max_length)
-    return _joined(offsets[1:] - lengths, lengths)
+    return _concatenate_runs(offsets[1:] - lengths, lengths)
 
 
-def _joined(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], Offsets]:
-    """The places of runs that start at ``starts``, one run after the other, and the offsets of the runs."""
+def _concatenate_runs(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], Offsets]:
+    """Concatenate the indices of runs that begin at ``starts``; return them and the offsets of the runs."""
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
     places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
     return places, offsets
@@ -142,5 +142,5 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """The type of the values: a CSV column is read as a dictionary of texts."""
+    """Return the type of the values: CSV columns are read as dictionaries of texts."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -1,4 +1,4 @@
-"""Cells of one column as numbers, refused with file, column, row and value where they are none."""
+"""Parse the cells of one column as numbers; errors name file, column, row and value."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from rankelastor.data.cells.texts import as_text
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
-_SPACES = " \t"  # around a number they do not matter, as in Arrow's reader
+_SPACES = " \t"  # ignored around a number, as in Arrow's reader
 _BEYOND_64_BITS = 2.0**63
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def parse_numbers(rows: RawRows, column: str, *, blanks: Collection[str], blank: float | None) -> NDArray[np.float64]:
-    """The numbers of a column.
+    """Parse the numbers of a column.
 
     Args:
         rows: raw rows.
         column: the column to read.
-        blanks: texts that mean blank, beside the empty cell and null.
-        blank: what a blank stands for; None refuses blanks.
+        blanks: texts that mean blank, besides the empty cell and null.
+        blank: the number that replaces a blank; None refuses blanks.
 
     Returns:
-        float64, one a row, every one finite and within the range of float32.
+        One float64 per row, each finite and within the range of float32.
 
     Example:
         >>> from pathlib import Path
@@ -37,7 +37,7 @@ def parse_numbers(rows: RawRows, column: str, *, blanks: Collection[str], blank:
         [7.0, 0.0, -1.5]
 
     Raises:
-        DataError: text that is no number, NaN, infinity, an integer beyond 64 bits, or a blank where none may be.
+        DataError: a cell is not a number, NaN, infinite, an integer beyond 64 bits, or blank where blanks are refused.
     """
     quick = _plain_floats(rows.column(column), blank)
     if quick is not None:
@@ -45,22 +45,22 @@ def parse_numbers(rows: RawRows, column: str, *, blanks: Collection[str], blank:
     numbers, is_blank = _convert(rows, column, blanks)
     if blank is None:
         _refuse(rows, column, is_blank, "must not be blank (blank: null)", "try blank: 0")
-    return _checked(rows, column, numbers.zip_with(~is_blank, pl.Series([blank], dtype=pl.Float64)))
+    return _check_numbers(rows, column, numbers.zip_with(~is_blank, pl.Series([blank], dtype=pl.Float64)))
 
 
 def parse_numbers_or_blanks(rows: RawRows, column: str, *, blanks: Collection[str]) -> NDArray[np.float64]:
-    """The numbers of a column, NaN where a cell is blank.
+    """Parse the numbers of a column, NaN for blank cells.
 
     Raises:
-        DataError: as ``parse_numbers``; NaN itself is refused, so that it means blank alone.
+        DataError: as ``parse_numbers``; NaN itself is refused, so that it can only mean blank.
     """
     numbers, is_blank = _convert(rows, column, blanks)
-    checked = _checked(rows, column, numbers.zip_with(~is_blank, pl.Series([0.0])))
+    checked = _check_numbers(rows, column, numbers.zip_with(~is_blank, pl.Series([0.0])))
     checked[is_blank.to_numpy()] = np.nan
     return checked
 
 
-def _checked(rows: RawRows, column: str, numbers: pl.Series) -> NDArray[np.float64]:
+def _check_numbers(rows: RawRows, column: str, numbers: pl.Series) -> NDArray[np.float64]:
     advice = "if it means blank, leave the cell empty or list it in csv.blanks"
     _refuse(rows, column, ~numbers.is_finite(), "must hold finite numbers", advice)
     _refuse_too_large(rows, column, numbers)
@@ -69,7 +69,7 @@ def _checked(rows: RawRows, column: str, numbers: pl.Series) -> NDArray[np.float
 
 
 def _plain_floats(cells: pa.Array, blank: float | None) -> NDArray[np.float64] | None:
-    """The numbers of a float64 column in which nothing is to be refused; None if it must be looked at closely."""
+    """Return the numbers of a float64 column if all are valid; None if the column needs the full check."""
     if cells.type != pa.float64() or (cells.null_count and blank is None):
         return None
     numbers: NDArray[np.float64] = cells.fill_null(blank or 0.0).to_numpy(zero_copy_only=False) + 0.0
@@ -77,7 +77,7 @@ def _plain_floats(cells: pa.Array, blank: float | None) -> NDArray[np.float64] |
 
 
 def _convert(rows: RawRows, column: str, blanks: Collection[str]) -> tuple[pl.Series, pl.Series]:
-    """Numbers (null where blank), and whether each is blank."""
+    """Convert cells to numbers (null if blank), and tell which are blank."""
     cells = rows.column(column)
     if pa.types.is_floating(cells.type) or pa.types.is_integer(cells.type) or pa.types.is_boolean(cells.type):
         numbers = pl.Series(column, cells).cast(pl.Float64)
@@ -99,14 +99,14 @@ def _refuse_too_large(rows: RawRows, column: str, numbers: pl.Series) -> None:
         texts = texts.str.strip_chars(_SPACES)
         is_integer = texts.str.contains(r"^[+-]?\d+$").fill_null(value=False)
         beyond = large & is_integer & texts.cast(pl.Int64, strict=False).is_null()
-        advice = "such an integer is surely an id: try kind: categorical"
+        advice = "such an integer is most likely an id; try kind: categorical"
         _refuse(rows, column, beyond, "must hold integers that fit in 64 bits", advice)
     advice = "scale the column, or try kind: categorical"
-    _refuse(rows, column, numbers.abs() > _FLOAT32_MAX, "must hold numbers of size 3.4e38 at most", advice)
+    _refuse(rows, column, numbers.abs() > _FLOAT32_MAX, "must hold numbers of magnitude 3.4e38 at most", advice)
 
 
 def _refuse(rows: RawRows, column: str, wrong: pl.Series, rule: str, advice: str) -> None:
-    """Raise with the first row where ``wrong`` is true."""
+    """Raise a ``DataError`` that names the first row in which ``wrong`` is true, if any."""
     if not wrong.any():
         return
     index = wrong.arg_max()

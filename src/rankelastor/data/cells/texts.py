@@ -1,4 +1,4 @@
-"""Cells of one column as texts: each distinct text once, and which row holds which."""
+"""Read the cells of one column as texts: each distinct text once, and the code of each row."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 BLANK = ""
-"""The text of a blank cell, whatever it was written as."""
+"""The text of a blank cell, however it was written."""
 
 BlankIds = Literal["value", "out_of_vocabulary", "padding"]
-"""What id a blank has: one of its own, the last one, or that of padding."""
+"""The id of a blank: one of its own, the last one (out of vocabulary), or that of padding."""
 
 
 @dataclass(frozen=True)
 class CellTexts:
-    """The texts of a column: ``values[codes]`` is the column. Blank cells are ``""``.
+    """The texts of a column, dictionary-encoded: ``values[codes]`` is the column. Blank cells are ``""``.
 
-    ``values`` need not differ from one another, but there are about as many as distinct texts, so that work on
-    texts is done once a text and not once a row.
+    ``values`` may hold duplicates, but its length is about the number of distinct texts, so that work on texts is
+    done once per text and not once per row.
     """
 
     values: pl.Series
@@ -35,7 +35,7 @@ class CellTexts:
 
 
 def cell_texts(rows: RawRows, column: str, blanks: Collection[str]) -> CellTexts:
-    """The texts of a column; empty cells, nulls and the texts in ``blanks`` become ``""``.
+    """Read the texts of a column; empty cells, nulls and the texts in ``blanks`` become ``""``.
 
     Numbers, dates and truth values of a Parquet column are written as Arrow writes them (``3``, ``2014-10-21``).
 
@@ -60,7 +60,7 @@ def cell_texts(rows: RawRows, column: str, blanks: Collection[str]) -> CellTexts
 
 
 def plain_texts(rows: RawRows, column: str, blanks: Collection[str]) -> pl.Series | None:
-    """The text of each row where a column is plain text, blank cells as ``""``; None for any other type of column."""
+    """Read the text of each row of a plain text column, blank cells as ``""``; None for any other type of column."""
     cells = rows.column(column)
     if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
         return None
@@ -71,12 +71,12 @@ def plain_texts(rows: RawRows, column: str, blanks: Collection[str]) -> pl.Serie
 
 
 def as_text(rows: RawRows, column: str) -> pa.Array:
-    """A column as Arrow text; nulls stay."""
+    """Convert a column to Arrow text; nulls stay null."""
     return as_text_array(rows, column, rows.column(column))
 
 
 def as_text_array(rows: RawRows, column: str, cells: pa.Array) -> pa.Array:
-    """Arrow cells of any flat type as text. ``rows`` and ``column`` are for the message."""
+    """Convert Arrow cells of any flat type to text. ``rows`` and ``column`` are for the message."""
     kind = cells.type
     if pa.types.is_string(kind):
         return cells
@@ -84,13 +84,13 @@ def as_text_array(rows: RawRows, column: str, cells: pa.Array) -> pa.Array:
         is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
         advice = "try kind: sequence" if is_list else "leave the column out of data.fields, or write it as text"
         raise DataError(
-            f"{rows.file}, column {column!r} must hold one text or number a row, but its type is {kind}; {advice}"
+            f"{rows.file}, column {column!r} must hold one text or number per row, but its type is {kind}; {advice}"
         )
     return pc.cast(cells, pa.large_string() if pa.types.is_large_string(kind) else pa.string())
 
 
 def with_blanks(values: pl.Series, blanks: Collection[str]) -> pl.Series:
-    """The texts with ``""`` for null and for every text in ``blanks``."""
+    """Replace null and every text in ``blanks`` by ``""``."""
     values = values.fill_null(BLANK)
     if not blanks:
         return values

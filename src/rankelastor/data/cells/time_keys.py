@@ -1,4 +1,4 @@
-"""The order of rows in time: numbers as they are, texts by their byte order."""
+"""Compute sortable time keys of rows: numbers as they are, texts by their byte order."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 _FIRST_SHARED = 2.0**53
-"""The first number of float64 that stands for two integers: 2^53 + 1 is rounded to it."""
+"""The smallest float64 that represents two integers: 2^53 + 1 is rounded to it."""
 
 
 class TimeKeys:
-    """Turns the time column into numbers whose order is the order of time.
+    """Converter of the time column into numbers that sort by time.
 
     The first row decides: if it holds a number, all rows must; otherwise times are texts, ordered by their bytes.
-    Texts get provisional numbers that ``ordered`` replaces by their rank once all rows have been seen.
+    Texts get provisional keys that ``finish`` replaces by their ranks once all rows have been read.
     """
 
     def __init__(self, column: str) -> None:
@@ -30,10 +30,10 @@ class TimeKeys:
         self._numeric: bool | None = None
 
     def keys(self, rows: RawRows) -> NDArray[np.float64]:
-        """A key for each row, provisional where times are texts.
+        """Compute a key for each row, provisional if times are texts.
 
         Raises:
-            DataError: a time is blank, or no number where the first row holds one, or an integer that float64 rounds.
+            DataError: a time is blank, not a number though the first row holds one, or an integer that float64 rounds.
         """
         if self._numeric is None:
             self._numeric = _is_number(rows, self._column)
@@ -44,13 +44,13 @@ class TimeKeys:
         if blank.any():
             raise DataError(
                 f"{rows.file}, column {self._column!r}, row {rows.row_number(int(blank.argmax()))}: the time to split "
-                "by must not be blank; mend the row, or choose another data.split"
+                "by must not be blank; correct the row, or choose another data.split"
             )
         self._texts = self._texts or Interner()
         return self._texts.codes(texts.values)[texts.codes].astype(np.float64)
 
-    def ordered(self, keys: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The final keys of all rows."""
+    def finish(self, keys: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn the provisional keys of all rows into final ones."""
         if self._texts is None:
             return keys
         ranks = self._texts.values().rank("dense").to_numpy().astype(np.float64)
@@ -58,7 +58,7 @@ class TimeKeys:
 
 
 def _exact_numbers(rows: RawRows, column: str) -> NDArray[np.float64]:
-    """The times as float64, none of them rounded."""
+    """Parse the times as float64; refuse integers that would be rounded."""
     numbers = parse_numbers(rows, column, blanks=(), blank=None)
     cells = rows.column(column)
     rounded = np.abs(numbers) >= _FIRST_SHARED

@@ -1,4 +1,4 @@
-"""The weight column: how much each example counts."""
+"""Parse the weight column: the weight of each example in loss and metrics."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def parse_weights(rows: RawRows, column: str) -> NDArray[np.float32]:
         [0.5, 2.0]
 
     Raises:
-        DataError: a weight is blank, no number, negative, or not finite in float32; the message names file, column,
-            row and value.
+        DataError: a weight is blank, not a number, negative, or not finite in float32; the message names file,
+            column, row and value.
     """
     texts = cell_texts(rows, column, blanks=())
     weights = texts.values.str.strip_chars(" \t").cast(pl.Float64, strict=False)
@@ -36,6 +36,6 @@ def parse_weights(rows: RawRows, column: str) -> NDArray[np.float32]:
         given = "a blank" if text == BLANK else repr(text)
         raise DataError(
             f"{rows.file}, column {column!r}, row {rows.row_number(index)}: a weight must be a finite number, 0 or "
-            f"more, but {given} was given; check data.weight, or mend the row"
+            f"more, but {given} was given; check data.weight, or correct the row"
         )
     return weights.fill_null(0.0).cast(pl.Float32).to_numpy()[texts.codes] + np.float32(0)  # -0.0 becomes 0.0

@@ -1,1 +1,1 @@
-"""Fitted features: what turns cells into ids and numbers, and how it is written down."""
+"""The fitted state of features (vocabularies, statistics, quantiles, vectors) and its files."""

@@ -1,4 +1,4 @@
-"""Lay pretrained vectors out by id."""
+"""Align pretrained vectors with the ids of a vocabulary."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rankelastor.errors import DataError
 
 
 class PretrainedSpec(Settings):
-    """Vectors of a categorical feature: the file in the folder ``vectors``, float32 (num_ids, dim) aligned with ids.
+    """Pretrained vectors of a feature: a file in the folder ``vectors``, float32 (num_ids, dim), in order of ids.
 
-    ``num_without_vector`` known values have none: their rows are zero.
+    ``num_without_vector`` counts the known values without a vector: their rows are zero.
     """
 
     file: str
@@ -27,15 +27,15 @@ class PretrainedSpec(Settings):
     num_without_vector: int
 
 
-def aligned_vectors(
+def align_vectors(
     vocabulary: Vocabulary, source: str | Path, settings: PretrainedSettings
 ) -> tuple[NDArray[np.float32], int]:
-    """The vector of each id, float32 (num_ids, dim), and how many known values have none.
+    """Read the vector of each id, float32 (num_ids, dim), and count the known values without a vector.
 
-    Padding, out of vocabulary and values without a vector have zeros. Keys that are no known value are left out.
+    Padding, out of vocabulary and values without a vector get zeros. Keys that are not known values are ignored.
 
     Raises:
-        DataError: widths differ, a number is not finite, a key stands twice, or no key is a known value.
+        DataError: widths differ, a number is not finite, a key occurs twice, or no key is a known value.
     """
     path = Path(source) / settings.file
     vectors: NDArray[np.float32] | None = None
@@ -53,7 +53,7 @@ def aligned_vectors(
     if vectors is None or not has_vector.any():
         known = ", ".join(map(repr, vocabulary.values.head(3)))
         raise DataError(
-            f"{path} must hold vectors of the field's values, but none of its keys is one; the values are such as "
+            f"{path} must hold vectors of the field's values, but none of its keys is one; known values are "
             f"{known}; check pretrained.key"
         )
     return vectors, len(vocabulary.values) - int(has_vector.sum())
@@ -76,4 +76,4 @@ def _require_once(path: Path, keys: pl.Series, ids: NDArray[np.int32], has_vecto
     again = has_vector[ids]
     again[order[1:]] |= ids[order[1:]] == ids[order[:-1]]
     if again.any():
-        raise DataError(f"{path} must hold a key once, but {keys[int(again.argmax())]!r} stands twice")
+        raise DataError(f"{path} must hold each key once, but {keys[int(again.argmax())]!r} occurs twice")

@@ -1,4 +1,4 @@
-"""The sum of many float64 numbers, exact: it does not depend on their order or on how they were cut in pieces."""
+"""Sum float64 numbers exactly, so that the sum does not depend on their order or on how they are cut into pieces."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MANTISSA_BITS = 53
 
 
 class ExactSum:
-    """Adds arrays of finite float64 numbers without any rounding until the sum is asked for.
+    """Accumulator of finite float64 numbers that rounds only when the sum is read.
 
-    Each number is an integer of 53 bits times a power of two. The integers are added in two halves, apart for each
-    power of two, so that no addition rounds; Python's integers hold the totals.
+    Each number is an integer of 53 bits times a power of two. The integers are added in two halves, separately for
+    each power of two, so that no addition rounds; Python integers hold the totals.
 
     Example:
         >>> total = ExactSum()
@@ -41,7 +41,7 @@ class ExactSum:
 
     @property
     def exact(self) -> Fraction:
-        """The sum itself."""
+        """The sum, not rounded."""
         return sum(
             (Fraction(total) * Fraction(2) ** exponent for exponent, total in self._by_exponent.items()), Fraction(0)
         )

@@ -1,4 +1,4 @@
-"""Safe names for files that are named after features."""
+"""Make safe names of files that are named after features."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Collection
 
 
 class FileNames:
-    """Gives each feature a safe file name in one folder, whatever its name holds.
+    """Generator of safe and unique file names in one folder, for features of any name.
 
-    Letters, digits, ``_`` and ``-`` stay; other characters become ``%`` and their bytes in hexadecimal. Names that
-    differ only in case get a number, because some disks do not tell them apart.
+    Letters, digits, ``_`` and ``-`` are kept; other characters become ``%`` and their bytes in hexadecimal. Names that
+    differ only in case get a number, because some file systems ignore case.
 
     Example:
         >>> names = FileNames(suffix=".npy")
-        >>> names.of("a/b"), names.of("site"), names.of("Site")
+        >>> names.make("a/b"), names.make("site"), names.make("Site")
         ('a%2Fb.npy', 'site.npy', 'Site~2.npy')
     """
 
@@ -21,8 +21,8 @@ class FileNames:
         self._suffix = suffix
         self._taken: set[str] = set()
 
-    def of(self, feature: str) -> str:
-        """Return a name that none before it has."""
+    def make(self, feature: str) -> str:
+        """Return a file name for ``feature`` that was not returned before."""
         safe = "".join(_quote(mark) for mark in feature)[:150]
         candidate, number = safe, 1
         while candidate.lower() in self._taken:
@@ -33,14 +33,14 @@ class FileNames:
 
 
 def safe_file_names(features: Collection[str], *, suffix: str = ".parquet") -> dict[str, str]:
-    """A safe file name for each feature, see ``FileNames``.
+    """Make a safe file name for each feature, see ``FileNames``.
 
     Example:
         >>> safe_file_names(["site", "a/b", "Site"])
         {'site': 'site.parquet', 'a/b': 'a%2Fb.parquet', 'Site': 'Site~2.parquet'}
     """
     names = FileNames(suffix=suffix)
-    return {feature: names.of(feature) for feature in features}
+    return {feature: names.make(feature) for feature in features}
 
 
 def _quote(mark: str) -> str:

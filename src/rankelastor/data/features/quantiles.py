@@ -1,4 +1,4 @@
-"""Exact quantiles of a column that is read in pieces, in bounded memory, and the buckets that they cut."""
+"""Compute exact quantiles of a column that is read in pieces, in bounded memory, and the buckets between them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _KEY_BITS = 64
 
 
 class OrderStatistics:
-    """Selects the numbers at given places of the sorted column, without sorting it: radix selection.
+    """Radix selection: the numbers at given ranks of a column, without sorting it.
 
     A float64 is mapped to an unsigned integer of the same order, read as five digits of 13 bits. Each pass over the
-    pieces counts one digit of the numbers that agree with a wanted one so far. So memory is 8192 counts for each
-    different prefix among the wanted numbers, and neither the order nor the size of the pieces matters.
+    pieces counts one digit of the numbers whose prefix equals that of a wanted number. So memory is 8192 counts per
+    distinct prefix of the wanted numbers, and neither the order nor the size of the pieces matters.
 
     Example:
         >>> select = OrderStatistics([0, 2])
@@ -45,12 +45,12 @@ class OrderStatistics:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """The numbers at the places asked for, once ``done``."""
+        """The numbers at the given ranks, once ``done``."""
         assert self.done, "passes are left"
         return _numbers(self._prefixes)
 
     def add(self, numbers: NDArray[np.float64]) -> None:
-        """Count a piece in this pass. ``numbers`` holds no NaN."""
+        """Count a piece in this pass. ``numbers`` must hold no NaN."""
         keys = _keys(numbers)
         known_bits = self._num_digits * _DIGIT_BITS
         if known_bits:
@@ -65,7 +65,7 @@ class OrderStatistics:
         self._counts += counted.reshape(self._counts.shape)
 
     def end_pass(self) -> None:
-        """All pieces have been counted: one more digit is known."""
+        """End a pass over all pieces: determine one more digit of each wanted number."""
         groups = np.searchsorted(self._wanted, self._prefixes)
         upto = np.cumsum(self._counts, axis=1)
         digits = np.array(
@@ -84,7 +84,7 @@ class OrderStatistics:
 
 
 def edge_places(num_rows: int, num_buckets: int) -> list[int]:
-    """Where buckets of equal mass start in the sorted column, the first of all included.
+    """List the ranks in the sorted column at which buckets of equal mass start, including rank 0.
 
     Example:
         >>> edge_places(10, 4)
@@ -94,7 +94,7 @@ def edge_places(num_rows: int, num_buckets: int) -> list[int]:
 
 
 def distinct_edges(starts: NDArray[np.float64]) -> tuple[float, ...]:
-    """The edges between buckets, from the numbers at ``edge_places``: equal ones once, so that no bucket is empty.
+    """List the edges between buckets: the distinct numbers at ``edge_places``, so that no bucket is empty.
 
     Example:
         >>> distinct_edges(np.array([1.0, 1.0, 4.0, 4.0, 9.0]))
@@ -105,9 +105,9 @@ def distinct_edges(starts: NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def bucket_ids(numbers: NDArray[np.float64], edges: NDArray[np.float64], blank: BlankIds) -> NDArray[np.int32]:
-    """The id of each number: 1 + how many edges are not above it.
+    """Find the id of each number: 1 + the number of edges that are not above it.
 
-    NaN is a blank: the id after the last bucket (``value``), padding, or out of vocabulary, which is the last id.
+    NaN is a blank: it gets the id after the last bucket (``value``), padding, or out of vocabulary (the last id).
 
     Example:
         >>> bucket_ids(np.array([-5.0, 1.0, 9.0, np.nan]), np.array([1.0, 2.0]), "value").tolist()
@@ -115,13 +115,13 @@ def bucket_ids(numbers: NDArray[np.float64], edges: NDArray[np.float64], blank: 
     """
     ids = (np.searchsorted(edges, numbers, side="right") + 1).astype(np.int32)
     is_blank = np.isnan(numbers)
-    # For `value` the id of blanks stands before out of vocabulary, for `out_of_vocabulary` it is that id.
+    # With `value`, the id of blanks precedes out of vocabulary; with `out_of_vocabulary`, it is that id.
     ids[is_blank] = PADDING_ID if blank == "padding" else len(edges) + 2
     return ids
 
 
 def num_bucket_ids(edges: tuple[float, ...], blank: BlankIds) -> int:
-    """Padding, the buckets, blanks where they have an id of their own, out of vocabulary.
+    """Count the ids: padding, the buckets, blanks if they have an id of their own, out of vocabulary.
 
     Example:
         >>> num_bucket_ids((1.0, 2.0), "value"), num_bucket_ids((1.0, 2.0), "padding")
@@ -140,7 +140,7 @@ def _mask(digit: int) -> int:
 
 
 def _keys(numbers: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """Integers in the order of the numbers: negative ones have all bits turned, the others the sign bit."""
+    """Map numbers to integers of the same order: flip all bits of negative numbers and the sign bit of the others."""
     bits = numbers.view(np.uint64)
     negative = (bits >> np.uint64(63)).astype(bool)
     return np.where(negative, ~bits, bits | np.uint64(1 << 63))

@@ -1,4 +1,4 @@
-"""The byte order of distinct texts, quickly where they are short: ids mostly are."""
+"""Sort distinct texts by their bytes, with a fast path for short texts, as most ids are."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 _KEY_BYTES = 8
 
 
-def order_of_texts(texts: pl.Series) -> NDArray[np.int64]:
-    """The places of ``texts``, which differ and hold no null, in the byte order of their UTF-8.
+def argsort_texts(texts: pl.Series) -> NDArray[np.int64]:
+    """Compute the indices that sort ``texts``, distinct and without null, by their UTF-8 bytes.
 
-    Texts of at most eight bytes are compared as integers, several times as fast as texts.
+    Texts of at most eight bytes are compared as integers, which is several times as fast.
 
     Example:
-        >>> order_of_texts(pl.Series(["b", "ab", "a", ""])).tolist()
+        >>> argsort_texts(pl.Series(["b", "ab", "a", ""])).tolist()
         [3, 2, 1, 0]
     """
     keys = _as_integers(texts)
@@ -26,7 +26,7 @@ def order_of_texts(texts: pl.Series) -> NDArray[np.int64]:
 
 
 def _as_integers(texts: pl.Series) -> NDArray[np.uint64] | None:
-    """Integers in the order of the texts; None where eight bytes do not tell all texts apart."""
+    """Map texts to integers of the same order; None if eight bytes do not distinguish all texts."""
     if not len(texts) or int(texts.str.len_bytes().max()) > _KEY_BYTES:  # type: ignore[arg-type] # there are texts
         return None
     cells = texts.to_arrow().cast(pa.large_string())

@@ -1,4 +1,4 @@
-"""Transforms of numbers, and the statistics of the train split that they need."""
+"""Transform numbers, and collect the statistics of the train split that the transforms need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NumericTransform = Literal["as_is", "log", "standardise", "min_max"]
 
 
 class NumberStatistics(Settings):
-    """Mean, standard deviation (of the population) and range of a numeric field over the train split."""
+    """Mean, population standard deviation and range of a numeric field over the train split."""
 
     mean: float
     standard_deviation: float
@@ -25,9 +25,9 @@ class NumberStatistics(Settings):
 
 
 class StatisticsFit:
-    """Collects the statistics of one field from pieces of the train split, in two passes.
+    """Accumulator of the statistics of one field over pieces of the train split, in two passes.
 
-    Every sum is exact, so the result does not depend on the order of the rows or on the size of the pieces.
+    All sums are exact, so the result does not depend on the order of the rows or on the size of the pieces.
 
     Example:
         >>> fit = StatisticsFit()
@@ -45,7 +45,7 @@ class StatisticsFit:
         self._mean = 0.0
 
     def add(self, numbers: NDArray[np.float64]) -> None:
-        """First pass: a piece of the train split, possibly empty."""
+        """Add a piece of the train split, possibly empty, in the first pass."""
         if not len(numbers):
             return
         self._num_rows += len(numbers)
@@ -54,17 +54,17 @@ class StatisticsFit:
         self._maximum = max(self._maximum, float(numbers.max()))
 
     def end_first_pass(self) -> None:
-        """All pieces have been added once: the mean is known."""
+        """End the first pass: compute the mean."""
         assert self._num_rows, "statistics need rows"
         self._mean = float(self._sum.exact / self._num_rows)
 
     def add_deviations(self, numbers: NDArray[np.float64]) -> None:
-        """Second pass: the same pieces again, in any order."""
+        """Add a piece in the second pass, which takes the same pieces in any order."""
         self._squares.add((numbers - self._mean) ** 2)
 
     @property
     def statistics(self) -> NumberStatistics:
-        """What was collected."""
+        """The statistics, after both passes."""
         variance = float(self._squares.exact / Fraction(self._num_rows))
         return NumberStatistics(
             mean=self._mean,
@@ -77,10 +77,10 @@ class StatisticsFit:
 def transform_numbers(
     numbers: NDArray[np.float64], transform: NumericTransform, statistics: NumberStatistics
 ) -> NDArray[np.float32]:
-    """The feature of each number, float32.
+    """Transform numbers to float32.
 
     ``log`` is sign(x) * ln(1 + |x|). ``standardise`` and ``min_max`` map a column that is constant in the train
-    split to x minus that constant: 0 there. Numbers outside the range of the train split lie outside 0..1.
+    split to x minus that constant. With ``min_max``, numbers outside the train range lie outside 0..1.
 
     Example:
         >>> statistics = NumberStatistics(mean=3.0, standard_deviation=2.0, minimum=1.0, maximum=5.0)

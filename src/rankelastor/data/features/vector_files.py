@@ -1,4 +1,4 @@
-"""Files of pretrained vectors: find them, and read keys and vectors piece by piece."""
+"""Find files of pretrained vectors, and read their keys and vectors in pieces."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rankelastor.data.features.vector_settings import PretrainedSettings
-from rankelastor.data.raw.column_names import quoted, require_columns
+from rankelastor.data.raw.column_names import quote_names, require_columns
 from rankelastor.data.raw.source_files import SourceFile
 from rankelastor.errors import DataError
 
 Piece = tuple[pl.Series, NDArray[np.float32]]
-"""Some keys as text, and their vectors (key, dim)."""
+"""Some keys as text, and their vectors, float32 (key, dim)."""
 
 _PIECE_ROWS = 65_536
 
 
 def find_vector_files(folder: str | Path, vectors: Iterable[PretrainedSettings]) -> tuple[SourceFile, ...]:
-    """Every file that pretrained vectors or their keys are read from, each once.
+    """Find every file of pretrained vectors or of their keys, each once.
 
     Args:
-        folder: what relative paths count from.
+        folder: the folder that relative paths start from.
         vectors: settings of the vectors.
 
     Raises:
         DataError: a file does not exist.
     """
     found: dict[str, SourceFile] = {}
-    for place, name in (named for settings in vectors for named in _named(settings)):
+    for place, name in (named for settings in vectors for named in _list_paths(settings)):
         path = Path(folder) / name
         if not path.is_file():
             raise DataError(
-                f"pretrained.{place} must name a file, but {path} is none; relative paths count from files.folder"
+                f"pretrained.{place} must name a file, but {path} is not one; relative paths start from files.folder"
             )
         found[name] = SourceFile(None, path, f"vectors:{name}")
     return tuple(found.values())
 
 
 def read_vectors(folder: str | Path, settings: PretrainedSettings) -> Iterator[Piece]:
-    """Keys and vectors of a file, piece by piece.
+    """Read the keys and vectors of a file in pieces.
 
     Args:
-        folder: what relative paths count from.
-        settings: the file, and where keys and vectors stand in it.
+        folder: the folder that relative paths start from.
+        settings: the file, and the names of its keys and vectors.
 
     Raises:
-        DataError: the file cannot be read, lacks a column or array, or does not hold one vector of numbers a key;
-            or it is HDF5, and h5py is not installed.
+        DataError: the file cannot be read, lacks a column or array, or does not hold one vector of numbers per key;
+            or it is HDF5 and h5py is not installed.
     """
     path = Path(folder) / settings.file
-    with _explained(path):
+    with _explain_errors(path):
         match settings.format:
             case "parquet":
                 yield from _read_parquet(path, settings)
             case "npy":
-                assert settings.keys is not None, "settings hold it beside .npy"
+                assert settings.keys is not None, "settings require it for .npy"
                 yield from _pieces(_read_keys(Path(folder) / settings.keys), np.load(path, mmap_mode="r"), path)
             case "npz":
                 with np.load(path) as arrays:
@@ -76,15 +76,15 @@ def read_vectors(folder: str | Path, settings: PretrainedSettings) -> Iterator[P
                     yield from _pieces(_texts(arrays[key][:], path), arrays[vector], path)
 
 
-def _named(settings: PretrainedSettings) -> Iterator[tuple[str, str]]:
+def _list_paths(settings: PretrainedSettings) -> Iterator[tuple[str, str]]:
     yield "file", settings.file
     if settings.keys is not None:
         yield "keys", settings.keys
 
 
 def _read_parquet(path: Path, settings: PretrainedSettings) -> Iterator[Piece]:
-    assert settings.key is not None, "settings hold it beside Parquet"
-    assert settings.vector is not None, "settings hold it beside Parquet"
+    assert settings.key is not None, "settings require it for Parquet"
+    assert settings.vector is not None, "settings require it for Parquet"
     columns = [settings.vector] if isinstance(settings.vector, str) else list(settings.vector)
     with pq.ParquetFile(path) as parquet:
         wanted = list(dict.fromkeys([settings.key, *columns]))
@@ -97,14 +97,14 @@ def _read_parquet(path: Path, settings: PretrainedSettings) -> Iterator[Piece]:
 
 
 def _parquet_numbers(cells: pa.Array, path: Path, column: str) -> NDArray[np.float32]:
-    """A column of numbers as (row, 1), a column of lists as (row, dim)."""
+    """Read a column of numbers as (row, 1), or a column of lists as (row, dim)."""
     if not pa.types.is_nested(cells.type):
         return _float32(cells)[:, None]
     widths = pc.unique(pc.list_value_length(cells)).to_pylist()
     if len(widths) != 1 or widths[0] is None:
         raise DataError(
             f"{path}, column {column!r} must hold vectors of one width, but holds lists of the lengths "
-            f"{quoted(widths, at_most=5)}; leave out rows without a vector"
+            f"{quote_names(widths, at_most=5)}; leave out rows without a vector"
         )
     return _float32(pc.list_flatten(cells)).reshape(len(cells), widths[0])
 
@@ -115,21 +115,21 @@ def _float32(cells: pa.Array) -> NDArray[np.float32]:
 
 
 def _read_keys(path: Path) -> pl.Series:
-    """One key a line, or the array of an ``.npy`` file."""
-    with _explained(path):
+    """Read one key per line of a text file, or the array of an ``.npy`` file."""
+    with _explain_errors(path):
         if path.suffix.lower() == ".npy":
             return _texts(np.load(path), path)
-        # Not str.splitlines: it also breaks at U+2028, form feeds and more, which may stand in a key.
+        # Not str.splitlines: it also splits at U+2028, form feeds and others, which may occur in a key.
         text = path.read_bytes().decode("utf-8-sig").removesuffix("\n")
         lines = [line.removesuffix("\r") for line in text.split("\n")] if text else []
         return pl.Series(lines, dtype=pl.String)
 
 
 def _pieces(keys: pl.Series, vectors: Any, path: Path) -> Iterator[Piece]:
-    """Slices of an array in memory or on disk."""
+    """Cut an array in memory or on disk into pieces."""
     if len(vectors.shape) != 2 or vectors.shape[0] != len(keys):  # noqa: PLR2004 - a matrix
         raise DataError(
-            f"{path} must hold a matrix with one vector a key, but its shape is {list(vectors.shape)} and there are "
+            f"{path} must hold a matrix with one vector per key, but its shape is {list(vectors.shape)} and there are "
             f"{len(keys)} keys"
         )
     for start in range(0, len(keys), _PIECE_ROWS):
@@ -138,7 +138,7 @@ def _pieces(keys: pl.Series, vectors: Any, path: Path) -> Iterator[Piece]:
 
 
 def _texts(keys: NDArray[Any], path: Path) -> pl.Series:
-    """Keys as the texts that a raw file would hold."""
+    """Convert keys to the texts that a raw file would hold."""
     if keys.ndim != 1 or keys.dtype.kind not in "iuUSO":
         raise DataError(
             f"{path} must hold its keys as a list of texts or integers, but they have the shape {list(keys.shape)} and "
@@ -150,7 +150,7 @@ def _texts(keys: NDArray[Any], path: Path) -> pl.Series:
 
 
 def _array_names(names: list[str], path: Path, settings: PretrainedSettings) -> tuple[str, str]:
-    assert not isinstance(settings.vector, tuple), "settings refuse several arrays"
+    assert not isinstance(settings.vector, tuple), "settings allow one array"
     key, vector = settings.key or "key", settings.vector or "value"
     require_columns(names, [key, vector], path, advice="check pretrained.key and pretrained.vector")
     return key, vector
@@ -167,8 +167,8 @@ def _h5py(path: Path) -> Any:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explain_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} must be a file of vectors that can be read, but {error}") from error
+        raise DataError(f"{path} must be a readable file of vectors, but {error}") from error

@@ -1,4 +1,4 @@
-"""Settings of pretrained vectors: which file gives which value its vector."""
+"""Settings of pretrained vectors: their file, and where it holds keys and vectors."""
 
 from pathlib import PurePath
 from typing import Annotated, Literal, Self
@@ -21,12 +21,12 @@ _FORMATS: dict[str, VectorFormat] = {
 
 
 class PretrainedSettings(Settings):
-    """Vectors by key, from one file. Relative paths count from ``files.folder``.
+    """Pretrained vectors by key, read from one file. Relative paths start from ``files.folder``.
 
     ``.parquet``: ``key`` is the column of keys, ``vector`` a column of lists or several columns of numbers.
     ``.npz`` and ``.h5``: ``key`` and ``vector`` name arrays of keys and of vectors (default ``key`` and ``value``).
-    ``.npy``: a matrix, one row a key; ``keys`` is a text file of one key a line, or ``.npy``.
-    ``trained``: whether training changes the vectors; frozen ones stay as they are.
+    ``.npy``: a matrix, one row per key; ``keys`` is a text file of one key per line, or ``.npy``.
+    ``trained``: whether training changes the vectors; otherwise they are frozen.
     """
 
     file: Name
@@ -37,7 +37,7 @@ class PretrainedSettings(Settings):
 
     @property
     def format(self) -> VectorFormat:
-        """What the file's name says."""
+        """Format of the file, by its suffix."""
         return _FORMATS[PurePath(self.file).suffix.lower()]
 
     @model_validator(mode="after")
@@ -46,12 +46,14 @@ class PretrainedSettings(Settings):
         if suffix not in _FORMATS:
             raise ValueError(f"file must end in one of {', '.join(_FORMATS)}, but {self.file!r} was given")
         if (self.format == "npy") != (self.keys is not None):
-            rule = "must name a file of one key a line" if self.format == "npy" else "must be left out"
-            raise ValueError(f"keys {rule} where file is {suffix}, but {self.keys!r} was given")
+            rule = "must name a file of one key per line" if self.format == "npy" else "must be left out"
+            raise ValueError(f"keys {rule} if file is {suffix}, but {self.keys!r} was given")
         if self.format == "parquet" and None in (self.key, self.vector):
-            raise ValueError("key and vector must name columns where file is Parquet; add the one that is missing")
+            raise ValueError("key and vector must name columns if file is Parquet; add the missing one")
         if self.format == "npy" and (self.key, self.vector) != (None, None):
-            raise ValueError("key and vector must be left out where file is .npy: keys names the file of keys")
+            raise ValueError(
+                "key and vector must be left out if file is .npy, whose keys are in the file of the setting keys"
+            )
         if self.format in {"npz", "h5"} and isinstance(self.vector, tuple):
-            raise ValueError(f"vector must name one array where file is {suffix}, but {list(self.vector)} was given")
+            raise ValueError(f"vector must name one array if file is {suffix}, but {list(self.vector)} was given")
         return self

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rankelastor.data.cells.texts import BLANK, BlankIds
-from rankelastor.data.features.text_order import order_of_texts
+from rankelastor.data.features.text_order import argsort_texts
 from rankelastor.data.interner import Interner
 from rankelastor.errors import DataError
 from rankelastor.schema import PADDING_ID
@@ -22,10 +22,10 @@ from rankelastor.schema import PADDING_ID
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Known values, ordered by count (most frequent first), then by value (byte order of UTF-8).
+    """The known values of a feature, sorted by count (most frequent first), then by value (UTF-8 bytes).
 
     Id 0 is padding, ids 1..K are the K known values in that order, id K + 1 is out of vocabulary.
-    ``counts`` are those of the train split.
+    ``counts`` holds the number of occurrences of each value in the train split.
 
     Example:
         >>> vocabulary = Vocabulary.fit(pl.Series(["b", "a", "c"]), np.array([2, 2, 1]), min_count=2, blank="value")
@@ -41,24 +41,24 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, values: pl.Series, counts: NDArray[np.int64], *, min_count: int, blank: BlankIds) -> Self:
-        """The vocabulary of ``values`` (distinct, in any order) that the train split holds ``counts`` times.
+        """Fit a vocabulary from distinct values and their counts in the train split.
 
         Args:
-            values: distinct texts.
-            counts: how often the train split holds each.
-            min_count: values seen fewer times are out of vocabulary.
+            values: distinct texts, in any order.
+            counts: number of occurrences of each text in the train split.
+            min_count: values with a smaller count are out of vocabulary.
             blank: whether the blank text is a value of its own, out of vocabulary, or padding.
         """
         known = pl.DataFrame({"value": values, "count": counts}).filter(pl.col("count") >= min_count)
         if blank != "value":
             known = known.filter(pl.col("value") != BLANK)
-        by_value = order_of_texts(known["value"])
+        by_value = argsort_texts(known["value"])
         order = by_value[np.argsort(-known["count"].to_numpy()[by_value], kind="stable")]
         return cls(known["value"].gather(order), known["count"].to_numpy()[order], blank)
 
     @property
     def num_ids(self) -> int:
-        """Padding, the known values, out of vocabulary."""
+        """Number of ids: padding, the known values, out of vocabulary."""
         return len(self.values) + 2
 
     @property
@@ -67,7 +67,7 @@ class Vocabulary:
         return len(self.values) + 1
 
     def ids(self, texts: pl.Series) -> NDArray[np.int32]:
-        """The id of each text; unknown texts are out of vocabulary. ``texts`` holds no null."""
+        """Look up the id of each text; unknown texts are out of vocabulary. ``texts`` must hold no null."""
         by_text, id_by_rank = self._sorted
         unknown = np.int32(self.out_of_vocabulary_id)
         if len(by_text) == 0:
@@ -81,7 +81,7 @@ class Vocabulary:
         return ids
 
     def ids_of_codes(self, interner: Interner) -> NDArray[np.int32]:
-        """The id of each text by its code in the dictionary that the vocabulary was fitted from.
+        """Compute the table from codes, of the dictionary that the vocabulary was fitted from, to ids.
 
         Example:
             >>> interner = Interner()
@@ -100,15 +100,17 @@ class Vocabulary:
         return ids
 
     def values_by_id(self) -> pl.Series:
-        """The text of each id; null for padding and for out of vocabulary."""
+        """Return the text of each id; null for padding and out of vocabulary."""
         null = pl.Series([None], dtype=pl.String)
         return pl.concat([null, self.values.alias(""), null])
 
     def write(self, path: Path) -> None:
-        """Write columns value, count, id as Parquet."""
+        """Write the columns value, count and id as Parquet."""
         ids = np.arange(1, len(self.values) + 1, dtype=np.int32)
         table = pa.table({"value": self.values.to_arrow(), "count": self.counts, "id": ids})
-        pq.write_table(table, path, compression="zstd", use_dictionary=["count"])  # the others repeat nothing
+        pq.write_table(
+            table, path, compression="zstd", use_dictionary=["count"]
+        )  # the other columns hold distinct values
 
     @classmethod
     def read(cls, path: Path, *, blank: BlankIds) -> Self:
@@ -131,7 +133,7 @@ class Vocabulary:
 
 
 def read_counts(path: Path) -> NDArray[np.int64]:
-    """How often the train split holds each known value, in the order of ids: most frequent first.
+    """Read the train count of each known value, in order of ids: most frequent first.
 
     Raises:
         DataError: the file is missing or damaged.
@@ -144,7 +146,7 @@ def read_counts(path: Path) -> NDArray[np.int64]:
 
 
 def require_vocabulary(path: Path, *, num_ids: int) -> None:
-    """Make sure that a vocabulary is there and whole, by its footer alone.
+    """Check from the file footer alone that a vocabulary exists and has the expected size.
 
     Raises:
         DataError: the file is missing or damaged, or holds another number of values.
@@ -154,10 +156,8 @@ def require_vocabulary(path: Path, *, num_ids: int) -> None:
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from error
     if num_values + 2 != num_ids:
-        raise _damaged(path, f"it holds {num_values} values where {num_ids - 2} are expected")
+        raise _damaged(path, f"it holds {num_values} values and not {num_ids - 2}")
 
 
 def _damaged(path: Path, reason: object) -> DataError:
-    return DataError(
-        f"{path} must be a vocabulary that can be read, but {reason}; run `rankelastor prepare RECIPE --force`"
-    )
+    return DataError(f"{path} must be a readable vocabulary, but {reason}; run `rankelastor prepare RECIPE --force`")

@@ -1,1 +1,1 @@
-"""One file per field kind: its settings, how its cells are parsed, fitted and encoded, and its part of schema.json."""
+"""The field kinds, one file each: settings, parsing, fitting, encoding, and the entry in schema.json."""

@@ -12,7 +12,7 @@ from pydantic import Field
 from rankelastor.data.cells.calendar_parts import CalendarPart, TimeFormat, calendar_part
 from rankelastor.data.cells.texts import BlankIds, cell_texts
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
@@ -52,16 +52,16 @@ class PlannedCalendarPart:
 
     @property
     def vocabulary(self) -> VocabularyRules:
-        """A vocabulary of its own that no other feature may share."""
+        """Rules of a vocabulary that no other feature may share."""
         return VocabularyRules(may_be_shared=False)
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Number the part of each timestamp."""
-        return _numbered_parts(source, self.column, part=self.part, time_format=self.settings.format)
+        return _number_parts(source, self.column, part=self.part, time_format=self.settings.format)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Count the parts."""
-        assert vocabulary is not None, "there are rules for one"
+        assert vocabulary is not None, "the feature has rules for a vocabulary"
         return VocabularyFeatureFit(vocabulary, None, self._spec)
 
     def _spec(self, file: str, num_ids: int, _output: FeatureOutput, _vocabulary: Vocabulary) -> CalendarSpec:
@@ -86,25 +86,25 @@ class CalendarSpec(FeatureSpec):
 
     @property
     def blank(self) -> BlankIds:
-        """A blank timestamp is a value of its own."""
+        """Rule for blanks: a blank timestamp is a value of its own."""
         return "value"
 
     @property
     def feature(self) -> CategoricalFeature:
-        """One id per example."""
+        """The feature as models see it: one id per example."""
         return CategoricalFeature(self.name, self.num_ids)
 
     @property
     def vocabulary_file(self) -> VocabularyFile:
-        """The file of the part's values."""
+        """The vocabulary file of the part."""
         return VocabularyFile(self.vocabulary, self.num_ids, self.blank)
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Number the part of each timestamp."""
-        return _numbered_parts(source, self.column, part=self.part, time_format=self.format)
+        return _number_parts(source, self.column, part=self.part, time_format=self.format)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
-        """The numbers of parts are the ids."""
+        """Return the cells, which are ids already."""
         return cells.values
 
     def describe(self) -> str:
@@ -112,12 +112,12 @@ class CalendarSpec(FeatureSpec):
         return f"calendar, {self.part}"
 
     def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning:
-        """Ids are parts, and blanks."""
-        assert vocabulary is not None, "it has one"
+        """Say what the ids stand for: values of the part, or a blank."""
+        assert vocabulary is not None, "the feature has a vocabulary"
         return meaning_of_values(vocabulary)
 
 
-def _numbered_parts(source: Source, column: str, *, part: CalendarPart, time_format: TimeFormat) -> Cells:
+def _number_parts(source: CellSource, column: str, *, part: CalendarPart, time_format: TimeFormat) -> Cells:
     times = cell_texts(source.rows, column, source.blanks)
     texts = calendar_part(source.rows, column, times, part=part, time_format=time_format)
-    return Cells(source.numbering.of(texts.values)[texts.codes])
+    return Cells(source.numbering.number(texts.values)[texts.codes])

@@ -14,14 +14,14 @@ from rankelastor.data.kinds.spec import FeatureSpec
 
 @dataclass(frozen=True)
 class FieldKind:
-    """A field kind: the class of its settings, and the class of its fitted features; None where it has none."""
+    """A field kind: the class of its settings and the class of its fitted features (None if it makes no feature)."""
 
     settings: type[ColumnSettings]
     spec: type[FeatureSpec] | None
 
     @property
     def name(self) -> str:
-        """What ``kind`` says in the settings.
+        """Value of ``kind`` in the settings.
 
         Example:
             >>> [kind.name for kind in KINDS][:2]
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     FieldSettings: TypeAlias = ColumnSettings
     AnyFeatureSpec: TypeAlias = FeatureSpec
 else:
-    # Pydantic chooses the class by ``kind``; an unknown kind is an error that lists the known ones.
+    # Pydantic chooses the class by ``kind``; an unknown kind is an error that lists the known kinds.
     FieldSettings = Annotated[Union[tuple(kind.settings for kind in KINDS)], Field(discriminator="kind")]  # noqa: UP007
     AnyFeatureSpec = Annotated[
-        Union[tuple(kind.spec for kind in KINDS if kind.spec is not None)],  # noqa: UP007 - made from the table
+        Union[tuple(kind.spec for kind in KINDS if kind.spec is not None)],  # noqa: UP007 - built from the table
         Field(discriminator="kind"),
     ]

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt, model_validator
 
 from rankelastor.data.cells.texts import BlankIds
-from rankelastor.data.features.aligned_vectors import PretrainedSpec, aligned_vectors
+from rankelastor.data.features.aligned_vectors import PretrainedSpec, align_vectors
 from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import (
     ColumnSettings,
@@ -23,9 +23,9 @@ from rankelastor.data.kinds.field import (
     FieldName,
     Reads,
 )
-from rankelastor.data.kinds.sharing import refuse_rules_beside_shares
+from rankelastor.data.kinds.sharing import refuse_rules_with_shares
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
-from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit, numbered_texts
+from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit, number_texts
 from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 from rankelastor.schema import CategoricalFeature, PretrainedVectors
 
@@ -39,9 +39,9 @@ class CategoricalField(ColumnSettings):
     ``blank``: a blank cell is a value of its own (``value``), out of vocabulary, or padding (a zero vector).
     ``shares``: the name of a categorical or sequence field whose vocabulary and embedding rows this one uses. One
     vocabulary then counts the train occurrences in all columns that share it; ``min_count`` and ``blank`` are those
-    of the field that is shared.
-    ``pretrained``: vectors that take the place of learned embedding rows; a learned linear map gives them the
-    model's width.
+    of the shared field.
+    ``pretrained``: vectors that replace learned embedding rows; a learned linear map projects them to the width of
+    the model.
     """
 
     kind: Literal["categorical"] = "categorical"
@@ -56,14 +56,14 @@ class CategoricalField(ColumnSettings):
 
     @property
     def vectors(self) -> PretrainedSettings | None:
-        """The pretrained vectors, if any."""
+        """The pretrained vectors; None if embedding rows are learned."""
         return self.pretrained
 
     @model_validator(mode="after")
     def _the_shared_field_has_the_rules(self) -> Self:
-        refuse_rules_beside_shares(self.shares, min_count=self.min_count, blank=self.blank)
+        refuse_rules_with_shares(self.shares, min_count=self.min_count, blank=self.blank)
         if self.shares is not None and self.pretrained is not None:
-            raise ValueError(f"pretrained must be left out beside shares; set it for the field {self.shares!r}")
+            raise ValueError(f"pretrained must be left out with shares; set it for the field {self.shares!r}")
         return self
 
 
@@ -80,18 +80,18 @@ class PlannedCategorical:
 
     @property
     def vocabulary(self) -> VocabularyRules:
-        """Its own, or that of the feature it shares, whose rule for blanks then applies."""
+        """Rules of its vocabulary; a shared vocabulary brings its own rule for blanks."""
         settings = self.settings
         blank = settings.blank if settings.shares is None else None
         return VocabularyRules(settings.shares, settings.min_count, blank)
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Number the text of each cell."""
-        return numbered_texts(source, self.column)
+        return number_texts(source, self.column)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Count the values."""
-        assert vocabulary is not None, "there are rules for one"
+        assert vocabulary is not None, "the feature has rules for a vocabulary"
         return VocabularyFeatureFit(vocabulary, self.vocabulary.blank, self._spec)
 
     def _spec(self, file: str, num_ids: int, output: FeatureOutput, vocabulary: Vocabulary) -> CategoricalSpec:
@@ -110,13 +110,13 @@ class PlannedCategorical:
         settings = self.settings.pretrained
         if settings is None:
             return None
-        vectors, num_without = aligned_vectors(vocabulary, output.source, settings)
+        vectors, num_without = align_vectors(vocabulary, output.source, settings)
         output.vectors.mkdir(exist_ok=True)
-        file = output.vectors / output.vector_names.of(self.name)
+        file = output.vectors / output.vector_names.make(self.name)
         np.save(file, vectors)
         if num_without:
             _logger.warning(
-                "%d of the %d values of %s have no vector in %s: they get zeros",
+                "%d of the %d values of %s have no vector in %s and get zeros",
                 num_without, len(vocabulary.values), self.name, settings.file,
             )  # fmt: skip
         return PretrainedSpec(
@@ -125,9 +125,9 @@ class PlannedCategorical:
 
 
 class CategoricalSpec(FeatureSpec):
-    """A fitted categorical feature. ``vocabulary`` is the file in the folder ``vocabulary``.
+    """A fitted categorical feature. ``vocabulary`` names a file in the folder ``vocabulary``.
 
-    ``shares`` names the feature whose vocabulary, rows and rule for blanks it uses.
+    ``shares`` names the feature whose vocabulary, embedding rows and rule for blanks it uses.
     """
 
     kind: Literal["categorical"] = "categorical"
@@ -140,7 +140,7 @@ class CategoricalSpec(FeatureSpec):
 
     @property
     def feature(self) -> CategoricalFeature:
-        """One id per example."""
+        """The feature as models see it: one id per example."""
         vectors = None
         if self.pretrained is not None:
             vectors = PretrainedVectors(self.pretrained.dim, self.pretrained.trained)
@@ -148,29 +148,29 @@ class CategoricalSpec(FeatureSpec):
 
     @property
     def vocabulary_file(self) -> VocabularyFile:
-        """The file, with the shared feature's rule for blanks where it shares one."""
+        """The vocabulary file; ``blank`` is None if the rule of the shared feature applies."""
         return VocabularyFile(self.vocabulary, self.num_ids, self.blank if self.shares is None else None, self.shares)
 
     @property
     def vectors(self) -> PretrainedSpec | None:
-        """The pretrained vectors, if any."""
+        """The pretrained vectors; None if embedding rows are learned."""
         return self.pretrained
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Number the text of each cell."""
-        return numbered_texts(source, self.column)
+        return number_texts(source, self.column)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
-        """The numbers of texts are the ids."""
+        """Return the cells, which are ids already."""
         return cells.values
 
     def describe(self) -> str:
-        """Name the kind, and the vectors that it brings along."""
+        """Name the kind and its pretrained vectors."""
         if self.pretrained is None:
             return "categorical"
         return f"categorical, {'trained' if self.pretrained.trained else 'frozen'} vectors of {self.pretrained.dim}"
 
     def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning:
-        """Ids are values; a blank seen fewer than ``min_count`` times has none of its own."""
-        assert vocabulary is not None, "it has one"
+        """Say what the ids stand for: values; a blank seen fewer than ``min_count`` times has no id of its own."""
+        assert vocabulary is not None, "the feature has a vocabulary"
         return meaning_of_values(vocabulary, rare_blanks_are_unknown=self.min_count > 1)

@@ -18,31 +18,31 @@ from rankelastor.data.raw.rows import RawRows
 
 @dataclass(frozen=True)
 class Numbering:
-    """A mapping from texts to integers: provisional codes while preparing, final ids while serving.
+    """A mapping from texts to integers: provisional codes during preparation, final ids during serving.
 
-    ``once_per_text`` says that repeated texts should be reduced to distinct ones first, because a look-up is slow.
+    ``once_per_text`` says that texts should be deduplicated first, because a look-up is slow.
     """
 
-    of: Callable[[pl.Series], NDArray[Any]]
+    number: Callable[[pl.Series], NDArray[Any]]
     once_per_text: bool
 
     @classmethod
     def provisional(cls, interner: Interner) -> Self:
-        """Number texts by a growing dictionary, which is as fast per row as finding the distinct texts."""
+        """Number texts with a growing dictionary, which is as fast as deduplicating them."""
         return cls(interner.codes, once_per_text=False)
 
     @classmethod
     def none(cls) -> Self:
-        """Refuse to number any text: for kinds without a vocabulary."""
+        """Make a numbering that refuses all texts, for kinds without a vocabulary."""
 
         def refuse(_: pl.Series) -> NDArray[Any]:
-            raise AssertionError("a kind without a vocabulary numbers no texts")
+            raise AssertionError("a kind without a vocabulary must not number texts")
 
         return cls(refuse, once_per_text=True)
 
 
 @dataclass(frozen=True)
-class Source:
+class CellSource:
     """Raw rows to parse, the texts that mean blank, and the numbering of texts."""
 
     rows: RawRows
@@ -52,7 +52,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells of one column: ``values`` per row, or, where there are ``offsets``, per element of the rows' lists.
+    """The cells of one column: ``values`` holds one entry per row, or, with ``offsets``, one per element of a list.
 
     Row i of a list column holds ``values[offsets[i]:offsets[i + 1]]``.
 
@@ -66,7 +66,7 @@ class Cells:
     offsets: Offsets | None = None
 
     def select(self, mask: NDArray[np.bool_]) -> Cells:
-        """Keep the rows of ``mask``, bool (row,)."""
+        """Select the rows where ``mask``, bool (row,), is true."""
         if mask.all():
             return self
         if self.offsets is None:
@@ -80,14 +80,14 @@ class Cells:
         return Cells(id_of_code[self.values], self.offsets)
 
     def to_arrow(self) -> pa.Array:
-        """Return the cells as an Arrow array, as they are staged on disk."""
+        """Convert the cells to the Arrow array that is staged on disk."""
         if self.offsets is None:
             return pa.array(self.values)
         return pa.ListArray.from_arrays(pa.array(self.offsets.astype(np.int32)), pa.array(self.values))
 
     @classmethod
     def from_arrow(cls, column: pa.Array) -> Self:
-        """View what ``to_arrow`` returned, without a copy."""
+        """View an array made by ``to_arrow`` as cells, without a copy."""
         if not pa.types.is_list(column.type):
             return cls(column.to_numpy(zero_copy_only=True))
         return cls(column.values.to_numpy(zero_copy_only=True), column.offsets.to_numpy(zero_copy_only=True))

@@ -1,4 +1,4 @@
-"""Where a feature that brings files of its own reads and writes them."""
+"""Folders for the files that a feature reads and writes itself."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +8,10 @@ from rankelastor.data.features.file_names import FileNames
 
 @dataclass(frozen=True)
 class FeatureOutput:
-    """Where a feature that brings files of its own finds them and writes them.
+    """Folders from which a feature reads its own files (pretrained vectors) and to which it writes them.
 
-    ``source`` is the folder that relative paths in the settings count from. ``vectors`` is the folder for vectors,
-    made by whoever writes the first; ``vector_names`` gives files in it their names.
+    ``source`` is the folder that relative paths in the settings start from. ``vectors`` is the folder for vectors,
+    created with its first file; ``vector_names`` generates the names of its files.
     """
 
     source: Path

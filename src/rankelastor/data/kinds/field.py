@@ -1,7 +1,7 @@
-"""The steps of a field kind before its spec stands: settings, planned features, and their fits.
+"""The interfaces of a field kind up to its fitted spec: settings, planned features, and their fits.
 
 A kind is one file with three classes: settings (a ``ColumnSettings``) that plan features (each a ``PlannedFeature``),
-and the spec (a ``FeatureSpec``) that a fit ends in. ``catalogue.py`` lists the kinds.
+and the spec (a ``FeatureSpec``) that results from a fit. ``catalogue.py`` lists the kinds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rankelastor.config.base import Settings
 
 if TYPE_CHECKING:
     from rankelastor.data.features.vector_settings import PretrainedSettings
-    from rankelastor.data.kinds.cells import Cells, Source
+    from rankelastor.data.kinds.cells import Cells, CellSource
     from rankelastor.data.kinds.feature_output import FeatureOutput
     from rankelastor.data.kinds.spec import FeatureSpec
     from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
@@ -27,15 +27,15 @@ ColumnPattern = Annotated[str, Field(min_length=1)]
 FieldName = Annotated[str, Field(min_length=1)]
 
 Reads = Literal["texts", "distinct_texts", "numbers"]
-"""How a CSV column is read: text by text, each distinct text once, or as float64 where all cells are plain numbers."""
+"""How a CSV column is read: as plain text, dictionary-encoded, or as float64 if all cells are plain numbers."""
 
 
 class ColumnSettings(Settings):
-    """What every field says: the columns it reads.
+    """Settings common to all fields: the columns to read.
 
     ``column`` is a column name, a pattern with ``*`` and ``?`` (``C*``), or a list of these; each matched
     column becomes a field of its own. A pattern never matches a label or weight column.
-    ``name`` renames the field; it is allowed only where a single column is read. The default is the column's name.
+    ``name`` renames the field; it is allowed only for a single column. The default is the name of the column.
     """
 
     column: ColumnPattern | Annotated[tuple[ColumnPattern, ...], Field(min_length=1)]
@@ -43,15 +43,15 @@ class ColumnSettings(Settings):
     kind: str
 
     names_group: ClassVar[bool] = False
-    """Whether the column is the group of an example and no feature."""
+    """Whether the column is the group of an example and not a feature."""
 
     @abstractmethod
     def plan(self, column: str) -> Iterator[PlannedFeature]:
-        """Plan the features that one matched column becomes."""
+        """Plan the features of one matched column."""
 
     @property
     def vectors(self) -> PretrainedSettings | None:
-        """The pretrained vectors that the field brings along, if any."""
+        """Settings of the pretrained vectors of the field; None if it has none."""
         return None
 
     @property
@@ -63,21 +63,21 @@ class ColumnSettings(Settings):
     def _columns_differ(self) -> Self:
         twice = sorted({name for name in self.patterns if self.patterns.count(name) > 1})
         if twice:
-            raise ValueError(f"column must name each column once, but {twice} stand there twice")
+            raise ValueError(f"column must name each column once, but {twice} occur twice")
         return self
 
     @model_validator(mode="after")
     def _name_needs_one_column(self) -> Self:
         if self.name is not None and (len(self.patterns) != 1 or any(mark in self.patterns[0] for mark in "*?")):
             raise ValueError(
-                f"name must stand beside a single column, but column {list(self.patterns)} may be several; "
+                f"name must be given for a single column only, but column {list(self.patterns)} may match several; "
                 "leave name out, or list the columns one by one"
             )
         return self
 
 
 class FeatureFit(Protocol):
-    """Fits one feature in passes over the train rows, until it is ``done``."""
+    """The fit of one feature in passes over the train rows, until it is ``done``."""
 
     @property
     def done(self) -> bool:
@@ -85,56 +85,56 @@ class FeatureFit(Protocol):
         ...
 
     def add(self, cells: Cells) -> None:
-        """Take some of the train rows of this pass."""
+        """Add some of the train rows in this pass."""
         ...
 
     def end_pass(self) -> None:
-        """Note that every train row has been added once more."""
+        """End a pass, in which every train row was added once."""
         ...
 
     def finish(self, output: FeatureOutput) -> FeatureSpec:
-        """Return the fitted feature as it stands in ``schema.json``; write files of its own."""
+        """Return the spec of the fitted feature for ``schema.json``; write the files of the feature, if any."""
         ...
 
 
 class PlannedFeature(Protocol):
-    """A feature to be made from one column: how its cells are parsed and how it is fitted.
+    """A feature before fitting: it parses the cells of one column and makes the fit.
 
-    ``width`` is the number of cells that an encoded row has; ``vocabulary`` is None where no text has an id by count.
+    ``width`` is the number of cells per encoded row; ``vocabulary`` is None if the kind has no vocabulary.
     """
 
     @property
     def name(self) -> str:
-        """The feature's name."""
+        """Name of the feature."""
         ...
 
     @property
     def column(self) -> str:
-        """The column it reads."""
+        """Name of the column to read."""
         ...
 
     @property
     def kind(self) -> str:
-        """The kind's name in the settings."""
+        """Name of the kind in the settings."""
         ...
 
     @property
     def reads(self) -> Reads:
-        """How a CSV reader should read the column."""
+        """How to read the column of a CSV file."""
         ...
 
     @property
     def width(self) -> int:
-        """Cells of an encoded row."""
+        """Number of cells per encoded row."""
         ...
 
     @property
     def vocabulary(self) -> VocabularyRules | None:
-        """The rules of its vocabulary, own or shared."""
+        """Rules of its vocabulary, own or shared; None without one."""
         ...
 
-    def parse(self, source: Source) -> Cells:
-        """Parse and check the column's cells; the fitted feature's ``parse`` does the same.
+    def parse(self, source: CellSource) -> Cells:
+        """Parse and check the cells of the column, exactly as ``parse`` of the fitted feature does.
 
         Raises:
             DataError: a cell is wrong; the message names file, column, row and value.
@@ -142,13 +142,13 @@ class PlannedFeature(Protocol):
         ...
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
-        """Begin to fit; ``vocabulary`` is given where there are rules for one."""
+        """Make the fit; ``vocabulary`` is given if the feature has rules for one."""
         ...
 
 
 @dataclass
 class NothingToFit:
-    """The fit of a kind that learns nothing from the train rows.
+    """The fit of a kind that needs no train rows.
 
     Example:
         >>> NothingToFit(spec=None).done
@@ -159,11 +159,11 @@ class NothingToFit:
     done: ClassVar[bool] = True
 
     def add(self, cells: Cells) -> None:
-        """Not called: it is done from the start."""
+        """Do nothing; never called, because the fit is done from the start."""
 
     def end_pass(self) -> None:
-        """Not called: it is done from the start."""
+        """Do nothing; never called, because the fit is done from the start."""
 
     def finish(self, output: FeatureOutput) -> FeatureSpec:  # noqa: ARG002 - no file to write
-        """Return the spec, which the settings alone determine."""
+        """Return the spec, which depends on the settings alone."""
         return self.spec

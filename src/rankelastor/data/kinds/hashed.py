@@ -1,4 +1,4 @@
-"""The kind ``hashed``: a column of values whose ids are hashes, so that nothing is fitted."""
+"""The kind ``hashed``: a column of values whose ids are hashes, so that there is nothing to fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import Field
 from rankelastor.data.cells.hashes import hashed_ids
 from rankelastor.data.cells.texts import BlankIds, cell_texts
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, NothingToFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
@@ -20,10 +20,10 @@ from rankelastor.schema import PADDING_ID, CategoricalFeature
 
 
 class HashedField(ColumnSettings):
-    """A column of values whose ids are hashes: as many embedding rows as buckets, however many values there are.
+    """A column of values whose ids are hashes: one embedding row per bucket, for any number of values.
 
-    A value goes to bucket 1 + murmurhash3_32(its UTF-8 bytes, seed 0) mod ``num_buckets``, on every machine and in
-    every version. No value is out of vocabulary: one that training has not seen falls into a bucket too.
+    The bucket of a value is 1 + murmurhash3_32(its UTF-8 bytes, seed 0) mod ``num_buckets``, on every machine and in
+    every version. No value is out of vocabulary: values that training has not seen have a bucket too.
     ``blank``: a blank cell is a value like any other (``value``), out of vocabulary, or padding (a zero vector).
     """
 
@@ -39,7 +39,7 @@ class HashedField(ColumnSettings):
 
 @dataclass(frozen=True)
 class PlannedHashed:
-    """A hashed feature: its spec stands before any row is read."""
+    """A hashed feature, whose spec is known before any row is read."""
 
     spec: HashedSpec
     kind: ClassVar[str] = "hashed"
@@ -49,26 +49,26 @@ class PlannedHashed:
 
     @property
     def name(self) -> str:
-        """The feature's name."""
+        """Name of the feature."""
         return self.spec.name
 
     @property
     def column(self) -> str:
-        """The column it reads."""
+        """Name of the column to read."""
         return self.spec.column
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Hash the text of each cell."""
         return self.spec.parse(source)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
-        """Fit nothing."""
-        assert vocabulary is None, "hashes need none"
+        """Make the fit, which has nothing to do."""
+        assert vocabulary is None, "hashes need no vocabulary"
         return NothingToFit(self.spec)
 
 
 class HashedSpec(FeatureSpec):
-    """A hashed categorical feature: nothing is fitted."""
+    """A hashed categorical feature, which needs no fit."""
 
     kind: Literal["hashed"] = "hashed"
     num_buckets: int
@@ -76,21 +76,21 @@ class HashedSpec(FeatureSpec):
 
     @property
     def num_ids(self) -> int:
-        """Padding, the buckets, out of vocabulary."""
+        """Number of ids: padding, the buckets, out of vocabulary."""
         return self.num_buckets + 2
 
     @property
     def feature(self) -> CategoricalFeature:
-        """One id per example."""
+        """The feature as models see it: one id per example."""
         return CategoricalFeature(self.name, self.num_ids)
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Hash the text of each cell; each distinct text is hashed once."""
         texts = cell_texts(source.rows, self.column, source.blanks)
         return Cells(hashed_ids(texts.values, num_buckets=self.num_buckets, blank=self.blank)[texts.codes])
 
     def encode(self, cells: Cells) -> NDArray[Any]:
-        """Parsed cells are ids already."""
+        """Return the cells, which are ids already."""
         return cells.values
 
     def describe(self) -> str:
@@ -98,7 +98,7 @@ class HashedSpec(FeatureSpec):
         return f"hashed into {self.num_buckets:,}"
 
     def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning:
-        """Ids are buckets; blanks are told from others only where they are padding."""
-        assert vocabulary is None, "hashes need none"
+        """Say what the ids stand for: buckets; blanks can be told from other values only if they are padding."""
+        assert vocabulary is None, "hashes need no vocabulary"
         blank_ids = (PADDING_ID,) if self.blank == "padding" else None
         return IdMeaning(blank_ids, lambda index: f"bucket {index}")

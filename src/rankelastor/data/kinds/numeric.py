@@ -1,4 +1,4 @@
-"""The kind ``numeric``: a column of numbers, transformed; the feature is the number times a learned vector."""
+"""The kind ``numeric``: a column of numbers; the feature is the transformed number times a learned vector."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import FiniteFloat
 from rankelastor.data.cells.numbers import parse_numbers
 from rankelastor.data.features.transform import NumberStatistics, NumericTransform, StatisticsFit, transform_numbers
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, NumberMeaning
@@ -22,11 +22,11 @@ from rankelastor.schema import NumericFeature
 
 
 class NumericField(ColumnSettings):
-    """A column of numbers x; the feature is x times one learned vector.
+    """A column of numbers x; the feature is the transformed x times one learned vector.
 
     ``transform``: ``as_is``; ``log`` is sign(x) * ln(1 + abs(x)); ``standardise`` subtracts the mean and divides by
     the standard deviation; ``min_max`` maps to 0..1. Mean, deviation and range are those of the train split.
-    ``blank``: the number that a blank cell stands for, before the transform; null refuses blanks.
+    ``blank``: the number that replaces a blank cell before the transform; null refuses blanks.
     """
 
     kind: Literal["numeric"]
@@ -50,18 +50,18 @@ class PlannedNumeric:
     width: ClassVar[int] = 1
     vocabulary: ClassVar[None] = None
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Parse the numbers."""
         return Cells(parse_numbers(source.rows, self.column, blanks=source.blanks, blank=self.settings.blank))
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
-        """Collect statistics."""
-        assert vocabulary is None, "numbers need none"
+        """Make the fit, which collects statistics."""
+        assert vocabulary is None, "numbers need no vocabulary"
         return _NumericFit(self)
 
 
 class _NumericFit:
-    """One pass for mean and range, another one for the deviation where the transform needs it."""
+    """Fit in one pass for mean and range, and a second one for the deviation if the transform needs it."""
 
     def __init__(self, planned: PlannedNumeric) -> None:
         self._planned = planned
@@ -97,7 +97,7 @@ class _NumericFit:
 
 
 class NumericSpec(FeatureSpec):
-    """A fitted numeric feature. ``blank`` is the number a blank stands for; None refuses blanks."""
+    """A fitted numeric feature. ``blank`` is the number that replaces a blank; None refuses blanks."""
 
     kind: Literal["numeric"] = "numeric"
     transform: NumericTransform
@@ -106,10 +106,10 @@ class NumericSpec(FeatureSpec):
 
     @property
     def feature(self) -> NumericFeature:
-        """One number per example."""
+        """The feature as models see it: one number per example."""
         return NumericFeature(self.name)
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Parse the numbers."""
         return Cells(parse_numbers(source.rows, self.column, blanks=source.blanks, blank=self.blank))
 
@@ -122,8 +122,8 @@ class NumericSpec(FeatureSpec):
         return "numeric"
 
     def meaning(self, vocabulary: Vocabulary | None) -> NumberMeaning:
-        """Numbers after the transform; so is the number of a blank."""
-        assert vocabulary is None, "numbers need none"
+        """Say what the numbers stand for, and what number a blank becomes after the transform."""
+        assert vocabulary is None, "numbers need no vocabulary"
         if self.blank is None:
             return NumberMeaning(self.transform, None)
         return NumberMeaning(self.transform, float(self.encode(Cells(np.array([self.blank])))[0]))

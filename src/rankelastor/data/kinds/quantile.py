@@ -20,7 +20,7 @@ from rankelastor.data.features.quantiles import (
     num_bucket_ids,
 )
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
@@ -31,9 +31,9 @@ from rankelastor.schema import PADDING_ID, CategoricalFeature
 class QuantileField(ColumnSettings):
     """A column of numbers cut into buckets of equal mass, each with an embedding.
 
-    The edges are exact quantiles of the train split: bucket k starts at the number that stands at place
-    floor(k * rows / ``num_buckets``) of the sorted column. Where equal numbers make edges fall together there are
-    fewer buckets.
+    The edges are exact quantiles of the train split: bucket k starts at the number at index
+    floor(k * rows / ``num_buckets``) of the sorted column. If equal numbers make edges coincide, there are fewer
+    buckets.
     ``blank``: a blank cell has an id of its own (``value``), is out of vocabulary, or padding (a zero vector).
     """
 
@@ -48,7 +48,7 @@ class QuantileField(ColumnSettings):
 
 @dataclass(frozen=True)
 class PlannedQuantile:
-    """A feature of buckets to be fitted."""
+    """A quantile feature to be fitted."""
 
     name: str
     column: str
@@ -58,18 +58,18 @@ class PlannedQuantile:
     width: ClassVar[int] = 1
     vocabulary: ClassVar[None] = None
 
-    def parse(self, source: Source) -> Cells:
-        """Parse the numbers, NaN where a cell is blank."""
+    def parse(self, source: CellSource) -> Cells:
+        """Parse the numbers, NaN for blank cells."""
         return Cells(parse_numbers_or_blanks(source.rows, self.column, blanks=source.blanks))
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
-        """Select the edges."""
-        assert vocabulary is None, "numbers need none"
+        """Make the fit, which selects the edges."""
+        assert vocabulary is None, "numbers need no vocabulary"
         return _QuantileFit(self)
 
 
 class _QuantileFit:
-    """One pass to count the numbers, then as many as the exact selection of the edges takes, in bounded memory."""
+    """Fit in one pass that counts the numbers, then the passes of the exact selection of the edges."""
 
     def __init__(self, planned: PlannedQuantile) -> None:
         self._planned = planned
@@ -109,7 +109,7 @@ class _QuantileFit:
 
 
 class QuantileSpec(FeatureSpec):
-    """A fitted feature of buckets; a bucket starts at each of the ``edges``, the first one below them all."""
+    """A fitted quantile feature. A bucket starts at each of ``edges``; the first bucket lies below them all."""
 
     kind: Literal["quantile"] = "quantile"
     edges: tuple[float, ...]
@@ -118,11 +118,11 @@ class QuantileSpec(FeatureSpec):
 
     @property
     def feature(self) -> CategoricalFeature:
-        """One id per example."""
+        """The feature as models see it: one id per example."""
         return CategoricalFeature(self.name, self.num_ids)
 
-    def parse(self, source: Source) -> Cells:
-        """Parse the numbers, NaN where a cell is blank."""
+    def parse(self, source: CellSource) -> Cells:
+        """Parse the numbers, NaN for blank cells."""
         return Cells(parse_numbers_or_blanks(source.rows, self.column, blanks=source.blanks))
 
     def encode(self, cells: Cells) -> NDArray[Any]:
@@ -134,13 +134,13 @@ class QuantileSpec(FeatureSpec):
         return f"quantile, {len(self.edges) + 1} buckets"
 
     def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning:
-        """Ids are ranges of numbers, and blanks."""
-        assert vocabulary is None, "numbers need none"
+        """Say what the ids stand for: ranges of numbers, or a blank."""
+        assert vocabulary is None, "numbers need no vocabulary"
         blank_ids = {"value": (len(self.edges) + 2,), "padding": (PADDING_ID,), "out_of_vocabulary": None}
         return IdMeaning(blank_ids[self.blank], self._range)
 
     def _range(self, index: int) -> str:
-        """The numbers of a bucket: its lower edge belongs to it."""
+        """Name the range of a bucket; its lower edge belongs to it."""
         if index == len(self.edges) + 2:
             return BLANK
         lower = f"{self.edges[index - 2]:g} <= " if index > 1 else ""

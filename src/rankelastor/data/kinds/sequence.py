@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
-from rankelastor.data.cells.lists import cell_lists, left_padded
+from rankelastor.data.cells.lists import cell_lists, pad_left
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import (
     ColumnSettings,
@@ -19,7 +19,7 @@ from rankelastor.data.kinds.field import (
     FieldName,
     Reads,
 )
-from rankelastor.data.kinds.sharing import refuse_rules_beside_shares
+from rankelastor.data.kinds.sharing import refuse_rules_with_shares
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit
 from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
@@ -29,17 +29,17 @@ from rankelastor.schema import SequenceFeature
 class SequenceField(ColumnSettings):
     """A column of lists of values: a history, or several values at once (genres ``Comedy|Drama``).
 
-    Only the newest ``max_length`` elements count: the last ones of a list. Shorter lists are padded on the left. The
-    model takes the mean of the elements' embeddings; a list without elements gives a zero vector.
+    Only the newest ``max_length`` elements are used: the last ones of a list. Shorter lists are padded on the left.
+    The model takes the mean of the embeddings of the elements; a list without elements gives a zero vector.
 
-    ``separator``: the character between elements where the column is text; null where it holds Parquet lists.
+    ``separator``: the character between elements if the column is text; null if it holds Parquet lists.
     ``shares``: the name of a categorical field (or of another sequence) whose vocabulary and embedding rows the
     elements use, as a history of items uses those of the item. One vocabulary then counts the train occurrences in
     all columns that share it. Null gives the elements a vocabulary of their own.
     ``min_count``: with a vocabulary of its own, an element seen fewer times than this in the train split is out of
     vocabulary. Elements beyond ``max_length`` are not counted.
 
-    A blank element (null, nothing between two separators, a text in ``csv.blanks``) keeps its place as padding, so
+    A blank element (null, empty between two separators, a text in ``csv.blanks``) keeps its position as padding, so
     that aligned lists stay aligned; it does not count in the mean.
     """
 
@@ -55,7 +55,7 @@ class SequenceField(ColumnSettings):
 
     @model_validator(mode="after")
     def _the_shared_field_has_the_rules(self) -> Self:
-        refuse_rules_beside_shares(self.shares, min_count=self.min_count)
+        refuse_rules_with_shares(self.shares, min_count=self.min_count)
         return self
 
 
@@ -71,23 +71,23 @@ class PlannedSequence:
 
     @property
     def width(self) -> int:
-        """Places of an encoded row."""
+        """Number of positions per encoded row."""
         return self.settings.max_length
 
     @property
     def vocabulary(self) -> VocabularyRules:
-        """Its own, or that of the feature it shares; a blank element is padding in either."""
+        """Rules of its vocabulary, own or shared; a blank element is always padding."""
         return VocabularyRules(self.settings.shares, self.settings.min_count, blank="padding")
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Number the elements of each list."""
-        return _numbered_lists(
+        return _number_lists(
             source, self.column, separator=self.settings.separator, max_length=self.settings.max_length
         )
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Count the elements."""
-        assert vocabulary is not None, "there are rules for one"
+        assert vocabulary is not None, "the feature has rules for a vocabulary"
         return VocabularyFeatureFit(vocabulary, "padding", self._spec)
 
     def _spec(self, file: str, num_ids: int, _output: FeatureOutput, _vocabulary: Vocabulary) -> SequenceSpec:
@@ -104,7 +104,7 @@ class PlannedSequence:
 
 
 class SequenceSpec(FeatureSpec):
-    """A fitted sequence feature. ``vocabulary`` is its own file, or that of the feature it ``shares``."""
+    """A fitted sequence feature. ``vocabulary`` names its own file, or that of the feature it ``shares``."""
 
     kind: Literal["sequence"] = "sequence"
     separator: str | None
@@ -116,33 +116,33 @@ class SequenceSpec(FeatureSpec):
 
     @property
     def feature(self) -> SequenceFeature:
-        """A list of ids per example."""
+        """The feature as models see it: one list of ids per example."""
         return SequenceFeature(self.name, self.num_ids, self.max_length, self.shares)
 
     @property
     def vocabulary_file(self) -> VocabularyFile:
-        """The file; a blank element is padding."""
+        """The vocabulary file; a blank element is padding."""
         return VocabularyFile(self.vocabulary, self.num_ids, "padding", self.shares)
 
-    def parse(self, source: Source) -> Cells:
+    def parse(self, source: CellSource) -> Cells:
         """Number the elements of each list."""
-        return _numbered_lists(source, self.column, separator=self.separator, max_length=self.max_length)
+        return _number_lists(source, self.column, separator=self.separator, max_length=self.max_length)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Pad the lists of ids on the left: int32 (row, position)."""
         assert cells.offsets is not None, "parse returns lists"
-        return left_padded(cells.values, cells.offsets, self.max_length)
+        return pad_left(cells.values, cells.offsets, self.max_length)
 
     def describe(self) -> str:
-        """Name the kind and the longest length."""
+        """Name the kind and the maximum length."""
         return f"sequence of {self.max_length}"
 
     def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning:
-        """Ids are values; padding stands for blank elements and for no element alike."""
-        assert vocabulary is not None, "it has one"
+        """Say what the ids stand for: values; padding stands for blank elements and for missing ones."""
+        assert vocabulary is not None, "the feature has a vocabulary"
         return IdMeaning(None, meaning_of_values(vocabulary).text_of)
 
 
-def _numbered_lists(source: Source, column: str, *, separator: str | None, max_length: int) -> Cells:
+def _number_lists(source: CellSource, column: str, *, separator: str | None, max_length: int) -> Cells:
     lists = cell_lists(source.rows, column, separator=separator, max_length=max_length, blanks=source.blanks)
-    return Cells(source.numbering.of(lists.elements.values)[lists.elements.codes], lists.offsets)
+    return Cells(source.numbering.number(lists.elements.values)[lists.elements.codes], lists.offsets)

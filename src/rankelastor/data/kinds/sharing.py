@@ -1,4 +1,4 @@
-"""Check that fields which share a vocabulary name a field that has one."""
+"""Check that every field that shares a vocabulary names a field that has one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from rankelastor.data.cells.texts import BlankIds
 from rankelastor.data.kinds.field import PlannedFeature
-from rankelastor.data.raw.column_names import quoted
+from rankelastor.data.raw.column_names import quote_names
 from rankelastor.errors import SettingsError
 
 
-def require_sharing_that_works(features: Iterable[PlannedFeature]) -> None:
+def require_valid_sharing(features: Iterable[PlannedFeature]) -> None:
     """Raise unless every ``shares`` names a feature with a vocabulary of its own that may be shared.
 
     Example:
@@ -19,9 +19,9 @@ def require_sharing_that_works(features: Iterable[PlannedFeature]) -> None:
         >>> from rankelastor.data.kinds.sequence import SequenceField
         >>> item = CategoricalField(column="item").plan("item")
         >>> history = SequenceField(kind="sequence", column="history", max_length=3, shares="items").plan("history")
-        >>> require_sharing_that_works([*item, *history])
+        >>> require_valid_sharing([*item, *history])
         Traceback (most recent call last):
-        rankelastor.errors.SettingsError: data.fields: 'history' must share a field that is there, but shares 'items'; \
+        rankelastor.errors.SettingsError: data.fields: 'history' must share an existing field, but shares 'items'; \
 did you mean 'item'?
 
     Raises:
@@ -33,15 +33,15 @@ did you mean 'item'?
             _require(name, feature.vocabulary.shares, by_name)
 
 
-def refuse_rules_beside_shares(shares: str | None, *, min_count: int, blank: BlankIds = "value") -> None:
-    """Raise a ``ValueError`` if rules are set that the shared field has."""
+def refuse_rules_with_shares(shares: str | None, *, min_count: int, blank: BlankIds = "value") -> None:
+    """Raise a ``ValueError`` if a rule is set that the shared field determines."""
     if shares is None:
         return
     for name, given, default in (("min_count", min_count, 1), ("blank", blank, "value")):
         if given != default:
             raise ValueError(
-                f"{name} must be left out beside shares, but {given!r} was given: the vocabulary is that of "
-                f"{shares!r}; set it there"
+                f"{name} must be left out with shares, but {given!r} was given; the vocabulary is that of "
+                f"{shares!r}, so set it there"
             )
 
 
@@ -49,8 +49,8 @@ def _require(name: str, shared: str, features: Mapping[str, PlannedFeature]) -> 
     place = f"data.fields: {name!r}"
     if shared not in features:
         near = difflib.get_close_matches(shared, features, n=1)
-        advice = f"did you mean {near[0]!r}?" if near else f"there are {quoted(features)}"
-        raise SettingsError(f"{place} must share a field that is there, but shares {shared!r}; {advice}")
+        advice = f"did you mean {near[0]!r}?" if near else f"known fields are {quote_names(features)}"
+        raise SettingsError(f"{place} must share an existing field, but shares {shared!r}; {advice}")
     if shared == name:
         raise SettingsError(f"{place} must share another field, but shares itself; leave shares out")
     owner = features[shared].vocabulary

@@ -1,4 +1,4 @@
-"""The fitted feature of any kind: what stands in ``schema.json``, and how cells are encoded with it."""
+"""The interface of a fitted feature: its entry in ``schema.json``, and how it parses and encodes cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rankelastor.config.base import Settings
 from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.data.features.aligned_vectors import PretrainedSpec
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.schema import PADDING_ID, Feature
 
 
@@ -22,7 +22,7 @@ from rankelastor.schema import PADDING_ID, Feature
 class VocabularyFile:
     """The vocabulary of a fitted feature: a file in the folder ``vocabulary``.
 
-    ``blank`` is None where the rule of the feature it ``shares`` applies.
+    ``blank`` is None if the rule of the feature it ``shares`` applies.
     """
 
     file: str
@@ -35,8 +35,8 @@ class VocabularyFile:
 class IdMeaning:
     """What the ids of a feature stand for, for a report.
 
-    ``blank_ids``: the ids that only blanks have, none if there is no blank; None where blanks share an id with others.
-    ``text_of`` names a known id: its value, its range of numbers, its bucket.
+    ``blank_ids``: the ids that only blanks have, empty if there is no blank; None if blanks share an id with others.
+    ``text_of`` names a known id by its value, its range of numbers, or its bucket.
     """
 
     blank_ids: tuple[int, ...] | None
@@ -45,14 +45,14 @@ class IdMeaning:
 
 @dataclass(frozen=True)
 class NumberMeaning:
-    """What the numbers of a feature stand for: the transform's name, and the number that a blank becomes, if any."""
+    """What the numbers of a feature stand for: the name of the transform, and the number that a blank becomes."""
 
     transform: str
     blank: float | None
 
 
 class FeatureSpec(Settings):
-    """A fitted feature; each kind has its own class. ``column`` is the raw column it reads."""
+    """A fitted feature; each kind has its own class. ``column`` is the raw column to read."""
 
     kind: str
     name: str
@@ -64,8 +64,8 @@ class FeatureSpec(Settings):
         """The feature as models see it."""
 
     @abstractmethod
-    def parse(self, source: Source) -> Cells:
-        """Parse and check the column's cells, texts through ``source.numbering``.
+    def parse(self, source: CellSource) -> Cells:
+        """Parse and check the cells of the column; texts are numbered by ``source.numbering``.
 
         Raises:
             DataError: a cell is wrong; the message names file, column, row and value.
@@ -77,29 +77,29 @@ class FeatureSpec(Settings):
 
     @abstractmethod
     def describe(self) -> str:
-        """Say in a few words what it is, for people: ``categorical``, ``sequence of 50``."""
+        """Describe the feature in a few words: ``categorical``, ``sequence of 50``."""
 
     @abstractmethod
     def meaning(self, vocabulary: Vocabulary | None) -> IdMeaning | NumberMeaning:
-        """Say what its ids or numbers stand for; ``vocabulary`` is given where it has one."""
+        """Say what its ids or numbers stand for; ``vocabulary`` is given if the feature has one."""
 
     @property
     def vocabulary_file(self) -> VocabularyFile | None:
-        """Its vocabulary, own or shared; None where it has none."""
+        """File of its vocabulary, own or shared; None without one."""
         return None
 
     @property
     def vectors(self) -> PretrainedSpec | None:
-        """Its pretrained vectors, if any."""
+        """Record of its pretrained vectors; None without any."""
         return None
 
 
 def meaning_of_values(vocabulary: Vocabulary, *, rare_blanks_are_unknown: bool = False) -> IdMeaning:
-    """What the ids of a vocabulary stand for.
+    """Say what the ids of a vocabulary stand for.
 
     Args:
-        vocabulary: with its rule for blanks.
-        rare_blanks_are_unknown: blanks without an id may be too rare for one, so that their number is not known.
+        vocabulary: the vocabulary, with its rule for blanks.
+        rare_blanks_are_unknown: blanks without an id may have been too rare for one, so their number is unknown.
 
     Example:
         >>> import polars as pl

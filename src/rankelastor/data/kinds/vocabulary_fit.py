@@ -1,4 +1,4 @@
-"""Count the values of a vocabulary over all columns that share it, and number texts by it."""
+"""Fit a vocabulary on all columns that share it, and number the texts of a column."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from rankelastor.data.cells.texts import BLANK, BlankIds, cell_texts, plain_texts
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.interner import Interner
-from rankelastor.data.kinds.cells import Cells, Source
+from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.spec import FeatureSpec
 from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 
 SpecOf = Callable[[str, int, FeatureOutput, Vocabulary], FeatureSpec]
-"""Makes the spec from the vocabulary's file, its number of ids, the place for files, and the vocabulary."""
+"""Makes the spec from the name of the vocabulary file, the number of ids, the output folders, and the vocabulary."""
 
 
 class VocabularyFit:
-    """Counts how often the train rows hold each text of a dictionary, then fits the vocabulary.
+    """Counter of the occurrences of each text of a dictionary in the train rows; then the fitted vocabulary.
 
     Attributes:
-        interner: the dictionary that gave the texts their provisional codes.
-        file: the name of the file the vocabulary will have.
+        interner: the dictionary of the provisional codes.
+        file: the name of the vocabulary file to write.
     """
 
     def __init__(self, rules: VocabularyRules, interner: Interner, file: str) -> None:
@@ -34,7 +34,7 @@ class VocabularyFit:
         assert rules.blank is not None, "the owner has a rule of its own"
         self._min_count, self._blank = rules.min_count, rules.blank
         self.interner, self.file = interner, file
-        self._blank_code = int(interner.codes(pl.Series([BLANK]))[0])  # no cell need hold it
+        self._blank_code = int(interner.codes(pl.Series([BLANK]))[0])  # the blank gets a code even if no cell is blank
         self._counts: NDArray[np.int64] | None = np.zeros(len(interner), dtype=np.int64)
         self._vocabulary: Vocabulary | None = None
 
@@ -45,15 +45,15 @@ class VocabularyFit:
         np.add.at(self._counts, codes, 1)
 
     def close(self) -> Vocabulary:
-        """Fit the vocabulary from the counts, which are given up."""
-        assert self._counts is not None, "closed once"
+        """Fit the vocabulary from the counts, and free them."""
+        assert self._counts is not None, "close is called once"
         counts, self._counts = self._counts, None
         self._vocabulary = Vocabulary.fit(self.interner.values(), counts, min_count=self._min_count, blank=self._blank)
         return self._vocabulary
 
     def with_blank(self, blank: BlankIds | None) -> Vocabulary:
         """Return the fitted vocabulary with another rule for blanks; None keeps its own."""
-        assert self._vocabulary is not None, "close fits it"
+        assert self._vocabulary is not None, "close comes first"
         return self._vocabulary if blank is None else replace(self._vocabulary, blank=blank)
 
 
@@ -71,21 +71,20 @@ class VocabularyFeatureFit:
         self.vocabulary.add(cells)
 
     def end_pass(self) -> None:
-        """Counting takes one pass."""
+        """End the only pass."""
         self.done = True
 
     def finish(self, output: FeatureOutput) -> FeatureSpec:
-        """Return the spec; the vocabulary is closed."""
+        """Return the spec; the vocabulary must be closed."""
         vocabulary = self.vocabulary.with_blank(self.blank)
         return self.spec_of(self.vocabulary.file, vocabulary.num_ids, output, vocabulary)
 
 
-def numbered_texts(source: Source, column: str) -> Cells:
-    """Parse a column of texts into a number per row; blank cells have the number of the blank text.
+def number_texts(source: CellSource, column: str) -> Cells:
+    """Parse a column of texts into one number per row; blank cells get the number of the blank text.
 
-    Where numbering a text is quick, plain text is numbered row by row: finding the distinct texts of a piece first
-    would hash each cell once and most texts of a large vocabulary twice. Everything else is reduced to distinct
-    texts first.
+    If numbering is fast, plain text is numbered row by row: deduplicating a piece first would hash each cell once
+    and most texts of a large vocabulary twice. All other columns are deduplicated first.
 
     Example:
         >>> from pathlib import Path
@@ -93,7 +92,7 @@ def numbered_texts(source: Source, column: str) -> Cells:
         >>> from rankelastor.data.kinds.cells import Numbering
         >>> from rankelastor.data.raw.rows import RawRows
         >>> rows = RawRows(pa.RecordBatch.from_pydict({"site": ["b", "?", "b", None]}), Path("log.parquet"))
-        >>> numbered_texts(Source(rows, ["?"], Numbering.provisional(Interner())), "site").values.tolist()
+        >>> number_texts(CellSource(rows, ["?"], Numbering.provisional(Interner())), "site").values.tolist()
         [0, 1, 0, 1]
 
     Raises:
@@ -102,6 +101,6 @@ def numbered_texts(source: Source, column: str) -> Cells:
     if not source.numbering.once_per_text:
         texts = plain_texts(source.rows, column, source.blanks)
         if texts is not None:
-            return Cells(source.numbering.of(texts))
+            return Cells(source.numbering.number(texts))
     distinct = cell_texts(source.rows, column, source.blanks)
-    return Cells(source.numbering.of(distinct.values)[distinct.codes])
+    return Cells(source.numbering.number(distinct.values)[distinct.codes])

@@ -1,4 +1,4 @@
-"""The rules by which a vocabulary gives the texts of a feature their ids."""
+"""The rules of the vocabulary of a feature: own or shared, minimum count, blanks."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from rankelastor.data.cells.texts import BlankIds
 
 @dataclass(frozen=True)
 class VocabularyRules:
-    """Which vocabulary gives the texts of a feature their ids, and by which rules.
+    """Rules of the vocabulary of a feature.
 
     ``shares`` names the feature whose vocabulary it uses; None: it has its own, fitted with ``min_count``.
-    ``blank`` is None where the shared feature's rule applies. ``may_be_shared`` says whether others may name it.
+    ``blank`` is None if the rule of the shared feature applies. ``may_be_shared``: whether others may share it.
     """
 
     shares: str | None = None

@@ -1,1 +1,1 @@
-"""Batches of a prepared split: which rows in which order, gathered, read ahead."""
+"""Load batches of a prepared split: order the rows, gather them, read ahead."""

@@ -1,4 +1,4 @@
-"""How an epoch is cut into steps, and a step among processes."""
+"""Divide an epoch into steps, and each step among processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rankelastor.errors import DataError
 
 @dataclass(frozen=True)
 class World:
-    """How many processes train together, and which of them this one is.
+    """The number of processes that train together, and the rank of this one.
 
     Example:
         >>> World(size=4, rank=3).rank
@@ -20,19 +20,19 @@ class World:
     rank: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a rank that is none."""
+        """Raise if the rank is out of range."""
         if not 0 <= self.rank < self.size:
             raise ValueError(f"rank must lie in 0 to {self.size - 1}, but {self.rank} was given")
 
 
 @dataclass(frozen=True)
 class EpochSteps:
-    """The places of an epoch, cut into steps of ``world.size * batch_size``.
+    """The positions of an epoch, divided into steps of ``world.size * batch_size`` positions.
 
-    All processes have the same number of steps, and none is empty; together they see each place exactly once. A
-    step's places are those that one process with a batch of ``world.size * batch_size`` would take, so that the
-    number of processes does not change what a step learns from. The last step shares out what is left as evenly as
-    possible; fewer rows than processes join the step before, whose batches then hold one row more at some ranks.
+    All processes have the same number of steps, and none is empty; together they visit each position exactly once. A
+    step has the positions that one process with a batch of ``world.size * batch_size`` would take, so the number of
+    processes does not change the data of a step. The last step divides the remainder as evenly as possible; if there
+    are fewer remaining rows than processes, they join the step before, whose batches at some ranks gain one row.
 
     Example:
         >>> ranks = [EpochSteps(11, batch_size=2, world=World(2, rank)) for rank in range(2)]
@@ -45,10 +45,10 @@ class EpochSteps:
     world: World
 
     def __post_init__(self) -> None:
-        """Refuse fewer rows than processes."""
+        """Raise if there are fewer rows than processes."""
         if self.world.size > max(1, self.num_rows):
             raise DataError(
-                f"each of {self.world.size} processes must get a row, but there are {self.num_rows}; "
+                f"each of {self.world.size} processes must get a row, but there are {self.num_rows} rows; "
                 "try fewer processes"
             )
 
@@ -61,7 +61,7 @@ class EpochSteps:
         return full + (left >= self.world.size)
 
     def bounds(self, step: int) -> tuple[int, int]:
-        """Where this process's batch of a step starts and stops."""
+        """Return where the batch of this process in a step starts and stops."""
         start = step * self._step_rows
         count = self.num_rows - start if step == len(self) - 1 else self._step_rows
         rank, size = self.world.rank, self.world.size

@@ -1,4 +1,4 @@
-"""Copies of any rows of memory-mapped shards, batch by batch."""
+"""Gather arbitrary rows of memory-mapped shards, batch by batch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Columns = dict[str, NDArray[Any]]
 
 
 def gather(split: PreparedSplit, rows: Places, stops: list[int]) -> Iterator[Columns]:
-    """Copies of ``rows`` in parts that end before ``stops``.
+    """Yield copies of ``rows`` in batches; batch i ends before ``stops[i]``.
 
-    Rows from several shards are first collected shard by shard for all parts together, then dealt out: a part of
-    4,096 rows from 40 shards would otherwise be 40 copies of a hundred rows. One thread of NumPy: PyTorch's parallel
-    ``index_select`` is faster on idle cores, but ten times slower where the training step keeps them busy.
+    Rows from several shards are first collected shard by shard for all batches together, then distributed: a batch
+    of 4,096 rows from 40 shards would otherwise take 40 copies of a hundred rows. NumPy uses one thread: the parallel
+    ``index_select`` of PyTorch is faster on idle cores, but ten times slower while the training step uses them.
     """
     shards = np.unique(rows // split.shard_rows) if len(split.shards) > 1 else np.zeros(1, dtype=np.int64)
     if len(shards) == 1:
@@ -36,8 +36,8 @@ def gather(split: PreparedSplit, rows: Places, stops: list[int]) -> Iterator[Col
 
 
 def _collect(split: PreparedSplit, rows: Places) -> tuple[Columns, Places]:
-    """The rows sorted by shard, and where each of ``rows`` stands among them."""
-    # NumPy sorts the smallest integers by radix.
+    """Collect the rows sorted by shard, and find the index of each of ``rows`` among them."""
+    # NumPy uses radix sort for the smallest integer types.
     shard_of_row = (rows // split.shard_rows).astype(np.min_scalar_type(len(split.shards)))
     by_shard = np.argsort(shard_of_row, kind="stable")
     ends = np.cumsum(np.bincount(shard_of_row, minlength=len(split.shards)))
@@ -65,6 +65,6 @@ def _columns(shard: Shard) -> Columns:
 
 def _take(values: NDArray[Number], rows: Places, out: NDArray[Number] | None = None) -> NDArray[Number]:
     taken = np.empty((len(rows), *values.shape[1:]), dtype=values.dtype) if out is None else out
-    # With "clip" NumPy writes straight to `out`; no index is out of range.
+    # With "clip", NumPy writes to `out` without a buffer; no index is out of range.
     np.take(values, rows, axis=0, out=taken, mode="clip")
     return taken

@@ -1,4 +1,4 @@
-"""Batches of a prepared split, in an order from (seed, epoch) alone, from any position on."""
+"""Load batches of a prepared split from any position, in an order that depends on (seed, epoch) alone."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import torch
 from rankelastor.config.training import OrderSettings, UniformOrder
 from rankelastor.data.loading.epoch_steps import EpochSteps, World
 from rankelastor.data.loading.gather import Columns, gather
-from rankelastor.data.loading.order import AsTheyStand, RowOrder, epoch_order
+from rankelastor.data.loading.order import RowOrder, StoredOrder, epoch_order
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import RunError
 from rankelastor.schema import Batch
 
 ROWS_PER_PASS = 32_768
-"""Rows that are gathered together at most: 5 MB for 39 fields."""
+"""Largest number of rows gathered at once: 5 MB for 39 fields."""
 
 PASS_BYTES = 64 << 20
-"""Bytes that are gathered together at most, as long as they hold one batch: rows with long sequences are wide."""
+"""Largest number of bytes gathered at once, but at least one batch: rows with long sequences are wide."""
 
 
 class BatchLoader:
-    """Batches of ``batch_size`` rows; the last one of an epoch may be smaller.
+    """Loader of batches of ``batch_size`` rows; the last batch of an epoch may be smaller.
 
-    Without ``shuffle`` rows come as they stand. With it, each epoch is a permutation of all rows that depends on
+    Without ``shuffle`` rows keep their stored order. With it, each epoch is a permutation of all rows that depends on
     (order, seed, epoch) alone: neither the number of shards nor earlier epochs matter. Several processes share each
     step, see ``EpochSteps``.
 
     Args:
         split: the rows.
-        batch_size: rows in a batch of one process.
-        shuffle: another order each epoch.
-        order: which kind of order, where ``shuffle``.
-        seed: of the orders.
-        world: which of several processes this one is.
+        batch_size: number of rows in a batch of one process.
+        shuffle: whether each epoch has another order.
+        order: the kind of order, if ``shuffle``.
+        seed: seed of the orders.
+        world: the number of processes and the rank of this one.
 
     Raises:
         DataError: there are fewer rows than processes.
@@ -52,7 +52,7 @@ class BatchLoader:
         seed: int = 0,
         world: World | None = None,
     ) -> None:
-        assert batch_size > 0, "settings hold it positive"
+        assert batch_size > 0, "settings require a positive batch size"
         self._split = split
         self._order = (order or UniformOrder()) if shuffle else None
         self._seed = seed
@@ -60,19 +60,19 @@ class BatchLoader:
 
     @property
     def num_rows(self) -> int:
-        """Rows in an epoch, of all processes together."""
+        """Number of rows in an epoch, of all processes together."""
         return self._split.num_rows
 
     @property
     def batch_size(self) -> int:
-        """Rows of a batch of one process; the last one of an epoch may have fewer."""
+        """Number of rows in a batch of one process; the last batch of an epoch may have fewer."""
         return self._steps.batch_size
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def epoch(self, index: int = 0, *, first_batch: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch from ``first_batch`` on; those before cost nothing."""
+        """Yield the batches of one epoch from ``first_batch`` on; earlier ones are not read."""
         order = self._order_of(index)
         batches_per_pass = self._batches_per_pass()
         for first in range(first_batch, len(self), batches_per_pass):
@@ -83,22 +83,22 @@ class BatchLoader:
                 yield _batch(columns)
 
     def state(self, *, epoch: int, batch: int) -> dict[str, Any]:
-        """A position as plain values that JSON holds: ``batch`` batches of ``epoch`` are done.
+        """Describe a position as values for JSON: ``batch`` batches of ``epoch`` are done.
 
-        The one who trains says how many are done: a thread that loads ahead is further on. The same state serves
-        all processes.
+        The caller counts the batches that are done, because a thread may have loaded more of them ahead. The same
+        state is valid for all processes.
 
         Example:
             ``loader.state(epoch=3, batch=120)`` is saved; later, with a loader made the same way,
-            ``epoch, batch = loader.restore(state)`` and ``loader.epoch(epoch, first_batch=batch)`` go on.
+            ``epoch, batch = loader.restore(state)`` and ``loader.epoch(epoch, first_batch=batch)`` continue.
         """
         return {"epoch": epoch, "batch": batch, **self._identity()}
 
     def restore(self, state: Mapping[str, Any]) -> tuple[int, int]:
-        """The epoch and the number of its batches that are done, from what ``state`` gave.
+        """Return the epoch and the number of its batches that are done, from a value of ``state``.
 
         Raises:
-            RunError: the state is of other data, another seed, order, batch size or number of processes, or no state.
+            RunError: the state is invalid, or has other data, seed, order, batch size or number of processes.
         """
         differences = [
             f"{name} was {state.get(name, 'missing')} there and is {value} here"
@@ -119,7 +119,7 @@ class BatchLoader:
         return epoch, batch
 
     def _identity(self) -> dict[str, Any]:
-        """All that the sequence of batches depends on, but the rank."""
+        """Return everything that the sequence of batches depends on, except the rank."""
         return {
             "data": self._split.fingerprint,
             "split": self._split.name,
@@ -136,7 +136,7 @@ class BatchLoader:
 
     def _order_of(self, epoch: int) -> RowOrder:
         if self._order is None:
-            return AsTheyStand()
+            return StoredOrder()
         return epoch_order(self._order, self.num_rows, seed=self._seed, epoch=epoch)
 
 

@@ -1,4 +1,4 @@
-"""In which order an epoch reads the rows: as they stand, uniformly shuffled, or shuffled within windows."""
+"""The order of the rows in an epoch: as stored, uniformly shuffled, or shuffled within windows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rankelastor.data.loading.permutation import Permutation, Places, permutatio
 
 
 class RowOrder(Protocol):
-    """A permutation of row numbers, any piece of which can be read at once."""
+    """A permutation of row numbers with random access."""
 
     def rows(self, start: int, stop: int) -> Places:
-        """The row numbers at the places from ``start`` to before ``stop``."""
+        """Return the row numbers at the positions ``start`` to ``stop - 1``."""
 
 
 def epoch_order(settings: OrderSettings, num_rows: int, *, seed: int, epoch: int) -> RowOrder:
-    """The order of one epoch, from (seed, epoch) alone.
+    """Make the order of one epoch, which depends on (settings, seed, epoch) alone.
 
     Example:
         >>> order = epoch_order(UniformOrder(), 4, seed=1, epoch=0)
@@ -34,38 +34,38 @@ def epoch_order(settings: OrderSettings, num_rows: int, *, seed: int, epoch: int
             )
 
 
-class AsTheyStand:
-    """Row 0, row 1, and so on."""
+class StoredOrder:
+    """The rows in stored order: row 0, row 1, and so on."""
 
     def rows(self, start: int, stop: int) -> Places:
-        """The row numbers at the places from ``start`` to before ``stop``."""
+        """Return the row numbers at the positions ``start`` to ``stop - 1``."""
         return np.arange(start, stop)
 
 
 class Shuffled:
-    """All rows in uniform order."""
+    """All rows in uniformly random order."""
 
     def __init__(self, num_rows: int, key: np.random.SeedSequence) -> None:
         self._permutation = permutation(num_rows, key)
 
     def rows(self, start: int, stop: int) -> Places:
-        """The row numbers at the places from ``start`` to before ``stop``."""
+        """Return the row numbers at the positions ``start`` to ``stop - 1``."""
         return self._permutation.at(np.arange(start, stop))
 
 
 class ShuffledWindows:
-    """Blocks of neighbouring rows in uniform order, then rows in uniform order within windows of that line.
+    """Blocks of neighbouring rows in uniform order, then rows in uniform order within windows of that sequence.
 
-    A window draws from ``window_rows / block_rows`` blocks (one or two more where it cuts blocks), so that reading it
-    touches the disk in long pieces. Every row is equally likely at every place. Rows of one block stay together in
-    one window (two, where it is cut): two of them meet in a batch about ``num_rows / window_rows`` times as often as
-    in a uniform order.
+    A window draws from ``window_rows / block_rows`` blocks (one or two more if its ends cut blocks), so that the disk
+    is read in long pieces. Every row is equally likely at every position. Rows of one block stay in one window (two if
+    the block is cut): two of them meet in a batch about ``num_rows / window_rows`` times as often as in a uniform
+    order.
 
     Args:
-        num_rows: rows in the epoch.
-        block_rows: neighbouring rows that move together.
-        window_rows: rows that are shuffled with each other.
-        seed: of the run.
+        num_rows: number of rows in the epoch.
+        block_rows: number of neighbouring rows that move together.
+        window_rows: number of rows that are shuffled with each other.
+        seed: seed of the run.
         epoch: number of the epoch.
     """
 
@@ -77,7 +77,7 @@ class ShuffledWindows:
         self._open: tuple[int, Permutation] | None = None
 
     def rows(self, start: int, stop: int) -> Places:
-        """The row numbers at the places from ``start`` to before ``stop``."""
+        """Return the row numbers at the positions ``start`` to ``stop - 1``."""
         pieces = []
         while start < stop:
             window = start // self._window_rows
@@ -89,7 +89,7 @@ class ShuffledWindows:
         return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
 
     def _inside(self, window: int) -> Permutation:
-        """The order within a window; the latest is kept, because neighbouring batches ask for the same one."""
+        """Return the order within a window; cache the latest one, because consecutive batches share it."""
         if self._open is None or self._open[0] != window:
             size = min(self._window_rows, self._num_rows - window * self._window_rows)
             self._open = window, permutation(size, _key(self._seed, self._epoch, 1, window))
@@ -97,9 +97,9 @@ class ShuffledWindows:
 
 
 class _BlockLine:
-    """All rows, block by block in uniform order, begun at a uniform place: so every row is equally likely anywhere.
+    """All rows, block by block in uniform order, rotated by a uniform offset: every row is equally likely anywhere.
 
-    The last, shorter block ends the line before it is turned: the others stand in uniform order around it.
+    The last, shorter block ends the sequence before the rotation; the others are in uniform order around it.
     """
 
     def __init__(self, num_rows: int, block_rows: int, key: np.random.SeedSequence) -> None:
@@ -110,7 +110,7 @@ class _BlockLine:
         self._turn = int(np.random.Generator(np.random.PCG64(turn_key)).integers(num_rows))
 
     def at(self, places: Places) -> Places:
-        """The row numbers at these places of the line."""
+        """Return the row numbers at these positions of the sequence."""
         block, inside = np.divmod((places + self._turn) % self._num_rows, self._block_rows)
         full = block < self._num_full
         block[full] = self._blocks.at(block[full])

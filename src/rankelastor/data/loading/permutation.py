@@ -1,4 +1,4 @@
-"""Permutations that can be read at any place without what comes before: drawn where small, computed where large."""
+"""Permutations with random access: drawn if small, computed by a Feistel network if large."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 Places = NDArray[np.int64]
 
 LARGEST_DRAWN = 2**20
-"""Up to so many items the permutation itself is drawn: 4 MB at most."""
+"""Largest number of items of a drawn permutation, which takes 4 MB."""
 
 NUM_ROUNDS = 10
-"""Rounds of the Feistel network, half of them on each digit."""
+"""Number of rounds of the Feistel network, half of them on each digit."""
 
 
 class Permutation(Protocol):
-    """A one-to-one map of 0 ... num_items - 1 to itself."""
+    """A permutation of 0 ... num_items - 1."""
 
     def at(self, places: Places) -> Places:
-        """The items that stand at these places."""
+        """Return the items at these positions."""
 
 
 def permutation(num_items: int, key: np.random.SeedSequence) -> Permutation:
-    """A permutation from ``key`` alone.
+    """Make a permutation that depends on ``num_items`` and ``key`` alone.
 
-    Up to ``LARGEST_DRAWN`` items it is drawn by Fisher and Yates' shuffle, uniformly. Beyond, a Feistel network over
-    drawn round functions computes it: time and memory to set it up grow with the square root of ``num_items``.
+    Up to ``LARGEST_DRAWN`` items it is drawn uniformly by a Fisher-Yates shuffle. Beyond that, a Feistel network with
+    random round functions computes it: its setup takes time and memory of order ``sqrt(num_items)``.
 
     Example:
         >>> small = permutation(4, np.random.SeedSequence(1))
@@ -42,36 +42,37 @@ def permutation(num_items: int, key: np.random.SeedSequence) -> Permutation:
 
 
 class DrawnPermutation:
-    """All items in an order that is uniform over all orders; 4 bytes an item."""
+    """A permutation drawn uniformly and stored, 4 bytes per item."""
 
     def __init__(self, num_items: int, generator: np.random.Generator) -> None:
         self._items = np.arange(num_items, dtype=np.int32)
         generator.shuffle(self._items)
 
     def at(self, places: Places) -> Places:
-        """The items that stand at these places."""
+        """Return the items at these positions."""
         return self._items.take(places).astype(np.int64)
 
 
 class FeistelPermutation:
-    """A pseudo-random permutation, computed place by place.
+    """A pseudo-random permutation, computed position by position.
 
-    A place is written with two digits, ``place = left * b + right`` with ``left`` below a and ``right`` below b, where
-    a * b is the smallest such product that holds all items. Each round adds to one digit a function of the other,
-    modulo a or b: one-to-one whatever the function is. The functions are tables drawn uniformly, so nothing rests on
-    a hash of our own. Results that are no item (fewer than one in the square root) go through the network again.
+    A position is written with two digits, ``left * b + right`` with ``left`` below a and ``right`` below b, where
+    a = ceil(sqrt(num_items)) and a * b is the smallest multiple of a that holds all items. Each round adds to one
+    digit a function of the other, modulo a or b, which is one-to-one for any function. The functions are tables drawn
+    uniformly, so the quality does not depend on a hash of our own. Results that are not items (a share of at most
+    about 1 / sqrt(num_items)) pass through the network again (cycle walking).
 
     Source: Luby and Rackoff 1988 (SIAM J. Computing 17); digits to any base: Black and Rogaway 2002 (CT-RSA);
-    six rounds suffice against all numbers of questions well below the number of places: Patarin 2004 (CRYPTO).
+    six rounds suffice for any number of queries well below the number of positions: Patarin 2004 (CRYPTO).
 
     Args:
-        num_items: two or more.
+        num_items: number of items, two or more.
         generator: draws the tables, ``rounds / 2 * (a + b)`` numbers.
-        rounds: an even number.
+        rounds: number of rounds, an even number.
     """
 
     def __init__(self, num_items: int, generator: np.random.Generator, *, rounds: int = NUM_ROUNDS) -> None:
-        assert num_items > 1, "a digit below 1 has nothing to permute"
+        assert num_items > 1, "one item has no permutation to draw"
         self._num_items = num_items
         self._left = math.isqrt(num_items - 1) + 1
         self._right = -(-num_items // self._left)
@@ -83,7 +84,7 @@ class FeistelPermutation:
         return (self._left, self._right), (self._right, self._left)
 
     def at(self, places: Places) -> Places:
-        """The items that stand at these places."""
+        """Return the items at these positions."""
         items = self._through(places)
         outside = np.flatnonzero(items >= self._num_items)
         while len(outside):
@@ -104,12 +105,12 @@ class FeistelPermutation:
 
 
 def _add_modulo(digit: Places, table: Places, other: Places, base: int, spare: Places) -> None:
-    """``digit = (digit + table[other]) % base``, in place."""
-    # With "clip" NumPy writes straight to `out`; no index is out of range.
+    """Compute ``digit = (digit + table[other]) % base`` in place."""
+    # With "clip", NumPy writes to `out` without a buffer; no index is out of range.
     np.take(table, other, out=spare, mode="clip")
     digit += spare
-    # Below 2 * base the remainder is the smaller of digit and digit - base, where negative wraps to huge: no branch
-    # and no division, ten times as fast.
+    # Below 2 * base the remainder is the unsigned minimum of digit and digit - base, since negative numbers wrap
+    # around: without branches and divisions this is ten times as fast.
     unsigned, reduced = digit.view(np.uint64), spare.view(np.uint64)
     np.subtract(unsigned, np.uint64(base), out=reduced)
     np.minimum(unsigned, reduced, out=unsigned)

@@ -1,4 +1,4 @@
-"""Make the next items in a thread while the present one is worked on."""
+"""Prefetch items in a thread while the current one is in use."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class _End:
-    """The last thing in the queue: the items are through, or making the next one failed."""
+    """The last entry of the queue: the source is exhausted, or producing the next item failed."""
 
     error: BaseException | None = None
 
 
 class ReadAhead(Generic[Item]):
-    """The items of ``source`` in order, up to ``depth`` of them made ahead of use.
+    """Iterator over the items of ``source`` in order, with up to ``depth`` of them prefetched.
 
-    Used as a context manager: on leaving, early or not, the thread has ended. What ``source`` or ``prepare`` raises is
-    raised where the item would have come.
+    Use it as a context manager: on exit, early or not, the thread has ended. An exception of ``source`` or ``prepare``
+    is raised in place of the item.
 
     Args:
-        source: iterated in the thread.
-        depth: items that wait at most; 0 makes each when it is asked for, without a thread.
-        prepare: called on each item in the thread; None leaves items as they are.
+        source: the items, iterated in the thread.
+        depth: largest number of prefetched items; 0 produces each item on request, without a thread.
+        prepare: function applied to each item in the thread; None leaves items unchanged.
 
     Example:
         >>> with ReadAhead(range(3), depth=2, prepare=lambda number: number * number) as squares:
@@ -44,7 +44,7 @@ class ReadAhead(Generic[Item]):
         self._ended = False
         self._thread = Thread(target=self._run, name="read-ahead", daemon=True) if depth else None
         self.waited_seconds = 0.0
-        """For how long the user of the items has waited for them, so far."""
+        """Time that the consumer has spent waiting for items so far, in seconds."""
 
     def __enter__(self) -> Self:
         if self._thread is not None:
@@ -89,11 +89,11 @@ class ReadAhead(Generic[Item]):
             return next(self._items)
         except StopIteration:
             return _End()
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that uses the items
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the consumer's thread
             return _End(error)
 
     def _make_room(self) -> None:
-        """Free the thread where it waits with one more item; it then sees that it is to stop."""
+        """Empty the queue, so that a thread blocked on a full queue goes on and sees the stop flag."""
         while True:
             try:
                 self._queue.get_nowait()

@@ -1,1 +1,1 @@
-"""Published data sets: what there is, and how it comes onto this machine."""
+"""Published data sets: a catalogue, and how to fetch, check and unpack them."""

@@ -1,7 +1,7 @@
-"""The published data sets that recipes exist for: files, checksums, rows, and whose terms apply.
+"""The published data sets that have recipes: files, checksums, numbers of rows, owners and terms.
 
 Files, rows and md5 sums are those that the reczoo collections publish with the data (Hugging Face hub, one repository
-and one zip of CSV files a data set).
+and one zip of CSV files per data set).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _GB = 10**9
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file inside the archive: ``md5`` as published (None: none was), ``num_rows`` without the header."""
+    """A file of the archive: ``md5`` as published (None: not published), ``num_rows`` without the header."""
 
     name: str
     md5: str | None
@@ -27,13 +27,13 @@ class PublishedDataset:
     """A data set of the reczoo collections.
 
     Attributes:
-        id: its published name, ``Criteo_x1``.
-        about: what its rows are, in a word or two.
-        files: what the recipe needs of the archive.
-        most_bytes: an archive that would unpack to more than this is refused.
-        owner: who made the raw data.
-        terms: the owner's terms in short; the page decides.
-        terms_page: where the owner states them.
+        id: the published name, such as ``Criteo_x1``.
+        about: the subject of its rows, in a word or two.
+        files: the files of the archive that the recipe needs.
+        most_bytes: largest unpacked size; a larger archive is refused.
+        owner: the owner of the raw data.
+        terms: a summary of the terms of the owner; the page is authoritative.
+        terms_page: the page where the owner states the terms.
     """
 
     id: str
@@ -46,34 +46,34 @@ class PublishedDataset:
 
     @property
     def repository(self) -> str:
-        """The repository on the hub."""
+        """Name of the repository on the hub."""
         return f"reczoo/{self.id}"
 
     @property
     def archive(self) -> str:
-        """The name of the zip file in the repository, and on a mirror."""
+        """Name of the zip file in the repository and on a mirror."""
         return f"{self.id}.zip"
 
     def num_rows(self, name: str) -> int | None:
-        """Rows of the file ``<name>.csv``, None where the data set has no such file."""
+        """Look up the number of rows of the file ``<name>.csv``; None if the data set has no such file."""
         return next((file.num_rows for file in self.files if file.name == f"{name}.csv"), None)
 
 
 def find_dataset(dataset_id: str) -> PublishedDataset:
-    """The data set of that name; upper and lower case do not matter.
+    """Find the data set of that name, ignoring case.
 
     Example:
         >>> find_dataset("frappe_x1").repository
         'reczoo/Frappe_x1'
 
     Raises:
-        DataError: there is none; the message lists the known ones.
+        DataError: the name is unknown; the message lists the known ones.
     """
     for dataset in DATASETS:
         if dataset.id.lower() == dataset_id.lower():
             return dataset
     known = ", ".join(dataset.id for dataset in DATASETS)
-    raise DataError(f"the ID must name a published data set, but {dataset_id!r} is none; known are {known}")
+    raise DataError(f"the ID must name a published data set, but {dataset_id!r} is not known; try one of {known}")
 
 
 DATASETS: tuple[PublishedDataset, ...] = (
@@ -155,4 +155,4 @@ DATASETS: tuple[PublishedDataset, ...] = (
         terms_page="https://grouplens.org/datasets/movielens/latest/",
     ),
 )
-"""In the order of the published table."""
+"""The published data sets, in the order of the published table."""

@@ -1,4 +1,4 @@
-"""Download one file over HTTP; a download that was cut goes on where it stopped."""
+"""Download one file over HTTP; resume an interrupted download."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CONTENT_RANGE = re.compile(r"bytes (?P<start>\d+)-\d+/(?P<total>\d+)|bytes \*/(
 
 @dataclass(frozen=True)
 class _Partial:
-    """What is there of a download, and what tells whether the server still has the same file."""
+    """The partial file of a download, and the version of the file on the server that it belongs to."""
 
     path: Path
 
@@ -40,18 +40,18 @@ class _Partial:
 
     @property
     def version(self) -> str | None:
-        """The entity tag or date that the server gave with the first bytes."""
+        """Entity tag or date that the server sent with the first bytes."""
         return self._mark.read_text(encoding="utf-8") if self._mark.exists() else None
 
     def begin(self, version: str | None) -> None:
-        """Start from nothing."""
+        """Start from an empty file."""
         self.path.write_bytes(b"")
         self._mark.unlink(missing_ok=True)
         if version:
             self._mark.write_text(version, encoding="utf-8")
 
     def finish(self, target: Path) -> None:
-        """All bytes are there."""
+        """Move the complete file to ``target``."""
         self.path.replace(target)
         self._mark.unlink(missing_ok=True)
 
@@ -64,14 +64,14 @@ def download(
     headers: Mapping[str, str] | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Fetch ``url`` to ``target``; the bytes so far wait in ``<target>.partial`` until it is whole.
+    """Download ``url`` to ``target``; ``<target>.partial`` holds the bytes until the file is complete.
 
-    A connection that is cut is opened again, by a Range request where the server knows these; three attempts in a
-    row that bring no byte end it. A later call goes on where this one stopped. ``headers`` (credentials, say) go to the
-    server of ``url`` alone: a redirect is followed without them.
+    A broken connection is opened again, with a Range request if the server supports it; three consecutive attempts
+    without a new byte end the download. A later call resumes it. ``headers`` (credentials, for example) are sent to
+    the server of ``url`` alone: a redirect is followed without them.
 
     Raises:
-        DataError: the server does not answer, refuses, or stops for good.
+        DataError: the server does not answer, refuses, or stops sending.
     """
     if urlsplit(url).scheme not in {"http", "https"}:
         raise DataError(f"a mirror must be an http or https URL, but {url!r} was given")
@@ -93,19 +93,19 @@ def download(
         vain = 0 if partial.size > before else vain + 1
         wait(float(vain))
     raise DataError(
-        f"{url} must come whole, but {reason} after {partial.size:,} bytes, {_VAIN_ATTEMPTS} times in a row; "
-        "run the same command again to go on from there"
+        f"{url} must be downloaded completely, but {reason} after {partial.size:,} bytes, "
+        f"{_VAIN_ATTEMPTS} times in a row; run the same command again to resume"
     )
 
 
 def _fetch_rest(url: str, partial: _Partial, progress: ProgressListener, headers: Mapping[str, str]) -> bool:
-    """Append what the server sends; True when the file is whole."""
+    """Append the bytes that the server sends; return whether the file is complete."""
     try:
-        response = urlopen(_request(url, partial, headers), timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the scheme was checked
+        response = urlopen(_request(url, partial, headers), timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the scheme is checked
     except HTTPError as error:
         if error.code != _RANGE_NOT_SATISFIABLE or partial.size == 0:
             raise
-        return _already_whole(error, partial)
+        return _keep_if_whole(error, partial)
     with response:
         start, total = _place(response, partial)
         progress.begin(f"download {partial.path.stem}", total=total or 0, unit="bytes")
@@ -125,28 +125,28 @@ def _request(url: str, partial: _Partial, given: Mapping[str, str]) -> Request:
         headers["Range"] = f"bytes={partial.size}-"
         if partial.version:
             headers["If-Range"] = partial.version
-    request = Request(url, headers=headers)  # noqa: S310 - the scheme was checked
+    request = Request(url, headers=headers)  # noqa: S310 - the scheme is checked
     for name, value in given.items():
         request.add_unredirected_header(name, value)
     return request
 
 
 def _place(response: http.client.HTTPResponse, partial: _Partial) -> tuple[int, int | None]:
-    """Where the sent bytes belong, and how many the whole file has (None: the server does not say)."""
+    """Return the offset of the sent bytes, and the size of the whole file (None if the server does not send it)."""
     if response.status == _PARTIAL_CONTENT:
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if found and found["start"] and int(found["start"]) == partial.size:
             return partial.size, int(found["total"])
         partial.path.unlink()
-        raise http.client.HTTPException("the server sent another range than was asked for")
+        raise http.client.HTTPException("the server sent another range than requested")
     tag = response.headers.get("ETag", "")
     partial.begin(tag if tag.startswith('"') else response.headers.get("Last-Modified"))
     length = response.headers.get("Content-Length")
     return 0, int(length) if length else None
 
 
-def _already_whole(error: HTTPError, partial: _Partial) -> bool:
-    """Nothing lies beyond our bytes: they are the whole file, or of another one."""
+def _keep_if_whole(error: HTTPError, partial: _Partial) -> bool:
+    """Tell whether the partial file, after which the server has no bytes, is the whole file; else delete it."""
     found = _CONTENT_RANGE.fullmatch(error.headers.get("Content-Range", ""))
     if found and found["size"] and int(found["size"]) == partial.size:
         return True

@@ -1,4 +1,4 @@
-"""Bring a published data set onto this machine: terms, archive, checksums, folder."""
+"""Fetch a published data set: accept the terms, get the archive, check it, unpack it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rankelastor.data.published.catalogue import PublishedDataset
 from rankelastor.data.published.record import RECORD_FILE, AcceptedTerms, FileRecord, Record
-from rankelastor.data.published.sources import LocalFolder, source_of
+from rankelastor.data.published.sources import LocalFolder, choose_source
 from rankelastor.data.published.unpack import md5_of, unpack
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener, SilentProgress
-from rankelastor.storage import explained_storage_errors, whole_folder
+from rankelastor.storage import explain_storage_errors, whole_folder
 
 _logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ Accept = Callable[[PublishedDataset], bool]
 
 @dataclass(frozen=True)
 class Fetched:
-    """A data set that is there: ``was_there`` tells whether nothing had to be done."""
+    """A fetched data set: ``was_there`` tells whether the folder held it already."""
 
     folder: Path
     record: Record
@@ -41,34 +41,34 @@ def fetch(
 ) -> Fetched:
     """Download, check and unpack a published data set, unless the folder holds it already.
 
-    The archive and what was downloaded of it wait in ``.<folder>.download`` beside the folder until all is done, so
-    that an interrupted call goes on where it stopped. The folder itself appears when it is whole.
+    The archive, complete or partial, stays in ``.<folder>.download`` beside the folder until the end, so that a later
+    call resumes an interrupted one. The folder itself appears only when it is complete.
 
     Args:
-        dataset: from the catalogue.
-        folder: where the files go.
+        dataset: the data set, from the catalogue.
+        folder: the folder to fill.
         place: the URL of a mirror, or a folder of zips; None: the Hugging Face hub.
-        accept: shows the owner's terms and tells whether they are accepted; called unless that was done before.
-        progress: hears how far the work is.
+        accept: shows the terms of the owner and returns whether they are accepted; not called if they were before.
+        progress: receives the progress of the work.
 
     Raises:
-        DataError: terms are not accepted, the archive cannot be had or is not the published one, or the folder holds
-            other things.
-        StorageError: the place cannot be written.
+        DataError: the terms are not accepted, the archive cannot be fetched or is not the published one, or the folder
+            holds other files.
+        StorageError: the folder cannot be written.
     """
     folder, progress = Path(folder), progress or SilentProgress()
     record = Record.read(folder)
-    with explained_storage_errors(folder):
-        if (complete := _complete(dataset, folder, record, progress)) is not None:
+    with explain_storage_errors(folder):
+        if (complete := _verify_folder(dataset, folder, record, progress)) is not None:
             return Fetched(folder, complete, was_there=True)
         _refuse_foreign_files(dataset, folder, record)
     workplace = folder.resolve().parent / f".{folder.resolve().name}.download"
-    source = source_of(place)
-    terms = _accepted(dataset, workplace, record, accept)
-    with explained_storage_errors(workplace):
+    source = choose_source(place)
+    terms = _accept_terms(dataset, workplace, record, accept)
+    with explain_storage_errors(workplace):
         archive = source.archive(dataset, workplace, progress)
     try:
-        record = _unpacked(dataset, folder, archive, terms, progress, origin=source.place(dataset))
+        record = _unpack(dataset, folder, archive, terms, progress, origin=source.place(dataset))
     except DataError:
         if not isinstance(source, LocalFolder):
             archive.unlink(missing_ok=True)  # so that the next call downloads it anew
@@ -77,10 +77,10 @@ def fetch(
     return Fetched(folder, record, was_there=False)
 
 
-def _complete(
+def _verify_folder(
     dataset: PublishedDataset, folder: Path, record: Record | None, progress: ProgressListener
 ) -> Record | None:
-    """What is known of the folder if it holds the data set whole, else None."""
+    """Return the record of the folder if it holds the complete data set, else None."""
     paths = [folder / file.name for file in dataset.files]
     if not all(path.is_file() for path in paths):
         return None
@@ -92,7 +92,7 @@ def _complete(
     if any(file.md5 not in {None, md5} for file, md5 in zip(dataset.files, sums, strict=True)):
         return None
     files = tuple(
-        FileRecord.of(path, md5, published=file.md5 is not None)
+        FileRecord.from_file(path, md5, published=file.md5 is not None)
         for file, path, md5 in zip(dataset.files, paths, sums, strict=True)
     )
     terms = record.terms if record is not None else None
@@ -100,9 +100,9 @@ def _complete(
 
 
 def _refuse_foreign_files(dataset: PublishedDataset, folder: Path, record: Record | None) -> None:
-    """The folder will be replaced: it must be new, empty, or one that was fetched before."""
+    """Raise unless the folder, which will be replaced, is new, empty, or was fetched before."""
     if folder.is_file():
-        raise DataError(f"--to must be a folder, but {folder} is a file; name another place")
+        raise DataError(f"--to must be a folder, but {folder} is a file; choose another folder")
     if not folder.is_dir():
         return
     names = sorted(item.name for item in folder.iterdir())
@@ -111,12 +111,12 @@ def _refuse_foreign_files(dataset: PublishedDataset, folder: Path, record: Recor
     if foreign or (record is not None and record.dataset != dataset.id):
         raise DataError(
             f"--to must be a new or empty folder, or one that holds {dataset.id} as published, but {folder} holds "
-            f"{', '.join((foreign or names)[:8])}; move these away or name another place"
+            f"{', '.join((foreign or names)[:8])}; move these away or choose another folder"
         )
 
 
-def _accepted(dataset: PublishedDataset, workplace: Path, record: Record | None, accept: Accept) -> AcceptedTerms:
-    """The terms that were accepted now or before; remembered beside the folder until it is whole."""
+def _accept_terms(dataset: PublishedDataset, workplace: Path, record: Record | None, accept: Accept) -> AcceptedTerms:
+    """Return the accepted terms; ask if they were not accepted before, and store them beside the folder."""
     before = record.terms if record is not None else AcceptedTerms.read(workplace)
     if before is not None and before.terms == dataset.terms and before.page == dataset.terms_page:
         return before
@@ -124,13 +124,13 @@ def _accepted(dataset: PublishedDataset, workplace: Path, record: Record | None,
         raise DataError(f"the owner's terms of {dataset.id} must be accepted before it is fetched, but they were not")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     terms = AcceptedTerms(terms=dataset.terms, page=dataset.terms_page, time=now)
-    with explained_storage_errors(workplace):
+    with explain_storage_errors(workplace):
         workplace.mkdir(parents=True, exist_ok=True)
         terms.write(workplace)
     return terms
 
 
-def _unpacked(
+def _unpack(
     dataset: PublishedDataset,
     folder: Path,
     archive: Path,
@@ -143,7 +143,7 @@ def _unpacked(
     with whole_folder(folder) as building:
         written = unpack(archive, dataset, building, progress)
         files = tuple(
-            FileRecord.of(building / file.name, file.md5, published=file.name in published) for file in written
+            FileRecord.from_file(building / file.name, file.md5, published=file.name in published) for file in written
         )
         record = Record(dataset=dataset.id, source=origin, terms=terms, files=files)
         record.write(building)

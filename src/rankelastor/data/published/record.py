@@ -1,4 +1,4 @@
-"""What is remembered of a fetched data set, in its folder: where it came from, checksums, accepted terms."""
+"""The record in the folder of a fetched data set: its source, checksums and accepted terms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TERMS_FILE = "accepted_terms.json"
 
 @dataclass(frozen=True)
 class AcceptedTerms:
-    """The owner's terms as they were shown, and when they were accepted."""
+    """The terms of the owner as they were shown, and the time when they were accepted."""
 
     terms: str
     page: str
@@ -21,20 +21,20 @@ class AcceptedTerms:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """What was accepted before the data were whole; None where nothing was."""
+        """Read the terms accepted before the data were complete; None if there are none."""
         try:
             return cls(**json.loads((folder / _TERMS_FILE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def write(self, folder: Path) -> None:
-        """Remember it in that folder."""
+        """Write the accepted terms to a folder."""
         (folder / _TERMS_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file as it was checked; ``published``: its md5 sum was compared with a published one."""
+    """State of a file when it was checked; ``published``: its md5 sum was compared with the published one."""
 
     name: str
     num_bytes: int
@@ -43,15 +43,15 @@ class FileRecord:
     published: bool
 
     @classmethod
-    def of(cls, path: Path, md5: str, *, published: bool) -> Self:
-        """The file as it is now."""
+    def from_file(cls, path: Path, md5: str, *, published: bool) -> Self:
+        """Record the current state of a file."""
         state = path.stat()
         return cls(path.name, state.st_size, state.st_mtime_ns, md5, published)
 
 
 @dataclass(frozen=True)
 class Record:
-    """All that is remembered; ``source`` and ``terms`` are None where a person brought the files."""
+    """The record of a data set; ``source`` and ``terms`` are None if the user copied the files there."""
 
     dataset: str
     source: str | None
@@ -60,7 +60,7 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """The record in a folder; None where there is none that can be read."""
+        """Read the record of a folder; None if it has none or it cannot be read."""
         try:
             values = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
             return cls(
@@ -73,14 +73,14 @@ class Record:
             return None
 
     def write(self, folder: Path) -> None:
-        """Remember it in that folder."""
+        """Write the record to the folder of the data set."""
         text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
         (folder / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
 
     def still_describes(self, folder: Path) -> bool:
-        """Whether every file has the size and time of change that it had when it was checked."""
+        """Tell whether every file still has the size and modification time that it had when it was checked."""
         return all(
             (folder / file.name).is_file()
-            and FileRecord.of(folder / file.name, file.md5, published=file.published) == file
+            and FileRecord.from_file(folder / file.name, file.md5, published=file.published) == file
             for file in self.files
         )

@@ -1,4 +1,4 @@
-"""Where an archive comes from: the hub, a mirror, a local folder of zips."""
+"""The sources of an archive: the hub, a mirror, or a local folder of zips."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener
 
 
-class Source(Protocol):
-    """Brings an archive onto this machine."""
+class ArchiveSource(Protocol):
+    """A source of archives of published data sets."""
 
     def archive(self, dataset: PublishedDataset, workplace: Path, progress: ProgressListener) -> Path:
-        """The path of the whole zip; a source that downloads puts it into ``workplace``, and goes on where it stopped.
+        """Return the path of the complete zip; download it into ``workplace`` if need be, resuming if interrupted.
 
         Raises:
-            DataError: it cannot be had; the message says why.
+            DataError: the archive cannot be fetched; the message says why.
         """
 
     def place(self, dataset: PublishedDataset) -> str:
-        """Where the archive comes from, for people."""
+        """Name the origin of the archive for messages."""
 
 
-def source_of(place: str | None) -> Source:
-    """A URL is a mirror, another text a folder of zips, None the hub.
+def choose_source(place: str | None) -> ArchiveSource:
+    """Choose the source: a mirror for a URL, a folder of zips for another text, the hub for None.
 
     Raises:
-        DataError: a URL that is neither http nor https.
+        DataError: ``place`` is a URL that is neither http nor https.
     """
     if place is None:
         return Hub()
@@ -40,19 +40,19 @@ def source_of(place: str | None) -> Source:
     if "://" in place:
         raise DataError(
             f"--from must be an http or https URL, or a local folder, but {place!r} was given; "
-            "download the zip by other means and name the folder that holds it"
+            "download the zip by other means and give the folder that holds it"
         )
     return LocalFolder(Path(place))
 
 
 @dataclass(frozen=True)
 class LocalFolder:
-    """A folder that holds the zip, or the zip itself; it is read where it lies."""
+    """A folder that holds the zip, or the zip itself; the zip is read in place."""
 
     folder: Path
 
     def archive(self, dataset: PublishedDataset, workplace: Path, progress: ProgressListener) -> Path:  # noqa: ARG002
-        """The zip in the folder."""
+        """Return the path of the zip in the folder."""
         path = Path(self.place(dataset))
         if not path.is_file():
             raise DataError(
@@ -61,38 +61,38 @@ class LocalFolder:
         return path
 
     def place(self, dataset: PublishedDataset) -> str:
-        """The path of the zip."""
+        """Return the path of the zip as text."""
         return str(self.folder if self.folder.suffix == ".zip" else self.folder / dataset.archive)
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A web server that holds the zips side by side."""
+    """A web server that holds the zips."""
 
     url: str
 
     def archive(self, dataset: PublishedDataset, workplace: Path, progress: ProgressListener) -> Path:
-        """Download the zip, or the rest of it."""
+        """Download the zip, or the rest of an interrupted download."""
         target = workplace / dataset.archive
         if not target.exists():
             download(self.place(dataset), target, progress)
         return target
 
     def place(self, dataset: PublishedDataset) -> str:
-        """The URL of the zip."""
+        """Return the URL of the zip."""
         return self.url if self.url.endswith(".zip") else f"{self.url.rstrip('/')}/{dataset.archive}"
 
 
 @dataclass(frozen=True)
 class Hub:
-    """The data set's repository on the Hugging Face hub; ``HF_ENDPOINT`` names another server of the same kind.
+    """The repository of the data set on the Hugging Face hub; ``HF_ENDPOINT`` selects another compatible server.
 
-    `huggingface_hub` finds the file and gives the credentials. The bytes come by our own download, since its own
-    (2.4) throws away what was fetched when it is interrupted.
+    `huggingface_hub` finds the file and the credentials. The bytes are fetched by our own download, because that of
+    `huggingface_hub` (2.4) discards the partial file when it is interrupted.
     """
 
     def archive(self, dataset: PublishedDataset, workplace: Path, progress: ProgressListener) -> Path:
-        """Download the zip, or the rest of it."""
+        """Download the zip, or the rest of an interrupted download."""
         target = workplace / dataset.archive
         if not target.exists():
             url, headers = self._address(dataset)
@@ -100,17 +100,17 @@ class Hub:
         return target
 
     def place(self, dataset: PublishedDataset) -> str:
-        """Repository and file."""
+        """Name the repository and the file."""
         return f"{dataset.repository}/{dataset.archive} on the hub"
 
     def _address(self, dataset: PublishedDataset) -> tuple[str, dict[str, str]]:
-        """Where the hub keeps the bytes, and what to send there; credentials go to the hub alone."""
+        """Find the URL of the bytes and the headers to send; credentials are sent to the hub alone."""
         try:
             from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url  # noqa: PLC0415 - an extra
             from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined] # noqa: PLC0415 - an extra
         except ImportError:
             raise DataError(
-                "fetching from the hub needs huggingface_hub, but it is not installed; try "
+                "huggingface_hub must be installed to fetch from the hub, but is not; try "
                 "pip install 'rankelastor[hub]', or --from with a folder of zips or the URL of a mirror"
             ) from None
         url = hf_hub_url(dataset.repository, dataset.archive, repo_type="dataset")
@@ -119,7 +119,7 @@ class Hub:
         except (HTTPError, OSError) as error:
             reason = str(error).strip().splitlines()[0].rstrip(".")
             raise DataError(
-                f"{self.place(dataset)} must be there to download, but {reason}; "
+                f"{self.place(dataset)} must be available for download, but {reason}; "
                 "try again later, or --from with a mirror or a folder of zips"
             ) from error
         same_server = urlsplit(location).netloc == urlsplit(url).netloc

@@ -1,4 +1,4 @@
-"""Unpack the files of a published data set from its zip, and nothing else, and nowhere else."""
+"""Unpack the files of a published data set from its zip; refuse unsafe paths, links and sizes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENCRYPTED = 0x1
 
 @dataclass(frozen=True)
 class UnpackedFile:
-    """A file that was written: its bytes and the md5 sum of these."""
+    """An unpacked file: its name, size and md5 sum."""
 
     name: str
     num_bytes: int
@@ -30,17 +30,17 @@ class UnpackedFile:
 
 
 def unpack(archive: Path, dataset: PublishedDataset, folder: Path, progress: ProgressListener) -> list[UnpackedFile]:
-    """Write the files of the data set from the archive into the folder, and compare their md5 sums.
+    """Unpack the files of the data set into the folder, and compare their md5 sums.
 
-    The files may lie at the top of the archive or in folders; they are written side by side under their own names.
-    Other members stay packed.
+    The files may be in any folder of the archive; they are written to ``folder`` itself, under their own names. Other
+    members are ignored.
 
     Raises:
-        DataError: the archive is broken, lacks a file, holds a path that leaves the folder or a link, would unpack to
-            more than the data set can hold, or a file has another md5 sum than was published.
+        DataError: the archive is damaged, lacks a file, holds a link or a path outside the folder, would unpack to
+            more than the data set allows, or a file does not have the published md5 sum.
         StorageError: the disk has too little space.
     """
-    with _explained(archive), zipfile.ZipFile(archive) as packed:
+    with _explain_errors(archive), zipfile.ZipFile(archive) as packed:
         _refuse_unsafe_members(archive, packed.infolist())
         members = [_member(archive, packed.infolist(), file.name) for file in dataset.files]
         total = sum(member.file_size for member in members)
@@ -55,13 +55,13 @@ def unpack(archive: Path, dataset: PublishedDataset, folder: Path, progress: Pro
         if file.md5 is not None and unpacked.md5 != file.md5:
             raise DataError(
                 f"{file.name} of {dataset.id} must have the published md5 sum {file.md5}, but in {archive.name} it has "
-                f"{unpacked.md5}; the archive is damaged or of another version: fetch it again, or from elsewhere"
+                f"{unpacked.md5}; the archive is damaged or has another version: fetch it again, or from elsewhere"
             )
     return written
 
 
 def md5_of(path: Path, progress: ProgressListener) -> str:
-    """The md5 sum of a file as hexadecimal text."""
+    """Compute the md5 sum of a file as hexadecimal text."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
@@ -71,17 +71,17 @@ def md5_of(path: Path, progress: ProgressListener) -> str:
 
 
 @contextmanager
-def _explained(archive: Path) -> Iterator[None]:
+def _explain_errors(archive: Path) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DataError(f"{archive} must be a whole zip file, but {error}; fetch it again") from error
+        raise DataError(f"{archive} must be a complete zip file, but {error}; fetch it again") from error
 
 
 def _refuse_unsafe_members(archive: Path, members: Sequence[zipfile.ZipInfo]) -> None:
     for member in members:
         name = member.orig_filename
-        windows = PureWindowsPath(name)  # knows both kinds of slashes and drive letters
+        windows = PureWindowsPath(name)  # it parses both kinds of slashes, and drive letters
         if windows.drive or windows.root or ".." in windows.parts or "\0" in name:
             raise DataError(
                 f"every path in {archive} must stay inside the folder it is unpacked to, but {name!r} leaves it; "
@@ -96,10 +96,10 @@ def _member(archive: Path, members: Sequence[zipfile.ZipInfo], name: str) -> zip
     found = [member for member in files if PurePosixPath(member.filename).name == name]
     if len(found) != 1:
         held = ", ".join(sorted(member.filename for member in files)[:8]) or "nothing"
-        often = f"it is there {len(found)} times" if found else "it is not there"
+        often = f"it occurs {len(found)} times" if found else "it does not"
         raise DataError(f"{archive} must hold {name} once, but {often}: the archive holds {held}")
     if found[0].flag_bits & _ENCRYPTED:
-        raise DataError(f"{archive} must not ask for a password, but {name} is encrypted; take another archive")
+        raise DataError(f"{archive} must not need a password, but {name} is encrypted; try another archive")
     return found[0]
 
 
@@ -113,12 +113,12 @@ def _check_size(archive: Path, dataset: PublishedDataset, total: int, folder: Pa
     if total > free:
         raise StorageError(
             f"unpacking {dataset.id} takes {total:,} bytes, but {folder.parent} has {free:,} free; "
-            "free some space or choose another place"
+            "free some space or choose another folder"
         )
 
 
 def _write(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, progress: ProgressListener) -> UnpackedFile:
-    """Copy one member; `zipfile` reads no further than the size that the archive declares, and checks its CRC."""
+    """Copy one member; `zipfile` reads at most the declared size, and checks the CRC."""
     digest = hashlib.md5(usedforsecurity=False)
     with packed.open(member) as source, target.open("wb") as file:
         while piece := source.read(_PIECE_BYTES):

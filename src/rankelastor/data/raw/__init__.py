@@ -1,1 +1,1 @@
-"""Raw files, CSV and Parquet, as Arrow columns, piece by piece."""
+"""Read raw CSV and Parquet files as Arrow columns, in pieces."""

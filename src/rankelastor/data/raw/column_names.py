@@ -1,4 +1,4 @@
-"""Check the columns that a file has against those that are needed."""
+"""Check that a file has the needed columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rankelastor.errors import DataError
 
 
 def require_columns(names: Sequence[str], needed: Collection[str], file: Path, *, advice: str = "") -> None:
-    """Raise a ``DataError`` that lists the columns and the nearest name unless all ``needed`` ones are there.
+    """Raise a ``DataError`` that names the columns and the nearest match if one of ``needed`` is missing.
 
     Example:
         >>> require_columns(["click", "site"], ["label", "site"], Path("log.csv"))
@@ -21,7 +21,7 @@ def require_columns(names: Sequence[str], needed: Collection[str], file: Path, *
     if not missing:
         return
     noun = "column" if len(missing) == 1 else "columns"
-    message = f"{file} must have the {noun} {quoted(missing)}, but has only {quoted(names)}"
+    message = f"{file} must have the {noun} {quote_names(missing)}, but has only {quote_names(names)}"
     near = difflib.get_close_matches(missing[0], names, n=1)
     if near:
         message += f"; did you mean {near[0]!r}?"
@@ -29,17 +29,17 @@ def require_columns(names: Sequence[str], needed: Collection[str], file: Path, *
 
 
 def require_different(names: Sequence[str], file: Path, *, advice: str = "rename one") -> None:
-    """Raise a ``DataError`` if a column name stands twice."""
+    """Raise a ``DataError`` if a column name occurs twice."""
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(f"{file} must name each column once, but {quoted(twice)} stands twice; {advice}")
+        raise DataError(f"{file} must name each column once, but {quote_names(twice)} occurs twice; {advice}")
 
 
-def quoted(names: Collection[str], *, at_most: int = 40) -> str:
-    """Names as a readable list, cut where it is long.
+def quote_names(names: Collection[str], *, at_most: int = 40) -> str:
+    """Quote names and join them to a readable list, cut after ``at_most`` names.
 
     Example:
-        >>> quoted(["a", "b", "c"], at_most=2)
+        >>> quote_names(["a", "b", "c"], at_most=2)
         "'a', 'b' and 1 more"
     """
     shown = ", ".join(repr(name) for name in list(names)[:at_most])

@@ -1,4 +1,4 @@
-"""Say in which row a CSV file is wrong. Reads the file a second time, and only once it has failed."""
+"""Find the row in which a CSV file is wrong, by reading the file a second time after it has failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rankelastor.data.raw.csv_stream import (
     CsvStream,
     NulByteError,
     compression_of,
-    parsed_batches,
+    parse_batches,
 )
 from rankelastor.errors import DataError
 
@@ -26,18 +26,18 @@ _SMALL_READ = 1 << 12
 
 
 @contextmanager
-def explained(file: Path, settings: CsvSettings, names: tuple[str, ...] = ()) -> Iterator[None]:
-    """Turn what Arrow raises while it reads ``file`` into a ``DataError`` that names the row."""
+def explain_csv_errors(file: Path, settings: CsvSettings, names: tuple[str, ...] = ()) -> Iterator[None]:
+    """Turn the errors of Arrow while it reads ``file`` into a ``DataError`` that names the row."""
     try:
         yield
     except NulByteError as error:
         where = _row_of_text(file, settings, names, pattern=b"\0")
         raise DataError(
-            f"{file}{where} must be UTF-8 text, but a NUL byte stands there; "
+            f"{file}{where} must be UTF-8 text, but holds a NUL byte; "
             "the file may be damaged, binary or UTF-16: convert it"
         ) from error
     except OSError as error:
-        raise DataError(f"{file} must be a file that can be read whole, but {_reason(error, file)}") from error
+        raise DataError(f"{file} must be a readable file, but {_reason(error, file)}") from error
     except pa.ArrowInvalid as error:
         raise _explain(str(error), file, settings, names) from error
 
@@ -45,29 +45,29 @@ def explained(file: Path, settings: CsvSettings, names: tuple[str, ...] = ()) ->
 def refuse_unterminated_quote(
     last: pa.RecordBatch, num_rows: int, stream: CsvStream, settings: CsvSettings, names: tuple[str, ...]
 ) -> None:
-    """Raise if the last cell swallowed the end of the file: Arrow takes a quote that never ends for one that does.
+    """Raise if the last cell has an unterminated quote, which Arrow accepts silently.
 
     Args:
-        last: the last rows of the file, the columns that were read.
-        num_rows: rows of the file.
+        last: the last rows of the file, with the columns that were read.
+        num_rows: number of rows of the file.
         stream: the file, read to its end.
-        settings: how the file is written.
-        names: its columns.
+        settings: the format of the file.
+        names: the names of its columns.
     """
     if settings.quote is None or stream.tail.rstrip(b"\r\n").endswith(settings.quote.encode()):
         return
     swallowed = any(str(column[last.num_rows - 1].as_py()).endswith(("\n", "\r")) for column in last.columns)
-    if not swallowed and stream.num_quotes % 2:  # looks wrong, though quotes inside an unquoted cell are fine
+    if not swallowed and stream.num_quotes % 2:  # suspicious, although quotes inside an unquoted cell are valid
         swallowed = _never_closes(_last_cell(stream.file, settings, names), stream.tail, settings.quote)
     if swallowed:
         raise DataError(
             f"{stream.file}, column {names[-1]!r}, row {num_rows}: a quoted cell must end with {settings.quote}, but "
-            "this one never does; look for a stray quote, or set csv.quote to null if quotes are plain text"
+            "this one does not; look for a stray quote, or set csv.quote to null if quotes are plain text"
         )
 
 
 def _never_closes(cell: str, tail: bytes, quote: str) -> bool:
-    """Whether the last cell of a file was opened by a quote, given that the file does not end with one."""
+    """Tell whether the last cell of a file, which does not end with a quote, begins with one."""
     if cell.endswith(("\n", "\r")):
         return True
     written = (quote + cell.replace(quote, quote * 2)).encode()
@@ -75,10 +75,10 @@ def _never_closes(cell: str, tail: bytes, quote: str) -> bool:
 
 
 def _last_cell(file: Path, settings: CsvSettings, names: tuple[str, ...]) -> str:
-    """The last column's cell of the last row, which need not be among the columns that were read."""
+    """Read the cell of the last column in the last row; the column may not be among those read before."""
     cell = ""
     with CsvStream(file, read_ahead=READ_AHEAD) as stream:
-        for batch in parsed_batches(stream, settings, names, column_types={names[-1]: pa.binary()}):
+        for batch in parse_batches(stream, settings, names, column_types={names[-1]: pa.binary()}):
             if batch.num_rows:
                 cell = batch.column(0)[batch.num_rows - 1].as_py().decode(errors="replace")
     return cell
@@ -98,7 +98,7 @@ def _reason(error: OSError, file: Path) -> str:
 
 
 def _where_it_breaks(file: Path) -> str:
-    """How far a compressed file can be read. Counts lines: of a header, of quoted newlines it knows nothing."""
+    """Say how far a compressed file can be read, in lines of text (not rows: it does not parse quotes or headers)."""
     num_bytes = num_lines = 0
     if compression_of(file) is None:
         return ""
@@ -120,7 +120,7 @@ def _explain(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...
     if "straddling" in text or "block size" in text:
         return DataError(
             f"{file}: a row must be shorter than {READ_BYTES >> 20} MiB, but one is longer; "
-            "a quote may never end: look for a stray one, or set csv.quote to null if quotes are plain text"
+            "a quote may be unterminated: look for a stray one, or set csv.quote to null if quotes are plain text"
         )
     if "Empty CSV" in text:
         return DataError(f"{file} must hold rows, but it is empty")
@@ -128,7 +128,7 @@ def _explain(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...
 
 
 def _ragged(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...]) -> DataError:
-    """Too many or too few cells. Arrow counts rows only where it reads with one thread, so read so once more."""
+    """Find the row with too many or too few cells; Arrow counts rows only if it reads with one thread."""
     found: list[pacsv.InvalidRow] = []
 
     def note(row: pacsv.InvalidRow) -> str:
@@ -138,29 +138,29 @@ def _ragged(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...]
     try:
         with CsvStream(file, read_ahead=READ_AHEAD) as stream:
             types = {name: pa.binary() for name in names}
-            for _ in parsed_batches(
+            for _ in parse_batches(
                 stream, settings, names, column_types=types, parallel=False, invalid_row_handler=note
             ):
                 pass
     except pa.ArrowInvalid:
         pass
     if not found:
-        return DataError(f"{file}: every row must have as many cells as there are columns, but {text}")
+        return DataError(f"{file}: every row must have one cell per column, but {text}")
     row = found[0]
     number = row.number - (1 if settings.header else 0)
     return DataError(
-        f"{file}, row {number} must have {row.expected_columns} cells, one a column, "
+        f"{file}, row {number} must have {row.expected_columns} cells, one per column, "
         f"but has {row.actual_columns}: {row.text[:80]!r}; check csv.delimiter and csv.quote"
     )
 
 
 def _row_of_text(file: Path, settings: CsvSettings, names: tuple[str, ...], *, pattern: bytes | None) -> str:
-    """Column and row of the first cell that holds ``pattern``, or that is no UTF-8; nothing if not found."""
+    """Find column and row of the first cell that holds ``pattern`` (None: that is not UTF-8), as text for a message."""
     rows_before = 0
     try:
         with CsvStream(file, allow_nul=True, read_ahead=READ_AHEAD) as stream:
             types = {name: pa.binary() for name in names}
-            for batch in parsed_batches(stream, settings, names, column_types=types, parallel=False):
+            for batch in parse_batches(stream, settings, names, column_types=types, parallel=False):
                 found = [
                     (index, name)
                     for name, column in zip(batch.schema.names, batch.columns, strict=True)
@@ -171,7 +171,7 @@ def _row_of_text(file: Path, settings: CsvSettings, names: tuple[str, ...], *, p
                     return f", column {name!r}, row {rows_before + index + 1}"
                 rows_before += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError):
-        pass  # too damaged to say where
+        pass  # the file is too damaged to locate the cell
     return ""
 
 

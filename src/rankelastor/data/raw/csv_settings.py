@@ -8,11 +8,11 @@ from rankelastor.config.base import Settings
 
 
 class CsvSettings(Settings):
-    """How CSV files are written.
+    """The format of CSV files.
 
     ``delimiter``: one character; null means a tab for ``.tsv`` files (also compressed) and a comma for others.
-    ``header``: the first line holds the column names; without one, ``columns`` names them.
-    ``blanks``: cell texts that mean blank, beside the empty cell.
+    ``header``: whether the first line holds the column names; without a header, ``columns`` names them.
+    ``blanks``: cell texts that mean blank, besides the empty cell.
     """
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
@@ -25,7 +25,7 @@ class CsvSettings(Settings):
     def _marks_are_plain_and_differ(self) -> Self:
         for name, mark in (("delimiter", self.delimiter), ("quote", self.quote)):
             if mark is not None and (not mark.isascii() or mark in "\r\n\0"):
-                raise ValueError(f"{name} must be an ASCII character and no line end, but {mark!r} was given")
+                raise ValueError(f"{name} must be an ASCII character other than a line end, but {mark!r} was given")
         if self.quote is not None and self.quote == self.delimiter:
             raise ValueError(f"quote and delimiter must differ, but both are {self.quote!r}")
         return self
@@ -33,10 +33,10 @@ class CsvSettings(Settings):
     @model_validator(mode="after")
     def _names_come_from_one_place(self) -> Self:
         if self.header and self.columns is not None:
-            raise ValueError("columns must be left out where header is true: the header names the columns")
+            raise ValueError("columns must be left out if header is true: the header names the columns")
         if not self.header and not self.columns:
-            raise ValueError("columns must name every column where header is false")
+            raise ValueError("columns must name every column if header is false")
         if self.columns is not None and len(set(self.columns)) != len(self.columns):
             twice = sorted({name for name in self.columns if self.columns.count(name) > 1})
-            raise ValueError(f"columns must differ from one another, but {twice} stand there twice")
+            raise ValueError(f"columns must differ from one another, but {twice} occur twice")
         return self

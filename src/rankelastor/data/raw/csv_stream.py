@@ -21,10 +21,10 @@ _TAIL_BYTES = 1 << 16
 _PATIENCE_SECONDS = 0.1
 
 READ_BYTES = 8 << 20
-"""Bytes of text that are read and staged at a time: the longest row must be shorter."""
+"""Number of bytes of text read and staged at a time; every row must be shorter."""
 
 READ_AHEAD = 6
-"""Blocks of the text that may be read before they are asked for. Arrow by itself reads dozens."""
+"""Largest number of blocks read ahead. Arrow by itself reads dozens of blocks ahead."""
 
 
 class NulByteError(OSError):
@@ -32,10 +32,10 @@ class NulByteError(OSError):
 
 
 class CsvStream(io.RawIOBase):
-    """The decompressed bytes of a file; at most ``read_ahead`` reads go before what the consumer ``took``.
+    """Stream of the decompressed bytes of a file, at most ``read_ahead`` reads ahead of ``mark_consumed``.
 
-    ``position`` tells how many stored bytes have been read, ``positions`` how many after each ``read``: Arrow reads
-    blocks ahead of the one that it parses, in a thread of its own. ``tail`` is the last few decompressed bytes,
+    ``position`` is the number of stored bytes read so far, ``positions`` that after each ``read``: Arrow reads blocks
+    ahead of the one that it parses, in its own thread. ``tail`` holds the last few decompressed bytes,
     ``num_quotes`` counts the byte ``quote``.
     """
 
@@ -58,25 +58,25 @@ class CsvStream(io.RawIOBase):
 
     @property
     def position(self) -> int:
-        """Stored bytes read so far."""
+        """Number of stored bytes read so far."""
         return self.positions[-1]
 
     def position_after(self, num_reads: int) -> int:
-        """Stored bytes that the first ``num_reads`` calls of ``read`` took."""
+        """Return the number of stored bytes that the first ``num_reads`` calls of ``read`` took."""
         return self.positions[min(num_reads, len(self.positions) - 1)]
 
-    def took(self, num_reads: int) -> None:
-        """The consumer has got what the first ``num_reads`` reads gave: more may be read ahead."""
+    def mark_consumed(self, num_reads: int) -> None:
+        """Mark the first ``num_reads`` reads as consumed, which allows more of them ahead."""
         with self._turn:
             self._num_taken = max(self._num_taken, num_reads)
             self._turn.notify_all()
 
     def readable(self) -> bool:
-        """True: it is there to be read."""
+        """Return True, as a stream to read must."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """The next decompressed bytes, ``size`` at most."""
+        """Read at most ``size`` decompressed bytes."""
         self._wait_for_the_consumer()
         data: bytes = self._text.read(None if size < 0 else size)
         if not self._allow_nul and b"\0" in data:
@@ -88,7 +88,7 @@ class CsvStream(io.RawIOBase):
         return data
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # any writable buffer
-        """Fill ``buffer`` as far as there are bytes."""
+        """Read bytes into ``buffer``; return their number."""
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -107,7 +107,7 @@ class CsvStream(io.RawIOBase):
         return self
 
     def _wait_for_the_consumer(self) -> None:
-        """Bound what is read ahead. Patience ends, so that a miscount costs time and never blocks."""
+        """Wait while too much is read ahead; the timeout makes sure that a miscount cannot block forever."""
         with self._turn:
             self._turn.wait_for(
                 lambda: len(self.positions) - 1 - self._num_taken < self._read_ahead, timeout=_PATIENCE_SECONDS
@@ -115,7 +115,7 @@ class CsvStream(io.RawIOBase):
 
 
 def compression_of(file: Path) -> Literal["gzip", "zstd"] | None:
-    """The compression that the file's name says.
+    """Infer the compression from the name of the file.
 
     Example:
         >>> compression_of(Path("log.csv.GZ")), compression_of(Path("log.csv"))
@@ -125,7 +125,7 @@ def compression_of(file: Path) -> Literal["gzip", "zstd"] | None:
 
 
 def delimiter_of(file: Path, settings: CsvSettings) -> str:
-    r"""The delimiter that the settings declare; otherwise a tab for ``.tsv`` and a comma for all others.
+    r"""Return the delimiter of the settings; by default a tab for ``.tsv`` and a comma for other files.
 
     Example:
         >>> delimiter_of(Path("log.tsv.gz"), CsvSettings()), delimiter_of(Path("log.csv"), CsvSettings())
@@ -137,10 +137,10 @@ def delimiter_of(file: Path, settings: CsvSettings) -> str:
 
 
 def first_record(file: Path, settings: CsvSettings) -> tuple[str, ...] | None:
-    """The cells of the first line that is not empty: the header, if there is one; None if all lines are empty.
+    """Read the cells of the first non-empty line (the header, if there is one); None if all lines are empty.
 
     Raises:
-        DataError: the file's start is no UTF-8 text.
+        DataError: the start of the file is not UTF-8 text.
     """
     try:
         records = _first_records(file, settings, at_most=1)
@@ -154,16 +154,16 @@ def first_record(file: Path, settings: CsvSettings) -> tuple[str, ...] | None:
 
 
 def holds_rows(file: Path, settings: CsvSettings) -> bool:
-    """Whether a line that is not empty follows the header, or stands at all where there is none."""
+    """Tell whether the file has a non-empty line besides the header."""
     needed = 2 if settings.header else 1
     try:
         return len(_first_records(file, settings, at_most=needed)) == needed
-    except csv.Error:  # something stands there; reading will say what is wrong
+    except csv.Error:  # there is text, and reading it will raise an error that explains it
         return True
 
 
 def _first_records(file: Path, settings: CsvSettings, *, at_most: int) -> list[tuple[str, ...]]:
-    """Lines that are not empty. Bytes that are no UTF-8 become lone surrogates."""
+    """Read the first non-empty lines. Bytes that are not UTF-8 become lone surrogates."""
     with (
         CsvStream(file, allow_nul=True) as stream,
         io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
@@ -181,12 +181,12 @@ def _quoting(settings: CsvSettings) -> Literal[0, 3]:
 def _is_text(cell: str) -> bool:
     try:
         cell.encode()
-    except UnicodeEncodeError:  # bytes that are no UTF-8 were read as lone surrogates
+    except UnicodeEncodeError:  # bytes that are not UTF-8 were read as lone surrogates
         return False
     return True
 
 
-def parsed_batches(
+def parse_batches(
     stream: CsvStream,
     settings: CsvSettings,
     names: tuple[str, ...],
@@ -197,11 +197,11 @@ def parsed_batches(
     blanks: Collection[str] = (),
     invalid_row_handler: Callable[[pacsv.InvalidRow], str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The columns that ``column_types`` names, by Arrow's streaming reader, a batch a block (of no rows, perhaps).
+    """Parse the columns in ``column_types`` with the streaming reader of Arrow, one (possibly empty) batch per block.
 
     ``blanks`` are null in columns of numbers.
 
-    Without ``parallel``, Arrow counts rows, so that ``invalid_row_handler`` hears their number.
+    Without ``parallel``, Arrow counts rows and passes the row number to ``invalid_row_handler``.
     """
     reader = pacsv.open_csv(
         stream,
@@ -223,5 +223,5 @@ def parsed_batches(
         ),
     )
     for num_batches, batch in enumerate(reader, start=1):
-        stream.took(num_batches)
+        stream.mark_consumed(num_batches)
         yield batch

@@ -1,4 +1,4 @@
-"""Settings of raw files: which there are, and which split each belongs to."""
+"""Settings of raw files: their paths, and the split of each."""
 
 from typing import Annotated, Self
 
@@ -13,7 +13,7 @@ class FileSettings(Settings):
     """Raw files: a path, a glob, or a list of these for each split; or ``all`` with a split in the data settings.
 
     Files ending in ``.parquet`` are Parquet; all others are CSV, compressed where they end in ``.gz`` or ``.zst``.
-    Relative paths count from ``folder``.
+    Relative paths start from ``folder``.
     """
 
     folder: str = "."

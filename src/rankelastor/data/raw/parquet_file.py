@@ -1,4 +1,4 @@
-"""Read Parquet files in batches, their row groups one after the other."""
+"""Read Parquet files in batches, row group by row group."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ from rankelastor.data.raw.parquet_texts import require_utf8
 from rankelastor.errors import DataError
 
 BATCH_ROWS = 65_536
-"""Rows of a piece at most."""
+"""Largest number of rows per piece."""
 
 PIECE_BYTES = 16 << 20
-"""About the bytes of a piece, without compression: long lists and texts come in pieces of fewer rows."""
+"""Approximate largest uncompressed size of a piece: pieces of long lists and texts have fewer rows."""
 
-_BYTES_A_VALUE = 4
-"""What an element of a list takes in memory at least, however few bits the file spends on it."""
+_BYTES_PER_VALUE = 4
+"""Smallest size of a list element in memory, even if the file stores it in a few bits."""
 
 
 def column_names(file: Path) -> tuple[str, ...]:
-    """The columns of a Parquet file.
+    """Read the column names of a Parquet file.
 
     Raises:
-        DataError: the file cannot be read or is no Parquet.
+        DataError: the file cannot be read or is not Parquet.
     """
-    with _explained(file), pq.ParquetFile(file) as parquet:
+    with _explain_errors(file), pq.ParquetFile(file) as parquet:
         names = tuple(parquet.schema_arrow.names)
     require_different(names, file)
     return names
 
 
 def column_types(file: Path, columns: Collection[str]) -> dict[str, pa.DataType]:
-    """The types of those of ``columns`` that the file has.
+    """Read the types of those of ``columns`` that the file has.
 
     Raises:
-        DataError: the file cannot be read or is no Parquet.
+        DataError: the file cannot be read or is not Parquet.
     """
-    with _explained(file), pq.ParquetFile(file) as parquet:
+    with _explain_errors(file), pq.ParquetFile(file) as parquet:
         return {field.name: field.type for field in parquet.schema_arrow if field.name in set(columns)}
 
 
 def read_batches(
     file: Path, columns: Collection[str] | None, *, allow_empty: bool
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield record batches and the bytes of the file behind them, as far as that is known.
+    """Yield record batches and an estimate of the bytes of the file read so far.
 
-    A file without rows yields nothing or, with ``allow_empty``, one batch of none.
+    A file without rows yields nothing or, with ``allow_empty``, one empty batch.
 
     Raises:
-        DataError: the file cannot be read, is no Parquet, lacks a column, or holds text that is no UTF-8.
+        DataError: the file cannot be read, is not Parquet, lacks a column, or holds text that is not UTF-8.
     """
     names = column_names(file)
     if columns is not None:
         require_columns(names, columns, file)
     wanted = names if columns is None else [name for name in names if name in set(columns)]
-    with _explained(file), pq.ParquetFile(file) as parquet:
+    with _explain_errors(file), pq.ParquetFile(file) as parquet:
         size, num_rows, rows_read = file.stat().st_size, parquet.metadata.num_rows, 0
         if not num_rows:
             if allow_empty:
@@ -74,24 +74,24 @@ def read_batches(
 
 
 def _rows_of_a_piece(metadata: pq.FileMetaData, columns: Collection[str]) -> int:
-    """Rows such that a piece of the row group with the longest rows stays near ``PIECE_BYTES``."""
+    """Compute the number of rows at which a piece of the widest row group has about ``PIECE_BYTES``."""
     wanted = set(columns)
-    bytes_a_row = 1.0
+    bytes_per_row = 1.0
     for group in (metadata.row_group(index) for index in range(metadata.num_row_groups)):
         chunks = (group.column(index) for index in range(group.num_columns))
-        # A list's path goes on below its column, as in "seen.list.element"; a name may hold points itself.
+        # The path of a list extends that of its column, as in "seen.list.element"; names may contain dots too.
         size = sum(
-            max(chunk.total_uncompressed_size, _BYTES_A_VALUE * chunk.num_values)  # pages may be dictionary-encoded
+            max(chunk.total_uncompressed_size, _BYTES_PER_VALUE * chunk.num_values)  # pages may be dictionary-encoded
             for chunk in chunks
             if chunk.path_in_schema in wanted or chunk.path_in_schema.rsplit(".", 2)[0] in wanted
         )
-        bytes_a_row = max(bytes_a_row, size / max(1, group.num_rows))
-    return max(1, min(BATCH_ROWS, int(PIECE_BYTES / bytes_a_row)))
+        bytes_per_row = max(bytes_per_row, size / max(1, group.num_rows))
+    return max(1, min(BATCH_ROWS, int(PIECE_BYTES / bytes_per_row)))
 
 
 @contextmanager
-def _explained(file: Path) -> Iterator[None]:
+def _explain_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file} must be a Parquet file that can be read, but {error}") from error
+        raise DataError(f"{file} must be a readable Parquet file, but {error}") from error

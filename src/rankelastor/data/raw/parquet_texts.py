@@ -1,4 +1,4 @@
-"""Texts of Parquet files must be UTF-8: the format asks for it, but neither writers nor Arrow's reader check it."""
+"""Check that texts of Parquet files are UTF-8, as the format requires; writers and Arrow's reader do not check it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def require_utf8(batch: pa.RecordBatch, file: Path, first_row: int) -> None:
 
     Args:
         batch: rows as Arrow reads them.
-        file: their file, for the message.
-        first_row: the number of the first of them in the file.
+        file: the file of the rows, for the message.
+        first_row: the number in the file of the first of the rows.
 
     Raises:
-        DataError: a text is no UTF-8; the message names file, column and row.
+        DataError: a text is not UTF-8; the message names file, column and row.
     """
     for name, cells in zip(batch.schema.names, batch.columns, strict=True):
         if _holds_text(cells.type) and not _is_valid(cells):
             wrong = (index for index in range(len(cells)) if not _is_valid(_texts(cells.slice(index, 1))))
-            # A dictionary may hold a wrong text that none of these rows uses.
+            # A dictionary may hold an invalid text that none of these rows uses.
             index = next(wrong, None)
             place = f"rows from {first_row} on" if index is None else f"row {first_row + index}"
             raise DataError(
@@ -48,7 +48,7 @@ def _is_valid(cells: pa.Array) -> bool:
 
 
 def _texts(cells: pa.Array) -> pa.Array:
-    """The texts that cells use: without the rest of a dictionary or of the lists that they are a slice of."""
+    """Extract the texts that the cells use, without unused parts of a dictionary or of sliced lists."""
     if _is_list(cells.type):
         return _texts(pc.list_flatten(cells))
     return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells

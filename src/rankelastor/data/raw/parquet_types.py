@@ -1,4 +1,4 @@
-"""Hold the Parquet files of one data set to one schema: a column that changes its kind means other data."""
+"""Check that the Parquet files of one data set agree on the kind of each column."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _KINDS: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
 def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers: Collection[str] = ()) -> None:
     """Raise unless the Parquet files give each of ``columns`` a type of the same kind.
 
-    Widths may differ (int32, int64), also in lists, text may be dictionary-encoded, a column that is all null goes with
-    every kind, and lists that are empty or hold nulls alone go with every kind of list. In the columns ``numbers``,
-    which are read as numbers alone, integers and floats are the same; elsewhere ``3`` and ``3.0`` would become
-    different values.
+    Widths may differ (int32, int64), also in lists; text may be dictionary-encoded; a column of nulls matches every
+    kind, and lists that are empty or hold only nulls match every kind of list. In the columns ``numbers``, which are
+    read only as numbers, integers and floats are the same kind; elsewhere ``3`` and ``3.0`` would become different
+    values.
 
     Raises:
-        DataError: a column's kind changes, or a file is no Parquet; the message names file, column and both types.
+        DataError: the kind of a column changes, or a file is not Parquet; the message names file, column and types.
     """
     first: dict[str, tuple[Path, pa.DataType]] = {}
     for file in filter(is_parquet, files):
@@ -52,12 +52,12 @@ def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers:
 
 
 def _leaves_open(kind: str, other: str) -> bool:
-    """Whether ``kind`` holds nothing, or lists of nothing, where ``other`` may hold values."""
+    """Tell whether ``kind`` is nulls only, or lists of nulls only, and ``other`` a matching kind with values."""
     return kind != other and kind.endswith(_NOTHING) and other.startswith(kind.removesuffix(_NOTHING))
 
 
 def kind_of(column_type: pa.DataType, *, number: bool = False) -> str:
-    """What a column holds, in words.
+    """Name the kind of values of a column.
 
     Example:
         >>> kind_of(pa.int8()) == kind_of(pa.int64()), kind_of(pa.large_list(pa.string()))

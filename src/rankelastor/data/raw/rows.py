@@ -1,4 +1,4 @@
-"""Raw rows of one file, read in pieces of bounded size: columns stay Arrow from the file to the tensors."""
+"""Raw rows of one file as Arrow columns, read in pieces of bounded size."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rankelastor.data.raw.csv_stream import READ_BYTES
 
 @dataclass(frozen=True)
 class RawRows:
-    """Some rows of a file as Arrow columns, and where they stand, so that a message can name the row.
+    """Some rows of a file as Arrow columns, with their position in it, so that a message can name the row.
 
-    ``first_row`` is the number of the first of them in the file; rows count from 1, the header does not count.
-    ``bytes_read`` tells how far into the file (as stored, compressed or not) reading has come.
+    ``first_row`` is the number of the first of them in the file, counted from 1 without the header.
+    ``bytes_read`` is the number of stored (perhaps compressed) bytes read so far.
 
     Example:
         >>> batch = pa.RecordBatch.from_pydict({"site": ["a", "b"]})
@@ -34,7 +34,7 @@ class RawRows:
 
     @property
     def num_rows(self) -> int:
-        """Number of rows held here."""
+        """Number of rows of this piece."""
         return int(self.table.num_rows)
 
     @property
@@ -43,21 +43,21 @@ class RawRows:
         return tuple(self.table.schema.names)
 
     def column(self, name: str) -> pa.Array:
-        """One column as it was read: text, dictionary-encoded text, or a Parquet type."""
+        """Return a column as it was read: text, dictionary-encoded text, or a Parquet type."""
         return self.table.column(name)
 
     def row_number(self, index: int) -> int:
-        """The number within the file of the row at ``index`` here."""
+        """Return the number in the file of the row at ``index`` of this piece."""
         return self.first_row + index
 
 
 def is_parquet(file: Path) -> bool:
-    """Whether the file's name says Parquet; everything else is read as CSV."""
+    """Tell from the name of the file whether it is Parquet; all other files are read as CSV."""
     return file.suffix.lower() in {".parquet", ".pq"}
 
 
 def column_names(file: str | Path, csv: CsvSettings) -> tuple[str, ...]:
-    """The names of the columns that a file has, from its header, its schema, or ``csv.columns``.
+    """Read the column names of a file from its header, its schema, or ``csv.columns``.
 
     Raises:
         DataError: the file cannot be read, is empty though it must have a header, or names a column twice.
@@ -77,26 +77,25 @@ def read_rows(
     allow_empty: bool = False,
     read_bytes: int = READ_BYTES,
 ) -> Iterator[RawRows]:
-    """Read a CSV or Parquet file piece by piece.
+    """Read a CSV or Parquet file in pieces.
 
     Args:
-        file: the file; its name tells the format and the compression (``.parquet``, ``.csv.gz``, ``.tsv.zst``).
-        csv: how CSV files are written.
+        file: the file; its name determines the format and the compression (``.parquet``, ``.csv.gz``, ``.tsv.zst``).
+        csv: the format of CSV files.
         columns: the columns to read; None reads all.
-        distinct: CSV columns to read dictionary-encoded: quick where values repeat. All others are read as text.
-        numbers: CSV columns to read as float64, with nulls for blanks, as long as all their cells are plain numbers
-            within 64 bits; from the first piece that holds anything else they are read as text, so that it can be
-            judged and shown as it stands.
-        may_lack: columns that rows to be scored need not have (labels and weight): where ``csv.columns`` names the
-            columns and the file has as many cells fewer, these names are left out, with a warning.
-        allow_empty: a file that has columns but no rows (only a header; nothing, where ``csv.columns`` names the
-            columns; a Parquet table of no rows) yields one piece of no rows that has the columns. Otherwise it yields
-            nothing or is refused.
-        read_bytes: size of a piece. The longest row must be shorter.
+        distinct: CSV columns to read dictionary-encoded, which is fast if values repeat. Others are read as text.
+        numbers: CSV columns to read as float64, with nulls for blanks, while all their cells are plain numbers within
+            64 bits; from the first piece that holds any other cell they are read as text, so that the cell can be
+            checked and shown as written.
+        may_lack: columns that the file may lack, as rows to be scored lack labels and weight: if ``csv.columns`` names
+            the columns and rows have exactly that number of cells fewer, these names are omitted, with a warning.
+        allow_empty: yield one empty piece with the columns for a file without rows (only a header; an empty file, if
+            ``csv.columns`` names the columns; an empty Parquet table). Otherwise it yields nothing or is refused.
+        read_bytes: size of a piece; every row must be shorter.
 
     Raises:
-        DataError: with file and row: a column is missing, a row has too many or too few cells, the text is no UTF-8,
-            the compressed stream is cut off, the file is no Parquet.
+        DataError: a column is missing, a row has too many or too few cells, the text is not UTF-8, the compressed
+            stream is cut off, or the file is not Parquet; the message names file and row.
     """
     file = Path(file)
     if is_parquet(file):

@@ -1,4 +1,4 @@
-"""Find the raw files that the settings name: paths and globs, split by split."""
+"""Find the raw files that the settings name by paths and globs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MARKS = "*?["
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A raw file: the split it belongs to (None where rows are still to be split), and its path.
+    """A raw file: its split (None: its rows are not yet split) and its path.
 
-    ``name`` is the path relative to the data folder where it lies inside it: the same on every machine.
+    ``name`` is the path relative to the data folder if the file is inside it, so that it is the same on every machine.
     """
 
     split: SplitName | None
@@ -27,10 +27,10 @@ class SourceFile:
 
 
 def find_source_files(files: FileSettings) -> tuple[SourceFile, ...]:
-    """The raw files in reading order: by split, then as the patterns stand, a glob's matches by name.
+    """Find the raw files in reading order: by split, then in order of the patterns, matches of a glob by name.
 
     Raises:
-        DataError: a file does not exist, a glob matches nothing, or a file stands in two places.
+        DataError: a file does not exist, a glob matches nothing, or a file is named twice.
     """
     found = tuple(_find(files))
     first_seen: dict[Path, SourceFile] = {}

@@ -15,4 +15,13 @@ from rankelastor.execution.kernels import (
     split_mixing,
 )
 
-__all__ = ["dropout", "full_mixing", "glu", "mlp_head", "norm", "per_token_mlp", "projection", "split_mixing"]
+__all__ = [
+    "dropout",
+    "full_mixing",
+    "glu",
+    "mlp_head",
+    "norm",
+    "per_token_mlp",
+    "projection",
+    "split_mixing",
+]

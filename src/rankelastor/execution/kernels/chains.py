@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -25,6 +25,26 @@ def chain_layers(context: Context, *layers: nn.Module) -> list[ChainLayer]:
     """List the layers of a chain; identities are left out."""
     steps = [ChainLayer(layer, type(layer) if context.is_plain(layer, type(layer)) else None) for layer in layers]
     return [step for step in steps if step.kind is not nn.Identity]
+
+
+def steps_of_layers(
+    context: Context, layers: Iterable[nn.Module], kind: type[nn.Module], parts: Sequence[str]
+) -> list[Step]:
+    """List the parts of layers that each compute their parts in this order; another layer is one step, called itself.
+
+    Args:
+        context: says what is plain.
+        layers: one after the other.
+        kind: the type of layer whose forward is ``parts`` in a row.
+        parts: attributes of such a layer.
+    """
+    steps: list[Step] = []
+    for layer in layers:
+        if context.is_plain(layer, kind):
+            steps += plain_steps(context, *(getattr(layer, part) for part in parts))
+        else:
+            steps.append(Step(layer, None))
+    return steps
 
 
 def chain(steps: list[ChainLayer], context: Context, match: Match) -> Operation:

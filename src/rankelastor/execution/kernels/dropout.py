@@ -35,7 +35,7 @@ class DropoutOperation:
         self.layer = layer
         self.random_bytes = random_bytes
 
-    def __call__(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+    def __call__(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Drop elements and scale the others."""
         rate = self.layer.rate
         if rate == 0:

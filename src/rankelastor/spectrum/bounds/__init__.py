@@ -1,12 +1,12 @@
-"""The bounds that the RankElastor paper offers (arXiv 2605.23191), in one place.
+"""Numerical checks of the bounds in the RankElastor paper (arXiv 2605.23191).
 
 1. Split mixing expands little: `split_mixing_lower_bound`, `split_mixing_upper_bound`.
 2. An FFN shared by all rows keeps rank one low: `ffn_rank_bound`; low stable rank contracts: `ffn_contraction`;
-   `departure_from_homogeneity` says how far GELU is from what both suppose.
+   `departure_from_homogeneity` measures how far an activation is from the homogeneity that both assume.
 3. Block mixing reaches less than full mixing: `block_mixing_reach`.
 4. The gate makes new directions: `gate_rank_bound`, `gate_stable_rank_gain`.
 
-Each returns a `BoundCheck`: the bound, the measured value, which conditions hold, the slack.
+Each bound returns a `BoundCheck`: the bound, the measured value, the slack, and which conditions hold.
 """
 
 from rankelastor.spectrum.bounds.check import BoundCheck, Condition
@@ -18,8 +18,8 @@ from rankelastor.spectrum.bounds.ffn import (
     gate_stable_rank_gain,
 )
 from rankelastor.spectrum.bounds.mixing import (
+    apply_split_mixing,
     block_mixing_reach,
-    split_mixed,
     split_mixing_lower_bound,
     split_mixing_upper_bound,
 )
@@ -27,13 +27,13 @@ from rankelastor.spectrum.bounds.mixing import (
 __all__ = [
     "BoundCheck",
     "Condition",
+    "apply_split_mixing",
     "block_mixing_reach",
     "departure_from_homogeneity",
     "ffn_contraction",
     "ffn_rank_bound",
     "gate_rank_bound",
     "gate_stable_rank_gain",
-    "split_mixed",
     "split_mixing_lower_bound",
     "split_mixing_upper_bound",
 ]

@@ -1,4 +1,4 @@
-"""The outcome of holding one of the paper's statements against given matrices."""
+"""The result of checking one of the paper's bounds on given matrices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Condition:
-    """What a statement supposes, in words, and whether the given matrices meet it."""
+    """An assumption of a statement, in words, and whether the given matrices meet it."""
 
     name: str
     holds: bool
@@ -16,17 +16,17 @@ class Condition:
 
 @dataclass(frozen=True)
 class BoundCheck:
-    """A bound beside the value it is about.
+    """A bound, the measured value that it limits, and the conditions of the statement.
 
-    A bound may hold although a condition does not: conditions are enough for it, not always needed.
+    The conditions are sufficient, not always necessary: a bound may hold although a condition does not.
 
     Attributes:
-        statement: its name, such as ``split_mixing_lower``.
-        side: whether the value is said to be at least or at most the bound.
-        bound: what the statement says.
-        measured: what the matrices have.
-        conditions: what it supposes.
-        tolerance: how far rounding may take the value over the bound, relative to a bound above 1.
+        statement: name of the statement, such as ``split_mixing_lower``.
+        side: ``"at least"`` for a lower bound, ``"at most"`` for an upper bound.
+        bound: value of the bound.
+        measured: value measured on the matrices.
+        conditions: assumptions of the statement.
+        tolerance: rounding error that is allowed beyond the bound, relative to max(bound, 1).
 
     Example:
         >>> check = BoundCheck("split_mixing_lower", "at least", 2.0, 2.5, (Condition("equal norms", True),))
@@ -43,12 +43,12 @@ class BoundCheck:
 
     @property
     def slack(self) -> float:
-        """Distance of the value from the bound; negative where the bound is broken."""
+        """Distance of the measured value from the bound; negative where the bound is violated."""
         return self.measured - self.bound if self.side == "at least" else self.bound - self.measured
 
     @property
     def holds(self) -> bool:
-        """Whether the value is on the side of the bound that the statement says."""
+        """Whether the measured value keeps the bound, up to the tolerance."""
         return self.slack >= -self.tolerance * max(self.bound, 1.0)
 
     @property
@@ -58,5 +58,5 @@ class BoundCheck:
 
     @property
     def broken_conditions(self) -> tuple[str, ...]:
-        """The conditions that are not met."""
+        """Names of the conditions that are not met."""
         return tuple(condition.name for condition in self.conditions if not condition.holds)

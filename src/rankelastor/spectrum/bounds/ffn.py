@@ -1,6 +1,6 @@
-"""The paper's statements about the FFN and the gate, held against given matrices (arXiv 2605.23191).
+"""Checks of the paper's statements about the FFN and the gate on given matrices (arXiv 2605.23191).
 
-Both are about the sublayer alone: no bias, no norm, and no residual, which every block of an actual ranker has.
+Both concern the sublayer alone, without the bias, norm and residual that every block of an actual ranker has.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from rankelastor.spectrum.measures import numerical_rank, stable_rank
 
 Activation = Callable[[Tensor], Tensor]
 RANK_TOLERANCE = 1e-11
-"""Singular values under this share of the largest count as zero; all is computed in float64."""
+"""Singular values under this share of the largest count as zero; everything is computed in float64."""
 HOMOGENEITY_ROUNDING = 1e-12
 FACTORS = (0.5, 2.0, 3.0)
-"""Positive homogeneity, phi(cx) = c phi(x), is tried with these c."""
+"""Values of c with which positive homogeneity, phi(cx) = c phi(x), is tested."""
 
 
 def ffn_rank_bound(
@@ -28,23 +28,23 @@ def ffn_rank_bound(
     inner: Float[Tensor, "dim hidden"] | Float[Tensor, "token dim hidden"],
     outer: Float[Tensor, "hidden dim"] | Float[Tensor, "token hidden dim"],
 ) -> BoundCheck:
-    """Whether ``rank(phi(X A) B) <= 2`` for X of rank one, and <= 1 where no two rows of X point opposite ways.
+    """Check whether ``rank(phi(X A) B) <= 2`` for X of rank one, and <= 1 where no two rows of X are opposite.
 
     Proof: for ``X = u w^T`` and positively homogeneous phi, row i is ``u_i phi(w^T A)`` where u_i >= 0 and
-    ``|u_i| phi(-w^T A)`` where u_i < 0. The condition that the paper leaves unsaid: all rows share A and B. A per-token
-    FFN, RankMixer's and RankElastor's, gives each row its own, and then a rank-one X may come out with any rank. A bias
-    breaks it too.
+    ``|u_i| phi(-w^T A)`` where u_i < 0. The paper does not state one condition: all rows share A and B. The per-token
+    FFNs of RankMixer and RankElastor have separate weights for each row, so the output for a rank-one X may have any
+    rank. A bias violates the bound too.
 
     Args:
-        tokens: X.
-        activation: phi.
-        inner: A, shared or by token.
-        outer: B, shared or by token.
+        tokens: The matrix X.
+        activation: The function phi.
+        inner: The matrix A, shared or per token.
+        outer: The matrix B, shared or per token.
     """
     tokens = tokens.double()
     output = _ffn(tokens, activation, inner, outer)
     leading: Tensor = torch.linalg.svd(tokens, full_matrices=False).U[:, 0]
-    # a row of zeros has no sign, and rounding must not give it one
+    # A row of zeros has no sign, and rounding errors must not count as one.
     signs = {bool(weight > 0) for weight in leading if abs(weight) > RANK_TOLERANCE}
     return BoundCheck(
         statement="ffn_rank",
@@ -53,8 +53,8 @@ def ffn_rank_bound(
         measured=float(numerical_rank(output, tolerance=RANK_TOLERANCE)),
         conditions=(
             Condition("X has rank one", float(numerical_rank(tokens, tolerance=RANK_TOLERANCE)) == 1),
-            Condition("phi is positively homogeneous", is_homogeneous_on(activation, _each_row(tokens, inner))),
-            _shared(inner, outer),
+            Condition("phi is positively homogeneous", is_homogeneous_on(activation, _map_rows(tokens, inner))),
+            _shared_weights_condition(inner, outer),
         ),
     )
 
@@ -67,11 +67,12 @@ def ffn_contraction(
     *,
     alpha: float = 1.0,
 ) -> BoundCheck:
-    """Whether ``sr(phi(X A) B) <= alpha sr(X)``, which the paper says of low stable rank with high probability.
+    """Check whether ``sr(phi(X A) B) <= alpha sr(X)``, the paper's claim for low stable rank with high probability.
 
-    A single draw cannot meet or break "with high probability": `theory.check_bounds` counts the share of draws. There
-    is no alpha < 1 that holds for all X: a stable rank is never below 1, so nothing contracts at 1. And a rank-one X
-    with rows of both signs grows: relu(w) and relu(-w) have no coordinate in common, which takes 1 to nearly 2.
+    A single draw cannot confirm or refute "with high probability": `monte_carlo.check_bounds` computes the share of
+    draws in which the bound holds. No alpha < 1 holds for all X: a stable rank is never below 1, so X of stable rank 1
+    cannot contract. The stable rank of a rank-one X with rows of both signs even grows, from 1 to nearly 2, because
+    relu(w) and relu(-w) have no nonzero coordinate in common.
     """
     tokens = tokens.double()
     before = float(stable_rank(tokens))
@@ -82,9 +83,9 @@ def ffn_contraction(
         bound=alpha * before,
         measured=float(stable_rank(output)),
         conditions=(
-            Condition("phi is positively homogeneous", is_homogeneous_on(activation, _each_row(tokens, inner))),
-            _shared(inner, outer),
-            Condition("alpha times the stable rank of X is not under 1", alpha * before >= 1),
+            Condition("phi is positively homogeneous", is_homogeneous_on(activation, _map_rows(tokens, inner))),
+            _shared_weights_condition(inner, outer),
+            Condition("alpha times the stable rank of X is at least 1", alpha * before >= 1),
         ),
     )
 
@@ -95,18 +96,19 @@ def gate_rank_bound(
     gate: Float[Tensor, "dim hidden"],
     value: Float[Tensor, "dim hidden"],
 ) -> BoundCheck:
-    """Whether ``rank(phi(X A) * (X C)) >= min(D, k(k+1)/2)`` for X of rank k.
+    """Check whether ``rank(phi(X A) * (X C)) >= min(D, k(k+1)/2)`` for X of rank k.
 
-    No rank exceeds the rows or the inner width, so the bound here is the lesser of these and the paper's; where they
-    are the lesser, the condition "rows and inner width leave room" says so. Write ``X = Z V^T`` with k columns. The
-    other condition is on X: the products ``z_i z_j`` of the coordinates of its rows must be independent
-    (rank k(k+1)/2, or as many as there are rows), which generic rows are and which rows of few distinct values are not.
+    No rank exceeds the number of rows or the inner width, so the bound here is the minimum of these and the paper's
+    bound; the condition "rows and inner width leave room" fails where they limit it. Write ``X = Z V^T`` with k
+    columns. The second condition is on X: the products ``z_i z_j`` of the coordinates of its rows must be independent
+    (rank k(k+1)/2, or the number of rows if that is smaller). It holds for generic rows and fails for rows with few
+    distinct values.
 
-    Why, for A and C with a density: ``phi(t) - phi(-t)`` is t (relu, gelu), a multiple of it (leaky relu, identity) or
-    tends to one as t does to 0 (tanh), so all columns that could be drawn span at least those products. Analytic phi
-    (gelu, tanh, identity) and leaky relu then reach the bound with probability one. Relu need not: a column is zero
-    where ``X a`` has no positive entry, so it takes more width than the bound, which the paper's "enough width" hides;
-    the last condition says so.
+    Reason, for A and C with a density: ``phi(t) - phi(-t)`` equals t (relu, gelu) or a multiple of t (leaky relu,
+    identity), or approaches such a multiple as t tends to 0 (tanh), so all columns that could be drawn span at least
+    those products. Analytic phi (gelu, tanh, identity) and leaky relu then reach the bound with probability one. Relu
+    may fall short: a column is zero where ``X a`` has no positive entry, so relu needs a larger width than the bound.
+    The paper's "enough width" covers this; the last condition states it.
     """
     tokens = tokens.double()
     num_tokens, dim = tokens.shape
@@ -137,10 +139,10 @@ def gate_stable_rank_gain(
     *,
     delta: float = 0.0,
 ) -> BoundCheck:
-    """Whether ``sr(phi(X A) * (X C)) >= sr(X) + delta``, which the paper says with high probability at random values.
+    """Check whether ``sr(phi(X A) * (X C)) >= sr(X) + delta``, the paper's claim for random weights.
 
-    Counted over draws by `theory.check_bounds`. It cannot hold where X uses all its rows or columns already:
-    sr(X) + delta must leave room below min(rows, inner width).
+    The claim is "with high probability": `monte_carlo.check_bounds` computes the share of draws in which it holds. It
+    cannot hold where sr(X) + delta exceeds min(rows, inner width).
     """
     tokens = tokens.double()
     bound = float(stable_rank(tokens)) + delta
@@ -156,7 +158,7 @@ def gate_stable_rank_gain(
 
 
 def is_homogeneous_on(activation: Activation, inputs: Float[Tensor, "*any"]) -> bool:
-    """Whether ``phi(c x) = c phi(x)`` up to rounding for the given inputs, their negatives, and c of 1/2, 2 and 3.
+    """Tell whether ``phi(c x) = c phi(x)`` up to rounding for the inputs, their negatives, and c = 1/2, 2 and 3.
 
     Example:
         >>> inputs = torch.linspace(-2, 2, 9, dtype=torch.float64)
@@ -169,10 +171,11 @@ def is_homogeneous_on(activation: Activation, inputs: Float[Tensor, "*any"]) -> 
 
 
 def departure_from_homogeneity(activation: Activation, *, scale: float, factors: Sequence[float] = FACTORS) -> float:
-    """How far phi is off positive homogeneity: sup of ``|phi(cx) - c phi(x)| / (c scale)`` over |x| <= scale and c.
+    """Compute the departure from positive homogeneity: sup of ``|phi(cx) - c phi(x)| / (c scale)`` for |x| <= scale.
 
-    Range: 0 for relu, leaky relu and the identity. GELU: small for small inputs, where it is nearly x / 2, largest for
-    inputs of 0.3 to 1, and falling as 1 / scale for large ones, where it is nearly relu. The sup is over 4,001 x.
+    The supremum is taken over 4,001 values of x and all c in ``factors``. It is 0 for relu, leaky relu and the
+    identity. For GELU it is small at small scales, where GELU is nearly x / 2, largest at scales of 0.3 to 1, and falls
+    as 1 / scale at large scales, where GELU is nearly relu.
 
     Example:
         >>> gelu = torch.nn.functional.gelu
@@ -183,7 +186,7 @@ def departure_from_homogeneity(activation: Activation, *, scale: float, factors:
     return max(float((activation(c * inputs) - c * activation(inputs)).abs().max()) / (c * scale) for c in factors)
 
 
-def _each_row(rows: Float[Tensor, "token dim"], weight: Tensor) -> Float[Tensor, "token hidden"]:
+def _map_rows(rows: Float[Tensor, "token dim"], weight: Tensor) -> Float[Tensor, "token hidden"]:
     weight = weight.double()
     if weight.ndim == rows.ndim:
         return rows @ weight
@@ -191,14 +194,14 @@ def _each_row(rows: Float[Tensor, "token dim"], weight: Tensor) -> Float[Tensor,
 
 
 def _ffn(tokens: Float[Tensor, "token dim"], activation: Activation, inner: Tensor, outer: Tensor) -> Tensor:
-    return _each_row(activation(_each_row(tokens, inner)), outer)
+    return _map_rows(activation(_map_rows(tokens, inner)), outer)
 
 
 def _gate(tokens: Float[Tensor, "token dim"], activation: Activation, gate: Tensor, value: Tensor) -> Tensor:
     return activation(tokens @ gate.double()) * (tokens @ value.double())
 
 
-def _shared(inner: Tensor, outer: Tensor) -> Condition:
+def _shared_weights_condition(inner: Tensor, outer: Tensor) -> Condition:
     return Condition("all tokens share the weights", inner.ndim == outer.ndim == 2)  # noqa: PLR2004 - a matrix
 
 

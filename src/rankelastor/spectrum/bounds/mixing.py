@@ -1,6 +1,6 @@
-"""The paper's statements about mixing, held against given matrices (arXiv 2605.23191).
+"""Checks of the paper's statements about mixing on given matrices (arXiv 2605.23191).
 
-Both are about the sum before any norm: the LayerNorm that follows split mixing in RankMixer is not in them, and it
+Both concern the sum before any norm. They do not cover the LayerNorm that follows split mixing in RankMixer, which
 changes the spectrum.
 """
 
@@ -18,30 +18,30 @@ from rankelastor.spectrum.measures import numerical_rank, stable_rank
 ROUNDING = 1e-9
 
 
-def split_mixed(tokens: Float[Tensor, "token dim"]) -> Float[Tensor, "token dim"]:
-    """Tokens after the parameter-free swap of split mixing: view (T, T, D/T), swap the first two axes, flatten back.
+def apply_split_mixing(tokens: Float[Tensor, "token dim"]) -> Float[Tensor, "token dim"]:
+    """Apply the parameter-free swap of split mixing: view as (T, T, D/T), swap the first two axes, flatten.
 
     Raises:
-        ValueError: Where T does not divide D.
+        ValueError: If T does not divide D.
 
     Example:
-        >>> split_mixed(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        >>> apply_split_mixing(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor([[1., 3.],
                 [2., 4.]])
     """
     num_tokens, dim = tokens.shape
     if dim % num_tokens:
-        raise ValueError(f"The number of tokens must divide their width, but {num_tokens} x {dim} was given")
+        raise ValueError(f"the number of tokens must divide the token width, but {num_tokens} x {dim} was given")
     return tokens.reshape(num_tokens, num_tokens, -1).transpose(0, 1).flatten(1)
 
 
 def split_mixing_lower_bound(tokens: Float[Tensor, "token dim"], mixed: Float[Tensor, "token dim"]) -> BoundCheck:
-    r"""Whether ``sr(X + Y) >= 2 k mu / (sqrt k + sqrt mu)^2`` for stable ranks k of X and mu of its mixed image Y.
+    r"""Check whether ``sr(X + Y) >= 2 k mu / (sqrt k + sqrt mu)^2`` for stable ranks k of X and mu of the mixed Y.
 
     Proof: with ``|X|_F = |Y|_F = F`` and ``<X, Y> >= 0``, ``|X + Y|_F^2 >= 2 F^2``, and by the triangle inequality
-    ``|X + Y|_2 <= F / sqrt k + F / sqrt mu``. The paper supposes ``<X, Y> = 0``; not negative is enough. A negative
-    inner product is where it can fail: for Y = -X the sum is zero and has no stable rank (nan). The bound is k / 2 for
-    k = mu and never above 2 min(k, mu): by itself it promises no expansion where X and Y have like stable ranks.
+    ``|X + Y|_2 <= F / sqrt k + F / sqrt mu``. The paper assumes ``<X, Y> = 0``; a nonnegative inner product suffices.
+    The bound can fail for a negative one: for Y = -X the sum is zero and has no stable rank (nan). The bound is k / 2
+    for k = mu and never above 2 min(k, mu), so it guarantees no expansion where X and Y have similar stable ranks.
 
     Example:
         >>> left, right = torch.diag(torch.tensor([1.0, 0.0])), torch.diag(torch.tensor([0.0, 1.0]))
@@ -65,17 +65,18 @@ def split_mixing_lower_bound(tokens: Float[Tensor, "token dim"], mixed: Float[Te
 
 
 def split_mixing_upper_bound(tokens: Float[Tensor, "token dim"], mixed: Float[Tensor, "token dim"]) -> BoundCheck:
-    """Whether ``sr(X + Y) <= 2 (k + mu)``, the paper's "about", under a condition that makes it exact.
+    """Check whether ``sr(X + Y) <= 2 (k + mu)``, which the paper states as "about", under a sufficient condition.
 
     Let Z be the one of X and Y with the larger spectral norm s, (u, v) its leading singular vectors, and
     ``a = u^T (X + Y - Z) v / s`` the overlap of the other with them. Then ``|X + Y|_2 >= |u^T (X + Y) v| = s |1 + a|``;
     with ``|X + Y|_F^2 = 2 F^2 (1 + cos)`` and ``F^2 / (k + mu) <= s^2 / 2`` the bound holds wherever
-    ``a >= sqrt((1 + cos) / 2) - 1``. Incoherent leading directions (a near 0) meet that for any cosine; what breaks it
-    is that Y cancels the leading direction of X. The bound is often idle: it may lie above min(T, D).
+    ``a >= sqrt((1 + cos) / 2) - 1``. Incoherent leading directions (a near 0) meet this for any cosine; it fails where
+    Y cancels the leading direction of X. The bound is often vacuous: it may lie above min(T, D).
     """
     tokens, mixed = tokens.double(), mixed.double()
     k, mu = float(stable_rank(tokens)), float(stable_rank(mixed))
-    larger, other = (tokens, mixed) if k <= mu else (mixed, tokens)  # equal norms: smaller stable rank, larger s_1
+    # For equal Frobenius norms the matrix of smaller stable rank has the larger spectral norm.
+    larger, other = (tokens, mixed) if k <= mu else (mixed, tokens)
     cosine = max(_cosine(tokens, mixed), -1.0)
     needed = math.sqrt((1 + cosine) / 2) - 1
     return BoundCheck(
@@ -91,14 +92,14 @@ def split_mixing_upper_bound(tokens: Float[Tensor, "token dim"], mixed: Float[Te
 
 
 def block_mixing_reach(blocks: Float[Tensor, "block block_dim"]) -> BoundCheck:
-    """Whether ``W (x) I_d`` reaches fewer images of the given blocks than full mixing does, in dimensions.
+    """Check whether the images of the given blocks under ``W (x) I_d`` span fewer dimensions than under full mixing.
 
-    A block mixing with scalars W makes each new block a combination of the given ones, so for n blocks of rank r in
-    R^d its images fill n * r dimensions; those of full mixing fill all n * d (for blocks that are not all zero). It
-    reaches fewer exactly where r < d, which is always so for n < d. As maps, whatever the blocks, there are n^2
-    parameters against (n d)^2.
+    A block mixing with scalars W makes each new block a linear combination of the given blocks, so for n blocks of
+    rank r in R^d its images span n * r dimensions. Those of full mixing span all n * d (unless all blocks are zero).
+    Block mixing spans fewer if and only if r < d, which always holds for n < d. As linear maps, block mixing has n^2
+    parameters and full mixing (n d)^2.
 
-    The measured value is the rank of the linear map ``W -> (W (x) I_d) vec X``, the bound ``n d - 1``, "fewer".
+    The measured value is the rank of the linear map ``W -> (W (x) I_d) vec X``; the bound is ``n d - 1``.
 
     Example:
         >>> check = block_mixing_reach(torch.eye(2, 3))
@@ -107,7 +108,7 @@ def block_mixing_reach(blocks: Float[Tensor, "block block_dim"]) -> BoundCheck:
     """
     blocks = blocks.double()
     num_blocks, block_dim = blocks.shape
-    # row (i, c) and column (j, l) of the map hold the derivative of entry (i, c) of W X by W_jl: [i = j] X_lc
+    # Row (i, c), column (j, l) of the map holds the derivative of entry (i, c) of W X by W_jl, which is [i = j] X_lc.
     by_weight = torch.kron(torch.eye(num_blocks, dtype=torch.float64), blocks.mT.contiguous())
     span = int(torch.linalg.matrix_rank(blocks))
     return BoundCheck(

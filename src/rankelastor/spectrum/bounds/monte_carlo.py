@@ -1,4 +1,4 @@
-"""Monte-Carlo check of the paper's bounds: where they hold, and where a condition fails in real networks."""
+"""Monte Carlo check of the paper's bounds: how often they hold, and which conditions fail in real networks."""
 
 from __future__ import annotations
 
@@ -21,36 +21,37 @@ from rankelastor.spectrum.bounds.trials import ACTIVATIONS, Trials, all_trials
 HOMOGENEITY_SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 
 WHAT_FAILS_IN_NETWORKS = {
-    "split_mixing_lower": "In a network <X, Y> is rarely zero, but it is the sign that counts, and the LayerNorm after "
-    "the sum is not covered.",
-    "split_mixing_upper": "It often lies above min(T, D) and then says nothing.",
+    "split_mixing_lower": "In a network <X, Y> is rarely zero, but only its sign matters; the LayerNorm after the sum "
+    "is not covered.",
+    "split_mixing_upper": "It often lies above min(T, D), where it is vacuous.",
     "ffn_rank": "GELU is not homogeneous, per-token weights are not shared, and biases and residuals are not covered: "
     "in RankMixer and RankElastor the conditions do not hold.",
-    "ffn_contraction": "It is a statement about chance, and no stable rank can fall below 1: a rank-one input whose "
-    "rows have both signs grows instead.",
-    "block_mixing_reach": "Fewer blocks than their width never span it, so there the condition always holds.",
-    "gate_rank": "No rank exceeds the rows or the inner width: the paper's min(D, k(k+1)/2) is not in reach without.",
-    "gate_gain": "It is a statement about chance; how often it holds depends on the activation, the initial scale and "
-    "how much rank the input leaves to gain.",
+    "ffn_contraction": "It is a probabilistic statement, and no stable rank can fall below 1: the stable rank of a "
+    "rank-one input whose rows have both signs grows instead.",
+    "block_mixing_reach": "Blocks that are fewer than their width never span it, so the condition always holds there.",
+    "gate_rank": "No rank exceeds the number of rows or the inner width: the paper's min(D, k(k+1)/2) needs both to "
+    "be large enough.",
+    "gate_gain": "It is a probabilistic statement; how often it holds depends on the activation, the initial scale and "
+    "how far the rank of the input is from its maximum.",
 }
-"""By statement, what to know before reading it into an actual ranker."""
+"""For each statement, what limits its use for an actual ranker."""
 
 
 @dataclass(frozen=True)
 class TheoryRow:
-    """One statement in one setting, over many seeded draws.
+    """Results for one statement in one setting, over many seeded trials.
 
     Attributes:
-        statement: its name.
+        statement: name of the statement.
         setting: sizes, activation, scale, kind of tokens.
-        num_trials: draws.
-        share_conditions_hold: of the draws.
-        share_bound_holds: of the draws, whether or not the conditions hold.
-        share_bound_holds_given_conditions: None where the conditions never hold.
-        mean_slack: distance from the bound, positive on the right side.
-        worst_slack: the least of them; negative where the bound was broken at least once.
-        broken_conditions: how many draws break each condition.
-        sentence: the same in plain words.
+        num_trials: number of trials.
+        share_conditions_hold: share of the trials that meet all conditions.
+        share_bound_holds: share of all trials in which the bound holds.
+        share_bound_holds_given_conditions: the same among trials that meet the conditions; None if there are none.
+        mean_slack: mean distance from the bound, positive where the bound holds.
+        worst_slack: smallest distance; negative if the bound was violated at least once.
+        broken_conditions: number of trials that violate each condition.
+        sentence: the results in plain words.
     """
 
     statement: str
@@ -67,7 +68,7 @@ class TheoryRow:
 
 @dataclass(frozen=True)
 class HomogeneityRow:
-    """How far an activation is off ``phi(cx) = c phi(x)``, relative to ``c * scale``, for |x| up to ``scale``."""
+    """Departure of an activation from ``phi(cx) = c phi(x)``, relative to ``c * scale``, for |x| up to ``scale``."""
 
     activation: str
     scale: float
@@ -76,7 +77,7 @@ class HomogeneityRow:
 
 @dataclass(frozen=True)
 class TheoryReport:
-    """All rows, how homogeneous each activation is, and a sentence for each statement."""
+    """All rows, the homogeneity of each activation, and a sentence for each statement."""
 
     seed: int
     num_trials: int
@@ -85,31 +86,31 @@ class TheoryReport:
     sentences: dict[str, str]
 
     def to_json(self) -> str:
-        """JSON text that `from_json` reads back."""
+        """Serialise to JSON; `from_json` reads it back."""
         return json.dumps(asdict(self), allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> TheoryReport:
-        """The report that `to_json` wrote; its parts are checked."""
+        """Read and validate a report that `to_json` wrote."""
         return TypeAdapter(TheoryReport).validate_json(text)
 
 
 def check_bounds(*, seed: int = 0, num_trials: int = 100, progress: ProgressListener | None = None) -> TheoryReport:
-    """Try every statement of `bounds` in every setting; the same seed gives the same report.
+    """Check every statement of `bounds` in every setting; the same seed gives the same report.
 
-    About a minute on 2 busy cores with the default number of trials; the time is proportional to it.
+    Takes about a minute on 2 busy cores with the default number of trials; the time is proportional to it.
 
     Args:
-        seed: Of the first setting; each setting has a random stream of its own.
-        num_trials: Draws a setting.
-        progress: Told of each setting that is done.
+        seed: Seed of the first setting; each setting has its own random stream.
+        num_trials: Trials per setting.
+        progress: Listener that is notified after each setting.
 
     Raises:
-        SettingsError: For fewer than one trial.
+        SettingsError: If ``num_trials`` is less than 1.
     """
     if num_trials < 1:
         raise SettingsError(f"num_trials must be at least 1, but {num_trials} was given; try 100")
-    with _one_thread():
+    with _use_one_thread():
         rows = tuple(_rows(seed, num_trials, progress or SilentProgress()))
     homogeneity = tuple(
         HomogeneityRow(name, scale, departure_from_homogeneity(activation, scale=scale))
@@ -117,13 +118,13 @@ def check_bounds(*, seed: int = 0, num_trials: int = 100, progress: ProgressList
         for scale in HOMOGENEITY_SCALES
     )
     statements = dict.fromkeys(row.statement for row in rows)
-    sentences = {name: _overall([row for row in rows if row.statement == name]) for name in statements}
+    sentences = {name: _summarise([row for row in rows if row.statement == name]) for name in statements}
     return TheoryReport(seed, num_trials, rows, homogeneity, sentences)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """On matrices this small PyTorch's threads wait for each other: one is up to eight times as fast as two."""
+def _use_one_thread() -> Iterator[None]:
+    """Run the block on one PyTorch thread: on matrices this small it is up to eight times as fast as two."""
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -172,12 +173,12 @@ def _sentence(trials: Trials, checks: Sequence[BoundCheck], broken: Counter[str]
     )
     conditions = "all conditions hold" if not broken else f"broken: {', '.join(broken)}"
     return (
-        f"{trials.statement} ({setting}): {value:.2f} is to be {checks[0].side} {bound:.2f} on average, and is in "
+        f"{trials.statement} ({setting}): {value:.2f} should be {checks[0].side} {bound:.2f} on average, and is in "
         f"{_share_holding(checks):.0%} of {len(checks)} trials; {conditions}."
     )
 
 
-def _overall(rows: Sequence[TheoryRow]) -> str:
+def _summarise(rows: Sequence[TheoryRow]) -> str:
     covered = [row for row in rows if row.share_bound_holds_given_conditions is not None]
     num_trials = sum(row.num_trials for row in rows)
     num_covered = sum(row.num_trials * row.share_conditions_hold for row in covered)

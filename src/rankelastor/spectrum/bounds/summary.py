@@ -1,4 +1,4 @@
-"""The theory check in short: one line a statement, and the whole of it as Markdown."""
+"""Summary of the theory check: one line per statement, and the full report as Markdown."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from rankelastor.spectrum.bounds.monte_carlo import HomogeneityRow, TheoryReport
 WHAT_IT_SAYS = {
     "split_mixing_lower": "the stable rank after split mixing is at least 2 k mu / (sqrt k + sqrt mu)^2",
     "split_mixing_upper": "the stable rank after split mixing is at most about 2 (k + mu)",
-    "ffn_rank": "an FFN shared by all tokens takes rank one to rank two at most",
+    "ffn_rank": "an FFN shared by all tokens maps rank one to at most rank two",
     "ffn_contraction": "such an FFN does not raise the stable rank",
     "block_mixing_reach": "block mixing reaches fewer maps than full mixing",
-    "gate_rank": "the gate takes rank k to at least min(D, k(k+1)/2)",
+    "gate_rank": "the gate maps rank k to at least rank min(D, k(k+1)/2)",
     "gate_gain": "the gate raises the stable rank",
 }
-"""By statement, in words."""
+"""Each statement in words."""
 
 
 @dataclass(frozen=True)
 class StatementSummary:
-    """One statement over all settings.
+    """Results for one statement over all settings.
 
     Attributes:
-        statement: its name.
-        says: the same in words.
-        num_trials: draws of all settings.
-        num_covered: draws that meet all conditions.
-        share_holds_covered: of these, how many keep the bound; None where there are none.
-        share_holds_outside: of the others; None where there are none.
+        statement: name of the statement.
+        says: the statement in words.
+        num_trials: number of trials in all settings.
+        num_covered: number of trials that meet all conditions.
+        share_holds_covered: share of these in which the bound holds; None if there are none.
+        share_holds_outside: share of the other trials in which the bound holds; None if there are none.
     """
 
     statement: str
@@ -41,16 +41,16 @@ class StatementSummary:
 
 
 def summaries(report: TheoryReport) -> tuple[StatementSummary, ...]:
-    """One line a statement, in the order of the paper."""
+    """Summarise each statement over all settings, in the order of the paper."""
     names = dict.fromkeys(row.statement for row in report.rows)
     return tuple(_summary(name, [row for row in report.rows if row.statement == name]) for name in names)
 
 
 def to_markdown(report: TheoryReport) -> str:
-    """The whole report: the summary, what it means for real networks, homogeneity, and every setting."""
+    """Format the whole report: summary, meaning for real networks, homogeneity, and every setting."""
     parts = [
         "# The paper's bounds, by Monte Carlo",
-        f"{report.num_trials} draws a setting, {len(report.rows)} settings, seed {report.seed}.",
+        f"{report.num_trials} trials per setting, {len(report.rows)} settings, seed {report.seed}.",
         _table(
             ("statement", "says", "trials", "meet the conditions", "hold where met", "hold elsewhere"),
             [
@@ -77,7 +77,7 @@ def to_markdown(report: TheoryReport) -> str:
 
 
 def homogeneity_table(rows: Sequence[HomogeneityRow]) -> str:
-    """Activations down, scales across."""
+    """Format a Markdown table with one row per activation and one column per scale."""
     scales = list(dict.fromkeys(row.scale for row in rows))
     found = {(row.activation, row.scale): row.departure for row in rows}
     lines = [
@@ -88,7 +88,7 @@ def homogeneity_table(rows: Sequence[HomogeneityRow]) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share in per cent; blank where there is none. It reads 100 % or 0 % only where that is exact.
+    """Format a share as a percentage, blank for None; 100 % and 0 % are shown only where they are exact.
 
     Example:
         >>> percent(1.0), percent(0.9999), percent(0.514), percent(None)

@@ -1,4 +1,4 @@
-"""The trials behind the theory check: for each statement its settings, and one seeded draw after another."""
+"""The trials of the theory check: the settings of each statement, and how one seeded trial is drawn."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from rankelastor.spectrum.bounds.ffn import (
     gate_stable_rank_gain,
 )
 from rankelastor.spectrum.bounds.mixing import (
+    apply_split_mixing,
     block_mixing_reach,
-    split_mixed,
     split_mixing_lower_bound,
     split_mixing_upper_bound,
 )
@@ -35,12 +35,12 @@ ACTIVATIONS: dict[str, Activation] = {
     "identity": lambda values: values,
 }
 SCALES = (0.1, 1.0, 10.0)
-"""Standard deviation of an entry of ``X A``: the initial scale as the activation sees it."""
+"""Standard deviation of an entry of ``X A``, the input of the activation."""
 MIXING_SIZES = ((8, 16), (16, 32), (24, 24))
 SIZE = (26, 30)
-"""Tokens and their width for the FFN and the gate: the published Criteo setting."""
+"""Number of tokens and token width for the FFN and the gate: the published Criteo setting."""
 WIDE = 2 * SIZE[1]
-"""Inner width, unless the setting says otherwise."""
+"""Inner width, unless the setting overrides it."""
 
 Size = tuple[int, int]
 Setting = dict[str, str | int | float]
@@ -53,7 +53,7 @@ GateBound = Callable[[Tensor, Activation, Tensor, Tensor], BoundCheck]
 
 @dataclass(frozen=True)
 class Trials:
-    """One row of the theory check: a statement, the setting it is tried in, and how one trial is drawn."""
+    """One row of the theory check: a statement, the setting it is checked in, and how one trial is drawn."""
 
     statement: str
     setting: Setting
@@ -61,7 +61,7 @@ class Trials:
 
 
 def all_trials() -> Iterator[Trials]:
-    """Every statement in every setting, in the order of the paper."""
+    """Yield every statement in every setting, in the order of the paper."""
     yield from _split_mixing()
     yield from _ffn_rank()
     yield from _ffn_contraction()
@@ -70,31 +70,31 @@ def all_trials() -> Iterator[Trials]:
 
 
 def gaussian(generator: Generator, *shape: int) -> Float64[Tensor, "*shape"]:
-    """Independent standard normal entries."""
+    """Draw a float64 tensor with independent standard normal entries."""
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
 def gaussian_tokens(generator: Generator, size: Size) -> Float64[Tensor, "token dim"]:
-    """Tokens without any structure."""
+    """Draw tokens without any structure, with independent standard normal entries."""
     return gaussian(generator, *size)
 
 
 def tokens_of_rank(generator: Generator, size: Size, *, rank: int) -> Float64[Tensor, "token dim"]:
-    """A random matrix of that rank whose entries have variance 1."""
+    """Draw a random matrix of the given rank whose entries have variance 1."""
     root: float = rank**0.5
     return gaussian(generator, size[0], rank) @ gaussian(generator, rank, size[1]) / root
 
 
 def tokens_with_a_mean(generator: Generator, size: Size) -> Float64[Tensor, "token dim"]:
-    """Gaussian tokens around a common one, as trained tokens often are: a low stable rank of full rank."""
+    """Draw Gaussian tokens around a common mean: full rank and low stable rank, as trained tokens often have."""
     return gaussian(generator, *size) * 0.3 + gaussian(generator, 1, size[1])
 
 
 def _split_mixing() -> Iterator[Trials]:
     families: dict[str, Pair] = {
-        "Gaussian tokens, split mixing": partial(_split_mixed_pair, gaussian_tokens),
-        "tokens with a common mean, split mixing": partial(_split_mixed_pair, tokens_with_a_mean),
-        "rank 2 tokens, split mixing": partial(_split_mixed_pair, partial(tokens_of_rank, rank=2)),
+        "Gaussian tokens, split mixing": partial(_draw_split_mixing_pair, gaussian_tokens),
+        "tokens with a common mean, split mixing": partial(_draw_split_mixing_pair, tokens_with_a_mean),
+        "rank 2 tokens, split mixing": partial(_draw_split_mixing_pair, partial(tokens_of_rank, rank=2)),
         "orthogonal pair of equal norms, no mixing": _orthogonal_pair,
     }
     bounds = {"split_mixing_lower": split_mixing_lower_bound, "split_mixing_upper": split_mixing_upper_bound}
@@ -107,7 +107,7 @@ def _ffn_rank() -> Iterator[Trials]:
     families: dict[str, tuple[Tokens, bool]] = {
         "rank one, rows of one sign": (partial(_rank_one, one_sign=True), False),
         "rank one, rows of both signs": (_rank_one, False),
-        "rank one, rows of both signs, each token with weights of its own": (_rank_one, True),
+        "rank one, rows of both signs, separate weights per token": (_rank_one, True),
     }
     yield from _ffn_trials("ffn_rank", ffn_rank_bound, families)
 
@@ -116,9 +116,9 @@ def _ffn_contraction() -> Iterator[Trials]:
     families: dict[str, tuple[Tokens, bool]] = {
         "rank one, rows of both signs": (_rank_one, False),
         "common mean": (tokens_with_a_mean, False),
-        "common mean, each token with weights of its own": (tokens_with_a_mean, True),
+        "common mean, separate weights per token": (tokens_with_a_mean, True),
         "Gaussian": (gaussian_tokens, False),
-        "Gaussian, each token with weights of its own": (gaussian_tokens, True),
+        "Gaussian, separate weights per token": (gaussian_tokens, True),
     }
     yield from _ffn_trials("ffn_contraction", ffn_contraction, families)
 
@@ -182,9 +182,9 @@ def _draw_gate(
     return bound(tokens_of_rank(generator, SIZE, rank=rank), ACTIVATIONS[activation], gate, value)
 
 
-def _split_mixed_pair(make: Tokens, generator: Generator, size: Size) -> tuple[Tensor, Tensor]:
+def _draw_split_mixing_pair(make: Tokens, generator: Generator, size: Size) -> tuple[Tensor, Tensor]:
     tokens = make(generator, size)
-    return tokens, split_mixed(tokens)
+    return tokens, apply_split_mixing(tokens)
 
 
 def _orthogonal_pair(generator: Generator, size: Size) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Everything recorded at one point of a model: a stream of token tensors in, `PointStatistics` out."""
+"""Accumulate the statistics of the token tensors at one point of a model."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from rankelastor.errors import SettingsError
-from rankelastor.spectrum.measures import MEASURES, default_tolerance, measure_named
+from rankelastor.spectrum.measures import MEASURES, default_tolerance, find_measure
 from rankelastor.spectrum.recording.running_gram import RunningGram
 from rankelastor.spectrum.recording.statistics import MatrixMeasures, PointStatistics, SingularValueCurve
 from rankelastor.spectrum.recording.streaming import RunningMeasures, RunningMoments
-from rankelastor.spectrum.singular_values import SpectrumMethod, computable, relative_singular_values
+from rankelastor.spectrum.singular_values import SpectrumMethod, relative_singular_values, to_computable
 
 MatrixKind = Literal["example", "flattened", "single_token"]
 MATRIX_KINDS: tuple[MatrixKind, ...] = ("example", "flattened", "single_token")
@@ -23,7 +23,7 @@ MATRIX_KINDS: tuple[MatrixKind, ...] = ("example", "flattened", "single_token")
 
 @dataclass(frozen=True)
 class PointSettings:
-    """What to compute at each point; the same as `Recorder`'s arguments of these names."""
+    """Settings of the statistics at each point; see `Recorder`'s arguments of these names."""
 
     matrices: Collection[str] = ("example",)
     measures: tuple[str, ...] = tuple(MEASURES)
@@ -34,11 +34,11 @@ class PointSettings:
 
     def __post_init__(self) -> None:
         for name in self.measures:
-            measure_named(name)
+            find_measure(name)
         for kind in self.matrices:
             if kind not in MATRIX_KINDS:
                 raise SettingsError(
-                    f"A kind of matrix must be one of {', '.join(MATRIX_KINDS)}, but {kind!r} was given"
+                    f"a kind of matrix must be one of {', '.join(MATRIX_KINDS)}, but {kind!r} was given"
                 )
         if self.num_bins < 1:
             raise SettingsError(f"num_bins must be at least 1, but {self.num_bins} was given; try 60")
@@ -46,7 +46,7 @@ class PointSettings:
 
 @dataclass
 class _Streams:
-    """The running statistics, made when the first tokens show their shape."""
+    """Running statistics, created with the shape of the first tokens."""
 
     num_tokens: int
     token_dim: int
@@ -58,11 +58,11 @@ class _Streams:
 
 
 class PointAccumulator:
-    """Folds the tokens of one point into running statistics.
+    """Accumulator of the running statistics at one point.
 
     Args:
-        name: Of the point, for messages.
-        settings: What to compute.
+        name: Name of the point, used in messages.
+        settings: Which statistics to compute.
     """
 
     def __init__(self, name: str, settings: PointSettings) -> None:
@@ -73,8 +73,8 @@ class PointAccumulator:
 
     @torch.no_grad()
     def update(self, tokens: Float[Tensor, "batch token dim"]) -> None:
-        """Fold the token matrices of more examples in. Examples that are not finite are counted and left out."""
-        tokens = computable(tokens.detach())
+        """Add the token matrices of more examples; examples that are not finite are only counted."""
+        tokens = to_computable(tokens.detach())
         streams = self._streams_for(tokens)
         finite: Bool[Tensor, " batch"] = tokens.isfinite().flatten(1).all(dim=1)
         self._num_examples += len(tokens)
@@ -88,7 +88,7 @@ class PointAccumulator:
             streams.single_tokens.update(kept)
 
     def statistics(self) -> PointStatistics:
-        """All that was recorded so far."""
+        """Compute the statistics of all examples so far."""
         streams = self._streams
         flattened, centred = self._flattened(streams)
         return PointStatistics(
@@ -106,7 +106,7 @@ class PointAccumulator:
         )
 
     def values(self) -> dict[str, Float32[Tensor, " example"]]:
-        """Each example's measures, in the order seen, without those that are not finite or zero."""
+        """Return each example's measures in the order of the examples, without examples that are zero or not finite."""
         kept = self._streams.values if self._streams else []
         table = torch.cat(kept) if kept else torch.zeros(0, len(self._settings.measures))
         return dict(zip(self._settings.measures, table.unbind(dim=1), strict=True))
@@ -116,7 +116,7 @@ class PointAccumulator:
         relative = relative[relative[:, 0] > 0]
         self._num_zero += len(tokens) - len(relative)
         tolerance = default_tolerance(tokens, method=self._settings.method)
-        measures = [measure_named(name).of_relative(relative, tolerance) for name in self._settings.measures]
+        measures = [find_measure(name).compute(relative, tolerance) for name in self._settings.measures]
         table = torch.stack(measures, dim=1)
         streams.examples.update(table)
         streams.curve.update(relative)
@@ -126,15 +126,15 @@ class PointAccumulator:
     def _streams_for(self, tokens: Float[Tensor, "batch token dim"]) -> _Streams:
         if tokens.ndim != 3:  # noqa: PLR2004 - batch, token, dim
             raise SettingsError(
-                f"The output at point {self.name!r} must have the shape (batch, token, dim), but {tuple(tokens.shape)} "
-                f"was given; try another point, or read_tokens= to say how tokens are read from its output"
+                f"the output at point {self.name!r} must have the shape (batch, token, dim), but {tuple(tokens.shape)} "
+                f"was given; try another point, or pass read_tokens= to extract the tokens from its output"
             )
         if self._streams is None:
             self._streams = self._new_streams(tokens)
         if (self._streams.num_tokens, self._streams.token_dim) != tuple(tokens.shape[1:]):
             raise SettingsError(
-                f"The token matrices at point {self.name!r} must all be {self._streams.num_tokens} x "
-                f"{self._streams.token_dim} as the first were, but {tokens.shape[1]} x {tokens.shape[2]} was given"
+                f"the token matrices at point {self.name!r} must all be {self._streams.num_tokens} x "
+                f"{self._streams.token_dim} like the first ones, but {tokens.shape[1]} x {tokens.shape[2]} was given"
             )
         return self._streams
 
@@ -144,7 +144,7 @@ class PointAccumulator:
         wants_flattened = "flattened" in self._settings.matrices
         if wants_flattened and flat > self._settings.max_flattened_dim:
             raise SettingsError(
-                f"Flattened tokens must have at most max_flattened_dim = {self._settings.max_flattened_dim} columns, "
+                f"flattened tokens must have at most max_flattened_dim = {self._settings.max_flattened_dim} columns, "
                 f"but point {self.name!r} has {num_tokens} * {token_dim} = {flat}, a Gram matrix of "
                 f"{8 * flat**2 / 2**20:.0f} MiB; try the kind 'single_token', or a larger max_flattened_dim"
             )

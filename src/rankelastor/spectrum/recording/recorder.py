@@ -1,4 +1,4 @@
-"""Record the spectrum of a model's activations at named points, over many batches, without touching the model."""
+"""Record the spectrum of a model's activations at named points, over many batches, without changing the model."""
 
 from __future__ import annotations
 
@@ -18,46 +18,45 @@ from rankelastor.spectrum.recording.statistics import Recording
 from rankelastor.spectrum.singular_values import SpectrumMethod
 
 NUM_NAMES_SHOWN = 40
-"""A message about an unknown point lists at most so many known ones."""
+"""Largest number of known points that a message about an unknown point lists."""
 
 
 def first_tensor(output: object) -> Tensor:
-    """The output itself where it is a tensor, or the first element of a tuple or list, as attention layers return."""
+    """Return the output if it is a tensor, or the first element of a tuple or list, as attention layers return."""
     if isinstance(output, Tensor):
         return output
     if isinstance(output, (tuple, list)) and output and isinstance(output[0], Tensor):
         return output[0]
     raise SettingsError(
-        f"A point's output must be a tensor, or a tuple that starts with one, but {type(output).__name__} was given; "
-        f"try read_tokens= to say how tokens are read from it"
+        f"a point's output must be a tensor, or a tuple that starts with one, but {type(output).__name__} was given; "
+        f"try read_tokens= with a function that extracts the tokens"
     )
 
 
 class Recorder:
-    """Streaming statistics of the spectrum at named points of any module; a context manager.
+    """Context manager that records streaming statistics of the spectrum at named points of any module.
 
-    Inside ``with`` every forward pass of the model is recorded; the model may be in training or evaluation mode. On
-    leaving, also by an exception, the hooks are gone. Parameters, gradients, modes, outputs and random state are never
-    touched. Entering again goes on with the same statistics. Only statistics are kept unless ``keep_values``.
+    Inside ``with`` every forward pass of the model is recorded, in training or evaluation mode. The hooks are removed
+    on exit, also after an exception. Parameters, gradients, modes, outputs and random state are never changed. The
+    statistics continue when the recorder is entered again. Only statistics are kept, unless ``keep_values`` is set.
 
     Args:
         model: Any module.
-        points: Names and the modules whose outputs they mean (such as ``ranker.points``), or dotted names of
-            submodules.
+        points: A mapping from names to the modules whose outputs are recorded (such as ``ranker.points``), or dotted
+            names of submodules.
         matrices: Which matrices: ``"example"``, each example's tokens (T x D); ``"flattened"``, the whole sample's
             tokens flattened (examples x TD), through its Gram matrix in float64; ``"single_token"``, each token across
             the sample (examples x D).
         measures: Names of measures.
-        method: How singular values of each example's tokens are found.
-        num_bins: Of the histograms over examples, which reach from 1 to min(T, D).
-        max_flattened_dim: Flattened tokens with more columns than this are an error: their Gram matrix takes
-            8 * (TD)^2 bytes.
-        examples_per_call: At most so many examples of each forward pass, evenly spaced; None takes all.
-        keep_values: Keep each example's measures too, for `values`.
-        read_tokens: Takes a point's output to tokens (batch, token, dim).
+        method: How the singular values of each example's tokens are computed.
+        num_bins: Number of bins of the histograms over examples, which range from 1 to min(T, D).
+        max_flattened_dim: Largest number of columns of flattened tokens; their Gram matrix takes 8 * (TD)^2 bytes.
+        examples_per_call: Largest number of examples recorded per forward pass, evenly spaced; None records all.
+        keep_values: Whether to keep each example's measures for `values`.
+        read_tokens: Function from a point's output to tokens (batch, token, dim).
 
     Raises:
-        SettingsError: For a point that does not exist (the message lists those that do), an unknown measure or kind.
+        SettingsError: If a point does not exist (the message lists the known ones), or a measure or kind is unknown.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
@@ -95,7 +94,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         if self._handles:
-            raise RankElastorError("A recorder must be left before it is entered again, but it is already recording")
+            raise RankElastorError("a recorder must be left before it is entered again, but it is already recording")
         self._handles = [module.register_forward_hook(self._hook_for(name)) for name, module in self._modules.items()]
         return self
 
@@ -107,30 +106,30 @@ class Recorder:
         self._handles = []
 
     def reset(self) -> None:
-        """Forget all statistics."""
+        """Delete all statistics."""
         self._points = {name: PointAccumulator(name, self._settings) for name in self._modules}
 
     def recording(self) -> Recording:
-        """The statistics of each point so far. A point whose module never ran has ``num_examples`` 0."""
+        """Compute the statistics of each point so far; a point whose module never ran has ``num_examples`` 0."""
         return Recording(tuple(point.statistics() for point in self._points.values()))
 
     def values(self) -> dict[str, dict[str, Float32[Tensor, " example"]]]:
-        """Each example's measures by point and measure, in the order seen; zero and not finite examples are left out.
+        """Return each example's measures by point and measure, in order; zero and not finite examples are left out.
 
         Raises:
-            SettingsError: Where the recorder does not keep values.
+            SettingsError: If the recorder does not keep values.
         """
         if not self._settings.keep_values:
-            raise SettingsError("Values must be kept to be read, but keep_values was False; try keep_values=True")
+            raise SettingsError("values must be kept to be read, but keep_values was False; try keep_values=True")
         return {name: point.values() for name, point in self._points.items()}
 
     def _hook_for(self, name: str) -> Callable[[nn.Module, tuple[object, ...], object], None]:
         def hook(_module: nn.Module, _inputs: tuple[object, ...], output: object) -> None:
-            self._points[name].update(self._sampled(self._read_tokens(output)))
+            self._points[name].update(self._pick_examples(self._read_tokens(output)))
 
         return hook
 
-    def _sampled(self, tokens: Float[Tensor, "batch ..."]) -> Float[Tensor, "sample ..."]:
+    def _pick_examples(self, tokens: Float[Tensor, "batch ..."]) -> Float[Tensor, "sample ..."]:
         if self._examples_per_call is None or len(tokens) <= self._examples_per_call:
             return tokens
         spaced = torch.linspace(0, len(tokens) - 1, self._examples_per_call, dtype=torch.float64)
@@ -139,19 +138,21 @@ class Recorder:
 
 def _modules_at(model: nn.Module, points: Mapping[str, nn.Module] | Sequence[str]) -> dict[str, nn.Module]:
     if not points:
-        raise SettingsError(f"There must be at least one point to record, but none was given; try {_known(model)}")
+        raise SettingsError(
+            f"points must name at least one point to record, but none was given; try {_list_known(model)}"
+        )
     if isinstance(points, Mapping):
         return dict(points)
     if isinstance(points, str):
-        raise SettingsError(f"Points must be a list of names, but the text {points!r} was given; try [{points!r}]")
+        raise SettingsError(f"points must be a list of names, but the text {points!r} was given; try [{points!r}]")
     modules = dict(model.named_modules())
     for name in points:
         if not name or name not in modules:
-            raise SettingsError(f"A point must be one of {_known(model)}, but {name!r} was given")
+            raise SettingsError(f"a point must be one of {_list_known(model)}, but {name!r} was given")
     return {name: modules[name] for name in points}
 
 
-def _known(model: nn.Module) -> str:
+def _list_known(model: nn.Module) -> str:
     names = [name for name, _ in model.named_modules() if name]
     more = f" and {len(names) - NUM_NAMES_SHOWN} more" if len(names) > NUM_NAMES_SHOWN else ""
     return ", ".join(names[:NUM_NAMES_SHOWN]) + more

@@ -1,4 +1,4 @@
-"""Spectrum of a matrix too tall to keep: its Gram matrix is summed up in float64, batch by batch."""
+"""Spectrum of a matrix too tall for memory: its Gram matrix is accumulated in float64, batch by batch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ ROUNDING_SHARE = 1e-12
 
 
 class RunningGram:
-    """Gram matrix ``X^T X`` and mean row of all rows seen, for one matrix or several of equal width.
+    """Accumulator of the Gram matrix ``X^T X`` and the mean row, for one matrix or several of equal width.
 
-    Both are kept in float64 (8 * width^2 bytes a matrix), so the singular values are those of the whole sample, down
+    Both are kept in float64 (8 * width^2 bytes per matrix), so the singular values are those of the whole sample, down
     to about 1e-7 of the largest.
 
     Args:
-        num_matrices: How many matrices, such as one for each token.
-        width: Their columns.
-        device: Where the sums are kept.
+        num_matrices: Number of matrices, such as one per token.
+        width: Number of columns of each matrix.
+        device: Device of the accumulators.
     """
 
     def __init__(self, *, num_matrices: int, width: int, device: torch.device) -> None:
@@ -36,24 +36,24 @@ class RunningGram:
         )
 
     def update(self, rows: Float[Tensor, "row matrix width"]) -> None:
-        """Add one row to each matrix for each row given."""
+        """Add the given rows to each matrix."""
         by_matrix = rows.double().transpose(0, 1)
         self._num_rows += len(rows)
         self._sum += by_matrix.sum(dim=1)
         self._gram += by_matrix.mT @ by_matrix
 
     def measures(self, names: tuple[str, ...], *, centred: bool, describe: str) -> tuple[MatrixMeasures, ...]:
-        """The named measures of each matrix, of its rows minus their mean where ``centred``.
+        """Compute the named measures of each matrix.
 
         Args:
-            names: Of the measures.
+            names: Names of the measures.
             centred: Whether to subtract the mean row first.
-            describe: What the matrices are, with ``{index}`` where there are several.
+            describe: Description of the matrices, with ``{index}`` if there are several.
         """
         gram = self._centred_gram() if centred else self._gram
         relative = relative_singular_values_from_gram(gram).cpu()
         tolerance = float((torch.finfo(torch.float64).eps * max(self._num_rows, relative.shape[-1])) ** 0.5)
-        columns = {name: MEASURES[name].of_relative(relative, tolerance) for name in MEASURES if name in names}
+        columns = {name: MEASURES[name].compute(relative, tolerance) for name in MEASURES if name in names}
         return tuple(
             MatrixMeasures(
                 matrix=describe.format(index=index),
@@ -66,13 +66,13 @@ class RunningGram:
         )
 
     def _centred_gram(self) -> Float64[Tensor, "matrix width width"]:
-        of_means = self._sum[:, :, None] * self._sum[:, None, :] / max(self._num_rows, 1)
-        centred = self._gram - of_means
+        outer_product = self._sum[:, :, None] * self._sum[:, None, :] / max(self._num_rows, 1)
+        centred = self._gram - outer_product
         before, after = (gram.diagonal(dim1=-2, dim2=-1).sum(dim=-1) for gram in (self._gram, centred))
-        # where all rows are equal, what is left is the rounding of the subtraction, not a spectrum
+        # If all rows are equal, only the rounding error of the subtraction is left.
         return torch.where((after > ROUNDING_SHARE * before)[:, None, None], centred, 0.0)
 
 
 def finite_or_none(value: Float[Tensor, ""]) -> float | None:
-    """The number, or None where the measure does not exist."""
+    """Convert to a float, or to None if the measure is undefined."""
     return float(value) if bool(value.isfinite()) else None

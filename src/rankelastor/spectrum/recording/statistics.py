@@ -1,6 +1,6 @@
-"""What a recorder hands over: plain frozen dataclasses that go to JSON and back, with no nan in them.
+"""The results of a recorder: frozen dataclasses that convert to JSON and back and contain no nan.
 
-A number that does not exist (the mean over no examples, the stable rank of a zero matrix) is None, never 0.
+An undefined number (the mean over no examples, the stable rank of a zero matrix) is None, never 0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts in equal bins from ``low`` to ``high``; what rounding puts outside is counted in the outermost bins."""
+    """Counts in equal bins from ``low`` to ``high``; values outside by rounding are counted in the outermost bins."""
 
     low: float
     high: float
@@ -21,7 +21,7 @@ class Histogram:
 
     @property
     def edges(self) -> tuple[float, ...]:
-        """Borders of the bins, one more than there are bins.
+        """Edges of the bins, one more than the number of bins.
 
         Example:
             >>> Histogram(low=1, high=3, counts=(5, 0, 1, 4)).edges
@@ -32,7 +32,7 @@ class Histogram:
 
     @property
     def density(self) -> tuple[float, ...]:
-        """Share of the examples in each bin over its width: integrates to 1, or all 0 where nothing was counted.
+        """Share of the examples in each bin divided by its width; integrates to 1, or is 0 if there are no examples.
 
         Example:
             >>> Histogram(low=1, high=3, counts=(5, 0, 1, 4)).density
@@ -45,7 +45,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class MeasureStatistics:
-    """One measure over many matrices: ``count`` of them, their mean and spread, and how they are distributed.
+    """Statistics of one measure over ``count`` matrices: mean, spread, range and histogram.
 
     ``confidence_interval`` is mean -+ 1.96 s / sqrt(count), the 95 % interval of the mean for independent examples.
     """
@@ -80,26 +80,26 @@ class MatrixMeasures:
 
     @property
     def max_possible_rank(self) -> int:
-        """No measure of the matrix can be above this: min(rows, columns)."""
+        """Upper limit of the measures of the matrix: min(rows, columns)."""
         return min(self.num_rows, self.num_columns)
 
 
 @dataclass(frozen=True)
 class PointStatistics:
-    """All that was recorded at one point of a model.
+    """Statistics recorded at one point of a model.
 
     Attributes:
-        point: its name.
-        num_tokens: rows T of each example's token matrix; None before the first example.
-        token_dim: columns D of it; None before the first example.
-        num_examples: examples seen, those counted next included.
-        num_not_finite: examples with a NaN or an infinite activation; they are in no statistic.
-        num_zero: examples whose token matrix is zero; they are in no statistic over examples.
-        examples: each example's token matrix (T x D), by measure.
-        singular_values: of each example's token matrix.
-        flattened: the whole sample's tokens flattened (examples x TD), where that was asked for.
-        flattened_centred: the same after subtracting the mean over examples, which often dwarfs the rest.
-        single_tokens: each token across the whole sample (examples x D), where that was asked for.
+        point: name of the point.
+        num_tokens: number of rows T of each example's token matrix; None before the first example.
+        token_dim: number of columns D of each example's token matrix; None before the first example.
+        num_examples: number of examples, including those counted by the next two.
+        num_not_finite: number of examples with a NaN or an infinite activation; excluded from all statistics.
+        num_zero: number of examples whose token matrix is zero; excluded from the statistics over examples.
+        examples: statistics of each example's token matrix (T x D), by measure.
+        singular_values: singular values of each example's token matrix.
+        flattened: measures of the whole sample's flattened tokens (examples x TD), if requested.
+        flattened_centred: the same after subtracting the mean over examples, which often dominates the spectrum.
+        single_tokens: measures of each token across the whole sample (examples x D), if requested.
     """
 
     point: str
@@ -116,7 +116,7 @@ class PointStatistics:
 
     @property
     def max_possible_rank(self) -> int | None:
-        """No measure of an example's token matrix can be above this: min(T, D)."""
+        """Upper limit of the measures of an example's token matrix: min(T, D)."""
         if self.num_tokens is None or self.token_dim is None:
             return None
         return min(self.num_tokens, self.token_dim)
@@ -124,7 +124,7 @@ class PointStatistics:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a recorder saw at each of its points, in the order of the points."""
+    """Statistics at each point of a recorder, in the order of the points."""
 
     points: tuple[PointStatistics, ...]
 
@@ -132,10 +132,10 @@ class Recording:
         return {statistics.point: statistics for statistics in self.points}[point]
 
     def to_json(self) -> str:
-        """JSON text that `from_json` reads back."""
+        """Serialise to JSON; `from_json` reads it back."""
         return json.dumps(asdict(self), allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> Recording:
-        """The recording that `to_json` wrote; its parts are checked."""
+        """Read and validate a recording that `to_json` wrote."""
         return TypeAdapter(Recording).validate_json(text)

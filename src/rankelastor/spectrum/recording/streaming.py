@@ -1,4 +1,4 @@
-"""Statistics of a stream: each batch is folded in and forgotten."""
+"""Streaming statistics: accumulators that are updated batch by batch and keep no examples."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NORMAL_95_PERCENT = 1.96
 
 
 class RunningMoments:
-    """Mean and variance of each column over all rows seen, by the update of Chan, Golub and LeVeque (1983).
+    """Running mean and variance of each column, by the update of Chan, Golub and LeVeque (1983).
 
-    Stable where the textbook sum of squares is not: a spread of 1e-9 around 1e6 comes out right.
+    Numerically stable where the textbook sum of squares is not: a spread of 1e-9 around 1e6 is computed correctly.
 
     Args:
-        num_columns: Width of the rows.
+        num_columns: Number of columns.
 
     Example:
         >>> moments = RunningMoments(num_columns=1)
@@ -35,7 +35,7 @@ class RunningMoments:
         self._squares = torch.zeros(num_columns, dtype=torch.float64)
 
     def update(self, rows: Float[Tensor, "row column"]) -> None:
-        """Fold more rows in."""
+        """Add more rows."""
         if len(rows) == 0:
             return
         values = rows.double()
@@ -48,19 +48,19 @@ class RunningMoments:
 
     @property
     def standard_deviation(self) -> Float64[Tensor, " column"]:
-        """Of a sample: divided by count - 1. nan for fewer than two rows."""
+        """Standard deviation of each column, with divisor count - 1; nan for fewer than two rows."""
         if self.count <= 1:
             return torch.full_like(self.mean, torch.nan)
         return (self._squares / (self.count - 1)).sqrt()
 
 
 class RunningMeasures:
-    """Statistics of several measures over a stream of matrices whose largest possible rank is known.
+    """Running statistics of several measures over matrices whose largest possible rank is known.
 
     Args:
-        names: What the columns are.
-        max_possible_rank: Upper end of every histogram, whose lower end is 1.
-        num_bins: Of every histogram.
+        names: Names of the measures, one per column.
+        max_possible_rank: Upper end of every histogram; the lower end is 1.
+        num_bins: Number of bins of every histogram.
     """
 
     def __init__(self, names: tuple[str, ...], *, max_possible_rank: int, num_bins: int) -> None:
@@ -68,11 +68,11 @@ class RunningMeasures:
         self._moments = RunningMoments(num_columns=len(names))
         self._minimum = torch.full((len(names),), math.inf, dtype=torch.float64)
         self._maximum = torch.full((len(names),), -math.inf, dtype=torch.float64)
-        self._low, self._high = 1.0, float(max(max_possible_rank, 2))  # a histogram must not be zero wide
+        self._low, self._high = 1.0, float(max(max_possible_rank, 2))  # a histogram needs a positive width
         self._counts: Int64[Tensor, "measure bin"] = torch.zeros(len(names), num_bins, dtype=torch.int64)
 
     def update(self, values: Float[Tensor, "matrix measure"]) -> None:
-        """Fold the measures of more matrices in; every value must be finite."""
+        """Add the measures of more matrices; every value must be finite."""
         if len(values) == 0:
             return
         assert values.isfinite().all()
@@ -85,7 +85,7 @@ class RunningMeasures:
         self._counts += torch.bincount(bins.flatten(), minlength=self._counts.numel()).view_as(self._counts)
 
     def statistics(self) -> dict[str, MeasureStatistics]:
-        """By measure; means and the like are None where there were too few matrices."""
+        """Compute the statistics by measure; a statistic that needs more matrices than were added is None."""
         return {name: self._statistics_of(column, name) for column, name in enumerate(self._names)}
 
     def _statistics_of(self, column: int, name: str) -> MeasureStatistics:

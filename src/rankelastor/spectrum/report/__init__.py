@@ -1,1 +1,1 @@
-"""The report: one HTML file that works offline, the data behind it as JSON, its main figures for papers."""
+"""The spectrum report: an HTML file that works offline, its data as JSON, and its main figures for papers."""

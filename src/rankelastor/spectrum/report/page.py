@@ -1,4 +1,4 @@
-"""The page: a template with its style, its script, plotly and the data put in place."""
+"""Render the HTML page of the report from its template, style sheet, scripts, plotly and the data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCRIPTS = ("theme.js", "figures.js", "matrix_figures.js", "page.js")
 
 
 def render_page(payload: Mapping[str, Any]) -> str:
-    """One HTML text that asks nothing of the network; ``payload`` is what `payload.page_payload` makes."""
+    """Render self-contained HTML that loads nothing from the network; ``payload`` is from `payload.page_payload`."""
     parts = {
         "style": _resource("page.css"),
         "plotly": get_plotlyjs(),
@@ -30,7 +30,7 @@ def render_page(payload: Mapping[str, Any]) -> str:
 
 
 def json_for_script(values: Mapping[str, Any]) -> str:
-    r"""JSON that cannot end the script element it stands in: names of runs and fields are anybody's.
+    r"""Serialise to JSON that cannot close its script element: names of runs and fields are untrusted input.
 
     Example:
         >>> print(json_for_script({"run": "</script><b>"}))

@@ -1,4 +1,4 @@
-"""The report's main figures for papers: PNG, SVG and PDF, drawn by matplotlib (extra ``report``)."""
+"""The report's main figures for papers as PNG, SVG and PDF, drawn with matplotlib (extra ``report``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rankelastor.spectrum.measures import measure_named
+from rankelastor.spectrum.measures import find_measure
 from rankelastor.spectrum.recording.statistics import MeasureStatistics
 from rankelastor.spectrum.report.stage_names import stage_label
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
@@ -20,7 +20,7 @@ from rankelastor.storage import whole_file
 
 FORMATS = ("png", "svg", "pdf")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe and Ito (2008)."""
+"""The palette of Okabe and Ito (2008)."""
 DASHES = ("-", "--", ":", "-.")
 STYLE: Any = {
     "font.size": 9,
@@ -29,19 +29,19 @@ STYLE: Any = {
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.4,
     "legend.frameon": False,
-    "pdf.fonttype": 42,  # text stays text, as publishers ask
+    "pdf.fonttype": 42,  # text is kept as text, which publishers require
     "svg.fonttype": "none",
     "svg.hashsalt": "rankelastor",  # the same figure gives the same file
 }
 WIDTH, HEIGHT = 5.5, 3.2
-"""Inches: one column of most journals, enlarged a little."""
+"""Size in inches: slightly larger than one column of most journals."""
 
 Runs = Sequence[RunSpectrum]
 Draw = Callable[[Figure, Runs, str], bool]
 
 
 def write_figures(runs: Runs, folder: Path, *, measure: str) -> tuple[Path, ...]:
-    """Draw what the runs have; each figure in three formats. Figures without anything to draw are left out."""
+    """Draw each figure in three formats; figures for which the runs have no data are left out."""
     written = []
     with rc_context(STYLE):
         for name, draw in _FIGURES.items():
@@ -71,7 +71,7 @@ def _trajectory(figure: Figure, runs: Runs, measure: str) -> bool:
         axes.annotate(f"largest possible: {possible}", (0, possible), fontsize=7, color="0.4", va="bottom")
     longest = max((path for _, path in paths), key=lambda path: len(path.stages))
     axes.set_xticks(range(len(longest.stages)), [stage_label(stage.point) for stage in longest.stages])
-    axes.set_ylabel(f"{measure_named(measure).title}, mean over\n{_counts(paths)} examples ({_split(runs)})")
+    axes.set_ylabel(f"{find_measure(measure).title}, mean over\n{_counts(paths)} examples ({_split(runs)})")
     axes.set_title("each example's token matrix (T x D), by sublayer", fontsize=8, color="0.3")
     axes.legend()
     return True
@@ -106,7 +106,7 @@ def _densities(figure: Figure, runs: Runs, measure: str) -> bool:
         axes.set_ylabel(stage_label(point), rotation=0, ha="right", va="center", fontsize=8)
     counts = " and ".join(dict.fromkeys(f"{statistics.count:,}" for statistics in found.values()))
     rows[-1].set_xlabel(
-        f"{measure_named(measure).title} of each example's token matrix, {counts} examples ({_split(runs)})"
+        f"{find_measure(measure).title} of each example's token matrix, {counts} examples ({_split(runs)})"
     )
     rows[0].legend(fontsize=7)
     return True
@@ -139,7 +139,7 @@ def _embedding_tables(figure: Figure, runs: Runs, measure: str) -> bool:
     axes.set_yticks(range(len(fields)), [_text(field) for field in fields])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.set_xlabel(f"{measure_named(measure).title} of each embedding table over min(rows, e)")
+    axes.set_xlabel(f"{find_measure(measure).title} of each embedding table over min(rows, e)")
     axes.legend(fontsize=7)
     return True
 
@@ -198,7 +198,7 @@ def _colour(index: int) -> str:
 
 
 def _text(name: str) -> str:
-    """A name as it is: matplotlib would read what stands between two dollars as a formula."""
+    """Escape dollar signs, between which matplotlib would typeset a formula."""
     return name.replace("$", r"\$")
 
 

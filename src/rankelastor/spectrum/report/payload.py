@@ -1,4 +1,4 @@
-"""What the page draws: the spectra of all runs as plain values, thinned where a screen cannot show more."""
+"""The data of the report: the spectra of all runs as plain values, in full and reduced for the page."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rankelastor.spectrum.verdict import compare
 FORMAT_VERSION = 1
 SIGNIFICANT_DIGITS = 5
 MAX_SAMPLES = 800
-"""Training samples on the page, all runs together."""
+"""Largest number of training samples on the page, over all runs."""
 SMALLEST_MAX_SAMPLES = 50
 
 
 def full_payload(runs: Sequence[RunSpectrum]) -> dict[str, Any]:
-    """All that was measured: the contents of ``spectrum.json``."""
+    """Collect all measurements: the contents of ``spectrum.json``."""
     return {
         "format_version": FORMAT_VERSION,
         "made_by": f"rankelastor {rankelastor.__version__}",
@@ -35,16 +35,16 @@ def full_payload(runs: Sequence[RunSpectrum]) -> dict[str, Any]:
 
 
 def page_payload(runs: Sequence[RunSpectrum], *, measure: str) -> dict[str, Any]:
-    """The same with five digits, without singular values that the page does not draw, and fewer training samples.
+    """Reduce the full payload for the page: five digits, fewer training samples, no unused singular values.
 
     Args:
-        runs: in the order of the report.
-        measure: that the page shows first.
+        runs: spectra in the order of the report.
+        measure: measure that the page shows first.
     """
     payload = full_payload(runs)
     most = max(SMALLEST_MAX_SAMPLES, MAX_SAMPLES // len(runs))
     for run, values in zip(runs, payload["runs"], strict=True):
-        values["samples"] = [asdict(sample) for sample in thinned(run.samples, most=most)]
+        values["samples"] = [asdict(sample) for sample in thin_samples(run.samples, most=most)]
         for point in values["recording"]["points"]:
             for kind in ("flattened", "flattened_centred"):
                 if point[kind] is not None:
@@ -52,15 +52,15 @@ def page_payload(runs: Sequence[RunSpectrum], *, measure: str) -> dict[str, Any]
         for part in (*values["tables"], *values["mixings"]):
             del part["spectrum"]["singular_values"]
     payload["first_measure"] = measure
-    rounded: dict[str, Any] = _rounded(payload)
+    rounded: dict[str, Any] = _round_floats(payload)
     return rounded
 
 
-def thinned(samples: Sequence[TrainingSample], *, most: int) -> list[TrainingSample]:
-    """At most so many samples, evenly spaced, the last one among them.
+def thin_samples(samples: Sequence[TrainingSample], *, most: int) -> list[TrainingSample]:
+    """Pick at most ``most`` evenly spaced samples, including the last one.
 
     Example:
-        >>> thinned(range(10), most=4)
+        >>> thin_samples(range(10), most=4)
         [0, 3, 6, 9]
     """
     stride = math.ceil(len(samples) / most) if samples else 1
@@ -68,18 +68,18 @@ def thinned(samples: Sequence[TrainingSample], *, most: int) -> list[TrainingSam
 
 
 def comparisons(runs: Sequence[RunSpectrum], measure: str) -> list[str]:
-    """Each later run beside the first one, in words; runs without a trajectory are left out."""
+    """Compare each later run with the first one, in words; runs without a trajectory are left out."""
     paths = [run.trajectories[measure] for run in runs if measure in run.trajectories]
     return [sentence for other in paths[1:] for sentence in compare(other, paths[0])]
 
 
-def _rounded(value: Any) -> Any:
+def _round_floats(value: Any) -> Any:
     match value:
         case float():
             return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
         case dict():
-            return {key: _rounded(inner) for key, inner in value.items()}
+            return {key: _round_floats(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [_rounded(inner) for inner in value]
+            return [_round_floats(inner) for inner in value]
         case _:
             return value

@@ -1,4 +1,4 @@
-"""What the stages are called in figures and tables."""
+"""Names of the stages in figures and tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _WORDS = {"mixing": "mixing", "pffn": "FFN"}
 
 
 def stage_label(point: str) -> str:
-    """A point in words, layers counted from 1; points that are no stage keep their names.
+    """Format a point in words, with layers counted from 1; points that are not stages keep their names.
 
     Example:
         >>> [stage_label(point) for point in ("tokens", "block0.mixing", "block0.pffn", "network.head")]

@@ -1,4 +1,4 @@
-"""Write a report: page, data, figures for papers."""
+"""Write a report: the page, its data, and figures for papers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rankelastor.errors import SettingsError
-from rankelastor.spectrum.measures import measure_named
+from rankelastor.spectrum.measures import find_measure
 from rankelastor.spectrum.report.page import render_page
 from rankelastor.spectrum.report.payload import full_payload, page_payload
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
@@ -23,7 +23,7 @@ PAGE_FILE, DATA_FILE, FIGURES_FOLDER = "report.html", "spectrum.json", "figures"
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """Where the parts are; no figures where matplotlib is not installed."""
+    """Paths of the written files; ``figures`` is empty if matplotlib is not installed."""
 
     page: Path
     data: Path
@@ -33,20 +33,20 @@ class WrittenReport:
 def write_report(runs: Sequence[RunSpectrum], folder: str | Path, *, measure: str = "stable_rank") -> WrittenReport:
     """Write ``report.html``, ``spectrum.json`` and ``figures/`` for one run or several side by side.
 
-    Files of an earlier report are replaced. Without the extra ``report`` there is a warning in place of the figures.
+    Files of an earlier report are replaced. Without the extra ``report`` a warning is logged instead of the figures.
 
     Args:
-        runs: in the order in which they are shown; later runs are compared with the first.
-        folder: made if need be.
-        measure: that the page shows first, and the figures show.
+        runs: spectra in the order in which they are shown; later runs are compared with the first.
+        folder: output folder, created if it does not exist.
+        measure: measure of the figures, which the page also shows first.
 
     Raises:
-        SettingsError: no run, or an unknown measure.
+        SettingsError: no run is given, or the measure is unknown.
         StorageError: the folder cannot be written.
     """
     if not runs:
-        raise SettingsError("A report must show at least one run, but none was given")
-    measure_named(measure)
+        raise SettingsError("a report must show at least one run, but none was given")
+    find_measure(measure)
     folder = Path(folder)
     page, data = folder / PAGE_FILE, folder / DATA_FILE
     _write_text(data, json.dumps(full_payload(runs), allow_nan=False) + "\n")
@@ -57,7 +57,7 @@ def write_report(runs: Sequence[RunSpectrum], folder: str | Path, *, measure: st
 def _figures(runs: Sequence[RunSpectrum], folder: Path, *, measure: str) -> tuple[Path, ...]:
     if find_spec("matplotlib") is None:
         logger.warning(
-            "figures for papers need matplotlib, but it is not installed; try pip install 'rankelastor[report]'"
+            "matplotlib must be installed for paper figures, but it is not; try pip install 'rankelastor[report]'"
         )
         return ()
     from rankelastor.spectrum.report.paper_figures import write_figures  # noqa: PLC0415 - matplotlib is optional

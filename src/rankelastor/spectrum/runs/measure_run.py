@@ -1,4 +1,4 @@
-"""From a run folder to its spectrum: load the best weights, record a split, look at tables and mixings."""
+"""Measure the spectrum of a run: load the best weights, record a split, measure embedding tables and mixings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.schema import SplitName
 from rankelastor.spectrum.measures import MEASURES
-from rankelastor.spectrum.parameters import measures_of_embedding_tables
+from rankelastor.spectrum.parameters import measure_embedding_tables
 from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.spectrum.recording.statistics import PointStatistics, Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap, mixing_map
@@ -31,9 +31,9 @@ from rankelastor.spectrum.verdict import verdict
 
 DEFAULT_NUM_EXAMPLES = 8192
 NUM_BINS = 240
-"""Fine, so that a report can join bins to what the values need: most ranks are far below the largest possible."""
+"""Bins of the histograms. They are fine so that a report can merge them: most ranks are far below the largest."""
 LARGEST_FLATTENED_DIM = 1024
-"""Flattened tokens are measured up to this width; the eigenvalues of wider ones take seconds a point."""
+"""Largest width of flattened tokens that is measured; the eigenvalues of wider ones take seconds per point."""
 _WITHOUT_POINTS = (
     "The model has no points (token matrices) to observe, so there is no trajectory and no verdict; its embedding "
     "tables are measured"
@@ -55,19 +55,19 @@ def measure_run(
 
     Args:
         folder: the run folder.
-        split: which rows.
-        num_examples: at most so many, in the order of the split.
-        name: what figures and sentences call the run; None takes the folder's name.
-        more_points: dotted names of modules to record beside the stages; they must put out tokens.
-        progress: told of the recording.
+        split: the split to record.
+        num_examples: largest number of examples, taken from the beginning of the split.
+        name: name of the run in figures and sentences; None takes the folder's name.
+        more_points: dotted names of modules to record besides the stages; their outputs must be tokens.
+        progress: listener for the progress of the recording.
 
     Raises:
         RunError: the run folder has no weights, or cannot be used.
         DataError: the prepared folder or the split is missing, or the split has no rows.
-        SettingsError: fewer than two examples, or a point that does not exist (the message lists those that do).
+        SettingsError: ``num_examples`` is less than 2, or a point does not exist (the message lists the known ones).
     """
     if num_examples <= 1:
-        raise SettingsError(f"The number of examples must be at least 2, but {num_examples} was given; try 8192")
+        raise SettingsError(f"the number of examples must be at least 2, but {num_examples} was given; try 8192")
     run = load_run(folder)
     with borrowed_cores(run.recipe.training.execution.threads):
         return _measure(run, split, num_examples=num_examples, name=name, more_points=more_points, progress=progress)
@@ -88,7 +88,7 @@ def _measure(
     name = run.folder.resolve().name if name is None else name
     paths, problems = _trajectories(recording, run.ranker, name=name)
     run_folder = RunFolder.open(run.folder)
-    result = run_folder.result() if run_folder.has_result else None  # a run that was stopped early has none
+    result = run_folder.result() if run_folder.has_result else None  # an interrupted run has no result
     return RunSpectrum(
         name=name,
         folder=str(run.folder),
@@ -104,7 +104,7 @@ def _measure(
         tables=_tables(run),
         mixings=_mixings(run),
         samples=read_samples(run.folder),
-        problems=(*_not_finite(recording), *problems),
+        problems=(*_list_not_finite(recording), *problems),
     )
 
 
@@ -113,7 +113,7 @@ def _points(ranker: Ranker, more: Sequence[str]) -> dict[str, nn.Module]:
     for name in more:
         if not name or name not in modules:
             known = [*ranker.points, *(module for module in modules if module)]
-            raise SettingsError(f"A point must be one of {', '.join(known)}, but {name!r} was given")
+            raise SettingsError(f"a point must be one of {', '.join(known)}, but {name!r} was given")
     return {**ranker.points, **{name: modules[name] for name in more}}
 
 
@@ -121,7 +121,7 @@ def _rows(run: LoadedRun, split: SplitName) -> PreparedSplit:
     dataset = run.dataset()
     rows = dataset.split(split)
     if rows.num_rows == 0:
-        raise DataError(f"A split must hold rows to be measured, but {dataset.folder / split} has none; try another")
+        raise DataError(f"a split must hold rows to be measured, but {dataset.folder / split} has none; try another")
     return rows
 
 
@@ -157,37 +157,37 @@ def _record(
 
 
 def _trajectories(recording: Recording, ranker: Ranker, *, name: str) -> tuple[dict[str, Trajectory], tuple[str, ...]]:
-    """By measure, or none and the reason."""
+    """Compute the trajectory of each measure; if there are none, also return the reason."""
     if not ranker.points:
         return {}, (_WITHOUT_POINTS,)
     try:
-        points = StagePoints.of_ranker(ranker.points)
+        points = StagePoints.from_point_names(ranker.points)
         return {measure: trajectory(recording, points, measure=measure, name=name) for measure in MEASURES}, ()
     except SettingsError as error:
         return {}, (f"There is no trajectory and no verdict: {error}",)
 
 
-def _not_finite(recording: Recording) -> list[str]:
+def _list_not_finite(recording: Recording) -> list[str]:
     return [_fault(point) for point in recording.points if point.num_not_finite]
 
 
 def _fault(point: PointStatistics) -> str:
     return (
         f"{point.num_not_finite:,} of {point.num_examples:,} examples have NaN or infinite activations after "
-        f"{point.point}; they are in no figure"
+        f"{point.point}; they are excluded from all figures"
     )
 
 
 def _tables(run: LoadedRun) -> tuple[EmbeddingTable, ...]:
     vocabularies, embedding = run.encoder.vocabularies, run.ranker.embedding
     ranges = zip(run.encoder.schema.with_ids, embedding.row_ranges, strict=True)
-    # Tables of hashes and of buckets have no counts to show them by.
+    # Hashed and bucketised fields have no vocabulary with counts.
     fields = {
         feature.name: rows
         for feature, rows in ranges
         if rows is not None and feature.shares is None and feature.name in vocabularies
     }
-    measured = measures_of_embedding_tables(embedding.table.detach().cpu(), fields)
+    measured = measure_embedding_tables(embedding.table.detach().cpu(), fields)
     return tuple(
         EmbeddingTable(
             field=name,

@@ -1,4 +1,4 @@
-"""A block's mixing as one matrix of all token coordinates, looked at by pairs of tokens."""
+"""A block's mixing as one matrix over all token coordinates, summarised by pairs of tokens."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rankelastor.nn.mixing.block import BlockMixing
 from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.kronecker import KroneckerMixing
 from rankelastor.nn.mixing.low_rank import LowRankMixing
-from rankelastor.spectrum.parameters import measures_of_matrix
+from rankelastor.spectrum.parameters import measure_matrix
 from rankelastor.spectrum.recording.statistics import MatrixMeasures
 
 
 @dataclass(frozen=True)
 class MixingMap:
-    """How strongly each token (row) listens to each token (column) in one mixing.
+    """Strength with which each output token (row) depends on each input token (column) of one mixing.
 
     Attributes:
-        point: of the mixing.
-        matrix: which matrix, in words.
-        norms: Frobenius norm of each D x D block of W + I, the residual included.
-        norms_of_weight: the same of W alone.
+        point: name of the mixing's point.
+        matrix: the measured matrix, in words.
+        norms: Frobenius norm of each D x D block of W + I, which includes the residual.
+        norms_of_weight: the same for W alone.
         spectrum: measures of W + I (TD x TD).
     """
 
@@ -37,9 +37,9 @@ class MixingMap:
 
 @torch.no_grad()
 def mixing_map(mixing: nn.Module, *, point: str, token_dim: int) -> MixingMap | None:
-    """The map of a full, low-rank, Kronecker or block mixing; None for one without a matrix (split, identity).
+    """Compute the map of a full, low-rank, Kronecker or block mixing; None for one without a matrix (split, identity).
 
-    The norms around W (an RMSNorm before, or a LayerNorm after) are left out: they differ from example to example.
+    The norms around W (an RMSNorm before, or a LayerNorm after) are left out because they depend on the example.
 
     Example:
         >>> mixing = FullMixing(num_tokens=2, token_dim=3)
@@ -57,12 +57,12 @@ def mixing_map(mixing: nn.Module, *, point: str, token_dim: int) -> MixingMap | 
         matrix=words,
         norms=norms_by_token_pair(with_residual, token_dim=token_dim),
         norms_of_weight=norms_by_token_pair(weight, token_dim=token_dim),
-        spectrum=measures_of_matrix(with_residual, name=words),
+        spectrum=measure_matrix(with_residual, name=words),
     )
 
 
 def norms_by_token_pair(matrix: Float[Tensor, "flat flat"], *, token_dim: int) -> tuple[tuple[float, ...], ...]:
-    """Frobenius norm of each D x D block: row i, column j is what token i takes from token j.
+    """Compute the Frobenius norm of each D x D block; row i, column j is the influence of token j on token i.
 
     Example:
         >>> norms_by_token_pair(torch.tensor([[3.0, 0.0], [4.0, 1.0]]), token_dim=1)

@@ -1,4 +1,4 @@
-"""Sample the rank of the representations while a model trains, without touching the training."""
+"""Sample the rank of the representations while a model trains, without changing the training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.models.ranker import Ranker
-from rankelastor.spectrum.measures import all_measures, measure_named
+from rankelastor.spectrum.measures import all_measures, find_measure
 from rankelastor.spectrum.runs.tensorboard import TensorBoardWriter
 from rankelastor.spectrum.runs.training_samples import StageSample, TrainingSample, append_sample
 from rankelastor.training.observers import SilentObserver, Step
@@ -23,14 +23,15 @@ logger = logging.getLogger(__name__)
 
 
 class SpectrumObserver(SilentObserver):
-    """Samples each stage's token matrices at the first step and at every n-th, in the training forward pass itself.
+    """Observer that samples the token matrices at each stage in the first and every n-th training forward pass.
 
-    Hooks are there during the sampled steps alone and keep copies of a few examples; the measures are computed after
-    the step. No random number is used and no tensor of the model is changed: the weights are those of a run without.
+    Hooks are registered for the sampled steps only and copy a few examples; the measures are computed after the step.
+    No random number is drawn and no tensor of the model is changed, so the trained weights are the same as without
+    sampling.
 
     Args:
-        settings: how often, how many examples, which measures, when to warn.
-        folder: the run folder, which training makes; the samples go to ``spectrum/samples.jsonl`` in it.
+        settings: sampling interval, number of examples, measures, and when to warn.
+        folder: the run folder, which training creates; the samples are written to ``spectrum/samples.jsonl`` in it.
     """
 
     def __init__(self, settings: SpectrumSettings, folder: str | Path) -> None:
@@ -44,36 +45,36 @@ class SpectrumObserver(SilentObserver):
         self._warned: set[str] = set()
 
     def on_start(self, ranker: Ranker, *, num_epochs: int, num_examples: int) -> None:
-        """Remember where to look."""
+        """Store the points of the ranker."""
         del num_epochs, num_examples
         self._points = dict(ranker.points)
         self._num_steps = 0
         self._warned.clear()
 
     def on_epoch_start(self, epoch: int) -> None:
-        """Watch the first step of the epoch where it is due."""
+        """Register hooks if the first step of the epoch is to be sampled."""
         del epoch
-        self._watch_next_step()
+        self._register_hooks_if_due()
 
     def on_step(self, step: Step) -> None:
-        """Write what was seen in this step; watch the next one where it is due."""
+        """Write the sample of this step, if any; register hooks if the next step is to be sampled."""
         self._num_steps = step.index
         if self._seen:
-            self._unwatch()
+            self._remove_hooks()
             sample = self._sample(step)
             append_sample(self._folder, sample)
             if self._tensorboard is not None:
                 self._tensorboard.add(sample)
             self._warn(sample)
-        self._watch_next_step()
+        self._register_hooks_if_due()
 
     def on_end(self) -> None:
-        """Leave the model as it was."""
-        self._unwatch()
+        """Remove all hooks and close TensorBoard's writer."""
+        self._remove_hooks()
         if self._tensorboard is not None:
             self._tensorboard.close()
 
-    def _watch_next_step(self) -> None:
+    def _register_hooks_if_due(self) -> None:
         every, upcoming = self._settings.every_steps, self._num_steps + 1
         due = every is not None and (upcoming == 1 or upcoming % every == 0)
         if due and not self._handles:
@@ -81,21 +82,21 @@ class SpectrumObserver(SilentObserver):
                 module.register_forward_hook(self._hook_for(name)) for name, module in self._points.items()
             ]
 
-    def _unwatch(self) -> None:
+    def _remove_hooks(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
 
     def _hook_for(self, name: str) -> Callable[[nn.Module, object, Tensor], None]:
         def hook(module: nn.Module, _inputs: object, output: Tensor) -> None:
-            if module.training:  # the valid split is scored between the steps of two epochs
-                # a batch may pass in slices, one after the other
+            if module.training:  # the valid split is scored between epochs, with the hooks registered
+                # A batch may be processed in several slices.
                 self._seen.setdefault(name, []).append(output.detach())
 
         return hook
 
     def _sample(self, step: Step) -> TrainingSample:
-        seen = {name: _evenly_spaced(torch.cat(parts), self._settings.examples) for name, parts in self._seen.items()}
+        seen = {name: _pick_evenly(torch.cat(parts), self._settings.examples) for name, parts in self._seen.items()}
         self._seen = {}
         stages = {name: _stage_sample(tokens, self._settings.measures) for name, tokens in seen.items()}
         num_examples = min(len(tokens) for tokens in seen.values())
@@ -114,8 +115,8 @@ class SpectrumObserver(SilentObserver):
             if mean is not None and mean < limit:
                 self._warn_once(
                     name,
-                    f"spectrum: at step {sample.step} the {measure_named(measure).title} after {name} is {mean:.2f} "
-                    f"of {stage.max_possible_rank} possible ({mean / stage.max_possible_rank:.1%}), under "
+                    f"spectrum: at step {sample.step} the {find_measure(measure).title} after {name} is {mean:.2f} "
+                    f"of {stage.max_possible_rank} possible ({mean / stage.max_possible_rank:.1%}), below "
                     f"spectrum.warn_share={self._settings.warn_share:g}",
                 )
 
@@ -125,8 +126,8 @@ class SpectrumObserver(SilentObserver):
             logger.warning(message)
 
 
-def _evenly_spaced(tokens: Float[Tensor, "batch token dim"], num_examples: int) -> Float[Tensor, "example token dim"]:
-    """A copy of at most so many examples, so that the batch need not be kept."""
+def _pick_evenly(tokens: Float[Tensor, "batch token dim"], num_examples: int) -> Float[Tensor, "example token dim"]:
+    """Copy at most ``num_examples`` evenly spaced examples, so that the batch can be freed."""
     stride = math.ceil(len(tokens) / num_examples)
     return tokens[::stride].clone()
 

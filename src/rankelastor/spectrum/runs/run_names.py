@@ -1,4 +1,4 @@
-"""What the runs of one report are called."""
+"""Names of the runs in a report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rankelastor.errors import SettingsError
 
 
 def distinct_names(folders: Sequence[str | Path]) -> list[str]:
-    """The shortest ends of the paths that tell all folders apart.
+    """Compute the shortest path suffixes that distinguish all folders.
 
     Example:
         >>> distinct_names(["one/runs/mixer", "one/runs/elastor"])
@@ -21,9 +21,9 @@ def distinct_names(folders: Sequence[str | Path]) -> list[str]:
         SettingsError: a folder is given twice.
     """
     parts = [Path(folder).resolve().parts for folder in folders]
-    for place, path in enumerate(parts):
-        if path in parts[:place]:
-            raise SettingsError(f"Each run must be given once, but {folders[place]} was given twice")
+    for index, path in enumerate(parts):
+        if path in parts[:index]:
+            raise SettingsError(f"each run must be given once, but {folders[index]} was given twice")
     length = 1
     while len({path[-length:] for path in parts}) < len(parts):
         length += 1

@@ -1,4 +1,4 @@
-"""All that is known of the spectrum of one trained run: what the report shows."""
+"""The spectrum of one trained run, as shown in the report."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from rankelastor.spectrum.recording.statistics import MatrixMeasures, Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap
 from rankelastor.spectrum.runs.training_samples import TrainingSample
 from rankelastor.spectrum.trajectory import Trajectory
-from rankelastor.spectrum.verdict import Verdict
+from rankelastor.spectrum.verdict import TrajectoryVerdict
 
 
 @dataclass(frozen=True)
 class EmbeddingTable:
-    """The embedding table of one field (vocabulary x e).
+    """Measures of the embedding table of one field (vocabulary x e).
 
     Attributes:
-        field: its name.
-        num_known_values: values with a row of their own; one more row is for all values out of vocabulary.
-        num_occurrences: how often the train split holds a known value of the field.
-        spectrum: measures of its rows, the padding row left out.
+        field: name of the field.
+        num_known_values: size of the vocabulary; the table has one more row for values out of vocabulary.
+        num_occurrences: number of occurrences of known values in the train split.
+        spectrum: measures of the table without its padding row.
     """
 
     field: str
@@ -36,21 +36,22 @@ class RunSpectrum:
     """The spectrum of one run's best weights over examples of one split.
 
     Attributes:
-        name: of the run folder; made longer where two runs of a report share it.
+        name: name of the run folder, with parent folders where needed to distinguish the runs of a report.
         folder: the run folder.
         model: kind of the model.
-        split: which rows.
-        num_examples: how many of them were recorded.
-        test_auc: from the run's result; None where it has none.
-        dense_parameters: from the run's result; None where it has none.
-        recording: by point.
-        stages: the points of the trajectory, in order; none for a model without points. Other points were asked for.
-        trajectories: by measure; empty where there is none.
-        verdicts: by measure.
-        tables: embedding tables by field.
-        mixings: the mixings that have a matrix.
-        samples: the rank while training; empty where it was not sampled.
-        problems: what is wrong with the run or its activations, in words.
+        split: the recorded split.
+        num_examples: number of recorded examples.
+        test_auc: test AUC of the run's result; None if there is no result.
+        dense_parameters: number of dense parameters in the run's result; None if there is no result.
+        recording: statistics by point.
+        stages: names of the trajectory's points, in order; empty for a model without points. Further points of the
+            recording were requested by the user.
+        trajectories: trajectory of each measure; empty if there is none.
+        verdicts: summary of each trajectory, by measure.
+        tables: measures of the embedding tables, by field.
+        mixings: maps of the mixings that have a matrix.
+        samples: the rank during training; empty if it was not sampled.
+        problems: problems with the run or its activations, in words.
     """
 
     name: str
@@ -63,17 +64,17 @@ class RunSpectrum:
     recording: Recording
     stages: tuple[str, ...]
     trajectories: dict[str, Trajectory]
-    verdicts: dict[str, Verdict]
+    verdicts: dict[str, TrajectoryVerdict]
     tables: tuple[EmbeddingTable, ...]
     mixings: tuple[MixingMap, ...]
     samples: tuple[TrainingSample, ...]
     problems: tuple[str, ...]
 
     def to_json(self) -> str:
-        """JSON text that `from_json` reads back."""
+        """Serialise to JSON; `from_json` reads it back."""
         return json.dumps(asdict(self), allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> RunSpectrum:
-        """The spectrum that `to_json` wrote; its parts are checked."""
+        """Read and validate a spectrum that `to_json` wrote."""
         return TypeAdapter(RunSpectrum).validate_json(text)

@@ -1,4 +1,4 @@
-"""Training samples as TensorBoard scalars, one for each measure and stage."""
+"""Write training samples as TensorBoard scalars, one per measure and stage."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 TENSORBOARD_FOLDER = "tensorboard"
-"""Below the run folder."""
+"""Path relative to the run folder."""
 
 
 class TensorBoardWriter:
-    """Writes scalars ``<measure>/<stage>`` to ``tensorboard/`` in the run folder, which need not exist yet.
+    """Writer of scalars ``<measure>/<stage>`` to ``tensorboard/`` in the run folder, which need not exist yet.
 
     Raises:
         SettingsError: TensorBoard is not installed.
@@ -26,7 +26,7 @@ class TensorBoardWriter:
     def __init__(self, run_folder: Path) -> None:
         if find_spec("tensorboard") is None:
             raise SettingsError(
-                "spectrum.tensorboard: true needs the package tensorboard, but it is not installed; "
+                "tensorboard must be installed for spectrum.tensorboard: true, but it is not; "
                 "try pip install 'rankelastor[track]', or spectrum.tensorboard: false"
             )
         self._folder = run_folder / TENSORBOARD_FOLDER
@@ -40,14 +40,14 @@ class TensorBoardWriter:
                 writer.add_scalar(f"{measure}/{stage}", mean, sample.step)
 
     def close(self) -> None:
-        """Flush to disk."""
+        """Flush to disk and close the file."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
 
     def _writer(self) -> SummaryWriter:
         if self._opened is None:
-            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - only where it was asked for
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an optional package
 
             self._opened = SummaryWriter(str(self._folder))
         return self._opened

@@ -1,4 +1,4 @@
-"""The rank while training, as sampled: one line of JSON a sample in the run folder's ``spectrum/samples.jsonl``."""
+"""Samples of the rank during training: one line of JSON per sample in the run folder's ``spectrum/samples.jsonl``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from rankelastor.errors import RunError
-from rankelastor.storage import explained_storage_errors
+from rankelastor.storage import explain_storage_errors
 
 SAMPLES_FILE = Path("spectrum") / "samples.jsonl"
-"""Below the run folder."""
+"""Path relative to the run folder."""
 
 
 @dataclass(frozen=True)
 class StageSample:
-    """One stage in one sample.
+    """Measures of one stage in one sample.
 
     Attributes:
         max_possible_rank: min(T, D).
-        num_not_finite: examples with a NaN or an infinite activation; they are in no mean.
-        means: of each example's token matrix, by measure; a measure without a value is left out.
-        standard_errors: of these means; left out for fewer than two values.
+        num_not_finite: number of examples with a NaN or an infinite activation; excluded from the means.
+        means: mean over the examples' token matrices, by measure; a measure without a value is left out.
+        standard_errors: standard errors of these means; left out for fewer than two values.
     """
 
     max_possible_rank: int
@@ -34,7 +34,7 @@ class StageSample:
 
 @dataclass(frozen=True)
 class TrainingSample:
-    """All stages at one step: ``num_examples`` of its batch, as the training forward pass saw them (with dropout)."""
+    """Measures of all stages at one step, over ``num_examples`` examples of its training forward pass (dropout on)."""
 
     epoch: int
     step: int
@@ -43,21 +43,21 @@ class TrainingSample:
 
 
 def append_sample(run_folder: Path, sample: TrainingSample) -> None:
-    """Add one line to the run's samples."""
+    """Append one line to the run's samples."""
     path = run_folder / SAMPLES_FILE
-    with explained_storage_errors(path):
+    with explain_storage_errors(path):
         path.parent.mkdir(exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(sample), allow_nan=False) + "\n")
 
 
 def read_samples(run_folder: Path) -> tuple[TrainingSample, ...]:
-    """The run's samples in the order of training; none where it was not sampled.
+    """Read the run's samples in the order of training; empty if the run was not sampled.
 
-    A last line without an end, as a killed run leaves it, is not read.
+    A last line without a line end, as left by a killed run, is ignored.
 
     Raises:
-        RunError: a line is no sample.
+        RunError: a line is not a valid sample.
     """
     path = run_folder / SAMPLES_FILE
     if not path.is_file():

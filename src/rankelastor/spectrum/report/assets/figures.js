@@ -1,5 +1,5 @@
 "use strict";
-// Each figure is a function of the data and of what is chosen: {traces, layout, caption}, or {empty: why}.
+// Each figure is a function of the data and the reader's choices that returns {traces, layout, caption}, or {empty: why}.
 
 const number = (value, digits = 2) => (value === null || value === undefined ? "" : value.toFixed(digits));
 const whole = (value) => value.toLocaleString("en");
@@ -123,11 +123,11 @@ function trajectoryFigure(runs, choice) {
     caption: `${capital(choice.measure.title)} of ${matrixInWords(runs, choice)}, `
       + (choice.matrix === "example" ? `mean ${overWhat(runs)}. Shaded: 95 % confidence interval of the mean`
         + `${choice.spread ? ", and lighter ± one standard deviation over the examples" : ""}. ` : `${overWhat(runs)}. `)
-      + "Circle: tokens, triangle: after a mixing, square: after a per-token FFN. Dashed: no matrix of this size can be above.",
+      + "Circle: tokens, triangle: after a mixing, square: after a per-token FFN. Dashed: the largest possible value for a matrix of this size.",
   };
 }
 
-// Joins fine bins so that what is filled has about as many bars as a person can read.
+// Merges fine bins so that the filled range has a readable number of bars.
 function joinedBins(histogram, low, high, join) {
   const fine = (histogram.high - histogram.low) / histogram.counts.length;
   const bins = [];
@@ -189,8 +189,8 @@ function densitiesFigure(runs, choice) {
         ticktext: names.map((name) => safe(stageLabel(name, isNarrow()))), range: [-0.1, names.length] }),
     }),
     caption: `Distribution ${overWhat(runs)} of the ${choice.measure.title} of each example’s token matrix `
-      + `(T × D, ${sizesInWords(runs)}), counted in bins, not smoothed. The vertical lines are the means. Each row has `
-      + "a height of its own; within a row all runs share it.",
+      + `(T × D, ${sizesInWords(runs)}), counted in bins, not smoothed. The vertical lines are the means. Each row `
+      + "is scaled separately; the runs in a row share one scale.",
   };
 }
 
@@ -216,8 +216,8 @@ function trainingFigure(runs, choice) {
       hovertemplate: samples.map((sample, i) => `<b>${safe(run.name)}</b><br>step ${whole(sample.step)}, epoch ${sample.epoch}: ${number(mean[i], 3)}<extra></extra>`) });
   }
   if (!traces.length) {
-    return { empty: "None of the runs shown was sampled while training. `rankelastor train` samples every "
-      + "spectrum.every_steps steps unless that is null." };
+    return { empty: "None of the runs shown was sampled during training. `rankelastor train` samples every "
+      + "spectrum.every_steps steps unless that setting is null." };
   }
   return {
     traces,

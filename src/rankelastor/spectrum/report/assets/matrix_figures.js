@@ -1,5 +1,5 @@
 "use strict";
-// The figures of embedding tables, singular values and mixings, and of rank beside AUC; made as those in figures.js.
+// Figures of embedding tables, singular values, mixings, and of rank against AUC; same form as those in figures.js.
 
 function tableRows(runs, choice) {
   return runs.flatMap((run) => run.tables.map((table) => {
@@ -31,7 +31,7 @@ function tablesFigure(runs, choice) {
       xaxis: axis({ title: `${choice.measure.title} over the largest possible`, range: [0, 1.02], tickformat: ".0%" }),
       yaxis: axis({ showgrid: false, ticks: "", categoryorder: "array", categoryarray: fields.map(safe), dtick: 1 }) }),
     caption: `${capital(choice.measure.title)} of each field’s embedding table (vocabulary × e) over the largest possible, `
-      + "min(rows, e). The lowest stand at the top. One row of each table is for values out of vocabulary. Below the same as numbers, with each field’s frequency in the train split; a heading sorts.",
+      + "min(rows, e). The lowest are at the top. One row of each table is for values out of vocabulary. The table below gives the numbers, with each field’s frequency in the train split; click a heading to sort.",
   };
 }
 
@@ -62,19 +62,19 @@ function valuesFigure(runs, choice) {
         range: [Math.log10(Math.max(smallest, 1e-8)) - 0.3, 0.1] }) }),
     caption: `Singular values of each example’s token matrix (T × D, ${sizesInWords(runs)}) after ${stageLabel(choice.valuesStage)}, `
       + `relative to the largest; mean over ${[...counts].map(whole).join(" and ")} examples; shaded: ± one standard deviation. `
-      + "Every measure is a function of such a curve: the switch above does not change it.",
+      + "Every measure is a function of such a curve, so the choice of the measure does not change it.",
   };
 }
 
 function mixingFigure(run, choice, most) {
   const map = run.mixings.find((found) => found.point === choice.mixingPoint);
-  if (!map) return { empty: `The mixing of ${run.name} has no matrix of its own: there is nothing to draw.` };
+  if (!map) return { empty: `The mixing of ${run.name} is not a linear map, so there is no matrix to draw.` };
   const rows = choice.residual ? map.norms : map.norms_of_weight;
   const places = rows.map((_, place) => place + 1);
   return {
     traces: [{ type: "heatmap", z: rows, x: places, y: places, zmin: 0, zmax: most, colorscale: "Cividis", xgap: 1, ygap: 1,
       colorbar: { thickness: 10, outlinewidth: 0, len: 0.9, ticks: "" },
-      hovertemplate: "token %{y} takes from token %{x}<br>norm %{z:.3f}<extra></extra>" }],
+      hovertemplate: "from token %{x} to token %{y}<br>norm %{z:.3f}<extra></extra>" }],
     layout: baseLayout({ height: isNarrow() ? 330 : 400, margin: { l: 48, r: 8, t: 8, b: 48 },
       xaxis: axis({ title: "from token", showgrid: false, constrain: "domain", ticks: "", dtick: Math.ceil(rows.length / 8), tick0: 1 }),
       yaxis: axis({ title: "to token", showgrid: false, autorange: "reversed", scaleanchor: "x", constrain: "domain", ticks: "", dtick: Math.ceil(rows.length / 8), tick0: 1 }) }),
@@ -83,8 +83,8 @@ function mixingFigure(run, choice, most) {
 }
 
 function mixingsCaption(runs, choice) {
-  return `Frobenius norm of each D × D block of ${choice.residual ? "W + I" : "W"} of ${choice.mixingPoint} (TD × TD): how strongly a token (row) `
-    + "listens to another (column). The norm before or after W is left out, as it differs from example to example. The trained weights alone, no examples.";
+  return `Frobenius norm of each D × D block of ${choice.residual ? "W + I" : "W"} of ${choice.mixingPoint} (TD × TD): how strongly an output token (row) `
+    + "depends on an input token (column). The norm before or after W is left out because it depends on the example. Computed from the trained weights alone.";
 }
 
 function aucFigure(runs, choice) {
@@ -95,7 +95,7 @@ function aucFigure(runs, choice) {
     traces: drawn.map(({ run, value }) => ({ type: "scatter", mode: "markers", x: [value.mean], y: [run.test_auc], name: safe(run.name),
       marker: { size: 12, color: colourOf(run.index) }, hovertemplate: `<b>${safe(run.name)}</b><br>${number(value.mean, 3)}, AUC %{y:.5f}<extra></extra>` })),
     layout: baseLayout({ height: 380, xaxis: axis({ title: `${choice.measure.title} after the last stage` }), yaxis: axis({ title: "test AUC" }) }),
-    caption: `${capital(choice.measure.title)} of ${matrixInWords(runs, choice)} after the last stage, ${overWhat(runs)}, beside the AUC of each run’s `
-      + "test split. A few runs show no more than whether the two go together here.",
+    caption: `${capital(choice.measure.title)} of ${matrixInWords(runs, choice)} after the last stage, ${overWhat(runs)}, against the AUC of each run’s `
+      + "test split. A few runs can only show whether the two correlate here.",
   };
 }

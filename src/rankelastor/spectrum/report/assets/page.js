@@ -1,5 +1,5 @@
 "use strict";
-// Fills the page from the data, and draws all figures again when something else is chosen.
+// Fills the page from the data, and redraws all figures when the reader changes a choice.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 data.runs.forEach((run, index) => { run.index = index; });
@@ -205,11 +205,11 @@ function fillTexts() {
   title.forEach((name, place) => byId("title-runs").append(place ? " and " : "", make("span", { class: "name" }, name)));
   document.title = `Spectrum of ${names.join(", ")}`;
   byId("lead").textContent = `Token matrices of ${sizesInWords(data.runs) || "unknown size"}, ${overWhat(data.runs)}, with each run’s best weights.`;
-  byId("made-by").textContent = `Made by ${data.made_by}. All numbers stand in spectrum.json beside this file.`;
+  byId("made-by").textContent = `Made by ${data.made_by}. All numbers are in spectrum.json next to this file.`;
   const problems = data.runs.flatMap((run) => run.problems.map((problem) => make("li", {}, `${run.name}: ${problem}`)));
   if (problems.length) {
     byId("problems").hidden = false;
-    byId("problems").append(make("h2", {}, "Wrong with these runs"), make("ul", {}, ...problems));
+    byId("problems").append(make("h2", {}, "Problems with these runs"), make("ul", {}, ...problems));
   }
 }
 

@@ -1,7 +1,7 @@
 "use strict";
 // Colours, line styles and the layout that all figures share.
 
-// Okabe and Ito (2008): told apart by people with any common colour blindness. Runs also differ in their dashes.
+// Okabe and Ito (2008): distinguishable with any common colour blindness. Runs also differ in their dashes.
 const COLOURS = {
   light: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"],
   dark: ["#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#ffffff"],
@@ -22,7 +22,7 @@ function setTheme(name) {
   try {
     localStorage.setItem(THEME_KEY, name);
   } catch {
-    // a page from a file may have no storage: the choice then lasts as long as the page
+    // A page opened from a file may have no local storage: the choice is then lost when the page is closed.
   }
 }
 
@@ -31,7 +31,7 @@ function restoreTheme() {
     const kept = localStorage.getItem(THEME_KEY);
     if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
   } catch {
-    // no storage, no kept choice
+    // There is no local storage, hence no stored choice.
   }
 }
 
@@ -57,7 +57,7 @@ function isNarrow() {
   return window.innerWidth < 640;
 }
 
-// Plotly reads some tags in its texts, and names of runs, fields and points are anybody's.
+// Plotly interprets some tags in its texts, and names of runs, fields and points are untrusted input.
 function safe(text) {
   return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -1,0 +1,201 @@
+"""Tests mirror the source: each module has a test file of its name, or a row here that says what covers it and why."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import rankelastor
+
+SOURCE = Path(rankelastor.__file__).parent
+TESTS = Path(__file__).parents[1]
+
+SETTINGS = "settings without code of their own; their ranges and messages are tested where they are read"
+VERB = "a verb of the command line, tested by calling it"
+STEP = "a step of a pipeline, tested by the pipeline's results"
+
+COVERED: dict[str, tuple[str, str]] = {
+    "cli/arguments.py": ("cli/test_main.py", "declarations of options that several verbs share"),
+    "cli/console.py": ("cli/test_spectrum.py", "the one console, whose output verbs' tests read"),
+    "cli/data_tables.py": ("cli/test_describe_prepared.py", "tables that describe prints"),
+    "cli/demo.py": ("integration/test_demo.py", VERB),
+    "cli/describe.py": ("cli/test_describe_prepared.py", VERB),
+    "cli/evaluate.py": ("cli/test_main.py", VERB),
+    "cli/predict.py": ("cli/test_main.py", VERB),
+    "cli/prepare.py": ("cli/test_main.py", VERB),
+    "cli/profile.py": ("cli/test_main.py", VERB),
+    "cli/progress.py": ("cli/test_main.py", "what verbs print while they work"),
+    "cli/schema.py": ("cli/test_main.py", VERB),
+    "cli/theory.py": ("cli/test_main.py", VERB),
+    "cli/train.py": ("cli/test_main.py", VERB),
+    "cli/training_view.py": ("cli/test_main.py", "what train prints while it works"),
+    "config/base.py": ("architecture/test_public_names.py", "the base of all settings, each of which is looked at"),
+    "config/execution.py": ("execution/test_device.py", SETTINGS),
+    "config/explain.py": ("recipes/test_load.py", "messages of settings that cannot be read"),
+    "config/optimiser.py": ("training/test_step.py", SETTINGS),
+    "config/spectrum.py": ("spectrum/runs/test_observer.py", SETTINGS),
+    "config/stopping.py": ("training/test_stopping.py", SETTINGS),
+    "config/training.py": ("config/test_short_paths.py", SETTINGS),
+    "data/building/build.py": ("data/test_prepare.py", STEP),
+    "data/building/encoding.py": ("data/test_prepare.py", STEP),
+    "data/building/fitting.py": ("data/test_prepare.py", STEP),
+    "data/building/label_rates.py": ("data/test_prepare.py", STEP),
+    "data/building/staging.py": ("data/test_prepare.py", STEP),
+    "data/building/train_rows.py": ("data/test_prepare.py", STEP),
+    "data/encoded_rows.py": ("data/test_shards.py", "the rows that are written to shards and read again"),
+    "data/kinds/feature_output.py": ("docs/test_extending.py", "what every kind of field gives"),
+    "data/kinds/field.py": ("docs/test_extending.py", "the base of every kind of field"),
+    "data/kinds/spec.py": ("docs/test_extending.py", "the base of every kind's part of schema.json"),
+    "data/kinds/vocabulary_rules.py": ("data/kinds/test_vocabulary_fit.py", SETTINGS),
+    "data/loading/gather.py": ("data/loading/test_loader.py", "copies the rows of the loader's batches"),
+    "data/manifest.py": ("data/test_prepared.py", "what a prepared folder says of itself"),
+    "data/published/catalogue.py": ("data/published/test_fetch.py", "the list of data sets that are fetched"),
+    "data/published/record.py": ("data/published/test_fetch.py", "the record of accepted terms that fetching leaves"),
+    "data/raw/column_names.py": ("data/raw/test_csv_file.py", "checks of names, asked for by every reader"),
+    "data/raw/csv_mistakes.py": ("data/raw/test_csv_file.py", "messages for CSV files that cannot be read"),
+    "data/raw/csv_settings.py": ("data/raw/test_csv_file.py", SETTINGS),
+    "data/raw/csv_stream.py": ("data/raw/test_csv_file.py", "reads CSV files block by block"),
+    "data/raw/file_settings.py": ("data/raw/test_source_files.py", SETTINGS),
+    "data/raw/parquet_texts.py": ("data/raw/test_parquet_file.py", "texts of Parquet columns"),
+    "data/raw/rows.py": ("data/test_encoder.py", "rows as they are handed from readers to encoders"),
+    "data/split_settings.py": ("data/building/test_row_splits.py", SETTINGS),
+    "data/unseen.py": ("evaluation/test_unseen.py", "counts values that training has not seen"),
+    "data_report/features.py": ("data_report/test_report.py", "a part of the report"),
+    "data_report/figures.py": ("data_report/test_report.py", "the numbers that the report holds"),
+    "data_report/reading.py": ("data_report/test_report.py", "a part of the report"),
+    "data_report/twins.py": ("data_report/test_report.py", "a part of the report"),
+    "errors.py": ("test_storage.py", "classes of errors without code of their own"),
+    "evaluation/evaluate.py": ("training/test_run.py", "evaluates the runs that training's tests make"),
+    "execution/allocator.py": ("execution/test_process_state.py", "what it does to the process is looked at there"),
+    "execution/kernels/full_mixing.py": ("execution/kernels/test_registry.py", "tested by being registered"),
+    "execution/kernels/glu.py": ("execution/kernels/test_registry.py", "tested by being registered"),
+    "execution/kernels/mlp_head.py": ("execution/kernels/test_registry.py", "tested by being registered"),
+    "execution/kernels/norm.py": ("execution/kernels/test_registry.py", "tested by being registered"),
+    "execution/kernels/per_token_mlp.py": ("execution/kernels/test_registry.py", "tested by being registered"),
+    "execution/kernels/projection.py": ("execution/kernels/test_registry.py", "tested by being registered"),
+    "execution/kernels/split_mixing.py": ("execution/kernels/test_registry.py", "tested by being registered"),
+    "execution/machine_peak.py": ("training/test_speed.py", "the ceiling that speeds are compared with"),
+    "execution/phases.py": ("profiling/test_stage_clock.py", "names of phases, which the stage clock hears of"),
+    "folder_lock.py": ("test_storage.py", "locks the folders that storage writes"),
+    "interop/fuxictr/column_parts.py": ("interop/fuxictr/test_columns.py", "parts of columns"),
+    "interop/fuxictr/files.py": ("interop/fuxictr/test_convert.py", STEP),
+    "interop/fuxictr/notes.py": ("interop/fuxictr/test_convert.py", STEP),
+    "interop/fuxictr/protocol.py": ("interop/fuxictr/test_convert.py", STEP),
+    "interop/fuxictr/ranker.py": ("interop/fuxictr/test_convert.py", STEP),
+    "interop/fuxictr/reading.py": ("interop/fuxictr/test_bad_settings.py", STEP),
+    "models/deep.py": ("models/test_mlp.py", "the layers that deep models share"),
+    "models/ffns.py": ("models/test_mixings.py", "a table of layers; all tables are tested together"),
+    "models/heads.py": ("models/test_mixings.py", "a table of layers; all tables are tested together"),
+    "models/mixer.py": ("models/test_build.py", "the network of rankmixer and rankelastor"),
+    "models/rankelastor.py": ("models/test_build.py", "settings of one model, built and called there"),
+    "models/ranker_settings.py": ("models/test_build.py", SETTINGS),
+    "models/rankmixer.py": ("models/test_build.py", "settings of one model, built and called there"),
+    "models/tokenizers.py": ("models/test_mixings.py", "a table of layers; all tables are tested together"),
+    "nn/sizes.py": ("models/test_layer_settings.py", "ranges of arguments, held where settings are read"),
+    "progress.py": ("data/test_prepare.py", "a protocol; listeners are called there"),
+    "recipes/json_schema.py": ("cli/test_main.py", "what the verb schema prints"),
+    "recipes/recipe.py": ("recipes/test_load.py", SETTINGS),
+    "runs/environment.py": ("training/test_run.py", "what a run says of the machine"),
+    "spectrum/bounds/check.py": ("spectrum/bounds/test_bounds.py", "what each bound gives"),
+    "spectrum/bounds/ffn.py": ("spectrum/bounds/test_bounds.py", "all bounds are tested together"),
+    "spectrum/bounds/mixing.py": ("spectrum/bounds/test_bounds.py", "all bounds are tested together"),
+    "spectrum/bounds/trials.py": ("spectrum/bounds/test_bounds.py", "random cases of the bounds"),
+    "spectrum/damping.py": ("spectrum/test_trajectory.py", "a measure of trajectories"),
+    "spectrum/recording/point.py": ("spectrum/recording/test_recorder.py", "what the recorder keeps of a point"),
+    "spectrum/recording/running_gram.py": ("spectrum/recording/test_streaming.py", "sums that streaming keeps"),
+    "spectrum/recording/statistics.py": ("spectrum/recording/test_recorder.py", "what the recorder gives"),
+    "spectrum/report/page.py": ("spectrum/report/test_write.py", "a part of the report"),
+    "spectrum/report/paper_figures.py": ("spectrum/report/test_write.py", "a part of the report"),
+    "spectrum/report/payload.py": ("spectrum/report/test_write.py", "a part of the report"),
+    "spectrum/report/stage_names.py": ("spectrum/report/test_write.py", "a part of the report"),
+    "spectrum/runs/run_spectrum.py": ("spectrum/runs/test_measure_run.py", "what measuring a run gives"),
+    "spectrum/runs/tensorboard.py": ("spectrum/runs/test_observer.py", "where the observer writes"),
+    "spectrum/runs/training_samples.py": ("spectrum/runs/test_observer.py", "what the observer writes"),
+    "spectrum/verdict.py": ("spectrum/test_trajectory.py", "what is said of a trajectory"),
+    "studies/demo.py": ("integration/test_demo.py", "the demo, run whole"),
+    "training/checks.py": ("training/test_run.py", STEP),
+    "training/final_result.py": ("training/test_run.py", STEP),
+    "training/initial_vectors.py": ("training/test_fresh_ranker.py", STEP),
+    "training/inputs.py": ("training/test_run.py", STEP),
+    "training/loop.py": ("training/test_run.py", STEP),
+    "training/observers.py": ("training/test_run.py", "a protocol; observers are called there"),
+}
+"""For modules without a test file of their name: the test file that covers them, and why it does."""
+
+
+def modules() -> set[str]:
+    """All modules that hold code; ``__init__`` and ``__main__`` hold none."""
+    paths = (path for path in SOURCE.rglob("*.py") if not path.name.startswith("__"))
+    return {path.relative_to(SOURCE).as_posix() for path in paths}
+
+
+def test_of(module: str) -> Path:
+    """The test file that has a module's name."""
+    path = Path(module)
+    return TESTS / path.parent / f"test_{path.name}"
+
+
+test_of.__test__ = False  # type: ignore[attr-defined]
+
+
+@cache
+def imports_of(path: Path) -> frozenset[Path]:
+    """The files of the package and of the tests that a file names: in imports, and in texts such as lazy imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names}
+            case ast.ImportFrom(module=str(module), names=names):
+                found |= {module, *(f"{module}.{alias.name}" for alias in names)}
+            case ast.Constant(value=str(text)) if text.startswith("rankelastor."):
+                found.add(text)
+            case ast.Constant(value="rankelastor"):  # the command, started as a process of its own
+                found.add("rankelastor.cli.main")
+    roots = {"rankelastor": SOURCE, "tests": TESTS}
+    candidates = [
+        roots[parts[0]].joinpath(*parts[1:-1], f"{parts[-1]}.py")
+        for parts in (name.split(".") for name in found)
+        if parts[0] in roots and len(parts) > 1
+    ]
+    packages = [path.with_suffix("") / "__init__.py" for path in candidates]
+    return frozenset(path for path in [*candidates, *packages] if path.exists())
+
+
+def reached_from(test: Path) -> set[Path]:
+    """All files that a test file imports, directly or through others, with the fixtures of its folders."""
+    folders = [folder for folder in test.parents if folder == TESTS or TESTS in folder.parents]
+    waiting = [test, *(folder / "conftest.py" for folder in folders if (folder / "conftest.py").exists())]
+    seen: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting += imports_of(path)
+            if path == SOURCE / "cli" / "main.py":
+                waiting += path.parent.glob("*.py")  # it imports each verb by name when it is called
+    return seen
+
+
+def test_every_module_has_a_test_file_of_its_name_or_is_covered_by_another() -> None:
+    alone = {module for module in modules() if not test_of(module).exists()}
+    missing = sorted(alone - set(COVERED))
+    assert not missing, f"write test files of these names, or say in COVERED what covers them: {missing}"
+
+
+def test_no_row_is_stale() -> None:
+    gone = sorted(set(COVERED) - modules())
+    assert not gone, f"these are gone: {gone}"
+    own = sorted(module for module in COVERED if test_of(module).exists())
+    assert not own, f"these have test files of their own now: {own}"
+
+
+@pytest.mark.parametrize("module", COVERED)
+def test_what_covers_a_module_is_there_and_reaches_it(module: str) -> None:
+    test, reason = COVERED[module]
+    assert (TESTS / test).exists(), test
+    assert reason
+    assert SOURCE / module in reached_from(TESTS / test), f"{test} imports {module} neither itself nor through others"
