@@ -1,4 +1,4 @@
-"""See what modules put out."""
+"""Observe the outputs of modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of training may be written with and without their group."""
+"""Tests that settings of training may be written with and without their group."""
 
 from pathlib import Path
 from typing import Any

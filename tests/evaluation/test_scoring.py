@@ -1,4 +1,4 @@
-"""Scores do not depend on how a batch is cut, and a split's predictions hold its labels, groups and weights."""
+"""Tests that scores do not depend on how a batch is cut, and that predictions hold labels, groups and weights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ class Batches:
 
 
 class TwoLogits(torch.nn.Module):
-    """The sum of the embedded features, and its negative."""
+    """A network with two logits: the sum of the embedded features, and its negative."""
 
     def forward(self, embedded: Embedded) -> torch.Tensor:
         total = embedded.fields.sum(dim=(1, 2)).unsqueeze(1)

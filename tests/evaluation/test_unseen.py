@@ -53,7 +53,7 @@ def test_what_train_holds_is_seen(values: dict[str, Any]) -> None:
 
 
 def test_fields_whose_blanks_are_out_of_vocabulary_are_left_out(values: dict[str, Any], click_log: Path) -> None:
-    """Five of the eight cells are blank: they would count as unseen."""
+    """Check with five blank cells of eight, which would count as unseen."""
     text = "click,site,other,past\n1,a,,a\n0,b,a,b\n1,,,new\n0,,,\n"
     for split in ("train", "valid", "test"):
         (click_log / f"{split}.csv").write_text(text.replace("new", "b") if split == "train" else text)

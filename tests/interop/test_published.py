@@ -1,4 +1,4 @@
-"""The published code's numbers (tests/parity) come out of our modules, to 1e-9 in float64."""
+"""Tests that our modules reproduce the outputs of the published code (tests/parity) to 1e-9 in float64."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ class Case:
         self.activations: dict[str, Tensor] = {}
         self.embeddings = torch.from_numpy(self.arrays["in.embeddings"]).requires_grad_()
         with observe_outputs(self.network.points, self.activations.__setitem__):
-            self.logits = self.network(Embedded(self.embeddings)).squeeze(1)  # published logits have no axis of tasks
+            self.logits = self.network(Embedded(self.embeddings)).squeeze(1)  # published logits have no task axis
         self.loss = binary_cross_entropy_with_logits(self.logits, torch.from_numpy(self.arrays["in.labels"]))
         self.loss.backward()
 

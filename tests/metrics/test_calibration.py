@@ -33,15 +33,15 @@ def test_more_bins_than_examples_are_one_example_a_bin() -> None:
 
 
 @given(weighted_rows())
-def test_a_weight_counts_as_that_many_rows_in_the_calibration_ratio(rows: Rows) -> None:
+def test_a_weight_counts_as_repeated_rows_in_the_calibration_ratio(rows: Rows) -> None:
     label, probability, _, _ = rows.repeated()
     weighted = calibration_ratio(rows.label, rows.probability, weight=rows.weight)
     assert weighted == pytest.approx(calibration_ratio(label, probability), nan_ok=True)
 
 
 @given(weighted_rows().filter(lambda rows: rows.weight.any()), st.data())
-def test_a_weight_counts_as_that_many_rows_in_the_calibration_error(rows: Rows, data: st.DataObject) -> None:
-    """Where the bins divide the repeated rows evenly, so that no edge is rounded to a whole example."""
+def test_a_weight_counts_as_repeated_rows_in_the_calibration_error(rows: Rows, data: st.DataObject) -> None:
+    """Use bins that divide the repeated rows evenly, so that no edge is rounded to a whole example."""
     label, probability, _, _ = rows.repeated()
     num_bins = data.draw(st.sampled_from([n for n in range(1, len(label) + 1) if len(label) % n == 0]))
     weighted = expected_calibration_error(rows.label, rows.probability, weight=rows.weight, num_bins=num_bins)
@@ -58,7 +58,7 @@ def test_the_scale_of_the_weights_does_not_matter(rows: Rows, scale: float) -> N
 
 
 def test_an_example_across_an_edge_counts_in_both_bins() -> None:
-    """Weights 1, 2, 1 in two bins of 2: gaps .2 and .5 meet in the first, .5 and -.1 in the second."""
+    """Put weights 1, 2, 1 into two bins of 2: the first has the gaps .2 and .5, the second .5 and -.1."""
     label, probability = np.array([0, 0, 1]), np.array([0.2, 0.5, 0.9])
     error = expected_calibration_error(label, probability, weight=np.array([1.0, 2.0, 1.0]), num_bins=2)
     assert error == pytest.approx((0.2 + 0.5 + abs(0.5 - 0.1)) / 4)

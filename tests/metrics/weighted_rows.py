@@ -1,4 +1,4 @@
-"""Rows with whole-number weights, and the same rows repeated: the naive reference of every weighted metric."""
+"""Rows with integer weights and the same rows repeated, the naive reference of every weighted metric."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Rows(NamedTuple):
     weight: ndarray
 
     def repeated(self) -> Rows:
-        """Each row as often as its weight says, with a weight of 1."""
+        """Repeat each row by its weight."""
         times = self.weight.astype(int)
         label, probability, group = (np.repeat(column, times) for column in self[:3])
         return Rows(label, probability, group, np.ones(len(label)))

@@ -27,7 +27,7 @@ def test_parameters_and_flops_by_hand() -> None:
     assert cost.embedding_parameters == (1 + 10) * 4 + 4
     products = 2 * (4 * 4) + 8 * 8 + 2 * (4 * 40 + 12 * 4 + 4 * 4)
     assert cost.flops_per_example == 2 * products
-    # backward: each product once more for the gradient of its weights and once for that of its input
+    # The backward pass has two products per product: for the gradients of its weights and of its input.
     assert cost.training_flops_per_example == 3 * 2 * products
 
 

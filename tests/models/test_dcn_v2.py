@@ -25,7 +25,7 @@ def settings(**changes: Any) -> DcnV2Settings:
 
 
 def mapped(linear: Any, x: list[float]) -> list[float]:
-    """W x + b by loops."""
+    """Compute W x + b with loops."""
     bias = [0.0] * linear.out_features if linear.bias is None else linear.bias.tolist()
     return [
         sum(w * value for w, value in zip(row, x, strict=True)) + b

@@ -22,7 +22,7 @@ class Other(nn.Module):
 
 
 class Large(nn.Module):
-    """A large layer, with a small one inside, an MLP, and no need of a size."""
+    """A large layer that contains a small one and an MLP, and takes no size."""
 
     def __init__(self, *, small: Any = Small, mlp: Any = Projection, width: int = 2) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The tables of mixings, FFNs, tokenizers and heads: their kinds and defaults."""
+"""Tests of the tables of mixings, FFNs, tokenizers and heads: their kinds and defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss against its formula by hand, and what weights mean."""
+"""Tests of the loss against its formula by hand, with and without weights."""
 
 from dataclasses import replace
 

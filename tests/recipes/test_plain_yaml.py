@@ -1,4 +1,4 @@
-"""YAML of other tools: read as plain values, and written in a form that people can read."""
+"""Tests that YAML of other tools is read as plain values and written in readable form."""
 
 from pathlib import Path
 

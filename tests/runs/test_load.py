@@ -1,4 +1,4 @@
-"""Runs read back where they are asked to, from folders of version 0.1.0 too."""
+"""Tests that runs are loaded on the device asked for, also from folders of version 0.1.0."""
 
 import json
 from pathlib import Path

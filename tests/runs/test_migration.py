@@ -1,4 +1,4 @@
-"""Weights of version 0.1.0 give the logits that they gave there.
+"""Tests that weights of version 0.1.0 give the same logits as in that version.
 
 ``weights_of_0_1_0.json`` holds, for rankers that version 0.1.0 built, the names and shapes of their parameters, and the
 logits that it computed for ``BATCH`` with the parameters of ``values``.
@@ -37,7 +37,7 @@ CASES = json.loads(Path(__file__).with_name("weights_of_0_1_0.json").read_text()
 
 
 def values(name: str, index: int, shape: list[int]) -> Tensor:
-    """A sine for each parameter, shifted by its place; a temperature is 0.5."""
+    """Make values for each parameter: a sine, shifted by its index; a temperature is 0.5."""
     if name.endswith("temperature"):
         return torch.tensor(0.5)
     steps = torch.arange(1, math.prod(shape) + 1, dtype=torch.float64)

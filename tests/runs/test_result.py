@@ -1,4 +1,4 @@
-"""Results read back as they were written, those of version 0.1.0 too."""
+"""Tests that results are read as they were written, also those of version 0.1.0."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Run folders know their format."""
+"""Tests of run folders and their format version."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Steppers from training settings, for tests of several rooms."""
+"""Make steppers from training settings, for tests of several packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stepper_of(
     on_phase: PhaseListener = ignore_phase,
     objective: Loss | None = None,
 ) -> Stepper:
-    """Make the stepper that training makes."""
+    """Make the stepper as training does."""
     settings = settings or TrainingSettings()
     return Stepper(
         ranker,

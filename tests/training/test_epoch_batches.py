@@ -1,4 +1,4 @@
-"""The batches of an epoch follow the settings."""
+"""Tests that the batches of an epoch follow the settings."""
 
 import pytest
 import torch

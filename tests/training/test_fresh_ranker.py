@@ -1,4 +1,4 @@
-"""Only an allocator's error becomes a message about memory."""
+"""Tests that only an allocator's error becomes a message about memory."""
 
 from pathlib import Path
 

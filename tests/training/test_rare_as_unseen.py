@@ -85,14 +85,14 @@ def test_the_share_that_is_replaced_is_the_one_asked_for(share: float) -> None:
     num_rare = int(rare.sum())
     num_replaced = int((replacement(share)(batch, step=7).categorical[:, 0] != batch.categorical[:, 0]).sum())
     deviation = (num_rare * share * (1 - share)) ** 0.5
-    assert abs(num_replaced - num_rare * share) < 5 * deviation  # one run in a million lies further off
+    assert abs(num_replaced - num_rare * share) < 5 * deviation  # exceeded by one run in a million
 
 
 def test_what_is_replaced_depends_on_seed_and_step_alone() -> None:
     batch = batch_of(2000)
     first = replacement(0.3, seed=5)(batch, step=3)
     unseen = replacement(0.3, seed=5)
-    unseen(batch, step=1)  # earlier steps leave no trace
+    unseen(batch, step=1)  # earlier steps have no influence
     assert torch.equal(unseen(batch, step=3).categorical, first.categorical)
     assert torch.equal(sequence_of(unseen(batch, step=3)), sequence_of(first))
     assert not torch.equal(unseen(batch, step=4).categorical, first.categorical)

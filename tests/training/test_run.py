@@ -215,7 +215,7 @@ def test_no_thread_is_left_when_training_stops(recipe: Recipe, tmp_path: Path) -
 
 
 class _Stop(SilentObserver):
-    """Presses Ctrl-C after some evaluations."""
+    """An observer that raises KeyboardInterrupt after some evaluations."""
 
     def __init__(self, after: int) -> None:
         self._left = after

@@ -28,7 +28,7 @@ def test_what_is_not_known_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_peak_memory_sees_what_was_allocated_and_freed() -> None:
     before = peak_memory_bytes()
     assert before is not None
-    held = torch.ones(before // 4 + 75_000_000)  # as many bytes again as the process ever held, and more
+    held = torch.ones(before // 4 + 75_000_000)  # more bytes than the present peak of the process
     del held
     after = peak_memory_bytes()
     assert after is not None
@@ -41,5 +41,5 @@ def test_the_peak_is_measured_once_and_leaves_random_numbers_alone(monkeypatch: 
     first = machine_peak(ExecutionSettings(), CPU)
     assert first > 1e8  # any machine that runs PyTorch multiplies matrices faster than this
     assert torch.equal(torch.get_rng_state(), state)
-    monkeypatch.setattr(torch, "mm", None)  # another measurement would fail
+    monkeypatch.setattr(torch, "mm", None)  # a second measurement would fail
     assert machine_peak(ExecutionSettings(slice_examples=2), CPU) == first

@@ -1,4 +1,4 @@
-"""The step against the published protocol, written out naively."""
+"""Tests of the step against a naive implementation of the published protocol."""
 
 import copy
 from dataclasses import replace
@@ -118,7 +118,12 @@ def test_lazy_updates_equal_dense_ones_where_gaps_are_short() -> None:
 def test_large_tables_are_updated_lazily_and_small_ones_densely() -> None:
     ranker = fresh_ranker()
     chosen = [stepper_of(ranker, training_settings(batch_size=size))._lazy is not None for size in (1, 5, 6, 4096)]
-    assert chosen == [True, True, False, False]  # 11 rows against twice the one lookup of each example
+    assert chosen == [
+        True,
+        True,
+        False,
+        False,
+    ]  # 11 rows; each example has one look-up, and the threshold is two per row
 
 
 def test_lazy_updates_on_another_device_are_an_error() -> None:

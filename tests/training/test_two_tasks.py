@@ -1,4 +1,4 @@
-"""Two tasks and weights from tensors to metrics: a mixer learns both, and weights decide what it learns."""
+"""Tests of two tasks and example weights, from tensors to metrics: a mixer learns both tasks, and weights matter."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def two_task_ranker() -> Ranker:
 
 
 def clicks(seed: int, num_examples: int = 256, weight: float | None = None) -> Batch:
-    """A click depends on the site, a like on the device: each task has its own field.
+    """Make data in which clicks depend on the site and likes on the device.
 
     Args:
-        weight: of the examples without a click; those with one weigh 1. None: no weights.
+        weight: weight of the examples without a click; those with a click have weight 1. None: no weights.
     """
     ids = torch.randint(1, 5, (num_examples, 3), generator=torch.Generator().manual_seed(seed), dtype=torch.int32)
     noise = torch.rand(num_examples, 2, generator=torch.Generator().manual_seed(seed + 1000))
@@ -100,7 +100,7 @@ def test_weights_change_what_is_learned() -> None:
         for weight in (None, 1.0, 0.25)
     }
     assert rates[1.0] == pytest.approx(rates[None], abs=1e-3)
-    assert rates[0.25][0] > rates[None][0] + 0.1  # what was not clicked counts a quarter
+    assert rates[0.25][0] > rates[None][0] + 0.1  # examples without a click have a quarter of the weight
 
 
 def test_metrics_by_weight_fit_a_ranker_that_was_trained_by_weight() -> None:

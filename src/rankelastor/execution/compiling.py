@@ -113,7 +113,7 @@ class CompiledNetwork:
         return self._eager.current() if self._device.type == "cpu" else self._network
 
     def _build(self, embedded: Embedded) -> None:
-        """Compile, and run both passes on this input: compilers may fail as late as at the first calls."""
+        """Compile the network, and run both passes on this input: compilers may fail as late as at the first calls."""
         began = time.perf_counter()
         try:
             with warnings.catch_warnings():

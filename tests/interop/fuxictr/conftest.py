@@ -1,4 +1,4 @@
-"""Settings as FuxiCTR and the published RankElastor code write them, for the four published layouts."""
+"""Settings in the format of FuxiCTR and the published RankElastor code, for the four published layouts."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ Change = Callable[..., Path]
 
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
-    """One pair of files; raw data are expected in ``tmp_path / "raw"``."""
+    """Write one pair of settings files, which expect raw data in ``tmp_path / "raw"``."""
     folder = tmp_path / "config"
     folder.mkdir()
     (folder / "dataset_config.yaml").write_text(DATASETS.replace("DATA", str(tmp_path / "raw")))
@@ -266,13 +266,13 @@ def published(tmp_path: Path) -> Path:
 
 @cache
 def parsed() -> tuple[dict[str, Any], dict[str, Any]]:
-    """All settings of models and of data sets; reading them takes longer than a test."""
+    """Read all settings of models and data sets once, since reading takes longer than a test."""
     return yaml.safe_load(MODELS + BASE + DIN), yaml.safe_load(DATASETS)
 
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Change:
-    """Write one experiment with changes to its settings, its data set or its only column; returns the folder."""
+    """Write one experiment with changes to its settings, its data set or its only column; return the folder."""
 
     def change(
         expid: str,

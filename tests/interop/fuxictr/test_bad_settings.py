@@ -1,4 +1,4 @@
-"""Settings that cannot be imported: each a message that says what would do."""
+"""Tests of settings that cannot be imported: each message names what is allowed."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def test_a_missing_data_set_lists_the_known_ones(changed: Change) -> None:
         text + "other: {model: UniMixer, dataset_id: criteo_x2}\nnone: {model: X}\n"
     )
     with pytest.raises(
-        SettingsError, match=r"dataset_id of other must stand in .*'criteo_x2' was given; known are criteo_x1_7b68"
+        SettingsError, match=r"dataset_id of other must be in .*'criteo_x2' was given; known are criteo_x1_7b68"
     ):
         import_experiment(folder, "other")
     with pytest.raises(SettingsError, match="none must name its data set, but has no dataset_id"):
@@ -50,7 +50,7 @@ def test_broken_yaml_is_named(published: Path) -> None:
         ({"preprocess": "convert_age(a)"}, r"feature_cols.a.preprocess must be one of copy_from, .*'convert_age\(a\)'"),
         ({"type": "image"}, r"feature_cols.a.type must be one of \['numeric', .*'meta'\], but 'image' was given"),
         ({"category_processor": "numeric_bucket"}, r"a.category_processor must be one of \['quantile_bucket', "),
-        ({"type": "numeric", "preprocess": "convert_hour"}, "convert_hour must stand in a categorical column"),
+        ({"type": "numeric", "preprocess": "convert_hour"}, "convert_hour must be that of a categorical column"),
         ({"type": "numeric", "fill_na": ""}, "feature_cols.a.fill_na must be a number, but '' was given"),
         ({"type": "numeric", "fill_na": "abc"}, "feature_cols.a.fill_na must be a number, but 'abc' was given"),
         ({"min_categr_count": "few"}, "feature_cols.a.min_categr_count must be a whole number, but 'few' was given"),
@@ -94,7 +94,7 @@ def test_a_data_set_that_cannot_be_read_is_explained(dataset: dict[str, Any], me
         ({"embedding_dim": "abc"}, "embedding_dim must be a whole number, but 'abc' was given"),
         ({"learning_rate": "slow"}, "learning_rate must be a number, but 'slow' was given"),
         ({"task": "regression"}, "task must be binary_classification, but 'regression'"),
-        ({"monitor": "hit"}, "monitor must be of"),
+        ({"monitor": "hit"}, "monitor must be one or several of"),
         ({"embedding_regularizer": "elastic"}, "embedding_regularizer must be a number, l1"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",

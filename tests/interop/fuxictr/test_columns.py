@@ -1,4 +1,4 @@
-"""Feature columns of FuxiCTR as fields: each option has an equal, or a note."""
+"""Tests of feature columns of FuxiCTR: each option has an equal or a note."""
 
 from typing import Any
 
@@ -51,20 +51,20 @@ def test_a_column_becomes_a_field(column: dict[str, Any], field: dict[str, Any],
     ("column", "outcome", "path", "text"),
     [
         ({"dtype": "float"}, "differs", "dtype", "in FuxiCTR it counts as the value 0"),
-        ({"fill_na": "-1"}, "differs", "fill_na", "out of vocabulary in FuxiCTR like blanks"),
+        ({"fill_na": "-1"}, "differs", "fill_na", "out of vocabulary in FuxiCTR, like blanks"),
         ({"source": "user"}, "no equal", "source", "all fields go into one ranker"),
         ({"remap": False}, "no equal", "remap", "mapped to ids by the train split"),
         ({"preprocess": "convert_to_bucket(I1)"}, "no equal", "preprocess", "quantile buckets of the train split"),
         ({"type": "numeric", "preprocess": "convert_to_bucket"}, "no equal", "preprocess", "quantile buckets"),
-        (SEQUENCE | {"preprocess": "convert_to_bucket"}, "no equal", "preprocess", "elements are taken as they are"),
-        ({"type": "numeric", "normalizer": "RobustScaler"}, "no equal", "normalizer", "as they are"),
-        ({"feature_encoder": "nn.ReLU()"}, "no equal", "feature_encoder", "goes to the tokenizer as it is"),
-        ({"pretrained_emb": "v.h5", "pretrain_usage": "sum"}, "no equal", "pretrain_usage", "vectors stand alone"),
+        (SEQUENCE | {"preprocess": "convert_to_bucket"}, "no equal", "preprocess", "elements are not changed"),
+        ({"type": "numeric", "normalizer": "RobustScaler"}, "no equal", "normalizer", "numbers are not scaled"),
+        ({"feature_encoder": "nn.ReLU()"}, "no equal", "feature_encoder", "goes to the tokenizer unchanged"),
+        ({"pretrained_emb": "v.h5", "pretrain_usage": "sum"}, "no equal", "pretrain_usage", "without a learned row"),
         (SEQUENCE | {"padding": "post"}, "differs", "padding", "FuxiCTR keeps the oldest"),
-        (SEQUENCE | {"max_len": 0}, "differs", "max_len", "longest list of the train split; 100 stands in"),
+        (SEQUENCE | {"max_len": 0}, "differs", "max_len", "longest list of the train split; 100 is used instead"),
         (SEQUENCE | {"feature_encoder": "layers.MaskedSumPooling()"}, "no equal", "feature_encoder", "takes the mean"),
         (SEQUENCE | {"feature_encoder": None}, "no equal", "feature_encoder", "takes the mean"),
-        (SEQUENCE | {"pretrained_emb": "v.h5"}, "no equal", "pretrained_emb", "learned rows stand in"),
+        (SEQUENCE | {"pretrained_emb": "v.h5"}, "no equal", "pretrained_emb", "learned rows are used instead"),
     ],
 )
 def test_what_a_column_loses_is_noted(

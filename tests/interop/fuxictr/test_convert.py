@@ -1,4 +1,4 @@
-"""Experiments of FuxiCTR become recipes: the published ones, on made-up files of the published layouts."""
+"""Tests that the published experiments of FuxiCTR become recipes, on synthetic files of the published layouts."""
 
 from pathlib import Path
 
@@ -84,18 +84,18 @@ def test_what_the_published_code_ignores_is_said(published: Path, changed: Chang
     folder = changed("criteo_e10", model={"Token_width": 9, "proj_param": {"activation": "swish", "bias": False}})
     ignored = notes(import_experiment(folder, "criteo_e10"), "ignored by FuxiCTR")
     assert ignored["Token_width"] == "UniMixer accepts any setting and does not read this one"
-    assert ignored["proj_param.activation"] == "an unknown name: the published code takes relu without a word"
+    assert ignored["proj_param.activation"] == "an unknown name, for which the published code silently uses relu"
     assert ignored["proj_param.bias"] == "the tokenizer does not read it"
 
 
 def test_settings_of_an_unused_variant_are_said_to_be_ignored(published: Path) -> None:
     assert "proj_param" in notes(import_experiment(published, "avazu_e32"), "ignored by FuxiCTR")
     rankmixer = notes(import_experiment(published, "criteo_e20_rankmixer"), "ignored by FuxiCTR")
-    assert rankmixer["interaction_mlp_params.expansion_rate"] == "read with activation swiglu alone"
+    assert rankmixer["interaction_mlp_params.expansion_rate"] == "only read with activation swiglu"
 
 
 def test_every_setting_is_either_carried_over_or_noted(published: Path, changed: Change) -> None:
-    """A setting that nobody has heard of turns up in the notes, wherever it stands."""
+    """Check that an unknown setting is noted wherever it is."""
     folder = changed(
         "DIN_taobaoad",
         model={"novel": 1},
@@ -156,7 +156,7 @@ def test_a_test_file_serves_as_valid_where_there_is_no_other(changed: Change) ->
     imported = import_experiment(changed("criteo_e10", dataset={"valid_data": None}), "criteo_e10")
     assert imported.recipe.data.files.valid == ("test.csv",)
     assert imported.recipe.data.files.test is None
-    assert "test_data serves as the valid split" in notes(imported, "differs")["valid_data"]
+    assert "test_data is used as the valid split" in notes(imported, "differs")["valid_data"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Experiments of models of FuxiCTR's zoo that have an equal here."""
+"""Tests of experiments with models of FuxiCTR's zoo that have an equal here."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_has_no_equal_is_noted(changed: Change) -> None:
 def test_what_fuxictr_does_not_read_is_said(changed: Change) -> None:
     imported = imported_with(changed, {"model": "DCNv2", "parallel_dnn_hidden_units": [5], "low_rank": 16, "novel": 1})
     ignored = notes(imported, "ignored by FuxiCTR")
-    assert ignored["low_rank"] == "read with use_low_rank_mixture alone, which is off"
+    assert ignored["low_rank"] == "only read with use_low_rank_mixture, which is off"
     assert ignored["novel"] == "DCNv2 accepts any setting and does not read this one"
 
 

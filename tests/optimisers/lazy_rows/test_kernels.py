@@ -1,4 +1,4 @@
-"""The kernels of rows against the same arithmetic in PyTorch's operations."""
+"""Tests of the kernels of rows against the same arithmetic in PyTorch's operations."""
 
 import pytest
 import torch

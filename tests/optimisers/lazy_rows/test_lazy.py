@@ -1,4 +1,4 @@
-"""Rows updated when touched, against dense Adam with the penalty in its gradient."""
+"""Tests of lazily updated rows against dense Adam with the penalty in its gradient."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ NUM_ROWS, DIM, RATE = 40, 3, 1e-3
 def dense_and_lazy(
     gap: int, num_steps: int, l2: float, *, rate: float = RATE, clip_norm: float = 1e9
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Start, dense and lazy tables in float64; most rows are touched once in ``gap`` steps, a few at every step."""
+    """Train a table densely and lazily in float64; most rows are looked up every ``gap`` steps, a few at every step."""
     torch.manual_seed(0)
     start = 0.05 * torch.randn(NUM_ROWS, DIM, dtype=torch.float64)
     start[0] = 0

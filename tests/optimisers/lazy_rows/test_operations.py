@@ -1,4 +1,4 @@
-"""Adam's arithmetic on rows, by hand and against PyTorch's optimiser."""
+"""Tests of Adam's arithmetic on rows, by hand and against PyTorch's optimiser."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Sums of lookups' gradients by row."""
+"""Tests of the sums of look-up gradients by row."""
 
 import torch
 from hypothesis import given
@@ -9,17 +9,17 @@ from rankelastor.optimisers.lazy_rows.sums import sum_by_row
 
 @given(st.lists(st.integers(0, 6), max_size=40), st.integers(1, 5))
 def test_each_row_gets_the_sum_of_its_lookups_and_padding_gets_nothing(rows: list[int], dim: int) -> None:
-    of_lookups = torch.randn(len(rows), dim)
+    lookup_gradients = torch.randn(len(rows), dim)
     wanted = torch.zeros(7, dim)
-    for row, gradient in zip(rows, of_lookups, strict=True):
+    for row, gradient in zip(rows, lookup_gradients, strict=True):
         wanted[row] += gradient if row else 0
-    assert torch.equal(sum_by_row(torch.tensor(rows, dtype=torch.int64), of_lookups, 7), wanted)
+    assert torch.equal(sum_by_row(torch.tensor(rows, dtype=torch.int64), lookup_gradients, 7), wanted)
 
 
 def test_the_sums_are_bit_for_bit_those_of_pytorch() -> None:
-    rows, of_lookups = torch.randint(50, (3000,)), torch.randn(3000, 10)
-    wanted = torch.ops.aten.embedding_dense_backward(of_lookups, rows, 50, 0, False)
-    assert torch.equal(sum_by_row(rows, of_lookups, 50), wanted)
+    rows, lookup_gradients = torch.randint(50, (3000,)), torch.randn(3000, 10)
+    wanted = torch.ops.aten.embedding_dense_backward(lookup_gradients, rows, 50, 0, False)
+    assert torch.equal(sum_by_row(rows, lookup_gradients, 50), wanted)
 
 
 def test_a_gradient_that_is_not_finite_stays_so() -> None:
