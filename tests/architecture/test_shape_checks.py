@@ -15,9 +15,12 @@ from tests.shape_checks import tells_a_shape
 from torch import nn
 
 import rankelastor
+from rankelastor import errors
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.activation import activation
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
+from rankelastor.nn.norm import rms_norm
 from rankelastor.schema import Batch
 
 SOURCE = Path(rankelastor.__file__).parent
@@ -72,3 +75,9 @@ def test_a_result_of_another_shape_is_refused() -> None:
     ids = torch.ones(3, 1, dtype=torch.int32)
     with pytest.raises(TypeCheckError, match="return value"):
         ranker(Batch(categorical=ids, numeric=torch.ones(3, 0), labels=None, group=None))
+
+
+def test_functions_without_shapes_are_left_as_they_are() -> None:
+    assert not hasattr(errors.RankElastorError.__init__, "__wrapped__")
+    assert not hasattr(activation, "__wrapped__")
+    assert hasattr(rms_norm, "__wrapped__")
