@@ -56,9 +56,9 @@ def _read(hint: object, names: dict[str, Any]) -> object:
     if not isinstance(hint, str):
         return hint
     try:
-        return eval(hint, dict(names))  # noqa: S307 - annotations of our own source
+        return eval(hint, dict(names))
     except (NameError, AttributeError, TypeError):
         return None  # a name for mypy alone, or of a class that stands below
 
 
-jaxtyping.jaxtyped = _around_functions_with_shapes
+jaxtyping.jaxtyped = _around_functions_with_shapes  # type: ignore[assignment]
