@@ -190,6 +190,91 @@ def test_a_lowered_network_can_be_copied_and_each_copy_lowered() -> None:
     torch.testing.assert_close(Lowering(copied).current()(tokens), model.eval()(tokens))
 
 
+@pytest.mark.usefixtures("_with_and_without_kernels")
+def test_a_lowering_can_be_copied() -> None:
+    lowered = copy.deepcopy(Lowering(projection(dropout=0)))
+    assert lowered.current()(X).shape == (6, 4)
+
+
+class CallsByKeyword(nn.Module):
+    """Call each kind of child with keyword arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = RMSNorm(5)
+        self.projection = projection()
+        self.dropout = Dropout(0.2)
+
+    def forward(self, x: Tensor, *, scale: float = 1.0) -> Tensor:
+        dropped: Tensor = self.dropout(x=self.projection(x=self.norm(x=x)))
+        return dropped * scale
+
+
+class CallsCaller(nn.Module):
+    """Call a container with a keyword that no operation has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = CallsByKeyword()
+
+    def forward(self, x: Tensor) -> Tensor:
+        scaled: Tensor = self.inner(x, scale=2.0)
+        return scaled
+
+
+@pytest.mark.usefixtures("_with_and_without_kernels")
+@pytest.mark.parametrize("changed", ["nothing", "hooks", "own forward"])
+def test_children_may_be_called_by_keyword(changed: str) -> None:
+    model, calls = CallsCaller(), []
+    if changed == "hooks":
+        for module in model.modules():
+            module.register_forward_hook(lambda *_: calls.append(1))
+    elif changed == "own forward":
+        model.inner.forward = model.inner.forward  # type: ignore[method-assign]
+    _, stream = drawing(model)
+    lowered = Lowering(model)
+    lowered.random_bytes.restart(SEED)
+    found = lowered.current()(X)
+    stream.restart(SEED)
+    torch.testing.assert_close(found, model(X))
+    assert bool(calls) is (changed == "hooks")
+
+
+class Counts(PerTokenMlp):
+    """Count the calls and keep the last output."""
+
+    calls = 0
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        self.calls += 1
+        self.last = super().forward(tokens)
+        return self.last
+
+
+@pytest.mark.usefixtures("_with_and_without_kernels")
+def test_attributes_that_a_forward_sets_are_set_on_the_layer() -> None:
+    model = nn.Sequential(Counts(num_tokens=2, token_dim=4, hidden_dims=[8]))
+    lowered, tokens = Lowering(model), torch.randn(3, 2, 4)
+    outputs = [lowered.current()(tokens) for _ in range(3)]
+    assert model[0].calls == 3
+    assert model[0].last is outputs[-1]
+
+
+@pytest.mark.usefixtures("_with_and_without_kernels")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_forward_patched_into_a_class_is_run(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.Sequential(RMSNorm(5))
+    lowered = Lowering(model) if when == "after" else None
+    monkeypatch.setattr(RMSNorm, "forward", lambda _self, x: x + 1)
+    lowered = lowered or Lowering(model)
+    assert torch.equal(lowered.current()(X), X + 1)
+
+
+def test_only_kernels_that_run_count_as_kernels() -> None:
+    assert not Lowering(Projection(in_dim=5, hidden_dims=[], out_dim=4)).uses_kernels
+    assert not Lowering(PerTokenMlp(num_tokens=2, token_dim=4, hidden_dims=[8], activation="tanh")).uses_kernels
+
+
 def test_a_network_without_registered_layers_is_left_as_it_is() -> None:
     model = nn.Sequential(nn.Linear(5, 3), nn.Tanh())
     lowered = Lowering(model)

@@ -54,7 +54,7 @@ def test_a_new_rule_is_listed_and_stands_for_layers_of_exactly_its_type() -> Non
 
 def test_a_second_rule_for_a_type_is_our_own_mistake() -> None:
     lowers(Doubling)(lambda _layer, _context: None)
-    with pytest.raises(AssertionError, match="Doubling has a rule already"):
+    with pytest.raises(AssertionError, match="Doubling already has a rule"):
         lowers(Doubling)(lambda _layer, _context: None)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rankelastor.execution import slices
 from rankelastor.execution.cores import compute_threads
 from rankelastor.execution.lowering import Lowering
-from rankelastor.execution.slices import BatchGradient, SlicedGradients, bytes_per_example
+from rankelastor.execution.slices import BatchGradient, SlicedGradients, bytes_per_example, couples_examples
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.dropout import Dropout
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
@@ -185,6 +185,29 @@ def test_frozen_parameters_and_a_frozen_table_have_no_gradient(threads: Executor
     assert frozen.parameters[0] is None
     for mine, theirs in zip(frozen.parameters[1:], whole.parameters[1:], strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("slice_examples", [None, 9])
+def test_a_batch_whose_examples_are_coupled_is_one_slice(threads: Executor, slice_examples: int | None) -> None:
+    def with_batch_norm() -> tuple[Ranker, nn.BatchNorm1d]:
+        ranker = fresh_ranker()
+        norm = nn.BatchNorm1d(1)
+        ranker.network = nn.Sequential(ranker.network, norm)
+        return ranker.train(), norm
+
+    (plain, expected), (ranker, norm) = with_batch_norm(), with_batch_norm()
+    plain(batch(0, 50))
+    gradient(ranker, threads, slice_examples=slice_examples)
+    assert norm.num_batches_tracked == 1
+    torch.testing.assert_close(norm.running_mean, expected.running_mean)
+    torch.testing.assert_close(norm.running_var, expected.running_var)
+
+
+def test_a_layer_may_say_that_it_couples_examples() -> None:
+    layer = nn.Linear(2, 2)
+    assert not couples_examples(nn.Sequential(layer))
+    layer.couples_examples = True  # type: ignore[assignment]
+    assert couples_examples(nn.Sequential(layer))
 
 
 def test_a_slice_is_never_more_than_a_threads_share(threads: Executor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,23 @@ def test_lazy_updates_equal_dense_ones_where_gaps_are_short() -> None:
         assert torch.allclose(one, other, atol=2e-5), name
 
 
+@pytest.mark.parametrize("updates", ["dense", "lazy"])
+def test_a_table_frozen_between_steps_stays_as_it_is(updates: str) -> None:
+    ranker = fresh_ranker()
+    stepper = stepper_of(ranker, training_settings(embedding_l2=0.1, embedding_updates=updates))
+    stepper.step(batch(0))
+    stepper.complete_rows()
+    before = ranker.embedding.table.requires_grad_(False).clone()
+    stepper.step(batch(1))
+    stepper.complete_rows()
+    assert torch.equal(ranker.embedding.table, before)
+    ranker.embedding.table.requires_grad_(True)
+    stepper.step(batch(1))
+    stepper.complete_rows()
+    assert not torch.equal(ranker.embedding.table, before)
+    stepper.close()
+
+
 def test_large_tables_are_updated_lazily_and_small_ones_densely() -> None:
     ranker = fresh_ranker()
     chosen = [stepper_of(ranker, training_settings(batch_size=size))._lazy is not None for size in (1, 5, 6, 4096)]

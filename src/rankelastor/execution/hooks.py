@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -98,16 +98,16 @@ def copy_without_hooks(module: ModuleType) -> ModuleType:
     return copied
 
 
-def call_with_forward_hooks(source: nn.Module, compute: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """Compute ``compute(*inputs)`` in place of ``source``, with the forward hooks of ``source``.
+def call_with_forward_hooks(source: nn.Module, compute: Callable[..., Tensor], *inputs: Any, **keywords: Any) -> Tensor:
+    """Compute ``compute(*inputs, **keywords)`` in place of ``source``, with the forward hooks of ``source``.
 
-    As in PyTorch, a pre-hook may return other inputs and a hook another output.
+    As in PyTorch, a pre-hook may return other inputs and a hook another output; both see positional inputs only.
     """
     for before in list(source._forward_pre_hooks.values()):  # noqa: SLF001
         given = before(source, inputs)
         if given is not None:
             inputs = given if isinstance(given, tuple) else (given,)
-    output = compute(*inputs)
+    output = compute(*inputs, **keywords)
     for after in list(source._forward_hooks.values()):  # noqa: SLF001
         given = after(source, inputs, output)
         output = output if given is None else given

@@ -8,7 +8,9 @@ when the network is lowered, not when it is called.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -73,7 +75,7 @@ class Lowering:
     @property
     def uses_kernels(self) -> bool:
         """Whether a kernel replaces any layer."""
-        return self.is_lowered and has_kernels()
+        return self._context.num_kernels > 0
 
     def _lower(self) -> None:
         self._records = [_Record.of(module) for module in self._network.modules()]
@@ -87,6 +89,7 @@ class _Record:
 
     module: nn.Module
     kind: type[nn.Module]
+    forward: Callable[..., Any]
     children: tuple[nn.Module | None, ...]
     has_own_forward: bool
     has_forward_hooks: bool
@@ -97,6 +100,7 @@ class _Record:
         return cls(
             module,
             type(module),
+            type(module).forward,
             tuple(module._modules.values()),  # noqa: SLF001
             has_own_forward(module),
             has_forward_hooks(module),
@@ -116,6 +120,7 @@ class _Record:
         )
         return (
             type(self.module) is self.kind
+            and self.kind.forward is self.forward
             and bool(has_forward) is self.has_forward_hooks
             and bool(has_others) is self.has_other_hooks
             and ("forward" in attributes) is self.has_own_forward

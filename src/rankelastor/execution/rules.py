@@ -6,7 +6,8 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
+from inspect import signature
 from typing import Any, TypeGuard, TypeVar
 
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.random_bytes import RandomBytes
 
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
-Operation = Callable[[Any], Tensor]
+Operation = Callable[..., Tensor]
 """Function with the result of one layer, or of several consecutive layers."""
 
 
@@ -36,6 +37,7 @@ RuleType = TypeVar("RuleType", bound=Rule)
 class _Registered:
     rule: Rule
     needs_kernels: bool
+    forward: Callable[..., Any]
 
 
 _RULES: dict[type[nn.Module], _Registered] = {}
@@ -52,7 +54,7 @@ def lowers(*kinds: type[nn.Module], needs_kernels: bool = True) -> Callable[[Rul
     def register(rule: RuleType) -> RuleType:
         for kind in kinds:
             assert kind not in _RULES, f"{kind.__name__} already has a rule"
-            _RULES[kind] = _Registered(rule, needs_kernels)
+            _RULES[kind] = _Registered(rule, needs_kernels, kind.forward)
         return rule
 
     return register
@@ -70,17 +72,19 @@ class Context:
     Attributes:
         random_bytes: the stream that dropout masks of this lowering are drawn from.
         num_operations: number of layers replaced by an operation so far.
+        num_kernels: number of those whose operation needs kernels.
     """
 
     random_bytes: RandomBytes
     num_operations: int = 0
+    num_kernels: int = 0
     _lowered: dict[nn.Module, Operation] = field(default_factory=dict)
     _shadows: list[_Shadow] = field(default_factory=list)
 
     def is_plain(self, layer: nn.Module, kind: type[ModuleType]) -> TypeGuard[ModuleType]:
         """Tell whether an operation may replace ``layer``: exactly this type, no hooks, no forward of its own."""
         hooked = has_forward_hooks(layer) or has_other_hooks(layer)
-        return type(layer) is kind and not has_own_forward(layer) and not hooked
+        return type(layer) is kind and not hooked and not has_own_forward(layer) and not _is_patched(layer)
 
     def lower(self, layer: nn.Module) -> Operation:
         """Lower a layer to an operation or a shadow with lowered children; return the layer itself if neither applies.
@@ -109,10 +113,12 @@ class Context:
 
     def _operation(self, layer: nn.Module) -> Operation | None:
         registered = _RULES.get(type(layer))
-        if registered is None or (registered.needs_kernels and kernels() is None):
+        if registered is None or (registered.needs_kernels and kernels() is None) or _is_patched(layer):
             return None
         operation = registered.rule(layer, self)
-        self.num_operations += operation is not None
+        if operation is not None:
+            self.num_operations += 1
+            self.num_kernels += registered.needs_kernels
         return operation
 
     def _shadow(self, layer: nn.Module) -> Operation:
@@ -127,36 +133,68 @@ class Context:
         return shadow.copy
 
 
+def _is_patched(layer: nn.Module) -> bool:
+    """Tell whether the class of the layer was given another ``forward`` after its rule was registered."""
+    registered = _RULES.get(type(layer))
+    return registered is not None and type(layer).forward is not registered.forward
+
+
 class _Shadow:
-    """A copy of a layer that shares its parameters and buffers, has lowered children, and has no hooks."""
+    """A copy of a layer that shares its parameters and buffers, has lowered children, and has no hooks.
+
+    Attributes that the forward sets on the copy are set on the layer, too.
+    """
 
     def __init__(self, source: nn.Module, own: dict[str, Any]) -> None:
         self._source = source
         self._own = own
         self.copy = copy.copy(source)
+        self.copy.__class__ = _writing_through(type(source))  # type: ignore[arg-type]
         self.take_attributes()
 
     def take_attributes(self) -> None:
         self.copy.__dict__.update(self._source.__dict__)
-        self.copy.__dict__.update(self._own)
+        self.copy.__dict__.update(self._own, _source=self._source)
 
 
-class _LoweredLayer:
-    """An operation in place of a layer, with the layer's attributes; it calls the layer's forward hooks."""
+@cache
+def _writing_through(kind: type[nn.Module]) -> type[nn.Module]:
+    """Make the class of the shadows of one type: the same, except that attributes are set on the source, too."""
 
-    def __init__(self, source: nn.Module, operation: Operation) -> None:
+    def set_attribute(self: nn.Module, name: str, value: Any) -> None:
+        setattr(self.__dict__["_source"], name, value)
+        kind.__setattr__(self, name, value)
+
+    return type(kind.__name__, (kind,), {"__setattr__": set_attribute, "__module__": kind.__module__})
+
+
+class _InPlaceOfLayer:
+    """A callable in place of a layer, with the layer's attributes."""
+
+    def __init__(self, source: nn.Module) -> None:
         self._source = source
-        self._operation = operation
-        self._compute = partial(call_with_forward_hooks, source, operation) if has_forward_hooks(source) else operation
-
-    def __call__(self, *inputs: Any) -> Tensor:
-        return self._compute(*inputs)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "_source" not in self.__dict__:  # while it is copied or unpickled
+            raise AttributeError(name)
         return getattr(self._source, name)
 
 
-class _UnloweredLayer:
+class _LoweredLayer(_InPlaceOfLayer):
+    """An operation in place of a layer; it calls the layer's forward hooks."""
+
+    def __init__(self, source: nn.Module, operation: Operation) -> None:
+        super().__init__(source)
+        self._operation = operation
+        self._compute = partial(call_with_forward_hooks, source, operation) if has_forward_hooks(source) else operation
+
+    def __call__(self, *inputs: Any, **keywords: Any) -> Tensor:
+        if keywords and not isinstance(self._operation, nn.Module):  # operations take the inputs in their order
+            inputs, keywords = signature(self._source.forward).bind(*inputs, **keywords).args, {}
+        return self._compute(*inputs, **keywords)
+
+
+class _UnloweredLayer(_InPlaceOfLayer):
     """A layer called without changes; during the call its dropout layers draw from the lowering's stream.
 
     It sets the ``random_bytes`` of the dropout layers, which all threads share: call networks with such layers from one
@@ -164,23 +202,20 @@ class _UnloweredLayer:
     """
 
     def __init__(self, source: nn.Module, dropouts: Sequence[Dropout], random_bytes: RandomBytes) -> None:
-        self._source = source
+        super().__init__(source)
         self._dropouts = dropouts
         self._random_bytes = random_bytes
 
-    def __call__(self, *inputs: Any) -> Tensor:
+    def __call__(self, *inputs: Any, **keywords: Any) -> Tensor:
         before = [layer.random_bytes for layer in self._dropouts]
         for layer in self._dropouts:
             layer.random_bytes = self._random_bytes
         try:
-            output: Tensor = self._source(*inputs)
+            output: Tensor = self._source(*inputs, **keywords)
         finally:
             for layer, source in zip(self._dropouts, before, strict=True):
                 layer.random_bytes = source
         return output
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
 
 
 def wrap_unlowered(layer: nn.Module, random_bytes: RandomBytes) -> Operation:

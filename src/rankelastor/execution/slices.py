@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from rankelastor.execution.cores import BUSY_WORK
 from rankelastor.execution.device import autocast_to
@@ -148,8 +149,11 @@ class SlicedGradients:
         """Choose the number of examples per slice for batches like this one.
 
         It depends on the model and the batch, but not on kernels, and on the number of threads only beyond two. The
-        same holds for dropout masks, which are drawn slice by slice.
+        same holds for dropout masks, which are drawn slice by slice. A batch is one slice if any layer couples its
+        examples, whatever the settings say.
         """
+        if couples_examples(self._ranker.network):
+            return max(1, batch.num_examples)
         if self._slice_examples is not None:
             return self._slice_examples
         if self._bytes_per_example is None:
@@ -244,6 +248,23 @@ def _add_up(parts: list[_SliceSum]) -> _SliceSum:
         whole.add(part.loss, part.parameters)
         whole.found |= part.found
     return whole
+
+
+def couples_examples(network: nn.Module) -> bool:
+    """Tell whether the output for an example depends on other examples of its batch.
+
+    This is so in training with batch normalisation, and for each layer with a true attribute ``couples_examples``.
+
+    Example:
+        >>> couples_examples(nn.Linear(2, 3)), couples_examples(nn.Sequential(nn.BatchNorm1d(2)))
+        (False, True)
+        >>> couples_examples(nn.BatchNorm1d(2).eval())
+        False
+    """
+    return any(
+        getattr(layer, "couples_examples", isinstance(layer, _BatchNorm) and layer.training)
+        for layer in network.modules()
+    )
 
 
 def bytes_per_example(ranker: Ranker, batch: Batch) -> float:

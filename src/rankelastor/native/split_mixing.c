@@ -34,7 +34,8 @@ void split_mixing_forward(const void *arguments, int64_t first, int64_t last, in
             const float mean = sum / (float)s.dim;
 #pragma GCC ivdep
             for (int64_t i = 0; i < s.dim; i++) squares += (z[i] - mean) * (z[i] - mean);
-            const float inverse = 1.0f / sqrtf(squares / (float)s.dim + (float)s.epsilon);
+            /* Infinite squares must not become zeros: the output is not a number, as PyTorch's is. */
+            const float inverse = isfinite(squares) ? 1.0f / sqrtf(squares / (float)s.dim + (float)s.epsilon) : NAN;
 #pragma GCC ivdep
             for (int64_t i = 0; i < s.dim; i++) {
                 z[i] = (z[i] - mean) * inverse;

@@ -155,7 +155,7 @@ class Stepper:
         return result.loss
 
     def _touch(self, rows: Tensor) -> TouchedRows | None:
-        if self._lazy is None:
+        if self._lazy is None or not self._table.requires_grad:
             return None
         return self._threads.submit(self._lazy.touch, rows.flatten(), learning_rate=self._learning_rate).result()
 

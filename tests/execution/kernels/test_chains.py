@@ -37,8 +37,15 @@ def test_operations_are_matched_from_the_left_and_applied_in_order() -> None:
 
 
 def test_a_chain_of_one_is_the_operation_itself() -> None:
-    layer, made = nn.Tanh(), context()
-    assert chain(chain_layers(made, layer), made, pairs_of_tanh) is layer
+    made = context()
+    combined = chain(chain_layers(made, nn.Tanh(), nn.Tanh()), made, pairs_of_tanh)
+    assert combined is not None
+    assert combined(torch.zeros(1)).item() == 100.0
+
+
+def test_a_chain_without_a_match_keeps_the_layer() -> None:
+    made = context()
+    assert chain(chain_layers(made, nn.Tanh(), nn.ReLU()), made, pairs_of_tanh) is None
 
 
 def test_a_subclass_is_not_matched() -> None:
@@ -47,5 +54,4 @@ def test_a_subclass_is_not_matched() -> None:
             return x
 
     made = context()
-    combined = chain(chain_layers(made, nn.Tanh(), Other()), made, pairs_of_tanh)
-    assert combined(torch.zeros(1)).item() == 0.0
+    assert chain(chain_layers(made, nn.Tanh(), Other()), made, pairs_of_tanh) is None

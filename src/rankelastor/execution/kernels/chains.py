@@ -47,13 +47,18 @@ def inner_layers(
     return inner
 
 
-def chain(steps: list[ChainLayer], context: Context, match: Match) -> Operation:
-    """Combine the operations that compute the layers one after the other."""
+def chain(steps: list[ChainLayer], context: Context, match: Match) -> Operation | None:
+    """Combine the operations that compute the layers one after the other; None if no layers match."""
     operations: list[Operation] = []
+    any_match = False
     while steps:
-        operation, count = match(steps, context) or (context.lower(steps[0].layer), 1)
+        matched = match(steps, context)
+        any_match = any_match or matched is not None
+        operation, count = matched or (context.lower(steps[0].layer), 1)
         operations.append(operation)
         steps = steps[count:]
+    if not any_match:
+        return None
     return operations[0] if len(operations) == 1 else Chain(operations)
 
 

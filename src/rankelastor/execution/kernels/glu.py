@@ -22,7 +22,7 @@ def published_gate(layer: PublishedGate, context: Context) -> Operation | None:
 
 
 @lowers(PerTokenGlu)
-def per_token_glu(layer: PerTokenGlu, context: Context) -> Operation:
+def per_token_glu(layer: PerTokenGlu, context: Context) -> Operation | None:
     """Lower a GLU FFN: each gate with the norm before it and the linear map after it."""
     steps = inner_layers(context, layer.layers, PerTokenGluLayer, ["norm", "gate", "widen", "dropout"])
     steps += chain_layers(context, layer.out)

@@ -23,7 +23,7 @@ from rankelastor.nn.projection import Projection, ProjectionLayer
 
 
 @lowers(Projection)
-def projection(layer: Projection, context: Context) -> Operation:
+def projection(layer: Projection, context: Context) -> Operation | None:
     """Lower a projection: each hidden layer with ReLU together with the linear maps before and after it."""
     steps = inner_layers(context, layer.layers, ProjectionLayer, ["linear", "norm", "activation", "dropout"])
     steps += chain_layers(context, layer.out)
