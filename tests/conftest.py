@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
@@ -44,6 +45,14 @@ def click_log(tmp_path: Path) -> Path:
     for split in ("train", "valid", "test"):
         (folder / f"{split}.csv").write_text(CLICKS)
     return folder
+
+
+@pytest.fixture
+def without_shape_checks() -> Iterator[None]:
+    """Let functions see inputs of a wrong shape or type, as they do outside the tests."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(autouse=True)

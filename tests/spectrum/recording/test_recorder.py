@@ -240,6 +240,7 @@ def test_bad_settings_are_errors_before_anything_runs(arguments: dict[str, objec
         Recorder(model(), **arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("without_shape_checks")
 def test_outputs_that_are_no_token_matrices_are_an_error_and_leave_no_hook() -> None:
     network = model()
     with pytest.raises(SettingsError, match=r"\(batch, token, dim\), but \(4, 6\) was given"), Recorder(network, ["0"]):
