@@ -205,9 +205,9 @@ def test_a_batch_whose_examples_are_coupled_is_one_slice(threads: Executor, slic
 
 def test_a_layer_may_say_that_it_couples_examples() -> None:
     layer = nn.Linear(2, 2)
-    assert not couples_examples(nn.Sequential(layer))
+    assert not couples_examples(layer)
     layer.couples_examples = True  # type: ignore[assignment]
-    assert couples_examples(nn.Sequential(layer))
+    assert couples_examples(layer)
 
 
 def test_a_slice_is_never_more_than_a_threads_share(threads: Executor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ class SlicedGradients:
         same holds for dropout masks, which are drawn slice by slice. A batch is one slice if any layer couples its
         examples, whatever the settings say.
         """
-        if couples_examples(self._ranker.network):
+        if couples_examples(*self._modules):
             return max(1, batch.num_examples)
         if self._slice_examples is not None:
             return self._slice_examples
@@ -250,20 +250,21 @@ def _add_up(parts: list[_SliceSum]) -> _SliceSum:
     return whole
 
 
-def couples_examples(network: nn.Module) -> bool:
-    """Tell whether the output for an example depends on other examples of its batch.
+def couples_examples(*modules: nn.Module) -> bool:
+    """Tell whether the output of any of these modules for an example depends on other examples of the batch.
 
     This is so in training with batch normalisation, and for each layer with a true attribute ``couples_examples``.
 
     Example:
-        >>> couples_examples(nn.Linear(2, 3)), couples_examples(nn.Sequential(nn.BatchNorm1d(2)))
+        >>> couples_examples(nn.Linear(2, 3)), couples_examples(nn.Linear(2, 3), nn.BatchNorm1d(2))
         (False, True)
         >>> couples_examples(nn.BatchNorm1d(2).eval())
         False
     """
     return any(
-        getattr(layer, "couples_examples", isinstance(layer, _BatchNorm) and layer.training)
-        for layer in network.modules()
+        (isinstance(module, _BatchNorm) and module.training)
+        or module.__dict__.get("couples_examples", getattr(type(module), "couples_examples", False))
+        for module in modules
     )
 
 
