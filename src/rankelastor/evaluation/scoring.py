@@ -18,7 +18,7 @@ from rankelastor.config.execution import ExecutionSettings
 from rankelastor.errors import RunError
 from rankelastor.execution.cores import compute_threads, one_core
 from rankelastor.execution.device import autocast
-from rankelastor.execution.hooks import has_hooks, has_own_forward
+from rankelastor.execution.hooks import must_run_in_order
 from rankelastor.execution.lowering import Lowering
 from rankelastor.metrics.report import Metrics, evaluate_predictions
 from rankelastor.models.ranker import Ranker
@@ -121,7 +121,7 @@ class Scorer:
         if on_cpu and batch.num_examples <= _FEW_EXAMPLES:
             with one_core():
                 parts = [score(part) for part in batch.split(self._batch_size)]
-        elif not on_cpu or has_hooks(*self._modules) or any(map(has_own_forward, self._modules)):
+        elif not on_cpu or must_run_in_order(*self._modules):
             parts = [score(part) for part in batch.split(self._batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)

@@ -89,6 +89,20 @@ def has_own_forward(module: nn.Module) -> bool:
     return "forward" in module.__dict__
 
 
+def must_run_in_order(*modules: nn.Module) -> bool:
+    """Tell whether slices must be computed one after the other: a module has hooks or a forward of its own.
+
+    Example:
+        >>> layer = nn.Linear(2, 3)
+        >>> must_run_in_order(layer)
+        False
+        >>> layer.forward = torch.relu
+        >>> must_run_in_order(layer)
+        True
+    """
+    return has_hooks(*modules) or any(map(has_own_forward, modules))
+
+
 def copy_without_hooks(module: ModuleType) -> ModuleType:
     """Copy a module and its parameters, without its hooks."""
     copied = copy.deepcopy(module)

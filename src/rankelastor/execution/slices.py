@@ -19,7 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from rankelastor.execution.cores import BUSY_WORK
 from rankelastor.execution.device import autocast_to
-from rankelastor.execution.hooks import copy_without_hooks, has_hooks, has_own_forward
+from rankelastor.execution.hooks import copy_without_hooks, must_run_in_order
 from rankelastor.execution.phases import PhaseListener, ignore_phase
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.dropout import Dropout
@@ -130,7 +130,7 @@ class SlicedGradients:
         num_shares = min(len(self._networks), len(slices))
         learning = [parameter for parameter in self._parameters if parameter.requires_grad]
         context = _BatchContext(draw_seed(), self._loss.total(batch), learning)
-        if has_hooks(*self._modules) or any(map(has_own_forward, self._modules)):
+        if must_run_in_order(*self._modules):
             parts = self._threads.submit(self._in_order, slices, num_shares, context).result()
         else:
             shares = [slices[first::num_shares] for first in range(num_shares)]
