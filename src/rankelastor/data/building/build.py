@@ -23,7 +23,7 @@ from rankelastor.data.manifest import VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest
 from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds
 from rankelastor.data.raw.rows import column_names, read_rows
-from rankelastor.data.raw.source_files import SourceFile
+from rankelastor.data.raw.source_files import SourceFile, without_empty
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.shards import limit_shard_rows
 from rankelastor.errors import DataError
@@ -128,9 +128,10 @@ def _stage(
     read_bytes: int,
     workers: Workers,
 ) -> Stager:
-    """Stage all files; the first one determines the columns."""
+    """Stage all files that hold rows; the first one determines the columns."""
+    sources = without_empty(sources, settings.csv)
     first = sources[0].path
-    plan = plan_fields(settings, column_names(first, settings.csv), first)
+    plan = plan_fields(settings, column_names(first, settings.csv, partitions=sources[0].partitions), first)
     require_same_kinds(
         [source.path for source in sources], plan.columns, numbers=[*plan.number_columns, *plan.target_columns]
     )
@@ -146,6 +147,7 @@ def _stage(
             distinct=plan.distinct_columns,
             numbers=plan.number_columns,
             read_bytes=read_bytes,
+            partitions=source.partitions,
         ):
             stager.add(rows, source.split)
             progress.advance(rows.bytes_read - position)
@@ -156,7 +158,8 @@ def _stage(
 
 def _require_same_features(plan: FieldPlan, settings: DataSettings, source: SourceFile, first: Path) -> None:
     """Raise if a pattern matches other columns in a later file, which would be lost silently."""
-    other = plan_fields(settings, column_names(source.path, settings.csv), source.path)
+    names = column_names(source.path, settings.csv, partitions=source.partitions)
+    other = plan_fields(settings, names, source.path)
     if set(other.features) != set(plan.features):
         ours, theirs = ({feature.column for feature in each.features} for each in (plan, other))
         extra = ", ".join(map(repr, sorted(theirs ^ ours)))

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from rankelastor.data.raw.contents import contents_of
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import (
     READ_AHEAD,
     READ_BYTES,
     CsvStream,
     NulByteError,
-    compression_of,
     parse_batches,
 )
 from rankelastor.errors import DataError
@@ -100,7 +100,7 @@ def _reason(error: OSError, file: Path) -> str:
 def _where_it_breaks(file: Path) -> str:
     """Say how far a compressed file can be read, in lines of text (not rows: it does not parse quotes or headers)."""
     num_bytes = num_lines = 0
-    if compression_of(file) is None:
+    if contents_of(file).compression is None:
         return ""
     try:
         with CsvStream(file, allow_nul=True) as stream:

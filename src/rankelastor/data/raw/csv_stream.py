@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import threading
@@ -13,12 +14,14 @@ from typing import Literal, Self
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from rankelastor.data.raw.compression import CompressedFile
+from rankelastor.data.raw.contents import contents_of
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.errors import DataError
 
-_COMPRESSION: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}
 _TAIL_BYTES = 1 << 16
 _PATIENCE_SECONDS = 0.1
+_MARK_BYTES = 4
 
 READ_BYTES = 8 << 20
 """Number of bytes of text read and staged at a time; every row must be shorter."""
@@ -49,12 +52,16 @@ class CsvStream(io.RawIOBase):
         self._quote = quote.encode() if quote else None
         self._num_taken: float = 0
         self._turn = threading.Condition()
-        self._stored = pa.OSFile(str(file))
-        compression = compression_of(file)
-        self._text = pa.CompressedInputStream(self._stored, compression) if compression else self._stored
+        self._text = CompressedFile(file, contents_of(file).compression)
         self._allow_nul = allow_nul
         self.positions = [0]
         self.tail = b""
+
+    @property
+    def delimiter_name(self) -> Path:
+        """The name that tells the delimiter: that of the file, or of the file in its zip archive."""
+        member = Path(self._text.text_name)
+        return member if ".tsv" in (suffix.lower() for suffix in member.suffixes) else self.file
 
     @property
     def position(self) -> int:
@@ -81,7 +88,7 @@ class CsvStream(io.RawIOBase):
         data: bytes = self._text.read(None if size < 0 else size)
         if not self._allow_nul and b"\0" in data:
             raise NulByteError(f"{self.file} holds a NUL byte")
-        self.positions.append(self._stored.tell())
+        self.positions.append(self._text.position)
         self.tail = (self.tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         if self._quote is not None:
             self.num_quotes += data.count(self._quote)
@@ -100,7 +107,6 @@ class CsvStream(io.RawIOBase):
                 self._num_taken = float("inf")
                 self._turn.notify_all()
             self._text.close()
-            self._stored.close()
         super().close()
 
     def __enter__(self) -> Self:
@@ -112,16 +118,6 @@ class CsvStream(io.RawIOBase):
             self._turn.wait_for(
                 lambda: len(self.positions) - 1 - self._num_taken < self._read_ahead, timeout=_PATIENCE_SECONDS
             )
-
-
-def compression_of(file: Path) -> Literal["gzip", "zstd"] | None:
-    """Infer the compression from the name of the file.
-
-    Example:
-        >>> compression_of(Path("log.csv.GZ")), compression_of(Path("log.csv"))
-        ('gzip', None)
-    """
-    return _COMPRESSION.get(file.suffix.lower())
 
 
 def delimiter_of(file: Path, settings: CsvSettings) -> str:
@@ -149,7 +145,8 @@ def first_record(file: Path, settings: CsvSettings) -> tuple[str, ...] | None:
     if not records:
         return None
     if any("\0" in cell or not _is_text(cell) for cell in records[0]):
-        raise DataError(f"{file} must be UTF-8 text, but its first line is not; convert the file to UTF-8")
+        what = f"it is {_wide_encoding(file)}" if _wide_encoding(file) else "its first line is not"
+        raise DataError(f"{file} must be UTF-8 text, but {what}; convert the file to UTF-8")
     return records[0]
 
 
@@ -169,13 +166,32 @@ def _first_records(file: Path, settings: CsvSettings, *, at_most: int) -> list[t
         io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
     ):
         records = csv.reader(
-            text, delimiter=delimiter_of(file, settings), quotechar=settings.quote, quoting=_quoting(settings)
+            _lines(text),
+            delimiter=delimiter_of(stream.delimiter_name, settings),
+            quotechar=settings.quote,
+            quoting=_quoting(settings),
         )
         return list(islice((tuple(record) for record in records if record), at_most))
 
 
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Yield the lines of a text; a longer one than a row may be is refused before it fills the memory."""
+    while line := text.readline(READ_BYTES):
+        if len(line) == READ_BYTES:
+            raise csv.Error(f"it is longer than {READ_BYTES >> 20} MiB")
+        yield line
+
+
 def _quoting(settings: CsvSettings) -> Literal[0, 3]:
     return csv.QUOTE_NONE if settings.quote is None else csv.QUOTE_MINIMAL
+
+
+def _wide_encoding(file: Path) -> str | None:
+    """Name the encoding that the first bytes of a file announce."""
+    with CsvStream(file, allow_nul=True) as stream:
+        head = stream.read(_MARK_BYTES)
+    marks = {"UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
+    return next((name for name, starts in marks.items() if head.startswith(starts)), None)
 
 
 def _is_text(cell: str) -> bool:
@@ -209,7 +225,7 @@ def parse_batches(
             block_size=read_bytes, use_threads=parallel, column_names=None if settings.header else list(names)
         ),
         parse_options=pacsv.ParseOptions(
-            delimiter=delimiter_of(stream.file, settings),
+            delimiter=delimiter_of(stream.delimiter_name, settings),
             quote_char=settings.quote or False,
             double_quote=settings.quote is not None,
             newlines_in_values=settings.quote is not None,

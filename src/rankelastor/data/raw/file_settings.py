@@ -10,10 +10,11 @@ Patterns = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_
 
 
 class FileSettings(Settings):
-    """Raw files: a path, a glob, or a list of these for each split; or ``all`` with a split in the data settings.
+    """Raw files: a path, a folder, a glob, or a list of these for each split; or ``all`` with a split of the data.
 
-    Files ending in ``.parquet`` are Parquet; all others are CSV, compressed where they end in ``.gz`` or ``.zst``.
-    Relative paths start from ``folder``.
+    The first bytes of a file tell whether it is Parquet, Arrow IPC (Feather), ORC or CSV, and how CSV is compressed.
+    A folder stands for the data files in it and below; folders called ``NAME=VALUE`` are columns. Relative paths start
+    from ``folder``.
     """
 
     folder: str = "."

@@ -9,10 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankelastor.data.raw.column_names import require_columns, require_different
-from rankelastor.data.raw.parquet_texts import require_utf8
-from rankelastor.errors import DataError
-
 BATCH_ROWS = 65_536
 """Largest number of rows per piece."""
 
@@ -23,54 +19,26 @@ _BYTES_PER_VALUE = 4
 """Smallest size of a list element in memory, even if the file stores it in a few bits."""
 
 
-def column_names(file: Path) -> tuple[str, ...]:
-    """Read the column names of a Parquet file.
+class ParquetColumns:
+    """The columns of a Parquet file. Memory holds a piece of one row group."""
 
-    Raises:
-        DataError: the file cannot be read or is not Parquet.
-    """
-    with _explain_errors(file), pq.ParquetFile(file) as parquet:
-        names = tuple(parquet.schema_arrow.names)
-    require_different(names, file)
-    return names
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self._file = file
+        self.schema: pa.Schema = file.schema_arrow
+        self.num_rows: int | None = file.metadata.num_rows
 
-
-def column_types(file: Path, columns: Collection[str]) -> dict[str, pa.DataType]:
-    """Read the types of those of ``columns`` that the file has.
-
-    Raises:
-        DataError: the file cannot be read or is not Parquet.
-    """
-    with _explain_errors(file), pq.ParquetFile(file) as parquet:
-        return {field.name: field.type for field in parquet.schema_arrow if field.name in set(columns)}
+    def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of some columns in pieces."""
+        if self.num_rows:
+            size = _rows_of_a_piece(self._file.metadata, columns)
+            yield from self._file.iter_batches(batch_size=size, columns=columns)
 
 
-def read_batches(
-    file: Path, columns: Collection[str] | None, *, allow_empty: bool
-) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield record batches and an estimate of the bytes of the file read so far.
-
-    A file without rows yields nothing or, with ``allow_empty``, one empty batch.
-
-    Raises:
-        DataError: the file cannot be read, is not Parquet, lacks a column, or holds text that is not UTF-8.
-    """
-    names = column_names(file)
-    if columns is not None:
-        require_columns(names, columns, file)
-    wanted = names if columns is None else [name for name in names if name in set(columns)]
-    with _explain_errors(file), pq.ParquetFile(file) as parquet:
-        size, num_rows, rows_read = file.stat().st_size, parquet.metadata.num_rows, 0
-        if not num_rows:
-            if allow_empty:
-                schema = pa.schema([parquet.schema_arrow.field(name) for name in wanted])
-                yield pa.RecordBatch.from_pylist([], schema=schema), size
-            return
-        batches = parquet.iter_batches(batch_size=_rows_of_a_piece(parquet.metadata, wanted), columns=list(wanted))
-        for batch in batches:
-            require_utf8(batch, file, rows_read + 1)
-            rows_read += batch.num_rows
-            yield batch, size * rows_read // num_rows
+@contextmanager
+def open_columns(file: Path) -> Iterator[ParquetColumns]:
+    """Open a Parquet file."""
+    with pq.ParquetFile(file) as parquet:
+        yield ParquetColumns(parquet)
 
 
 def _rows_of_a_piece(metadata: pq.FileMetaData, columns: Collection[str]) -> int:
@@ -87,11 +55,3 @@ def _rows_of_a_piece(metadata: pq.FileMetaData, columns: Collection[str]) -> int
         )
         bytes_per_row = max(bytes_per_row, size / max(1, group.num_rows))
     return max(1, min(BATCH_ROWS, int(PIECE_BYTES / bytes_per_row)))
-
-
-@contextmanager
-def _explain_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file} must be a readable Parquet file, but {error}") from error

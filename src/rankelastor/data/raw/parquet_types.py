@@ -1,4 +1,4 @@
-"""Check that the Parquet files of one data set agree on the kind of each column."""
+"""Check that the files of typed columns of one data set agree on the kind of each column."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rankelastor.data.raw.parquet_file import column_types
-from rankelastor.data.raw.rows import is_parquet
+from rankelastor.data.raw.columnar_file import column_types
+from rankelastor.data.raw.rows import is_columnar
 from rankelastor.errors import DataError
 
 _NOTHING = "nothing"
@@ -24,7 +24,7 @@ _KINDS: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
 
 
 def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers: Collection[str] = ()) -> None:
-    """Raise unless the Parquet files give each of ``columns`` a type of the same kind.
+    """Raise unless the files of typed columns (Parquet, Arrow IPC, ORC) give each of ``columns`` a type of the same kind.
 
     Widths may differ (int32, int64), also in lists; text may be dictionary-encoded; a column of nulls matches every
     kind, and lists that are empty or hold only nulls match every kind of list. In the columns ``numbers``, which are
@@ -32,10 +32,10 @@ def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers:
     values.
 
     Raises:
-        DataError: the kind of a column changes, or a file is not Parquet; the message names file, column and types.
+        DataError: the kind of a column changes, or a file cannot be read; the message names file, column and types.
     """
     first: dict[str, tuple[Path, pa.DataType]] = {}
-    for file in filter(is_parquet, files):
+    for file in filter(is_columnar, files):
         for name, given in column_types(file, columns).items():
             kind = kind_of(given, number=name in numbers)
             if kind == _NOTHING:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rankelastor.data.raw import csv_file, parquet_file
+from rankelastor.data.raw import columnar_file, csv_file
+from rankelastor.data.raw.contents import contents_of
 from rankelastor.data.raw.csv_settings import CsvSettings
-from rankelastor.data.raw.csv_stream import READ_BYTES
+from rankelastor.data.raw.csv_stream import READ_BYTES, first_record
+from rankelastor.data.raw.partitions import Partitions, append_partitions, partition_names
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,38 @@ class RawRows:
         return self.first_row + index
 
 
-def is_parquet(file: Path) -> bool:
-    """Tell from the name of the file whether it is Parquet; all other files are read as CSV."""
-    return file.suffix.lower() in {".parquet", ".pq"}
+def is_columnar(file: Path) -> bool:
+    """Tell from the first bytes of a file whether it holds typed columns; all other files are read as CSV.
+
+    Raises:
+        DataError: the file is missing, not readable, or of a format that is not read.
+    """
+    return contents_of(file).is_columnar
 
 
-def column_names(file: str | Path, csv: CsvSettings) -> tuple[str, ...]:
-    """Read the column names of a file from its header, its schema, or ``csv.columns``.
+def is_empty(file: Path, csv: CsvSettings) -> bool:
+    """Tell whether a file holds nothing to read: no byte, no line (not even a header), or a table without rows.
+
+    A CSV file with a header alone is not empty.
+
+    Raises:
+        DataError: the file is missing, not readable, or of a format that is not read.
+    """
+    contents = contents_of(file)
+    if contents.is_columnar:
+        return not columnar_file.holds_rows(file)
+    return contents.kind == "empty" or first_record(file, csv) is None
+
+
+def column_names(file: str | Path, csv: CsvSettings, *, partitions: Partitions = ()) -> tuple[str, ...]:
+    """Read the column names of a file from its header, its schema, or ``csv.columns``; then those of its folders.
 
     Raises:
         DataError: the file cannot be read, is empty though it must have a header, or names a column twice.
     """
     file = Path(file)
-    return parquet_file.column_names(file) if is_parquet(file) else csv_file.column_names(file, csv)
+    names = columnar_file.column_names(file) if is_columnar(file) else csv_file.column_names(file, csv)
+    return (*names, *partition_names(partitions, names))
 
 
 def read_rows(
@@ -76,11 +97,12 @@ def read_rows(
     may_lack: Collection[str] = (),
     allow_empty: bool = False,
     read_bytes: int = READ_BYTES,
+    partitions: Partitions = (),
 ) -> Iterator[RawRows]:
-    """Read a CSV or Parquet file in pieces.
+    """Read a file of CSV, Parquet, Arrow IPC (Feather) or ORC in pieces; its first bytes tell which it is.
 
     Args:
-        file: the file; its name determines the format and the compression (``.parquet``, ``.csv.gz``, ``.tsv.zst``).
+        file: the file. CSV may be compressed: gzip, zstd, bz2, lz4, xz, or a zip archive of one file.
         csv: the format of CSV files.
         columns: the columns to read; None reads all.
         distinct: CSV columns to read dictionary-encoded, which is fast if values repeat. Others are read as text.
@@ -90,21 +112,26 @@ def read_rows(
         may_lack: columns that the file may lack, as rows to be scored lack labels and weight: if ``csv.columns`` names
             the columns and rows have exactly that number of cells fewer, these names are omitted, with a warning.
         allow_empty: yield one empty piece with the columns for a file without rows (only a header; an empty file, if
-            ``csv.columns`` names the columns; an empty Parquet table). Otherwise it yields nothing or is refused.
+            ``csv.columns`` names the columns; an empty table). Otherwise it yields nothing or is refused.
         read_bytes: size of a piece; every row must be shorter.
+        partitions: columns that the folders of the file name; they come last, unless the file holds them itself.
 
     Raises:
         DataError: a column is missing, a row has too many or too few cells, the text is not UTF-8, the compressed
-            stream is cut off, or the file is not Parquet; the message names file and row.
+            stream is cut off, or the file is of a format that is not read; the message names file and row.
     """
     file = Path(file)
-    if is_parquet(file):
-        batches = parquet_file.read_batches(file, columns, allow_empty=allow_empty)
+    constant = _constant_columns(file, csv, columns, partitions)
+    stored = columns if columns is None else [name for name in columns if name not in constant]
+    if stored is not None and not stored:
+        stored = column_names(file, csv)[:1]  # they tell the number of rows
+    if is_columnar(file):
+        batches = columnar_file.read_batches(file, stored, allow_empty=allow_empty)
     else:
         batches = csv_file.read_batches(
             file,
             csv,
-            columns,
+            stored,
             distinct=distinct,
             numbers=numbers,
             may_lack=may_lack,
@@ -113,5 +140,15 @@ def read_rows(
         )
     first_row = 1
     for batch, bytes_read in batches:
-        yield RawRows(batch, file, first_row, bytes_read)
+        yield RawRows(append_partitions(batch, partitions, constant), file, first_row, bytes_read)
         first_row += batch.num_rows
+
+
+def _constant_columns(
+    file: Path, csv: CsvSettings, columns: Collection[str] | None, partitions: Partitions
+) -> tuple[str, ...]:
+    """List the wanted columns that come from the names of folders."""
+    if not partitions:
+        return ()
+    names = partition_names(partitions, column_names(file, csv))
+    return tuple(name for name in names if columns is None or name in set(columns))

@@ -1,17 +1,26 @@
-"""Find the raw files that the settings name by paths and globs."""
+"""Find the raw files that the settings name by paths, folders and globs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import escape, glob
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from rankelastor.data.raw.csv_settings import CsvSettings
+from rankelastor.data.raw.data_folder import data_files, is_skipped
 from rankelastor.data.raw.file_settings import FileSettings
+from rankelastor.data.raw.partitions import Partitions, partitions_of
+from rankelastor.data.raw.rows import is_empty
 from rankelastor.errors import DataError
+from rankelastor.places import in_full, refuse_address
 from rankelastor.schema import SPLITS, SplitName
 
+_logger = logging.getLogger(__name__)
+
 _MARKS = "*?["
+_MOST_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -25,12 +34,21 @@ class SourceFile:
     path: Path
     name: str
 
+    @property
+    def partitions(self) -> Partitions:
+        """The columns that folders called ``NAME=VALUE`` give the rows of the file."""
+        return partitions_of(self.name)
+
 
 def find_source_files(files: FileSettings) -> tuple[SourceFile, ...]:
-    """Find the raw files in reading order: by split, then in order of the patterns, matches of a glob by name.
+    """Find the raw files in reading order: by split, then in order of the patterns, matches of each by name.
+
+    A folder stands for the data files in it and below. Names that begin with ``_`` or ``.`` are skipped in folders and
+    by globs, as other programs do with ``_SUCCESS`` and ``.part-0.crc``.
 
     Raises:
-        DataError: a file does not exist, a glob matches nothing, or a file is named twice.
+        DataError: a file does not exist, a folder holds no data files, a glob matches nothing, a file is named twice,
+            or an address (``s3://``) was given.
     """
     found = tuple(_find(files))
     first_seen: dict[Path, SourceFile] = {}
@@ -42,8 +60,26 @@ def find_source_files(files: FileSettings) -> tuple[SourceFile, ...]:
     return found
 
 
+def without_empty(sources: Sequence[SourceFile], csv: CsvSettings) -> tuple[SourceFile, ...]:
+    """Leave out the files that hold nothing, with a warning that names them; if none holds anything, keep all.
+
+    Raises:
+        DataError: a file is missing, not readable, or of a format that is not read.
+    """
+    empty = {source.path for source in sources if is_empty(source.path, csv)}
+    kept = tuple(source for source in sources if source.path not in empty)
+    if not kept:
+        return tuple(sources)
+    if empty:
+        names = sorted(str(path) for path in empty)
+        what = "1 file holds no rows and is" if len(names) == 1 else f"{len(names)} files hold no rows and are"
+        _logger.warning("%s skipped: %s", what, _shorten(names))
+    return kept
+
+
 def _find(files: FileSettings) -> Iterator[SourceFile]:
     folder = Path(files.folder)
+    refuse_address(files.folder, what="files.folder", error=DataError)
     if files.all is not None:
         yield from (_source(None, path, folder) for path in _matches(files.all, folder, "all"))
         return
@@ -58,28 +94,78 @@ def _source(split: SplitName | None, path: Path, folder: Path) -> SourceFile:
 
 def _matches(patterns: tuple[str, ...], folder: Path, split: str) -> Iterator[Path]:
     for pattern in patterns:
+        refuse_address(pattern, what=f"files.{split}", error=DataError)
         path = folder / pattern
         if path.is_file():
             yield path
         elif path.is_dir():
-            raise DataError(f"files.{split} must name files, but {path} is a folder; try {path}/*")
+            yield from data_files(path, what=f"files.{split}")
         elif any(mark in pattern for mark in _MARKS):
             yield from _glob(pattern, folder, split)
         else:
-            raise DataError(f"files.{split} must name files that exist, but {path} does not; {_look_at(path.parent)}")
+            raise DataError(
+                f"files.{split} must name files that exist, but {in_full(path)} does not; {_look_at(path.parent)}"
+                f"{_counts_from(pattern, folder)}"
+            )
 
 
 def _glob(pattern: str, folder: Path, split: str) -> list[Path]:
     whole = pattern if Path(pattern).is_absolute() else f"{escape(str(folder))}/{pattern}"
-    paths = [path for path in sorted(map(Path, glob(whole, recursive=True))) if path.is_file()]  # noqa: PTH207 - Path.glob takes no absolute pattern
-    if not paths:
-        raise DataError(f"files.{split} must match files, but {folder / pattern} matches none; {_look_at(folder)}")
-    return paths
+    matches = sorted(map(Path, glob(whole, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    wanted = [path for path in matches if not _is_hidden(path, whole)]
+    paths = list(dict.fromkeys(_files_of(wanted, split)))
+    if paths:
+        return sorted(paths)
+    if matches and not wanted:
+        shown = _shorten([path.name for path in matches])
+        raise DataError(
+            f"files.{split} must match data files, but {in_full(folder / pattern)} matches only {shown}, and names that "
+            "begin with _ or . are skipped; name the files one by one"
+        )
+    raise DataError(
+        f"files.{split} must match files, but {in_full(folder / pattern)} matches none; {_look_at(folder)}"
+        f"{_counts_from(pattern, folder)}"
+    )
+
+
+def _files_of(matches: Sequence[Path], split: str) -> Iterator[Path]:
+    """Yield the files among the matches, and those in folders that hold a data set; in any folder if there is no file."""
+    files = [path for path in matches if path.is_file()]
+    yield from files
+    for path in matches:
+        if path.is_dir() and (not files or _looks_like_data(path)):
+            yield from data_files(path, what=f"files.{split}", may_be_empty=True)
+
+
+def _looks_like_data(folder: Path) -> bool:
+    return "=" in folder.name or folder.suffix.lower() in {".parquet", ".csv", ".tsv", ".orc", ".feather", ".arrow"}
+
+
+def _is_hidden(path: Path, pattern: str) -> bool:
+    """Tell whether a match is to be skipped: a part that a mark matched begins with ``_`` or ``.``, unasked for."""
+    wanted = PurePath(pattern).parts
+    fixed = next(index for index, part in enumerate(wanted) if any(mark in part for mark in _MARKS))
+    asked_for = {part[0] for part in wanted[fixed:]}
+    return any(is_skipped(part) and part[0] not in asked_for for part in path.parts[fixed:])
+
+
+def _shorten(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_SHOWN
+    return ", ".join(names[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _counts_from(pattern: str, folder: Path) -> str:
+    """Say from where a relative path counts."""
+    if Path(pattern).is_absolute():
+        return ""
+    if folder == Path():
+        return f". Paths count from the current folder, {in_full(folder)}; files.folder sets another"
+    relative = "" if folder.is_absolute() else f", which counts from the current folder, {in_full('')}"
+    return f". Paths count from files.folder, {folder}{relative}"
 
 
 def _look_at(folder: Path) -> str:
     if not folder.is_dir():
-        return f"the folder {folder} does not exist either: check files.folder"
+        return f"the folder {in_full(folder)} does not exist either: check files.folder"
     names = sorted(item.name for item in folder.iterdir())
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")  # noqa: PLR2004 - enough to recognise the folder
-    return f"{folder} holds {shown or 'nothing'}"
+    return f"{in_full(folder)} holds {_shorten(names) or 'nothing'}"

@@ -1,0 +1,67 @@
+"""Bring columns to the plain layouts of Arrow: views, run ends and extensions hold the same values otherwise."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """Find the plain type that holds the same values.
+
+    Example:
+        >>> plain_type(pa.string_view()), plain_type(pa.int8())
+        (DataType(large_string), DataType(int8))
+    """
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain_type(kind.storage_type)
+    if pa.types.is_run_end_encoded(kind):
+        return plain_type(kind.value_type)
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, plain_type(kind.value_type))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(plain_type(kind.value_type), kind.list_size)
+    if pa.types.is_list(kind):
+        return pa.list_(plain_type(kind.value_type))
+    if pa.types.is_large_list(kind) or pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        return pa.large_list(plain_type(kind.value_type))
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """Replace the types of a schema by plain ones; a schema of plain types is returned as it is."""
+    if all(_is_plain(field.type) for field in schema):
+        return schema
+    return pa.schema([field if _is_plain(field.type) else field.with_type(plain_type(field.type)) for field in schema])
+
+
+def with_plain_layouts(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Convert the columns whose layout is not plain; a batch of plain columns is returned as it is."""
+    if all(_is_plain(field.type) for field in batch.schema):
+        return batch
+    columns = [cells if _is_plain(cells.type) else _plain(cells) for cells in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=plain_schema(batch.schema))
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Tell whether no part of a type needs another layout; names of list elements do not count."""
+    if isinstance(kind, pa.BaseExtensionType) or pa.types.is_run_end_encoded(kind):
+        return False
+    if pa.types.is_dictionary(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _is_plain(kind.value_type)
+    if pa.types.is_fixed_size_list(kind):
+        return _is_plain(kind.value_type)
+    return plain_type(kind) == kind
+
+
+def _plain(cells: pa.Array) -> pa.Array:
+    kind = cells.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(cells.storage)
+    if pa.types.is_run_end_encoded(kind):
+        return _plain(pc.run_end_decode(cells))
+    if pa.types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(cells.indices, _plain(cells.dictionary))
+    return cells.cast(plain_type(kind))

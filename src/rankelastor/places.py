@@ -1,0 +1,75 @@
+"""Name places in messages: a path in full, and an address (``s3://...``), which nothing here can open, as written."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from rankelastor.errors import RankElastorError
+
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<slashes>/+)(?P<rest>.*)", re.DOTALL)
+_SCHEMES = frozenset(
+    "abfs abfss adl adls azure cos dbfs file ftp ftps gcs gs hdfs hf http https jdbc obs oss r2 "
+    "s3 s3a s3n sftp ssh viewfs wasb wasbs webhdfs".split()
+)
+
+
+def in_full(place: str | Path) -> str:
+    """Write a path from the root of the file system, without following links.
+
+    Example:
+        >>> in_full("/data/logs/../clicks.csv")
+        '/data/clicks.csv'
+    """
+    return os.path.abspath(place)  # noqa: PTH100 - Path.absolute keeps `..`, Path.resolve follows links
+
+
+def address_of(place: str | Path) -> str | None:
+    """Return a place as an address if it is one, with both slashes, of which ``Path`` keeps one; else None.
+
+    A path whose first part ends with a colon is an address only if it begins with a known scheme and that folder does
+    not exist.
+
+    Example:
+        >>> address_of(Path("s3://bucket/clicks.parquet")), address_of("gopher://host/a"), address_of("a/b.csv")
+        ('s3://bucket/clicks.parquet', 'gopher://host/a', None)
+    """
+    found = _ADDRESS.fullmatch(str(place))
+    if found is None:
+        return None
+    scheme, slashes, rest = found["scheme"], found["slashes"], found["rest"]
+    if len(slashes) > 1:
+        return str(place)
+    if scheme.lower() not in _SCHEMES or Path(f"{scheme}:").exists():
+        return None
+    return f"{scheme}:{'///' if scheme.lower() == 'file' else '//'}{rest}"
+
+
+def refuse_address(place: str | Path, *, what: str, error: type[RankElastorError]) -> None:
+    """Raise an ``error`` if a place is an address, such as ``s3://bucket/clicks.parquet``.
+
+    Args:
+        place: what was given as the path of a file or folder.
+        what: what the path is for, as it begins the message.
+        error: the class of the error.
+
+    Example:
+        >>> from rankelastor.errors import DataError
+        >>> refuse_address("s3://bucket/a.csv", what="files.all", error=DataError)
+        Traceback (most recent call last):
+        rankelastor.errors.DataError: files.all must be a path, but s3://bucket/a.csv was given, and addresses (s3://) \
+cannot be opened; try copying the files to a disk, or mounting the place as a folder
+    """
+    address = address_of(place)
+    if address is None:
+        return
+    scheme = address.partition(":")[0]
+    advice = (
+        f"try {address.partition(':')[2].lstrip('/').join(['/', ''])}"
+        if scheme.lower() == "file"
+        else "try copying the files to a disk, or mounting the place as a folder"
+    )
+    raise error(
+        f"{what} must be a path, but {address} was given, and addresses ({scheme}://) cannot be opened; {advice}"
+    )
