@@ -3,7 +3,7 @@
 Example:
     >>> import rankelastor
     >>> rankelastor.__all__
-    ['evaluate', 'load_recipe', 'load_run', 'predict', 'prepare', 'train']
+    ['evaluate', 'load_recipe', 'load_run', 'predict', 'predict_proba', 'prepare', 'train']
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from rankelastor.data.prepare import prepare
     from rankelastor.evaluation.evaluate import evaluate
     from rankelastor.recipes.load import load_recipe
-    from rankelastor.runs.load import load_run
     from rankelastor.serving.predict import predict
+    from rankelastor.serving.predict_proba import predict_proba
+    from rankelastor.serving.serving_run import load_run
     from rankelastor.training.run import train
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "load_recipe", "load_run", "predict", "prepare", "train"]
+__all__ = ["evaluate", "load_recipe", "load_run", "predict", "predict_proba", "prepare", "train"]
 
 _HOMES = {
     "evaluate": "rankelastor.evaluation.evaluate",
     "load_recipe": "rankelastor.recipes.load",
-    "load_run": "rankelastor.runs.load",
+    "load_run": "rankelastor.serving.serving_run",
     "predict": "rankelastor.serving.predict",
+    "predict_proba": "rankelastor.serving.predict_proba",
     "prepare": "rankelastor.data.prepare",
     "train": "rankelastor.training.run",
 }

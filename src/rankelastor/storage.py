@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rankelastor.errors import StorageError
 from rankelastor.folder_lock import lock_folder
+from rankelastor.places import refuse_address
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -44,6 +45,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or the path cannot be written; no file is left behind.
     """
+    refuse_address(path, what="what is written", error=StorageError)
     path = Path(path)
     with explain_storage_errors(path):
         path = path.resolve()  # the target of a link is replaced, not the link
@@ -78,6 +80,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or the path cannot be written; no file is left behind.
     """
+    refuse_address(path, what="what is written", error=StorageError)
     path = Path(path)
     with explain_storage_errors(path):
         path = path.resolve()  # the target of a link is replaced, not the link

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import torch
 
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.errors import StalePreparedError
+from rankelastor.errors import DataError, StalePreparedError
 from rankelastor.execution.device import choose_device
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
+from rankelastor.places import in_full
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.migration import rename_weights
 from rankelastor.runs.run_folder import RunFolder
@@ -35,20 +37,47 @@ class LoadedRun:
     encoder: RowEncoder
     ranker: Ranker
 
-    def dataset(self) -> PreparedDataset:
+    def dataset(self, prepared: str | Path | None = None) -> PreparedDataset:
         """Open the prepared data that the run was trained on.
+
+        Without ``prepared``, they are looked for where the recipe says, counted from the current folder, and then
+        where they were when the run was trained.
+
+        Args:
+            prepared: the prepared folder, if it was moved.
 
         Raises:
             StalePreparedError: the prepared folder was made from other data or settings since the training.
             DataError: the prepared folder is missing.
         """
-        dataset = PreparedDataset.open_matching(self.recipe.data)
+        if prepared is not None:
+            return self._same(PreparedDataset.open(prepared))
+        here, remembered = Path(self.recipe.data.prepared), RunFolder(self.folder).prepared
+        if remembered is None or not remembered.is_dir() or remembered == here.resolve():
+            self._require_prepared(here, remembered)
+            return self._same(PreparedDataset.open_matching(self.recipe.data))
+        if here.is_dir():
+            with suppress(DataError):  # a folder of that name that belongs to other data
+                return self._same(PreparedDataset.open_matching(self.recipe.data))
+        return self._same(PreparedDataset.open(remembered))
+
+    def _same(self, dataset: PreparedDataset) -> PreparedDataset:
         if dataset.fingerprint != self.encoder.manifest.fingerprint:
             raise StalePreparedError(
                 f"{dataset.folder} must be what {self.folder} was trained on, but it was prepared again "
                 "from other data; train again, or restore the former files and run `rankelastor prepare RECIPE`"
             )
         return dataset
+
+    def _require_prepared(self, here: Path, remembered: Path | None) -> None:
+        if here.exists():
+            return
+        since = "" if remembered is None or remembered == here.resolve() else f", nor does {remembered}, where it was"
+        counts = "" if here.is_absolute() else f" ({here} counts from the current folder)"
+        raise DataError(
+            f"{in_full(here)} must be the prepared folder that {self.folder} was trained on, but it does not "
+            f"exist{counts}{since}; name it with --prepared DIR (prepared=...), or run `rankelastor prepare RECIPE`"
+        )
 
 
 def load_run(folder: str | Path, *, device: torch.device | None = None) -> LoadedRun:

@@ -3,7 +3,8 @@
 .. code-block:: text
 
     config.yaml        the resolved recipe
-    environment.json   format_version of the folder; versions, device, commit, seed, data fingerprint
+    environment.json   format_version of the folder; versions, device, commit, seed, data fingerprint, and where the
+                       prepared folder was
     features/          schema.json and vocabulary/, with which new raw rows are encoded
     metrics.jsonl      one line per evaluation
     checkpoints/       best.safetensors
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Self
 
 from rankelastor.errors import RunError
+from rankelastor.places import in_full, refuse_address
 from rankelastor.recipes.load import dump_yaml, load_recipe
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.result import RunResult, read_result
@@ -53,6 +55,7 @@ class RunFolder:
             RunError: the path exists.
             StorageError: the folder cannot be written.
         """
+        refuse_address(path, what="a run", error=RunError)
         run = cls(path)
         if run.path.exists():
             raise RunError(f"a run folder must be new, but {path} exists; name another with --run, or remove this one")
@@ -72,9 +75,11 @@ class RunFolder:
         Raises:
             RunError: the folder is missing, is not a run folder, or has a newer format than this version reads.
         """
+        refuse_address(path, what="a run", error=RunError)
         run = cls(path)
         if not run.path.is_dir():
-            raise RunError(f"a run must be a folder, but {path} is not; `rankelastor train` makes one")
+            what = "is a file" if run.path.exists() else "does not exist"
+            raise RunError(f"a run must be a folder, but {in_full(path)} {what}; `rankelastor train` makes one")
         if not (run.path / "config.yaml").is_file():
             raise RunError(f"a run folder must hold config.yaml, but {path} does not; is it a run folder?")
         if run.format_version > FORMAT_VERSION:
@@ -104,6 +109,13 @@ class RunFolder:
     def features(self) -> Path:
         """Path of the folder with schema and vocabularies."""
         return self.path / "features"
+
+    @property
+    def prepared(self) -> Path | None:
+        """Where the prepared folder was when the run was trained, in full; None if the run does not say."""
+        path = self.path / "environment.json"
+        found = _read_mapping(path).get("prepared") if path.is_file() else None
+        return Path(found) if isinstance(found, str) else None
 
     def recipe(self) -> Recipe:
         """Read the resolved recipe."""

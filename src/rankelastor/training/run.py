@@ -7,17 +7,25 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
+from jaxtyping import Float64
+from numpy import ndarray
+
+from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import copy_feature_state
+from rankelastor.data.raw.frames import Frame
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.environment import describe_environment
+from rankelastor.runs.load import LoadedRun
 from rankelastor.runs.result import RunResult
 from rankelastor.runs.run_folder import RunFolder, default_run_folder
 from rankelastor.runs.weights import load_weights, save_weights
+from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.storage import explain_storage_errors
 from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
@@ -35,6 +43,22 @@ class TrainedRun:
     folder: Path
     ranker: Ranker
     result: RunResult
+
+    def predict_proba(self, frame: Frame) -> Float64[ndarray, "row *task"]:
+        """Compute the probability of each row of a frame of polars, pandas or Arrow: see ``predict_proba``.
+
+        Raises:
+            DataError: the object is no frame, a column is missing, or a cell is wrong.
+            RunError: the ranker's logits are not all finite.
+        """
+        return predict_proba(self._loaded, frame)
+
+    @cached_property
+    def _loaded(self) -> LoadedRun:
+        run = RunFolder.open(self.folder)
+        return LoadedRun(
+            folder=self.folder, recipe=run.recipe(), encoder=RowEncoder.load(run.features), ranker=self.ranker
+        )
 
 
 def train(
@@ -98,6 +122,7 @@ def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
             "precision": inputs.precision,
             "seed": inputs.recipe.training.seed,
             "data_fingerprint": inputs.dataset.fingerprint,
+            "prepared": str(inputs.dataset.folder.resolve()),
         }
     )
 
