@@ -10,8 +10,8 @@ from rankelastor.errors import RankElastorError
 
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<slashes>/+)(?P<rest>.*)", re.DOTALL)
 _SCHEMES = frozenset(
-    "abfs abfss adl adls azure cos dbfs file ftp ftps gcs gs hdfs hf http https jdbc obs oss r2 "
-    "s3 s3a s3n sftp ssh viewfs wasb wasbs webhdfs".split()
+    {"abfs", "abfss", "adl", "adls", "azure", "cos", "dbfs", "file", "ftp", "ftps", "gcs", "gs", "hdfs", "hf", "http"}
+    | {"https", "jdbc", "obs", "oss", "r2", "s3", "s3a", "s3n", "sftp", "ssh", "viewfs", "wasb", "wasbs", "webhdfs"}
 )
 
 

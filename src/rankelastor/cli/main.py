@@ -26,6 +26,7 @@ VERBS = (
     "evaluate",
     "spectrum",
     "predict",
+    "embeddings",
     "theory",
     "describe",
     "profile",

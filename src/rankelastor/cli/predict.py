@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,20 +18,55 @@ def register(app: typer.Typer) -> None:
 def predict(
     run: RunPath,
     input_file: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Raw rows in the format of the training data, CSV or Parquet.")
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="Raw rows with the columns of the training data: a file (CSV, Parquet, Arrow IPC, ORC), a folder, "
+            "or - for stdin.",
+        ),
     ],
-    output_file: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The same rows with a probability column.")],
+    output_file: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUTPUT",
+            help="The same rows with a probability column: a file whose ending tells the format, a folder for a "
+            "folder, or - for stdout.",
+        ),
+    ],
     force: Annotated[bool, typer.Option("--force", help="Replace OUTPUT if it exists.")] = False,
+    chosen: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="Format of OUTPUT, whatever its name: csv, tsv, parquet, feather, orc.",
+            show_default="by the ending; csv for -",
+        ),
+    ] = None,
 ) -> None:
     """Score raw rows and write them with an additional last column `probability`.
 
     Values unseen in training are allowed; the label column may be missing.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.standard_streams import STANDARD, end_quietly, or_standard_input, or_standard_output
     from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.serving.predict import predict as predict_rows
 
     keep_large_blocks()
-    with Bar() as bar:
-        num_rows = predict_rows(run, input_file, output_file, overwrite=force, progress=bar)
-    console.print(f"{output_file}: {num_rows:,} rows with probabilities", highlight=False, markup=False, soft_wrap=True)
+    try:
+        with Bar() as bar:
+            num_rows = predict_rows(
+                run,
+                or_standard_input(input_file),
+                or_standard_output(output_file),
+                overwrite=force,
+                output_format=chosen,
+                progress=bar,
+            )
+    except BrokenPipeError:
+        end_quietly()
+    if output_file != STANDARD:
+        console.print(
+            f"{output_file}: {num_rows:,} rows with probabilities", highlight=False, markup=False, soft_wrap=True
+        )

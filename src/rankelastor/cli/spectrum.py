@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from rankelastor.cli.arguments import PreparedPath
 from rankelastor.cli.console import console, error_console
 from rankelastor.cli.evaluate import Split
 
@@ -45,6 +46,7 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
         list[str] | None,
         typer.Option("--point", metavar="NAME", help="Also record this module of the model. Repeatable."),
     ] = None,
+    prepared: PreparedPath = None,
 ) -> None:
     """Measure the rank of the representations after each sublayer of a trained model, and whether it collapses.
 
@@ -60,7 +62,13 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
     with Bar() as bar:
         spectra = [
             measure_run(
-                run, split=split.value, num_examples=examples, name=name, more_points=points or (), progress=bar
+                run,
+                split=split.value,
+                num_examples=examples,
+                name=name,
+                more_points=points or (),
+                prepared=prepared,
+                progress=bar,
             )
             for run, name in zip(runs, distinct_names(runs), strict=True)
         ]

@@ -18,6 +18,7 @@ from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.errors import DataError
 from rankelastor.serving.output_names import TEXT_FORMATS, OutputFormat
 
+
 class Writer(Protocol):
     """Writes pieces of rows one after the other."""
 
@@ -64,14 +65,16 @@ def _opened(target: Path | BinaryIO, ending: str) -> Iterator[BinaryIO]:
     if not isinstance(target, Path):
         yield target
         return
-    opened: dict[str, Callable[[], object]] = {
-        ".gz": lambda: pa.output_stream(str(target), compression="gzip"),
-        ".zst": lambda: pa.output_stream(str(target), compression="zstd"),
-        ".bz2": lambda: bz2.open(target, "wb"),
-        ".xz": lambda: lzma.open(target, "wb"),
-    }
-    with cast("BinaryIO", opened.get(ending, lambda: target.open("wb"))()) as file:
+    with cast("BinaryIO", _open_file(target, ending)) as file:
         yield file
+
+
+def _open_file(target: Path, ending: str) -> object:
+    if ending in {".gz", ".zst"}:
+        return pa.output_stream(str(target), compression={".gz": "gzip", ".zst": "zstd"}[ending])
+    if ending in {".bz2", ".xz"}:
+        return bz2.BZ2File(target, "wb") if ending == ".bz2" else lzma.LZMAFile(target, "wb")
+    return target.open("wb")
 
 
 def _refuse_nested_columns(rows: pa.RecordBatch) -> None:

@@ -60,8 +60,8 @@ def format_of(name: str | PurePath, chosen: str | None = None) -> OutputFormat:
     found = _BY_ENDING.get(ending)
     if found is None or (is_compressed and found not in TEXT_FORMATS):
         raise StorageError(
-            f"the output must end in one of {', '.join(_BY_ENDING)}, and texts may end in {', '.join(_COMPRESSED)} too, "
-            f"but {name} was given; name another, or choose the format with --format (output_format)"
+            f"the output must end in one of {', '.join(_BY_ENDING)}, and texts may end in {', '.join(_COMPRESSED)} "
+            f"too, but {name} was given; name another, or choose the format with --format (output_format)"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Predict probabilities for raw rows: a file, a folder, a stream or a frame, written to a file, a folder or a stream."""
+"""Predict probabilities for raw rows: from a file, a folder, a stream or a frame to a file, a folder or a stream."""
 
 from __future__ import annotations
 
@@ -191,7 +191,9 @@ def _refuse_output(output: str | Path | BinaryIO, given: Table, *, overwrite: bo
     elif path.is_dir():
         raise StorageError(f"the output must be a file, but {path} is a folder; name a file in it")
     elif path.exists() and not overwrite:
-        raise StorageError(f"the output must be a new file, but {path} exists; add --force to replace it (overwrite=True)")
+        raise StorageError(
+            f"the output must be a new file, but {path} exists; add --force to replace it (overwrite=True)"
+        )
 
 
 def _refuse_folder(path: Path, given: Path, *, overwrite: bool) -> None:

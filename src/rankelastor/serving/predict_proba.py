@@ -6,8 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
-from numpy import ndarray
+from numpy.typing import NDArray
 
 from rankelastor.data.raw.frames import Frame, frame_rows
 from rankelastor.evaluation.row_scorer import RowScorer
@@ -15,7 +14,7 @@ from rankelastor.execution.cores import borrowed_cores
 from rankelastor.runs.load import LoadedRun, load_run
 
 
-def predict_proba(run: LoadedRun | str | Path, frame: Frame) -> Float64[ndarray, "row *task"]:
+def predict_proba(run: LoadedRun | str | Path, frame: Frame) -> NDArray[np.float64]:
     """Compute the probability of each row of a frame of polars, pandas or Arrow.
 
     Unknown values are out of vocabulary; columns that the run does not read are ignored, labels too. The frame is read

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from jaxtyping import Float64
-from numpy import ndarray
+from numpy.typing import NDArray
 
 from rankelastor.data.raw.frames import Frame
 from rankelastor.runs.load import LoadedRun
@@ -19,7 +19,7 @@ from rankelastor.serving.predict_proba import predict_proba
 class ServingRun(LoadedRun):
     """A loaded run with ``predict_proba``."""
 
-    def predict_proba(self, frame: Frame) -> Float64[ndarray, "row *task"]:
+    def predict_proba(self, frame: Frame) -> NDArray[np.float64]:
         """Compute the probability of each row of a frame of polars, pandas or Arrow: see ``predict_proba``.
 
         Raises:

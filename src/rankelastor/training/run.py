@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from jaxtyping import Float64
-from numpy import ndarray
+import numpy as np
+from numpy.typing import NDArray
 
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import copy_feature_state
@@ -44,7 +44,7 @@ class TrainedRun:
     ranker: Ranker
     result: RunResult
 
-    def predict_proba(self, frame: Frame) -> Float64[ndarray, "row *task"]:
+    def predict_proba(self, frame: Frame) -> NDArray[np.float64]:
         """Compute the probability of each row of a frame of polars, pandas or Arrow: see ``predict_proba``.
 
         Raises:

@@ -35,6 +35,7 @@ def test_a_column_without_values_hides_no_difference(tmp_path: Path) -> None:
 
 
 def test_a_csv_file_between_has_no_types(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("x\n1\n")
     files = [tmp_path / "c.csv", write(tmp_path, "a.parquet", pa.array(["a"]))]
     require_same_kinds(files, ["x"])
 

@@ -54,7 +54,6 @@ def test_a_folder_with_brackets_in_its_name_is_no_pattern(tmp_path: Path) -> Non
             r"files.train must name files .*absent.csv does not; .* holds a.csv, b.csv",
         ),
         ({"all": "*.parquet"}, r"files.all must match files, but .*\*.parquet matches none"),
-        ({"all": "deep"}, r"files.all must name files, but .*deep is a folder; try .*deep/\*"),
         (
             {"train": "*.csv", "valid": "valid.csv"},
             r"a file must be named once, but .*valid.csv is read for files.train and",

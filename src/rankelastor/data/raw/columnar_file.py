@@ -94,7 +94,10 @@ def read_batches(
         for batch, is_last in _mark_last(filter(len, reader.batches(wanted))):
             require_utf8(batch, file, num_read + 1)
             num_read += batch.num_rows
-            yield with_plain_layouts(batch), size if is_last else size * num_read // (reader.num_rows or size * num_read)
+            yield (
+                with_plain_layouts(batch),
+                size if is_last else size * num_read // (reader.num_rows or size * num_read),
+            )
         if not num_read and allow_empty:
             schema = plain_schema(pa.schema([reader.schema.field(name) for name in wanted]))
             yield pa.RecordBatch.from_pylist([], schema=schema), size

@@ -118,7 +118,9 @@ def _is_odd_text(head: bytes, magic: bytes) -> bool:
 def _refuse_foreign(file: Path, head: bytes) -> None:
     found = foreign_format(file, head)
     if found is not None:
-        raise DataError(f"{file} must be CSV text, Parquet, Arrow IPC (Feather) or ORC, but is {found.title}; {found.advice}")
+        raise DataError(
+            f"{file} must be CSV text, Parquet, Arrow IPC (Feather) or ORC, but is {found.title}; {found.advice}"
+        )
 
 
 def _head(file: Path) -> bytes:

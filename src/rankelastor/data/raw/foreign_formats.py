@@ -47,7 +47,9 @@ _BY_MAGIC: tuple[tuple[int, bytes, ForeignFormat], ...] = (
     ),
 )
 _JSON = ForeignFormat("JSON", "write it as Parquet or CSV")
-_JSON_LINES = ForeignFormat("JSON lines", "write them as Parquet or CSV, as polars.read_ndjson(...).write_parquet(...) does")
+_JSON_LINES = ForeignFormat(
+    "JSON lines", "write them as Parquet or CSV, as polars.read_ndjson(...).write_parquet(...) does"
+)
 _PICKLE_PROTOCOLS = range(2, 6)
 _MARKUP = (b"<!doctype html", b"<html", b"<?xml")
 _IN_ZIP: tuple[tuple[str, ForeignFormat], ...] = (

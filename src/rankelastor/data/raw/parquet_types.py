@@ -24,7 +24,7 @@ _KINDS: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
 
 
 def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers: Collection[str] = ()) -> None:
-    """Raise unless the files of typed columns (Parquet, Arrow IPC, ORC) give each of ``columns`` a type of the same kind.
+    """Raise unless the files of typed columns (Parquet, Arrow IPC, ORC) agree on the kind of each of ``columns``.
 
     Widths may differ (int32, int64), also in lists; text may be dictionary-encoded; a column of nulls matches every
     kind, and lists that are empty or hold only nulls match every kind of list. In the columns ``numbers``, which are

@@ -119,8 +119,8 @@ def _glob(pattern: str, folder: Path, split: str) -> list[Path]:
     if matches and not wanted:
         shown = _shorten([path.name for path in matches])
         raise DataError(
-            f"files.{split} must match data files, but {in_full(folder / pattern)} matches only {shown}, and names that "
-            "begin with _ or . are skipped; name the files one by one"
+            f"files.{split} must match data files, but {in_full(folder / pattern)} matches only {shown}, and "
+            "names that begin with _ or . are skipped; name the files one by one"
         )
     raise DataError(
         f"files.{split} must match files, but {in_full(folder / pattern)} matches none; {_look_at(folder)}"
@@ -129,7 +129,7 @@ def _glob(pattern: str, folder: Path, split: str) -> list[Path]:
 
 
 def _files_of(matches: Sequence[Path], split: str) -> Iterator[Path]:
-    """Yield the files among the matches, and those in folders that hold a data set; in any folder if there is no file."""
+    """Yield the files among the matches, and those in folders of data sets; in any folder if no match is a file."""
     files = [path for path in matches if path.is_file()]
     yield from files
     for path in matches:

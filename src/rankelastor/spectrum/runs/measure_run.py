@@ -47,6 +47,7 @@ def measure_run(
     num_examples: int = DEFAULT_NUM_EXAMPLES,
     name: str | None = None,
     more_points: Sequence[str] = (),
+    prepared: str | Path | None = None,
     progress: ProgressListener | None = None,
 ) -> RunSpectrum:
     """Measure the spectrum of a run's best weights over the first examples of a split of its prepared data.
@@ -59,6 +60,7 @@ def measure_run(
         num_examples: largest number of examples, taken from the beginning of the split.
         name: name of the run in figures and sentences; None takes the folder's name.
         more_points: dotted names of modules to record besides the stages; their outputs must be tokens.
+        prepared: the prepared folder, if it was moved; see ``LoadedRun.dataset``.
         progress: listener for the progress of the recording.
 
     Raises:
@@ -70,12 +72,13 @@ def measure_run(
         raise SettingsError(f"the number of examples must be at least 2, but {num_examples} was given; try 8192")
     run = load_run(folder)
     with borrowed_cores(run.recipe.training.execution.threads):
-        return _measure(run, split, num_examples=num_examples, name=name, more_points=more_points, progress=progress)
+        rows = _rows(run, split, prepared)
+        return _measure(run, rows, num_examples=num_examples, name=name, more_points=more_points, progress=progress)
 
 
 def _measure(
     run: LoadedRun,
-    split: SplitName,
+    rows: PreparedSplit,
     *,
     num_examples: int,
     name: str | None,
@@ -83,7 +86,6 @@ def _measure(
     progress: ProgressListener | None,
 ) -> RunSpectrum:
     points = _points(run.ranker, more_points)
-    rows = _rows(run, split)
     recording = _record(run, rows, points, num_examples=num_examples, progress=progress or SilentProgress())
     name = run.folder.resolve().name if name is None else name
     paths, problems = _trajectories(recording, run.ranker, name=name)
@@ -93,7 +95,7 @@ def _measure(
         name=name,
         folder=str(run.folder),
         model=run.recipe.model.kind,
-        split=split,
+        split=rows.name,
         num_examples=min(num_examples, rows.num_rows),
         test_auc=result.metrics.get("test", {}).get("auc") if result else None,
         dense_parameters=result.cost.dense_parameters if result else None,
@@ -117,8 +119,8 @@ def _points(ranker: Ranker, more: Sequence[str]) -> dict[str, nn.Module]:
     return {**ranker.points, **{name: modules[name] for name in more}}
 
 
-def _rows(run: LoadedRun, split: SplitName) -> PreparedSplit:
-    dataset = run.dataset()
+def _rows(run: LoadedRun, split: SplitName, prepared: str | Path | None) -> PreparedSplit:
+    dataset = run.dataset(prepared)
     rows = dataset.split(split)
     if rows.num_rows == 0:
         raise DataError(f"a split must hold rows to be measured, but {dataset.folder / split} has none; try another")
