@@ -17,6 +17,7 @@ from rankelastor.data.kinds.catalogue import AnyFeatureSpec
 from rankelastor.data.kinds.spec import FeatureSpec, VocabularyFile
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.errors import DataError
+from rankelastor.places import in_full, refuse_address
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature, SplitName
 
 MANIFEST_FILE = "schema.json"
@@ -172,7 +173,10 @@ def _read_json(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST_FILE
     if not path.is_file():
         what = "it has no " + MANIFEST_FILE if folder.is_dir() else "it does not exist"
-        raise DataError(f"{folder} must be a prepared folder, but {what}; run `rankelastor prepare RECIPE` first")
+        refuse_address(folder, what="a prepared folder", error=DataError)
+        raise DataError(
+            f"{in_full(folder)} must be a prepared folder, but {what}; run `rankelastor prepare RECIPE` first"
+        )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:

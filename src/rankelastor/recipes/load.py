@@ -15,6 +15,7 @@ from rankelastor.config.base import Settings
 from rankelastor.config.explain import explain_validation_error
 from rankelastor.config.short_paths import SHORT_PATHS, other_paths
 from rankelastor.errors import SettingsError
+from rankelastor.recipes.beside import warn_of_files_beside
 from rankelastor.recipes.recipe import Recipe
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>[^}]*))?\}")
@@ -36,7 +37,9 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     values = _read_with_bases(Path(path), seen=())
     for dotted, value in (overrides or {}).items():
         _assign(values, dotted, value)
-    return recipe_from_values(values, source=str(path))
+    recipe = recipe_from_values(values, source=str(path))
+    warn_of_files_beside(recipe.data.files, Path(path))
+    return recipe
 
 
 def recipe_from_values(values: Mapping[str, Any], *, source: str = "settings") -> Recipe:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +95,7 @@ def export_embeddings(
     with whole_folder(target) as temporary:
         listed: dict[str, object] = {}
         for each in exported:
-            file = names.take(each.field)
+            file = names.make(each.field)
             pq.write_table(each.table(), temporary / file, compression="zstd")
             listed[each.field] = {
                 "file": file,
@@ -143,7 +142,8 @@ def _vectors_of(run: LoadedRun, index: int, spec: FeatureSpec, *, num_ids: int) 
     assert isinstance(meaning, IdMeaning), "a field of ids has meanings of ids"
     vectors = _look_up(run, index, num_ids)
     if vocabulary is None:
-        num_values, values = _named_values(spec, meaning, num_ids)
+        num_values = num_ids - 2  # without padding and the last id, which no cell of these kinds has
+        values = tuple(map(meaning.text_of, range(1, num_values + 1)))
         counts, unseen = None, None
     else:
         num_values, counts = len(vocabulary.values), vocabulary.counts
@@ -151,12 +151,6 @@ def _vectors_of(run: LoadedRun, index: int, spec: FeatureSpec, *, num_ids: int) 
         unseen = vectors[vocabulary.out_of_vocabulary_id]
     ids = np.arange(1, num_values + 1, dtype=np.int64)
     return FieldVectors(spec.name, spec.describe(), ids, values, counts, vectors[ids], unseen)
-
-
-def _named_values(spec: FeatureSpec, meaning: IdMeaning, num_ids: int) -> tuple[int, tuple[str, ...]]:
-    """Name the ids of a field without a vocabulary: its buckets, padding and the last, unused id left out."""
-    num_values = num_ids - 2 if spec.kind == "hashed" else num_ids - 1
-    return num_values, tuple(map(meaning.text_of, range(1, num_values + 1)))
 
 
 @torch.inference_mode()
@@ -180,7 +174,9 @@ def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / INDEX_FILE).is_file():
-        raise StorageError(f"the vectors must go to a new folder, but {in_full(folder)} holds other files; name another")
+        raise StorageError(
+            f"the vectors must go to a new folder, but {in_full(folder)} holds other files; name another"
+        )
     if not overwrite:
         raise StorageError(
             f"the vectors must go to a new folder, but {in_full(folder)} exists; add --force to replace it "

@@ -118,15 +118,22 @@ class _XzText:
         self._held = b""
 
     def read(self, size: int | None) -> bytes:
-        if size is None:
-            return b"".join(iter(lambda: self.read(_BLOCK_BYTES), b""))
+        """Read ``size`` bytes, or what is left."""
+        parts: list[bytes] = []
+        missing = -1 if size is None else size
+        while missing and (part := self._read_some(missing)):
+            parts.append(part)
+            missing -= len(part) if size is not None else 0
+        return b"".join(parts)
+
+    def _read_some(self, at_most: int) -> bytes:
         while self._decompressor is not None:
             if not self._held and self._decompressor.needs_input:
                 self._held = self._stored.read(_BLOCK_BYTES)
                 if not self._held:
                     raise OSError("Truncated compressed stream")
             try:
-                data = self._decompressor.decompress(self._held, size)
+                data = self._decompressor.decompress(self._held, at_most)
             except lzma.LZMAError as error:
                 raise OSError(f"compressed stream: {error}") from error
             self._held = b""

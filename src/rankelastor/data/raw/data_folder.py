@@ -9,7 +9,7 @@ from pathlib import Path
 from rankelastor.errors import DataError
 from rankelastor.places import in_full
 
-_TABLE_FORMATS = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
+_TABLE_FORMATS = {"_delta_log": "a Delta Lake", ".hoodie": "a Hudi"}
 _ADVICE = "its files alone do not tell which rows are valid; write the table as plain Parquet"
 
 
@@ -68,6 +68,6 @@ def _refuse_tables(folder: Path, names: list[str]) -> None:
     """Raise if the folder is a table whose files hold rows that were deleted or replaced since."""
     found = next((title for name, title in _TABLE_FORMATS.items() if name in names), None)
     if found is None and "metadata" in names and any((folder / "metadata").glob("*.metadata.json")):
-        found = "Iceberg"
+        found = "an Iceberg"
     if found is not None:
-        raise DataError(f"{in_full(folder)} must be a folder of data files, but is a {found} table; {_ADVICE}")
+        raise DataError(f"{in_full(folder)} must be a folder of data files, but is {found} table; {_ADVICE}")

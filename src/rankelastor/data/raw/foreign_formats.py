@@ -38,8 +38,8 @@ _BY_MAGIC: tuple[tuple[int, bytes, ForeignFormat], ...] = (
     (257, b"ustar", ForeignFormat("a tar archive", _UNPACK)),
     (0, b"$FL2", ForeignFormat("an SPSS file")),
     (0, b"<stata_dta>", ForeignFormat("a Stata file")),
-    (0, b"RDX", ForeignFormat("an R data file")),
-    (0, b"RDA3\n", ForeignFormat("an R data file")),
+    (0, b"RDX2\n", ForeignFormat("an R data file")),
+    (0, b"RDX3\n", ForeignFormat("an R data file")),
     (
         0,
         b"version https://git-lfs.github.com/spec/",
