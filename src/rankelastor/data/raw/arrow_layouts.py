@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -57,9 +58,9 @@ def _is_plain(kind: pa.DataType) -> bool:
     """Tell whether no part of a type needs another layout; names of list elements do not count."""
     if isinstance(kind, pa.BaseExtensionType) or pa.types.is_run_end_encoded(kind):
         return False
-    if pa.types.is_dictionary(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return _is_plain(kind.value_type)
-    if pa.types.is_fixed_size_list(kind):
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        return False
+    if pa.types.is_dictionary(kind) or _is_list(kind):
         return _is_plain(kind.value_type)
     return plain_type(kind) == kind
 
@@ -72,4 +73,11 @@ def _plain(cells: pa.Array) -> pa.Array:
         return _plain(pc.run_end_decode(cells))
     if pa.types.is_dictionary(kind):
         return pa.DictionaryArray.from_arrays(cells.indices, _plain(cells.dictionary))
+    if _is_list(kind) and not pa.types.is_fixed_size_list(kind):
+        # by hand, since casting list views loses elements (pyarrow 26)
+        lengths = pc.fill_null(pc.list_value_length(cells), 0).cast(pa.int64())
+        offsets = pa.array(np.concatenate([[0], np.cumsum(lengths.to_numpy())]), pa.int64())
+        inner = pc.list_flatten(cells)
+        inner = inner if _is_plain(inner.type) else _plain(inner)
+        return pa.LargeListArray.from_arrays(offsets, inner, mask=cells.is_null())
     return cells.cast(plain_type(kind))
