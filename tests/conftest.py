@@ -40,11 +40,15 @@ click,site,device,price,user
 @pytest.fixture
 def click_log(tmp_path: Path) -> Path:
     """A folder with the ten rows as train, valid and test."""
-    folder = tmp_path / "log"
-    folder.mkdir()
+    return write_clicks(tmp_path)
+
+
+def write_clicks(folder: Path) -> Path:
+    """Write the ten rows as train, valid and test into a new folder ``log`` in a folder, and return it."""
+    (folder / "log").mkdir()
     for split in ("train", "valid", "test"):
-        (folder / f"{split}.csv").write_text(CLICKS)
-    return folder
+        (folder / "log" / f"{split}.csv").write_text(CLICKS)
+    return folder / "log"
 
 
 @pytest.fixture
@@ -69,11 +73,16 @@ def _logging_as_it_was() -> Iterator[None]:
 @pytest.fixture
 def recipe_values(click_log: Path, tmp_path: Path) -> dict[str, Any]:
     """The settings of a tiny ranker on the ten rows, as they stand in YAML."""
+    return tiny_values(click_log, prepared=tmp_path / "prepared")
+
+
+def tiny_values(log: Path, *, prepared: Path) -> dict[str, Any]:
+    """Make the settings of a tiny ranker on the ten rows in the folder ``log``."""
     return {
         "name": "tiny",
         "data": {
-            "prepared": str(tmp_path / "prepared"),
-            "files": {"folder": str(click_log), "train": "train.csv", "valid": "valid.csv", "test": "test.csv"},
+            "prepared": str(prepared),
+            "files": {"folder": str(log), "train": "train.csv", "valid": "valid.csv", "test": "test.csv"},
             "label": "click",
             "fields": [
                 {"kind": "categorical", "column": ["site", "device"]},

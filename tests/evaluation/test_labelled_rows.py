@@ -5,18 +5,28 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.conftest import tiny_values, write_clicks
 
+from rankelastor.data.prepare import prepare
 from rankelastor.errors import DataError, StalePreparedError
 from rankelastor.evaluation.evaluate import evaluate, evaluate_with_unseen
-from rankelastor.recipes.load import with_overrides
+from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.load import load_run
-from rankelastor.training.run import train
+from rankelastor.training.run import TrainedRun, train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    """A tiny run that no test changes."""
+    folder = tmp_path_factory.mktemp("shared")
+    values = tiny_values(write_clicks(folder), prepared=folder / "prepared")
+    return train(recipe_from_values(values), folder=folder / "run")
 
 
 @pytest.fixture
-def run(recipe: Recipe, tmp_path: Path) -> Path:
-    return train(recipe, folder=tmp_path / "run").folder
+def run(trained: TrainedRun) -> Path:
+    return trained.folder
 
 
 def test_the_file_of_a_split_has_the_figures_of_the_split(run: Path, click_log: Path) -> None:
@@ -64,7 +74,9 @@ def test_weights_count(recipe: Recipe, click_log: Path, tmp_path: Path) -> None:
         frame.write_csv(click_log / f"{split}.csv")
     run = train(with_overrides(recipe, {"data.weight": "w"}), folder=tmp_path / "run").folder
     assert evaluate(run, on=click_log / "test.csv").as_dict() == evaluate(run).as_dict()
-    with pytest.raises(DataError, match="the frame must have the column 'w', .*; rows to evaluate need the labels and"):
+    with pytest.raises(
+        DataError, match=r"the frame must have the column 'w', .*; rows to evaluate need the labels and"
+    ):
         evaluate(run, on=frame.drop("w"))
 
 
@@ -110,8 +122,7 @@ def test_a_run_that_moved_finds_its_prepared_folder(
 
 
 def test_another_prepared_folder_is_refused(run: Path, recipe: Recipe, click_log: Path, tmp_path: Path) -> None:
-    other = with_overrides(recipe, {"data.prepared": str(tmp_path / "other"), "data.files.train": "valid.csv"})
-    (click_log / "valid.csv").write_text((click_log / "valid.csv").read_text() + "1,z,phone,1.0,u1\n")
-    train(with_overrides(other, {"data.files.valid": "test.csv"}), folder=tmp_path / "run2")
-    with pytest.raises(StalePreparedError, match="other must be what .*run was trained on"):
+    (click_log / "train.csv").write_text((click_log / "train.csv").read_text() + "1,z,phone,1.0,u1\n")
+    prepare(with_overrides(recipe, {"data.prepared": str(tmp_path / "other")}).data)
+    with pytest.raises(StalePreparedError, match=r"other must be what .*run was trained on"):
         evaluate(run, prepared=tmp_path / "other")

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from tests.conftest import tiny_values, write_clicks
 
 import rankelastor
 from rankelastor.errors import DataError
-from rankelastor.recipes.load import with_overrides
+from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.serving.predict import predict
 from rankelastor.serving.predict_proba import predict_proba
@@ -19,9 +20,12 @@ NEW = pl.DataFrame(
 )
 
 
-@pytest.fixture
-def trained(recipe: Recipe, tmp_path: Path) -> TrainedRun:
-    return train(recipe, folder=tmp_path / "run")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    """A tiny run that no test changes."""
+    folder = tmp_path_factory.mktemp("shared")
+    values = tiny_values(write_clicks(folder), prepared=folder / "prepared")
+    return train(recipe_from_values(values), folder=folder / "run")
 
 
 def test_every_kind_of_frame_is_scored_as_the_file_is(trained: TrainedRun, tmp_path: Path) -> None:
@@ -33,7 +37,7 @@ def test_every_kind_of_frame_is_scored_as_the_file_is(trained: TrainedRun, tmp_p
     loaded = rankelastor.load_run(trained.folder)
     assert loaded.predict_proba(NEW).tolist() == expected
     assert trained.predict_proba(NEW).tolist() == expected
-    assert predict_proba(loaded, NEW[1:2]).tolist() == expected[1:2]
+    assert predict_proba(loaded, NEW[1:2]).tolist() == pytest.approx(expected[1:2], abs=1e-6)
 
 
 def test_no_rows_have_no_probabilities(trained: TrainedRun) -> None:
