@@ -79,20 +79,20 @@ def test_the_files_hold_value_count_id_and_vector(run: LoadedRun, tmp_path: Path
 
 def test_chosen_fields_alone_are_exported(run: LoadedRun, tmp_path: Path) -> None:
     assert [each.field for each in export_embeddings(run, tmp_path / "v", fields=["sites", "user"])] == ["site", "user"]
-    with pytest.raises(SettingsError, match="a field with vectors must be one of 'site', .* but 'price_number' was"):
+    with pytest.raises(SettingsError, match=r"a field with vectors must be one of 'site', .* but 'price_number' was"):
         export_embeddings(run, tmp_path / "w", fields=["price_number"])
     assert not (tmp_path / "w").exists()
 
 
 def test_only_an_earlier_export_is_replaced(run: LoadedRun, tmp_path: Path) -> None:
     export_embeddings(run, tmp_path / "v", fields=["site"])
-    with pytest.raises(StorageError, match="must go to a new folder, but /.*v exists; add --force"):
+    with pytest.raises(StorageError, match=r"must go to a new folder, but /.*v exists; add --force"):
         export_embeddings(run, tmp_path / "v")
     export_embeddings(run, tmp_path / "v", overwrite=True)
     assert (tmp_path / "v" / "user.parquet").is_file()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
-    with pytest.raises(StorageError, match="but /.*mine holds other files"):
+    with pytest.raises(StorageError, match=r"but /.*mine holds other files"):
         export_embeddings(run, tmp_path / "mine", overwrite=True)
-    with pytest.raises(StorageError, match="what is written must be a path, but s3://bucket/v was given"):
+    with pytest.raises(StorageError, match=r"what is written must be a path, but s3://bucket/v was given"):
         export_embeddings(run, "s3://bucket/v")

@@ -15,7 +15,6 @@ from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.rows import read_rows
 from rankelastor.errors import DataError, SettingsError, StorageError
 from rankelastor.recipes.load import recipe_from_values
-
 from rankelastor.serving.predict import predict
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.run import train
@@ -78,12 +77,12 @@ def test_an_ending_that_is_not_written_is_refused(run: Path, tmp_path: Path, nam
 
 def test_an_unknown_format_an_address_and_a_dash_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        SettingsError, match="the output format must be one of csv, tsv, parquet, feather, orc, but 'x'"
+        SettingsError, match=r"the output format must be one of csv, tsv, parquet, feather, orc, but 'x'"
     ):
         predict(run, NEW, tmp_path / "o.csv", output_format="x")
-    with pytest.raises(StorageError, match="the output must be a path, but s3://bucket/o.csv was given, and addresses"):
+    with pytest.raises(StorageError, match=r"the output must be a path, but s3://bucket/o.csv was given"):
         predict(run, NEW, "s3://bucket/o.csv")
-    with pytest.raises(DataError, match="the input must be a path, but s3://bucket/a.parquet was given"):
+    with pytest.raises(DataError, match=r"the input must be a path, but s3://bucket/a.parquet was given"):
         predict(run, "s3://bucket/a.parquet", tmp_path / "o.csv")
     with pytest.raises(StorageError, match=r"but '-' was given; try sys\.stdout\.buffer"):
         predict(run, NEW, "-")
@@ -140,7 +139,7 @@ def test_a_folder_becomes_a_folder(
     assert [probabilities(out / name)[0] for name in written[1:]] == pytest.approx(expected, abs=1e-6)
     assert read_back(out / written[1]).columns == ["device", "price", "probability"]
     assert f"files without rows are skipped (1 of 4): {folder / 'site=a' / 'part-9.csv'}" in caplog.text
-    with pytest.raises(StorageError, match="the output must be a new folder, but .*out exists; add --force"):
+    with pytest.raises(StorageError, match=r"the output must be a new folder, but .*out exists; add --force"):
         predict(run, folder, out)
     assert predict(run, folder, out, overwrite=True, output_format="parquet") == 3
     assert (out / "site=a" / "part-0.parquet").is_file()
@@ -169,11 +168,11 @@ def test_folders_that_would_lose_something_are_refused(run: Path, tmp_path: Path
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
     with pytest.raises(
-        StorageError, match="the output must be a new folder, but .*mine holds other files; name another"
+        StorageError, match=r"the output must be a new folder, but .*mine holds other files; name another"
     ):
         predict(run, folder, tmp_path / "mine", overwrite=True)
     for out in (folder, folder / "out", tmp_path):
-        with pytest.raises(StorageError, match="the output must lie apart from the input"):
+        with pytest.raises(StorageError, match=r"the output must lie apart from the input"):
             predict(run, folder, out, overwrite=True)
     (folder / "site=a" / "part-1.csv").write_text("device,price\nphone,cheap\n")
     with pytest.raises(DataError, match=r"site=a/part-1.csv, column 'price', row 1"):
@@ -186,7 +185,7 @@ def test_files_whose_outputs_would_be_one_are_refused(run: Path, tmp_path: Path)
     folder.mkdir()
     for name in ("a.csv", "a.csv.zip"):
         NEW.write_csv(folder / name)
-    with pytest.raises(DataError, match="files must get different outputs, but two are written as a.csv; rename"):
+    with pytest.raises(DataError, match=r"files must get different outputs, but two are written as a.csv; rename"):
         predict(run, folder, tmp_path / "out")
 
 
@@ -195,7 +194,7 @@ def test_rows_of_different_columns_do_not_go_into_one_file(run: Path, tmp_path: 
     folder.mkdir()
     NEW.write_csv(folder / "a.csv")
     NEW.with_columns(note=1).write_csv(folder / "b.csv")
-    with pytest.raises(DataError, match="the rows of one output must have the same columns, .* name a folder"):
+    with pytest.raises(DataError, match=r"the rows of one output must have the same columns, .* name a folder"):
         predict(run, folder, tmp_path / "out.csv")
     assert predict(run, folder, tmp_path / "out") == 6
 
