@@ -108,6 +108,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "recipes/json_schema.py": ("cli/test_main.py", "what the verb schema prints"),
     "recipes/recipe.py": ("recipes/test_load.py", SETTINGS),
     "runs/environment.py": ("training/test_run.py", "what a run says of the machine"),
+    "serving/serving_run.py": ("serving/test_predict_proba.py", "the method of a loaded run"),
     "spectrum/bounds/check.py": ("spectrum/bounds/test_bounds.py", "what each bound gives"),
     "spectrum/bounds/ffn.py": ("spectrum/bounds/test_bounds.py", "all bounds are tested together"),
     "spectrum/bounds/mixing.py": ("spectrum/bounds/test_bounds.py", "all bounds are tested together"),

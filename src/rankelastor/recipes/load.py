@@ -15,6 +15,7 @@ from rankelastor.config.base import Settings
 from rankelastor.config.explain import explain_validation_error
 from rankelastor.config.short_paths import SHORT_PATHS, other_paths
 from rankelastor.errors import SettingsError
+from rankelastor.places import in_full, refuse_address
 from rankelastor.recipes.beside import warn_of_files_beside
 from rankelastor.recipes.recipe import Recipe
 
@@ -92,7 +93,8 @@ def _read_with_bases(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SettingsError(f"a recipe must be a YAML file, but {path} does not exist") from None
+        refuse_address(path, what="a recipe", error=SettingsError)
+        raise SettingsError(f"a recipe must be a YAML file, but {in_full(path)} does not exist") from None
     except IsADirectoryError:
         raise SettingsError(f"a recipe must be a YAML file, but {path} is a folder") from None
     except (UnicodeDecodeError, PermissionError) as error:

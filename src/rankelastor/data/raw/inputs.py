@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -143,9 +144,9 @@ def _folder_inputs(folder: Path, csv: CsvSettings, may_lack: Collection[str]) ->
 
 
 def _name_of(stream: BinaryIO) -> str:
-    name = getattr(stream, "name", None)
-    if name in {"<stdin>", 0}:
+    if stream is getattr(sys.stdin, "buffer", None):
         return _STANDARD_INPUT
+    name = getattr(stream, "name", None)
     return name if isinstance(name, str) else "the stream"
 
 
