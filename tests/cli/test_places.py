@@ -11,9 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
-from click.testing import Result
 from tests.conftest import CLICKS, tiny_values, write_clicks
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from rankelastor.cli.main import app
 from rankelastor.recipes.load import recipe_from_values

@@ -42,7 +42,8 @@ def test_every_kind_of_frame_is_scored_as_the_file_is(trained: TrainedRun, tmp_p
 
 def test_no_rows_have_no_probabilities(trained: TrainedRun) -> None:
     scores = trained.predict_proba(NEW.clear())
-    assert (scores.shape, scores.dtype) == ((0,), np.float64)
+    assert scores.shape == (0,)
+    assert scores.dtype == np.float64
 
 
 def test_several_tasks_have_a_column_each(recipe: Recipe, tmp_path: Path) -> None:

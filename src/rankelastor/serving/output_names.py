@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from rankelastor.data.raw.contents import Kind
 from rankelastor.errors import SettingsError, StorageError
@@ -53,7 +53,7 @@ def format_of(name: str | PurePath, chosen: str | None = None) -> OutputFormat:
     if chosen is not None:
         if chosen not in FORMATS:
             raise SettingsError(f"the output format must be one of {', '.join(FORMATS)}, but {chosen!r} was given")
-        return cast("OutputFormat", chosen)
+        return chosen
     ending, is_compressed = _ending(name)
     if not ending:
         return "csv"

@@ -17,8 +17,8 @@ from rankelastor.execution.cores import borrowed_cores
 from rankelastor.places import in_full, refuse_address
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.runs.load import LoadedRun, load_run
-from rankelastor.serving.output import OutputFormat, Writer, open_writer
-from rankelastor.serving.output_names import format_of, format_of_table, has_written_ending, output_name
+from rankelastor.serving.output import Writer, open_writer
+from rankelastor.serving.output_names import OutputFormat, format_of, format_of_table, has_written_ending, output_name
 from rankelastor.storage import whole_file, whole_folder
 
 PROBABILITY = "probability"

@@ -64,7 +64,8 @@ WRITERS: dict[str, Callable[[pa.Table, Path], object]] = {
 
 
 def joined(pieces: list[RawRows]) -> dict[str, list[Any]]:
-    return pa.Table.from_batches([piece.table for piece in pieces]).to_pydict()
+    values: dict[str, list[Any]] = pa.Table.from_batches([piece.table for piece in pieces]).to_pydict()
+    return values
 
 
 @settings(max_examples=25)
@@ -79,7 +80,7 @@ def test_any_table_survives_each_format_under_any_file_name(table: pa.Table, nam
             last = table.schema.names[-1]
             assert next(read_rows(file, CsvSettings(), [last])).names == (last,)
     assert joined(list(frame_rows(table))) == table.to_pydict()
-    assert joined(list(frame_rows(pl.from_arrow(table)))) == table.to_pydict()  # type: ignore[arg-type] # a frame
+    assert joined(list(frame_rows(pl.from_arrow(table)))) == table.to_pydict()
 
 
 @settings(max_examples=25)

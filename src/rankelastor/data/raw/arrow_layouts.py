@@ -62,7 +62,7 @@ def _is_plain(kind: pa.DataType) -> bool:
         return False
     if pa.types.is_dictionary(kind) or _is_list(kind):
         return _is_plain(kind.value_type)
-    return plain_type(kind) == kind
+    return bool(plain_type(kind) == kind)
 
 
 def _plain(cells: pa.Array) -> pa.Array:

@@ -9,7 +9,7 @@ import lzma
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Literal, Protocol, Self, cast
+from typing import IO, Literal, Protocol, Self
 
 import pyarrow as pa
 
@@ -163,7 +163,7 @@ class _ZipText:
 
     def __init__(self, file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         try:
-            self._text = cast("IO[bytes]", archive.open(member))
+            self._text = archive.open(member)
         except (NotImplementedError, RuntimeError) as error:  # another method, or a password
             raise DataError(f"{file} must be a zip archive that can be read, but {error}; unpack it") from error
         self._archive = archive

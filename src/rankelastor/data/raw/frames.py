@@ -74,7 +74,7 @@ def frame_rows(frame: Frame) -> Iterator[RawRows]:
         raise DataError(f"{FRAME} must hold columns of one type each, but {error}; convert the column first") from error
 
 
-def _reader(frame: Frame) -> pa.RecordBatchReader:
+def _reader(frame: object) -> pa.RecordBatchReader:
     if isinstance(frame, ArrowStream):
         return pa.RecordBatchReader.from_stream(frame)
     if isinstance(frame, Mapping):

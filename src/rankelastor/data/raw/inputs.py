@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard, cast
 
 from rankelastor.data.raw.contents import Kind, contents_of
 from rankelastor.data.raw.csv_settings import CsvSettings
@@ -90,7 +90,7 @@ def open_inputs(
     elif isinstance(given, str | Path):
         with _open_path(given, csv, needed=needed, may_lack=may_lack, tabs=tabs) as inputs:
             yield inputs
-    elif hasattr(given, "read"):
+    elif is_stream(given):
         with _spooled(given, _name_of(given), tabs=tabs) as file:
             yield Inputs((_file_input(file, PurePath(file.name), csv, needed, may_lack),))
     else:
@@ -143,6 +143,11 @@ def _folder_inputs(folder: Path, csv: CsvSettings, may_lack: Collection[str]) ->
         yield _file_input(file, PurePath(file.relative_to(folder)), csv, None, may_lack)
 
 
+def is_stream(given: object) -> TypeGuard[BinaryIO]:
+    """Tell whether an object is a stream, rather than a frame or a path."""
+    return hasattr(given, "read")
+
+
 def _name_of(stream: BinaryIO) -> str:
     if stream is getattr(sys.stdin, "buffer", None):
         return _STANDARD_INPUT
@@ -151,14 +156,14 @@ def _name_of(stream: BinaryIO) -> str:
 
 
 @contextmanager
-def _spooled(stream: BinaryIO, label: str, *, tabs: bool) -> Iterator[Path]:
+def _spooled(stream: object, label: str, *, tabs: bool) -> Iterator[Path]:
     """Copy a stream to a temporary file; messages about the file name the stream."""
     if isinstance(stream, io.TextIOBase):
         raise DataError(f"{label} must be a stream of bytes, but gives text; try its .buffer, or open it with 'rb'")
     with tempfile.TemporaryDirectory(prefix="rankelastor-") as folder:
         file = Path(folder) / ("stream.tsv" if tabs else "stream")
         with explain_storage_errors(file), file.open("wb") as copy:
-            shutil.copyfileobj(stream, copy, 1 << 20)
+            shutil.copyfileobj(cast("BinaryIO", stream), copy, 1 << 20)
         try:
             yield file
         except DataError as error:

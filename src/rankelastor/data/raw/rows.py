@@ -122,7 +122,7 @@ def read_rows(
     """
     file = Path(file)
     constant = _constant_columns(file, csv, columns, partitions)
-    stored = columns if columns is None else [name for name in columns if name not in constant]
+    stored = columns if columns is None else tuple(name for name in columns if name not in constant)
     if stored is not None and not stored:
         stored = column_names(file, csv)[:1]  # they tell the number of rows
     if is_columnar(file):
