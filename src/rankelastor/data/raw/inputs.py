@@ -94,7 +94,7 @@ def open_inputs(
         with _spooled(given, _name_of(given), tabs=tabs) as file:
             yield Inputs((_file_input(file, PurePath(file.name), csv, needed, may_lack),))
     else:
-        next(frame_rows(given))  # says what was given instead of a frame
+        next(frame_rows(cast("Frame", given)))  # says what was given instead of a frame
         raise AssertionError("what is no frame is refused")
 
 
