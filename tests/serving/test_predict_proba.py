@@ -13,6 +13,7 @@ from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.serving.predict import predict
 from rankelastor.serving.predict_proba import predict_proba
+from rankelastor.serving.serving_run import load_run
 from rankelastor.training.run import TrainedRun, train
 
 NEW = pl.DataFrame(
@@ -34,7 +35,8 @@ def test_every_kind_of_frame_is_scored_as_the_file_is(trained: TrainedRun, tmp_p
     expected = pl.read_parquet(tmp_path / "out.parquet")["probability"].to_list()
     for frame in (NEW, NEW.to_arrow(), NEW.to_arrow().to_reader(), NEW.to_dict(as_series=False)):
         assert predict_proba(trained.folder, frame).tolist() == expected
-    loaded = rankelastor.load_run(trained.folder)
+    loaded = load_run(trained.folder)
+    assert rankelastor.load_run is load_run
     assert loaded.predict_proba(NEW).tolist() == expected
     assert trained.predict_proba(NEW).tolist() == expected
     assert predict_proba(loaded, NEW[1:2]).tolist() == pytest.approx(expected[1:2], abs=1e-6)

@@ -179,3 +179,10 @@ def test_empty_parts_are_skipped_with_a_note(tmp_path: Path, empty: bytes, caplo
 def test_a_file_with_a_header_alone_is_not_empty(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("click\n")
     assert not is_empty(tmp_path / "a.csv", CsvSettings())
+
+
+def test_a_split_of_empty_files_alone_keeps_them(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.csv").write_text("click\n1\n")
+    sources = find_source_files(files(tmp_path, train="a.csv", valid="b.csv"))
+    assert without_empty(sources, CsvSettings()) == sources

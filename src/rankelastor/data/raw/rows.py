@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from rankelastor.data.raw import columnar_file, csv_file
 from rankelastor.data.raw.contents import contents_of
+from rankelastor.data.raw.csv_mistakes import explain_csv_errors
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import READ_BYTES, first_record
 from rankelastor.data.raw.partitions import Partitions, append_partitions, partition_names
@@ -73,7 +74,8 @@ def is_empty(file: Path, csv: CsvSettings) -> bool:
     contents = contents_of(file)
     if contents.is_columnar:
         return not columnar_file.holds_rows(file)
-    return contents.kind == "empty" or first_record(file, csv) is None
+    with explain_csv_errors(file, csv):
+        return contents.kind == "empty" or first_record(file, csv) is None
 
 
 def column_names(file: str | Path, csv: CsvSettings, *, partitions: Partitions = ()) -> tuple[str, ...]:

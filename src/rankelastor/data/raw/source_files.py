@@ -61,20 +61,21 @@ def find_source_files(files: FileSettings) -> tuple[SourceFile, ...]:
 
 
 def without_empty(sources: Sequence[SourceFile], csv: CsvSettings) -> tuple[SourceFile, ...]:
-    """Leave out the files that hold nothing, with a warning that names them; if none holds anything, keep all.
+    """Leave out the files that hold nothing, with a warning that names them.
+
+    The files of a split all of which hold nothing are kept, so that reading them says so.
 
     Raises:
         DataError: a file is missing, not readable, or of a format that is not read.
     """
     empty = {source.path for source in sources if is_empty(source.path, csv)}
-    kept = tuple(source for source in sources if source.path not in empty)
-    if not kept:
-        return tuple(sources)
+    held = {source.split for source in sources if source.path not in empty}
+    empty = {source.path for source in sources if source.path in empty and source.split in held}
     if empty:
         names = sorted(str(path) for path in empty)
         what = "1 file holds no rows and is" if len(names) == 1 else f"{len(names)} files hold no rows and are"
         _logger.warning("%s skipped: %s", what, _shorten(names))
-    return kept
+    return tuple(source for source in sources if source.path not in empty)
 
 
 def _find(files: FileSettings) -> Iterator[SourceFile]:
