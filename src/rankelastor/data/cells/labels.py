@@ -30,14 +30,14 @@ PositiveValue = StrictBool | StrictInt | FiniteFloat | Annotated[StrictStr, Fiel
 
 
 class LabelSettings(Settings):
-    """The column of a label, and which of its values counts as 1.
+    """The column of a label, and which of its values counts as 1."""
 
-    Without ``positive`` the column holds 0 and 1. With it, cells equal to ``positive`` are 1 and all others 0; a number
-    is compared as a number. Texts that YAML reads as truth values (yes, no, on, off) must be quoted.
-    """
-
-    column: Annotated[str, Field(min_length=1)]
-    positive: PositiveValue | None = None
+    column: str = Field(min_length=1, description="The column of the label.")
+    positive: PositiveValue | None = Field(
+        None,
+        description="The value that counts as 1; all others count as 0. A number is compared as a number. Texts that "
+        "YAML reads as truth values (`yes`, `no`, `on`, `off`) must be quoted. Null: the column holds 0 and 1.",
+    )
 
     @model_serializer(mode="wrap")
     def _column_alone_is_its_name(self, handler: SerializerFunctionWrapHandler) -> Any:
