@@ -37,7 +37,9 @@ class DataSettings(Settings):
     )
     csv: CsvSettings = Field(CsvSettings(), description="The format of CSV files.")
     label: Label | None = Field(
-        None, description='The column to predict: its name, or `{column: NAME, positive: "VALUE"}`.'
+        None,
+        description='The column to predict: its name, or `{column: NAME, positive: "VALUE"}`. Either `label` or '
+        "`labels` is required.",
     )
     labels: Annotated[dict[FieldName, Label], Field(min_length=1)] | None = Field(
         None, description="Several columns to predict, in place of `label`: for each task its name and its label."

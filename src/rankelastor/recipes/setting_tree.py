@@ -37,7 +37,7 @@ class Setting:
         name: the last key of its path.
         path: keys from the top of the recipe, without list indices, names of tasks and kinds.
         description: what it means, in Markdown.
-        values: the values that it takes, in words; empty if it takes nested settings alone.
+        values: the values that it takes, in words.
         default: its default as it stands in YAML; None if the setting is required.
         groups: nested settings: none, one group, or one for each kind.
         repeated: whether nested settings form a list or a mapping by names.
@@ -108,8 +108,7 @@ class _Reader:
         default = None if is_required else default_words(schema.get("default"))
         if groups and schema.get("default") is not None and not any(group.kind for group in groups):
             default = ""  # that of each nested setting
-        values = "" if groups and repeated else value_words(schema)
-        return Setting(name, path, described, values, default, groups, repeated)
+        return Setting(name, path, described, value_words(schema), default, groups, repeated)
 
     def _holder(self, schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Literal["list", "mapping"] | None]:
         """Find the schema of one element if the setting is a list or a mapping by names."""

@@ -16,7 +16,7 @@ def value_words(schema: Mapping[str, Any]) -> str:
     """Say which values a setting takes.
 
     Args:
-        schema: the JSON schema of a setting without nested settings.
+        schema: the JSON schema of the setting.
 
     Example:
         >>> value_words({"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "null"}]})
@@ -24,17 +24,24 @@ def value_words(schema: Mapping[str, Any]) -> str:
         >>> value_words({"type": "array", "items": {"enum": ["hour", "weekday"]}, "minItems": 1})
         'list of `hour` or `weekday`, not empty'
     """
-    alternatives = [value_words(each) for each in schema.get("anyOf", schema.get("oneOf", ())) if "$ref" not in each]
-    if alternatives:
-        return _join([words for words in alternatives if words != "null"], also_null="null" in alternatives)
-    if "enum" in schema or "const" in schema:
-        return _join([f"`{value}`" for value in schema.get("enum", [schema.get("const")])])
+    words = "settings" if "$ref" in schema else ""
+    if alternatives := [value_words(each) for each in schema.get("anyOf", ())]:
+        words = join_words([each for each in alternatives if each != "null"], also_null="null" in alternatives)
+    elif "discriminator" in schema:
+        words = f"settings of `kind` {join_words([f'`{kind}`' for kind in kinds_of(schema)])}"
+    elif "enum" in schema or "const" in schema:
+        words = join_words([f"`{value}`" for value in schema.get("enum", [schema.get("const")])])
+    return words or _type_words(schema)
+
+
+def _type_words(schema: Mapping[str, Any]) -> str:
     match schema.get("type"):
         case "integer" | "number" as kind:
             return " ".join([_NUMBERS[kind], *_range(schema)]).replace(" ,", ",")
         case "array":
-            items = value_words(schema.get("items", {}))
-            return f"list of {_plural(items)}" + (", not empty" if schema.get("minItems") else "")
+            items = schema["items"]
+            held = value_words(items) if "discriminator" in items else _plural(value_words(items))
+            return f"list of {held}" + (", not empty" if schema.get("minItems") else "")
         case "object" if isinstance(schema.get("additionalProperties"), Mapping):
             return f"mapping of names to {_plural(value_words(schema['additionalProperties']))}"
         case "string" if schema.get("maxLength") == 1:
@@ -78,7 +85,19 @@ def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
-def _join(words: list[str], *, also_null: bool = False) -> str:
+def kinds_of(schema: Mapping[str, Any]) -> list[str]:
+    """List the values of ``kind`` in the JSON schema of a choice, in the order in which they are declared."""
+    names = {reference: kind for kind, reference in schema["discriminator"]["mapping"].items()}
+    return [names[each["$ref"]] for each in schema["oneOf"]]
+
+
+def join_words(words: list[str], *, also_null: bool = False) -> str:
+    """Join alternatives by commas and "or".
+
+    Example:
+        >>> join_words(["a", "b", "c"]), join_words(["text"], also_null=True)
+        ('a, b or c', 'text or null')
+    """
     first, last = ", ".join(words[:-1]), words[-1:]
     text = " or ".join([first, *last]) if first else "".join(last)
     return f"{text}{', ' if first or ' ' in text else ' '}or null" if also_null else text
@@ -91,7 +110,7 @@ def _plural(words: str) -> str:
         >>> _plural("text"), _plural("whole number from 1"), _plural("`a` or `b`")
         ('texts', 'whole numbers from 1', '`a` or `b`')
     """
-    for noun in ("text", "number", "mapping", "list", "character"):
-        if words.startswith(noun) or words.startswith(f"whole {noun}") or words.startswith(f"one {noun}"):
-            return words.replace(noun, f"{noun}s", 1).replace("one ", "single ", 1)
+    for noun in ("text", "number", "mapping", "list"):
+        if words.startswith((noun, f"whole {noun}")):
+            return words.replace(noun, f"{noun}s", 1)
     return words

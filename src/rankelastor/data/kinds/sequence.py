@@ -29,8 +29,9 @@ from rankelastor.schema import SequenceFeature
 class SequenceField(ColumnSettings):
     """A column of lists of values: a history, or several values at once (genres ``Comedy|Drama``).
 
-    The model takes the mean of the embeddings of the elements; a list without elements gives a zero vector. A blank element (null, empty between two separators, a text in ``csv.blanks``) keeps its position as padding, so
-    that aligned lists stay aligned; it does not count in the mean.
+    The model takes the mean of the embeddings of the elements; a list without elements gives a zero vector. A blank
+    element (null, empty between two separators, a text in ``csv.blanks``) keeps its position as padding, so that
+    aligned lists stay aligned; it does not count in the mean.
     """
 
     kind: Literal["sequence"]

@@ -16,7 +16,11 @@ class FileSettings(Settings):
     """
 
     folder: str = Field(".", description="The folder from which relative paths of raw files and vectors start.")
-    train: Patterns | None = Field(None, description="Files of the train split: a path, a glob, or a list of these.")
+    train: Patterns | None = Field(
+        None,
+        description="Files of the train split: a path, a glob, or a list of these. Either `train` and `valid`, or "
+        "`all` is required.",
+    )
     valid: Patterns | None = Field(None, description="Files of the valid split.")
     test: Patterns | None = Field(None, description="Files of the test split, if there is one.")
     all: Patterns | None = Field(None, description="Files of all rows, which `data.split` divides into splits.")
