@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _AT_MOST = 8
+_NEAR = 0.7
+"""Least similarity, so that nobody who asks for `gpu` is told to try `cpu`."""
 
 
 def did_you_mean(given: str, known: Iterable[str], *, quoted: bool = False) -> str:
@@ -17,7 +19,7 @@ def did_you_mean(given: str, known: Iterable[str], *, quoted: bool = False) -> s
         ('did you mean patience?', '')
     """
     names = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(given.lower(), names, n=1)
+    near = difflib.get_close_matches(given.lower(), names, n=1, cutoff=_NEAR)
     if not near:
         return ""
     name = names[near[0]]

@@ -55,7 +55,7 @@ def test_a_folder_that_is_missing_or_not_prepared_is_refused(tmp_path: Path) -> 
         ("{}", r"must have the format version 1, but has None"),
         ("[]", r"schema.json must describe a prepared folder, but holds list"),
         ("{", r"schema.json must be readable JSON"),
-        ('{"format_version": 1}', r"schema.json: .*must be given, but is missing"),
+        ('{"format_version": 1}', r"schema.json: .*is missing, but required"),
     ],
 )
 def test_a_damaged_description_is_refused(tmp_path: Path, text: str, message: str) -> None:

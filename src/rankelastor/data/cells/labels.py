@@ -49,7 +49,7 @@ def _from_name(value: object) -> object:
         return {"column": value}
     if isinstance(value, dict | LabelSettings):
         return value
-    raise ValueError(f'a label must be a column name, or {{column: NAME, positive: "VALUE"}}, but {value!r} was given')
+    raise ValueError(f'must be a column name, or {{column: NAME, positive: "VALUE"}}, but {value!r} was given')
 
 
 Label = Annotated[LabelSettings, BeforeValidator(_from_name, json_schema_input_type=str | LabelSettings)]
