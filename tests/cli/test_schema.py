@@ -4,7 +4,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from rankelastor.cli.main import app
-from rankelastor.recipes.settings_page import settings_page
+from rankelastor.cli.settings_page import settings_page
 
 
 def test_explain_prints_one_setting() -> None:

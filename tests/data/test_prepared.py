@@ -116,6 +116,7 @@ def test_a_copy_of_the_feature_state_is_all_that_encoding_needs(small: DataSetti
 def test_a_copy_of_a_damaged_feature_state_is_refused(small_prepared: PreparedDataset, tmp_path: Path) -> None:
     shutil.rmtree(small_prepared.folder / "vocabulary")
     with pytest.raises(
-        DataError, match=r"site.parquet must be a readable vocabulary, .*run `rankelastor prepare RECIPE --force`"
+        DataError,
+        match=r"site.parquet must be a readable vocabulary, .*run `rankelastor\.prepare\(recipe\.data, force=True\)`",
     ):
         copy_feature_state(small_prepared.folder, tmp_path)

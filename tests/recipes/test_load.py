@@ -100,7 +100,9 @@ def test_overrides_are_read_as_yaml() -> None:
         "e": "text",
         "f": "a=b",
     }
-    with pytest.raises(SettingsError, match=r"must read PATH=VALUE, but 'training.seed' was given"):
+    with pytest.raises(
+        SettingsError, match=r"a change must read PATH=VALUE, but 'training.seed' was given; try training.seed=2"
+    ):
         parse_overrides(["training.seed"])
 
 

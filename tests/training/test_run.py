@@ -165,7 +165,9 @@ def test_observers_hear_every_step_and_evaluation(recipe: Recipe, tmp_path: Path
 def test_a_run_folder_that_exists_is_left_alone(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
-    with pytest.raises(RunError, match=r"a run folder must be new, but .*run exists; name another with --run"):
+    with pytest.raises(
+        RunError, match=r"a run folder must be new, but .*run exists; remove it, or name another with folder=\.\.\."
+    ):
         train(recipe, folder=tmp_path / "run")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 

@@ -59,7 +59,7 @@ def _explain(path: str, output_file: Path | None, *, markdown: bool) -> None:
 
 
 def _page() -> tuple[str, str]:
-    from rankelastor.recipes.settings_page import settings_page
+    from rankelastor.cli.settings_page import settings_page
 
     return settings_page(), "page of settings"
 

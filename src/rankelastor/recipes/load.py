@@ -72,8 +72,8 @@ def parse_overrides(assignments: Iterable[str]) -> dict[str, Any]:
     for assignment in assignments:
         dotted, equals, text = assignment.partition("=")
         if not equals or not dotted:
-            raise SettingsError(f"--set must read PATH=VALUE, but {assignment!r} was given; try --set training.seed=2")
-        overrides[dotted.strip()] = _parse_yaml(text, source=f"--set {dotted}")
+            raise SettingsError(f"a change must read PATH=VALUE, but {assignment!r} was given; try training.seed=2")
+        overrides[dotted.strip()] = _parse_yaml(text, source=f"the value of {dotted}")
     return overrides
 
 

@@ -1,8 +1,8 @@
 import re
 from pathlib import Path
 
+from rankelastor.cli.settings_page import COMMAND, settings_page
 from rankelastor.recipes.setting_tree import all_settings
-from rankelastor.recipes.settings_page import COMMAND, settings_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
