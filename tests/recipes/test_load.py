@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,17 @@ def test_a_recipe_reads_back_as_it_was_written(recipe: Recipe, tmp_path: Path) -
     path = tmp_path / "recipe.yaml"
     path.write_text(dump_yaml(recipe))
     assert load_recipe(path) == recipe
+
+
+def test_a_recipe_may_be_given_as_values(recipe_values: dict[str, Any], recipe: Recipe, tmp_path: Path) -> None:
+    before = copy.deepcopy(recipe_values)
+    assert load_recipe(recipe_values) == recipe
+    assert load_recipe(recipe_values, {"training.seed": 5}).training.seed == 5
+    assert recipe_values == before, "the values that were given must stay as they are"
+    base = write(tmp_path / "base.yaml", recipe_values)
+    assert load_recipe({"extends": str(base), "name": "other"}).name == "other"
+    with pytest.raises(SettingsError, match=r"^recipe: unknown setting training\.sed; did you mean seed\?"):
+        load_recipe(recipe_values, {"training.sed": 2})
 
 
 def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> None:
@@ -152,7 +164,7 @@ def test_a_file_that_is_no_recipe_is_an_error(tmp_path: Path, text: str, message
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"nowhere\.yaml does not exist"):
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml does not exist; .* holds nothing$"):
         load_recipe(tmp_path / "nowhere.yaml")
     with pytest.raises(SettingsError, match="is a folder"):
         load_recipe(tmp_path)

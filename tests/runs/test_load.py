@@ -36,6 +36,15 @@ def old_name(name: str) -> str:
     return name
 
 
+def test_a_run_is_shown_in_one_line_with_its_auc(run: TrainedRun) -> None:
+    shown = f"({str(run.folder)!r}, rankelastor, valid AUC {run.result.valid['auc']:.6f}, test AUC "
+    assert repr(run).startswith(f"TrainedRun{shown}")
+    assert repr(load_run(run.folder)).startswith(f"LoadedRun{shown}")
+    assert repr(load_run(run.folder).dataset()).endswith("3 fields, train 10 rows, valid 10 rows, test 10 rows)")
+    (run.folder / "result.json").unlink()
+    assert repr(load_run(run.folder)) == f"LoadedRun({str(run.folder)!r}, rankelastor, stopped before the end)"
+
+
 def test_the_ranker_goes_to_the_device_asked_for(run: TrainedRun) -> None:
     loaded = load_run(run.folder, device=torch.device("cpu"))
     assert next(loaded.ranker.parameters()).device == torch.device("cpu")

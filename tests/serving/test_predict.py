@@ -182,7 +182,7 @@ def test_an_output_that_exists_is_left_alone(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_run_or_input_is_an_error(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="the run folder .*nowhere does not exist"):
+    with pytest.raises(RunError, match=r"the run folder .*nowhere does not exist"):
         predict(tmp_path / "nowhere", tmp_path / "new.csv", tmp_path / "out.csv")
     with pytest.raises(DataError, match=r"nowhere\.csv"):
         predict(run, tmp_path / "nowhere.csv", tmp_path / "out.csv")

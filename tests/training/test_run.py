@@ -293,7 +293,7 @@ def test_a_model_beyond_memory_is_an_error(recipe: Recipe, tmp_path: Path) -> No
 
 
 def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="a run must be a folder"):
+    with pytest.raises(RunError, match=r"the run folder .*nowhere does not exist"):
         evaluate(tmp_path / "nowhere")
     with pytest.raises(RunError, match=r"must hold config\.yaml"):
         evaluate(tmp_path)

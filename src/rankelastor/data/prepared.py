@@ -50,6 +50,10 @@ class PreparedDataset:
     folder: Path
     manifest: Manifest
 
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in self.manifest.splits.items())
+        return f"PreparedDataset({str(self.folder)!r}, {self.schema.num_fields} fields, {rows})"
+
     @classmethod
     def open(cls, folder: str | Path) -> Self:
         """Open a prepared folder.

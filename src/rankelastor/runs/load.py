@@ -35,6 +35,11 @@ class LoadedRun:
     encoder: RowEncoder
     ranker: Ranker
 
+    def __repr__(self) -> str:
+        run = RunFolder(self.folder)
+        told = run.result().summary if run.has_result else f"{self.recipe.model.kind}, stopped before the end"
+        return f"LoadedRun({str(self.folder)!r}, {told})"
+
     def dataset(self) -> PreparedDataset:
         """Open the prepared data that the run was trained on.
 
