@@ -117,7 +117,7 @@ def test_the_same_seed_gives_the_same_ranker() -> None:
         ),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["sight"]}}, "num_tokens": 1},
-            r"must hold every field once, but \['sight'\] are not known fields",
+            r"must hold every field once, but \['sight'\] are unknown fields",
         ),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["site", "price", "user"]}}, "num_tokens": 1},

@@ -204,7 +204,9 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
 
 def _item(items: list[Any], key: str, dotted: str) -> Any:
     if not key.isdecimal() or int(key) >= len(items):
-        raise SettingsError(f"{dotted}: {key!r} must be an index below {len(items)}, but is not")
+        raise SettingsError(
+            f"{dotted}: {key!r} must be an index below {len(items)}, since the list holds {len(items)} elements"
+        )
     return items[int(key)]
 
 
