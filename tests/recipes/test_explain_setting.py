@@ -16,6 +16,8 @@ def test_a_group_lists_its_settings() -> None:
     assert explained.startswith("training.stopping\n")
     for name in ("monitor", "min_delta", "rate_drop", "min_learning_rate", "patience"):
         assert f"\n  {name} " in explained
+    assert "after which the run ends. (default: 2)" in " ".join(explained.split())
+    assert "(required)" in explain_setting("model.ffn.glu")
 
 
 @pytest.mark.parametrize("path", ["data.fields.numeric.transform", "data.fields.3.transform", "data.fields.transform"])
@@ -53,7 +55,7 @@ def test_an_element_of_a_mapping_is_chosen_by_its_name() -> None:
     [
         ("training.patiance", "training.patience"),
         ("patience", "training.patience"),
-        ("training.stoping.patience", "training.stopping.patience"),
+        ("training.stoppin.patience", "training.stopping.patience"),
         ("data.field.numeric", "data.fields.numeric"),
         ("data.fields.numerc.transform", "data.fields.numeric.transform"),
         ("model.ffn.gluu", "model.ffn.glu"),

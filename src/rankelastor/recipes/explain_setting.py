@@ -111,7 +111,14 @@ def _explain(found: _Found, *, width: int) -> Iterator[str]:
         names = max((len(each.name) for each in group.settings), default=0)
         level = 1 if group.kind is None else 2
         for each in group.settings:
-            yield from _wrap(f"{each.name:{names}}  {_plain(each.description)}", width, level=level, hanging=names + 2)
+            said = f"{each.name:{names}}  {_plain(each.description)}{_default_in_brackets(each)}"
+            yield from _wrap(said, width, level=level, hanging=names + 2)
+
+
+def _default_in_brackets(setting: Setting) -> str:
+    if setting.default is None:
+        return " (required)"
+    return f" (default: {setting.default})" if setting.default else ""
 
 
 def _wrap(text: str, width: int, *, level: int = 1, hanging: int = 0) -> list[str]:

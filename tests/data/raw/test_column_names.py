@@ -22,7 +22,7 @@ def test_a_decimal_comma_in_the_header_does_not_hide_the_delimiter() -> None:
 
 def test_a_misspelt_column_is_no_matter_of_delimiters() -> None:
     with pytest.raises(DataError, match=r"has only 'click', 'site'; did you mean 'click'\?; check data.label$"):
-        require_columns(["click", "site"], ["clik"], Path("log.csv"), advice="check data.label")
+        require_columns(["click", "site"], ["clck"], Path("log.csv"), advice="check data.label")
     assert advise_on_delimiter(["click", "site"]) == ""
 
 
