@@ -49,7 +49,7 @@ def test_the_report_of_one_run_stands_in_its_folder(runs: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere"], "a run must be a folder, but nowhere is not"),
+        (["nowhere"], "the run folder nowhere does not exist"),
         (["{run}", "{run}"], "was given twice"),
         (["{run}", "--measure", "rank"], "a measure must be one of stable_rank, "),
         (["{run}", "--point", "block9.mixing"], "a point must be one of tokens, block0.mixing"),

@@ -121,7 +121,7 @@ def test_a_damaged_folder_is_refused_by_name_and_prepared_again(
     first = prepare(small)
     before = contents(first.folder)
     damage(first.folder / part)
-    message = rf"{part}.* must be .*run `rankelastor prepare RECIPE --force`"
+    message = rf"{part}.* must be .*run `rankelastor\.prepare\(recipe\.data, force=True\)`"
     with pytest.raises(DataError, match=message):
         PreparedDataset.open(first.folder)
     with pytest.raises(DataError, match=message):

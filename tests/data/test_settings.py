@@ -60,11 +60,11 @@ def test_one_column_gives_several_labels_by_other_values(settings_for: SettingsF
         ({"labels": {"a": "x"}}, "label or labels must be given, one of the two, but both was given"),
         ({"label": None, "labels": {"a": "x", "b": "x"}}, "labels must differ, but several read ['x']; remove one"),
         ({"weight": "click"}, "weight must be a column of its own, but 'click' is a label too"),
-        ({"label": {"column": "y", "positives": 1}}, "label.positives is not a known setting; did you mean positive?"),
-        ({"label": ["y"]}, "label: a label must be a column name, or {column: NAME, positive: \"VALUE\"}, but ['y']"),
+        ({"label": {"column": "y", "positives": 1}}, "unknown setting label.positives; did you mean positive?"),
+        ({"label": ["y"]}, "label must be a column name, or {column: NAME, positive: \"VALUE\"}, but ['y']"),
         ({"label": {"column": "y", "positive": ""}}, "label.positive"),
         ({"label": None, "labels": {}}, "labels"),
-        ({"label": None, "labels": {"a": {"positive": 1}}}, "labels.a.column must be given, but is missing"),
+        ({"label": None, "labels": {"a": {"positive": 1}}}, "labels.a.column is missing, but required"),
     ],
 )
 def test_labels_that_cannot_be_meant_are_refused(

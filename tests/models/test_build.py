@@ -102,10 +102,10 @@ def test_the_same_seed_gives_the_same_ranker() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_tokens": 5}, r"model: num_tokens must divide field \* embedding_dim = 24 .* but 5 was given"),
+        ({"num_tokens": 5}, r"^model\.num_tokens must divide field \* embedding_dim = 24 .* but 5 was given"),
         ({"mixing": {"kind": "split"}, "num_tokens": 3}, "num_tokens must divide token_dim = 8 for split mixing"),
         ({"mixing": {"kind": "kronecker", "num_groups": 5}}, r"mixing\.num_groups must divide"),
-        ({"mixing": {"kind": "low_rank", "rank": 33}}, r"model: mixing\.rank must be at most .* = 32 .* 33 was given"),
+        ({"mixing": {"kind": "low_rank", "rank": 33}}, r"^model\.mixing\.rank must be at most .* = 32 .* 33 was given"),
         (
             {"mixing": {"kind": "block", "block_dim": 5}},
             r"mixing\.block_dim must divide .* = 32 .* try one of 1, 2",
@@ -117,7 +117,7 @@ def test_the_same_seed_gives_the_same_ranker() -> None:
         ),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["sight"]}}, "num_tokens": 1},
-            r"must hold every field once, but \['sight'\] are not known fields",
+            r"must hold every field once, but \['sight'\] are unknown fields",
         ),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["site", "price", "user"]}}, "num_tokens": 1},

@@ -89,14 +89,17 @@ def test_every_structure_gives_a_logit_per_example_and_learns_everywhere(changes
     [
         (
             {"structure": "stacked"},
-            r"model: structure stacked must have at least one of hidden_dims, but \[\] was",
+            r"model\.hidden_dims must hold at least one width with structure: stacked, but \[\] was",
         ),
-        ({"structure": "crossnet", "hidden_dims": [4]}, r"structure crossnet must have no hidden_dims, but \[4\] was"),
+        (
+            {"structure": "crossnet", "hidden_dims": [4]},
+            r"model\.hidden_dims must be left out with structure: crossnet, but \[4\] was",
+        ),
         ({"structure": "beside"}, r"model\.structure must be 'crossnet', 'stacked' or 'parallel', but 'beside' was"),
         ({"num_cross_layers": 0, "structure": "crossnet"}, r"model\.num_cross_layers must be greater than 0"),
         (
             {"num_layers": 2, "structure": "crossnet"},
-            r"num_layers is not a known setting; did you mean num_cross_layers\?",
+            r"unknown setting model\.num_layers; did you mean num_cross_layers\?",
         ),
     ],
 )

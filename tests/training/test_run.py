@@ -165,7 +165,9 @@ def test_observers_hear_every_step_and_evaluation(recipe: Recipe, tmp_path: Path
 def test_a_run_folder_that_exists_is_left_alone(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
-    with pytest.raises(RunError, match=r"a run folder must be new, but .*run exists; name another with --run"):
+    with pytest.raises(
+        RunError, match=r"a run folder must be new, but .*run exists; remove it, or name another with folder=\.\.\."
+    ):
         train(recipe, folder=tmp_path / "run")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
@@ -291,7 +293,7 @@ def test_a_model_beyond_memory_is_an_error(recipe: Recipe, tmp_path: Path) -> No
 
 
 def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="a run must be a folder"):
+    with pytest.raises(RunError, match=r"the run folder .*nowhere does not exist"):
         evaluate(tmp_path / "nowhere")
     with pytest.raises(RunError, match=r"must hold config\.yaml"):
         evaluate(tmp_path)

@@ -78,7 +78,7 @@ def fetch(
 
     Shows the owner's terms and asks once. An interrupted download is resumed; if the data are there already, nothing
     is done. Without --to and RANKELASTOR_DATA the folder is data/ID, where the recipes of that data set look for it.
-    The hub needs: pip install 'rankelastor\[hub]'
+    The hub needs the extra `hub`; the message of a missing one says how to install it.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.data.published.catalogue import find_dataset

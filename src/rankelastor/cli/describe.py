@@ -14,6 +14,7 @@ from rich.tree import Tree
 from rankelastor.cli.arguments import Assignments
 from rankelastor.cli.console import console
 from rankelastor.errors import DataError, SettingsError
+from rankelastor.suggestions import what_lies_near
 
 if TYPE_CHECKING:
     from rankelastor.data.manifest import Manifest
@@ -60,6 +61,11 @@ def _is_prepared(place: Path) -> bool:
     """Tell whether a path is a prepared folder; a run folder contains ``config.yaml``."""
     from rankelastor.data.manifest import MANIFEST_FILE
 
+    if not place.exists():
+        raise SettingsError(
+            f"{place} must be a recipe file, a run folder or a prepared folder, but does not exist; "
+            f"{what_lies_near(place)}"
+        )
     if not place.is_dir() or (place / "config.yaml").is_file():
         return False
     if not (place / MANIFEST_FILE).is_file():

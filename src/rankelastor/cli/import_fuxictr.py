@@ -41,7 +41,7 @@ def import_fuxictr(
     from rankelastor.storage import whole_file
 
     if to.exists() and not force:
-        raise SettingsError(f"--to must be a new file, but {to} exists; try another name or --force")
+        raise SettingsError(f"--to must be a new file, but {to} exists; try another name, or --force to replace it")
     imported = import_experiment(folder, expid)
     with whole_file(to) as temporary:
         temporary.write_text(imported.text(), encoding="utf-8")

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 import rankelastor
 from rankelastor.cli.console import error_console, set_up_logging
+from rankelastor.cli.option_names import message_with_options
 from rankelastor.errors import RankElastorError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class _Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except RankElastorError as error:
-            _show_error(str(error))
+            _show_error(message_with_options(error))
             raise typer.Exit(USER_MISTAKE) from None
         except KeyboardInterrupt as stop:
             _show_error("stopped; all files on disk are complete")

@@ -1,22 +1,28 @@
 """Settings of the learning-rate schedule and of early stopping."""
 
-from typing import Annotated
-
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from rankelastor.config.base import Settings
 
 
 class StoppingSettings(Settings):
-    """When to lower the learning rate and when to stop, by the evaluation of the valid split after each epoch.
+    """When to lower the learning rate and when to stop, by the evaluation of the valid split after each epoch."""
 
-    ``monitor``: a metric that has a better direction; with several tasks also ``TASK.METRIC``. Each evaluation that
-    does not improve the monitor by more than ``min_delta`` multiplies the learning rate by ``rate_drop`` (not below
-    ``min_learning_rate``); ``patience`` such evaluations in succession end the run.
-    """
-
-    monitor: str = "auc"
-    min_delta: NonNegativeFloat = 1e-6
-    rate_drop: Annotated[float, Field(gt=0, le=1)] = 0.1
-    min_learning_rate: NonNegativeFloat = 1e-6
-    patience: PositiveInt = 2
+    monitor: str = Field(
+        "auc",
+        description="Metric of the valid split that chooses the best weights: one that has a better direction, such as "
+        "`auc`, `logloss` or `gauc`; with several tasks also `TASK.METRIC`.",
+    )
+    min_delta: NonNegativeFloat = Field(
+        1e-6, description="An evaluation counts as better if it improves the monitor by more than this."
+    )
+    rate_drop: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="Factor by which an evaluation that is no better multiplies the learning rate; 1 keeps it.",
+    )
+    min_learning_rate: NonNegativeFloat = Field(1e-6, description="The learning rate never falls below this.")
+    patience: PositiveInt = Field(
+        2, description="Number of successive evaluations without improvement after which the run ends."
+    )

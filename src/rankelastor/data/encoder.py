@@ -30,6 +30,9 @@ class RowEncoder:
     manifest: Manifest
     vocabularies: dict[str, Vocabulary]
 
+    def __repr__(self) -> str:
+        return f"RowEncoder({self.schema.num_fields} fields, {len(self.vocabularies)} vocabularies)"
+
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Load from a folder that holds ``schema.json`` and ``vocabulary/``.

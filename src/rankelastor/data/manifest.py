@@ -16,7 +16,7 @@ from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.catalogue import AnyFeatureSpec
 from rankelastor.data.kinds.spec import FeatureSpec, VocabularyFile
 from rankelastor.data.raw.csv_settings import CsvSettings
-from rankelastor.errors import DataError
+from rankelastor.errors import PREPARE_AGAIN, DataError
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature, SplitName
 
 MANIFEST_FILE = "schema.json"
@@ -177,7 +177,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise DataError(
-            f"{path} must be readable JSON, but {error}; run `rankelastor prepare RECIPE --force`"
+            f"{path} must be readable JSON, but {error}; run `{PREPARE_AGAIN}`", python=PREPARE_AGAIN
         ) from error
     if not isinstance(values, dict):
         raise DataError(f"{path} must describe a prepared folder, but holds {type(values).__name__}")

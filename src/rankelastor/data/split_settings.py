@@ -8,8 +8,10 @@ from rankelastor.config.base import Settings
 
 
 class _Fractions(Settings):
-    valid: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    test: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    valid: float = Field(0.1, gt=0, lt=1, description="Share of the rows that go to the valid split.")
+    test: float = Field(
+        0.1, ge=0, lt=1, description="Share of the rows that go to the test split; 0 makes no test split."
+    )
 
     @model_validator(mode="after")
     def _something_is_left_to_train_on(self) -> Self:
@@ -22,17 +24,16 @@ class RandomSplit(_Fractions):
     """Split rows by a seeded random permutation."""
 
     kind: Literal["random"]
-    seed: int = 0
+    seed: int = Field(0, description="Seed of the permutation.")
 
 
 class TimeSplit(_Fractions):
-    """Split rows by time: the oldest are train, the newest test. Equal times keep the order of the files.
-
-    The column holds numbers, or texts that sort by time (ISO, YYMMDDHH).
-    """
+    """Split rows by time: the oldest are train, the newest test. Equal times keep the order of the files."""
 
     kind: Literal["time"]
-    column: Annotated[str, Field(min_length=1)]
+    column: str = Field(
+        min_length=1, description="Column of times: numbers, or texts that sort by time (ISO, YYMMDDHH)."
+    )
 
 
 class FileOrderSplit(_Fractions):

@@ -34,6 +34,9 @@ class EvaluatedSplit:
     metrics: Metrics
     unseen: UnseenFigures
 
+    def __repr__(self) -> str:
+        return f"EvaluatedSplit({self.metrics}, {self.unseen.share_of_examples:.2%} of the rows with unseen values)"
+
 
 def evaluate_with_unseen(
     folder: str | Path, *, split: SplitName = "test", progress: ProgressListener | None = None

@@ -19,12 +19,28 @@ DECIMALS = 6
 TASKS = "tasks"
 """Key of the figures of each task, if there are several."""
 
+_SHOWN = ("auc", "gauc", "logloss", "num_examples")
+
 
 @dataclass(frozen=True)
 class Metrics:
     """Metrics by task and by name, without those that are not defined for a task."""
 
     by_task: Mapping[str, Mapping[str, Figure]]
+
+    def __repr__(self) -> str:
+        """Show the main metrics, means over the tasks if there are several.
+
+        Example:
+            >>> Metrics({"click": {"auc": 0.75, "logloss": 0.5, "num_examples": 10}})
+            Metrics(auc 0.750000, logloss 0.500000, num_examples 10)
+        """
+        figures = self.as_dict()
+        shown = {name: figures[name] for name in _SHOWN if name in figures}
+        texts = [
+            f"{name} {value}" if isinstance(value, int) else f"{name} {value:.6f}" for name, value in shown.items()
+        ]
+        return f"Metrics({', '.join(texts + ([f'{len(self.by_task)} tasks'] if TASKS in figures else []))})"
 
     def value(self, name: str) -> Figure:
         """Return one metric in full precision; nan if it is not defined.

@@ -49,4 +49,7 @@ def build_network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
     try:
         return settings.network(schema)
     except SizesDoNotFit as error:
-        raise SettingsError(f"model: {error}") from error
+        message = str(error)
+        first, _, _ = message.partition(" ")
+        is_setting = first.partition(".")[0] in type(settings).model_fields
+        raise SettingsError(f"model.{message}" if is_setting else f"model: {message}") from error

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from jaxtyping import Float
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from rankelastor.models.deep import DeepSettings
+from rankelastor.models.layer_settings import descriptions_of
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.init import init_linear_
@@ -24,25 +25,28 @@ Structure = Literal["crossnet", "stacked", "parallel"]
 
 
 class DcnV2Settings(DeepSettings, RankerSettings):
-    """DCN V2 with full cross matrices.
-
-    ``structure``: ``crossnet`` has only cross layers and no ``hidden_dims``; ``stacked`` has the hidden layers after
-    them; ``parallel`` has the hidden layers beside them.
-    """
+    """DCN V2: a cross network with full matrices, with hidden layers after it or beside it."""
 
     kind: Literal["dcn_v2"]
-    structure: Structure = "stacked"
-    num_cross_layers: PositiveInt = 3
-    hidden_dims: tuple[PositiveInt, ...] = ()
+    structure: Structure = Field(
+        "stacked",
+        description="`crossnet` has only cross layers and no `hidden_dims`; `stacked` has the hidden layers after "
+        "them; `parallel` has the hidden layers beside them.",
+    )
+    num_cross_layers: PositiveInt = Field(3, description=descriptions_of(CrossNetwork)["num_layers"])
+    hidden_dims: tuple[PositiveInt, ...] = Field(
+        (), description="The hidden widths, from the first layer to the last; none with `structure: crossnet`."
+    )
 
     @model_validator(mode="after")
     def _check_hidden_dims(self) -> DcnV2Settings:
         if bool(self.hidden_dims) == (self.structure == "crossnet"):
-            fault = "no hidden_dims" if self.structure == "crossnet" else "at least one of hidden_dims"
-            other = "stacked or parallel" if self.structure == "crossnet" else "crossnet"
+            must, other = "hold at least one width", "structure: crossnet"
+            if self.structure == "crossnet":
+                must, other = "be left out", "structure: stacked or structure: parallel"
             raise ValueError(
-                f"structure {self.structure} must have {fault}, but {list(self.hidden_dims)} was given; "
-                f"try structure={other}"
+                f"hidden_dims must {must} with structure: {self.structure}, but {list(self.hidden_dims)} was given; "
+                f"try {other}"
             )
         return self
 

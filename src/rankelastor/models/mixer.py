@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from jaxtyping import Float
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from rankelastor.models.ffns import FFNS, FfnSettings
@@ -19,17 +19,20 @@ from rankelastor.nn.block import Block
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.schema import FeatureSchema
 
+MIXING_MEANING = "The mixing of each block, the part in which tokens reach one another."
+"""Description of the setting ``mixing``, whose default differs from model to model."""
+
 
 class MixerSettings(RankerSettings, ABC):
     """Field embeddings, a tokenizer, ``num_blocks`` blocks of mixing and per-token FFN, and a head."""
 
-    num_tokens: PositiveInt
-    token_dim: PositiveInt
-    num_blocks: NonNegativeInt = 2
-    tokenizer: TokenizerSettings
-    mixing: MixingSettings
-    ffn: FfnSettings
-    head: HeadSettings = HEADS.settings("mlp")
+    num_tokens: PositiveInt = Field(description="Number of tokens, T.")
+    token_dim: PositiveInt = Field(description="Width of each token, D.")
+    num_blocks: NonNegativeInt = Field(2, description="Number of blocks of mixing and per-token FFN.")
+    tokenizer: TokenizerSettings = Field(description="How field embeddings become tokens.")
+    mixing: MixingSettings = Field(description=MIXING_MEANING)
+    ffn: FfnSettings = Field(description="The per-token FFN of each block: every token has its own weights.")
+    head: HeadSettings = Field(HEADS.settings("mlp"), description="How tokens become one logit per task.")
 
     def network(self, schema: FeatureSchema) -> MixerNetwork:
         """Make tokenizer, blocks and head."""

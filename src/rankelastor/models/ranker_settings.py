@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from rankelastor.config.base import Settings
@@ -12,14 +12,14 @@ from rankelastor.schema import FeatureSchema
 
 
 class RankerSettings(Settings, ABC):
-    """Settings of a ranker; ``kind`` names the model, ``embedding_dim`` is the width of a field's embedding.
+    """Settings of a ranker; ``kind`` names the model.
 
     The settings class of a model adds its own settings, declares ``kind: Literal["name"]``, and is listed in
     models/catalogue.py.
     """
 
     kind: str
-    embedding_dim: PositiveInt = 10
+    embedding_dim: PositiveInt = Field(10, description="Width of the embedding of each field.")
 
     @abstractmethod
     def network(self, schema: FeatureSchema) -> nn.Module:

@@ -41,11 +41,11 @@ class Projection(nn.Module):
 
     Args:
         in_dim: width of the input.
-        hidden_dims: the hidden widths; without any the projection is one linear map.
+        hidden_dims: the hidden widths, from the first layer to the last; without any there is one linear map.
         out_dim: width of the output.
-        activation: ``relu``, ``gelu`` (exact) or ``tanh``.
+        activation: the activation function; ``gelu`` is the exact form, with erf.
         norm: whether an RMSNorm precedes each activation.
-        dropout: rate after each activation.
+        dropout: dropout rate after each activation, the share of values that are set to zero.
 
     Example:
         >>> import torch

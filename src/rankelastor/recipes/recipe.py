@@ -1,6 +1,6 @@
 """A recipe: one complete experiment."""
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -13,16 +13,20 @@ from rankelastor.models.catalogue import ModelSettings
 
 
 class Recipe(Settings):
-    """Data, model, training and spectrum samples of one experiment.
+    """Data, model, training and spectrum samples of one experiment."""
 
-    ``name``: the default run folder is ``runs/<name>``.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    data: DataSettings
-    model: ModelSettings
-    training: TrainingSettings = TrainingSettings()
-    spectrum: SpectrumSettings = SpectrumSettings()
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Name of the experiment: letters, digits, `.`, `_` and `-`. The default run folder is `runs/NAME`.",
+    )
+    data: DataSettings = Field(description="Raw files, their format, and the fields that become features.")
+    model: ModelSettings = Field(description="The ranker.")
+    training: TrainingSettings = Field(
+        TrainingSettings(), description="Optimiser, stopping, device, and the order of the rows."
+    )
+    spectrum: SpectrumSettings = Field(
+        SpectrumSettings(), description="Samples of the rank of representations during training."
+    )
 
     @model_validator(mode="after")
     def _check_monitor(self) -> Self:

@@ -9,7 +9,7 @@ import torch
 
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.errors import StalePreparedError
+from rankelastor.errors import DataError, RunError, StalePreparedError
 from rankelastor.execution.device import choose_device
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
@@ -35,6 +35,11 @@ class LoadedRun:
     encoder: RowEncoder
     ranker: Ranker
 
+    def __repr__(self) -> str:
+        run = RunFolder(self.folder)
+        told = run.result().summary if run.has_result else f"{self.recipe.model.kind}, stopped before the end"
+        return f"LoadedRun({str(self.folder)!r}, {told})"
+
     def dataset(self) -> PreparedDataset:
         """Open the prepared data that the run was trained on.
 
@@ -59,12 +64,13 @@ def load_run(folder: str | Path, *, device: torch.device | None = None) -> Loade
         device: device of the ranker; None selects the one that the recipe's ``training.device`` means on this machine.
 
     Raises:
-        RunError: the folder is missing, has a newer format, has no weights, or has weights of another model.
+        RunError: the folder is missing, has a newer format, is damaged, has no weights, or has weights of another
+            model.
         SettingsError: the recipe asks for CUDA, and this machine has none.
     """
     run = RunFolder.open(folder)
     recipe = run.recipe()
-    encoder = RowEncoder.load(run.features)
+    encoder = _load_encoder(run)
     ranker = build_ranker(recipe.model, encoder.schema)
     weights = read_weights(run.best_weights)
     if run.format_version == 1:
@@ -72,3 +78,14 @@ def load_run(folder: str | Path, *, device: torch.device | None = None) -> Loade
     set_weights(ranker, weights, source=run.best_weights)
     ranker = ranker.to(device or choose_device(recipe.training.execution))
     return LoadedRun(folder=run.path, recipe=recipe, encoder=encoder, ranker=ranker.eval())
+
+
+def _load_encoder(run: RunFolder) -> RowEncoder:
+    """Load the copy of schema and vocabularies in a run folder, which `prepare` cannot make anew."""
+    try:
+        return RowEncoder.load(run.features)
+    except DataError as error:
+        fault = str(error).rpartition("; ")[0] or str(error)
+        raise RunError(
+            f"a run folder must be whole, but {fault}; restore {run.path} from a copy, or train again"
+        ) from error

@@ -112,6 +112,16 @@ class RunResult:
     executor: ExecutorName | None = field(default=None)
 
     @property
+    def summary(self) -> str:
+        """Model, AUC of each split, best epoch and wall time in one line."""
+        aucs = [f"{split} AUC {values['auc']:.6f}" for split, values in self.metrics.items() if "auc" in values]
+        epoch = f"best epoch {self.best_epoch} of {self.epochs}"
+        return ", ".join([self.model, *aucs, epoch, f"{self.seconds:.1f} s"])
+
+    def __repr__(self) -> str:
+        return f"RunResult({self.recipe!r}, seed {self.seed}, {self.summary})"
+
+    @property
     def valid(self) -> MetricValues:
         """Metrics of the valid split."""
         return self.metrics["valid"]

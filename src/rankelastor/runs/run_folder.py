@@ -24,11 +24,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from rankelastor.errors import RunError
+from rankelastor.errors import RUN_FOLDER, RunError
 from rankelastor.recipes.load import dump_yaml, load_recipe
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.result import RunResult, read_result
 from rankelastor.storage import explain_storage_errors, whole_file
+from rankelastor.suggestions import what_lies_near
 
 FORMAT_VERSION = 2
 _FIRST_FORMAT_VERSION = 1
@@ -55,7 +56,10 @@ class RunFolder:
         """
         run = cls(path)
         if run.path.exists():
-            raise RunError(f"a run folder must be new, but {path} exists; name another with --run, or remove this one")
+            raise RunError(
+                f"a run folder must be new, but {path} exists; remove it, or name another with {RUN_FOLDER}",
+                python=RUN_FOLDER,
+            )
         with explain_storage_errors(run.path):
             run.path.mkdir(parents=True)
         try:
@@ -74,7 +78,9 @@ class RunFolder:
         """
         run = cls(path)
         if not run.path.is_dir():
-            raise RunError(f"a run must be a folder, but {path} is not; `rankelastor train` makes one")
+            if run.path.exists():
+                raise RunError(f"a run must be a folder, but {path} is a file; `rankelastor train` makes a run folder")
+            raise RunError(f"the run folder {path} does not exist; {what_lies_near(run.path)}")
         if not (run.path / "config.yaml").is_file():
             raise RunError(f"a run folder must hold config.yaml, but {path} does not; is it a run folder?")
         if run.format_version > FORMAT_VERSION:

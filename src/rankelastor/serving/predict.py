@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import compression_of, delimiter_of
 from rankelastor.data.raw.rows import column_names, is_parquet, read_rows
-from rankelastor.errors import DataError, StorageError
+from rankelastor.errors import OVERWRITE, DataError, StorageError
 from rankelastor.evaluation.scoring import Scorer
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.progress import ProgressListener, SilentProgress
@@ -57,7 +57,9 @@ def predict(
     if output_file.is_dir():
         raise StorageError(f"the output must be a file, but {output_file} is a folder; name a file in it")
     if output_file.exists() and not overwrite:
-        raise StorageError(f"the output must be a new file, but {output_file} exists; add --force to replace it")
+        raise StorageError(
+            f"the output must be a new file, but {output_file} exists; try {OVERWRITE} to replace it", python=OVERWRITE
+        )
     run = load_run(folder)
     added = probability_columns(run.encoder.schema.tasks)
     _refuse_columns(added, input_file, run)

@@ -36,6 +36,9 @@ class TrainedRun:
     ranker: Ranker
     result: RunResult
 
+    def __repr__(self) -> str:
+        return f"TrainedRun({str(self.folder)!r}, {self.result.summary})"
+
 
 def train(
     recipe: Recipe,

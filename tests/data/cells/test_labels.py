@@ -83,6 +83,31 @@ def test_a_bare_yes_is_refused_with_what_to_write(values: Any, positive: bool, e
         labels_of(values, positive)
 
 
+def test_the_quoted_word_is_the_one_that_the_column_holds() -> None:
+    with pytest.raises(SettingsError, match=r'YAML reads a bare yes, on or true so: write positive: "On" in quotes'):
+        labels_of(["On", "Off"], True)
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        (["yes", "no"], r'try data\.label: \{column: click, positive: "yes"\}$'),
+        (["N", "Y"], r'try data\.label: \{column: click, positive: "Y"\}$'),
+        ([-1, 1], r"try data\.label: \{column: click, positive: 1\}$"),
+        (
+            ["a", "b"],
+            r"fix the row, or name the value that counts as 1: data\.label: \{column: click, positive: VALUE\}",
+        ),
+        ([1, None], r"but a blank was given; fill it in, or leave the row out$"),
+    ],
+)
+def test_labels_other_than_zero_and_one_show_the_setting_that_names_the_positive_value(
+    values: list[Any], advice: str
+) -> None:
+    with pytest.raises(DataError, match=advice):
+        labels_of(values, None)
+
+
 def test_a_label_without_positive_value_is_written_as_its_column() -> None:
     name: Any = LabelSettings(column="click").model_dump(mode="json")
     assert name == "click"

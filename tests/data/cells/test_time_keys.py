@@ -34,13 +34,17 @@ def test_numbers_of_a_typed_column_are_ordered() -> None:
 
 @pytest.mark.parametrize("pieces", [(["1", "yesterday"],), (["1"], ["yesterday"])])
 def test_a_text_among_numbers_is_refused_wherever_pieces_end(pieces: tuple[list[str], ...]) -> None:
-    with pytest.raises(DataError, match=r"column 't', row 2 must hold numbers, but 'yesterday'"):
+    with pytest.raises(
+        DataError, match=r"column 't', row 2 must hold a number, as the first row does, but 'yesterday'"
+    ):
         order_of(*pieces)
 
 
 def test_a_blank_time_is_refused() -> None:
     with pytest.raises(DataError, match=r"column 't', row 2: the time to split by must not be blank"):
         order_of(["2014-10-22", ""])
+    with pytest.raises(DataError, match=r"column 't', row 2: the time to split by must not be blank; fix the row"):
+        order_of(["20141022", ""])
 
 
 @pytest.mark.parametrize("as_given", [int, str])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
 from rankelastor.data.kinds.sharing import require_valid_sharing
-from rankelastor.data.raw.column_names import quote_names, require_columns
+from rankelastor.data.raw.column_names import advise_on_delimiter, quote_names, require_columns
 from rankelastor.data.settings import DataSettings, Target
 from rankelastor.data.split_settings import TimeSplit
 from rankelastor.errors import DataError, SettingsError
@@ -146,8 +146,10 @@ def _match_columns(
         elif "*" in pattern or "?" in pattern:
             found = [name for name in names if name not in reserved and _matches(pattern, name)]
             if not found:
+                advice = advise_on_delimiter(names)
                 raise DataError(
                     f"{place}: the pattern {pattern!r} must match columns, but {file} has only {quote_names(names)}"
+                    + (f"; {advice}" if advice else "")
                 )
             matched.update(dict.fromkeys(found))
         else:

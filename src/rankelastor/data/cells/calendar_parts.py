@@ -5,6 +5,7 @@ Times are taken as written: an offset such as ``+02:00`` is not applied. Epoch s
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import polars as pl
@@ -24,8 +25,8 @@ _ISO = (
 _TOO_MANY_SECONDS = 1e11
 """The year 5138. Larger numbers are milliseconds or finer units, and would silently give wrong hours as seconds."""
 _EXAMPLES = {"yymmddhh": "14102123", "iso": "2014-10-21T23:00:00", "epoch_seconds": "1413932400"}
-_CHECK = "check the field's format"
-_ADVICE = {"epoch_seconds": f"{_CHECK}, or divide milliseconds by 1000"}
+_SECONDS = re.compile(r"\d{9,10}(\.\d*)?")
+_FINER_UNITS = re.compile(r"-?\d{12,}")
 
 
 def calendar_part(
@@ -50,9 +51,22 @@ def calendar_part(
         given = times.values[int(times.codes[index])]
         raise DataError(
             f"{rows.file}, column {column!r}, row {rows.row_number(index)} must hold times as {time_format} "
-            f"({_EXAMPLES[time_format]}), but {given!r} was given; {_ADVICE.get(time_format, _CHECK)}"
+            f"({_EXAMPLES[time_format]}), but {given!r} was given; {_advise(given)}"
         )
     return CellTexts(_part(moments, part).cast(pl.String).fill_null(BLANK), times.codes)
+
+
+def _advise(text: str) -> str:
+    """Name the format that a text has, or say how to write times."""
+    time_format: TimeFormat
+    for time_format in ("iso", "yymmddhh"):
+        if parse_times(pl.Series([text]), time_format).null_count() == 0:
+            return f"try format: {time_format}"
+    if _SECONDS.fullmatch(text):
+        return "try format: epoch_seconds"
+    if _FINER_UNITS.fullmatch(text):
+        return "to give milliseconds since 1970, divide them by 1000 for format: epoch_seconds"
+    return f"write times as {_EXAMPLES['iso']} for format: iso"
 
 
 def parse_times(texts: pl.Series, time_format: TimeFormat) -> pl.Series:

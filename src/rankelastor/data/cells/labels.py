@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import numpy as np
@@ -25,19 +26,22 @@ from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError, SettingsError
 
 _TRUTH = {"true": 1.0, "false": 0.0}
+_YES = ("yes", "y", "true", "t", "on", "positive", "pos", "click", "clicked", "+1", "1", "1.0")
+_READ_AS_TRUTH = {True: ("yes", "on", "true"), False: ("no", "off", "false")}
+"""Words that YAML reads as truth values, in any case."""
 
 PositiveValue = StrictBool | StrictInt | FiniteFloat | Annotated[StrictStr, Field(min_length=1)]
 
 
 class LabelSettings(Settings):
-    """The column of a label, and which of its values counts as 1.
+    """The column of a label, and which of its values counts as 1."""
 
-    Without ``positive`` the column holds 0 and 1. With it, cells equal to ``positive`` are 1 and all others 0; a number
-    is compared as a number. Texts that YAML reads as truth values (yes, no, on, off) must be quoted.
-    """
-
-    column: Annotated[str, Field(min_length=1)]
-    positive: PositiveValue | None = None
+    column: str = Field(min_length=1, description="The column of the label.")
+    positive: PositiveValue | None = Field(
+        None,
+        description="The value that counts as 1; all others count as 0. A number is compared as a number. Texts that "
+        "YAML reads as truth values (`yes`, `no`, `on`, `off`) must be quoted. Null: the column holds 0 and 1.",
+    )
 
     @model_serializer(mode="wrap")
     def _column_alone_is_its_name(self, handler: SerializerFunctionWrapHandler) -> Any:
@@ -49,7 +53,7 @@ def _from_name(value: object) -> object:
         return {"column": value}
     if isinstance(value, dict | LabelSettings):
         return value
-    raise ValueError(f'a label must be a column name, or {{column: NAME, positive: "VALUE"}}, but {value!r} was given')
+    raise ValueError(f'must be a column name, or {{column: NAME, positive: "VALUE"}}, but {value!r} was given')
 
 
 Label = Annotated[LabelSettings, BeforeValidator(_from_name, json_schema_input_type=str | LabelSettings)]
@@ -78,23 +82,32 @@ def parse_labels(rows: RawRows, label: LabelSettings, place: str = "data.label")
     """
     texts = cell_texts(rows, label.column, blanks=())
     if label.positive is None:
-        values = _zero_or_one(texts.values)
-        rule, advice = (
-            "the label must be 0 or 1",
-            f"check {place} (its positive: VALUE counts as 1), or correct the row",
-        )
+        values, rule = _zero_or_one(texts.values), "the label must be 0 or 1"
     else:
         _refuse_truth_beside_text(rows, label, place)
-        values = _is_positive(texts.values, label.positive)
-        rule, advice = "the label must not be blank", "fill it in, or leave the row out"
+        values, rule = _is_positive(texts.values, label.positive), "the label must not be blank"
     wrong = values.is_null().to_numpy()[texts.codes]
     if wrong.any():
         index = int(wrong.argmax())
         text = texts.values[int(texts.codes[index])]
         given = "a blank" if text == BLANK else repr(text)
+        advice = "fill it in, or leave the row out" if text == BLANK else _advise(texts.values, label.column, place)
         where = f"{rows.file}, column {label.column!r}, row {rows.row_number(index)}"
         raise DataError(f"{where}: {rule}, but {given} was given; {advice}")
     return values.fill_null(0.0).cast(pl.Float32).to_numpy()[texts.codes]
+
+
+def _advise(texts: pl.Series, column: str, place: str) -> str:
+    """Show the setting that names the value that counts as 1: a word that means yes, if the column holds one."""
+    found = {text.lower(): text for text in texts if text != BLANK}
+    yes = next((found[word] for word in _YES if word in found), None)
+    if yes is None:
+        return (
+            f"fix the row, or name the value that counts as 1: {place}: {{column: {column}, positive: VALUE}}, with "
+            "VALUE in quotes if it is a text"
+        )
+    written = yes if yes.lstrip("+-").isdecimal() else json.dumps(yes, ensure_ascii=False)
+    return f"try {place}: {{column: {column}, positive: {written}}}"
 
 
 def _zero_or_one(texts: pl.Series) -> pl.Series:
@@ -119,9 +132,11 @@ def _is_positive(texts: pl.Series, positive: bool | float | str) -> pl.Series:  
 def _refuse_truth_beside_text(rows: RawRows, label: LabelSettings, place: str) -> None:
     kind = rows.column(label.column).type
     if isinstance(label.positive, bool) and not pa.types.is_boolean(kind):
-        words = "yes, on or true" if label.positive else "no, off or false"
-        example = "yes" if label.positive else "no"
+        words = _READ_AS_TRUTH[label.positive]
+        held = {text.lower(): text for text in cell_texts(rows, label.column, blanks=()).values}
+        example = next((held[word] for word in words if word in held), words[0])
         raise SettingsError(
             f"{place}.positive must be a value of column {label.column!r}, but {rows.file} holds no truth values there "
-            f'and {label.positive} was given; YAML reads a bare {words} so: write positive: "{example}" in quotes'
+            f"and {label.positive} was given; YAML reads a bare {words[0]}, {words[1]} or {words[2]} so: write "
+            f'positive: "{example}" in quotes'
         )

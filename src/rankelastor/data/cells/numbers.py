@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rankelastor.data.cells.number_advice import advise_on_number
 from rankelastor.data.cells.texts import as_text
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
@@ -85,8 +86,9 @@ def _convert(rows: RawRows, column: str, blanks: Collection[str]) -> tuple[pl.Se
     texts = pl.Series(column, as_text(rows, column), dtype=pl.String)
     is_blank = texts.is_null() | texts.is_in(["", *blanks])
     numbers = texts.str.strip_chars(_SPACES).cast(pl.Float64, strict=False)
-    advice = "try kind: categorical, or csv.blanks if it means blank"
-    _refuse(rows, column, numbers.is_null() & ~is_blank, "must hold numbers", advice)
+    wrong = numbers.is_null() & ~is_blank
+    if wrong.any():
+        _refuse(rows, column, wrong, "must hold numbers", advise_on_number(texts.filter(wrong)[0]))
     return numbers, is_blank
 
 
@@ -112,7 +114,7 @@ def _refuse(rows: RawRows, column: str, wrong: pl.Series, rule: str, advice: str
     index = wrong.arg_max()
     assert index is not None
     value = rows.column(column)[index].as_py()
-    given = "a blank" if value in {None, ""} else repr(value)
+    given = "a blank" if value in {None, ""} else repr(value if isinstance(value, int | float | str) else str(value))
     raise DataError(
         f"{rows.file}, column {column!r}, row {rows.row_number(index)} {rule}, but {given} was given; {advice}"
     )

@@ -42,10 +42,7 @@ class TimeKeys:
         texts = cell_texts(rows, self._column, blanks=())
         blank = (texts.values == BLANK).to_numpy()[texts.codes]
         if blank.any():
-            raise DataError(
-                f"{rows.file}, column {self._column!r}, row {rows.row_number(int(blank.argmax()))}: the time to split "
-                "by must not be blank; correct the row, or choose another data.split"
-            )
+            raise _blank_error(rows, self._column, int(blank.argmax()))
         self._texts = self._texts or Interner()
         return self._texts.codes(texts.values)[texts.codes].astype(np.float64)
 
@@ -59,7 +56,11 @@ class TimeKeys:
 
 def _exact_numbers(rows: RawRows, column: str) -> NDArray[np.float64]:
     """Parse the times as float64; refuse integers that would be rounded."""
-    numbers = parse_numbers(rows, column, blanks=(), blank=None)
+    try:
+        numbers = parse_numbers(rows, column, blanks=(), blank=None)
+    except DataError:
+        _refuse_blanks_and_texts(rows, column)
+        raise
     cells = rows.column(column)
     rounded = np.abs(numbers) >= _FIRST_SHARED
     if rounded.any() and not pa.types.is_floating(cells.type):
@@ -69,6 +70,29 @@ def _exact_numbers(rows: RawRows, column: str) -> NDArray[np.float64]:
             f"their order is exact, but {cells[index].as_py()} was given; divide nanoseconds by 1000"
         )
     return numbers
+
+
+def _refuse_blanks_and_texts(rows: RawRows, column: str) -> None:
+    """Raise at the first time that is blank or a text, where the first row holds a number."""
+    texts = cell_texts(rows, column, blanks=())
+    wrong = texts.values.str.strip_chars(" \t").cast(pl.Float64, strict=False).is_null().to_numpy()[texts.codes]
+    if not wrong.any():
+        return
+    index = int(wrong.argmax())
+    text = texts.values[int(texts.codes[index])]
+    if text == BLANK:
+        raise _blank_error(rows, column, index)
+    raise DataError(
+        f"{rows.file}, column {column!r}, row {rows.row_number(index)} must hold a number, as the first row does, "
+        f"but {text!r} was given; write all times to split by in one way"
+    )
+
+
+def _blank_error(rows: RawRows, column: str, index: int) -> DataError:
+    return DataError(
+        f"{rows.file}, column {column!r}, row {rows.row_number(index)}: the time to split by must not be blank; "
+        "fix the row, or choose another data.split"
+    )
 
 
 def _is_number(rows: RawRows, column: str) -> bool:

@@ -36,6 +36,6 @@ def parse_weights(rows: RawRows, column: str) -> NDArray[np.float32]:
         given = "a blank" if text == BLANK else repr(text)
         raise DataError(
             f"{rows.file}, column {column!r}, row {rows.row_number(index)}: a weight must be a finite number, 0 or "
-            f"more, but {given} was given; check data.weight, or correct the row"
+            f"more, but {given} was given; check data.weight, or fix the row"
         )
     return weights.fill_null(0.0).cast(pl.Float32).to_numpy()[texts.codes] + np.float32(0)  # -0.0 becomes 0.0

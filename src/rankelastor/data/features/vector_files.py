@@ -19,6 +19,7 @@ from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.raw.column_names import quote_names, require_columns
 from rankelastor.data.raw.source_files import SourceFile
 from rankelastor.errors import DataError
+from rankelastor.extras import how_to_install
 
 Piece = tuple[pl.Series, NDArray[np.float32]]
 """Some keys as text, and their vectors, float32 (key, dim)."""
@@ -160,9 +161,7 @@ def _h5py(path: Path) -> Any:
     try:
         import h5py  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise DataError(
-            f"h5py must be installed to read {path}, but is not; try pip install 'rankelastor[hub]'"
-        ) from error
+        raise DataError(f"h5py must be installed to read {path}, but is not; try {how_to_install('hub')}") from error
     return h5py
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from numpy.typing import NDArray
 from pydantic import Field
@@ -22,15 +22,18 @@ from rankelastor.schema import CategoricalFeature
 
 
 class CalendarField(ColumnSettings):
-    """Calendar parts of a timestamp column, each a categorical feature named ``<column>_<part>``.
-
-    ``hour`` 0..23, ``weekday`` 0 (Monday)..6, ``weekend`` 0 or 1.
-    ``format``: ``yymmddhh`` (14102123 is 2014-10-21 23h), ``iso`` (2014-10-21T23:00:00), ``epoch_seconds`` (UTC).
-    """
+    """Calendar parts of a timestamp column, each a categorical feature named ``<column>_<part>``."""
 
     kind: Literal["calendar"]
-    parts: Annotated[tuple[CalendarPart, ...], Field(min_length=1)] = ("hour", "weekday", "weekend")
-    format: TimeFormat
+    parts: tuple[CalendarPart, ...] = Field(
+        ("hour", "weekday", "weekend"),
+        min_length=1,
+        description="The parts, each a feature: `hour` 0..23, `weekday` 0 (Monday)..6, `weekend` 0 or 1.",
+    )
+    format: TimeFormat = Field(
+        description="How times are written: `yymmddhh` (14102123 is 2014-10-21 23h), `iso` (2014-10-21T23:00:00), or "
+        "`epoch_seconds` (UTC)."
+    )
 
     def plan(self, column: str) -> Iterator[PlannedCalendarPart]:
         """Plan a feature per part."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from rankelastor.data.cells.texts import BlankIds
 from rankelastor.data.features.aligned_vectors import PretrainedSpec, align_vectors
@@ -18,6 +18,7 @@ from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import (
+    BLANK_MEANING,
     ColumnSettings,
     FeatureFit,
     FieldName,
@@ -33,22 +34,24 @@ _logger = logging.getLogger(__name__)
 
 
 class CategoricalField(ColumnSettings):
-    """A column of values, each with an id and an embedding.
-
-    ``min_count``: a value seen fewer times than this in the train split is out of vocabulary.
-    ``blank``: a blank cell is a value of its own (``value``), out of vocabulary, or padding (a zero vector).
-    ``shares``: the name of a categorical or sequence field whose vocabulary and embedding rows this one uses. One
-    vocabulary then counts the train occurrences in all columns that share it; ``min_count`` and ``blank`` are those
-    of the shared field.
-    ``pretrained``: vectors that replace learned embedding rows; a learned linear map projects them to the width of
-    the model.
-    """
+    """A column of values, each with an id and an embedding."""
 
     kind: Literal["categorical"] = "categorical"
-    min_count: PositiveInt = 1
-    blank: BlankIds = "value"
-    shares: FieldName | None = None
-    pretrained: PretrainedSettings | None = None
+    min_count: PositiveInt = Field(
+        1, description="A value seen fewer times than this in the train split is out of vocabulary."
+    )
+    blank: BlankIds = Field("value", description=BLANK_MEANING)
+    shares: FieldName | None = Field(
+        None,
+        description="The name of a categorical or sequence field whose vocabulary and embedding rows this one uses. "
+        "One vocabulary then counts the train occurrences in all columns that share it; `min_count` and `blank` are "
+        "those of the shared field.",
+    )
+    pretrained: PretrainedSettings | None = Field(
+        None,
+        description="Vectors that replace learned embedding rows; a learned linear map projects them to the width of "
+        "the model.",
+    )
 
     def plan(self, column: str) -> Iterator[PlannedCategorical]:
         """Plan one feature."""

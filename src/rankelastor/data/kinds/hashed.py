@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from numpy.typing import NDArray
 from pydantic import Field
@@ -13,7 +13,7 @@ from rankelastor.data.cells.hashes import hashed_ids
 from rankelastor.data.cells.texts import BlankIds, cell_texts
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
-from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, NothingToFit, Reads
+from rankelastor.data.kinds.field import BLANK_MEANING, ColumnSettings, FeatureFit, NothingToFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.schema import PADDING_ID, CategoricalFeature
@@ -24,12 +24,15 @@ class HashedField(ColumnSettings):
 
     The bucket of a value is 1 + murmurhash3_32(its UTF-8 bytes, seed 0) mod ``num_buckets``, on every machine and in
     every version. No value is out of vocabulary: values that training has not seen have a bucket too.
-    ``blank``: a blank cell is a value like any other (``value``), out of vocabulary, or padding (a zero vector).
     """
 
     kind: Literal["hashed"]
-    num_buckets: Annotated[int, Field(ge=1, le=2**31 - 3)]
-    blank: BlankIds = "value"
+    num_buckets: int = Field(
+        ge=1,
+        le=2**31 - 3,
+        description="Number of buckets, each with an embedding row; values in one bucket share it.",
+    )
+    blank: BlankIds = Field("value", description=BLANK_MEANING)
 
     def plan(self, column: str) -> Iterator[PlannedHashed]:
         """Plan one feature."""

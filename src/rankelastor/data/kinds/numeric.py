@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from rankelastor.data.cells.numbers import parse_numbers
 from rankelastor.data.features.transform import NumberStatistics, NumericTransform, StatisticsFit, transform_numbers
@@ -22,16 +22,17 @@ from rankelastor.schema import NumericFeature
 
 
 class NumericField(ColumnSettings):
-    """A column of numbers x; the feature is the transformed x times one learned vector.
-
-    ``transform``: ``as_is``; ``log`` is sign(x) * ln(1 + abs(x)); ``standardise`` subtracts the mean and divides by
-    the standard deviation; ``min_max`` maps to 0..1. Mean, deviation and range are those of the train split.
-    ``blank``: the number that replaces a blank cell before the transform; null refuses blanks.
-    """
+    """A column of numbers x; the feature is the transformed x times one learned vector."""
 
     kind: Literal["numeric"]
-    transform: NumericTransform = "as_is"
-    blank: FiniteFloat | None = 0.0
+    transform: NumericTransform = Field(
+        "as_is",
+        description="`as_is` keeps x; `log` is sign(x) * ln(1 + abs(x)); `standardise` subtracts the mean and divides "
+        "by the standard deviation; `min_max` maps to 0..1. Mean, deviation and range are those of the train split.",
+    )
+    blank: FiniteFloat | None = Field(
+        0.0, description="The number that replaces a blank cell before the transform; null refuses blanks."
+    )
 
     def plan(self, column: str) -> Iterator[PlannedNumeric]:
         """Plan one feature."""

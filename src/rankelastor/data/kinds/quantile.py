@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from rankelastor.data.features.quantiles import (
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
+from rankelastor.data.kinds.field import BLANK_MEANING, ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.schema import PADDING_ID, CategoricalFeature
@@ -32,14 +32,14 @@ class QuantileField(ColumnSettings):
     """A column of numbers cut into buckets of equal mass, each with an embedding.
 
     The edges are exact quantiles of the train split: bucket k starts at the number at index
-    floor(k * rows / ``num_buckets``) of the sorted column. If equal numbers make edges coincide, there are fewer
-    buckets.
-    ``blank``: a blank cell has an id of its own (``value``), is out of vocabulary, or padding (a zero vector).
+    floor(k * rows / ``num_buckets``) of the sorted column.
     """
 
     kind: Literal["quantile"]
-    num_buckets: Annotated[int, Field(ge=2, le=1024)]
-    blank: BlankIds = "value"
+    num_buckets: int = Field(
+        ge=2, le=1024, description="Number of buckets; there are fewer if equal numbers make edges coincide."
+    )
+    blank: BlankIds = Field("value", description=BLANK_MEANING)
 
     def plan(self, column: str) -> Iterator[PlannedQuantile]:
         """Plan one feature."""

@@ -29,25 +29,32 @@ from rankelastor.schema import SequenceFeature
 class SequenceField(ColumnSettings):
     """A column of lists of values: a history, or several values at once (genres ``Comedy|Drama``).
 
-    Only the newest ``max_length`` elements are used: the last ones of a list. Shorter lists are padded on the left.
-    The model takes the mean of the embeddings of the elements; a list without elements gives a zero vector.
-
-    ``separator``: the character between elements if the column is text; null if it holds Parquet lists.
-    ``shares``: the name of a categorical field (or of another sequence) whose vocabulary and embedding rows the
-    elements use, as a history of items uses those of the item. One vocabulary then counts the train occurrences in
-    all columns that share it. Null gives the elements a vocabulary of their own.
-    ``min_count``: with a vocabulary of its own, an element seen fewer times than this in the train split is out of
-    vocabulary. Elements beyond ``max_length`` are not counted.
-
-    A blank element (null, empty between two separators, a text in ``csv.blanks``) keeps its position as padding, so
-    that aligned lists stay aligned; it does not count in the mean.
+    The model takes the mean of the embeddings of the elements; a list without elements gives a zero vector. A blank
+    element (null, empty between two separators, a text in ``csv.blanks``) keeps its position as padding, so that
+    aligned lists stay aligned; it does not count in the mean.
     """
 
     kind: Literal["sequence"]
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    max_length: Annotated[int, Field(ge=1, le=100_000)]
-    shares: FieldName | None = None
-    min_count: PositiveInt = 1
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        None, description="The character between elements if the column is text; null if it holds Parquet lists."
+    )
+    max_length: int = Field(
+        ge=1,
+        le=100_000,
+        description="Number of elements that are used: the newest, which are the last ones of a list. Shorter lists "
+        "are padded on the left.",
+    )
+    shares: FieldName | None = Field(
+        None,
+        description="The name of a categorical field (or of another sequence) whose vocabulary and embedding rows the "
+        "elements use, as a history of items uses those of the item. One vocabulary then counts the train occurrences "
+        "in all columns that share it. Null gives the elements a vocabulary of their own.",
+    )
+    min_count: PositiveInt = Field(
+        1,
+        description="With a vocabulary of its own, an element seen fewer times than this in the train split is out of "
+        "vocabulary. Elements beyond `max_length` are not counted.",
+    )
 
     def plan(self, column: str) -> Iterator[PlannedSequence]:
         """Plan one feature."""

@@ -8,18 +8,26 @@ from rankelastor.config.base import Settings
 
 
 class CsvSettings(Settings):
-    """The format of CSV files.
+    """The format of CSV files."""
 
-    ``delimiter``: one character; null means a tab for ``.tsv`` files (also compressed) and a comma for others.
-    ``header``: whether the first line holds the column names; without a header, ``columns`` names them.
-    ``blanks``: cell texts that mean blank, besides the empty cell.
-    """
-
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = '"'
-    header: bool = True
-    columns: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
-    blanks: tuple[str, ...] = ()
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        None,
+        description="The ASCII character between two cells; null means a tab for `.tsv` files (also compressed) and a "
+        "comma for others.",
+    )
+    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        '"',
+        description="The ASCII character around a cell that contains delimiters or line ends; null if quotes are plain "
+        "text.",
+    )
+    header: bool = Field(
+        True,  # noqa: FBT003 - a default
+        description="Whether the first line holds the column names; without a header, `columns` names them.",
+    )
+    columns: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        None, description="The names of all columns in their order, for files without a header."
+    )
+    blanks: tuple[str, ...] = Field((), description="Texts of cells that mean blank, besides the empty cell.")
 
     @model_validator(mode="after")
     def _marks_are_plain_and_differ(self) -> Self:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rankelastor.data.raw.file_settings import FileSettings
 from rankelastor.errors import DataError
 from rankelastor.schema import SPLITS, SplitName
+from rankelastor.suggestions import what_lies_near
 
 _MARKS = "*?["
 
@@ -66,20 +67,20 @@ def _matches(patterns: tuple[str, ...], folder: Path, split: str) -> Iterator[Pa
         elif any(mark in pattern for mark in _MARKS):
             yield from _glob(pattern, folder, split)
         else:
-            raise DataError(f"files.{split} must name files that exist, but {path} does not; {_look_at(path.parent)}")
+            raise DataError(f"files.{split} must name files, but {path} does not exist; {_look_at(path)}")
 
 
 def _glob(pattern: str, folder: Path, split: str) -> list[Path]:
     whole = pattern if Path(pattern).is_absolute() else f"{escape(str(folder))}/{pattern}"
     paths = [path for path in sorted(map(Path, glob(whole, recursive=True))) if path.is_file()]  # noqa: PTH207 - Path.glob takes no absolute pattern
     if not paths:
-        raise DataError(f"files.{split} must match files, but {folder / pattern} matches none; {_look_at(folder)}")
+        raise DataError(
+            f"files.{split} must match files, but {folder / pattern} matches none; {_look_at(folder / '*')}"
+        )
     return paths
 
 
-def _look_at(folder: Path) -> str:
-    if not folder.is_dir():
-        return f"the folder {folder} does not exist either: check files.folder"
-    names = sorted(item.name for item in folder.iterdir())
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")  # noqa: PLR2004 - enough to recognise the folder
-    return f"{folder} holds {shown or 'nothing'}"
+def _look_at(path: Path) -> str:
+    """Say what lies near a path at which there is no file."""
+    advice = "" if path.parent.is_dir() else ": check files.folder"
+    return f"{what_lies_near(path)}{advice}"

@@ -25,7 +25,7 @@ _IGNORED = {
 _WITHOUT_EQUAL = {
     "gpu": "training.device chooses the device",
     "num_workers": "prepared rows are read without worker processes",
-    "model_root": "a run folder is runs/NAME, or the one that --run names",
+    "model_root": "a run folder is runs/NAME, or the one that `train` is given",
     "verbose": "progress is shown on a terminal",
 }
 _SILENT = ("metrics", "model_id", "dataset_id", "task", "loss", "optimizer")

@@ -60,11 +60,12 @@ class PerTokenGlu(nn.Module):
     Args:
         num_tokens: T; each token has its own weights.
         token_dim: D.
-        hidden_dims: the hidden widths.
+        hidden_dims: the hidden widths, from the first layer to the last.
         expansion: inner width of a gate over its input width.
-        gate: ``published`` or ``paper``, see ``gate.py``.
+        gate: ``published`` is the gate of the published code, ``paper`` that of the paper; the formulas are in
+            nn/ffn/gate.py.
         norm: whether an RMSNorm precedes each gate.
-        dropout: rate after each hidden width.
+        dropout: dropout rate after each hidden width, the share of values that are set to zero.
 
     Example:
         >>> import torch
