@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rankelastor.cli.console import console
+from rankelastor.cli.console import print_words
 
 
 def register(app: typer.Typer) -> None:
@@ -34,4 +34,4 @@ def schema(
         return
     with whole_file(output_file) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    console.print(f"{output_file}: JSON schema of recipes", highlight=False, markup=False, soft_wrap=True)
+    print_words(f"{output_file}: JSON schema of recipes")

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rankelastor.data.prepared import copy_feature_state
+from rankelastor.data.used_by import User, add_user
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
@@ -89,7 +90,7 @@ def train(
 
 
 def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
-    """Copy the vocabularies of the features to the run folder, and write its environment."""
+    """Copy the vocabularies of the features to the run folder, write its environment, and note who uses the data."""
     with explain_storage_errors(run.features):
         copy_feature_state(inputs.dataset.folder, run.features)
     run.write_environment(
@@ -100,6 +101,7 @@ def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
             "data_fingerprint": inputs.dataset.fingerprint,
         }
     )
+    add_user(inputs.dataset.folder, User.of_run(run.path))
 
 
 @contextmanager
