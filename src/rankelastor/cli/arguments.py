@@ -71,7 +71,9 @@ def _matches(pattern: Path) -> list[Path]:
         return [pattern]
     found = [path for path in map(Path, sorted(glob.glob(str(pattern)))) if (path / "config.yaml").is_file()]  # noqa: PTH207 - patterns may be absolute
     if not found:
-        raise RunError(f"a pattern of runs must match a run folder, but none matches {pattern}; see what {_parent(pattern)} holds")
+        raise RunError(
+            f"a pattern of runs must match a run folder, but none matches {pattern}; see what {_parent(pattern)} holds"
+        )
     return found
 
 

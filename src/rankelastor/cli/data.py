@@ -62,7 +62,9 @@ def list_datasets(as_json: AsJson = False) -> None:
 
 
 def fetch(
-    dataset_id: Annotated[str, typer.Argument(metavar="ID", help=f"One of {', '.join(_IDS)}.", autocompletion=lambda: list(_IDS))],
+    dataset_id: Annotated[
+        str, typer.Argument(metavar="ID", help=f"One of {', '.join(_IDS)}.", autocompletion=lambda: list(_IDS))
+    ],
     to: Annotated[
         Path | None,
         typer.Option("--to", metavar="DIR", help="The folder for its files.", show_default="$RANKELASTOR_DATA/ID"),

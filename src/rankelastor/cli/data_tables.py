@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rankelastor.cli.fitted_table import FittedTable
+from rankelastor.cli.fitted_table import FittedTable, printable
 from rankelastor.data_report.figures import DataReport, IdFigures, NumberFigures, SplitFigures, ValueFigures
 
 _WIDE = 100
@@ -34,7 +34,7 @@ def _headline(report: DataReport) -> Text:
     line = Text.assemble(
         (report.folder, "bold"), f"  {num_rows:,} rows, {len(report.ids) + len(report.numbers)} features, label "
     )
-    return line.append(_escape(report.label), style="bold")
+    return line.append(printable(report.label), style="bold")
 
 
 def _table(title: str, *columns: str, left: int = 1) -> FittedTable:
@@ -48,7 +48,7 @@ def _table(title: str, *columns: str, left: int = 1) -> FittedTable:
 def _split_table(splits: Mapping[str, SplitFigures]) -> FittedTable:
     tasks = next(iter(splits.values())).label_rates or {}
     table = _table(
-        "Splits", "split", "rows", "share", *([escape(f"{_escape(task)} rate") for task in tasks] or ["label rate"])
+        "Splits", "split", "rows", "share", *([escape(f"{printable(task)} rate") for task in tasks] or ["label rate"])
     )
     for name, split in splits.items():
         rates = (split.label_rates or {"": split.label_rate}).values()
@@ -105,9 +105,9 @@ def _notices(report: DataReport) -> Iterator[RenderableType]:
     number = len(report.notices)
     yield Text(f"{number} thing{'s' if number > 1 else ''} to look at", style="bold yellow")
     for notice in report.notices:
-        line = Text(_escape(notice.message))
+        line = Text(printable(notice.message))
         for name in sorted(notice.about, key=len, reverse=True):
-            line.highlight_words([_escape(name)], style="bold")
+            line.highlight_words([printable(name)], style="bold")
         mark = Text("! ", style="bold red" if notice.rule == "leak" else "yellow")
         grid = Table.grid()
         grid.add_row(mark, line)
@@ -115,7 +115,7 @@ def _notices(report: DataReport) -> Iterator[RenderableType]:
 
 
 def _name(name: str) -> Text:
-    return Text(_escape(name))
+    return Text(printable(name))
 
 
 def _value(value: ValueFigures) -> Text:
@@ -123,12 +123,7 @@ def _value(value: ValueFigures) -> Text:
         return Text("blank (padding)", style="dim italic")
     if value.kind == "out_of_vocabulary":
         return Text("out of vocabulary", style="dim italic")
-    return Text(_escape(value.text)) if value.text else Text("blank", style="dim italic")
-
-
-def _escape(text: str) -> str:
-    """Escape characters that a terminal cannot print, such as line ends and control characters."""
-    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
+    return Text(printable(value.text)) if value.text else Text("blank", style="dim italic")
 
 
 def _percent(share: float | None) -> str:

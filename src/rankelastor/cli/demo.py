@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--to", "--folder", metavar="DIR", help="The folder for all output.")] = Path("demo"),
+    folder: Annotated[Path, typer.Option("--to", "--folder", metavar="DIR", help="The folder for all output.")] = Path(
+        "demo"
+    ),
     rows: Annotated[int, typer.Option("--rows", min=MIN_ROWS, help="Rows of the synthetic log.")] = 200_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the log and of the training.")] = 7,
     as_json: AsJson = False,
@@ -54,15 +56,13 @@ def demo(
         print_json(asdict(report))
         return
     console.print(_table(report))
-    console.print(
+    print_words(
         f"\nSynthetic log of {report.num_rows:,} rows. Best possible on its test split, with the true probabilities: "
         f"AUC {report.best.auc:.6f}, logloss {report.best.logloss:.6f}.\n"
         f"Stable rank: mean over the token matrices of {report.num_rank_examples:,} test examples, "
         f"at most min(tokens, dim) = {report.max_rank}.\n"
         f"Runs: {folder / 'runs'}. Next: rankelastor spectrum {folder / 'runs' / 'rankmixer'} "
-        f"{folder / 'runs' / 'rankelastor'}",
-        highlight=False,
-        soft_wrap=True,
+        f"{folder / 'runs' / 'rankelastor'}"
     )
 
 

@@ -33,8 +33,8 @@ def evaluate(
 
     Also shows the share of values that are unseen in training, and the AUC of the rows that contain such values.
     """
-    from rankelastor.cli.progress import Bar
     from rankelastor.cli.evaluation_view import evaluation_json, evaluation_view
+    from rankelastor.cli.progress import Bar
     from rankelastor.evaluation.evaluate import evaluate_with_unseen
     from rankelastor.execution.allocator import keep_large_blocks
 

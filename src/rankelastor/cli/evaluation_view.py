@@ -1,4 +1,4 @@
-"""The metrics of evaluated runs, as tables and as JSON: of one run with its unseen values, or of several side by side."""
+"""The metrics of evaluated runs, as tables and as JSON: of one run with unseen values, or of several side by side."""
 
 from __future__ import annotations
 

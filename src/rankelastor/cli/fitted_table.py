@@ -48,7 +48,9 @@ class FittedTable(Table):
         for index, header in enumerate(headers):
             self.add_column(header, justify="left" if index < left else "right")
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[ConsoleRenderable | RichCast | str]:  # type: ignore[override]
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[ConsoleRenderable | RichCast | str]:  # type: ignore[override]
         """Render the table, or the tables into which it is divided."""
         needs = [_Need.of(column, console, options) for column in self.columns]
         for index, chosen in enumerate(_divide(needs, self.left, options.max_width)):
@@ -129,3 +131,13 @@ def _widths(needs: Sequence[_Need], room: int) -> list[int]:
             widths[longest] -= 1
             over -= 1
     return widths
+
+
+def printable(text: str | None) -> str:
+    r"""Escape characters that a terminal cannot print, such as line ends and control characters.
+
+    Example:
+        >>> printable("a tab\t and a bell\a")
+        'a tab\\t and a bell\\x07'
+    """
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text or "")

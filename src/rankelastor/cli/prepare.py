@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 def prepare(
     recipe: RecipePath,
-    force: Annotated[bool, typer.Option("--force", help="Prepare again, whatever has changed and whoever needs the folder.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Prepare again even if nothing has changed or others need the folder.")
+    ] = False,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
@@ -27,7 +29,7 @@ def prepare(
     needs as it is, see its file used_by.jsonl, is replaced only with --force.
     """
     from rankelastor.cli.progress import Bar
-        from rankelastor.recipes.load import load_recipe, parse_overrides
+    from rankelastor.recipes.load import load_recipe, parse_overrides
     from rankelastor.recipes.prepare import prepare_for
 
     settings = load_recipe(recipe, parse_overrides(assignments or [])).data

@@ -42,7 +42,8 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
         ),
     ] = None,
     measure: Annotated[
-        Measure, typer.Option("--measure", help="Measure of the table and the paper figures; the page has all measures.")
+        Measure,
+        typer.Option("--measure", help="Measure of the table and the paper figures; the page has all measures."),
     ] = Measure.stable_rank,
     points: Annotated[
         list[str] | None,

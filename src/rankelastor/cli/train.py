@@ -23,7 +23,9 @@ def train(
     recipe: RecipePath,
     run: Annotated[
         Path | None,
-        typer.Option("--run", "--to", metavar="DIR", help="The run folder; it must not exist.", show_default="runs/NAME"),
+        typer.Option(
+            "--run", "--to", metavar="DIR", help="The run folder; it must not exist.", show_default="runs/NAME"
+        ),
     ] = None,
     assignments: Assignments = None,
     as_json: AsJson = False,

@@ -1,4 +1,4 @@
-"""Who uses a prepared folder: runs that were trained on it and recipes that prepared it, listed in the folder itself."""
+"""Who uses a prepared folder: runs trained on it and recipes that prepared it, listed in the folder itself."""
 
 from __future__ import annotations
 
