@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def prepare(
     recipe: RecipePath,
     force: Annotated[
-        bool, typer.Option("--force", help="Prepare again even if nothing has changed or others need the folder.")
+        bool, typer.Option("--force", help="Prepare again, even if nothing has changed or others need the folder.")
     ] = False,
     assignments: Assignments = None,
     as_json: AsJson = False,
