@@ -21,7 +21,7 @@ RunPath = Annotated[
 ]
 RunPatterns = Annotated[
     list[Path],
-    typer.Argument(metavar="RUN...", help="Run folders, or patterns of them such as 'runs/a-*'."),
+    typer.Argument(metavar="RUN", help="Run folders, or patterns of them such as 'runs/a-*'."),
 ]
 Assignments = Annotated[
     list[str] | None,
@@ -39,6 +39,9 @@ class Measure(StrEnum):
     participation_ratio = "participation_ratio"
     information_abundance = "information_abundance"
     numerical_rank = "numerical_rank"
+
+
+MEASURE_HELP = f"Measure of the table and the paper figures, one of {', '.join(Measure)}; the page has all of them."
 
 
 def find_runs(patterns: Iterable[Path]) -> list[Path]:

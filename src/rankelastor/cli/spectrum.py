@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from rankelastor.cli.arguments import AsJson, Measure, RunPatterns, find_runs
+from rankelastor.cli.arguments import MEASURE_HELP, AsJson, Measure, RunPatterns, find_runs
 from rankelastor.cli.console import console, error_console, print_json, print_words
 from rankelastor.cli.evaluate import Split
 from rankelastor.cli.fitted_table import FittedTable
@@ -43,7 +43,7 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
     ] = None,
     measure: Annotated[
         Measure,
-        typer.Option("--measure", help="Measure of the table and the paper figures; the page has all measures."),
+        typer.Option("--measure", metavar="NAME", help=MEASURE_HELP),
     ] = Measure.stable_rank,
     points: Annotated[
         list[str] | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ USER_MISTAKE = 2
 INTERRUPTED = 130
 TERMINATED = 143
 
+_NARROW = 60
 QUIET_HELP = "Show no progress; results, warnings and errors stay."
 VERBOSE_HELP = "Also log informational messages."
 _STREAM_ERRORS = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EIO: "it failed"}
@@ -35,8 +37,14 @@ class VerbGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for command in self.commands.values():
+            command.help = _unwrap(command.help)
             if isinstance(command, TyperCommand):
                 command.params.extend(_common_options())
+            if isinstance(command, TyperCommand | TyperGroup) and _is_narrow():
+                command.rich_markup_mode = None  # boxes would cut the names of options
+                command.help = command.help.replace("\\[", "[")
+        if _is_narrow():
+            self.rich_markup_mode = None
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse the arguments; without any, print the help and exit with 0."""
@@ -88,6 +96,21 @@ def _hear_quiet(value: bool) -> None:  # noqa: FBT001 - typer's signature
 def _hear_verbose(value: bool) -> None:  # noqa: FBT001 - typer's signature
     if value:
         be_verbose()
+
+
+def _is_narrow() -> bool:
+    return shutil.get_terminal_size().columns < _NARROW
+
+
+def _unwrap(text: str | None) -> str:
+    r"""Join the lines of each paragraph of a docstring, so that the terminal's width breaks them.
+
+    Example:
+        >>> _unwrap("One.\n\nTwo\nthree.")
+        'One.\n\nTwo three.'
+    """
+    paragraphs = (text or "").strip().split("\n\n")
+    return "\n\n".join(" ".join(line.strip() for line in paragraph.splitlines()) for paragraph in paragraphs)
 
 
 def _common_options() -> list[Any]:
