@@ -22,11 +22,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs"
 
 
-@pytest.fixture(autouse=True)
-def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rankelastor.cli.console.console.width", 200, raising=False)
-
-
 def invoke(*arguments: str | int | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
@@ -51,7 +46,7 @@ def test_the_report_of_one_run_stands_in_its_folder(runs: Path, tmp_path: Path) 
     [
         (["nowhere"], "a run must be a folder, but nowhere is not"),
         (["{run}", "{run}"], "was given twice"),
-        (["{run}", "--measure", "rank"], "a measure must be one of stable_rank, "),
+        (["{run}", "--measure", "rank"], "'stable_rank', 'entropy_effective_rank'"),
         (["{run}", "--point", "block9.mixing"], "a point must be one of tokens, block0.mixing"),
     ],
 )

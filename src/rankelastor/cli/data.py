@@ -18,7 +18,7 @@ from rankelastor.cli.verb_group import VerbGroup
 if TYPE_CHECKING:
     from rankelastor.data.published.catalogue import PublishedDataset
 
-_IDS = ("Criteo_x1", "Avazu_x4", "KuaiVideo_x1", "TaobaoAd_x1", "Frappe_x1", "MovielensLatest_x1")
+DATASET_IDS = ("Criteo_x1", "Avazu_x4", "KuaiVideo_x1", "TaobaoAd_x1", "Frappe_x1", "MovielensLatest_x1")
 _SPLITS = ("train", "valid", "test")
 _GROUP_EXAMPLE = "Example: rankelastor data fetch Frappe_x1"
 
@@ -63,7 +63,10 @@ def list_datasets(as_json: AsJson = False) -> None:
 
 def fetch(
     dataset_id: Annotated[
-        str, typer.Argument(metavar="ID", help=f"One of {', '.join(_IDS)}.", autocompletion=lambda: list(_IDS))
+        str,
+        typer.Argument(
+            metavar="ID", help=f"One of {', '.join(DATASET_IDS)}.", autocompletion=lambda: list(DATASET_IDS)
+        ),
     ],
     to: Annotated[
         Path | None,

@@ -10,7 +10,7 @@ import typer
 
 import rankelastor
 from rankelastor.cli.console import accept_any_character, set_manner
-from rankelastor.cli.verb_group import QUIET_HELP, VERBOSE_HELP, ReportingGroup, TerminatedError
+from rankelastor.cli.verb_group import QUIET_HELP, VERBOSE_HELP, ReportingGroup, TerminatedError, help_settings
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -36,7 +36,7 @@ app = typer.Typer(
     cls=ReportingGroup,
     help="Train, understand and use click-through-rate rankers of the RankMixer / RankElastor family.",
     epilog="Start with: rankelastor demo",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=help_settings(),
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )

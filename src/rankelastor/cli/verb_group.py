@@ -98,6 +98,12 @@ def _hear_verbose(value: bool) -> None:  # noqa: FBT001 - typer's signature
         be_verbose()
 
 
+def help_settings() -> dict[str, Any]:
+    """Return the settings of help for all verbs: its options, and its width where boxes do not fit."""
+    width = {"terminal_width": shutil.get_terminal_size().columns} if _is_narrow() else {}
+    return {"help_option_names": ["-h", "--help"], **width}
+
+
 def _is_narrow() -> bool:
     return shutil.get_terminal_size().columns < _NARROW
 
