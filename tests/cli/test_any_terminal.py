@@ -140,7 +140,7 @@ def test_a_terminal_of_any_width_shows_whole_numbers(place: Path, columns: int) 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_stream_that_takes_nothing_is_one_message() -> None:
     command = [sys.executable, "-m", "rankelastor", "data", "list"]
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert done.stderr == "error: standard output must take what is printed, but the disk is full\n"

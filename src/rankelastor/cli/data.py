@@ -23,6 +23,10 @@ _SPLITS = ("train", "valid", "test")
 _GROUP_EXAMPLE = "Example: rankelastor data fetch Frappe_x1"
 
 
+def _complete_id(incomplete: str) -> list[str]:
+    return [name for name in DATASET_IDS if name.lower().startswith(incomplete.lower())]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb and its subcommands."""
     group = typer.Typer(
@@ -64,9 +68,7 @@ def list_datasets(as_json: AsJson = False) -> None:
 def fetch(
     dataset_id: Annotated[
         str,
-        typer.Argument(
-            metavar="ID", help=f"One of {', '.join(DATASET_IDS)}.", autocompletion=lambda: list(DATASET_IDS)
-        ),
+        typer.Argument(metavar="ID", help=f"One of {', '.join(DATASET_IDS)}.", autocompletion=_complete_id),
     ],
     to: Annotated[
         Path | None,
