@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -19,6 +19,7 @@ def shown(table: FittedTable, width: int) -> str:
     return file.getvalue()
 
 
+@settings(max_examples=40)
 @given(
     rows=st.lists(st.tuples(st.text("abc ", min_size=1, max_size=50), st.lists(NUMBERS, min_size=3, max_size=3))),
     width=st.integers(30, 120),

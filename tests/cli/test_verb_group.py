@@ -65,8 +65,9 @@ def test_help_is_broken_by_the_width_alone(monkeypatch: pytest.MonkeyPatch) -> N
     assert line.rstrip().endswith("is replaced only with --force.")
 
 
-def test_narrow_help_names_options_whole() -> None:
-    shown = CliRunner().invoke(app, ["spectrum", "-h"], env={"COLUMNS": "40"}, terminal_width=40).stdout
+def test_narrow_help_names_options_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    shown = CliRunner().invoke(app, ["spectrum", "-h"], terminal_width=40).stdout
     assert "--examples" in shown
     assert "…" not in shown
     assert "stable_rank" in shown

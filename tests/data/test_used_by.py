@@ -33,7 +33,7 @@ def test_a_folder_that_a_run_needs_is_not_replaced_without_force(recipe: Recipe,
         DataError, match=r"the run .*/run needs it as it is, but data\.shard_rows was .* now 7.*--force"
     ):
         prepare(with_other_data(recipe))
-    assert evaluate(tmp_path / "run")["num_examples"] == 10
+    assert evaluate(tmp_path / "run").as_dict()["num_examples"] == 10
     assert prepare(with_other_data(recipe), force=True).manifest.shard_rows == 7
     assert users_of(recipe.data.prepared) == ()
 

@@ -14,7 +14,6 @@ from rankelastor.cli.console import console, print_json, print_words
 from rankelastor.cli.fitted_table import FittedTable
 
 if TYPE_CHECKING:
-    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.studies.demo import DemoReport, DemoRow
 
 MIN_ROWS = 1_000
@@ -37,6 +36,7 @@ def demo(
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.config.spectrum import SpectrumSettings
+    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.studies.demo import run_demo
 
