@@ -126,15 +126,15 @@ def test_progress_goes_to_stderr_alone(poor: dict[str, Shown]) -> None:
 @pytest.mark.parametrize("columns", [40, 200])
 @pytest.mark.usefixtures("poor")
 def test_a_terminal_of_any_width_shows_whole_numbers(place: Path, columns: int) -> None:
-    commands = [["describe", "prep"], ["describe", "run"], ["evaluate", "run"], ["data", "list"]]
-    for command, shown in zip(commands, on_a_terminal(commands, place, columns=columns), strict=True):
+    """The large numbers are those of F8.2 in the list of inputs that people have: their exponents were cut."""
+    report, *others = on_a_terminal(
+        [["describe", "prep"], ["describe", "run"], ["evaluate", "run"], ["data", "list"]], place, columns=columns
+    )
+    assert {"4.90e+07", "2.93e+07", "9.90e+07"} <= set(report.stdout.split())
+    for shown in (report, *others):
         assert shown.code == 0, shown.stdout
-        assert not re.search(r"[0-9.]…", shown.stdout), (command, shown.stdout)
-        if command[0] != "describe":  # the paths of a report are not broken, so that they can be copied
-            assert max(map(len, shown.stdout.splitlines())) <= columns, (command, shown.stdout)
-    report = on_a_terminal([["describe", "prep"]], place, columns=columns)[0].stdout
-    for number in ("4.95e+07", "2.89e+07", "9.9e+07"):
-        assert number in report or number.replace("e", "0e") in report, report
+        assert not re.search(r"[0-9.]…", shown.stdout), shown.stdout
+        assert max(map(len, shown.stdout.splitlines())) <= columns, shown.stdout
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
