@@ -26,7 +26,7 @@ def test_a_pattern_gives_the_runs_that_match_in_order_of_name(runs: Path) -> Non
     assert find_runs([Path("runs/a-*")]) == [runs / "a-1", runs / "a-2"]
 
 
-def test_a_run_that_is_named_twice_is_taken_once(runs: Path) -> None:
+def test_a_pattern_adds_the_runs_that_are_not_named_already(runs: Path) -> None:
     assert find_runs([runs / "b", Path("runs/*")]) == [runs / "b", runs / "a-1", runs / "a-2"]
 
 

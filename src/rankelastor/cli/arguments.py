@@ -45,15 +45,21 @@ MEASURE_HELP = f"Measure of the table and the paper figures, one of {', '.join(M
 
 
 def find_runs(patterns: Iterable[Path]) -> list[Path]:
-    """List the run folders that are named or that match patterns, each once, those of a pattern in order of name.
+    """List the run folders that are named or that match patterns, those of a pattern in order of name.
 
-    A path that exists is taken as it is, even if it looks like a pattern. A pattern skips what is no run folder.
+    A path that exists is taken as it is, even if it looks like a pattern. A pattern skips what is no run folder, and
+    what stands there already.
 
     Raises:
         RunError: no run folder matches a pattern.
     """
-    found = [run for pattern in patterns for run in _matches(pattern)]
-    return list(dict.fromkeys(found))
+    found: list[Path] = []
+    for pattern in patterns:
+        if pattern.exists() or not glob.has_magic(str(pattern)):
+            found.append(pattern)
+        else:
+            found += [run for run in _matches(pattern) if run not in found]
+    return found
 
 
 def find_run(pattern: Path) -> Path:
@@ -70,8 +76,6 @@ def find_run(pattern: Path) -> Path:
 
 
 def _matches(pattern: Path) -> list[Path]:
-    if pattern.exists() or not glob.has_magic(str(pattern)):
-        return [pattern]
     found = [path for path in map(Path, sorted(glob.glob(str(pattern)))) if (path / "config.yaml").is_file()]  # noqa: PTH207 - patterns may be absolute
     if not found:
         raise RunError(

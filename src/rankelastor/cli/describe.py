@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rankelastor.runs.result import RunResult
     from rankelastor.schema import Feature, FeatureSchema
 
+_TREE_WIDTH = 100
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
@@ -109,7 +111,8 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
     schema = manifest.feature_schema
     console.print(_field_table(manifest))
     console.print()
-    console.print(_model_tree(outline(recipe.model, schema)))
+    width = max(console.width, _TREE_WIDTH)  # a deep tree has no room for words on a narrow terminal
+    console.print(_model_tree(outline(recipe.model, schema)), width=width, crop=False)
     if result is not None:
         console.print()
         console.print(metrics_table(dict(result.metrics.items())))

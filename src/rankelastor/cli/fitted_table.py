@@ -13,7 +13,7 @@ from rankelastor.cli.console import UNLIMITED
 
 _LEAST_TEXT = 12
 _MOST_TEXT = 40
-_LEAST_HEADER = 8
+_LEAST_HEADER = 10
 _GAP = 2
 
 
