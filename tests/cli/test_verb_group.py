@@ -70,4 +70,3 @@ def test_narrow_help_names_options_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     shown = CliRunner().invoke(app, ["spectrum", "-h"], terminal_width=40).stdout
     assert "--examples" in shown
     assert "…" not in shown
-    assert "stable_rank" in shown

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import typer
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType, RenderResult
 
 UNLIMITED = 100_000
 """Width in columns of anything but a terminal: nothing is wrapped, shortened or cut there."""
@@ -79,6 +79,11 @@ def print_words(text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def print_unbroken(shown: RenderableType) -> None:
+    """Print to stdout without breaking or cutting lines, however narrow the terminal is."""
+    console.print(_Unbroken(shown), crop=False)
+
+
 def print_json(values: Any) -> None:
     """Print values as JSON in ASCII; numbers that are not finite, which JSON lacks, become null."""
     typer.echo(json.dumps(_without_nan(values), indent=2, allow_nan=False))
@@ -90,6 +95,16 @@ def accept_any_character() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="plainer")
+
+
+@dataclass(frozen=True)
+class _Unbroken:
+    """A renderable that is rendered as if there were room for any line."""
+
+    shown: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from console.render(self.shown, options.update(width=UNLIMITED))
 
 
 def _without_nan(values: Any) -> Any:

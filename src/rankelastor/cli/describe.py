@@ -11,7 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from rankelastor.cli.arguments import AsJson, Assignments, find_run
-from rankelastor.cli.console import console, print_json, print_words
+from rankelastor.cli.console import console, print_json, print_unbroken, print_words
 from rankelastor.cli.fitted_table import FittedTable, printable
 from rankelastor.errors import DataError, SettingsError
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from rankelastor.recipes.recipe import Recipe
     from rankelastor.runs.result import RunResult
     from rankelastor.schema import Feature, FeatureSchema
-
-_TREE_WIDTH = 100
 
 
 def register(app: typer.Typer) -> None:
@@ -111,8 +109,7 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
     schema = manifest.feature_schema
     console.print(_field_table(manifest))
     console.print()
-    width = max(console.width, _TREE_WIDTH)  # a deep tree has no room for words on a narrow terminal
-    console.print(_model_tree(outline(recipe.model, schema)), width=width, crop=False)
+    print_unbroken(_model_tree(outline(recipe.model, schema)))  # a deep tree leaves no room to break its lines
     if result is not None:
         console.print()
         console.print(metrics_table(dict(result.metrics.items())))

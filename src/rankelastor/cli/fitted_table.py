@@ -97,7 +97,7 @@ class _Need:
             natural = min(natural, _MOST_TEXT)
         is_number = column.justify == "right"
         least = max(cells, min(header.minimum, _LEAST_HEADER)) if is_number else min(natural, _LEAST_TEXT)
-        return cls(natural, max(least, 1), is_number)
+        return cls(natural, max(least, column.min_width or 1), is_number)
 
 
 def _divide(needs: Sequence[_Need], left: int, room: int) -> Iterator[list[int]]:

@@ -14,7 +14,7 @@ from rankelastor.cli.fitted_table import FittedTable
 if TYPE_CHECKING:
     from rankelastor.profiling.profile import StepProfile
 
-_BAR_WIDTH = 30
+_BAR_WIDTH = 24
 
 
 def register(app: typer.Typer) -> None:
@@ -78,7 +78,7 @@ def _print_table(name: str, found: StepProfile) -> None:
 
 def _stage_table(found: StepProfile) -> FittedTable:
     table = FittedTable("stage", "forward", "backward", "both", "share", "")
-    table.columns[5].justify = "left"
+    table.columns[5].justify, table.columns[5].min_width = "left", _BAR_WIDTH
     largest = max(stage.share for stage in found.stages)
     for stage in found.stages:
         table.add_row(
