@@ -74,12 +74,8 @@ def test_a_folder_that_is_neither_is_an_error(tmp_path: Path) -> None:
     assert "must be a recipe file, a run folder (with config.yaml) or a prepared folder (with schema.json)" in shown
 
 
-def test_options_that_do_not_go_together_are_errors(recipe: Recipe, tmp_path: Path) -> None:
+def test_options_that_do_not_go_together_are_errors(recipe: Recipe) -> None:
     prepare(recipe.data)
     code, shown = describe(recipe.data.prepared, "--set", "training.seed=2")
     assert code == 2
     assert "--set needs a recipe, but a prepared folder and --set training.seed=2 were given" in shown
-    (tmp_path / "tiny.yaml").write_text(dump_yaml(recipe))
-    code, shown = describe(str(tmp_path / "tiny.yaml"), "--json")
-    assert code == 2
-    assert "--json needs a prepared folder, but" in shown

@@ -22,17 +22,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs"
 
 
-@pytest.fixture(autouse=True)
-def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rankelastor.cli.console.console.width", 200, raising=False)
-
-
 def invoke(*arguments: str | int | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def test_it_prints_the_trajectory_and_where_the_report_is(runs: Path, tmp_path: Path) -> None:
-    result = invoke("spectrum", runs / "rankmixer", runs / "rankelastor", "--out", tmp_path, "--examples", 50)
+    result = invoke("spectrum", runs / "rankmixer", runs / "rankel*", "--out", tmp_path, "--examples", 50)
     assert result.exit_code == 0, result.output
     for words in ("stable rank of each example's token matrix", "mixing 2", "possible", "rankelastor ends at"):
         assert words in result.output
@@ -42,7 +37,12 @@ def test_it_prints_the_trajectory_and_where_the_report_is(runs: Path, tmp_path: 
 
 def test_the_report_of_one_run_stands_in_its_folder(runs: Path, tmp_path: Path) -> None:
     run = shutil.copytree(runs / "rankmixer", tmp_path / "run")
-    assert invoke("spectrum", run, "--split", "valid", "--examples", 20).exit_code == 0
+    result = invoke("spectrum", run, "--split", "valid", "--examples", 20, "--json")
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert shown["report"] == str(run / "spectrum" / "report.html")
+    assert shown["runs"][0]["num_examples"] == 20
+    assert shown["runs"][0]["stages"]["tokens"]["mean"] > 1
     assert (run / "spectrum" / "report.html").is_file()
 
 
@@ -51,7 +51,7 @@ def test_the_report_of_one_run_stands_in_its_folder(runs: Path, tmp_path: Path) 
     [
         (["nowhere"], "the run folder nowhere does not exist"),
         (["{run}", "{run}"], "was given twice"),
-        (["{run}", "--measure", "rank"], "a measure must be one of stable_rank, "),
+        (["{run}", "--measure", "rank"], "'stable_rank', 'entropy_effective_rank'"),
         (["{run}", "--point", "block9.mixing"], "a point must be one of tokens, block0.mixing"),
     ],
 )
@@ -75,9 +75,16 @@ def test_nan_activations_are_reported(runs: Path, tmp_path: Path) -> None:
 
 def test_training_samples_the_rank_as_the_settings_say(runs: Path, tmp_path: Path) -> None:
     recipe, folder = runs / "rankmixer" / "config.yaml", tmp_path / "again"
-    result = invoke("train", recipe, "--run", folder, "--set", "training.epochs=2", "--set", "spectrum.every_steps=2")
+    result = invoke(
+        "train", recipe, "--run", folder, "--set", "training.epochs=2", "--set", "spectrum.every_steps=2", "--json"
+    )
     assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["epochs"] == 2
     assert [sample.step for sample in read_samples(folder)] == [1, 2]
+
+
+def test_theory_prints_its_report_as_json() -> None:
+    assert json.loads(invoke("theory", "--trials", "1", "--json").stdout)["num_trials"] == 1
 
 
 def test_theory_prints_each_statement_and_writes_a_report(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from rankelastor.cli.arguments import RunPath
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import AsJson, RunPatterns, find_runs
+from rankelastor.cli.console import console, print_json
 
 
 class Split(StrEnum):
@@ -26,25 +25,23 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: RunPath,
+    runs: RunPatterns,
     split: Annotated[Split, typer.Option("--split", help="The split to score.")] = Split.test,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Score a split of the prepared data with the best weights of a run and print the metrics of each task.
+    """Score a split of the prepared data with the best weights of runs and print the metrics of each task.
 
     Also shows the share of values that are unseen in training, and the AUC of the rows that contain such values.
     """
+    from rankelastor.cli.evaluation_view import evaluation_json, evaluation_view
     from rankelastor.cli.progress import Bar
-    from rankelastor.cli.tables import metrics_table, unseen_view
     from rankelastor.evaluation.evaluate import evaluate_with_unseen
     from rankelastor.execution.allocator import keep_large_blocks
 
     keep_large_blocks()
     with Bar() as bar:
-        evaluated = evaluate_with_unseen(run, split=split.value, progress=bar)
-    metrics = evaluated.metrics.as_dict()
+        evaluated = {run: evaluate_with_unseen(run, split=split.value, progress=bar) for run in find_runs(runs)}
     if as_json:
-        typer.echo(json.dumps({split.value: metrics, "unseen": {split.value: evaluated.unseen.as_dict()}}, indent=2))
+        print_json(evaluation_json(evaluated, split=split.value))
     else:
-        console.print(metrics_table({split.value: metrics}))
-        console.print(unseen_view(evaluated.unseen.as_dict()))
+        console.print(evaluation_view(evaluated, split=split.value))

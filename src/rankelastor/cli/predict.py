@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rankelastor.cli.arguments import RunPath
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import Force, RunPath, find_run
+from rankelastor.cli.console import print_words
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +22,7 @@ def predict(
         Path, typer.Argument(metavar="INPUT", help="Raw rows in the format of the training data, CSV or Parquet.")
     ],
     output_file: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The same rows with a probability column.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace OUTPUT if it exists.")] = False,
+    force: Force = False,
 ) -> None:
     """Score raw rows and write them with an additional last column `probability`.
 
@@ -34,5 +34,5 @@ def predict(
 
     keep_large_blocks()
     with Bar() as bar:
-        num_rows = predict_rows(run, input_file, output_file, overwrite=force, progress=bar)
-    console.print(f"{output_file}: {num_rows:,} rows with probabilities", highlight=False, markup=False, soft_wrap=True)
+        num_rows = predict_rows(find_run(run), input_file, output_file, overwrite=force, progress=bar)
+    print_words(f"{output_file}: {num_rows:,} rows with probabilities")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rankelastor.cli.console import console
+from rankelastor.cli.console import console, print_words
 from rankelastor.errors import SettingsError
 
 _WIDEST = 100
@@ -46,7 +46,7 @@ def schema(
         return
     with whole_file(output_file) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    console.print(f"{output_file}: {written}", highlight=False, markup=False, soft_wrap=True)
+    print_words(f"{output_file}: {written}")
 
 
 def _explain(path: str, output_file: Path | None, *, markdown: bool) -> None:

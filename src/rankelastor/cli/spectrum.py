@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from rankelastor.cli.console import console, error_console
+from rankelastor.cli.arguments import MEASURE_HELP, AsJson, Measure, RunPatterns, find_runs
+from rankelastor.cli.console import console, error_console, print_json, print_words
 from rankelastor.cli.evaluate import Split
+from rankelastor.cli.fitted_table import FittedTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run folders; the others are compared with the first.")
-    ],
+    runs: RunPatterns,
     split: Annotated[Split, typer.Option("--split", help="The split to record.")] = Split.test,
     examples: Annotated[
         int, typer.Option("--examples", min=2, help="Number of examples to record, from the beginning of the split.")
@@ -35,36 +34,47 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Output folder.", show_default="RUN/spectrum; ./spectrum for several runs"
+            "--to",
+            "--out",
+            metavar="DIR",
+            help="The folder for the report.",
+            show_default="RUN/spectrum; ./spectrum for several runs",
         ),
     ] = None,
     measure: Annotated[
-        str, typer.Option("--measure", help="Measure of the table and the paper figures; the page has all measures.")
-    ] = "stable_rank",
+        Measure,
+        typer.Option("--measure", metavar="NAME", help=MEASURE_HELP),
+    ] = Measure.stable_rank,
     points: Annotated[
         list[str] | None,
         typer.Option("--point", metavar="NAME", help="Also record this module of the model. Repeatable."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the rank of the representations after each sublayer of a trained model, and whether it collapses.
 
     Prints the trajectory and writes report.html (which works offline), spectrum.json, and figures/ for papers.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.spectrum_summary import spectrum_summary
     from rankelastor.spectrum.measures import find_measure
     from rankelastor.spectrum.report.write import write_report
     from rankelastor.spectrum.runs.measure_run import measure_run
     from rankelastor.spectrum.runs.run_names import distinct_names
 
+    folders = find_runs(runs)
     title = find_measure(measure).title
     with Bar() as bar:
         spectra = [
             measure_run(
                 run, split=split.value, num_examples=examples, name=name, more_points=points or (), progress=bar
             )
-            for run, name in zip(runs, distinct_names(runs), strict=True)
+            for run, name in zip(folders, distinct_names(folders), strict=True)
         ]
-    written = write_report(spectra, out or _default_folder(runs), measure=measure)
+    written = write_report(spectra, out or _default_folder(folders), measure=measure)
+    if as_json:
+        print_json(spectrum_summary(spectra, written, measure=measure))
+        return
     if any(run.recording.points for run in spectra):
         console.print(
             f"{title} of each example's token matrix, mean with 95 % interval", highlight=False, soft_wrap=True
@@ -78,12 +88,10 @@ def _default_folder(runs: Sequence[Path]) -> Path:
     return runs[0] / "spectrum" if len(runs) == 1 else Path("spectrum")
 
 
-def _trajectory_table(spectra: Sequence[RunSpectrum], *, measure: str) -> Table:
+def _trajectory_table(spectra: Sequence[RunSpectrum], *, measure: str) -> FittedTable:
     from rankelastor.spectrum.report.stage_names import stage_label
 
-    table = Table("stage", *[escape(run.name) for run in spectra], box=None, pad_edge=False, header_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = FittedTable("stage", *[escape(run.name) for run in spectra])
     stages = dict.fromkeys(stage for run in spectra for stage in run.stages)
     for stage in stages:
         table.add_row(stage_label(stage), *[_stage(run, stage, measure) for run in spectra])
@@ -123,6 +131,4 @@ def _print_words(spectra: Sequence[RunSpectrum], *, measure: str) -> None:
 
 def _print_paths(written: WrittenReport) -> None:
     figures = f", figures: {written.figures[0].parent}" if written.figures else ""
-    console.print(
-        f"\nreport: {written.page}, data: {written.data}{figures}", markup=False, highlight=False, soft_wrap=True
-    )
+    print_words(f"\nreport: {written.page}, data: {written.data}{figures}")

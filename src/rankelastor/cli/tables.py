@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
+from rich.markup import escape
 from rich.text import Text
 
+from rankelastor.cli.fitted_table import FittedTable
 from rankelastor.metrics.report import TASKS
 from rankelastor.metrics.table import METRICS
 
@@ -16,7 +17,7 @@ _MOST_UNSEEN = 10
 _MEAN = "mean"
 
 
-def metrics_table(splits: Mapping[str, Mapping[str, Any]]) -> Table:
+def metrics_table(splits: Mapping[str, Mapping[str, Any]]) -> FittedTable:
     """Build a table with one row per metric and one column per split, six decimals; missing metrics are blank.
 
     With several tasks the first column names the task, and the mean over the tasks is shown first.
@@ -26,9 +27,7 @@ def metrics_table(splits: Mapping[str, Mapping[str, Any]]) -> Table:
     """
     has_tasks = any(TASKS in metrics for metrics in splits.values())
     headers = (["task"] if has_tasks else []) + ["metric"]
-    table = Table(*headers, *splits, box=None, pad_edge=False, header_style="bold")
-    for column in table.columns[len(headers) :]:
-        column.justify = "right"
+    table = FittedTable(*headers, *map(escape, splits), left=len(headers))
     for task, figures in _by_task(splits):
         for name, metric in METRICS.items():
             if any(name in metrics for metrics in figures):
@@ -63,8 +62,7 @@ def unseen_view(unseen: Mapping[str, Any]) -> Group:
     )
     if not held:
         return Group(Text(f"{says.rstrip()}."), *left_out)
-    table = Table("field", "unseen values", box=None, pad_edge=False, header_style="bold")
-    table.columns[1].justify = "right"
+    table = FittedTable("field", "unseen values")
     for name, share in held[:_MOST_UNSEEN]:
         table.add_row(Text(name), f"{share:.2%}")
     more = len(held) - _MOST_UNSEEN

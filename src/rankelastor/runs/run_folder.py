@@ -6,6 +6,7 @@
     environment.json   format_version of the folder; versions, device, commit, seed, data fingerprint
     features/          schema.json and vocabulary/, with which new raw rows are encoded
     metrics.jsonl      one line per evaluation
+    train.log          what happened when, for people
     checkpoints/       best.safetensors
     result.json        final metrics, cost, wall time; only a finished run has one, see runs/result.py
 
@@ -105,6 +106,11 @@ class RunFolder:
     def best_weights(self) -> Path:
         """Path of the weights of the best evaluation."""
         return self.path / "checkpoints" / "best.safetensors"
+
+    @property
+    def train_log(self) -> Path:
+        """Path of the log for people."""
+        return self.path / "train.log"
 
     @property
     def features(self) -> Path:

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rankelastor.data.prepared import copy_feature_state
+from rankelastor.data.used_by import User, add_user
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.models.ranker import Ranker
-from rankelastor.progress import ProgressListener
+from rankelastor.progress import ProgressListener, format_duration
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.environment import describe_environment
 from rankelastor.runs.result import RunResult
@@ -24,6 +25,7 @@ from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
 from rankelastor.training.speed import speed_of
+from rankelastor.training.train_log import TrainLog
 
 logger = logging.getLogger(__name__)
 
@@ -65,16 +67,17 @@ def train(
         SettingsError: sizes of the model do not fit each other, or the monitor is not defined for the data.
     """
     began = time.perf_counter()
-    with borrowed_cores(recipe.training.execution.threads):
+    with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
         inputs = RunInputs.of(recipe, progress=progress)
         with _new_run_folder(Path(folder or default_run_folder(recipe)), recipe) as run:
+            log.open(run.train_log)
             _write_inputs(run, inputs)
             training = inputs.training()
             ranker = training.ranker
             fitted = fit(
                 training,
                 save_best=lambda: save_weights(ranker, run.best_weights),
-                observers=[_MetricsWriter(run), *observers],
+                observers=[_MetricsWriter(run), log, *observers],
                 progress=progress,
             )
             speed = speed_of(
@@ -88,11 +91,12 @@ def train(
                 observer.on_end()
             result = final_result(inputs, ranker.eval(), fitted, speed=speed, began=began, progress=progress)
             run.write_result(result)
+            log.say(f"finished: best epoch {result.best_epoch} of {result.epochs}, {format_duration(result.seconds)}")
     return TrainedRun(folder=run.path, ranker=ranker, result=result)
 
 
 def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
-    """Copy the vocabularies of the features to the run folder, and write its environment."""
+    """Copy the vocabularies of the features to the run folder, write its environment, and note who uses the data."""
     with explain_storage_errors(run.features):
         copy_feature_state(inputs.dataset.folder, run.features)
     run.write_environment(
@@ -103,6 +107,7 @@ def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
             "data_fingerprint": inputs.dataset.fingerprint,
         }
     )
+    add_user(inputs.dataset.folder, User.of_run(run.path))
 
 
 @contextmanager
