@@ -26,7 +26,8 @@ from rankelastor.spectrum.recording.statistics import PointStatistics, Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap, mixing_map
 from rankelastor.spectrum.runs.run_spectrum import EmbeddingTable, RunSpectrum
 from rankelastor.spectrum.runs.training_samples import read_samples
-from rankelastor.spectrum.trajectory import StagePoints, Trajectory, trajectory
+from rankelastor.spectrum.stages import StagePoints
+from rankelastor.spectrum.trajectory import Trajectory, trajectory
 from rankelastor.spectrum.verdict import verdict
 
 DEFAULT_NUM_EXAMPLES = 8192
@@ -104,7 +105,10 @@ def _measure(
         tables=_tables(run),
         mixings=_mixings(run),
         samples=read_samples(run.folder),
-        problems=(*_list_not_finite(recording), *problems),
+        problems=(*list_not_finite(recording), *problems),
+        seed=run.recipe.training.seed,
+        every_steps=run.recipe.spectrum.every_steps,
+        num_steps=result.steps if result else None,
     )
 
 
@@ -167,7 +171,8 @@ def _trajectories(recording: Recording, ranker: Ranker, *, name: str) -> tuple[d
         return {}, (f"There is no trajectory and no verdict: {error}",)
 
 
-def _list_not_finite(recording: Recording) -> list[str]:
+def list_not_finite(recording: Recording) -> list[str]:
+    """Describe the points at which examples have NaN or infinite activations."""
     return [_fault(point) for point in recording.points if point.num_not_finite]
 
 
