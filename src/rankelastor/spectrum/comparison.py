@@ -11,8 +11,8 @@ from rankelastor.spectrum.seeds import difference_interval, next_seed_interval
 from rankelastor.spectrum.trajectory import Trajectory
 
 ONE_SEED_EACH = (
-    "Each is one trained model of one seed: this says nothing about models of other seeds, which may differ by more; "
-    "train several seeds of each and give them with --group"
+    "Each is one trained model of one seed: this says nothing about other seeds, which may differ by more; train "
+    "several seeds of each and compare the groups (rankelastor spectrum --group)"
 )
 
 

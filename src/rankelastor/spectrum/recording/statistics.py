@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field
 
 from pydantic import TypeAdapter
 
-from rankelastor.spectrum import seeds as over_seeds
+from rankelastor.spectrum.seeds import mean_interval
+from rankelastor.spectrum.seeds import standard_error as error_over_seeds
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class MeasureStatistics:
     def standard_error(self) -> float | None:
         """Standard error of the mean: over seeds if there are several, else over examples."""
         if self.seeds:
-            return over_seeds.standard_error(self.seeds)
+            return error_over_seeds(self.seeds)
         return None if self.standard_deviation is None else self.standard_deviation / math.sqrt(self.count)
 
 
@@ -110,11 +111,11 @@ class MatrixMeasures:
 
     def interval(self, measure: str) -> tuple[float, float] | None:
         """Compute the 95 % interval of the mean over seeds; None for one model."""
-        return over_seeds.mean_interval(self.seeds.get(measure, ()))
+        return mean_interval(self.seeds.get(measure, ()))
 
     def standard_error(self, measure: str) -> float | None:
         """Compute the standard error of the mean over seeds; None for one model."""
-        return over_seeds.standard_error(self.seeds.get(measure, ()))
+        return error_over_seeds(self.seeds.get(measure, ()))
 
 
 @dataclass(frozen=True)

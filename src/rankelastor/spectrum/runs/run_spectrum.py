@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from pydantic import TypeAdapter
 
@@ -13,7 +13,7 @@ from rankelastor.spectrum.runs.sampled_steps import EveryStep
 from rankelastor.spectrum.runs.training_samples import TrainingSample
 from rankelastor.spectrum.stages import StageMatrix
 from rankelastor.spectrum.trajectory import Trajectory
-from rankelastor.spectrum.verdict import TrajectoryVerdict
+from rankelastor.spectrum.verdict import TrajectoryVerdict, verdict
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,12 @@ class RunSpectrum:
     every_steps: EveryStep = None
     num_steps: int | None = None
     seeds: tuple[SeedRun, ...] = ()
+
+    def named(self, name: str) -> RunSpectrum:
+        """Copy the spectrum under another name, which its figures and sentences then have."""
+        paths = {measure: replace(path, name=name) for measure, path in self.trajectories.items()}
+        verdicts = {measure: verdict(path) for measure, path in paths.items()}
+        return replace(self, name=name, trajectories=paths, verdicts=verdicts)
 
     def to_json(self) -> str:
         """Serialise to JSON; `from_json` reads it back."""
