@@ -12,7 +12,6 @@ from rich.table import Table
 from rankelastor.cli.console import console
 
 if TYPE_CHECKING:
-    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.studies.demo import DemoReport, DemoRow
 
 MIN_ROWS = 1_000
@@ -32,6 +31,7 @@ def demo(
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.config.spectrum import SpectrumSettings
+    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.studies.demo import run_demo
 

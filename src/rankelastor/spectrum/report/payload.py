@@ -12,7 +12,7 @@ from rankelastor.spectrum.measures import MEASURES
 from rankelastor.spectrum.recording.statistics import MatrixMeasures
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 from rankelastor.spectrum.runs.training_samples import TrainingSample
-from rankelastor.spectrum.verdict import compare
+from rankelastor.spectrum.comparison import compare
 
 FORMAT_VERSION = 2
 SIGNIFICANT_DIGITS = 5
