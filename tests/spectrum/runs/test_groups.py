@@ -14,10 +14,10 @@ from rankelastor.runs.run_folder import RunFolder
 from rankelastor.spectrum.runs.groups import group_runs
 
 
-def make(folder: Path, name: str, recipe: Recipe, **changes: Any) -> Path:
+def make(folder: Path, run: str, recipe: Recipe, **changes: Any) -> Path:
     """Make a run folder that holds its recipe alone."""
     overrides = {path.replace("__", "."): value for path, value in changes.items()}
-    return RunFolder.create(folder / name, with_overrides(recipe, overrides)).path
+    return RunFolder.create(folder / run, with_overrides(recipe, overrides)).path
 
 
 def test_runs_belong_together_whose_recipes_are_equal_but_for_the_seed(recipe: Recipe, tmp_path: Path) -> None:
