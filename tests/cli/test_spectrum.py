@@ -64,9 +64,7 @@ def seeds(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_runs_that_differ_by_the_seed_are_one_model_and_a_quoted_pattern_finds_them(
     runs: Path, seeds: Path, tmp_path: Path
 ) -> None:
-    result = invoke(
-        "spectrum", seeds / "mixer-*", runs / "rankelastor", "--group", "--examples", 50, "--out", tmp_path
-    )
+    result = invoke("spectrum", seeds / "mixer-*", runs / "rankelastor", "--group", "--examples", 50, "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "mean with 95 % interval over seeds or over examples" in result.output
     assert re.search(r"seeds +2 +1", result.output)

@@ -142,7 +142,9 @@ def test_two_runs_are_compared_in_words() -> None:
     ends, changes = compare(wide, narrow)
     assert ends == (
         "RankElastor ends at a stable rank of 5.00 of 10 possible (50 %), RankMixer at 2.00 of 10 possible (20 %): "
-        "different for these two models, since their 95 % intervals over examples do not overlap. " + ONE_SEED_EACH + "."
+        "different for these two models, since their 95 % intervals over examples do not overlap. "
+        + ONE_SEED_EACH
+        + "."
     )
     assert "RankElastor expands more than RankMixer at its mixings (+4.00 per mixing against +2.00)" in changes
     assert "shrinks less at its FFNs (1.00 lost per FFN against 2.00 lost per FFN)" in changes
@@ -156,7 +158,9 @@ def test_ffns_that_gain_rank_are_described() -> None:
 
 def test_runs_whose_intervals_overlap_are_not_called_clearly_different() -> None:
     one, other = path_through(2, 6, 5, deviation=9, name="a"), path_through(2, 6, 4, deviation=9, name="b")
-    assert "not clearly different, since their 95 % intervals over examples overlap. Each is one" in compare(one, other)[0]
+    assert (
+        "not clearly different, since their 95 % intervals over examples overlap. Each is one" in compare(one, other)[0]
+    )
 
 
 # Any points

@@ -29,7 +29,8 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...", help="Run folders, or patterns such as 'runs/a-*'; the others are compared with the first."
+            metavar="RUN...",
+            help="Run folders, or patterns such as 'runs/a-*'; the others are compared with the first.",
         ),
     ],
     split: Annotated[Split, typer.Option("--split", help="The split to record.")] = Split.test,

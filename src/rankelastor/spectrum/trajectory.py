@@ -111,9 +111,7 @@ def trajectory(
             matrices have several shapes.
     """
     find_measure(measure)
-    stages = tuple(
-        stage_of(recording, place, measure=measure, matrix=matrix) for place in ordered_places(points)
-    )
+    stages = tuple(stage_of(recording, place, measure=measure, matrix=matrix) for place in ordered_places(points))
     if not stages:
         raise SettingsError("a trajectory must have at least one stage, but no points were given")
     if isinstance(points, StagePoints):

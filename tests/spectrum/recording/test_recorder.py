@@ -47,7 +47,7 @@ def test_streamed_statistics_are_those_of_all_examples_at_once() -> None:
         assert found.count == sum(found.histogram.counts) == 38
         assert found.mean == pytest.approx(float(values.mean()), rel=1e-6)
         assert found.standard_deviation == pytest.approx(float(values.std()), rel=1e-4, abs=1e-6)
-        counts, _ = np.histogram(values, bins=60, range=(1, 4))
+        counts, _ = np.histogram(values, bins=240, range=(1, 4))
         assert np.abs(np.array(found.histogram.counts) - counts).sum() <= 2
     assert recorded.singular_values is not None
     np.testing.assert_allclose(recorded.singular_values.mean, relative_singular_values(tokens).mean(dim=0), rtol=1e-5)
@@ -104,7 +104,11 @@ def test_each_position_of_a_feature_map_is_a_token() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "advice"),
-    [((4, 5), 'try matrices="flattened"'), ((2, 3, 4, 5), "try read_tokens=feature_map_tokens"), ((5,), "read_tokens=")],
+    [
+        ((4, 5), 'try matrices="flattened"'),
+        ((2, 3, 4, 5), "try read_tokens=feature_map_tokens"),
+        ((5,), "read_tokens="),
+    ],
 )
 @pytest.mark.usefixtures("without_shape_checks")
 def test_outputs_of_other_shapes_are_refused_with_what_helps(shape: tuple[int, ...], advice: str) -> None:

@@ -90,9 +90,13 @@ def test_flattened_matrices_tables_and_mixings_are_means_too() -> None:
     flattened = [each.recording["0"].flattened for each in runs]
     merged = group.recording["0"].flattened
     assert merged is not None
-    assert merged.measures["stable_rank"] == pytest.approx(fmean(each.measures["stable_rank"] for each in flattened if each))
+    assert merged.measures["stable_rank"] == pytest.approx(
+        fmean(each.measures["stable_rank"] for each in flattened if each)
+    )
     (table,) = group.tables
-    assert table.spectrum.seeds["stable_rank"] == tuple(each.tables[0].spectrum.measures["stable_rank"] for each in runs)
+    assert table.spectrum.seeds["stable_rank"] == tuple(
+        each.tables[0].spectrum.measures["stable_rank"] for each in runs
+    )
     (mixing,) = group.mixings
     assert mixing.norms == ((2.0, 0.0), (0.0, 1.0))
 

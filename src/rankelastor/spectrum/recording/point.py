@@ -29,7 +29,7 @@ class PointSettings:
     matrices: Collection[str] = ("example",)
     measures: tuple[str, ...] = tuple(MEASURES)
     method: SpectrumMethod = "gram"
-    num_bins: int = 60
+    num_bins: int = 240
     max_flattened_dim: int = 4096
     keep_values: bool = False
 
@@ -42,7 +42,7 @@ class PointSettings:
                     f"a kind of matrix must be one of {', '.join(MATRIX_KINDS)}, but {kind!r} was given"
                 )
         if self.num_bins < 1:
-            raise SettingsError(f"num_bins must be at least 1, but {self.num_bins} was given; try 60")
+            raise SettingsError(f"num_bins must be at least 1, but {self.num_bins} was given; try 240")
 
 
 @dataclass
@@ -134,7 +134,9 @@ class PointAccumulator:
         if len(shape) > NUM_AXES_OF_TOKENS:
             raise SettingsError(f"{must}; try read_tokens=feature_map_tokens for the output of a convolution")
         if len(shape) < NUM_AXES_OF_TOKENS - 1:
-            raise SettingsError(f"{must}; try another point, or pass read_tokens= to extract the tokens from its output")
+            raise SettingsError(
+                f"{must}; try another point, or pass read_tokens= to extract the tokens from its output"
+            )
         if set(self._settings.matrices) <= {"example"}:
             raise SettingsError(f'{must}; try matrices="flattened", which measures the matrix of all examples')
         self._measures_examples = False

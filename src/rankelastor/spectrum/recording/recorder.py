@@ -70,7 +70,7 @@ class Recorder:
         matrices: MatrixKind | Collection[str] = ("example",),
         measures: Sequence[str] = tuple(MEASURES),
         method: SpectrumMethod = "gram",
-        num_bins: int = 60,
+        num_bins: int = 240,
         max_flattened_dim: int = 4096,
         examples_per_call: int | None = None,
         keep_values: bool = False,

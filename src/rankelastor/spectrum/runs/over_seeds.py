@@ -105,4 +105,6 @@ def _problems(runs: Sequence[RunSpectrum]) -> list[str]:
 def _say_differences(differences: Sequence[str]) -> list[str]:
     if not differences:
         return []
-    return [f"These runs differ in more than the seed: {', '.join(differences)}. Their spread is not that of seeds alone"]
+    return [
+        f"These runs differ in more than the seed: {', '.join(differences)}. Their spread is not that of seeds alone"
+    ]

@@ -32,13 +32,14 @@ function densitiesFigure(runs, choice) {
   if (!filled.length) return { empty: "No example has a value to draw." };
   const sameScale = new Set(filled.map((entry) => `${entry.histogram.low} ${entry.histogram.high}`)).size === 1;
   const shared = filledRange(filled.map((entry) => entry.histogram));
-  const join = sameScale ? Math.max(1, Math.round((shared[1] - shared[0]) / 60)) : 2;
+  const joinOf = ([low, high]) => Math.max(1, Math.round((high - low) / 60));
   const traces = [];
   names.forEach((name, row) => {
     const base = names.length - 1 - row;
     const curves = runs.map((run) => ({ run, entry: found(run, name) })).filter(({ entry }) => entry && entry.count)
       .map(({ run, entry }) => ({ run, entry,
-        bins: joinedBins(entry.histogram, ...(sameScale ? shared : filledRange([entry.histogram])), join)
+        bins: joinedBins(entry.histogram, ...(sameScale ? shared : filledRange([entry.histogram])),
+          joinOf(sameScale ? shared : filledRange([entry.histogram])))
           .map((bin) => ({ ...bin, density: bin.count / entry.count / (bin.to - bin.from) })) }));
     const tallest = Math.max(...curves.flatMap(({ bins }) => bins.map((bin) => bin.density)));
     for (const { run, entry, bins } of curves) {
@@ -62,8 +63,8 @@ function densitiesFigure(runs, choice) {
       yaxis: axis({ tickmode: "array", tickvals: names.map((_, row) => names.length - 1 - row), ticks: "",
         ticktext: names.map((name) => safe(stageLabel(name, isNarrow()))), range: [-0.1, names.length] }),
     }),
-    caption: `Distribution ${overWhat(runs)} of the ${choice.measure.title} of each example’s token matrix `
-      + `(T × D, ${sizesInWords(runs)}), counted in bins, not smoothed. The vertical lines are the means. Each row `
+    caption: `Distribution ${overWhat(runs)} of the ${choice.measure.title} of ${matrixInWords(runs, { ...choice, matrix: "example" })}`
+      + ", counted in bins, not smoothed. The vertical lines are the means. Each row "
       + "is scaled separately; the runs in a row share one scale.",
   };
 }

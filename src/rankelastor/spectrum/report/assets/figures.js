@@ -96,7 +96,7 @@ function trajectoryFigure(runs, choice) {
   return {
     traces: [...possibleTrace(drawn, stagesOf), ...drawn.flatMap((run) => runTraces(run, stagesOf.get(run), choice))],
     layout: baseLayout({
-      height, margin: { l: 56, r: shown.length ? (isNarrow() ? 78 : 150) : 16, t: 16, b: 48 },
+      height, margin: { l: 56, r: shown.length ? (isNarrow() ? 92 : 150) : 16, t: 16, b: 48 },
       xaxis: axis({ tickmode: "array", tickvals: names.map((_, place) => place), ticktext: labels,
         range: [-0.35, names.length - 0.65], showgrid: false }),
       yaxis: axis({ title: choice.measure.title, range: [bottom - room, top + room] }),

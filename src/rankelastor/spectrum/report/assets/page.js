@@ -81,9 +81,10 @@ function verdictCard(run, chosen) {
   }
   const end = path.stages.at(-1);
   const interval = isGroup(run) && end.confidence_interval
-    ? `, 95${THIN}% interval over seeds ${number(end.confidence_interval[0])} to ${number(end.confidence_interval[1])}` : "";
+    ? `95${THIN}% interval over seeds: ${number(end.confidence_interval[0])} to ${number(end.confidence_interval[1])}` : "";
   card.append(
-    make("p", { class: "figure" }, number(end.mean), " ", make("small", {}, `of ${whole(path.max_possible_rank)} possible${interval}`)),
+    make("p", { class: "figure" }, number(end.mean), " ", make("small", {}, `of ${whole(path.max_possible_rank)} possible`)),
+    ...(interval ? [make("p", { class: "about" }, interval)] : []),
     make("p", { class: verdict.collapsed ? "state collapsed" : "state" },
       `${verdict.collapsed ? "Collapsed" : "Not collapsed"}: ${percent(verdict.share)} of the possible ${title}`),
     make("ul", {}, ...verdict.sentences.map((sentence) => setText(make("li"), sentenceWithFormulas(sentence)))));
@@ -178,7 +179,8 @@ function fillTexts() {
   document.title = `Spectrum of ${names.join(", ")}`;
   const weights = data.runs.some((run) => run.folder || isGroup(run)) ? ", with each run’s best weights" : "";
   const sizes = sizesInWords(data.runs);
-  setText(byId("lead"), `${sizes ? `Token matrices of ${sizes}` : "Embedding tables"}, ${overWhat(data.runs)}${weights}.`);
+  const matrices = data.first_matrix === "example" ? `Token matrices of ${sizes}` : "Matrices of all examples’ outputs";
+  setText(byId("lead"), `${sizes ? matrices : "Embedding tables"}, ${overWhat(data.runs)}${weights}.`);
   byId("made-by").textContent = `Made by ${data.made_by}. All numbers are in spectrum.json next to this file.`;
   const problems = data.runs.flatMap((run) => run.problems.map((problem) => make("li", {}, `${run.name}: ${problem}`)));
   if (problems.length) {

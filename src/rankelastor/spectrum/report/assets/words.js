@@ -46,11 +46,14 @@ function mathOf(formula) {
   }));
 }
 
+// A word joiner keeps a formula on the line of the bracket or comma beside it.
+const JOIN = "\u2060";
+
 function setText(element, text) {
-  const parts = text.split(OPEN).flatMap((part, place) => {
-    if (place === 0) return [part];
-    const [formula, rest] = part.split(CLOSE);
-    return [mathOf(formula), rest];
+  const parts = text.split(OPEN).flatMap((part, place, all) => {
+    const [formula, rest] = place === 0 ? ["", part] : part.split(CLOSE);
+    const joined = rest.replace(/^(?=\S)/, place === 0 ? "" : JOIN).replace(/(?<=\S)$/, place === all.length - 1 ? "" : JOIN);
+    return formula ? [mathOf(formula), joined] : [joined];
   });
   element.replaceChildren(...parts);
   return element;
