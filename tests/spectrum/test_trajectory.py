@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from rankelastor.errors import SettingsError
+from rankelastor.spectrum.comparison import ONE_SEED_EACH, compare
 from rankelastor.spectrum.damping import Damping, damping
+from rankelastor.spectrum.gaussian import gaussian_reference
 from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.spectrum.recording.statistics import Histogram, MeasureStatistics, PointStatistics, Recording
-from rankelastor.spectrum.gaussian import gaussian_reference
 from rankelastor.spectrum.stages import StagePoints
 from rankelastor.spectrum.trajectory import Trajectory, trajectory
-from rankelastor.spectrum.comparison import ONE_SEED_EACH, compare
 from rankelastor.spectrum.verdict import verdict
 
 

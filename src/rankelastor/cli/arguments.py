@@ -30,7 +30,7 @@ def matching_runs(runs: Sequence[Path]) -> list[Path]:
         if run.exists() or not has_magic(str(run)):
             found.append(run)
             continue
-        matching = sorted(Path(path) for path in glob(str(run), recursive=True))
+        matching = sorted(Path(path) for path in glob(str(run), recursive=True))  # noqa: PTH207 - also absolute paths
         folders = [path for path in matching if (path / "config.yaml").is_file()]
         if not folders:
             raise RunError(f"a pattern must match run folders, but {run} matches none; `rankelastor train` makes one")

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rankelastor.data_report.figures import DataReport, IdFigures, NumberFigures, SplitFigures, ValueFigures
+from rankelastor.percent import percent
 
 _LONGEST_VALUE = 40
 _WIDE = 100
@@ -54,7 +55,7 @@ def _split_table(splits: Mapping[str, SplitFigures]) -> Table:
     )
     for name, split in splits.items():
         rates = (split.label_rates or {"": split.label_rate}).values()
-        table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[f"{rate:.2%}" for rate in rates])
+        table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[percent(rate, digits=2) for rate in rates])
     return table
 
 
@@ -80,7 +81,7 @@ def _id_table(features: Mapping[str, IdFigures], splits: list[str]) -> Table:
 
 def _number_table(features: Mapping[str, NumberFigures], *, wide: bool) -> Table:
     shares = ("0.01", "0.25", "0.5", "0.75", "0.99") if wide else ("0.5", "0.99")
-    names = {"0.5": "median"} | {share: f"{float(share):.0%}" for share in shares if share != "0.5"}
+    names = {"0.5": "median"} | {share: percent(float(share), digits=0) for share in shares if share != "0.5"}
     columns = ["mean", "sd", "min", *[names[share] for share in shares], "max", "at\nblank", "AUC\nalone"]
     table = _table("Numbers, as the model sees them", "feature", "transform", *columns, left=2)
     for name, figures in features.items():
@@ -95,7 +96,7 @@ def _value_table(report: DataReport, top: int) -> Table:
     table = _table("Most frequent values in train", "feature", "value", "share", "label rate", left=2)
     for name, figures in report.ids.items():
         for index, value in enumerate(figures.most_frequent[:top]):
-            label_rate = f"{value.label_rate:.2%}"
+            label_rate = percent(value.label_rate, digits=2)
             table.add_row(_name(name) if index == 0 else "", _value(value), _percent(value.share), label_rate)
     return table
 
@@ -147,7 +148,7 @@ def _percent(share: float | None) -> str:
         return "<0.1%"
     if 0.9995 < share < 1:  # noqa: PLR2004 - this would round to 100.0 %
         return ">99.9%"
-    return f"{share:.1%}"
+    return percent(share, digits=1)
 
 
 def _auc(value: float | None) -> str:

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from rankelastor.cli.console import console
+from rankelastor.percent import percent
 
 if TYPE_CHECKING:
     from rankelastor.studies.demo import DemoReport, DemoRow
@@ -78,7 +79,7 @@ def _table(report: DemoReport) -> Table:
 _LINES: tuple[tuple[str, Callable[[DemoRow], str]], ...] = (
     ("test AUC", lambda row: f"{row.auc:.6f}"),
     ("test logloss (nats)", lambda row: f"{row.logloss:.6f}"),
-    ("share of the possible AUC gain", lambda row: f"{row.share_of_gain:.1%}"),
+    ("share of the possible AUC gain", lambda row: percent(row.share_of_gain, digits=1)),
     ("dense parameters", lambda row: f"{row.dense_parameters:,}"),
     ("FLOPs per example", lambda row: f"{row.flops_per_example:,}"),
     ("seconds", lambda row: f"{row.seconds:.1f}"),

@@ -14,6 +14,7 @@ from rich.tree import Tree
 from rankelastor.cli.arguments import Assignments
 from rankelastor.cli.console import console
 from rankelastor.errors import DataError, SettingsError
+from rankelastor.percent import percent
 
 if TYPE_CHECKING:
     from rankelastor.data.manifest import Manifest
@@ -122,8 +123,9 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
         return
     full = mixing_cost(model, schema)
     console.print(
-        f"\n[bold yellow]warning:[/] full mixing takes {full.parameter_share:.0%} of the dense parameters and "
-        f"{full.flops_share:.0%} of the FLOPs per example, over half; it grows with (num_tokens * token_dim)^2. "
+        f"\n[bold yellow]warning:[/] full mixing takes {percent(full.parameter_share, digits=0)} of the dense parameters "
+        f"and {percent(full.flops_share, digits=0)} of the FLOPs per example, over half; it grows with "
+        f"(num_tokens * token_dim)^2. "
         "Cheaper mixings for this model, over all blocks:\n",
         highlight=False,
         soft_wrap=True,
@@ -135,7 +137,10 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
     for cost in (full, *cheaper):
         share = cost.flops_per_example / full.flops_per_example
         table.add_row(
-            escape(_as_yaml(cost.mixing)), f"{cost.parameters:,}", f"{cost.flops_per_example:,}", f"{share:.1%}"
+            escape(_as_yaml(cost.mixing)),
+            f"{cost.parameters:,}",
+            f"{cost.flops_per_example:,}",
+            percent(share, digits=1),
         )
     console.print(table)
     console.print(

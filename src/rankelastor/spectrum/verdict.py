@@ -78,8 +78,8 @@ def _describe_collapse(path: Trajectory, *, collapsed: bool, threshold: float) -
     what = "has collapsed" if collapsed else "has not collapsed"
     seeds = f" (mean over {path.num_seeds} seeds)" if path.num_seeds > 1 else ""
     return (
-        f"{path.name} {what}: the {find_measure(path.measure).title} of {path.matrix} ends at {format_end(path)}{seeds}, "
-        f"{'below' if collapsed else 'not below'} the threshold of {percent(threshold)}; "
+        f"{path.name} {what}: the {find_measure(path.measure).title} of {path.matrix} ends at {format_end(path)}"
+        f"{seeds}, {'below' if collapsed else 'not below'} the threshold of {percent(threshold)}; "
         f"it starts at {path.stages[0].mean:.2f}, and Gaussian random matrices of that size have "
         f"{path.gaussian_reference:.2f}."
     )

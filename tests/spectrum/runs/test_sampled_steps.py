@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from rankelastor.spectrum.runs.sampled_steps import is_sampled, next_sample
@@ -19,7 +21,7 @@ def test_short_trainings_have_enough_samples_and_longer_ones_not_too_many(num_st
 def test_the_steps_follow_one_another_and_no_gap_is_longer_than_200() -> None:
     steps = sampled(9000)
     assert [next_sample(step) for step in steps[:-1]] == steps[1:]
-    assert max(later - earlier for earlier, later in zip(steps, steps[1:], strict=False)) == 200
+    assert max(later - earlier for earlier, later in pairwise(steps)) == 200
 
 
 def test_null_samples_nothing_and_a_number_the_first_and_every_nth() -> None:

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 import rankelastor
+from rankelastor.spectrum.comparison import compare
 from rankelastor.spectrum.measures import MEASURES
 from rankelastor.spectrum.recording.statistics import MatrixMeasures
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 from rankelastor.spectrum.runs.training_samples import TrainingSample
-from rankelastor.spectrum.comparison import compare
 
 FORMAT_VERSION = 2
 SIGNIFICANT_DIGITS = 5

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,12 @@ def _common_name(names: Sequence[str]) -> str:
         ('a', 'wide', '')
     """
     without = {name_without_number(name) for name in names}
-    return without.pop() if len(without) == 1 else os.path.commonprefix(names).rstrip(_SEPARATORS)
+    return without.pop() if len(without) == 1 else _common_beginning(names).rstrip(_SEPARATORS)
+
+
+def _common_beginning(names: Sequence[str]) -> str:
+    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in same)
 
 
 def _check_seeds(folders: Sequence[Path], seeds: Sequence[int]) -> None:
