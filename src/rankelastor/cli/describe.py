@@ -123,8 +123,8 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
         return
     full = mixing_cost(model, schema)
     console.print(
-        f"\n[bold yellow]warning:[/] full mixing takes {percent(full.parameter_share, digits=0)} of the dense parameters "
-        f"and {percent(full.flops_share, digits=0)} of the FLOPs per example, over half; it grows with "
+        f"\n[bold yellow]warning:[/] full mixing takes {percent(full.parameter_share, digits=0)} of the dense "
+        f"parameters and {percent(full.flops_share, digits=0)} of the FLOPs per example, over half; it grows with "
         f"(num_tokens * token_dim)^2. "
         "Cheaper mixings for this model, over all blocks:\n",
         highlight=False,

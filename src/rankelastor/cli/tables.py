@@ -98,7 +98,7 @@ def describe_speed(speed: Mapping[str, float | int]) -> str:
         ...         "peak_memory_bytes": 512_000_000,
         ...     }
         ... )
-        '20.0 dense GFLOP/s, 20.0% of the 100.0 GFLOP/s that a matrix product reaches here; 512 MB peak memory'
+        '20.0 dense GFLOP/s, 20.0 % of the 100.0 GFLOP/s that a matrix product reaches here; 512 MB peak memory'
     """
     memory = [
         f"{speed[name] / 1e6:,.0f} MB peak {words}"
