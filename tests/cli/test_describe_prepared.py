@@ -27,8 +27,8 @@ def test_a_prepared_folder_is_reported_on(recipe: Recipe) -> None:
     code, shown = describe(recipe.data.prepared)
     assert code == 0
     assert "30 rows, 3 features, label click" in shown
-    assert re.search(r"train 10 33.3% 50.00%", shown)
-    assert re.search(r"site categorical 3 0.0% 0.0% 0.0%", shown)
+    assert re.search(r"train 10 33.3 % 50.00 %", shown)
+    assert re.search(r"site categorical 3 0.0 % 0.0 % 0.0 %", shown)
     assert "device alone ranks valid with AUC 1.0000" not in shown  # five rows per label are too few for this warning
 
 

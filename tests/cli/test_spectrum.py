@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -44,6 +45,41 @@ def test_the_report_of_one_run_stands_in_its_folder(runs: Path, tmp_path: Path) 
     assert shown["runs"][0]["num_examples"] == 20
     assert shown["runs"][0]["stages"]["tokens"]["mean"] > 1
     assert (run / "spectrum" / "report.html").is_file()
+
+
+@pytest.fixture(scope="module")
+def seeds(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder with two seeds of the RankMixer, which differ in their weights a little."""
+    folder = tmp_path_factory.mktemp("seeds")
+    for seed in (1, 2):
+        run = shutil.copytree(runs / "rankmixer", folder / f"mixer-{seed}")
+        recipe = run / "config.yaml"
+        recipe.write_text(recipe.read_text().replace("  seed: 7", f"  seed: {seed}"))
+        weights = load_file(run / "checkpoints" / "best.safetensors")
+        scaled = {name: weight * (1 + 0.1 * seed) for name, weight in weights.items()}
+        save_file(scaled, run / "checkpoints" / "best.safetensors")
+    return folder
+
+
+def test_runs_that_differ_by_the_seed_are_one_model_and_a_quoted_pattern_finds_them(
+    runs: Path, seeds: Path, tmp_path: Path
+) -> None:
+    result = invoke("spectrum", seeds / "mixer-*", runs / "rankelastor", "--group", "--examples", 50, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "mean with 95 % interval over seeds or over examples" in result.output
+    assert re.search(r"seeds +2 +1", result.output)
+    assert "for one more seed of mixer" in result.output
+    written = json.loads((tmp_path / "spectrum.json").read_text())["runs"]
+    assert [(run["name"], len(run["seeds"])) for run in written] == [("mixer", 2), ("rankelastor", 0)]
+
+
+def test_runs_that_belong_to_no_group_are_shown_alone_with_a_warning(runs: Path, tmp_path: Path) -> None:
+    result = invoke(
+        "spectrum", runs / "rankmixer", runs / "rankelastor", "--group", "--examples", 20, "--out", tmp_path
+    )
+    assert result.exit_code == 0, result.output
+    assert "no two of these runs belong together by recipe" in result.output
+    assert "Each is one trained model of one seed" in result.output
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def says(**auc: Any) -> str:
 
 
 def test_the_auc_of_unseen_is_shown_for_each_task() -> None:
-    held = "4 rows (80.00%) contain values unseen in training"
+    held = "4 rows (80.00 %) contain values unseen in training"
     assert says() == f"{held}."
     assert says(auc=0.5) == f"{held}, their AUC is 0.500000."
     tasks = {"click": {"auc": 0.6}, "like": {"auc": 0.4}}

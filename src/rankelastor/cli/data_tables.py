@@ -13,6 +13,7 @@ from rich.text import Text
 
 from rankelastor.cli.fitted_table import FittedTable, printable
 from rankelastor.data_report.figures import DataReport, IdFigures, NumberFigures, SplitFigures, ValueFigures
+from rankelastor.percent import percent
 
 _WIDE = 100
 
@@ -52,7 +53,7 @@ def _split_table(splits: Mapping[str, SplitFigures]) -> FittedTable:
     )
     for name, split in splits.items():
         rates = (split.label_rates or {"": split.label_rate}).values()
-        table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[f"{rate:.2%}" for rate in rates])
+        table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[percent(rate, digits=2) for rate in rates])
     return table
 
 
@@ -78,7 +79,7 @@ def _id_table(features: Mapping[str, IdFigures], splits: list[str]) -> FittedTab
 
 def _number_table(features: Mapping[str, NumberFigures], *, wide: bool) -> FittedTable:
     shares = ("0.01", "0.25", "0.5", "0.75", "0.99") if wide else ("0.5", "0.99")
-    names = {"0.5": "median"} | {share: f"{float(share):.0%}" for share in shares if share != "0.5"}
+    names = {"0.5": "median"} | {share: percent(float(share), digits=0) for share in shares if share != "0.5"}
     columns = ["mean", "sd", "min", *[names[share] for share in shares], "max", "at\nblank", "AUC\nalone"]
     table = _table("Numbers, as the model sees them", "feature", "transform", *columns, left=2)
     for name, figures in features.items():
@@ -93,7 +94,7 @@ def _value_table(report: DataReport, top: int) -> FittedTable:
     table = _table("Most frequent values in train", "feature", "value", "share", "label rate", left=2)
     for name, figures in report.ids.items():
         for index, value in enumerate(figures.most_frequent[:top]):
-            label_rate = f"{value.label_rate:.2%}"
+            label_rate = percent(value.label_rate, digits=2)
             table.add_row(_name(name) if index == 0 else "", _value(value), _percent(value.share), label_rate)
     return table
 
@@ -134,7 +135,7 @@ def _percent(share: float | None) -> str:
         return "<0.1%"
     if 0.9995 < share < 1:  # noqa: PLR2004 - this would round to 100.0 %
         return ">99.9%"
-    return f"{share:.1%}"
+    return percent(share, digits=1)
 
 
 def _auc(value: float | None) -> str:

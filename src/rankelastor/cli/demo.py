@@ -12,6 +12,7 @@ import typer
 from rankelastor.cli.arguments import AsJson
 from rankelastor.cli.console import console, print_json, print_words
 from rankelastor.cli.fitted_table import FittedTable
+from rankelastor.percent import percent
 
 if TYPE_CHECKING:
     from rankelastor.studies.demo import DemoReport, DemoRow
@@ -82,7 +83,7 @@ def _table(report: DemoReport) -> FittedTable:
 _LINES: tuple[tuple[str, Callable[[DemoRow], str]], ...] = (
     ("test AUC", lambda row: f"{row.auc:.6f}"),
     ("test logloss (nats)", lambda row: f"{row.logloss:.6f}"),
-    ("share of the possible AUC gain", lambda row: f"{row.share_of_gain:.1%}"),
+    ("share of the possible AUC gain", lambda row: percent(row.share_of_gain, digits=1)),
     ("dense parameters", lambda row: f"{row.dense_parameters:,}"),
     ("FLOPs per example", lambda row: f"{row.flops_per_example:,}"),
     ("seconds", lambda row: f"{row.seconds:.1f}"),

@@ -14,6 +14,7 @@ from rankelastor.cli.arguments import AsJson, Assignments, find_run
 from rankelastor.cli.console import console, print_json, print_unbroken, print_words
 from rankelastor.cli.fitted_table import FittedTable, printable
 from rankelastor.errors import DataError, SettingsError
+from rankelastor.percent import percent
 from rankelastor.suggestions import what_lies_near
 
 if TYPE_CHECKING:
@@ -137,8 +138,9 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
         return
     full = mixing_cost(model, schema)
     console.print(
-        f"\n[bold yellow]warning:[/] full mixing takes {full.parameter_share:.0%} of the dense parameters and "
-        f"{full.flops_share:.0%} of the FLOPs per example, over half; it grows with (num_tokens * token_dim)^2. "
+        f"\n[bold yellow]warning:[/] full mixing takes {percent(full.parameter_share, digits=0)} of the dense "
+        f"parameters and {percent(full.flops_share, digits=0)} of the FLOPs per example, over half; it grows with "
+        f"(num_tokens * token_dim)^2. "
         "Cheaper mixings for this model, over all blocks:\n",
         highlight=False,
         soft_wrap=True,
@@ -148,7 +150,10 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
     for cost in (full, *cheaper):
         share = cost.flops_per_example / full.flops_per_example
         table.add_row(
-            escape(_as_yaml(cost.mixing)), f"{cost.parameters:,}", f"{cost.flops_per_example:,}", f"{share:.1%}"
+            escape(_as_yaml(cost.mixing)),
+            f"{cost.parameters:,}",
+            f"{cost.flops_per_example:,}",
+            percent(share, digits=1),
         )
     console.print(table)
     print_words(

@@ -10,6 +10,7 @@ import typer
 from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
 from rankelastor.cli.console import console, print_json, print_words
 from rankelastor.cli.fitted_table import FittedTable
+from rankelastor.percent import percent
 
 if TYPE_CHECKING:
     from rankelastor.profiling.profile import StepProfile
@@ -69,10 +70,10 @@ def _print_table(name: str, found: StepProfile) -> None:
     fewer = found.device == "cpu" and found.slice_threads < found.num_threads
     aside = f" (stages are timed on one core, a whole step uses {found.num_threads})" if fewer else ""
     print_words(
-        f"\nbackward {backward:.2f} ms in total, {backward / found.watched_step_ms:.1%}\n"
+        f"\nbackward {backward:.2f} ms in total, {percent(backward / found.watched_step_ms, digits=1)}\n"
         f"a whole step, measured alternately without hooks: {found.step_ms:.2f} ms, "
         f"{found.examples_per_second:,.0f} examples/s; "
-        f"the named stages add up to {found.accounted_share:.1%} of it{aside}"
+        f"the named stages add up to {percent(found.accounted_share, digits=1)} of it{aside}"
     )
 
 
@@ -86,7 +87,7 @@ def _stage_table(found: StepProfile) -> FittedTable:
             f"{stage.forward_ms:.2f}",
             f"{stage.backward_ms:.2f}" if stage.backward_ms else "",
             f"{stage.ms:.2f}",
-            f"{stage.share:.1%}",
+            percent(stage.share, digits=1),
             "█" * round(_BAR_WIDTH * stage.share / largest),
         )
     return table

@@ -109,7 +109,7 @@ class _Drawn:
         self._progress = Progress(
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             BarColumn(bar_width=16),
-            TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True)),
+            TextColumn("{task.percentage:>3.0f} %", table_column=Column(no_wrap=True)),
             ThroughputColumn(table_column=Column(no_wrap=True)),
             TimeRemainingColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[figures]}", style="cyan", table_column=Column(no_wrap=True)),

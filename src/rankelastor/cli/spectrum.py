@@ -45,6 +45,22 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
         Measure,
         typer.Option("--measure", metavar="NAME", help=MEASURE_HELP),
     ] = Measure.stable_rank,
+    group: Annotated[
+        bool,
+        typer.Option(
+            "--group",
+            help="Take runs whose recipes are equal but for the seed as one model: means and intervals over seeds.",
+        ),
+    ] = False,
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group-by",
+            metavar="HOW",
+            help="Group by 'recipe' (as --group), by 'name' (the folder's name without the number at its end), or by a "
+            "pattern of names such as 'a-*', which is repeatable.",
+        ),
+    ] = None,
     points: Annotated[
         list[str] | None,
         typer.Option("--point", metavar="NAME", help="Also record this module of the model. Repeatable."),
@@ -55,33 +71,71 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
 
     Prints the trajectory and writes report.html (which works offline), spectrum.json, and figures/ for papers.
     """
-    from rankelastor.cli.progress import Bar
     from rankelastor.cli.spectrum_summary import spectrum_summary
-    from rankelastor.spectrum.measures import find_measure
     from rankelastor.spectrum.report.write import write_report
-    from rankelastor.spectrum.runs.measure_run import measure_run
-    from rankelastor.spectrum.runs.run_names import distinct_names
 
     folders = find_runs(runs)
-    title = find_measure(measure).title
-    with Bar() as bar:
-        spectra = [
-            measure_run(
-                run, split=split.value, num_examples=examples, name=name, more_points=points or (), progress=bar
-            )
-            for run, name in zip(folders, distinct_names(folders), strict=True)
-        ]
+    by = tuple(group_by or (("recipe",) if group else ()))
+    spectra = _measure(folders, by, split=split, examples=examples, points=points or ())
     written = write_report(spectra, out or _default_folder(folders), measure=measure)
     if as_json:
         print_json(spectrum_summary(spectra, written, measure=measure))
         return
     if any(run.recording.points for run in spectra):
-        console.print(
-            f"{title} of each example's token matrix, mean with 95 % interval", highlight=False, soft_wrap=True
-        )
+        console.print(_title(spectra, measure), highlight=False, soft_wrap=True)
         console.print(_trajectory_table(spectra, measure=measure))
     _print_words(spectra, measure=measure)
     _print_paths(written)
+
+
+def _measure(
+    folders: Sequence[Path], by: tuple[str, ...], *, split: Split, examples: int, points: Sequence[str]
+) -> list[RunSpectrum]:
+    """Measure each run; with ``by`` merge the runs of each group."""
+    from rankelastor.cli.progress import Bar
+    from rankelastor.spectrum.runs.groups import group_runs
+    from rankelastor.spectrum.runs.measure_run import measure_run
+    from rankelastor.spectrum.runs.over_seeds import over_seeds
+    from rankelastor.spectrum.runs.run_names import distinct_names
+
+    names = dict(zip(folders, distinct_names(folders), strict=True))
+    groups = group_runs(folders, by=by) if by else []
+    with Bar() as bar:
+        spectra = {
+            run: measure_run(
+                run, split=split.value, num_examples=examples, name=names[run], more_points=points, progress=bar
+            )
+            for run in folders
+        }
+    if not by:
+        return list(spectra.values())
+    if all(len(each.folders) == 1 for each in groups):
+        _warn_of_single_runs(by)
+    return [
+        spectra[each.folders[0]]
+        if len(each.folders) == 1
+        else over_seeds(each.name, [spectra[run] for run in each.folders], differences=each.differences)
+        for each in groups
+    ]
+
+
+def _warn_of_single_runs(by: tuple[str, ...]) -> None:
+    other = "name" if by == ("recipe",) else "recipe"
+    error_console.print(
+        f"warning: no two of these runs belong together by {' and '.join(by)}, so that each stands alone; "
+        f"try --group-by {other}",
+        style="yellow",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _title(spectra: Sequence[RunSpectrum], measure: str) -> str:
+    from rankelastor.spectrum.measures import find_measure
+
+    over = {"seeds" if run.seeds else "examples" for run in spectra}
+    what = " or ".join(f"over {each}" for each in sorted(over, reverse=True))
+    return f"{find_measure(measure).title} of each example's token matrix, mean with 95 % interval {what}"
 
 
 def _default_folder(runs: Sequence[Path]) -> Path:
@@ -97,6 +151,8 @@ def _trajectory_table(spectra: Sequence[RunSpectrum], *, measure: str) -> Fitted
         table.add_row(stage_label(stage), *[_stage(run, stage, measure) for run in spectra])
     table.add_row("possible", *[_possible(run) for run in spectra], style="dim")
     table.add_row("examples", *[f"{run.num_examples:,}" for run in spectra], style="dim")
+    if any(run.seeds for run in spectra):
+        table.add_row("seeds", *[str(max(len(run.seeds), 1)) for run in spectra], style="dim")
     return table
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from rankelastor.cli.fitted_table import FittedTable
 from rankelastor.metrics.report import TASKS
 from rankelastor.metrics.table import METRICS
+from rankelastor.percent import percent
 
 _MOST_UNSEEN = 10
 _MEAN = "mean"
@@ -55,7 +56,8 @@ def unseen_view(unseen: Mapping[str, Any]) -> Group:
     """Show the values of a split that are unseen in training: their share by field, and the AUC of their rows."""
     shares = sorted(unseen["share_by_field"].items(), key=lambda item: -item[1])
     held = [(name, share) for name, share in shares if share > 0]
-    says = f"\n{unseen['num_examples']:,} rows ({unseen['share_of_examples']:.2%}) contain values unseen in training"
+    share_of_rows = percent(unseen["share_of_examples"], digits=2)
+    says = f"\n{unseen['num_examples']:,} rows ({share_of_rows}) contain values unseen in training"
     names = unseen["fields_left_out"]
     left_out = (
         [Text(f"Left out, because their blanks are also out of vocabulary: {_join_names(names)}")] if names else []
@@ -64,7 +66,7 @@ def unseen_view(unseen: Mapping[str, Any]) -> Group:
         return Group(Text(f"{says.rstrip()}."), *left_out)
     table = FittedTable("field", "unseen values")
     for name, share in held[:_MOST_UNSEEN]:
-        table.add_row(Text(name), f"{share:.2%}")
+        table.add_row(Text(name), percent(share, digits=2))
     more = len(held) - _MOST_UNSEEN
     rest = [Text(f"and {more} more: see --json", style="dim")] if more > 0 else []
     return Group(Text(f"{says}{_auc_of_unseen(unseen)}."), *left_out, "", table, *rest)
@@ -94,7 +96,7 @@ def describe_speed(speed: Mapping[str, float | int]) -> str:
         ...         "peak_memory_bytes": 512_000_000,
         ...     }
         ... )
-        '20.0 dense GFLOP/s, 20.0% of the 100.0 GFLOP/s that a matrix product reaches here; 512 MB peak memory'
+        '20.0 dense GFLOP/s, 20.0 % of the 100.0 GFLOP/s that a matrix product reaches here; 512 MB peak memory'
     """
     memory = [
         f"{speed[name] / 1e6:,.0f} MB peak {words}"
@@ -103,6 +105,6 @@ def describe_speed(speed: Mapping[str, float | int]) -> str:
     ]
     reached, peak = (speed[f"{name}_flops_per_second"] / 1e9 for name in ("dense", "machine_peak"))
     return (
-        f"{reached:,.1f} dense GFLOP/s, {speed['share_of_machine_peak']:.1%} of the {peak:,.1f} GFLOP/s that a matrix "
-        f"product reaches here; {', '.join(memory)}"
+        f"{reached:,.1f} dense GFLOP/s, {percent(speed['share_of_machine_peak'], digits=1)} of the {peak:,.1f} GFLOP/s "
+        f"that a matrix product reaches here; {', '.join(memory)}"
     )

@@ -9,6 +9,7 @@ import typer
 
 from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
 from rankelastor.cli.console import console, print_json, print_words
+from rankelastor.percent import percent
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +64,7 @@ def train(
         f"{cost.flops_per_example:,} FLOPs per example\n"
         f"best epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s, "
         f"{result.examples_per_second:,.0f} examples/s in training steps, "
-        f"which waited for data {result.data_wait_share:.1%} of the time\n"
+        f"which waited for data {percent(result.data_wait_share, digits=1)} of the time\n"
         f"{result.precision}, {result.executor}: {describe_speed(result.speed.as_dict())}\n"
         f"run folder: {trained.folder}"
     )

@@ -15,8 +15,11 @@ MeasureName = Literal[
 class SpectrumSettings(Settings):
     """Samples of the rank of representations during training; sampling does not change the weights."""
 
-    every_steps: PositiveInt | None = Field(
-        200, description="Number of steps from one sample to the next, the first step included; null takes no samples."
+    every_steps: PositiveInt | Literal["auto"] | None = Field(
+        "auto",
+        description="Number of steps from one sample to the next, the first step included; null takes no samples. "
+        "`auto` grows from 1 to 200 with the number of steps done, so that short and long trainings have enough "
+        "samples: all of 20 steps, 110 of 1,000.",
     )
     examples: int = Field(64, ge=2, description="Number of examples per sample, evenly spaced in the batch.")
     measures: tuple[MeasureName, ...] = Field(
