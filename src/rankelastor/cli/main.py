@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 VERBS = (
     "demo",
+    "sample",
+    "init",
     "data",
     "prepare",
     "train",
