@@ -30,6 +30,15 @@ ID_WORDS = frozenset(
 )
 """Words in the names of columns whose numbers are names, not amounts."""
 
+AMOUNT_WORDS = frozenset(
+    "price amount count num number score rate age duration time length size weight cost income total mean average avg "
+    "ratio share depth click view bid budget revenue value rank quantity qty balance temperature".split()
+)
+"""Words in the names of columns whose numbers are amounts, as in ``item_price``."""
+
+_KEY_WORDS = frozenset({"id", "uid", "uuid", "guid", "hash", "code", "zip"})
+"""Words in the names of columns that hold names even where they are written like fractions."""
+
 _FEW_VALUES = 50
 _ROWS_PER_VALUE = 10
 _MOST_INTEGER_VALUES = 10_000
@@ -143,8 +152,8 @@ def _numbers(profile: ColumnProfile, around: Surroundings) -> ColumnChoice | Non
     few = num_values <= (_FEW_VALUES if profile.is_integer else _FEW_VALUES // 2)
     if few and not (profile.blank_words and not profile.is_integer):
         return _categorical(profile, f"{num_values:,} different numbers only")
-    if profile.is_integer and _names_things(profile):
-        return _categorical(profile, f"{num_values:,} different integers that name things")
+    if _names_things(profile):
+        return _categorical(profile, f"{num_values:,} different numbers that name things")
     per_value = profile.num_rows / num_values
     often = per_value >= _ROWS_PER_VALUE and num_values <= _MOST_INTEGER_VALUES
     if profile.is_integer and often and not _counts_something(profile):
@@ -223,8 +232,12 @@ def _becomes_categorical(profile: ColumnProfile, around: Surroundings) -> bool:
 
 
 def _names_things(profile: ColumnProfile) -> bool:
+    """Tell whether numbers are names: by the name of the column, or since they need more than 64 bits."""
     assert profile.numbers is not None, "the caller has looked"
-    return bool(profile.words & ID_WORDS) or float(profile.numbers.abs().max() or 0) >= _BEYOND_64_BITS  # type: ignore[arg-type]
+    words = profile.words - AMOUNT_WORDS
+    if words != profile.words or not profile.is_integer:
+        return words == profile.words and bool(words & _KEY_WORDS)
+    return bool(words & ID_WORDS) or float(np.abs(np.asarray(profile.numbers)).max()) >= _BEYOND_64_BITS
 
 
 def _rises(profile: ColumnProfile) -> bool:

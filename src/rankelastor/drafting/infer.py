@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from rankelastor.data.kinds.group import GroupField
@@ -74,7 +73,7 @@ def infer_from_profiles(
         blanks=_blanks(others),
         columns=columns,
         model=choose_model(num_rows, sum(column.kinds not in {"left out", "group"} for column in columns)),
-        training=choose_training(num_rows, float(np.mean(clicked))),
+        training=choose_training(num_rows),
     )
     if not any(field for field in draft.fields if not field.names_group):
         reasons = "; ".join(f"{column.column}: {column.reason}" for column in columns)
