@@ -12,7 +12,6 @@ from rich.table import Table
 from rankelastor.cli.console import console
 
 if TYPE_CHECKING:
-    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.studies.demo import DemoReport, DemoRow
 
 MIN_ROWS = 1_000
@@ -32,8 +31,10 @@ def demo(
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.config.spectrum import SpectrumSettings
+    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.studies.demo import run_demo
+    from rankelastor.studies.verdict import verdict_of
 
     keep_large_blocks()
     with Bar() as bar:
@@ -52,10 +53,18 @@ def demo(
         f"\nSynthetic log of {report.num_rows:,} rows. Best possible on its test split, with the true probabilities: "
         f"AUC {report.best.auc:.6f}, logloss {report.best.logloss:.6f}.\n"
         f"Stable rank: mean over the token matrices of {report.num_rank_examples:,} test examples, "
-        f"at most min(tokens, dim) = {report.max_rank}.\n"
-        f"Runs: {folder / 'runs'}. Next: rankelastor spectrum {folder / 'runs' / 'rankmixer'} "
+        f"at most min(tokens, dim) = {report.max_rank}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print("\nWhat this shows", style="bold")
+    for sentence in verdict_of(report):
+        console.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"\nRuns: {folder / 'runs'}. Next: rankelastor spectrum {folder / 'runs' / 'rankmixer'} "
         f"{folder / 'runs' / 'rankelastor'}",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
 
