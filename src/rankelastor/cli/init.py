@@ -94,7 +94,7 @@ def _ask_for_label(profiles: Sequence[ColumnProfile]) -> str | None:
             "--label must name the column to predict, since no column has two values and no blank; add --positive for "
             "the value that counts as 1, as in --label rating --positive 5"
         )
-    if not (sys.stdin.isatty() and error_console.is_terminal):
+    if not is_terminal():
         raise SettingsError(
             f"--label must name the column to predict, since {', '.join(candidates)} could be it and there is no "
             f"terminal to ask at; try --label {candidates[0]}"
@@ -102,6 +102,11 @@ def _ask_for_label(profiles: Sequence[ColumnProfile]) -> str | None:
     error_console.print(f"Columns with two values: {', '.join(candidates)}", highlight=False, markup=False)
     answer: str = typer.prompt("Which column is the label?", default=candidates[0], err=True)
     return answer
+
+
+def is_terminal() -> bool:
+    """Tell whether somebody can be asked."""
+    return sys.stdin.isatty() and error_console.is_terminal
 
 
 def _show(draft: Draft, log: LogSample, recipe: Path) -> None:

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.")],
-    rows: Annotated[int, typer.Option("--rows", min=MIN_ROWS, help="Rows of the log.")] = 50_000,
+    rows: Annotated[int, typer.Option("--rows", min=MIN_ROWS, help="Rows of the log.")] = 20_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the log.")] = 7,
 ) -> None:
     """Write a synthetic click log as CSV, a recipe that trains on it, and new rows to score.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy.stats import spearmanr
@@ -20,7 +19,7 @@ from rankelastor.data.kinds.sequence import SequenceField
 from rankelastor.drafting.draft import ColumnChoice
 from rankelastor.drafting.leaks import gives_label_away
 from rankelastor.drafting.lists import find_lists, find_shared, looks_like_json
-from rankelastor.drafting.profile import ColumnProfile
+from rankelastor.drafting.profile import ColumnProfile, is_text
 from rankelastor.drafting.times import TimeColumn
 
 ID_WORDS = frozenset(
@@ -170,7 +169,7 @@ def _leave_out_other_texts(profile: ColumnProfile, _: Surroundings) -> ColumnCho
 
 
 def _texts(profile: ColumnProfile, _: Surroundings) -> ColumnChoice:
-    what = "texts" if pa.types.is_string(profile.type) or pa.types.is_large_string(profile.type) else "values"
+    what = "texts" if is_text(profile.type) else "values"
     return _categorical(profile, f"{len(profile.distinct):,} different {what}")
 
 

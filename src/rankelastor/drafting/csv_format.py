@@ -84,7 +84,9 @@ def _first_text(file: Path) -> str:
 def _cut(text: str, delimiter: str, quote: str | None) -> list[list[str]]:
     """Cut the first lines into cells; empty unless nearly all lines have the same number of cells, two or more."""
     quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, quoting=quoting)
+    lines = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, quoting=quoting, strict=True
+    )
     records: list[list[str]] = []
     try:
         for record in lines:
@@ -92,8 +94,9 @@ def _cut(text: str, delimiter: str, quote: str | None) -> list[list[str]]:
                 records.append(record)
             if len(records) > _LINES:
                 break
-    except csv.Error:
-        return []
+    except csv.Error as error:
+        if "end of data" not in str(error):  # where the text was cut, a cell may be open
+            return []
     widths = Counter(map(len, records))
     if not records or len(records[0]) < 2 or widths[len(records[0])] < _SAME_WIDTH * len(records):  # noqa: PLR2004
         return []

@@ -136,6 +136,13 @@ def is_list(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether a column holds Arrow texts, dictionary-encoded or not."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
 def _profile(rows: RawRows, name: str) -> ColumnProfile:
     kind = rows.column(name).type
     if is_list(kind):

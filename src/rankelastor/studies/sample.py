@@ -16,6 +16,18 @@ RECIPE_FILE, NEW_FILE = "recipe.yaml", "new.csv"
 _PREPARED = "prepared"
 _OURS = frozenset({"train.csv", "valid.csv", "test.csv", TRUTH_FILE, RECIPE_FILE, NEW_FILE, _PREPARED})
 _NEW_ROWS = 100
+_SIZES = {
+    "user": 120,
+    "ad": 50,
+    "site": 25,
+    "campaign": 10,
+    "category": 8,
+    "city": 15,
+    "device": 8,
+    "hour": 24,
+    "slot": 6,
+}
+"""Few values, so that a log that trains in seconds teaches a model most of what can be learned."""
 
 _RECIPE = """\
 # A synthetic click log, written by `rankelastor sample`. truth.json holds the best AUC that any model can reach on it.
@@ -45,8 +57,8 @@ model:
   ffn: {{kind: glu, hidden_dims: [12], dropout: 0.1}}
 training:
   seed: 1
-  epochs: 10
-  batch_size: 512
+  epochs: 8
+  batch_size: 256
   learning_rate: 2e-3
   embedding_l2: 1e-3
 """
@@ -61,7 +73,7 @@ class Sample:
     new_rows: Path
 
 
-def write_sample(folder: str | Path, *, num_rows: int = 50_000, seed: int = 7) -> Sample:
+def write_sample(folder: str | Path, *, num_rows: int = 20_000, seed: int = 7) -> Sample:
     """Write a synthetic click log as CSV, its recipe, and 100 test rows without label.
 
     Args:
@@ -76,7 +88,7 @@ def write_sample(folder: str | Path, *, num_rows: int = 50_000, seed: int = 7) -
     folder = Path(folder)
     if folder.is_dir() and (others := sorted(item.name for item in folder.iterdir() if item.name not in _OURS)):
         raise RunError(f"a sample must have its own folder, but {folder} contains {others[:5]}; try another folder")
-    log = write_click_log(folder, num_rows=num_rows, seed=seed)
+    log = write_click_log(folder, num_rows=num_rows, seed=seed, sizes=_SIZES)
     new_rows = folder / NEW_FILE
     with whole_file(new_rows) as file:
         pl.read_csv(folder / "test.csv", infer_schema=False).drop(LABEL).head(_NEW_ROWS).write_csv(file)
