@@ -26,7 +26,7 @@ def test_every_model_has_a_kind_of_its_own() -> None:
 @pytest.mark.parametrize("model", MODELS, ids=kind_of)
 def test_every_model_has_a_file_of_its_kind_and_a_recipe(model: type[RankerSettings]) -> None:
     assert model.__module__ == f"rankelastor.models.{kind_of(model)}"
-    recipe = load_recipe(RECIPES / "frappe" / f"{kind_of(model)}.yaml")
+    recipe = load_recipe(RECIPES / "private" / "frappe" / f"{kind_of(model)}.yaml")
     assert type(recipe.model) is model
     assert recipe_from_values(recipe.model_dump(mode="json")) == recipe
 

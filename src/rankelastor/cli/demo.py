@@ -40,6 +40,7 @@ def demo(
     from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.studies.demo import run_demo
+    from rankelastor.studies.verdict import verdict_of
 
     keep_large_blocks()
     with Bar() as bar:
@@ -61,8 +62,13 @@ def demo(
         f"\nSynthetic log of {report.num_rows:,} rows. Best possible on its test split, with the true probabilities: "
         f"AUC {report.best.auc:.6f}, logloss {report.best.logloss:.6f}.\n"
         f"Stable rank: mean over the token matrices of {report.num_rank_examples:,} test examples, "
-        f"at most min(tokens, dim) = {report.max_rank}.\n"
-        f"Runs: {folder / 'runs'}. Next: rankelastor spectrum {folder / 'runs' / 'rankmixer'} "
+        f"at most min(tokens, dim) = {report.max_rank}."
+    )
+    console.print("\nWhat this shows", style="bold")
+    for sentence in verdict_of(report):
+        print_words(f"- {sentence}")
+    print_words(
+        f"\nRuns: {folder / 'runs'}. Next: rankelastor spectrum {folder / 'runs' / 'rankmixer'} "
         f"{folder / 'runs' / 'rankelastor'}"
     )
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    epilog = "Example: rankelastor describe recipes/frappe/rankelastor.yaml, then rankelastor describe prepared/frappe"
+    epilog = "Example: rankelastor describe sample/recipe.yaml, then rankelastor describe sample/prepared"
     app.command("describe", epilog=epilog)(describe)
 
 

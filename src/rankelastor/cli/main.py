@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 VERBS = (
     "demo",
+    "sample",
+    "init",
     "data",
     "prepare",
     "train",

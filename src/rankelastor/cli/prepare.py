@@ -12,7 +12,7 @@ from rankelastor.cli.console import print_json, print_words
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("prepare", epilog="Example: rankelastor prepare recipes/frappe/rankelastor.yaml")(prepare)
+    app.command("prepare", epilog="Example: rankelastor prepare sample/recipe.yaml")(prepare)
 
 
 def prepare(

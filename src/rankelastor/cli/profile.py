@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "profile",
-        epilog="Example: rankelastor profile recipes/frappe/rankelastor.yaml --steps 50 --set training.batch_size=4096",
+        epilog="Example: rankelastor profile sample/recipe.yaml --steps 50 --set training.batch_size=4096",
     )(profile)
 
 

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "train",
-        epilog="Example: rankelastor train recipes/frappe/rankelastor.yaml --run runs/mine --set training.seed=2",
+        epilog="Example: rankelastor train sample/recipe.yaml --run runs/mine --set training.seed=2",
     )(train)
 
 
