@@ -54,12 +54,13 @@ def meta_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
         return build_ranker(settings, schema).eval()
 
 
-def meta_batch(schema: FeatureSchema) -> Batch:
-    """Make a batch of one example on the meta device."""
+def meta_batch(schema: FeatureSchema, *, num_examples: int = 1) -> Batch:
+    """Make a batch on the meta device, which has shapes and no values."""
+    positions = (num_examples, schema.num_positions)
     return Batch(
-        categorical=torch.empty(1, len(schema.categorical), dtype=torch.int32, device="meta"),
-        numeric=torch.empty(1, len(schema.numeric), device="meta"),
+        categorical=torch.empty(num_examples, len(schema.categorical), dtype=torch.int32, device="meta"),
+        numeric=torch.empty(num_examples, len(schema.numeric), device="meta"),
         labels=None,
         group=None,
-        sequence=torch.empty(1, schema.num_positions, dtype=torch.int32, device="meta") if schema.sequence else None,
+        sequence=torch.empty(positions, dtype=torch.int32, device="meta") if schema.sequence else None,
     )
