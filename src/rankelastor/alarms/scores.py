@@ -9,7 +9,7 @@ from rankelastor.alarms.alarm import Alarm
 from rankelastor.alarms.facts import ScoreFacts
 
 FEWEST_ROWS = 20
-"""Fewest rows of which equal probabilities, or an AUC of exactly .5, say that nothing was learned."""
+"""Fewest rows of which figures say anything."""
 SAME = 1e-7
 """Probabilities that differ by less than this are equal."""
 CALIBRATION = 1.25
@@ -60,7 +60,7 @@ def worse_than_mean(facts: ScoreFacts) -> Iterator[Alarm]:
 def no_better_than_linear(facts: ScoreFacts) -> Iterator[Alarm]:
     """Report a ranker that is no better than logistic regression, in AUC or in logloss."""
     linear, own = facts.baseline, facts.baseline_metrics
-    if linear is None or not {"auc", "logloss"} <= own.keys() & linear.keys():
+    if linear is None or not {"auc", "logloss"} <= own.keys() & linear.keys() or facts.num_rows < FEWEST_ROWS:
         return
     ranks_worse, fits_worse = own["auc"] <= linear["auc"], own["logloss"] >= linear["logloss"]
     if not (ranks_worse or fits_worse):

@@ -89,9 +89,7 @@ class Design:
         starts = np.concatenate([[0], np.cumsum(counts)])
         return csr_array((values, all_places[chosen], starts), shape=(num_rows, self.num_columns))
 
-    def _is_known(
-        self, columns: Columns, places: Int64[ndarray, "row position"]
-    ) -> Bool[ndarray, "row position"]:
+    def _is_known(self, columns: Columns, places: Int64[ndarray, "row position"]) -> Bool[ndarray, "row position"]:
         if not len(self._ids):
             return np.zeros(columns.ids.shape, dtype=np.bool_)
         known: Bool[ndarray, "row position"] = (self._ids[places] == columns.ids) & (columns.mass > 0)

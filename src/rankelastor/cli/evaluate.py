@@ -35,7 +35,7 @@ def evaluate(
     Also shows the share of values that are unseen in training, and the AUC of the rows that contain such values.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.cli.tables import metrics_table, unseen_view
+    from rankelastor.cli.tables import metrics_view, unseen_view
     from rankelastor.evaluation.evaluate import evaluate_with_unseen
     from rankelastor.execution.allocator import keep_large_blocks
 
@@ -44,7 +44,9 @@ def evaluate(
         evaluated = evaluate_with_unseen(run, split=split.value, progress=bar)
     metrics = evaluated.metrics.as_dict()
     if as_json:
-        typer.echo(json.dumps({split.value: metrics, "unseen": {split.value: evaluated.unseen.as_dict()}}, indent=2))
+        alarms = [alarm.as_dict() for alarm in evaluated.alarms]
+        unseen = {split.value: evaluated.unseen.as_dict()}
+        typer.echo(json.dumps({split.value: metrics, "unseen": unseen, "alarms": alarms}, indent=2))
     else:
-        console.print(metrics_table({split.value: metrics}))
+        console.print(metrics_view({split.value: metrics}))
         console.print(unseen_view(evaluated.unseen.as_dict()))

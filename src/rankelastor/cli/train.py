@@ -33,7 +33,7 @@ def train(
     the settings `spectrum`; `rankelastor spectrum RUN` shows the samples.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.cli.tables import describe_speed, metrics_table
+    from rankelastor.cli.tables import comparison_lines, describe_speed, metrics_view
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.recipes.load import load_recipe, parse_overrides
@@ -48,7 +48,9 @@ def train(
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
         trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)
     result, cost = trained.result, trained.result.cost
-    console.print(metrics_table(dict(result.metrics.items())))
+    console.print(metrics_view(dict(result.metrics.items())))
+    for line in comparison_lines(result):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"\n{cost.dense_parameters:,} dense and {cost.embedding_parameters:,} embedding parameters, "
         f"{cost.flops_per_example:,} FLOPs per example\n"

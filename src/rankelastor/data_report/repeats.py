@@ -42,9 +42,7 @@ def count_repeats(dataset: PreparedDataset, name: SplitName, *, most: int = SAMP
     either split are looked up in it.
     """
     sampled, train = _hashes_of_some(dataset.split(name), most), _hashes_of_some(dataset.split("train"), most)
-    features, labelled, train_features = (
-        _Occurrences(hashes) for hashes in (sampled[0], sampled[1], train[0])
-    )
+    features, labelled, train_features = (_Occurrences(hashes) for hashes in (sampled[0], sampled[1], train[0]))
     for shard in dataset.split("train").shards:
         for hashes, with_labels in _hashes(shard):
             features.add(hashes)
@@ -80,9 +78,7 @@ def _hashes_of_some(split: PreparedSplit, most: int) -> tuple[UInt64[ndarray, " 
     return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
 
 
-def _hashes(
-    shard: Shard, *, step: int = 1
-) -> Iterator[tuple[UInt64[ndarray, " row"], UInt64[ndarray, " row"]]]:
+def _hashes(shard: Shard, *, step: int = 1) -> Iterator[tuple[UInt64[ndarray, " row"], UInt64[ndarray, " row"]]]:
     """Hash the features of each ``step``-th row of a shard, and features with labels, piece by piece."""
     columns = [column for column in (shard.categorical, shard.numeric, shard.sequence) if column is not None]
     for start in range(0, shard.num_rows, _CHUNK_ROWS * step):

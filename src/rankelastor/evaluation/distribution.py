@@ -71,9 +71,7 @@ class ProbabilityCounter:
         )
 
 
-def distribution_of(
-    probability: Float64[ndarray, "row task"], tasks: Sequence[str]
-) -> dict[str, ProbabilityFigures]:
+def distribution_of(probability: Float64[ndarray, "row task"], tasks: Sequence[str]) -> dict[str, ProbabilityFigures]:
     """Compute the figures of probabilities that are all at hand."""
     counter = ProbabilityCounter(tasks)
     counter.add(probability)

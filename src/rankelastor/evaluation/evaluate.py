@@ -62,9 +62,11 @@ def evaluate_with_unseen(
         unseen, metrics = count_unseen(loader, run.encoder.manifest), predictions.metrics()
     valid = None if split == "valid" else run.valid_reference()
     vocabularies = {} if split == "train" else run.encoder.vocabularies
-    alarms = sound([
-        *score_facts(split, predictions, metrics),
-        *unseen_facts(split, unseen, valid_shares=valid and valid.share_by_field, vocabularies=vocabularies),
-    ])
+    alarms = sound(
+        [
+            *score_facts(split, predictions, metrics),
+            *unseen_facts(split, unseen, valid_shares=valid and valid.share_by_field, vocabularies=vocabularies),
+        ]
+    )
     log_alarms(alarms)
     return EvaluatedSplit(metrics, unseen.report(predictions), alarms)

@@ -64,8 +64,11 @@ class Predictions:
 
     def uncorrected(self) -> Self:
         """Copy the predictions with the probabilities that the ranker gives without the correction by ``odds``."""
-        clipped = np.clip(self.probability, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
-        return replace(self, probability=expit(logit(clipped) - self.odds.logit_shift))
+        return replace(self, probability=_shifted(self.probability, -self.odds.logit_shift))
+
+    def corrected(self, odds: Odds) -> Self:
+        """Copy predictions that are not corrected yet with those corrected by ``odds``."""
+        return replace(self, probability=_shifted(self.probability, odds.logit_shift), odds=odds)
 
     def where(self, chosen: Bool[ndarray, " example"]) -> Self:
         """Select the predictions for the chosen examples."""
@@ -76,6 +79,15 @@ class Predictions:
             group=None if self.group is None else self.group[chosen],
             weight=None if self.weight is None else self.weight[chosen],
         )
+
+
+def _shifted(probability: Float64[ndarray, "example task"], shift: float) -> Float64[ndarray, "example task"]:
+    """Add to the logits of probabilities."""
+    limits = np.finfo(np.float64)
+    shifted: Float64[ndarray, "example task"] = expit(
+        logit(np.clip(probability, limits.tiny, 1 - limits.epsneg)) + shift
+    )
+    return shifted
 
 
 class Examples(Protocol):

@@ -89,8 +89,12 @@ def _file_pages(file: Path) -> int:
         values = dict(line.split() for line in file.read_text(encoding="ascii").splitlines())
     except (OSError, ValueError):
         return 0
-    names = ("total_inactive_file", "total_active_file") if "total_inactive_file" in values else (
-        "inactive_file",
-        "active_file",
+    names = (
+        ("total_inactive_file", "total_active_file")
+        if "total_inactive_file" in values
+        else (
+            "inactive_file",
+            "active_file",
+        )
     )
     return sum(int(values.get(name, 0)) for name in names)

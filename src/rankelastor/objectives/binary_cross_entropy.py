@@ -81,9 +81,7 @@ class BinaryCrossEntropy:
         assert labels is not None, "training needs labels"
         assert labels.shape == logits.shape, "a ranker returns one logit per task"
         positive = None if self._positive_weight is None else logits.new_tensor(self._positive_weight).float()
-        losses = partial(
-            binary_cross_entropy_with_logits, logits.float(), labels, weight=weight, pos_weight=positive
-        )
+        losses = partial(binary_cross_entropy_with_logits, logits.float(), labels, weight=weight, pos_weight=positive)
         if self._task_weights is None:
             return losses(reduction="sum") / (total * logits.shape[1])
         each = losses(reduction="none").sum(dim=0)
