@@ -11,8 +11,8 @@ from rankelastor.alarms.facts import LabelFacts, RepeatFacts, UnseenFacts
 MORE_UNSEEN = 0.1
 UNSEEN_FACTOR = 2.0
 UNSEEN_ERRORS = 3.0
-"""Far more values are unseen than in valid if their share exceeds that of valid by MORE_UNSEEN and by this factor, and by
-so many standard errors."""
+"""Far more values are unseen than in valid if their share exceeds that of valid by MORE_UNSEEN, by this factor, and by so
+many standard errors."""
 MOSTLY_UNSEEN = 0.5
 """Share of valid from which on a field without any known value is nothing new."""
 REPEATED = 0.01
@@ -22,7 +22,7 @@ MORE_THAN_TRAIN = 0.1
 """Rows are repeated more often than within train if the shares differ by more than this."""
 OTHER_LABELS = 0.01
 BY_CHANCE = 1e-3
-"""Repeated rows are copies if at most OTHER_LABELS of their labels differ, which has at most this probability by chance."""
+"""Repeated rows are copies if at most OTHER_LABELS of their labels differ, which is at most so likely by chance."""
 RARE = 0.02
 """Share of the rarer label below which the first epochs learn little but its rate."""
 FEWEST_OF_A_LABEL = 50
@@ -76,8 +76,8 @@ def repeated_rows(facts: RepeatFacts) -> Iterator[Alarm]:
         "repeated_rows",
         (facts.where,),
         f"{copied / facts.num_rows:.1%} of the rows of {facts.where} repeat a row of train, label included (in train "
-        f"{facts.train_share:.1%} repeat another's fields): its metrics are too good; remove repeated rows before they "
-        "are split, or split by time",
+        f"{facts.train_share:.1%} repeat the fields of another): its metrics are too good; remove repeated rows before "
+        "they are split, or split by time",
     )
 
 
@@ -89,8 +89,8 @@ def rare_label(facts: LabelFacts) -> Iterator[Alarm]:
         yield Alarm(
             "rare_label",
             (facts.task,),
-            f"only {rare:,} of {facts.num_rows:,} rows of train are {name} for {facts.task}: little can be learned from "
-            "them, and metrics will be noisy; add rows",
+            f"only {rare:,} of {facts.num_rows:,} rows of train are {name} for {facts.task}: little can be learned "
+            "from them, and metrics will be noisy; add rows",
         )
     elif rare < RARE * facts.num_rows and not facts.starts_at_rate:
         yield Alarm(

@@ -19,7 +19,7 @@ _LARGEST_NUMBER = 10.0
 
 @dataclass(frozen=True)
 class Columns:
-    """Some rows of a split: ``ids`` (row, position) with their ``mass``, ``numbers`` (row, numeric), labels, weights."""
+    """Some rows of a split: ``ids`` (row, position) with ``mass``, ``numbers`` (row, numeric), labels, weights."""
 
     ids: Int64[ndarray, "row position"]
     mass: Float64[ndarray, "row position"]

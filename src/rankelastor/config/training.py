@@ -92,8 +92,8 @@ class TrainingSettings(Settings):
     output_bias: Annotated[
         OutputBias,
         Field(
-            description="Where the bias of the logits starts: base_rate is the logit of the label rate of train, zero is "
-            "0; auto is base_rate in recipes with version: 2 and zero in others."
+            description="Where the bias of the logits starts: base_rate is the logit of the label rate of train, zero "
+            "is 0; auto is base_rate in recipes with version: 2 and zero in others."
         ),
     ] = "auto"
     positive_weight: Annotated[
@@ -108,15 +108,15 @@ class TrainingSettings(Settings):
         Field(
             gt=0,
             le=1,
-            description="Share of the train rows with label 0 that each epoch draws anew and learns from. Its logarithm "
-            "is added to the logits in evaluation and prediction. It needs a single label.",
+            description="Share of the train rows with label 0 that each epoch draws anew and learns from. Its "
+            "logarithm is added to the logits in evaluation and prediction. It needs a single label.",
         ),
     ] = 1.0
     baseline: Annotated[
         bool,
         Field(
-            description="Whether logistic regression is trained on a sample of train and compared with the ranker on the "
-            "same valid rows."
+            description="Whether logistic regression is trained on a sample of train and compared with the ranker on "
+            "the same valid rows."
         ),
     ] = True
 

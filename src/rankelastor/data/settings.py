@@ -47,8 +47,8 @@ class DataSettings(Settings):
         Field(
             gt=0,
             le=1,
-            description="Share of the rows with label 0 that the files still hold, if they were thinned before; rows with "
-            "label 1 must all be there. Its logarithm is added to the logits in evaluation and prediction, and each "
+            description="Share of the rows with label 0 that the files still hold, if they were thinned before; rows "
+            "with label 1 must all be there. Its logarithm is added to the logits in evaluation and prediction, and each "
             "row with label 0 counts 1 / negatives_kept times in metrics. It needs a single label.",
         ),
     ] = 1.0
@@ -80,8 +80,8 @@ class DataSettings(Settings):
     def _negatives_of_one_label(self) -> Self:
         if self.negatives_kept < 1 and self.labels is not None and len(self.labels) > 1:
             raise ValueError(
-                f"negatives_kept needs a single label, but labels has {len(self.labels)}: rows that are negative for one "
-                "may be positive for another; leave it out"
+                f"negatives_kept needs a single label, but labels has {len(self.labels)}: rows that are negative for "
+                "one may be positive for another; leave it out"
             )
         return self
 

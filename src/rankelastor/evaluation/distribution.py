@@ -45,8 +45,8 @@ class ProbabilityCounter:
         with np.errstate(divide="ignore"):
             logits = logit(probability).clip(-_MOST, _MOST)
         bins = np.rint((logits + _MOST) * _BINS_PER_UNIT).astype(np.int64)
-        for counts, column in zip(self._counts, bins.T, strict=True):
-            counts += np.bincount(column, minlength=len(counts))
+        num_bins = self._counts.shape[1]
+        self._counts += np.stack([np.bincount(column, minlength=num_bins) for column in bins.T])
         self._sums += probability.sum(axis=0)
         self._lowest = np.minimum(self._lowest, probability.min(axis=0))
         self._highest = np.maximum(self._highest, probability.max(axis=0))

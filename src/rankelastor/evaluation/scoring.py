@@ -24,7 +24,7 @@ from rankelastor.execution.lowering import Lowering
 from rankelastor.metrics.report import Metrics, evaluate_predictions
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.objectives.odds import Odds
+from rankelastor.objectives.odds import UNCHANGED, Odds
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
 
@@ -46,7 +46,7 @@ class Predictions:
     tasks: tuple[str, ...]
     group: Int64[ndarray, " example"] | None = None
     weight: Float32[ndarray, " example"] | None = None
-    odds: Odds = Odds()
+    odds: Odds = UNCHANGED
 
     @property
     def metric_weight(self) -> Float[ndarray, " example"] | None:
@@ -204,7 +204,7 @@ def score_split(
     was_training = ranker.training
     ranker.eval()
     progress.begin("scoring", total=examples.num_rows, unit="examples")
-    odds = odds or Odds()
+    odds = odds or UNCHANGED
     scorer = Scorer(ranker, execution, batch_size=examples.batch_size, logit_shift=odds.logit_shift)
     columns = _Columns()
     try:

@@ -54,3 +54,7 @@ class Odds:
             True
         """
         return math.log(self.positive_weight * (positive + 0.5) / (self.kept_in_training * (negative + 0.5)))
+
+
+UNCHANGED = Odds()
+"""Training sees the odds of the world."""

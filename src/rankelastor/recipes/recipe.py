@@ -27,8 +27,8 @@ class Recipe(Settings):
     version: Annotated[
         Literal[1, 2],
         Field(
-            description="Version of the defaults. A recipe without it has version 1, and its results do not change; in "
-            "version 2 training.output_bias starts at the label rate."
+            description="Version of the defaults. A recipe without it has version 1, and its results do not change; "
+            "in version 2 training.output_bias starts at the label rate."
         ),
     ] = 1
 

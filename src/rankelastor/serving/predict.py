@@ -37,9 +37,9 @@ def predict(
 ) -> int:
     """Score the rows of a CSV or Parquet file with a run, in bounded memory.
 
-    Unknown values are out of vocabulary; the label column may be missing. What is likely wrong, such as a field of which
-    no value is known, is logged: see ``rankelastor.alarms``. The name of the output decides between CSV
-    and Parquet; a CSV file has the delimiter and header of the training files.
+    Unknown values are out of vocabulary; the label column may be missing. What is likely wrong, such as a field of
+    which no value is known, is logged: see ``rankelastor.alarms``. The name of the output decides between CSV and
+    Parquet; a CSV file has the delimiter and header of the training files.
 
     Args:
         folder: a run folder.

@@ -22,8 +22,8 @@ def check_training(settings: TrainingSettings, dataset: PreparedDataset) -> None
     """Check that the monitored metric is defined for the rows of valid; warn if an epoch has only one step.
 
     Raises:
-        SettingsError: the monitor is not defined for the data: they lack its task or a group, or no group of valid holds
-            both labels, or all its labels or weights are equal.
+        SettingsError: the monitor is not defined for the data: they lack its task or a group, no group of valid holds
+            both labels, or all its labels are equal.
     """
     valid = dataset.split("valid")
     check_monitor(settings.stopping.monitor, tasks=dataset.schema.tasks, has_group=valid.has_group)

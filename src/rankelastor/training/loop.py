@@ -20,7 +20,7 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.objectives.mean_loss import MeanLoss
-from rankelastor.objectives.odds import Odds
+from rankelastor.objectives.odds import UNCHANGED, Odds
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches
@@ -50,7 +50,7 @@ class Training:
     settings: TrainingSettings
     tasks: Sequence[str]
     rare_as_unseen: RareAsUnseen | None = None
-    odds: Odds = Odds()
+    odds: Odds = UNCHANGED
 
     @property
     def device(self) -> torch.device:

@@ -164,10 +164,10 @@ def _kept_per_example(ranker: Ranker, schema: FeatureSchema) -> float:
 
 
 def _kept_bytes(ranker: Ranker, schema: FeatureSchema, num_examples: int) -> int:
-    kept: dict[int, torch.Tensor] = {}
+    kept: dict[int, torch.Tensor] = {}  # tensors are kept alive, so that no other storage gets their address
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
-        kept[tensor.untyped_storage()._cdata] = tensor  # kept alive, so that no other storage gets its address
+        kept[tensor.untyped_storage()._cdata] = tensor  # noqa: SLF001 - the address of a storage without values
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
