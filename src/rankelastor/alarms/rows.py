@@ -11,8 +11,8 @@ from rankelastor.alarms.facts import LabelFacts, RepeatFacts, UnseenFacts
 MORE_UNSEEN = 0.1
 UNSEEN_FACTOR = 2.0
 UNSEEN_ERRORS = 3.0
-"""Far more values are unseen than in valid if their share exceeds that of valid by MORE_UNSEEN, by this factor, and by so
-many standard errors."""
+"""Far more values are unseen than in valid if their share exceeds that of valid by MORE_UNSEEN, by this factor, and by
+so many standard errors."""
 MOSTLY_UNSEEN = 0.5
 """Share of valid from which on a field without any known value is nothing new."""
 REPEATED = 0.01
@@ -96,6 +96,6 @@ def rare_label(facts: LabelFacts) -> Iterator[Alarm]:
         yield Alarm(
             "rare_label",
             (facts.task,),
-            f"only {rare / facts.num_rows:.2%} of the rows of train are {name} for {facts.task}: the first epochs learn "
-            "little but this rate; try training.output_bias=base_rate, which starts there",
+            f"only {rare / facts.num_rows:.2%} of the rows of train are {name} for {facts.task}: the first epochs "
+            "learn little but this rate; try training.output_bias=base_rate, which starts there",
         )

@@ -30,8 +30,8 @@ def nothing_learned(facts: ScoreFacts) -> Iterator[Alarm]:
             "nothing_learned",
             facts.about,
             f"all {facts.num_rows:,} rows of {facts.name} have the same probability, {facts.mean:.6f}: the ranker "
-            "tells nothing apart; try a larger training.learning_rate or smaller training.embedding_l2, and look whether the "
-            "fields hold any value that training knows (`rankelastor describe`)",
+            "tells nothing apart; try a larger training.learning_rate or smaller training.embedding_l2, and see whether "
+            "the fields hold any value that training knows (`rankelastor describe`)",
             loud=True,
         )
     elif facts.metrics.get("auc") == 0.5:  # noqa: PLR2004 - exactly what a random order has
@@ -93,8 +93,8 @@ def calibration_off(facts: ScoreFacts) -> Iterator[Alarm]:
         "calibration_off",
         facts.about,
         f"the mean prediction of {facts.name} is {ratio:.2f} times its label rate ({facts.mean:.4f} against "
-        f"{rate:.4f}); if negatives were thinned, say so in data.negatives_kept; otherwise compare the label rates of the splits "
-        "(`rankelastor describe`), or try training.monitor=logloss",
+        f"{rate:.4f}); if negatives were thinned, say so in data.negatives_kept; otherwise compare the label rates "
+        "of the splits (`rankelastor describe`), or try training.monitor=logloss",
     )
 
 

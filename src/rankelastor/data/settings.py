@@ -48,8 +48,8 @@ class DataSettings(Settings):
             gt=0,
             le=1,
             description="Share of the rows with label 0 that the files still hold, if they were thinned before; rows "
-            "with label 1 must all be there. Its logarithm is added to the logits in evaluation and prediction, and each "
-            "row with label 0 counts 1 / negatives_kept times in metrics. It needs a single label.",
+            "with label 1 must all be there. Its logarithm is added to the logits in evaluation and prediction, and "
+            "each row with label 0 counts 1 / negatives_kept times in metrics. It needs a single label.",
         ),
     ] = 1.0
     fields: Annotated[tuple[FieldSettings, ...], Field(min_length=1)]

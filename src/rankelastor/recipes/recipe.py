@@ -44,8 +44,8 @@ class Recipe(Settings):
     def _check_negatives(self) -> Self:
         if self.training.negatives_kept < 1 and len(self.data.targets) > 1:
             raise ValueError(
-                f"training.negatives_kept needs a single label, but data.labels has {len(self.data.targets)}: rows that "
-                "are negative for one may be positive for another; leave it out"
+                f"training.negatives_kept needs a single label, but data.labels has {len(self.data.targets)}: rows "
+                "that are negative for one may be positive for another; leave it out"
             )
         return self
 
