@@ -30,8 +30,8 @@ def nothing_learned(facts: ScoreFacts) -> Iterator[Alarm]:
             "nothing_learned",
             facts.about,
             f"all {facts.num_rows:,} rows of {facts.name} have the same probability, {facts.mean:.6f}: the ranker "
-            "tells nothing apart; try a larger training.learning_rate or smaller training.embedding_l2, and see whether "
-            "the fields hold any value that training knows (`rankelastor describe`)",
+            "tells nothing apart; try a larger training.learning_rate or smaller training.embedding_l2, and see if "
+            "the fields hold a value that training knows (`rankelastor describe`)",
             loud=True,
         )
     elif facts.metrics.get("auc") == 0.5:  # noqa: PLR2004 - exactly what a random order has

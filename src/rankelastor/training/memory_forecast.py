@@ -159,18 +159,21 @@ def _slice_examples(sizes: _Sizes, ranker: Ranker, training: TrainingSettings, *
 
 def _kept_per_example(ranker: Ranker, schema: FeatureSchema) -> float:
     """Count the bytes that the layers keep per example for the backward pass, on the meta device."""
-    few, more = (_kept_bytes(ranker, schema, count * _PROBE_EXAMPLES) for count in (1, 2))
-    return (more - few) / _PROBE_EXAMPLES
-
-
-def _kept_bytes(ranker: Ranker, schema: FeatureSchema, num_examples: int) -> int:
     kept: dict[int, torch.Tensor] = {}  # tensors are kept alive, so that no other storage gets their address
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
-        kept[tensor.untyped_storage()._cdata] = tensor  # noqa: SLF001 - the address of a storage without values
+        kept[_address(tensor)] = tensor
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        logits = ranker(meta_batch(schema, num_examples=num_examples))
+        logits = ranker(meta_batch(schema, num_examples=_PROBE_EXAMPLES))
     del logits
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    own = {_address(tensor) for tensor in (*ranker.parameters(), *ranker.buffers())}
+    sizes = [tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own]
+    return sum(sizes) / _PROBE_EXAMPLES
+
+
+def _address(tensor: torch.Tensor) -> int:
+    """Identify the storage of a tensor, also of one without values."""
+    address: int = tensor.untyped_storage()._cdata  # noqa: SLF001 - data_ptr is 0 on the meta device
+    return address
