@@ -19,7 +19,7 @@ from rankelastor.training.run import train
 RATES = {"a": 0.02, "b": 0.3}
 
 
-def log(folder: Path, *, kept: float = 1.0, num_rows: int = 6000) -> pl.DataFrame:
+def log(folder: Path, *, kept: float = 1.0, num_rows: int = 4000) -> pl.DataFrame:
     """Rows of two sites with known click rates, of whose negatives a share is kept."""
     draws = np.random.default_rng(5)
     site = draws.choice(list(RATES), num_rows)
@@ -100,11 +100,10 @@ def test_a_correction_of_scores_needs_no_other_prepared_folder(tmp_path: Path) -
 @pytest.mark.parametrize("group", ["data", "training"])
 def test_thinned_negatives_of_several_labels_are_refused(group: str, tmp_path: Path) -> None:
     labels = {"label": None, "labels": {"click": "click", "like": {"column": "site", "positive": "a"}}}
+    thinned: dict[str, Any] = {"negatives_kept": 0.5}
+    data, training = (labels | thinned, {}) if group == "data" else (labels, thinned)
     with pytest.raises(SettingsError, match=r"negatives_kept needs a single label, but (data\.)?labels has 2"):
-        if group == "data":
-            recipe(tmp_path, data=labels | {"negatives_kept": 0.5})
-        else:
-            recipe(tmp_path, data=labels, negatives_kept=0.5)
+        recipe(tmp_path, data=data, **training)
 
 
 @pytest.mark.parametrize("value", [0, 1.5, -0.1])

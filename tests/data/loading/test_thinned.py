@@ -20,9 +20,10 @@ def split(tmp_path: Path) -> PreparedSplit:
     """Two hundred rows, numbered by ``row``; every tenth is positive."""
     rows = pl.DataFrame({"row": range(200)}).with_columns(click=(pl.col("row") % 10 == 0).cast(pl.Int8))
     rows.write_csv(tmp_path / "log.csv")
+    rows.head(20).write_csv(tmp_path / "valid.csv")
     values: dict[str, Any] = {
         "prepared": str(tmp_path / "prepared"),
-        "files": {"folder": str(tmp_path), "train": "log.csv", "valid": "log.csv"},
+        "files": {"folder": str(tmp_path), "train": "log.csv", "valid": "valid.csv"},
         "label": "click",
         "fields": [{"kind": "numeric", "column": "row", "transform": "as_is"}],
         "shard_rows": 64,
