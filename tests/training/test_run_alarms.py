@@ -14,12 +14,12 @@ from rankelastor.training.run import TrainedRun, train
 MODEL = {"kind": "mlp", "embedding_dim": 2, "hidden_dims": [4]}
 
 
-def rows(num_rows: int, *, seed: int, rate: float = 0.5, users: str = "u") -> pl.DataFrame:
+def rows(num_rows: int, *, seed: int, rate: float = 0.5, users: str = "u", num_users: int = 3000) -> pl.DataFrame:
     """Clicks that follow the site, of users whose names begin with ``users``."""
     draws = np.random.default_rng(seed)
     site = draws.integers(0, 2, num_rows)
     click = (draws.random(num_rows) < rate * (0.5 + site)).astype(int)
-    user = [f"{users}{number}" for number in draws.integers(0, 3000, num_rows)]
+    user = [f"{users}{number}" for number in draws.integers(0, num_users, num_rows)]
     return pl.DataFrame({"click": click, "site": site, "user": user, "price": draws.normal(size=num_rows)})
 
 
@@ -52,7 +52,7 @@ def test_a_ranker_that_has_hardly_trained_is_no_better_than_logistic_regression(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = trained(tmp_path, {"train": rows(800, seed=1), "valid": rows(400, seed=2)}, learning_rate=1e-6)
-    assert rules(run).keys() == {"no_better_than_linear"}
+    assert "no_better_than_linear" in rules(run)
     assert "logistic regression on a sample of train is" in caplog.text
     compared = run.result.baseline
     assert compared is not None
@@ -96,7 +96,8 @@ def test_rare_clicks_are_said_unless_the_output_bias_starts_at_their_rate(tmp_pa
 
 
 def test_a_field_of_test_that_is_all_new_is_loud_in_training_and_in_evaluation(tmp_path: Path) -> None:
-    frames = {"train": rows(800, seed=1), "valid": rows(400, seed=2), "test": rows(50, seed=3, users="new")}
+    frames = {name: rows(400, seed=seed, num_users=20) for seed, name in enumerate(("train", "valid"))}
+    frames["test"] = rows(50, seed=3, users="new")
     run = trained(tmp_path, frames)
     (alarm,) = (alarm for alarm in run.result.alarms if alarm.rule == "unseen_field")
     assert (alarm.about, alarm.loud) == (("test", "user"), True)
