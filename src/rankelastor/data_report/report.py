@@ -12,8 +12,8 @@ from rankelastor.data.manifest import read_vocabulary
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.unseen import list_shared_with_blanks
 from rankelastor.data_report import notices
-from rankelastor.data_report.features import id_figures, number_figures
 from rankelastor.data_report.counts import WeightSums
+from rankelastor.data_report.features import id_figures, number_figures
 from rankelastor.data_report.figures import (
     DataReport,
     IdFigures,
