@@ -19,6 +19,10 @@ STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
     "cli/console.py": ("cli/test_any_terminal.py", "the one console, whose output verbs' tests read"),
+    "alarms/facts.py": ("alarms/test_table.py", "the facts that rules judge"),
+    "alarms/rows.py": ("alarms/test_table.py", "all rules are tested by the table"),
+    "alarms/scores.py": ("alarms/test_table.py", "all rules are tested by the table"),
+    "baseline/design.py": ("baseline/test_linear.py", "the matrix that the baseline is trained on"),
     "cli/data_tables.py": ("cli/test_describe_prepared.py", "tables that describe prints"),
     "cli/describe.py": ("cli/test_describe_prepared.py", VERB),
     "cli/evaluate.py": ("cli/test_main.py", VERB),
@@ -79,6 +83,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "drafting/splits.py": ("drafting/test_infer.py", STEP),
     "drafting/times.py": ("drafting/test_infer.py", STEP),
     "errors.py": ("test_storage.py", "classes of errors without code of their own"),
+    "evaluation/alarm_facts.py": ("training/test_run_alarms.py", "facts gathered for the alarms of runs"),
     "evaluation/evaluate.py": ("training/test_run.py", "evaluates the runs that training's tests make"),
     "execution/allocator.py": ("execution/test_process_state.py", "what it does to the process is looked at there"),
     "execution/kernels/full_mixing.py": ("execution/kernels/test_registry.py", "tested by being registered"),
@@ -97,6 +102,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "interop/fuxictr/protocol.py": ("interop/fuxictr/test_convert.py", STEP),
     "interop/fuxictr/ranker.py": ("interop/fuxictr/test_convert.py", STEP),
     "interop/fuxictr/reading.py": ("interop/fuxictr/test_bad_settings.py", STEP),
+    "metrics/undefined.py": ("metrics/test_report.py", "the reasons why metrics are left out"),
     "models/deep.py": ("models/test_mlp.py", "the layers that deep models share"),
     "models/ffns.py": ("models/test_mixings.py", "a table of layers; all tables are tested together"),
     "models/heads.py": ("models/test_mixings.py", "a table of layers; all tables are tested together"),
@@ -140,9 +146,11 @@ COVERED: dict[str, tuple[str, str]] = {
     "studies/demo.py": ("integration/test_demo.py", "the demo, run whole"),
     "training/checks.py": ("training/test_run.py", STEP),
     "training/evaluation_line.py": ("training/test_train_log.py", "the lines of the log"),
+    "training/compare.py": ("training/test_run_alarms.py", STEP),
     "training/final_result.py": ("training/test_run.py", STEP),
     "training/initial_vectors.py": ("training/test_fresh_ranker.py", STEP),
     "training/inputs.py": ("training/test_run.py", STEP),
+    "training/label_counts.py": ("training/test_output_bias.py", STEP),
     "training/loop.py": ("training/test_run.py", STEP),
     "training/observers.py": ("training/test_run.py", "a protocol; observers are called there"),
 }

@@ -10,7 +10,7 @@ from rankelastor.cli.data_tables import report_view
 from rankelastor.cli.main import app
 from rankelastor.data.prepare import prepare
 from rankelastor.data_report.report import report_on
-from rankelastor.recipes.load import dump_yaml
+from rankelastor.recipes.load import dump_yaml, recipe_from_values
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.run import train
 
@@ -79,3 +79,24 @@ def test_options_that_do_not_go_together_are_errors(recipe: Recipe) -> None:
     code, shown = describe(recipe.data.prepared, "--set", "training.seed=2")
     assert code == 2
     assert "--set needs a recipe, but a prepared folder and --set training.seed=2 were given" in shown
+
+
+def test_weights_and_what_is_added_to_logits_are_shown(recipe: Recipe, tmp_path: Path) -> None:
+    values = recipe.model_dump(mode="json")
+    values["data"]["fields"] = [{"kind": "categorical", "column": ["site", "device"]}]
+    values["data"]["weight"] = "share"
+    values["data"]["negatives_kept"] = 0.1
+    for split in ("train", "valid", "test"):
+        rows = (Path(values["data"]["files"]["folder"]) / f"{split}.csv").read_text().splitlines()
+        text = "\n".join([f"{rows[0]},share", *(f"{row},{place % 3}" for place, row in enumerate(rows[1:]))])
+        (Path(values["data"]["files"]["folder"]) / f"{split}.csv").write_text(text + "\n")
+    values["model"] = {"kind": "mlp", "embedding_dim": 2, "hidden_dims": [2]}
+    made = recipe_from_values(values)
+    (tmp_path / "weighted.yaml").write_text(dump_yaml(made))
+    code, shown = describe(str(tmp_path / "weighted.yaml"))
+    assert code == 0
+    assert "rows weigh what the column share says, in loss and metrics; -2.3026 is added to the logits" in shown
+    code, shown = describe(made.data.prepared)
+    assert code == 0
+    assert "Weights (share)" in shown
+    assert re.search(r"train 0\.9 0 2 40\.0%", shown)

@@ -50,7 +50,9 @@ def test_amounts_get_buckets_where_rows_suffice_and_a_transform_where_not() -> N
     amounts: list[object] = [f"{value:.3f}" for value in random.Random(3).choices(range(1, 10**6), k=ROWS)]
     assert kind_of(amounts)[0] == "quantile"
     small = infer(pl.DataFrame({"click": [0, 1] * 50, "price": [1.01**index for index in range(100)]}))
-    assert choice(small, "price").fields[0].model_dump()["transform"] == "log" or choice(small, "price").kinds == "numeric"
+    assert (
+        choice(small, "price").fields[0].model_dump()["transform"] == "log" or choice(small, "price").kinds == "numeric"
+    )
 
 
 def test_numbers_that_name_things_are_categorical_and_counts_are_not() -> None:

@@ -21,6 +21,8 @@ _WIDE = 100
 def report_view(report: DataReport, *, width: int, top: int) -> RenderableType:
     """Render the whole report with ``top`` values per feature, and fewer columns on a narrow terminal."""
     parts: list[RenderableType] = [_headline(report), "", _split_table(report.splits)]
+    if any(split.weights for split in report.splits.values()):
+        parts += ["", _weight_table(report.splits)]
     if report.ids:
         parts += ["", _id_table(report.ids, list(report.splits))]
     if report.numbers:
@@ -54,6 +56,17 @@ def _split_table(splits: Mapping[str, SplitFigures]) -> FittedTable:
     for name, split in splits.items():
         rates = (split.label_rates or {"": split.label_rate}).values()
         table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[percent(rate, digits=2) for rate in rates])
+    return table
+
+
+def _weight_table(splits: Mapping[str, SplitFigures]) -> FittedTable:
+    column = next(split.weights.column for split in splits.values() if split.weights is not None)
+    title = f"Weights ({column})"
+    table = _table(title, "split", "mean", "min", "max", "zero", "label rate\nby weight")
+    for name, split in splits.items():
+        if (weights := split.weights) is not None:
+            numbers = (_number(weights.mean), _number(weights.minimum), _number(weights.maximum))
+            table.add_row(name, *numbers, _percent(weights.zero_share), f"{weights.label_rate:.2%}")
     return table
 
 

@@ -115,6 +115,8 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
         return
     schema = manifest.feature_schema
     console.print(_field_table(manifest))
+    if odds_line := _odds_line(recipe):
+        console.print(f"\n{odds_line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
     print_unbroken(_model_tree(outline(recipe.model, schema)))  # a deep tree leaves no room to break its lines
     if result is not None:
@@ -127,6 +129,20 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
         f"report on the data: rankelastor describe {recipe.data.prepared}"
     )
     _warn_of_dominant_mixing(recipe.model, schema)
+
+
+def _odds_line(recipe: Recipe) -> str:
+    """Say which column weighs the rows, and what thinned negatives and weighted positives add to the logits."""
+    odds, parts = recipe.odds, []
+    if recipe.data.weight is not None:
+        parts.append(f"rows weigh what the column {recipe.data.weight} says, in loss and metrics")
+    if odds.logit_shift:
+        parts.append(
+            f"{odds.logit_shift:+.4f} is added to the logits of evaluation and prediction (data.negatives_kept "
+            f"{odds.kept_before:g}, training.negatives_kept {odds.kept_in_training:g}, training.positive_weight "
+            f"{odds.positive_weight:g})"
+        )
+    return "; ".join(parts)
 
 
 def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> None:

@@ -58,7 +58,9 @@ def init(
     name = _name_of(log_file)
     recipe = to or Path(f"{name}.yaml")
     if recipe.exists() and not force:
-        raise SettingsError(f"{recipe} exists already and is kept; give another place by --to, or --force to replace it")
+        raise SettingsError(
+            f"{recipe} exists already and is kept; give another place by --to, or --force to replace it"
+        )
     log = read_log(log_file)
     profiles = profile_table(log.table)
     draft = infer_from_profiles(

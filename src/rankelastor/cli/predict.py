@@ -23,10 +23,19 @@ def predict(
     ],
     output_file: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The same rows with a probability column.")],
     force: Force = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write rows, mean, quantiles and the unseen share of each field, beside those of valid, as JSON.",
+        ),
+    ] = None,
 ) -> None:
     """Score raw rows and write them with an additional last column `probability`.
 
-    Values unseen in training are allowed; the label column may be missing.
+    Values unseen in training are allowed, with a warning where they are far more than in valid; the label column may be
+    missing.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.execution.allocator import keep_large_blocks
@@ -34,5 +43,5 @@ def predict(
 
     keep_large_blocks()
     with Bar() as bar:
-        num_rows = predict_rows(find_run(run), input_file, output_file, overwrite=force, progress=bar)
+        num_rows = predict_rows(find_run(run), input_file, output_file, overwrite=force, report=report, progress=bar)
     print_words(f"{output_file}: {num_rows:,} rows with probabilities")

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.text import Text
 
 from rankelastor.cli.fitted_table import FittedTable
-from rankelastor.metrics.report import TASKS
+from rankelastor.metrics.report import LEFT_OUT, TASKS
 from rankelastor.metrics.table import METRICS
 from rankelastor.percent import percent
+from rankelastor.runs.result import RunResult
 
 _MOST_UNSEEN = 10
 _MEAN = "mean"
@@ -43,6 +44,54 @@ def _by_task(splits: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, lis
     tasks = [metrics.get(TASKS, {}) for metrics in splits.values()]
     for task in dict.fromkeys(task for each in tasks for task in each):
         yield task, [each.get(task, {}) for each in tasks]
+
+
+def metrics_view(splits: Mapping[str, Mapping[str, Any]]) -> Group:
+    """Show the table of metrics, and below it a line for each metric that is left out in a split, with the reason."""
+    return Group(metrics_table(splits), *(Text(line) for line in left_out_lines(splits)))
+
+
+def left_out_lines(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say why metrics are left out; the same reason in several splits is said once.
+
+    Example:
+        >>> left_out_lines({"valid": {"auc": 0.7, "left_out": {"gauc": "no group holds both labels"}}})
+        ['gAUC is left out of valid: no group holds both labels']
+    """
+    splits_of: dict[tuple[str, str], list[str]] = {}
+    for split, metrics in splits.items():
+        reasons = dict(metrics.get(LEFT_OUT, {}))
+        has_figures = metrics.get(TASKS, {}).values() or [metrics]
+        for name, metric in METRICS.items():
+            if metric.needs_group and not any(name in figures for figures in has_figures):
+                reasons.setdefault(name, "data.fields has no group")
+        for name, reason in reasons.items():
+            splits_of.setdefault((name, reason), []).append(split)
+    return [
+        f"{METRICS[name].title} is left out of {' and '.join(where)}: {reason}"
+        for (name, reason), where in splits_of.items()
+    ]
+
+
+def comparison_lines(result: RunResult) -> list[str]:
+    """Compare the ranker with logistic regression, and calibration with what it was before logits were corrected."""
+    lines = []
+    if (compared := result.baseline) is not None:
+        lines.append(
+            f"valid: AUC {_figure(compared.ranker, 'auc')}, logloss {_figure(compared.ranker, 'logloss')}; "
+            f"logistic regression on {compared.num_train_rows:,} rows: AUC {_figure(compared.metrics, 'auc')}, "
+            f"logloss {_figure(compared.metrics, 'logloss')}"
+        )
+    lines += [
+        f"{split}: calibration ratio {_figure(figures.before, 'calibration_ratio')} before "
+        f"{figures.logit_shift:+.4f} was added to the logits, {_figure(figures.after, 'calibration_ratio')} after"
+        for split, figures in result.calibration.items()
+    ]
+    return lines
+
+
+def _figure(metrics: Mapping[str, Any], name: str) -> str:
+    return f"{metrics[name]:.6f}" if name in metrics else "-"
 
 
 def format_metric(value: float | None) -> str:

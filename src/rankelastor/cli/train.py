@@ -38,7 +38,7 @@ def train(
     train.log in the run folder.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.cli.tables import describe_speed, metrics_table
+    from rankelastor.cli.tables import comparison_lines, describe_speed, metrics_view
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.data.used_by import User, add_user
     from rankelastor.execution.allocator import keep_large_blocks
@@ -58,7 +58,9 @@ def train(
         print_json({"folder": str(trained.folder), **trained.result.as_dict()})
         return
     result, cost = trained.result, trained.result.cost
-    console.print(metrics_table(dict(result.metrics.items())))
+    console.print(metrics_view(dict(result.metrics.items())))
+    for line in comparison_lines(result):
+        print_words(line)
     print_words(
         f"\n{cost.dense_parameters:,} dense and {cost.embedding_parameters:,} embedding parameters, "
         f"{cost.flops_per_example:,} FLOPs per example\n"

@@ -7,6 +7,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
+    PositiveFloat,
     PositiveInt,
     ValidationError,
     model_validator,
@@ -55,6 +56,7 @@ class WindowOrder(Settings):
 
 
 OrderSettings = Annotated[UniformOrder | WindowOrder, Field(discriminator="kind")]
+OutputBias = Literal["auto", "zero", "base_rate"]
 
 
 class TrainingSettings(Settings):
@@ -62,6 +64,10 @@ class TrainingSettings(Settings):
 
     After each epoch the valid split is scored, and the weights of the best evaluation are kept. Settings of a group may
     also be written without the group, ``training.patience`` for ``training.stopping.patience``, as in version 0.1.0.
+
+    NOTE[DIFF]: the published protocol starts the output bias at zero; recipes with ``version: 2`` start it at the logit
+    of the label rate, with which rare labels are learned in fewer epochs (docs/results.md;
+    tests/training/test_output_bias.py).
 
     Example:
         >>> TrainingSettings.model_validate({"patience": 3}).stopping.patience
@@ -91,6 +97,36 @@ class TrainingSettings(Settings):
     rare_as_unseen: RareAsUnseenSettings = Field(
         RareAsUnseenSettings(), description="How the out-of-vocabulary row of each field is trained."
     )
+    output_bias: Annotated[
+        OutputBias,
+        Field(
+            description="Where the bias of the logits starts: base_rate is the logit of the label rate of train, zero "
+            "is 0; auto is base_rate in recipes with version: 2 and zero in others."
+        ),
+    ] = "auto"
+    positive_weight: Annotated[
+        PositiveFloat,
+        Field(
+            description="Factor of the loss of rows with label 1. Its logarithm is subtracted from the logits in "
+            "evaluation and prediction, so that probabilities stay those of the data."
+        ),
+    ] = 1.0
+    negatives_kept: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="Share of the train rows with label 0 that each epoch draws anew and learns from. Its "
+            "logarithm is added to the logits in evaluation and prediction. It needs a single label.",
+        ),
+    ] = 1.0
+    baseline: Annotated[
+        bool,
+        Field(
+            description="Whether logistic regression is trained on a sample of train and compared with the ranker on "
+            "the same valid rows."
+        ),
+    ] = True
 
     @model_validator(mode="wrap")
     @classmethod

@@ -47,6 +47,14 @@ class DataSettings(Settings):
     weight: FieldName | None = Field(
         None, description="A column of numbers, 0 or more: the weight of each example in loss and metrics."
     )
+    negatives_kept: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the rows with label 0 that the files still hold, if they were thinned before; rows "
+        "with label 1 must all be there. Its logarithm is added to the logits in evaluation and prediction, and "
+        "each row with label 0 counts 1 / negatives_kept times in metrics. It needs a single label.",
+    )
     fields: tuple[FieldSettings, ...] = Field(
         min_length=1, description="The fields: columns, and how each becomes features of the model."
     )
@@ -75,6 +83,15 @@ class DataSettings(Settings):
             raise ValueError(f"labels must differ, but several read {twice}; remove one, or set another positive")
         if self.weight in {column for column, _ in read}:
             raise ValueError(f"weight must be a column of its own, but {self.weight!r} is a label too")
+        return self
+
+    @model_validator(mode="after")
+    def _negatives_of_one_label(self) -> Self:
+        if self.negatives_kept < 1 and self.labels is not None and len(self.labels) > 1:
+            raise ValueError(
+                f"negatives_kept needs a single label, but labels has {len(self.labels)}: rows that are negative for "
+                "one may be positive for another; leave it out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rankelastor.alarms.alarm import Alarm, log_alarms
+from rankelastor.alarms.table import sound
 from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.evaluation.alarm_facts import score_facts, unseen_facts
 from rankelastor.evaluation.scoring import score_split
 from rankelastor.evaluation.unseen import count_unseen
 from rankelastor.execution.cores import borrowed_cores
@@ -29,10 +32,11 @@ def evaluate(folder: str | Path, *, split: SplitName = "test", progress: Progres
 
 @dataclass(frozen=True)
 class EvaluatedSplit:
-    """Metrics of a split, and figures on its values that training has not seen."""
+    """Metrics of a split, figures on its values that training has not seen, and what is likely wrong."""
 
     metrics: Metrics
     unseen: UnseenFigures
+    alarms: tuple[Alarm, ...] = ()
 
     def __repr__(self) -> str:
         return f"EvaluatedSplit({self.metrics}, {self.unseen.share_of_examples:.2%} of the rows with unseen values)"
@@ -42,6 +46,8 @@ def evaluate_with_unseen(
     folder: str | Path, *, split: SplitName = "test", progress: ProgressListener | None = None
 ) -> EvaluatedSplit:
     """Compute metrics as ``evaluate`` does, the share of unseen values by field, and the AUC of examples with any.
+
+    What is likely wrong is logged, too: see ``rankelastor.alarms``.
 
     Raises:
         RunError: the run folder cannot be used.
@@ -53,6 +59,17 @@ def evaluate_with_unseen(
     with borrowed_cores(training.execution.threads):
         loader = BatchLoader(run.dataset().split(split), batch_size=training.evaluation_batch_size)
         tasks = run.encoder.schema.tasks
-        predictions = score_split(run.ranker, loader, training.execution, tasks=tasks, progress=progress)
-        unseen = count_unseen(loader, run.encoder.manifest).report(predictions)
-        return EvaluatedSplit(predictions.metrics(), unseen)
+        predictions = score_split(
+            run.ranker, loader, training.execution, tasks=tasks, odds=run.recipe.odds, progress=progress
+        )
+        unseen, metrics = count_unseen(loader, run.encoder.manifest), predictions.metrics()
+    valid = None if split == "valid" else run.valid_reference()
+    vocabularies = {} if split == "train" else run.encoder.vocabularies
+    alarms = sound(
+        [
+            *score_facts(split, predictions, metrics),
+            *unseen_facts(split, unseen, valid_shares=valid and valid.share_by_field, vocabularies=vocabularies),
+        ]
+    )
+    log_alarms(alarms)
+    return EvaluatedSplit(metrics, unseen.report(predictions), alarms)

@@ -38,7 +38,8 @@ def cost_of(settings: RankerSettings, schema: FeatureSchema) -> Cost:
     Raises:
         SettingsError: the sizes do not fit each other.
     """
-    ranker, example = unfilled_ranker(settings, schema)
+    ranker = unfilled_ranker(settings, schema)
+    example = blank_batch(ranker, schema)
     with CountedFlops() as forward, torch.no_grad():
         ranker(example)
     with CountedFlops() as training:
@@ -51,8 +52,8 @@ def cost_of(settings: RankerSettings, schema: FeatureSchema) -> Cost:
     )
 
 
-def unfilled_ranker(settings: RankerSettings, schema: FeatureSchema) -> tuple[Ranker, Batch]:
-    """Make the ranker in evaluation mode and a batch of one example, for shapes and counts; values are arbitrary.
+def unfilled_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
+    """Make the ranker in evaluation mode, with arbitrary values, to compute shapes and counts.
 
     A large ranker is on the meta device. A small one is in memory, since the first operation on the meta device
     imports PyTorch's compiler, which takes longer than a short training.
@@ -63,19 +64,18 @@ def unfilled_ranker(settings: RankerSettings, schema: FeatureSchema) -> tuple[Ra
     with WithoutInitialValues():
         with torch.device("meta"):
             ranker = build_ranker(settings, schema).eval()
-        device = torch.device("meta")
-        if sum(parameter.numel() for parameter in ranker.parameters()) <= _FEW_PARAMETERS:
-            ranker, device = build_ranker(settings, schema).eval(), torch.device("cpu")
-    return ranker, _one_example(schema, device)
+        is_small = sum(parameter.numel() for parameter in ranker.parameters()) <= _FEW_PARAMETERS
+        return build_ranker(settings, schema).eval() if is_small else ranker
 
 
-def _one_example(schema: FeatureSchema, device: torch.device) -> Batch:
-    """Make a batch of one example, of padding and zeros."""
-    ids, positions = len(schema.categorical), schema.num_positions
+def blank_batch(ranker: Ranker, schema: FeatureSchema, *, num_examples: int = 1) -> Batch:
+    """Make a batch of padding and zeros on the device of the ranker."""
+    device = next(ranker.parameters()).device
+    positions = (num_examples, schema.num_positions)
     return Batch(
-        categorical=torch.zeros(1, ids, dtype=torch.int32, device=device),
-        numeric=torch.zeros(1, len(schema.numeric), device=device),
+        categorical=torch.zeros(num_examples, len(schema.categorical), dtype=torch.int32, device=device),
+        numeric=torch.zeros(num_examples, len(schema.numeric), device=device),
         labels=None,
         group=None,
-        sequence=torch.zeros(1, positions, dtype=torch.int32, device=device) if schema.sequence else None,
+        sequence=torch.zeros(positions, dtype=torch.int32, device=device) if schema.sequence else None,
     )

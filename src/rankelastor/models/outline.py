@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rankelastor.models.cost import unfilled_ranker
+from rankelastor.models.cost import blank_batch, unfilled_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
@@ -29,14 +29,14 @@ class OutlineNode:
 
 def outline(settings: RankerSettings, schema: FeatureSchema) -> OutlineNode:
     """Make the outline of the ranker with these settings, without allocating its parameters."""
-    ranker, example = unfilled_ranker(settings, schema)
-    return _node(settings.kind, ranker, _output_shapes(ranker, example), depth=0)
+    ranker = unfilled_ranker(settings, schema)
+    return _node(settings.kind, ranker, _output_shapes(ranker, blank_batch(ranker, schema)), depth=0)
 
 
 def point_shapes(settings: RankerSettings, schema: FeatureSchema) -> dict[str, tuple[int, ...]]:
     """Compute the shape (token, dim) of the token matrix at each point; empty for a model without points."""
-    ranker, example = unfilled_ranker(settings, schema)
-    shapes = _output_shapes(ranker, example) if ranker.points else {}
+    ranker = unfilled_ranker(settings, schema)
+    shapes = _output_shapes(ranker, blank_batch(ranker, schema)) if ranker.points else {}
     return {name: shapes[module] for name, module in ranker.points.items()}
 
 

@@ -10,7 +10,7 @@ def recipe_json_schema() -> dict[str, Any]:
 
     Example:
         >>> sorted(recipe_json_schema()["properties"])
-        ['data', 'extends', 'model', 'name', 'spectrum', 'training']
+        ['data', 'extends', 'model', 'name', 'spectrum', 'training', 'version']
     """
     schema = whole_recipe_schema()
     schema.pop("required", None)

@@ -1,6 +1,6 @@
 """A recipe: one complete experiment."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from rankelastor.config.training import TrainingSettings
 from rankelastor.data.settings import DataSettings
 from rankelastor.metrics.monitor import monitor_names
 from rankelastor.models.catalogue import ModelSettings
+from rankelastor.objectives.odds import Odds
 
 
 class Recipe(Settings):
@@ -27,6 +28,11 @@ class Recipe(Settings):
     spectrum: SpectrumSettings = Field(
         SpectrumSettings(), description="Samples of the rank of representations during training."
     )
+    version: Literal[1, 2] = Field(
+        1,
+        description="Version of the defaults. A recipe without it has version 1, and its results do not change; "
+        "in version 2 `training.output_bias` starts at the label rate.",
+    )
 
     @model_validator(mode="after")
     def _check_monitor(self) -> Self:
@@ -35,3 +41,27 @@ class Recipe(Settings):
         if monitor not in names:
             raise ValueError(f"training.monitor must be one of {', '.join(names)}, but {monitor!r} was given")
         return self
+
+    @model_validator(mode="after")
+    def _check_negatives(self) -> Self:
+        if self.training.negatives_kept < 1 and len(self.data.targets) > 1:
+            raise ValueError(
+                f"training.negatives_kept needs a single label, but data.labels has {len(self.data.targets)}: rows "
+                "that are negative for one may be positive for another; leave it out"
+            )
+        return self
+
+    @property
+    def odds(self) -> Odds:
+        """How training changes the odds of the label, and what restores them."""
+        return Odds(
+            kept_before=self.data.negatives_kept,
+            kept_in_training=self.training.negatives_kept,
+            positive_weight=self.training.positive_weight,
+        )
+
+    @property
+    def starts_at_base_rate(self) -> bool:
+        """Whether the output bias starts at the logit of the label rate, see ``training.output_bias``."""
+        chosen = self.training.output_bias
+        return self.version > 1 if chosen == "auto" else chosen == "base_rate"

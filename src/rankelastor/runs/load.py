@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,22 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.migration import rename_weights
+from rankelastor.runs.result import ProbabilityFigures
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.runs.weights import read_weights, set_weights
+
+
+@dataclass(frozen=True)
+class ValidReference:
+    """What later predictions are compared with.
+
+    Attributes:
+        share_by_field: share of the values of each field of valid that are unseen.
+        predictions: distribution of the probabilities of valid by task; empty in results of earlier versions.
+    """
+
+    share_by_field: Mapping[str, float]
+    predictions: Mapping[str, ProbabilityFigures]
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,18 @@ class LoadedRun:
         run = RunFolder(self.folder)
         told = run.result().summary if run.has_result else f"{self.recipe.model.kind}, stopped before the end"
         return f"LoadedRun({str(self.folder)!r}, {told})"
+
+    def valid_reference(self) -> ValidReference | None:
+        """Read what the result says of the valid split; None if the run was stopped before it had one."""
+        folder = RunFolder(self.folder)
+        if not folder.has_result:
+            return None
+        result = folder.result()
+        unseen = result.unseen.get("valid")
+        return ValidReference(
+            share_by_field={} if unseen is None else unseen.share_by_field,
+            predictions=result.predictions.get("valid", {}),
+        )
 
     def dataset(self) -> PreparedDataset:
         """Open the prepared data that the run was trained on.

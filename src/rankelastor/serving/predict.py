@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rankelastor.alarms.alarm import log_alarms
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import compression_of, delimiter_of
 from rankelastor.data.raw.rows import column_names, is_parquet, read_rows
@@ -19,6 +20,7 @@ from rankelastor.evaluation.scoring import Scorer
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.runs.load import LoadedRun, load_run
+from rankelastor.serving.watch import PredictionWatch
 from rankelastor.storage import whole_file
 
 PROBABILITY = "probability"
@@ -30,12 +32,14 @@ def predict(
     output_file: str | Path,
     *,
     overwrite: bool = False,
+    report: str | Path | None = None,
     progress: ProgressListener | None = None,
 ) -> int:
     """Score the rows of a CSV or Parquet file with a run, in bounded memory.
 
-    Unknown values are out of vocabulary; the label column may be missing. The name of the output decides between CSV
-    and Parquet; a CSV file has the delimiter and header of the training files.
+    Unknown values are out of vocabulary; the label column may be missing. What is likely wrong, such as a field of
+    which no value is known, is logged: see ``rankelastor.alarms``. The name of the output decides between CSV and
+    Parquet; a CSV file has the delimiter and header of the training files.
 
     Args:
         folder: a run folder.
@@ -43,6 +47,8 @@ def predict(
         output_file: the same rows in the same order, with a last column ``probability``; with several tasks, a column
             ``probability_TASK`` for each.
         overwrite: whether to replace an existing file.
+        report: a JSON file for the summary of the prediction beside that of valid, see ``PredictionReport``; it is
+            replaced if it exists. None writes none.
         progress: receives the number of bytes read.
 
     Returns:
@@ -68,18 +74,39 @@ def predict(
         whole_file(output_file) as temporary,
         _writer(temporary, output_file, run.encoder.csv) as writer,
     ):
-        return _score_rows(run, input_file, writer, added, progress or SilentProgress())
+        watch = PredictionWatch(run, where=input_file.name)
+        num_rows = _score_rows(run, input_file, writer, added, watch, progress or SilentProgress())
+    summary = watch.report()
+    log_alarms(summary.alarms)
+    if report is not None:
+        summary.write(report)
+    return num_rows
 
 
-def _score_rows(
-    run: LoadedRun, input_file: Path, writer: _Writer, added: Sequence[str], progress: ProgressListener
+def _score_rows(  # noqa: PLR0917
+    run: LoadedRun,
+    input_file: Path,
+    writer: _Writer,
+    added: Sequence[str],
+    watch: PredictionWatch,
+    progress: ProgressListener,
 ) -> int:
     training, may_lack = run.recipe.training, run.recipe.data.columns_beside_features
     num_rows = bytes_done = 0
     progress.begin("predicting", total=input_file.stat().st_size, unit="bytes")
-    with closing(Scorer(run.ranker, training.execution, batch_size=training.evaluation_batch_size)) as scorer:
+    odds = run.recipe.odds
+    with closing(
+        Scorer(
+            run.ranker,
+            training.execution,
+            batch_size=training.evaluation_batch_size,
+            logit_shift=odds.logit_shift,
+        )
+    ) as scorer:
         for rows in read_rows(input_file, run.encoder.csv, may_lack=may_lack, allow_empty=True):
-            scores = scorer(run.encoder.encode(rows)).reshape(rows.num_rows, len(added))
+            batch = run.encoder.encode(rows)
+            scores = scorer(batch).reshape(rows.num_rows, len(added))
+            watch.add(rows, batch, scores)
             table = rows.table
             for name, column in zip(added, scores.T, strict=True):
                 table = table.append_column(name, pa.array(column))

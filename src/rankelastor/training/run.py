@@ -24,7 +24,8 @@ from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
-from rankelastor.training.speed import speed_of
+from rankelastor.training.run_alarms import early_alarms
+from rankelastor.training.speed import current_memory_bytes, speed_of
 from rankelastor.training.train_log import TrainLog
 
 logger = logging.getLogger(__name__)
@@ -64,11 +65,14 @@ def train(
     Raises:
         RunError: the folder exists, or training diverged.
         StalePreparedError: the prepared folder was made from other settings or sources.
-        SettingsError: sizes of the model do not fit each other, or the monitor is not defined for the data.
+        SettingsError: sizes of the model do not fit each other, the monitor is not defined for the data, or the
+            training does not fit in memory; nothing of it is left.
     """
     began = time.perf_counter()
     with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
         inputs = RunInputs.of(recipe, progress=progress)
+        alarms = early_alarms(inputs)
+        held_before = current_memory_bytes(inputs.device)
         with _new_run_folder(Path(folder or default_run_folder(recipe)), recipe) as run:
             log.open(run.train_log)
             _write_inputs(run, inputs)
@@ -85,11 +89,14 @@ def train(
                 examples_per_second=fitted.examples_per_second,
                 execution=recipe.training.execution,
                 device=inputs.device,
+                forecast_bytes=held_before + inputs.memory.total,
             )
             load_weights(ranker, run.best_weights)
             for observer in observers:
                 observer.on_end()
-            result = final_result(inputs, ranker.eval(), fitted, speed=speed, began=began, progress=progress)
+            result = final_result(
+                inputs, ranker.eval(), fitted, speed=speed, began=began, early_alarms=alarms, progress=progress
+            )
             run.write_result(result)
             log.say(f"finished: best epoch {result.best_epoch} of {result.epochs}, {format_duration(result.seconds)}")
     return TrainedRun(folder=run.path, ranker=ranker, result=result)
