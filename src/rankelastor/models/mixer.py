@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import cast
+from typing import Annotated, Self, cast
 
 from jaxtyping import Float
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from rankelastor.models.ffns import FFNS, FfnSettings
 from rankelastor.models.heads import HEADS, HeadSettings
-from rankelastor.models.mixings import MIXINGS, MixingSettings
+from rankelastor.models.layer_settings import LayerSettings
+from rankelastor.models.mixings import MIXINGS, ROTATIONS, MixingSettings, RotationSettings
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
 from rankelastor.nn.block import Block
@@ -23,13 +24,34 @@ from rankelastor.schema import FeatureSchema
 class MixerSettings(RankerSettings, ABC):
     """Field embeddings, a tokenizer, ``num_blocks`` blocks of mixing and per-token FFN, and a head."""
 
-    num_tokens: PositiveInt
-    token_dim: PositiveInt
-    num_blocks: NonNegativeInt = 2
-    tokenizer: TokenizerSettings
-    mixing: MixingSettings
-    ffn: FfnSettings
-    head: HeadSettings = HEADS.settings("mlp")
+    num_tokens: Annotated[PositiveInt, Field(description="T, number of tokens")]
+    token_dim: Annotated[PositiveInt, Field(description="D, width of a token")]
+    num_blocks: Annotated[NonNegativeInt, Field(description="number of blocks")] = 2
+    tokenizer: Annotated[TokenizerSettings, Field(description="how field embeddings become tokens")]
+    mixing: Annotated[MixingSettings, Field(description="mixing of every block")]
+    mixings: Annotated[
+        tuple[MixingSettings, ...],
+        Field(description="mixing of each block, one entry per block, in place of ``mixing``; empty: all alike"),
+    ] = ()
+    rotation: Annotated[
+        RotationSettings | None, Field(description="rotation of the tokens before each mixing, or none")
+    ] = None
+    ffn: Annotated[FfnSettings, Field(description="per-token FFN of every block")]
+    head: Annotated[HeadSettings, Field(description="how tokens become logits")] = HEADS.settings("mlp")
+
+    @model_validator(mode="after")
+    def _check_mixings(self) -> Self:
+        if self.mixings and len(self.mixings) != self.num_blocks:
+            raise ValueError(
+                f"mixings must hold one mixing for each of num_blocks = {self.num_blocks} blocks, but "
+                f"{len(self.mixings)} were given; try num_blocks={len(self.mixings)}"
+            )
+        return self
+
+    @property
+    def mixing_of_blocks(self) -> tuple[LayerSettings, ...]:
+        """Mixing of each block."""
+        return self.mixings or (self.mixing,) * self.num_blocks
 
     def network(self, schema: FeatureSchema) -> MixerNetwork:
         """Make tokenizer, blocks and head."""
@@ -41,13 +63,17 @@ class MixerSettings(RankerSettings, ABC):
         }
         return MixerNetwork(
             tokenizer=TOKENIZERS.build(self.tokenizer, fields | sizes),
-            blocks=[self._block(sizes) for _ in range(self.num_blocks)],
+            blocks=[self._block(mixing, sizes) for mixing in self.mixing_of_blocks],
             head=HEADS.build(self.head, sizes | {"num_tasks": len(schema.tasks)}),
         )
 
-    def _block(self, sizes: dict[str, int]) -> Block:
-        mixing, ffn = MIXINGS.build(self.mixing, sizes), FFNS.build(self.ffn, sizes)
-        return Block(mixing=mixing, ffn=ffn, token_dim=self.token_dim)
+    def _block(self, mixing: LayerSettings, sizes: dict[str, int]) -> Block:
+        return Block(
+            mixing=MIXINGS.build(mixing, sizes),
+            ffn=FFNS.build(self.ffn, sizes),
+            token_dim=self.token_dim,
+            rotation=None if self.rotation is None else ROTATIONS.build(self.rotation, sizes),
+        )
 
 
 class MixerNetwork(nn.Module):
@@ -76,7 +102,7 @@ class MixerNetwork(nn.Module):
         """Modules of each stage of the network, in order; a stage combines all blocks."""
         return {
             "tokenizer": [self.tokenizer],
-            "mixing": [block.mixing for block in self._blocks],
+            "mixing": [part for block in self._blocks for part in (block.rotation, block.mixing) if part is not None],
             "block norms": [block.norm for block in self._blocks],
             "FFN": [block.pffn for block in self._blocks],
             "head": [self.head],

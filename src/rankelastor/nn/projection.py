@@ -43,7 +43,7 @@ class Projection(nn.Module):
         in_dim: width of the input.
         hidden_dims: the hidden widths; without any the projection is one linear map.
         out_dim: width of the output.
-        activation: ``relu``, ``gelu`` (exact) or ``tanh``.
+        activation: ``relu``, ``gelu`` (exact), ``silu``, ``tanh`` or ``identity``.
         norm: whether an RMSNorm precedes each activation.
         dropout: rate after each activation.
 

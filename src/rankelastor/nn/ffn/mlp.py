@@ -52,7 +52,7 @@ class PerTokenMlp(nn.Module):
         num_tokens: T; each token has its own weights.
         token_dim: D.
         hidden_dims: the hidden widths.
-        activation: ``relu``, ``gelu`` (exact) or ``tanh``.
+        activation: ``relu``, ``gelu`` (exact), ``silu``, ``tanh`` or ``identity``.
         norm: whether an RMSNorm precedes each activation.
         dropout: rate after each activation.
 
