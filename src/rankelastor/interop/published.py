@@ -289,7 +289,7 @@ def _rotation_buffers(state: _Translation, theirs: str, ours: str) -> Iterator[t
         yield f"{ours}.rotation", state.take(f"{theirs}.opq_R")
         yield f"{ours}.mean", state.take(f"{theirs}.running_mean")
         yield f"{ours}.covariance", state.take(f"{theirs}.running_cov")
-        yield f"{ours}.has_seen_tokens", torch.tensor(True)  # noqa: FBT003 - a buffer
+        yield f"{ours}.has_seen_tokens", torch.tensor(True, device="cpu")  # noqa: FBT003 - a buffer
 
 
 def _translate_mixing(state: _Translation, mixing: nn.Module, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:

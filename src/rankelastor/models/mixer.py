@@ -18,6 +18,7 @@ from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
 from rankelastor.nn.block import Block
 from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.nn.embedding.field_matrix import FieldMatrix
 from rankelastor.schema import FeatureSchema
 
 
@@ -81,6 +82,7 @@ class MixerNetwork(nn.Module):
 
     def __init__(self, *, tokenizer: nn.Module, blocks: Sequence[Block], head: nn.Module) -> None:
         super().__init__()
+        self.field_matrix = FieldMatrix()
         self.tokenizer = tokenizer
         self.blocks = nn.ModuleList(blocks)
         self.head = head
@@ -89,10 +91,11 @@ class MixerNetwork(nn.Module):
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute the token matrices, by name and in order.
 
-        ``tokens``: the tokenizer. ``block{i}.mixing``: the mixing with its residual and its own norm, before the norm
-        of the block. ``block{i}.pffn``: the per-token FFN with its residual.
+        ``fields``: the field embeddings before everything else (field, e). ``tokens``: the tokenizer.
+        ``block{i}.mixing``: the mixing with its residual and its own norm, before the norm of the block.
+        ``block{i}.pffn``: the per-token FFN with its residual.
         """
-        points: dict[str, nn.Module] = {"tokens": self.tokenizer}
+        points: dict[str, nn.Module] = {"fields": self.field_matrix, "tokens": self.tokenizer}
         for index, block in enumerate(self._blocks):
             points |= {f"block{index}.mixing": block.mixing, f"block{index}.pffn": block.pffn}
         return points
@@ -110,7 +113,7 @@ class MixerNetwork(nn.Module):
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
         """Compute the logits of embedded features."""
-        tokens = self.tokenizer(embedded.fields)
+        tokens = self.tokenizer(self.field_matrix(embedded.fields))
         for block in self.blocks:
             tokens = block(tokens)
         logits: Tensor = self.head(tokens)

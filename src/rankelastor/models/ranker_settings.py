@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Annotated
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from rankelastor.config.base import Settings
@@ -19,11 +20,18 @@ class RankerSettings(Settings, ABC):
     """
 
     kind: str
-    embedding_dim: PositiveInt = 10
+    embedding_dim: Annotated[PositiveInt, Field(description="e, width of the embedding of one field")] = 10
+
+    def embedding_width(self, schema: FeatureSchema) -> int:  # noqa: ARG002 - overridden by models that need it
+        """Width of the rows of the embedding table: ``embedding_dim``, unless the model needs more columns."""
+        return self.embedding_dim
 
     @abstractmethod
     def network(self, schema: FeatureSchema) -> nn.Module:
         """Make the network for these features and tasks, with initial values: ``Embedded`` -> (batch, task).
+
+        While training, a network may also return (batch, task, 1 + part): the logits of the ranker, followed by those
+        of parts of it, which the objective teaches to agree with the whole (objectives/binary_cross_entropy.py).
 
         A network may have two properties. ``points`` maps names to the modules that return token matrices
         (batch, token, dim), for the spectrum; ``stages`` maps names to lists of modules, for the profile.

@@ -40,8 +40,8 @@ class HyperConnection(nn.Module):
     """Join a gate to ``num_streams`` streams of every token: h <- res^T h + post o gate(RMSNorm(pre^T h)).
 
     With a = RMSNorm(flat(h)): alpha = A + s_a tanh(W_a a + b_a) as (stream, 1 + stream), beta = B + s_b (W_b a + b_b).
-    ``pre`` = sigmoid(first column of alpha), ``res`` = sinkhorn(the other columns), ``post`` = 2 sigmoid(beta): stream n
-    gets post_n times the gate's output. Every token has its own weights.
+    ``pre`` = sigmoid(first column of alpha), ``res`` = sinkhorn(the other columns), ``post`` = 2 sigmoid(beta):
+    stream n gets post_n times the gate's output. Every token has its own weights.
 
     Args:
         num_tokens: T.

@@ -23,7 +23,7 @@ def allocate(eigenvalues: Float[Tensor, " dim"], *, num_buckets: int) -> list[in
         num_buckets: number of buckets.
 
     Example:
-        >>> allocate(torch.tensor([8.0, 4.0, 2.0, 2.0]), num_buckets=2)  # log2: 3 | 2, then 1 to the second, 1 to the first
+        >>> allocate(torch.tensor([16.0, 8.0, 4.0, 2.0]), num_buckets=2)  # logarithms to base 2: 4 + 1 and 3 + 2
         [0, 3, 1, 2]
         >>> allocate(torch.tensor([0.5, 0.4, 0.3]), num_buckets=2)
         [0, 1, 2]
