@@ -20,7 +20,7 @@ class BinaryCrossEntropy:
     sum_t a_t sum_i w_i BCE(z_it, y_it) / (sum_i w_i sum_t a_t).
 
     A network whose parts are to agree with it returns logits (batch, task, 1 + part) while training. Each part then
-    adds the same loss with its own logits and, as labels, the probabilities of the whole, which get no gradient from it.
+    adds the same loss with its own logits and, as labels, the probabilities of the whole, without a gradient to these.
 
     A batch may be cut into slices: compute ``total`` of the whole batch once; the losses of the slices then add up to
     the loss of the batch.

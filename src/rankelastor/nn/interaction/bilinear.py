@@ -35,7 +35,7 @@ class BilinearInteraction(nn.Module):
         super().__init__()
         if num_fields < 2:  # noqa: PLR2004 - a pair
             raise SizesDoNotFit(f"bilinear products must have 2 fields or more, but {num_fields} was given")
-        first, second = torch.triu_indices(num_fields, num_fields, offset=1, device="cpu").unbind()
+        first, second = torch.triu_indices(num_fields, num_fields, offset=1).unbind()
         num_maps = {"pair": len(first), "field": num_fields - 1, "all": 1}[share]
         self.share = share
         self.register_buffer("first", first.clone(), persistent=False)
