@@ -123,7 +123,7 @@ def test_schema_describes_the_recipe(tmp_path: Path) -> None:
     [
         (["--set", "training.sed=2"], "training.sed is not a known setting; did you mean seed?"),
         (["--set", "training.seed"], "--set must read PATH=VALUE"),
-        (["--set", "model.kind=deepfm"], "model.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2'"),
+        (["--set", "model.kind=widedeep"], "model.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2'"),
         (["--set", "model.num_tokens=5"], "num_tokens must divide field * embedding_dim = 12"),
         (["--set", "data.files.train=nowhere.csv"], "nowhere.csv"),
         (["--set", "data.label=clicked"], "clicked"),

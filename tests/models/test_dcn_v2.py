@@ -128,7 +128,7 @@ def test_every_structure_gives_a_logit_per_example_and_learns_everywhere(changes
         ),
         (
             {"structure": "stacked_parallel", "hidden_dims": [4]},
-            r"stacked_parallel must have at least one of stacked_hidden_dims, but \[\] was given; try structure=parallel",
+            r"must have at least one of stacked_hidden_dims, but \[\] was given; try structure=parallel",
         ),
         (
             {"structure": "parallel", "hidden_dims": [4], "stacked_hidden_dims": [4]},
