@@ -1,4 +1,4 @@
-"""Each baseline computes what loops over numbers compute; ``dcn_v2``, ``mlp`` and the mixers have tests of their own."""
+"""Each baseline computes what loops over numbers compute; tests of their own hold for dcn_v2, mlp and the mixers."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ VERBS = (
     "predict",
     "theory",
     "describe",
+    "models",
     "profile",
     "schema",
     "import_fuxictr",
