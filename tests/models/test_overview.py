@@ -27,7 +27,7 @@ def test_defaults_are_plain_values() -> None:
 
 
 def test_an_unknown_model_lists_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match="a model must be one of rankelastor, .*, but 'widedeep' was given"):
+    with pytest.raises(SettingsError, match=r"a model must be one of rankelastor, .*, but 'widedeep' was given"):
         find_model("widedeep")
 
 
