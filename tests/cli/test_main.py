@@ -127,7 +127,7 @@ def test_schema_describes_the_recipe(tmp_path: Path) -> None:
     [
         (["--set", "training.sed=2"], "unknown setting training.sed; did you mean seed?"),
         (["--set", "training.seed"], "a change must read PATH=VALUE, but 'training.seed' was given"),
-        (["--set", "model.kind=deepfm"], "model.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2'"),
+        (["--set", "model.kind=widedeep"], "model.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2'"),
         (["--set", "model.num_tokens=5"], "num_tokens must divide field * embedding_dim = 12"),
         (["--set", "data.files.train=nowhere.csv"], "nowhere.csv"),
         (["--set", "data.label=clicked"], "clicked"),

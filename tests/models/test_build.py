@@ -88,7 +88,7 @@ def test_rankmixer_and_rankelastor_are_the_same_blocks_with_other_defaults() -> 
 
 def test_points_are_named_in_the_order_of_computation() -> None:
     points = build_ranker(settings(num_blocks=2), SCHEMA).points
-    assert list(points) == ["tokens", "block0.mixing", "block0.pffn", "block1.mixing", "block1.pffn"]
+    assert list(points) == ["fields", "tokens", "block0.mixing", "block0.pffn", "block1.mixing", "block1.pffn"]
 
 
 def test_the_same_seed_gives_the_same_ranker() -> None:

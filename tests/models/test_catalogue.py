@@ -32,7 +32,7 @@ def test_every_model_has_a_file_of_its_kind_and_a_recipe(model: type[RankerSetti
 
 
 def test_an_unknown_model_lists_the_known_ones(recipe_values: dict[str, Any]) -> None:
-    recipe_values["model"]["kind"] = "deepfm"
+    recipe_values["model"]["kind"] = "widedeep"
     known = ", ".join(repr(kind_of(model)) for model in MODELS)
-    with pytest.raises(SettingsError, match=rf"model\.kind must be one of {known}, but 'deepfm' was given"):
+    with pytest.raises(SettingsError, match=rf"model\.kind must be one of {known}, but 'widedeep' was given"):
         recipe_from_values(recipe_values)

@@ -27,6 +27,7 @@ VERBS = (
     "predict",
     "theory",
     "describe",
+    "models",
     "profile",
     "schema",
     "import_fuxictr",

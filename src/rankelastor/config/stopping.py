@@ -1,5 +1,7 @@
 """Settings of the learning-rate schedule and of early stopping."""
 
+from typing import Annotated
+
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from rankelastor.config.base import Settings
@@ -8,10 +10,11 @@ from rankelastor.config.base import Settings
 class StoppingSettings(Settings):
     """When to lower the learning rate and when to stop, by the evaluation of the valid split after each epoch."""
 
-    monitor: str = Field(
+    monitor: str | Annotated[dict[str, float], Field(min_length=1)] = Field(
         "auc",
         description="Metric of the valid split that chooses the best weights: one that has a better direction, such as "
-        "`auc`, `logloss` or `gauc`; with several tasks also `TASK.METRIC`.",
+        "`auc`, `logloss` or `gauc`; with several tasks also `TASK.METRIC`; or a weighted sum of metrics that is to be "
+        "large, as in `{auc: 1, logloss: -1}`.",
     )
     min_delta: NonNegativeFloat = Field(
         1e-6, description="An evaluation counts as better if it improves the monitor by more than this."

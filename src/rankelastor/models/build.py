@@ -18,7 +18,7 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
-    embedding = build_embedding(schema, embedding_dim=settings.embedding_dim)
+    embedding = build_embedding(schema, embedding_dim=settings.embedding_width(schema))
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 

@@ -21,9 +21,16 @@ class RankerSettings(Settings, ABC):
     kind: str
     embedding_dim: PositiveInt = Field(10, description="Width of the embedding of each field.")
 
+    def embedding_width(self, schema: FeatureSchema) -> int:  # noqa: ARG002 - overridden by models that need it
+        """Width of the rows of the embedding table: ``embedding_dim``, unless the model needs more columns."""
+        return self.embedding_dim
+
     @abstractmethod
     def network(self, schema: FeatureSchema) -> nn.Module:
         """Make the network for these features and tasks, with initial values: ``Embedded`` -> (batch, task).
+
+        While training, a network may also return (batch, task, 1 + part): the logits of the ranker, followed by those
+        of parts of it, which the objective teaches to agree with the whole (objectives/binary_cross_entropy.py).
 
         A network may have two properties. ``points`` maps names to the modules that return token matrices
         (batch, token, dim), for the spectrum; ``stages`` maps names to lists of modules, for the profile.

@@ -21,6 +21,9 @@ class BinaryCrossEntropy:
     sum_t a_t sum_i w_i BCE(z_it, y_it) / (sum_i w_i sum_t a_t),
     where the loss of an example with label 1 counts ``positive_weight`` times.
 
+    A network whose parts are to agree with it returns logits (batch, task, 1 + part) while training. Each part then
+    adds the same loss with its own logits and, as labels, the probabilities of the whole, without a gradient to these.
+
     A batch may be cut into slices: compute ``total`` of the whole batch once; the losses of the slices then add up to
     the loss of the batch.
 
@@ -74,11 +77,26 @@ class BinaryCrossEntropy:
         return batch.weight.sum().clamp_min(torch.finfo(batch.weight.dtype).tiny)
 
     def __call__(
-        self, logits: Float[Tensor, "batch task"], batch: Batch, *, total: Tensor | float
+        self, logits: Float[Tensor, "batch task *part"], batch: Batch, *, total: Tensor | float
     ) -> Float[Tensor, ""]:
         """Compute the share of these examples in the loss of a batch with this total weight."""
-        labels, weight = batch.labels, None if batch.weight is None else batch.weight.unsqueeze(1)
-        assert labels is not None, "training needs labels"
+        assert batch.labels is not None, "training needs labels"
+        weight = None if batch.weight is None else batch.weight.unsqueeze(1)
+        whole, *parts = (logits,) if logits.dim() == batch.labels.dim() else logits.unbind(2)
+        loss = self._mean(whole, batch.labels, weight, total=total)
+        if parts:
+            taught = whole.detach().float().sigmoid()
+            loss = loss + torch.stack([self._mean(part, taught, weight, total=total) for part in parts]).sum()
+        return loss
+
+    def _mean(
+        self,
+        logits: Float[Tensor, "batch task"],
+        labels: Float[Tensor, "batch task"],
+        weight: Float[Tensor, "batch 1"] | None,
+        *,
+        total: Tensor | float,
+    ) -> Float[Tensor, ""]:
         assert labels.shape == logits.shape, "a ranker returns one logit per task"
         positive = None if self._positive_weight is None else logits.new_tensor(self._positive_weight).float()
         losses = partial(binary_cross_entropy_with_logits, logits.float(), labels, weight=weight, pos_weight=positive)

@@ -8,7 +8,8 @@ from rankelastor.config.base import Settings
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.settings import DataSettings
-from rankelastor.metrics.monitor import monitor_names
+from rankelastor.errors import SettingsError
+from rankelastor.metrics.monitor import check_directions, monitor_names
 from rankelastor.models.catalogue import ModelSettings
 from rankelastor.objectives.odds import Odds
 
@@ -38,8 +39,14 @@ class Recipe(Settings):
     def _check_monitor(self) -> Self:
         monitor = self.training.stopping.monitor
         names = monitor_names([target.task for target in self.data.targets])
-        if monitor not in names:
-            raise ValueError(f"training.monitor must be one of {', '.join(names)}, but {monitor!r} was given")
+        for name in [monitor] if isinstance(monitor, str) else monitor:
+            if name not in names:
+                raise ValueError(f"training.monitor must be one of {', '.join(names)}, but {name!r} was given")
+        if not isinstance(monitor, str):
+            try:
+                check_directions(monitor)
+            except SettingsError as error:
+                raise ValueError(str(error)) from None
         return self
 
     @model_validator(mode="after")
