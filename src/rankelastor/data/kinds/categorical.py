@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BlankIds
 from rankelastor.data.features.aligned_vectors import PretrainedSpec, align_vectors
 from rankelastor.data.features.vector_settings import PretrainedSettings
@@ -37,6 +38,8 @@ class CategoricalField(ColumnSettings):
 
     ``min_count``: a value seen fewer times than this in the train split is out of vocabulary.
     ``blank``: a blank cell is a value of its own (``value``), out of vocabulary, or padding (a zero vector).
+    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``, as
+    the numbers and truth values of Parquet are; ``as_written`` changes no text.
     ``shares``: the name of a categorical or sequence field whose vocabulary and embedding rows this one uses. One
     vocabulary then counts the train occurrences in all columns that share it; ``min_count`` and ``blank`` are those
     of the shared field.
@@ -47,6 +50,10 @@ class CategoricalField(ColumnSettings):
     kind: Literal["categorical"] = "categorical"
     min_count: PositiveInt = 1
     blank: BlankIds = "value"
+    text: TextRule = Field(
+        "canonical",
+        description="How texts are spelled: canonical reads 12.0 as 12 and TRUE as true; as_written changes no text.",
+    )
     shares: FieldName | None = None
     pretrained: PretrainedSettings | None = None
 
@@ -83,11 +90,11 @@ class PlannedCategorical:
         """Rules of its vocabulary; a shared vocabulary brings its own rule for blanks."""
         settings = self.settings
         blank = settings.blank if settings.shares is None else None
-        return VocabularyRules(settings.shares, settings.min_count, blank)
+        return VocabularyRules(settings.shares, settings.min_count, blank, text=settings.text)
 
     def parse(self, source: CellSource) -> Cells:
         """Number the text of each cell."""
-        return number_texts(source, self.column)
+        return number_texts(source, self.column, self.settings.text)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Count the values."""
@@ -100,6 +107,7 @@ class PlannedCategorical:
             column=self.column,
             min_count=self.settings.min_count,
             blank=self.settings.blank,
+            text=self.settings.text,
             num_ids=num_ids,
             vocabulary=file,
             shares=self.settings.shares,
@@ -110,7 +118,7 @@ class PlannedCategorical:
         settings = self.settings.pretrained
         if settings is None:
             return None
-        vectors, num_without = align_vectors(vocabulary, output.source, settings)
+        vectors, num_without = align_vectors(vocabulary, output.source, settings, text=self.settings.text)
         output.vectors.mkdir(exist_ok=True)
         file = output.vectors / output.vector_names.make(self.name)
         np.save(file, vectors)
@@ -133,6 +141,7 @@ class CategoricalSpec(FeatureSpec):
     kind: Literal["categorical"] = "categorical"
     min_count: int
     blank: BlankIds
+    text: TextRule = "canonical"
     num_ids: int
     vocabulary: str
     shares: str | None = None
@@ -158,7 +167,7 @@ class CategoricalSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Number the text of each cell."""
-        return number_texts(source, self.column)
+        return number_texts(source, self.column, self.text)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Return the cells, which are ids already."""
