@@ -146,11 +146,10 @@ def _floats(values: pa.Array) -> NDArray[np.floating]:
 
 def _spell_floats(values: pa.Array) -> pa.Array:
     numbers = _floats(values)
-    with np.errstate(invalid="ignore"):
-        is_whole = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2.0**53)
+    size = np.abs(numbers).astype(np.float64)
+    is_whole = (numbers == np.floor(numbers)) & (size < 2.0**53)
     texts = np.empty(len(numbers), dtype=object)
     texts[is_whole] = pc.cast(pa.array(numbers[is_whole].astype(np.int64)), pa.string()).to_numpy(zero_copy_only=False)
-    size = np.abs(numbers)
     plain = ~is_whole & (size >= _POSITIONAL[0]) & (size < _POSITIONAL[1]) & (numbers.dtype != np.float16)
     if plain.any():
         texts[plain] = pc.cast(pa.array(numbers[plain]), pa.string()).to_numpy(zero_copy_only=False)
