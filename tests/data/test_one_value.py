@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -333,3 +334,32 @@ def test_any_whole_number_has_one_id_however_it_is_stored(log: Log, values: list
     assert len({row[0] for row in expected[0]}) == len(values)
     for way, store in WAYS.items():
         assert encoded(store(values)) == expected, way
+
+
+def make_version_1(folder: Path) -> None:
+    """Turn a prepared folder whose texts are as written into one of format version 1, which had no rules for texts."""
+    values = json.loads((folder / "schema.json").read_text())
+    values["format_version"] = 1
+    for entry in (*values["features"], *values["settings"]["fields"], values["csv"]):
+        for name in ("text", "unit", "infinite", "decimal", "thousands"):
+            entry.pop(name, None)
+    (folder / "schema.json").write_text(json.dumps(values))
+
+
+def test_a_folder_of_version_1_reads_rows_as_it_did(log: Log, caplog: pytest.LogCaptureFixture) -> None:
+    as_written = {"kind": "categorical", "column": "user", "text": "as_written"}
+    columns = {"click": CLICKS, "user": ["12.0", "13.0", "true", "1e+10"] * 25}
+    log.prepare(columns, "log.csv", fields=[as_written])
+    make_version_1(log.folder / "prep")
+    known = log.ids(["12.0", "13.0", "true", "1e+10"], "new.csv")
+    assert sorted(known) == [1, 2, 3, 4]
+    unseen = 5
+    assert log.ids(["12", "True", "10000000000"], "new.csv") == [unseen] * 3
+    assert log.ids([12.0, 1e10]) == [unseen, known[3]]  # as Arrow wrote floats
+    assert log.ids(pa.array([Decimal("12.0"), Decimal("13.0")])) == known[:2]
+    path = log.folder / "log.csv"
+    values = {"prepared": str(log.folder / "prep"), "files": {"all": str(path)}, "split": SPLIT, "label": "click"}
+    with caplog.at_level(logging.WARNING):
+        dataset = prepare(DataSettings.model_validate(values | {"fields": CATEGORICAL}))
+    assert dataset.manifest.format_version == 1
+    assert "has format version 1, in which one value may have several spellings" in caplog.text

@@ -29,7 +29,9 @@ def spelled(text: str) -> str:
     return text.lower() if text in {"True", "TRUE", "False", "FALSE"} else "" if not text.strip(" \t") else text
 
 
-TABLES = st.lists(st.tuples(TEXTS, TEXTS | st.sampled_from(["", '"', "a,b", "\n", "'", "NA", " x ", "1.0", "TRUE", " "])), max_size=12)
+TABLES = st.lists(
+    st.tuples(TEXTS, TEXTS | st.sampled_from(["", '"', "a,b", "\n", "'", "NA", " x ", "1.0", "TRUE", " "])), max_size=12
+)
 
 
 def prepared_texts(dataset: PreparedDataset) -> list[tuple[str | None, ...]]:

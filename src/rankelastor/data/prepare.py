@@ -77,8 +77,8 @@ def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | 
     _logger.info("%s is up to date: nothing to prepare", folder)
     if dataset.manifest.format_version != FORMAT_VERSION:
         _logger.warning(
-            "%s has format version %d, in which one value may have several spellings (12.0 and 12); it is used as it is; "
-            "`rankelastor prepare RECIPE --force` makes a new one",
+            "%s has format version %d, in which one value may have several spellings (12.0 and 12); "
+            "it is used as it is; `rankelastor prepare RECIPE --force` makes a new one",
             folder, dataset.manifest.format_version,
         )  # fmt: skip
     return dataset.with_sources(now.sources)

@@ -14,7 +14,6 @@ from rankelastor.data.cells.numbers import NumberRules, parse_numbers, parse_num
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
-
 PLAIN_RULES = NumberRules()
 
 
@@ -93,7 +92,9 @@ def test_blanks_are_refused_where_no_number_stands_for_them() -> None:
         numbers_of(["1", ""], blank=None)
 
 
-@pytest.mark.parametrize("values", [["-1", "-1.00", "2"], [-1.0, -1.0, 2.0], [-1, -1, 2], [Decimal(-1), Decimal("-1.0"), 2]])
+@pytest.mark.parametrize(
+    "values", [["-1", "-1.00", "2"], [-1.0, -1.0, 2.0], [-1, -1, 2], [Decimal(-1), Decimal("-1.0"), 2]]
+)
 def test_a_number_that_means_blank_does_so_however_it_is_stored(values: Any) -> None:
     assert numbers_of(values, 0.0, blanks=("-1",)) == [0, 0, 2]
 
@@ -108,7 +109,9 @@ def test_durations_and_times_count_in_the_unit_that_is_given_whatever_the_unit_o
     assert numbers_of(zoned, rules=NumberRules(unit="hours")) == [24.0]
 
 
-@pytest.mark.parametrize("cells", [["1970-01-03"], pa.array([dt.date(1970, 1, 3)]), pa.array([dt.date(1970, 1, 3)], pa.date64())])
+@pytest.mark.parametrize(
+    "cells", [["1970-01-03"], pa.array([dt.date(1970, 1, 3)]), pa.array([dt.date(1970, 1, 3)], pa.date64())]
+)
 def test_dates_count_the_same_as_text_and_typed(cells: Any) -> None:
     assert numbers_of(cells, rules=NumberRules(unit="days")) == [2.0]
 

@@ -72,8 +72,39 @@ def test_whole_floats_from_the_first_that_is_rounded_on_are_found(kind: pa.DataT
     assert first_merged(pa.array([2**60])) is None
 
 
-SAME = ["1.10", "00123", "0e123456", "1e5", "+1.0", "-0", ".0", "0.", "1,0", "1.0.0", "12.0a", "01.0", "truE", "t", " 12.0", "NaN", "İ", "ＴＲＵＥ"]  # noqa: RUF001
-OTHER = {"12.0": "12", "-7.000": "-7", "0.0": "0", "-0.0": "0", "True": "true", "TRUE": "true", "False": "false", "FALSE": "false", " ": "", "\t ": "", "9" * 30 + ".0": "9" * 30}
+SAME = [
+    "1.10",
+    "00123",
+    "0e123456",
+    "1e5",
+    "+1.0",
+    "-0",
+    ".0",
+    "0.",
+    "1,0",
+    "1.0.0",
+    "12.0a",
+    "01.0",
+    "truE",
+    "t",
+    " 12.0",
+    "NaN",
+    "İ",
+    "\uff34RUE",  # a full-width T
+]
+OTHER = {
+    "12.0": "12",
+    "-7.000": "-7",
+    "0.0": "0",
+    "-0.0": "0",
+    "True": "true",
+    "TRUE": "true",
+    "False": "false",
+    "FALSE": "false",
+    " ": "",
+    "\t ": "",
+    "9" * 30 + ".0": "9" * 30,
+}
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string()], ids=str)
@@ -115,7 +146,9 @@ def test_a_float_has_the_text_that_polars_writes_to_csv_and_its_rule_for_texts_g
     pl.DataFrame({"x": values}).write_csv(text)
     written = pa.array(text.getvalue().decode().split()[1:])
     assert texts_of(pa.array(values)) == spell_texts(written, "canonical").to_pylist()
-    assert texts_of(pa.array(values)) == spell_texts(pa.array([repr(value) for value in values]), "canonical").to_pylist()
+    assert (
+        texts_of(pa.array(values)) == spell_texts(pa.array([repr(value) for value in values]), "canonical").to_pylist()
+    )
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1)))

@@ -42,7 +42,9 @@ def test_offsets_put_times_on_one_line() -> None:
 
 @pytest.mark.parametrize("pieces", [(["2024-01-01T10:00Z", "2024-01-01"],), (["2024-01-01T10:00Z"], ["2024-01-01"])])
 def test_times_with_and_without_offset_have_no_order(pieces: tuple[list[str], ...]) -> None:
-    with pytest.raises(DataError, match=r"row 2 must have an offset from UTC, as the times before it, but '2024-01-01'"):
+    with pytest.raises(
+        DataError, match=r"row 2 must have an offset from UTC, as the times before it, but '2024-01-01'"
+    ):
         order_of(*pieces)
     with pytest.raises(DataError, match=r"row 2 must have no offset from UTC"):
         order_of(["2024-01-01", "2024-01-01T10:00Z"])
@@ -52,13 +54,21 @@ def test_times_with_and_without_offset_have_no_order(pieces: tuple[list[str], ..
 def test_every_way_to_store_times_gives_one_order(moments: list[dt.datetime]) -> None:
     expected = np.argsort(np.array(moments, dtype="datetime64[us]"), kind="stable").tolist()
     assert order_of([moment.isoformat(" ") for moment in moments]) == expected
-    assert order_of([moment.strftime("%d.%m.%Y %H:%M:%S.%f") for moment in moments], time_format="%d.%m.%Y %H:%M:%S.%f") == expected
+    assert (
+        order_of([moment.strftime("%d.%m.%Y %H:%M:%S.%f") for moment in moments], time_format="%d.%m.%Y %H:%M:%S.%f")
+        == expected
+    )
     assert order_of(pa.array(moments, pa.timestamp("us"))) == expected
     assert order_of(pa.array(moments, pa.timestamp("ns", "Asia/Tokyo"))) == expected
     micros = [(moment - dt.datetime(1970, 1, 1)) // dt.timedelta(microseconds=1) for moment in moments]  # noqa: DTZ001
     assert order_of([str(micro) for micro in micros]) == expected
     far = [micro for micro in micros if abs(micro) >= 10**14]
-    assert order_of([str(micro) for micro in far], time_format="epoch_microseconds") == np.argsort(far, kind="stable").tolist() if far else True
+    assert (
+        order_of([str(micro) for micro in far], time_format="epoch_microseconds")
+        == np.argsort(far, kind="stable").tolist()
+        if far
+        else True
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,9 +87,13 @@ def test_a_format_orders_texts(time_format: str, texts: list[str]) -> None:
     assert order_of(texts, time_format=time_format) == [2, 0, 1]
 
 
-@pytest.mark.parametrize("text", ["01/02/2024", "2024-01-01 01:00 PM", "2024-1-1", "20240101T10", "2024-13-01", "Monday"])
+@pytest.mark.parametrize(
+    "text", ["01/02/2024", "2024-01-01 01:00 PM", "2024-1-1", "20240101T10", "2024-13-01", "Monday"]
+)
 def test_text_that_is_no_iso_date_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match=r"row 2 must hold times as iso \(2014-10-21T23:00:00\), but .*data.split.format"):
+    with pytest.raises(
+        DataError, match=r"row 2 must hold times as iso \(2014-10-21T23:00:00\), but .*data.split.format"
+    ):
         order_of(["2024-01-01", text])
 
 
@@ -104,12 +118,16 @@ def test_integers_that_float64_would_round_are_refused(as_given: Callable[[int],
         order_of([as_given(5), as_given(2**53 + 1)])
     with pytest.raises(DataError, match=message):
         order_of([as_given(5), as_given(6)], [as_given(1413932400000000001)])
-    assert order_of([as_given(1413932400000000002), as_given(1413932400000000001)], time_format="epoch_nanoseconds") == [1, 0]
+    assert order_of(
+        [as_given(1413932400000000002), as_given(1413932400000000001)], time_format="epoch_nanoseconds"
+    ) == [1, 0]
 
 
 def test_decimals_beyond_a_float_are_refused_without_a_format() -> None:
     assert order_of(["1700000000.12346", "1700000000.12345", "1.500000000000000000"]) == [2, 1, 0]
-    with pytest.raises(DataError, match=r"row 2 must hold times of at most 15 digits, .*data.split.format: epoch_seconds"):
+    with pytest.raises(
+        DataError, match=r"row 2 must hold times of at most 15 digits, .*data.split.format: epoch_seconds"
+    ):
         order_of(["1700000000.0", "1700000000.000000001"])
 
 

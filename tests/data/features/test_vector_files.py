@@ -113,7 +113,9 @@ def test_lists_of_several_widths_and_broken_files_are_refused(tmp_path: Path) ->
         list(read_vectors(tmp_path, settings))
 
 
-@pytest.mark.parametrize("keys", [np.array([8, 9, 10]), np.array([8.0, 9.0, 10.0]), np.array(["8.0", "9", "10.00"])], ids=str)
+@pytest.mark.parametrize(
+    "keys", [np.array([8, 9, 10]), np.array([8.0, 9.0, 10.0]), np.array(["8.0", "9", "10.00"])], ids=str
+)
 def test_keys_are_spelled_as_values_are(tmp_path: Path, keys: Any) -> None:
     np.savez(tmp_path / "v.npz", key=keys, value=VECTORS)
     ((found, _),) = read_vectors(tmp_path, PretrainedSettings(file="v.npz"))

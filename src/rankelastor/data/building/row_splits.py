@@ -23,9 +23,7 @@ def assign_by_file(parts: Sequence[tuple[SplitName | None, int]]) -> SplitCodes:
     return np.repeat(np.array(codes, dtype=np.int8), [num_rows for _, num_rows in parts])
 
 
-def assign_rows(
-    split: SplitSettings, num_rows: int, times: TimeKey | None, starts: Sequence[float] = ()
-) -> SplitCodes:
+def assign_rows(split: SplitSettings, num_rows: int, times: TimeKey | None, starts: Sequence[float] = ()) -> SplitCodes:
     """Assign each row to a split, with exact split sizes; rows keep their order within a split.
 
     Args:

@@ -23,9 +23,7 @@ _CHECK = "check the field's format"
 _ADVICE = {"epoch_seconds": f"{_CHECK}, or divide milliseconds by 1000 (format: epoch_milliseconds)"}
 
 
-def calendar_part(
-    rows: RawRows, column: str, times: CellTexts, *, part: CalendarPart, time_format: str
-) -> CellTexts:
+def calendar_part(rows: RawRows, column: str, times: CellTexts, *, part: CalendarPart, time_format: str) -> CellTexts:
     """Extract one part of each timestamp as text (``"23"``); a blank timestamp has blank parts.
 
     Args:

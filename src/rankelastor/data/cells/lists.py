@@ -41,7 +41,7 @@ class CellLists:
     offsets: Offsets
 
 
-def cell_lists(  # noqa: PLR0913 - the column, and how it is read
+def cell_lists(
     rows: RawRows,
     column: str,
     *,
@@ -74,14 +74,14 @@ def cell_lists(  # noqa: PLR0913 - the column, and how it is read
     """
     cells = rows.column(column)
     if separator is None:
-        return _split_parquet_lists(rows, column, cells, max_length, blanks, spelling)
+        return _split_parquet_lists(rows, column, cells, max_length, blanks=blanks, spelling=spelling)
     if _is_list(cells.type):
         raise DataError(
             f"{rows.file}, column {column!r} must hold texts with the separator {separator!r}, but its type is "
             f"{cells.type}; leave separator out"
         )
     texts = cell_texts(rows, column, blanks, "version_1" if spelling == "version_1" else "as_written")
-    split = _split_texts(rows, column, texts, separator, max_length, spelling)
+    split = _split_texts(rows, column, texts, separator=separator, max_length=max_length, spelling=spelling)
     return _lists_of_texts(texts, split, blanks, spelling, strip=spelling == "canonical" and separator != JSON)
 
 
@@ -99,7 +99,7 @@ def pad_left(values: NDArray[np.integer], offsets: Offsets, width: int) -> NDArr
 
 
 def _split_parquet_lists(
-    rows: RawRows, column: str, cells: pa.Array, max_length: int, blanks: Collection[str], spelling: Spelling
+    rows: RawRows, column: str, cells: pa.Array, max_length: int, *, blanks: Collection[str], spelling: Spelling
 ) -> CellLists:
     if pa.types.is_null(cells.type):  # the type that writers give a column without a single list
         cells = cells.cast(pa.list_(pa.string()))
@@ -125,21 +125,22 @@ def _split_parquet_lists(
         place = int(pc.index(encoded.indices, pa.scalar(code, encoded.indices.type)).as_py())
         return -1 if place < 0 else int(np.searchsorted(kept, place, side="right")) - 1
 
-    return CellLists(spelled(rows, column, encoded, blanks, spelling, row_of), kept)
+    return CellLists(spelled(rows, column, encoded, blanks=blanks, spelling=spelling, row_of=row_of), kept)
 
 
 def _split_texts(
-    rows: RawRows, column: str, texts: CellTexts, separator: str, max_length: int, spelling: Spelling
+    rows: RawRows, column: str, texts: CellTexts, *, separator: str, max_length: int, spelling: Spelling
 ) -> pl.Series:
     """Split each distinct text into its newest elements; a blank has one, which is blank."""
     if separator == JSON:
         split = pl.Series([read_list(text) for text in texts.values], dtype=pl.List(pl.String))
-        _refuse(rows, column, texts, split.is_null(), "must hold a JSON or Python list of texts and numbers", _NO_LIST)
+        rule = "must hold a JSON or Python list of texts and numbers"
+        _refuse(rows, column, texts, split.is_null(), rule=rule, advice=_NO_LIST)
         return split.list.tail(max_length)
     if spelling != "canonical":
         return texts.values.str.split(separator).list.tail(max_length)
     rule = f"must hold elements with {separator!r} between them, since it is not a list in brackets"
-    _refuse(rows, column, texts, _are_lists(texts.values), rule, _BRACKETS)
+    _refuse(rows, column, texts, _are_lists(texts.values), rule=rule, advice=_BRACKETS)
     return texts.values.str.split(separator).list.tail(max_length)
 
 
@@ -168,7 +169,7 @@ def _are_lists(texts: pl.Series) -> pl.Series:
     return found
 
 
-def _refuse(rows: RawRows, column: str, texts: CellTexts, wrong: pl.Series, rule: str, advice: str) -> None:  # noqa: PLR0913
+def _refuse(rows: RawRows, column: str, texts: CellTexts, wrong: pl.Series, *, rule: str, advice: str) -> None:
     """Raise a ``DataError`` that names the first row whose text is ``wrong``, if any."""
     if not wrong.any():
         return

@@ -43,7 +43,12 @@ class NumberRules:
 
 
 def parse_numbers(
-    rows: RawRows, column: str, *, blanks: Collection[str], blank: float | None, rules: NumberRules = NumberRules()  # noqa: B008 - frozen
+    rows: RawRows,
+    column: str,
+    *,
+    blanks: Collection[str],
+    blank: float | None,
+    rules: NumberRules = NumberRules(),
 ) -> NDArray[np.float64]:
     """Parse the numbers of a column.
 
@@ -78,7 +83,11 @@ def parse_numbers(
 
 
 def parse_numbers_or_blanks(
-    rows: RawRows, column: str, *, blanks: Collection[str], rules: NumberRules = NumberRules()  # noqa: B008 - frozen
+    rows: RawRows,
+    column: str,
+    *,
+    blanks: Collection[str],
+    rules: NumberRules = NumberRules(),
 ) -> NDArray[np.float64]:
     """Parse the numbers of a column, NaN for blank cells.
 
@@ -116,13 +125,13 @@ def _blank_numbers(blanks: Collection[str], marks: NumberMarks) -> list[float]:
     """Read the numbers among the texts that mean blank."""
     if not blanks:
         return []
-    numbers: list[float] = read_numbers(pl.Series(list(blanks), dtype=pl.String), marks).drop_nulls().drop_nans().to_list()
+    numbers: list[float] = (
+        read_numbers(pl.Series(list(blanks), dtype=pl.String), marks).drop_nulls().drop_nans().to_list()
+    )
     return numbers
 
 
-def _convert(
-    rows: RawRows, column: str, blanks: Collection[str], rules: NumberRules
-) -> tuple[pl.Series, pl.Series]:
+def _convert(rows: RawRows, column: str, blanks: Collection[str], rules: NumberRules) -> tuple[pl.Series, pl.Series]:
     """Convert cells to numbers (null if blank), and tell which are blank."""
     cells = rows.column(column)
     if pa.types.is_dictionary(cells.type):

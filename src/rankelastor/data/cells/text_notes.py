@@ -37,8 +37,8 @@ class TextNotes:
         for name in missing:
             if self._is_new(column, name):
                 _logger.warning(
-                    "column %s holds the text %s, which is a value like any other; if it means a missing value, add it to "
-                    "csv.blanks",
+                    "column %s holds the text %s, which is a value like any other; if it means a missing value, "
+                    "add it to csv.blanks",
                     column, name,
                 )  # fmt: skip
         spaced = texts.filter(_has_spaces_around(texts))

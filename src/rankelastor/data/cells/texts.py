@@ -64,7 +64,7 @@ def cell_texts(
             return -1
         return int(pc.index(encoded.indices, pa.scalar(code, encoded.indices.type)).as_py())
 
-    return spelled(rows, column, encoded, blanks, spelling, row_of)
+    return spelled(rows, column, encoded, blanks=blanks, spelling=spelling, row_of=row_of)
 
 
 def plain_texts(
@@ -97,10 +97,11 @@ def encode_distinct(rows: RawRows, column: str, cells: pa.Array) -> pa.Dictionar
     return (cells.cast(pa.string()) if _is_view(kind) or pa.types.is_null(kind) else cells).dictionary_encode()
 
 
-def spelled(  # noqa: PLR0913 - the cells, and how they are read
+def spelled(
     rows: RawRows,
     column: str,
     encoded: pa.DictionaryArray,
+    *,
     blanks: Collection[str],
     spelling: Spelling,
     row_of: Callable[[int], int],

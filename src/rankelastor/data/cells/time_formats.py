@@ -56,9 +56,7 @@ def _require_format(name: str) -> str:
         )
     directives = set(_DIRECTIVE.findall(name))
     if unknown := sorted(directives.difference(_KNOWN_DIRECTIVES)):
-        raise ValueError(
-            f"format must use the directives %{' %'.join(_KNOWN_DIRECTIVES)}, but %{unknown[0]} was given"
-        )
+        raise ValueError(f"format must use the directives %{' %'.join(_KNOWN_DIRECTIVES)}, but %{unknown[0]} was given")
     if not (directives & set("FD") or (directives & set("Yy") and directives & set("mbBj"))):
         raise ValueError(f"format must give year and month, but {name!r} does not; try %Y-%m-%d")
     if "%z" in name and not name.endswith("%z"):

@@ -95,7 +95,7 @@ class TimeKeys:
         wrong = times.local.is_null().to_numpy()[texts.codes]
         advice = "check data.split.format"
         if self._format is None:
-            advice = "name their format, as in data.split.format: \'%d/%m/%Y\'"
+            advice = "name their format, as in data.split.format: '%d/%m/%Y'"
         self._refuse(rows, wrong, f"must hold times as {time_format} ({example_of(time_format)})", advice)
         instants = times.instants
         too_far = instants.is_null().to_numpy()[texts.codes]
@@ -135,8 +135,10 @@ class TimeKeys:
             return
         if self._has_offset is None:
             self._has_offset = bool(has_offset[0])
-        rule = "must have an offset from UTC, as the times before it" if self._has_offset else (
-            "must have no offset from UTC, as the times before it have none"
+        rule = (
+            "must have an offset from UTC, as the times before it"
+            if self._has_offset
+            else ("must have no offset from UTC, as the times before it have none")
         )
         self._refuse(rows, has_offset != self._has_offset, rule, "write all times with an offset (Z is UTC), or none")
 
@@ -146,9 +148,8 @@ class TimeKeys:
         index = int(wrong.argmax())
         given = as_text(rows, self._column)[index].as_py()
         given = repr(given) if _is_text(rows.column(self._column)) else given
-        raise DataError(
-            f"{rows.file}, column {self._column!r}, row {rows.row_number(index)} {rule}, but {given} was given; {advice}"
-        )
+        where = f"{rows.file}, column {self._column!r}, row {rows.row_number(index)}"
+        raise DataError(f"{where} {rule}, but {given} was given; {advice}")
 
 
 def _int64(instants: pl.Series) -> NDArray[np.int64]:

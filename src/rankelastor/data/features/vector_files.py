@@ -50,9 +50,7 @@ def find_vector_files(folder: str | Path, vectors: Iterable[PretrainedSettings])
     return tuple(found.values())
 
 
-def read_vectors(
-    folder: str | Path, settings: PretrainedSettings, *, text: TextRule = "canonical"
-) -> Iterator[Piece]:
+def read_vectors(folder: str | Path, settings: PretrainedSettings, *, text: TextRule = "canonical") -> Iterator[Piece]:
     """Read the keys and vectors of a file in pieces.
 
     Args:

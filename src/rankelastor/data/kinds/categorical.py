@@ -38,8 +38,8 @@ class CategoricalField(ColumnSettings):
 
     ``min_count``: a value seen fewer times than this in the train split is out of vocabulary.
     ``blank``: a blank cell is a value of its own (``value``), out of vocabulary, or padding (a zero vector).
-    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``, as
-    the numbers and truth values of Parquet are; ``as_written`` changes no text.
+    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``,
+    as the numbers and truth values of Parquet are; ``as_written`` changes no text.
     ``shares``: the name of a categorical or sequence field whose vocabulary and embedding rows this one uses. One
     vocabulary then counts the train occurrences in all columns that share it; ``min_count`` and ``blank`` are those
     of the shared field.

@@ -14,8 +14,8 @@ from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
 class GroupField(ColumnSettings):
     """The column that names the group of an example (a user, for example) for gAUC; it makes no feature.
 
-    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``, as
-    the numbers and truth values of Parquet are; ``as_written`` changes no text.
+    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``,
+    as the numbers and truth values of Parquet are; ``as_written`` changes no text.
     """
 
     kind: Literal["group"]

@@ -23,10 +23,10 @@ from rankelastor.schema import PADDING_ID, CategoricalFeature
 class HashedField(ColumnSettings):
     """A column of values whose ids are hashes: one embedding row per bucket, for any number of values.
 
-    The bucket of a value is 1 + murmurhash3_32(the UTF-8 bytes of its text, seed 0) mod ``num_buckets``, on every machine and in
-    every version. No value is out of vocabulary: values that training has not seen have a bucket too.
-    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``, as
-    the numbers and truth values of Parquet are; ``as_written`` changes no text.
+    The bucket of a value is 1 + murmurhash3_32(the UTF-8 bytes of its text, seed 0) mod ``num_buckets``, on every
+    machine and in every version. No value is out of vocabulary: values that training has not seen have a bucket too.
+    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``,
+    as the numbers and truth values of Parquet are; ``as_written`` changes no text.
     ``blank``: a blank cell is a value like any other (``value``), out of vocabulary, or padding (a zero vector).
     """
 

@@ -45,8 +45,8 @@ class SequenceField(ColumnSettings):
     ``separator``: the character between elements if the column is text, ``json`` if it holds lists as JSON or Python
     write them (``[1, 2]``); null if it holds Parquet lists. Spaces around elements that a character separates are
     ignored unless ``text`` is ``as_written``.
-    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``, as
-    the numbers and truth values of Parquet are; ``as_written`` changes no text.
+    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``,
+    as the numbers and truth values of Parquet are; ``as_written`` changes no text.
     ``shares``: the name of a categorical field (or of another sequence) whose vocabulary and embedding rows the
     elements use, as a history of items uses those of the item. One vocabulary then counts the train occurrences in
     all columns that share it. Null gives the elements a vocabulary of their own.
@@ -150,9 +150,7 @@ class SequenceSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Number the elements of each list."""
-        return _number_lists(
-            source, self.column, separator=self.separator, max_length=self.max_length, text=self.text
-        )
+        return _number_lists(source, self.column, separator=self.separator, max_length=self.max_length, text=self.text)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Pad the lists of ids on the left: int32 (row, position)."""
@@ -169,9 +167,7 @@ class SequenceSpec(FeatureSpec):
         return IdMeaning(None, meaning_of_values(vocabulary).text_of)
 
 
-def _number_lists(
-    source: CellSource, column: str, *, separator: str | None, max_length: int, text: TextRule
-) -> Cells:
+def _number_lists(source: CellSource, column: str, *, separator: str | None, max_length: int, text: TextRule) -> Cells:
     lists = cell_lists(
         source.rows,
         column,
