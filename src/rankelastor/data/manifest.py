@@ -22,7 +22,9 @@ from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
 MANIFEST_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabulary"
 VECTOR_FOLDER = "vectors"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 spelled typed values as Arrow writes them and texts as written; its folders are still read so."""
+_READABLE_VERSIONS = (1, 2)
 
 
 class SplitSummary(Settings):
@@ -60,7 +62,7 @@ class Manifest(Settings):
     None otherwise. ``weight`` is the column of weights, or None.
     """
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = FORMAT_VERSION
     fingerprint: str
     label: str
     labels: dict[str, str] | None = None
@@ -128,9 +130,9 @@ class Manifest(Settings):
         """
         values = _read_json(folder)
         version = values.get("format_version")
-        if version != FORMAT_VERSION:
+        if version not in _READABLE_VERSIONS:
             raise DataError(
-                f"{folder} must have the format version {FORMAT_VERSION}, but has {version!r}; "
+                f"{folder} must have the format version {FORMAT_VERSION} or lower, but has {version!r}; "
                 "run `rankelastor prepare RECIPE` with this version of rankelastor"
             )
         try:

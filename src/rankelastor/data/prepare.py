@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rankelastor.data.building.build import build
 from rankelastor.data.fingerprint import compare
-from rankelastor.data.manifest import MANIFEST_FILE, Manifest
+from rankelastor.data.manifest import FORMAT_VERSION, MANIFEST_FILE, Manifest
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.data.settings import DataSettings
@@ -115,6 +115,12 @@ def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | 
         _logger.info("preparing %s again: %s", folder, "; ".join(now.differences))
         return None
     _logger.info("%s is up to date: nothing to prepare", folder)
+    if dataset.manifest.format_version != FORMAT_VERSION:
+        _logger.warning(
+            "%s has format version %d, in which one value may have several spellings (12.0 and 12); "
+            "it is used as it is; `rankelastor prepare RECIPE --force` makes a new one",
+            folder, dataset.manifest.format_version,
+        )  # fmt: skip
     return dataset.with_sources(now.sources)
 
 

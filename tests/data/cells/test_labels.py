@@ -1,3 +1,4 @@
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ def labels_of(values: Any, positive: bool | float | str | None = None) -> list[f
         [1, 0],
         [1.0, 0.0],
         pa.array(["1", "0"]).dictionary_encode(),
+        [" 1 ", "0\t"],
+        [" TRUE", "false "],
+        [Decimal("1.00"), Decimal("0.00")],
+        pa.array([1.0, 0.0], pa.float16()),
     ],
 )
 def test_a_label_may_be_written_in_several_ways(values: Any) -> None:
@@ -40,7 +45,8 @@ def test_a_label_may_be_written_in_several_ways(values: Any) -> None:
         (["0", ""], "a blank"),
         ([0, None], "a blank"),
         ([0.0, 0.5], "'0.5'"),
-        ([0.0, float("nan")], "'nan'"),
+        ([0.0, float("nan")], "a blank"),
+        (["0", " "], "a blank"),
     ],
 )
 def test_any_other_label_is_refused_with_its_row(values: Any, given: str) -> None:
@@ -59,6 +65,11 @@ def test_any_other_label_is_refused_with_its_row(values: Any, given: str) -> Non
         ([True, False], False, [0, 1]),
         ([True, False], "true", [1, 0]),
         (pa.array(["on", "off"]).dictionary_encode(), "on", [1, 0]),
+        ([" yes ", "no"], "yes", [1, 0]),
+        (["8", "8.00", "9"], "8.0", [1, 1, 0]),
+        ([Decimal("8.00"), Decimal("9.00")], "8", [1, 0]),
+        (["True", "FALSE", "true"], True, [1, 0, 1]),
+        (["True", "FALSE", "true"], "TRUE", [1, 0, 1]),
     ],
 )
 def test_what_equals_the_positive_value_is_one_and_all_else_zero(

@@ -7,7 +7,7 @@ import re
 
 import polars as pl
 
-from rankelastor.data.cells.calendar_parts import parse_times
+from rankelastor.data.cells.time_formats import parse_times
 
 _RULES = (
     (
@@ -40,7 +40,7 @@ def advise_on_number(text: str) -> str:
         'try kind: categorical, or csv.blanks if it means blank'
     """
     text = text.strip()
-    if parse_times(pl.Series([text]), "iso").null_count() == 0:
+    if parse_times(pl.Series([text]), "iso").local.null_count() == 0:
         return "try kind: calendar, format: iso"
     fitting = [advice for pattern, advice in _RULES if pattern.fullmatch(text)]
     separator = _separator_of(text)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BlankIds
 from rankelastor.data.features.aligned_vectors import PretrainedSpec, align_vectors
 from rankelastor.data.features.vector_settings import PretrainedSettings
@@ -41,6 +42,11 @@ class CategoricalField(ColumnSettings):
         1, description="A value seen fewer times than this in the train split is out of vocabulary."
     )
     blank: BlankIds = Field("value", description=BLANK_MEANING)
+    text: TextRule = Field(
+        "canonical",
+        description="How texts are spelled: `canonical` reads `12.0` as `12` and `TRUE` as `true`, as the numbers and "
+        "truth values of Parquet are; `as_written` changes no text.",
+    )
     shares: FieldName | None = Field(
         None,
         description="The name of a categorical or sequence field whose vocabulary and embedding rows this one uses. "
@@ -86,11 +92,11 @@ class PlannedCategorical:
         """Rules of its vocabulary; a shared vocabulary brings its own rule for blanks."""
         settings = self.settings
         blank = settings.blank if settings.shares is None else None
-        return VocabularyRules(settings.shares, settings.min_count, blank)
+        return VocabularyRules(settings.shares, settings.min_count, blank, text=settings.text)
 
     def parse(self, source: CellSource) -> Cells:
         """Number the text of each cell."""
-        return number_texts(source, self.column)
+        return number_texts(source, self.column, self.settings.text)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Count the values."""
@@ -103,6 +109,7 @@ class PlannedCategorical:
             column=self.column,
             min_count=self.settings.min_count,
             blank=self.settings.blank,
+            text=self.settings.text,
             num_ids=num_ids,
             vocabulary=file,
             shares=self.settings.shares,
@@ -113,7 +120,7 @@ class PlannedCategorical:
         settings = self.settings.pretrained
         if settings is None:
             return None
-        vectors, num_without = align_vectors(vocabulary, output.source, settings)
+        vectors, num_without = align_vectors(vocabulary, output.source, settings, text=self.settings.text)
         output.vectors.mkdir(exist_ok=True)
         file = output.vectors / output.vector_names.make(self.name)
         np.save(file, vectors)
@@ -136,6 +143,7 @@ class CategoricalSpec(FeatureSpec):
     kind: Literal["categorical"] = "categorical"
     min_count: int
     blank: BlankIds
+    text: TextRule = "canonical"
     num_ids: int
     vocabulary: str
     shares: str | None = None
@@ -161,7 +169,7 @@ class CategoricalSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Number the text of each cell."""
-        return number_texts(source, self.column)
+        return number_texts(source, self.column, self.text)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Return the cells, which are ids already."""

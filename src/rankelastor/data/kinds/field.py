@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from rankelastor.config.base import Settings
 
 if TYPE_CHECKING:
+    from rankelastor.data.cells.spelling import TextRule
     from rankelastor.data.features.vector_settings import PretrainedSettings
     from rankelastor.data.kinds.cells import Cells, CellSource
     from rankelastor.data.kinds.feature_output import FeatureOutput
@@ -59,6 +60,11 @@ class ColumnSettings(Settings):
     def vectors(self) -> PretrainedSettings | None:
         """Settings of the pretrained vectors of the field; None if it has none."""
         return None
+
+    @property
+    def text_rule(self) -> TextRule:
+        """Rule for texts of a field whose cells are values."""
+        return "canonical"
 
     @property
     def patterns(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rankelastor.data.cells.hashes import hashed_ids
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BlankIds, cell_texts
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
@@ -33,10 +34,21 @@ class HashedField(ColumnSettings):
         description="Number of buckets, each with an embedding row; values in one bucket share it.",
     )
     blank: BlankIds = Field("value", description=BLANK_MEANING)
+    text: TextRule = Field(
+        "canonical",
+        description="How texts are spelled: `canonical` reads `12.0` as `12` and `TRUE` as `true`, as the numbers and "
+        "truth values of Parquet are; `as_written` changes no text.",
+    )
 
     def plan(self, column: str) -> Iterator[PlannedHashed]:
         """Plan one feature."""
-        spec = HashedSpec(name=self.name or column, column=column, num_buckets=self.num_buckets, blank=self.blank)
+        spec = HashedSpec(
+            name=self.name or column,
+            column=column,
+            num_buckets=self.num_buckets,
+            blank=self.blank,
+            text=self.text,
+        )
         yield PlannedHashed(spec)
 
 
@@ -76,6 +88,7 @@ class HashedSpec(FeatureSpec):
     kind: Literal["hashed"] = "hashed"
     num_buckets: int
     blank: BlankIds
+    text: TextRule = "canonical"
 
     @property
     def num_ids(self) -> int:
@@ -89,7 +102,9 @@ class HashedSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Hash the text of each cell; each distinct text is hashed once."""
-        texts = cell_texts(source.rows, self.column, source.blanks)
+        texts = cell_texts(source.rows, self.column, source.blanks, source.spelling(self.text))
+        if source.notes is not None:
+            source.notes.look_at(self.column, texts.values)
         return Cells(hashed_ids(texts.values, num_buckets=self.num_buckets, blank=self.blank)[texts.codes])
 
     def encode(self, cells: Cells) -> NDArray[Any]:

@@ -64,3 +64,9 @@ def _require(name: str, shared: str, features: Mapping[str, PlannedFeature]) -> 
             f"{place} must share a field with a vocabulary of its own, but {shared!r} shares {owner.shares!r}; "
             f"try shares: {owner.shares}"
         )
+    own = features[name].vocabulary
+    if own is not None and own.text != owner.text:
+        raise SettingsError(
+            f"{place} must read texts as {shared!r} does, whose vocabulary it shares, but text is {own.text} and there "
+            f"{owner.text}; set text: {owner.text}"
+        )

@@ -28,6 +28,10 @@ class CsvSettings(Settings):
         None, description="The names of all columns in their order, for files without a header."
     )
     blanks: tuple[str, ...] = Field((), description="Texts of cells that mean blank, besides the empty cell.")
+    decimal: str = Field(".", min_length=1, max_length=1, description="The decimal mark of numbers.")
+    thousands: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        None, description="The mark between groups of three digits of a number; null if there is none."
+    )
 
     @model_validator(mode="after")
     def _marks_are_plain_and_differ(self) -> Self:
@@ -36,6 +40,15 @@ class CsvSettings(Settings):
                 raise ValueError(f"{name} must be an ASCII character other than a line end, but {mark!r} was given")
         if self.quote is not None and self.quote == self.delimiter:
             raise ValueError(f"quote and delimiter must differ, but both are {self.quote!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _number_marks_differ(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands must differ, but both are {self.decimal!r}")
+        for name, mark in (("decimal", self.decimal), ("thousands", self.thousands)):
+            if mark is not None and (mark.isalnum() or mark in "+-"):
+                raise ValueError(f"{name} must be a mark such as a point, a comma or a space, but {mark!r} was given")
         return self
 
     @model_validator(mode="after")
