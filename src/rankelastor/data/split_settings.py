@@ -62,7 +62,9 @@ class TimeSplit(_Fractions):
     """
 
     kind: Literal["time"]
-    column: Annotated[str, Field(min_length=1)]
+    column: str = Field(
+        min_length=1, description="Column of times: numbers, dates and timestamps of Parquet, or texts in `format`."
+    )
     format: TimeFormat | None = Field(
         None,
         description="How the times are written; null reads numbers, dates and timestamps of Parquet, and ISO texts.",

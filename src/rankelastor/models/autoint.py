@@ -30,14 +30,14 @@ class AutoIntSettings(DeepSettings, RankerSettings):
     """
 
     kind: Literal["autoint"]
-    num_attention_layers: Annotated[PositiveInt, Field(description="number of attention layers")] = 2
-    attention_dim: Annotated[PositiveInt, Field(description="width of a field behind attention, over all heads")] = 8
-    num_heads: Annotated[PositiveInt, Field(description="number of heads; it must divide attention_dim")] = 1
-    residual: Annotated[bool, Field(description="whether each attention layer adds its input")] = True
-    scale: Annotated[bool, Field(description="whether scores are divided by the root of a head's width")] = False
-    layer_norm: Annotated[bool, Field(description="whether a LayerNorm precedes the ReLU of attention")] = False
+    num_attention_layers: Annotated[PositiveInt, Field(description="Number of attention layers.")] = 2
+    attention_dim: Annotated[PositiveInt, Field(description="Width of a field behind attention, over all heads.")] = 8
+    num_heads: Annotated[PositiveInt, Field(description="Number of heads; it must divide attention_dim.")] = 1
+    residual: Annotated[bool, Field(description="Whether each attention layer adds its input.")] = True
+    scale: Annotated[bool, Field(description="Whether scores are divided by the root of a head's width.")] = False
+    layer_norm: Annotated[bool, Field(description="Whether a LayerNorm precedes the ReLU of attention.")] = False
     hidden_dims: Annotated[
-        tuple[PositiveInt, ...], Field(description="widths of the hidden layers of AutoInt+; empty: AutoInt")
+        tuple[PositiveInt, ...], Field(description="Widths of the hidden layers of AutoInt+; empty: AutoInt.")
     ] = ()
 
     def network(self, schema: FeatureSchema) -> AutoIntNetwork:

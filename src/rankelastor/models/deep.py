@@ -67,7 +67,7 @@ class LayerStyle(Settings):
 class DeepSettings(LayerStyle):
     """Linear -> [RMSNorm or batch norm] -> activation -> dropout for each of ``hidden_dims``, then Linear."""
 
-    hidden_dims: Annotated[tuple[PositiveInt, ...], Field(description="widths of the hidden layers")]
+    hidden_dims: Annotated[tuple[PositiveInt, ...], Field(description="Widths of the hidden layers.")]
 
     def deep(self, *, in_dim: int, out_dim: int) -> Projection:
         """Make the hidden layers and a linear map to ``out_dim``, with initial values."""

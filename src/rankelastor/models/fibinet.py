@@ -29,10 +29,10 @@ class FiBiNetSettings(DeepSettings, FirstOrderSettings):
 
     kind: Literal["fibinet"]
     reduction: Annotated[
-        PositiveInt, Field(description="number of fields over the inner width of squeeze and excitation")
+        PositiveInt, Field(description="Number of fields over the inner width of squeeze and excitation.")
     ] = 3
     bilinear: Annotated[
-        BilinearName, Field(description="which pairs of fields share a matrix: none (pair), those of a field, all")
+        BilinearName, Field(description="Which pairs of fields share a matrix: none (pair), those of a field, all.")
     ] = "pair"
 
     def network(self, schema: FeatureSchema) -> FiBiNetNetwork:

@@ -27,9 +27,9 @@ from rankelastor.schema import FeatureSchema
 class StreamSettings(LayerStyle):
     """One stream of FinalMLP: hidden layers, and the fields that decide its gate."""
 
-    hidden_dims: Annotated[tuple[PositiveInt, ...], MinLen(1), Field(description="widths of the hidden layers")]
+    hidden_dims: Annotated[tuple[PositiveInt, ...], MinLen(1), Field(description="Widths of the hidden layers.")]
     context: Annotated[
-        tuple[str, ...], Field(description="fields from which the gate is computed; empty: a learned vector")
+        tuple[str, ...], Field(description="Fields from which the gate is computed; empty: a learned vector.")
     ] = ()
 
 
@@ -37,14 +37,14 @@ class FinalMlpSettings(RankerSettings):
     """FinalMLP: two streams of hidden layers, each behind a gate of its own, and a bilinear fusion by heads."""
 
     kind: Literal["finalmlp"]
-    stream1: Annotated[StreamSettings, Field(description="the first stream")]
-    stream2: Annotated[StreamSettings, Field(description="the second stream")]
+    stream1: Annotated[StreamSettings, Field(description="The first stream.")]
+    stream2: Annotated[StreamSettings, Field(description="The second stream.")]
     gate_dims: Annotated[
         tuple[PositiveInt, ...] | None,
-        Field(description="widths of the hidden layers of the gates; none: no gates, both streams get all embeddings"),
+        Field(description="Widths of the hidden layers of the gates; none: no gates, both streams get all embeddings."),
     ] = (64,)
     num_heads: Annotated[
-        PositiveInt, Field(description="heads of the fusion; it must divide the last width of each stream")
+        PositiveInt, Field(description="Heads of the fusion; it must divide the last width of each stream.")
     ] = 1
 
     def network(self, schema: FeatureSchema) -> FinalMlpNetwork:

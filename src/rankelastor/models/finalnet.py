@@ -33,12 +33,12 @@ from rankelastor.schema import FeatureSchema
 class FinalBlockSettings(Settings):
     """One block of FinalNet: factorized interactions in a row."""
 
-    hidden_dims: Annotated[tuple[PositiveInt, ...], MinLen(1), Field(description="widths of the layers, even numbers")]
-    activation: Annotated[ActivationName, Field(description="activation of each layer")] = "relu"
+    hidden_dims: Annotated[tuple[PositiveInt, ...], MinLen(1), Field(description="Widths of the layers, even numbers.")]
+    activation: Annotated[ActivationName, Field(description="Activation of each layer.")] = "relu"
     batch_norm: Annotated[
-        bool, Field(description="whether a batch norm precedes each activation; it couples the examples of a batch")
+        bool, Field(description="Whether a batch norm precedes each activation; it couples the examples of a batch.")
     ] = True
-    dropout: Annotated[DropoutRate, Field(description="share of a layer's outputs that are dropped")] = 0.0
+    dropout: Annotated[DropoutRate, Field(description="Share of a layer's outputs that are dropped.")] = 0.0
 
 
 class FinalNetSettings(RankerSettings):
@@ -49,9 +49,9 @@ class FinalNetSettings(RankerSettings):
     """
 
     kind: Literal["finalnet"]
-    block1: Annotated[FinalBlockSettings, Field(description="the first block")]
-    block2: Annotated[FinalBlockSettings | None, Field(description="the second block; none: one block alone")] = None
-    field_gate: Annotated[bool, Field(description="whether gated copies of the fields enter the first block")] = False
+    block1: Annotated[FinalBlockSettings, Field(description="The first block.")]
+    block2: Annotated[FinalBlockSettings | None, Field(description="The second block; none: one block alone.")] = None
+    field_gate: Annotated[bool, Field(description="Whether gated copies of the fields enter the first block.")] = False
 
     def network(self, schema: FeatureSchema) -> FinalNetNetwork:
         """Make the gate and the blocks."""

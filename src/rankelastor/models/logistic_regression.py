@@ -22,7 +22,7 @@ class LogisticRegressionSettings(RankerSettings):
     """Logistic regression: a weight per value, field and task, and a bias per task; nothing to set."""
 
     kind: Literal["logistic_regression"]
-    embedding_dim: Annotated[Literal[1], Field(description="width of a weight, always 1")] = 1
+    embedding_dim: Annotated[Literal[1], Field(description="Width of a weight, always 1.")] = 1
 
     def embedding_width(self, schema: FeatureSchema) -> int:
         """Width of the rows of the table: one weight per task."""

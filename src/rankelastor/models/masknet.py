@@ -34,21 +34,21 @@ class MaskNetSettings(DeepSettings, RankerSettings):
 
     kind: Literal["masknet"]
     structure: Annotated[
-        Literal["serial", "parallel"], Field(description="whether the mask blocks stand in a row or side by side")
+        Literal["serial", "parallel"], Field(description="Whether the mask blocks stand in a row or side by side.")
     ] = "serial"
-    num_blocks: Annotated[PositiveInt, Field(description="number of blocks, with structure parallel")] = 1
-    block_dim: Annotated[PositiveInt, Field(description="width of a block's output, with structure parallel")] = 64
+    num_blocks: Annotated[PositiveInt, Field(description="Number of blocks, with structure parallel.")] = 1
+    block_dim: Annotated[PositiveInt, Field(description="Width of a block's output, with structure parallel.")] = 64
     ratio: Annotated[
-        PositiveFloat, Field(description="width of a mask's hidden layer over that of the vector it masks")
+        PositiveFloat, Field(description="Width of a mask's hidden layer over that of the vector it masks.")
     ] = 1.0
     field_norm: Annotated[
-        bool, Field(description="whether each field's embedding has a LayerNorm before it is masked")
+        bool, Field(description="Whether each field's embedding has a LayerNorm before it is masked.")
     ] = True
-    block_norm: Annotated[bool, Field(description="whether the blocks have a LayerNorm")] = True
+    block_norm: Annotated[bool, Field(description="Whether the blocks have a LayerNorm.")] = True
     hidden_dims: Annotated[
         tuple[PositiveInt, ...],
         MinLen(1),
-        Field(description="output widths of the blocks (serial), or of the hidden layers behind them (parallel)"),
+        Field(description="Output widths of the blocks (serial), or of the hidden layers behind them (parallel)."),
     ]
 
     def network(self, schema: FeatureSchema) -> MaskNetNetwork:

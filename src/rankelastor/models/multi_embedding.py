@@ -42,8 +42,8 @@ class MultiEmbeddingSettings(DeepSettings, RankerSettings):
     """
 
     kind: Literal["multi_embedding"]
-    num_tables: Annotated[PositiveInt, Field(description="number of embedding tables")] = 2
-    interaction: Annotated[InteractionSettings, Field(description="interaction of the fields of each table")] = (
+    num_tables: Annotated[PositiveInt, Field(description="Number of embedding tables.")] = 2
+    interaction: Annotated[InteractionSettings, Field(description="Interaction of the fields of each table.")] = (
         INTERACTIONS.settings("cross")
     )
 

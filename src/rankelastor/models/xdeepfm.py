@@ -29,7 +29,7 @@ class XDeepFmSettings(DeepSettings, FirstOrderSettings):
 
     kind: Literal["xdeepfm"]
     cin_dims: Annotated[
-        tuple[PositiveInt, ...], MinLen(1), Field(description="number of rows of each layer of the CIN")
+        tuple[PositiveInt, ...], MinLen(1), Field(description="Number of rows of each layer of the CIN.")
     ] = (16, 16)
 
     def network(self, schema: FeatureSchema) -> XDeepFmNetwork:

@@ -92,17 +92,17 @@ def test_what_is_no_time_is_named_with_its_row(value: str, time_format: str) -> 
         ("14102123", "iso", "try format: yymmddhh"),
         ("1413932400", "iso", "try format: epoch_seconds"),
         ("2014-10-21", "epoch_seconds", "try format: iso"),
-        ("21.10.2014", "iso", "write times as 2014-10-21T23:00:00 for format: iso"),
-        ("1410212", "yymmddhh", "write times as 2014-10-21T23:00:00 for format: iso"),
+        ("21.10.2014", "iso", "write times as 2014-10-21T23:00:00 for format: iso, or"),
+        ("1410212", "yymmddhh", "write times as 2014-10-21T23:00:00 for format: iso, or"),
     ],
 )
 def test_a_time_of_another_format_suggests_that_format(value: str, declared: str, advice: str) -> None:
-    with pytest.raises(DataError, match=rf"but '{value}' was given; {advice}$"):
+    with pytest.raises(DataError, match=rf"but '{value}' was given; {advice}"):
         parts_of([value], declared)
 
 
 def test_milliseconds_are_told_from_seconds() -> None:
-    with pytest.raises(DataError, match=r"but '1413932400000' was given; to give milliseconds since 1970, divide"):
+    with pytest.raises(DataError, match=r"but '1413932400000' was given; try format: epoch_milliseconds"):
         parts_of([1413932400000], "epoch_seconds")
     assert parts_of(["99999999999"], "epoch_seconds") == [("9", "2", "0")]  # in the year 5138
 
@@ -116,5 +116,5 @@ def test_typed_times_are_taken_in_the_zone_of_their_column(unit: Any) -> None:
 
 
 def test_seconds_are_told_from_milliseconds() -> None:
-    with pytest.raises(DataError, match=r"but '1413932400' was given; check the field's format, or the unit"):
+    with pytest.raises(DataError, match=r"but '1413932400' was given; try format: epoch_seconds"):
         parts_of(["1413932400"], "epoch_milliseconds")

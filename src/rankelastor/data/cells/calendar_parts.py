@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from rankelastor.data.cells.texts import BLANK, CellTexts, encode_distinct
-from rankelastor.data.cells.time_formats import EXAMPLES, parse_times
+from rankelastor.data.cells.time_formats import EXAMPLES, example_of, parse_times
 from rankelastor.data.cells.typed_times import is_time_point, local_times
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
@@ -19,6 +19,7 @@ from rankelastor.errors import DataError
 CalendarPart = Literal["hour", "weekday", "weekend"]
 
 _SATURDAY = 6
+_FIRST_LIKELY_YEAR = 1990
 
 
 def calendar_part(rows: RawRows, column: str, times: CellTexts, *, part: CalendarPart, time_format: str) -> CellTexts:
@@ -48,9 +49,10 @@ def calendar_part(rows: RawRows, column: str, times: CellTexts, *, part: Calenda
 
 def _advise(text: str) -> str:
     """Name the format that a text has, or say how to write times."""
-    fitting = [name for name in EXAMPLES if parse_times(pl.Series([text]), name).local.null_count() == 0]
-    if fitting:
-        return f"try format: {fitting[0]}"
+    for name in EXAMPLES:
+        moment = parse_times(pl.Series([text]), name).local[0]
+        if moment is not None and moment.year >= _FIRST_LIKELY_YEAR:
+            return f"try format: {name}"
     return f"write times as {EXAMPLES['iso']} for format: iso, or give a pattern such as format: '%d/%m/%Y %H:%M'"
 
 

@@ -79,7 +79,7 @@ class TimeKeys:
         self._numeric = False
         self._refuse_blanks(rows, np.asarray(cells.is_null()))
         instants = nanoseconds_of(cells)
-        self._refuse(rows, instants.is_null().to_numpy(), "must lie between the years 1678 and 2261", "correct the row")
+        self._refuse(rows, instants.is_null().to_numpy(), "must lie between the years 1678 and 2261", "fix the row")
         has_offset = pa.types.is_timestamp(cells.type) and cells.type.tz is not None
         self._refuse_mixed_offsets(rows, np.full(len(cells), has_offset))
         return _int64(instants)
@@ -99,13 +99,14 @@ class TimeKeys:
         self._refuse(rows, wrong, f"must hold times as {time_format} ({example_of(time_format)})", advice)
         instants = times.instants
         too_far = instants.is_null().to_numpy()[texts.codes]
-        self._refuse(rows, too_far, "must lie between the years 1678 and 2261", "correct the row")
+        self._refuse(rows, too_far, "must lie between the years 1678 and 2261", "fix the row")
         self._refuse_mixed_offsets(rows, times.offset.is_not_null().to_numpy()[texts.codes])
         return _int64(instants)[texts.codes]
 
     def _exact_numbers(self, rows: RawRows) -> NDArray[np.float64]:
         """Parse the times as float64; refuse numbers that would be rounded."""
         column, cells = self._column, rows.column(self._column)
+        self._refuse_texts(rows)
         numbers = parse_numbers(rows, column, blanks=(), blank=None, rules=NumberRules(self._marks))
         if pa.types.is_floating(cells.type) or (pa.types.is_integer(cells.type) and not _any_rounded(numbers)):
             return numbers
@@ -123,11 +124,22 @@ class TimeKeys:
             self._refuse(rows, long[texts.codes], rule, _EXACT_WAYS)
         return numbers
 
+    def _refuse_texts(self, rows: RawRows) -> None:
+        """Raise at the first time that is blank or no number, where the first row holds a number."""
+        if not _is_text(rows.column(self._column)):
+            return
+        texts = cell_texts(rows, self._column, (), "as_written", are_ids=False)
+        stripped = texts.values.str.strip_chars(SPACES)
+        self._refuse_blanks(rows, (stripped == BLANK).to_numpy()[texts.codes])
+        numbers = read_numbers(stripped, marks_of(rows.column(self._column), self._marks))
+        rule = "must hold a number, as the first row does"
+        self._refuse(rows, numbers.is_null().to_numpy()[texts.codes], rule, "write all times to split by in one way")
+
     def _refuse_blanks(self, rows: RawRows, blank: NDArray[np.bool_]) -> None:
         if blank.any():
             raise DataError(
                 f"{rows.file}, column {self._column!r}, row {rows.row_number(int(blank.argmax()))}: the time to split "
-                "by must not be blank; correct the row, or choose another data.split"
+                "by must not be blank; fix the row, or choose another data.split"
             )
 
     def _refuse_mixed_offsets(self, rows: RawRows, has_offset: NDArray[np.bool_]) -> None:
