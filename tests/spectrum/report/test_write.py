@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rankelastor.errors import SettingsError
+from rankelastor.extras import how_to_install
 from rankelastor.spectrum.report import write
 from rankelastor.spectrum.report.page import render_page
 from rankelastor.spectrum.report.payload import full_payload, page_payload, thin_samples
@@ -47,7 +48,7 @@ def test_without_matplotlib_there_is_a_report_and_one_warning(
     assert written.page.is_file()
     assert written.figures == ()
     (record,) = caplog.records
-    assert "pip install 'rankelastor[report]'" in record.getMessage()
+    assert f"try {how_to_install('report')}" in record.getMessage()
 
 
 def test_the_page_asks_nothing_of_the_network(demo_spectra: Spectra) -> None:
