@@ -142,7 +142,7 @@ def test_further_commands_run(ran: Ran) -> None:
 def test_a_mixing_scores_and_stands_in_the_json_schema(ran: Ran) -> None:
     settings = ran.read_json("recipe.schema.json")["$defs"]["ShiftMixingSettings"]["properties"]
     assert settings["num_parts"]["default"] == 2
-    assert settings["num_parts"]["description"].startswith("number of parts that a token is cut into")
+    assert settings["num_parts"]["description"].startswith("Number of parts that a token is cut into")
     assert pl.read_csv(ran.folder / "shift.csv")["probability"].is_between(0, 1).all()
     assert ran.read_json("runs/shift/spectrum/spectrum.json")
 

@@ -55,7 +55,7 @@ def test_an_element_of_a_mapping_is_chosen_by_its_name() -> None:
     [
         ("training.patiance", "training.patience"),
         ("patience", "training.patience"),
-        ("training.stoppin.patience", "training.stopping.patience"),
+        ("training.stop.patience", "training.stopping.patience"),
         ("data.field.numeric", "data.fields.numeric"),
         ("data.fields.numerc.transform", "data.fields.numeric.transform"),
         ("model.ffn.gluu", "model.ffn.glu"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rankelastor.errors import SettingsError
+from rankelastor.extras import how_to_install
 from rankelastor.spectrum.comparison import ONE_SEED_EACH
 from rankelastor.spectrum.measures import MEASURES
 from rankelastor.spectrum.report import write
@@ -50,7 +51,7 @@ def test_without_matplotlib_there_is_a_report_and_one_warning(
     assert written.page.is_file()
     assert written.figures == ()
     (record,) = caplog.records
-    assert "pip install 'rankelastor[report]'" in record.getMessage()
+    assert f"try {how_to_install('report')}" in record.getMessage()
 
 
 def test_the_page_asks_nothing_of_the_network(demo_spectra: Spectra) -> None:
