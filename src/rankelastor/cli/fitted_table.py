@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RichCast
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.table import Column, Table
 
@@ -48,9 +48,7 @@ class FittedTable(Table):
         for index, header in enumerate(headers):
             self.add_column(header, justify="left" if index < left else "right")
 
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterator[ConsoleRenderable | RichCast | str]:  # type: ignore[override]
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render the table, or the tables into which it is divided."""
         needs = [_Need.of(column, console, options) for column in self.columns]
         for index, chosen in enumerate(_divide(needs, self.left, options.max_width)):
