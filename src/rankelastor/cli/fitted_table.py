@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RichCast
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Column, Table
+from rich.text import TextType
 
 from rankelastor.cli.console import UNLIMITED
 
@@ -48,9 +49,7 @@ class FittedTable(Table):
         for index, header in enumerate(headers):
             self.add_column(header, justify="left" if index < left else "right")
 
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterator[ConsoleRenderable | RichCast | str]:  # type: ignore[override]
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render the table, or the tables into which it is divided."""
         needs = [_Need.of(column, console, options) for column in self.columns]
         for index, chosen in enumerate(_divide(needs, self.left, options.max_width)):
@@ -58,7 +57,7 @@ class FittedTable(Table):
                 yield ""
             yield self._part(chosen, needs, options.max_width, title=None if index else self.title)
 
-    def _part(self, chosen: Sequence[int], needs: Sequence[_Need], room: int, *, title: RenderableType | None) -> Table:
+    def _part(self, chosen: Sequence[int], needs: Sequence[_Need], room: int, *, title: TextType | None) -> Table:
         """Build the plain table of some columns, with the width of each."""
         part = Table(box=None, pad_edge=False, header_style=self.header_style, title_justify="left", title_style="bold")
         part.title = title
