@@ -34,5 +34,5 @@ def matching_runs(runs: Sequence[Path]) -> list[Path]:
         folders = [path for path in matching if (path / "config.yaml").is_file()]
         if not folders:
             raise RunError(f"a pattern must match run folders, but {run} matches none; `rankelastor train` makes one")
-        found += folders
-    return list(dict.fromkeys(found))
+        found += [folder for folder in folders if folder not in found]
+    return found

@@ -47,7 +47,7 @@ def theory(
 
 
 def _table(found: TheoryReport) -> Table:
-    from rankelastor.spectrum.bounds.summary import percent, summaries
+    from rankelastor.spectrum.bounds.summary import exact_percent, summaries
 
     table = Table("statement", "trials", "conditions met", "holds there", "holds elsewhere", box=None, pad_edge=False)
     table.header_style = "bold"
@@ -58,8 +58,8 @@ def _table(found: TheoryReport) -> Table:
             line.statement,
             f"{line.num_trials:,}",
             f"{line.num_covered:,}",
-            percent(line.share_holds_covered),
-            percent(line.share_holds_outside),
+            exact_percent(line.share_holds_covered),
+            exact_percent(line.share_holds_outside),
         )
     return table
 
