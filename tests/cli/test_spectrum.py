@@ -78,8 +78,9 @@ def test_runs_that_belong_to_no_group_are_shown_alone_with_a_warning(runs: Path,
         "spectrum", runs / "rankmixer", runs / "rankelastor", "--group", "--examples", 20, "--out", tmp_path
     )
     assert result.exit_code == 0, result.output
-    assert "no two of these runs belong together by recipe" in result.output
-    assert "Each is one trained model of one seed" in result.output
+    said = " ".join(result.output.split())
+    assert "no two of these runs belong together by recipe" in said
+    assert "Each is one trained model of one seed" in said
 
 
 @pytest.mark.parametrize(

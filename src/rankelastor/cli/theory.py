@@ -51,7 +51,7 @@ def theory(
 
 
 def _table(found: TheoryReport) -> FittedTable:
-    from rankelastor.spectrum.bounds.summary import percent, summaries
+    from rankelastor.spectrum.bounds.summary import exact_percent, summaries
 
     table = FittedTable("statement", "trials", "conditions met", "holds there", "holds elsewhere")
     for line in summaries(found):
@@ -59,8 +59,8 @@ def _table(found: TheoryReport) -> FittedTable:
             line.statement,
             f"{line.num_trials:,}",
             f"{line.num_covered:,}",
-            percent(line.share_holds_covered),
-            percent(line.share_holds_outside),
+            exact_percent(line.share_holds_covered),
+            exact_percent(line.share_holds_outside),
         )
     return table
 

@@ -77,7 +77,7 @@ def test_flattened_and_single_tokens_have_the_spectrum_of_the_whole_sample() -> 
 @pytest.mark.parametrize("matrices", ["flattened", ["flattened"], ["example", "flattened"]])
 def test_outputs_without_tokens_are_one_matrix_of_all_examples(matrices: str | list[str]) -> None:
     network, rows = model().eval(), torch.randn(40, 5)
-    with Recorder(network, ["0"], matrices=matrices) as recorder, torch.no_grad():  # type: ignore[arg-type]
+    with Recorder(network, ["0"], matrices=matrices) as recorder, torch.no_grad():
         network(rows[:25])
         network(rows[25:])
     recorded = recorder.recording()["0"]

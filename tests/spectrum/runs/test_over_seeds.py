@@ -91,7 +91,7 @@ def test_flattened_matrices_tables_and_mixings_are_means_too() -> None:
     merged = group.recording["0"].flattened
     assert merged is not None
     assert merged.measures["stable_rank"] == pytest.approx(
-        fmean(each.measures["stable_rank"] for each in flattened if each)
+        fmean(each.measures["stable_rank"] or 0 for each in flattened if each)
     )
     (table,) = group.tables
     assert table.spectrum.seeds["stable_rank"] == tuple(

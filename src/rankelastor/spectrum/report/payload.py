@@ -50,8 +50,9 @@ def page_payload(runs: Sequence[RunSpectrum], *, measure: str) -> dict[str, Any]
             for kind, matrix in (("flattened", recorded.flattened), ("flattened_centred", recorded.flattened_centred)):
                 if matrix is not None:
                     _reduce_matrix(point[kind], matrix)
-        for part, found in zip((*values["tables"], *values["mixings"]), (*run.tables, *run.mixings), strict=True):
-            _reduce_matrix(part["spectrum"], found.spectrum)
+        spectra = [*(table.spectrum for table in run.tables), *(mixing.spectrum for mixing in run.mixings)]
+        for part, spectrum in zip((*values["tables"], *values["mixings"]), spectra, strict=True):
+            _reduce_matrix(part["spectrum"], spectrum)
     payload["first_measure"] = measure
     payload["first_matrix"] = "example" if any(run.matrix == "example" for run in runs) else runs[0].matrix
     rounded: dict[str, Any] = _round_floats(payload)
