@@ -27,7 +27,6 @@ COVERED: dict[str, tuple[str, str]] = {
     "cli/prepare.py": ("cli/test_main.py", VERB),
     "cli/profile.py": ("cli/test_main.py", VERB),
     "cli/progress.py": ("cli/test_main.py", "what verbs print while they work"),
-    "cli/sample.py": ("integration/test_readme.py", VERB),
     "cli/schema.py": ("cli/test_main.py", VERB),
     "cli/theory.py": ("cli/test_main.py", VERB),
     "cli/train.py": ("cli/test_main.py", VERB),

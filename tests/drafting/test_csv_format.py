@@ -16,7 +16,9 @@ def recognised(tmp_path: Path, text: str, name: str = "log.csv") -> dict[str, ob
 @pytest.mark.parametrize("delimiter", ["\t", ";", "|", "^"])
 def test_the_delimiter_is_recognised(tmp_path: Path, delimiter: str) -> None:
     lines = ["click,site,note", '1,a,"x, y"', '0,b,"z, w, v"']
-    text = "\n".join(line.replace(",", delimiter) if '"' not in line else line.replace(",", delimiter, 2) for line in lines)
+    text = "\n".join(
+        line.replace(",", delimiter) if '"' not in line else line.replace(",", delimiter, 2) for line in lines
+    )
     assert recognised(tmp_path, text) == {"delimiter": delimiter}
 
 

@@ -1,7 +1,7 @@
 """What is inferred from tables, column by column."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pyarrow as pa
@@ -50,7 +50,9 @@ def test_amounts_get_buckets_where_rows_suffice_and_a_transform_where_not() -> N
     amounts: list[object] = [f"{value:.3f}" for value in random.Random(3).choices(range(1, 10**6), k=ROWS)]
     assert kind_of(amounts)[0] == "quantile"
     small = infer(pl.DataFrame({"click": [0, 1] * 50, "price": [1.01**index for index in range(100)]}))
-    assert choice(small, "price").fields[0].model_dump()["transform"] == "log" or choice(small, "price").kinds == "numeric"
+    assert (
+        choice(small, "price").fields[0].model_dump()["transform"] == "log" or choice(small, "price").kinds == "numeric"
+    )
 
 
 def test_numbers_that_name_things_are_categorical_and_counts_are_not() -> None:
@@ -98,7 +100,7 @@ def test_words_for_a_blank_among_numbers_become_blanks() -> None:
 @pytest.mark.parametrize(
     ("cells", "name", "written"),
     [
-        (lambda moment: moment.isoformat(), "x", "iso"),
+        (lambda moment: moment.isoformat()[:19], "x", "iso"),
         (lambda moment: moment.strftime("%Y-%m-%d %H:%M"), "x", "iso"),
         (lambda moment: moment.strftime("%y%m%d%H"), "hour", "yymmddhh"),
         (lambda moment: int(moment.timestamp()), "x", "epoch_seconds"),
@@ -106,7 +108,7 @@ def test_words_for_a_blank_among_numbers_become_blanks() -> None:
     ],
 )
 def test_times_are_calendars_and_split_the_log(cells: object, name: str, written: str) -> None:
-    moments = [datetime(2024, 5, 1) + timedelta(minutes=37 * index) for index in range(ROWS)]
+    moments = [datetime(2024, 5, 1, tzinfo=UTC) + timedelta(minutes=37 * index) for index in range(ROWS)]
     draft = infer(table(**{name: [cells(moment) for moment in moments], "site": drawn(["a", "b"])}))  # type: ignore[operator]
     (field,) = choice(draft, name).fields
     assert isinstance(field, CalendarField)
@@ -136,7 +138,9 @@ def test_times_that_do_not_sort_do_not_split() -> None:
 
 
 def test_a_name_that_a_calendar_part_would_take_is_left_to_its_column() -> None:
-    moments = [(datetime(2024, 5, 1) + timedelta(minutes=37 * index)).isoformat() for index in range(ROWS)]
+    moments = [
+        (datetime(2024, 5, 1, tzinfo=UTC) + timedelta(minutes=37 * index)).isoformat()[:19] for index in range(ROWS)
+    ]
     draft = infer(table(t=moments, t_hour=drawn(["a", "b"])))
     assert choice(draft, "t").fields[0].name == "t_calendar"
 

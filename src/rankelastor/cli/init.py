@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("init", epilog="Example: rankelastor init clicks.csv --label click")(init)
 
 
-def init(
+def init(  # noqa: PLR0917 - typer's arguments
     log_file: Annotated[Path, typer.Argument(metavar="LOG", help="A log: CSV, TSV or Parquet, one row a show.")],
     label: Annotated[
         str | None,
@@ -58,7 +58,9 @@ def init(
     name = _name_of(log_file)
     recipe = to or Path(f"{name}.yaml")
     if recipe.exists() and not force:
-        raise SettingsError(f"{recipe} exists already and is kept; give another place by --to, or --force to replace it")
+        raise SettingsError(
+            f"{recipe} exists already and is kept; give another place by --to, or --force to replace it"
+        )
     log = read_log(log_file)
     profiles = profile_table(log.table)
     draft = infer_from_profiles(

@@ -14,7 +14,15 @@ from rankelastor.drafting.draft import Choice
 from rankelastor.errors import DataError
 
 _DELIMITERS = (",", "\t", ";", "|", "^", ":", " ")
-_NAMES = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a bar", "^": "a caret", ":": "a colon", " ": "a space"}
+_NAMES = {
+    ",": "a comma",
+    "\t": "a tab",
+    ";": "a semicolon",
+    "|": "a bar",
+    "^": "a caret",
+    ":": "a colon",
+    " ": "a space",
+}
 _LOOK_BYTES = 1 << 18
 _LINES = 200
 _SAME_WIDTH = 0.95

@@ -20,7 +20,23 @@ LABEL_NAMES = (
 )  # fmt: skip
 """Names that labels have, the likeliest first."""
 
-_ONES = ("1", "1.0", "+1", "true", "yes", "y", "t", "on", "positive", "pos", "click", "clicked", "buy", "bought", "like")
+_ONES = (
+    "1",
+    "1.0",
+    "+1",
+    "true",
+    "yes",
+    "y",
+    "t",
+    "on",
+    "positive",
+    "pos",
+    "click",
+    "clicked",
+    "buy",
+    "bought",
+    "like",
+)
 _ZEROS = frozenset({"0", "0.0", "-1", "-1.0", "false", "no", "n", "f", "off", "negative", "neg"})
 _PLAIN = frozenset({"0", "1", "0.0", "1.0", "true", "false"})
 _SHOWN = 6
@@ -102,7 +118,9 @@ def _with_positive(profile: ColumnProfile, values: list[str], positive: str, sho
 
 def _positive_of(values: list[str]) -> tuple[str, str]:
     """Choose the value that counts as 1; ``values`` are sorted, the more frequent first."""
-    by_word = sorted((value for value in values if value.lower() in _ONES), key=lambda value: _ONES.index(value.lower()))
+    by_word = sorted(
+        (value for value in values if value.lower() in _ONES), key=lambda value: _ONES.index(value.lower())
+    )
     rest = [value for value in values if value not in by_word]
     if by_word:
         return by_word[0], "it is the word for it"

@@ -14,7 +14,9 @@ from rankelastor.data.kinds.calendar import CalendarField
 from rankelastor.drafting.profile import ColumnProfile
 
 _NAMES = frozenset({"time", "timestamp", "ts", "date", "datetime", "day", "hour", "epoch", "when", "at", "dt", "month"})
-_SIDE_NAMES = frozenset({"birth", "birthday", "born", "signup", "join", "registered", "created", "expire", "end", "last"})
+_SIDE_NAMES = frozenset(
+    {"birth", "birthday", "born", "signup", "join", "registered", "created", "expire", "end", "last"}
+)
 """Words in the names of times that are not those of the event itself."""
 
 _UNITS = {"epoch_seconds": 1, "epoch_milliseconds": 10**3, "epoch_microseconds": 10**6, "epoch_nanoseconds": 10**9}

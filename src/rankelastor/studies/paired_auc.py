@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float, Shaped
 from numpy import ndarray
 from scipy.stats import rankdata
