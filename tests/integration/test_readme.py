@@ -10,6 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from rankelastor.cli.main import app
+
 CHECKOUT = Path(__file__).parents[2]
 RUN_COMMANDS = CHECKOUT / "tests" / "docs" / "run_commands.py"
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -45,12 +50,15 @@ def test_the_first_block_runs_as_pasted_in_an_empty_folder(tmp_path: Path) -> No
     assert 0 < float(row.rpartition(",")[2]) < 1
 
 
-def test_the_block_for_ones_own_log_begins_with_init(tmp_path: Path) -> None:
+def test_the_block_for_ones_own_log_begins_with_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = blocks()[1]
     assert [command[1] for command in own] == ["init", "train"]
     rows = [f"{index % 7 % 2},site {index % 5},{index * 37 % 100}.5" for index in range(200)]
     (tmp_path / "clicks.csv").write_text("\n".join(["click,site,price", *rows]) + "\n")
-    run_here(own, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for command in own:
+        result = CliRunner().invoke(app, command[1:], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
     assert (tmp_path / "runs/clicks/result.json").is_file()
 
 

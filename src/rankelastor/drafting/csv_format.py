@@ -91,9 +91,12 @@ def _first_text(file: Path) -> str:
 
 def _cut(text: str, delimiter: str, quote: str | None) -> list[list[str]]:
     """Cut the first lines into cells; empty unless nearly all lines have the same number of cells, two or more."""
-    quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
     lines = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, quoting=quoting, strict=True
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quotechar=quote,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        strict=True,
     )
     records: list[list[str]] = []
     try:

@@ -45,7 +45,8 @@ class ColumnProfile:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """How many rows hold each of ``distinct``."""
-        return self._counted["count"].to_numpy().astype(np.int64)
+        counts: NDArray[np.int64] = self._counted["count"].to_numpy().astype(np.int64)
+        return counts
 
     @cached_property
     def num_rows(self) -> int:
