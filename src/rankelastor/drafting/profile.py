@@ -81,7 +81,8 @@ class ColumnProfile:
     @cached_property
     def number_counts(self) -> NDArray[np.int64]:
         """How many rows hold each of ``numbers``."""
-        return self.counts[self._numbers.is_not_null().to_numpy()]
+        counts: NDArray[np.int64] = self.counts[self._numbers.is_not_null().to_numpy()]
+        return counts
 
     @cached_property
     def is_integer(self) -> bool:
