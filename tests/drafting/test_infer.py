@@ -160,6 +160,13 @@ def test_lists_are_sequences_that_share_the_rows_of_their_column() -> None:
     assert (text.separator, text.shares) == ("^", None)
 
 
+def test_lists_that_differ_in_every_row_are_still_lists() -> None:
+    rng = random.Random(6)
+    lists = [[rng.randrange(500) for _ in range(20)] for _ in range(ROWS)]
+    assert kind_of(lists)[0] == "sequence"
+    assert kind_of(["|".join(map(str, each)) for each in lists])[0] == "sequence"
+
+
 def test_sentences_and_names_are_no_lists() -> None:
     assert kind_of(drawn(["New York", "San Jose", "Boston", "Los Angeles"]))[0] == "categorical"
     assert kind_of(drawn(["Smith, John", "Smith, Jane", "Doe, John", "Doe, Jane"]))[0] == "categorical"

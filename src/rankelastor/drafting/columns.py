@@ -184,9 +184,9 @@ RULES: tuple[Rule, ...] = (
     _leave_out_what_never_changes,
     _leave_out_leaks,
     _calendar,
+    _sequence,
     _leave_out_row_ids,
     _numbers,
-    _sequence,
     _leave_out_other_texts,
     _texts,
 )
