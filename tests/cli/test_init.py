@@ -18,6 +18,7 @@ from rankelastor.data.prepared import PreparedDataset
 from rankelastor.recipes.load import load_recipe
 
 ROWS = 400
+START = datetime(2024, 5, 1)  # noqa: DTZ001 - logs hold times without a zone
 
 
 def frame() -> pl.DataFrame:
@@ -26,7 +27,7 @@ def frame() -> pl.DataFrame:
     return pl.DataFrame(
         {
             "request": [f"r{index:x}" for index in range(ROWS)],
-            "when": [datetime(2024, 5, 1) + timedelta(minutes=53 * index) for index in range(ROWS)],
+            "when": [START + timedelta(minutes=53 * index) for index in range(ROWS)],
             "user": [f"u{rng.randrange(40)}" for _ in range(ROWS)],
             "item": items,
             "seen_items": [[rng.randrange(20) for _ in range(rng.randrange(5))] for _ in range(ROWS)],

@@ -39,6 +39,7 @@ def test_quotes_that_do_not_come_in_pairs_are_plain_text(tmp_path: Path) -> None
 
 def test_a_first_line_with_numbers_is_no_header(tmp_path: Path) -> None:
     assert recognised(tmp_path, "1,a\n0,b\n") == {"header": False, "columns": ("column_1", "column_2")}
+    assert recognised(tmp_path, "click,price,2024\n0,1.5,a\n1,2.5,b\n") == {}
 
 
 @pytest.mark.parametrize(

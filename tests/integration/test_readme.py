@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from typer.testing import CliRunner
 from rankelastor.cli.main import app
 
 CHECKOUT = Path(__file__).parents[2]
+RUN_COMMANDS = CHECKOUT / "tests" / "docs" / "run_commands.py"
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
 
@@ -22,21 +27,25 @@ def blocks() -> list[list[list[str]]]:
     return [block for block in commands if block[0][0] == "rankelastor"]
 
 
-def run_here(arguments: list[str]) -> str:
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, f"rankelastor {shlex.join(arguments)}\n{result.output}"
-    return result.output
+def run_here(commands: list[list[str]], folder: Path) -> None:
+    """Run commands one after the other in one process, as pasted into a shell in ``folder``."""
+    todo = {"modules": [], "scripts": [], "commands": [shlex.join(command) for command in commands]}
+    environment = {name: value for name, value in os.environ.items() if name != "RANKELASTOR_DATA"}
+    done = subprocess.run(
+        [sys.executable, str(RUN_COMMANDS), json.dumps(todo)],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for command, (code, output) in json.loads(done.stdout)["commands"].items():
+        assert code == 0, f"{command}\n{output}"
 
 
-def test_the_first_block_runs_as_pasted_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("RANKELASTOR_DATA", raising=False)
+def test_the_first_block_runs_as_pasted_in_an_empty_folder(tmp_path: Path) -> None:
     first = blocks()[0]
-    assert [command[1] for command in first][0] == "sample"
-    for program, *arguments in first:
-        assert program == "rankelastor"
-        run_here(arguments)
-    header, row = Path("scored.csv").read_text().splitlines()[:2]
+    assert {command[0] for command in first} == {"rankelastor"}
+    assert first[0][1] == "sample"
+    run_here(first, tmp_path)
+    header, row = (tmp_path / "scored.csv").read_text().splitlines()[:2]
     assert header.endswith(",probability")
     assert 0 < float(row.rpartition(",")[2]) < 1
 
@@ -44,12 +53,13 @@ def test_the_first_block_runs_as_pasted_in_an_empty_folder(tmp_path: Path, monke
 def test_the_block_for_ones_own_log_begins_with_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = blocks()[1]
     assert [command[1] for command in own] == ["init", "train"]
-    monkeypatch.chdir(tmp_path)
     rows = [f"{index % 7 % 2},site {index % 5},{index * 37 % 100}.5" for index in range(200)]
-    Path("clicks.csv").write_text("\n".join(["click,site,price", *rows]) + "\n")
-    for _, *arguments in own:
-        run_here(arguments)
-    assert Path("runs/clicks/result.json").is_file()
+    (tmp_path / "clicks.csv").write_text("\n".join(["click,site,price", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    for command in own:
+        result = CliRunner().invoke(app, command[1:], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    assert (tmp_path / "runs/clicks/result.json").is_file()
 
 
 def test_recipes_that_readme_names_are_there() -> None:

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("init", epilog="Example: rankelastor init clicks.csv --label click")(init)
 
 
-def init(
+def init(  # noqa: PLR0917 - typer's arguments
     log_file: Annotated[Path, typer.Argument(metavar="LOG", help="A log: CSV, TSV or Parquet, one row a show.")],
     label: Annotated[
         str | None,

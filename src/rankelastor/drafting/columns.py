@@ -23,91 +23,22 @@ from rankelastor.drafting.profile import ColumnProfile, is_text
 from rankelastor.drafting.times import TimeColumn
 
 ID_WORDS = frozenset(
-    [
-        "id",
-        "uid",
-        "uuid",
-        "guid",
-        "user",
-        "item",
-        "ad",
-        "advertiser",
-        "campaign",
-        "creative",
-        "product",
-        "sku",
-        "site",
-        "app",
-        "device",
-        "city",
-        "country",
-        "region",
-        "zip",
-        "postal",
-        "category",
-        "cat",
-        "brand",
-        "shop",
-        "store",
-        "query",
-        "keyword",
-        "title",
-        "publisher",
-        "domain",
-        "hash",
-        "code",
-        "type",
-        "class",
-        "group",
-        "customer",
-        "member",
-        "visitor",
-        "session",
-        "ip",
-        "url",
-        "slot",
-        "banner",
-    ]
-)
+    {
+        "id", "uid", "uuid", "guid", "user", "item", "ad", "advertiser", "campaign", "creative", "product", "sku",
+        "site", "app", "device", "city", "country", "region", "zip", "postal", "category", "cat", "brand", "shop",
+        "store", "query", "keyword", "title", "publisher", "domain", "hash", "code", "type", "class", "group",
+        "customer", "member", "visitor", "session", "ip", "url", "slot", "banner",
+    }
+)  # fmt: skip
 """Words in the names of columns whose numbers are names, not amounts."""
 
 AMOUNT_WORDS = frozenset(
-    [
-        "price",
-        "amount",
-        "count",
-        "num",
-        "number",
-        "score",
-        "rate",
-        "age",
-        "duration",
-        "time",
-        "length",
-        "size",
-        "weight",
-        "cost",
-        "income",
-        "total",
-        "mean",
-        "average",
-        "avg",
-        "ratio",
-        "share",
-        "depth",
-        "click",
-        "view",
-        "bid",
-        "budget",
-        "revenue",
-        "value",
-        "rank",
-        "quantity",
-        "qty",
-        "balance",
-        "temperature",
-    ]
-)
+    {
+        "price", "amount", "count", "num", "number", "score", "rate", "age", "duration", "time", "length", "size",
+        "weight", "cost", "income", "total", "mean", "average", "avg", "ratio", "share", "depth", "click", "view",
+        "bid", "budget", "revenue", "value", "rank", "quantity", "qty", "balance", "temperature",
+    }
+)  # fmt: skip
 """Words in the names of columns whose numbers are amounts, as in ``item_price``."""
 
 _KEY_WORDS = frozenset({"id", "uid", "uuid", "guid", "hash", "code", "zip"})
@@ -253,9 +184,9 @@ RULES: tuple[Rule, ...] = (
     _leave_out_what_never_changes,
     _leave_out_leaks,
     _calendar,
+    _sequence,
     _leave_out_row_ids,
     _numbers,
-    _sequence,
     _leave_out_other_texts,
     _texts,
 )

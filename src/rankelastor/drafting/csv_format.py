@@ -44,7 +44,7 @@ def recognise_csv(file: Path) -> Choice[CsvSettings]:
             "space cuts its lines into equally many cells; check the file, or write it as CSV or Parquet"
         )
     records, delimiter, quote = max(found, key=lambda way: len(way[0][0]))
-    header = _is_header(records[0])
+    header = _is_header(records)
     names = None if header else [f"column_{index + 1}" for index in range(len(records[0]))]
     values = (
         ({} if delimiter == delimiter_of(file, CsvSettings()) else {"delimiter": delimiter})
@@ -91,9 +91,12 @@ def _first_text(file: Path) -> str:
 
 def _cut(text: str, delimiter: str, quote: str | None) -> list[list[str]]:
     """Cut the first lines into cells; empty unless nearly all lines have the same number of cells, two or more."""
-    quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
     lines = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, quoting=quoting, strict=True
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quotechar=quote,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        strict=True,
     )
     records: list[list[str]] = []
     try:
@@ -111,10 +114,21 @@ def _cut(text: str, delimiter: str, quote: str | None) -> list[list[str]]:
     return records
 
 
-def _is_header(first: Sequence[str]) -> bool:
-    """Tell whether the first line names the columns: no numbers, no name twice, one blank name at most."""
-    blank = sum(not cell.strip() for cell in first)
-    return blank <= 1 and len(set(first)) == len(first) and not any(map(_is_number, first))
+def _is_header(records: Sequence[Sequence[str]]) -> bool:
+    """Tell whether the first line names the columns: no name twice, one blank name at most, and mostly no numbers.
+
+    A number above numbers is likelier a row than a name; a text above numbers is surely a name.
+    """
+    first, rest = records[0], records[1:]
+    if sum(not cell.strip() for cell in first) > 1 or len(set(first)) < len(first):
+        return False
+    above_numbers = [_is_number(name) for index, name in enumerate(first) if _holds_numbers(rest, index)]
+    return not any(map(_is_number, first)) or above_numbers.count(False) > above_numbers.count(True)
+
+
+def _holds_numbers(records: Sequence[Sequence[str]], index: int) -> bool:
+    cells = [record[index] for record in records if len(record) > index and record[index].strip()]
+    return bool(cells) and all(map(_is_number, cells))
 
 
 def _is_number(cell: str) -> bool:

@@ -45,7 +45,8 @@ class ColumnProfile:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """How many rows hold each of ``distinct``."""
-        return self._counted["count"].to_numpy().astype(np.int64)
+        counts: NDArray[np.int64] = self._counted["count"].to_numpy().astype(np.int64)
+        return counts
 
     @cached_property
     def num_rows(self) -> int:
@@ -80,7 +81,8 @@ class ColumnProfile:
     @cached_property
     def number_counts(self) -> NDArray[np.int64]:
         """How many rows hold each of ``numbers``."""
-        return self.counts[self._numbers.is_not_null().to_numpy()]
+        counts: NDArray[np.int64] = self.counts[self._numbers.is_not_null().to_numpy()]
+        return counts
 
     @cached_property
     def is_integer(self) -> bool:

@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rankelastor.data.kinds.field import ColumnSettings
 from rankelastor.drafting.draft import ColumnChoice, Draft, written
 from rankelastor.drafting.log_file import LogSample
 
@@ -25,7 +24,7 @@ def recipe_text(draft: Draft, log: LogSample, *, name: str) -> str:
         log: the log file.
         name: the name of the experiment.
     """
-    return "\n".join([*_head(draft, log), f"name: {inline(name)}", *_data(draft, log, name), *_rest(draft)]) + "\n"
+    return "\n".join([*_head(log), f"name: {inline(name)}", *_data(draft, log, name), *_rest(draft)]) + "\n"
 
 
 def inline(value: Any) -> str:
@@ -45,7 +44,7 @@ def inline(value: Any) -> str:
     return json.dumps(value)
 
 
-def _head(draft: Draft, log: LogSample) -> Iterator[str]:
+def _head(log: LogSample) -> Iterator[str]:
     rows = f"{log.num_rows:,} rows" if log.is_whole else f"first {log.table.num_rows:,} of about {log.num_rows:,} rows"
     yield from _comment(
         f"Drafted by `rankelastor init` from the {rows} of {log.file.name}. Each choice has its reason beside it; "
@@ -66,7 +65,7 @@ def _data(draft: Draft, log: LogSample, name: str) -> Iterator[str]:
     for column in draft.columns:
         if column.fields:
             yield from _comment(f"{_shown(column.column)}: {column.reason}", indent=4)
-            yield from (f"    - {inline(_field(field))}" for field in column.fields)
+            yield from (f"    - {inline(written(field))}" for field in column.fields)
     yield from _left_out([column for column in draft.columns if not column.fields])
 
 
@@ -120,15 +119,12 @@ def _lines(values: Mapping[str, Any], *, indent: int) -> Iterator[str]:
 def _comment(text: str, *, indent: int = 0) -> Iterator[str]:
     start = " " * indent + "# "
     leading = len(text) - len(text.lstrip())
+    further = leading + 2 if leading else 0
     printable = "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text.strip())
     yield from textwrap.wrap(
-        printable, _WIDTH, initial_indent=start + " " * leading, subsequent_indent=start + " " * (leading and leading + 2),
+        printable, _WIDTH, initial_indent=start + " " * leading, subsequent_indent=start + " " * further,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-
-
-def _field(field: ColumnSettings) -> dict[str, Any]:
-    return written(field)
 
 
 def _shown(name: str) -> str:

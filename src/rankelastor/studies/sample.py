@@ -57,9 +57,9 @@ model:
   ffn: {{kind: glu, hidden_dims: [12], dropout: 0.1}}
 training:
   seed: 1
-  epochs: 8
-  batch_size: 256
-  learning_rate: 2e-3
+  epochs: 6
+  batch_size: 512
+  learning_rate: 4e-3
   embedding_l2: 1e-3
 """
 
