@@ -131,11 +131,11 @@ def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
     if rule == "canonical":
         odd[list(b"eE")] = True
         odd[ord("0")] = bool((marks[offsets[0] : offsets[-1]] == ord(".")).any())
-    last = marks[offsets[1:] - 1]  # of an empty text, some other byte
-    places = np.flatnonzero(odd[last])
+    last = marks.take(offsets[1:] - 1, mode="clip")  # of an empty text, some other byte
+    places = np.flatnonzero(odd.take(last))
     lengths: NDArray[Any] = offsets[places + 1] - offsets[places]
-    is_word = np.isin(last[places], list(b"eE"))
-    found: NDArray[np.int64] = places[(lengths > 0) & (~is_word | np.isin(lengths, _WORD_LENGTHS))]
+    is_letter = last[places] > ord("9")  # the e of a truth value
+    found: NDArray[np.int64] = places[(lengths > 0) & (~is_letter | np.isin(lengths, _WORD_LENGTHS))]
     return found
 
 
