@@ -363,3 +363,36 @@ def test_a_folder_of_version_1_reads_rows_as_it_did(log: Log, caplog: pytest.Log
         dataset = prepare(DataSettings.model_validate(values | {"fields": CATEGORICAL}))
     assert dataset.manifest.format_version == 1
     assert "has format version 1, in which one value may have several spellings" in caplog.text
+
+
+def test_a_log_of_another_country_is_read(log: Log) -> None:
+    rows = "".join(f"{number % 2},0; {number}.000,50 ;u;1,5\n" for number in range(1, 101))
+    (log.folder / "log.csv").write_text("click;price;user;w\n" + rows)
+    values = {
+        "prepared": str(log.folder / "prep"),
+        "files": {"all": str(log.folder / "log.csv")},
+        "split": SPLIT,
+        "label": "click",
+        "weight": "w",
+        "fields": [*CATEGORICAL, {"kind": "numeric", "column": "price"}],
+        "csv": {"delimiter": ";", "decimal": ",", "thousands": "."},
+    }
+    frame = prepare(DataSettings.model_validate(values)).frame("train")
+    assert set(frame["weight:w"].to_list()) == {1.5}
+    assert {price % 1000 for price in frame["price"].to_list()} == {0.5}
+    encoder = RowEncoder.load(log.folder / "prep")
+    rows_of_parquet = RawRows(pa.RecordBatch.from_pydict({"user": ["u"], "price": [1000.5]}), Path("new.parquet"))
+    assert encoder.encode(rows_of_parquet).numeric.tolist() == [[1000.5]]
+
+
+def test_lists_of_python_in_csv_are_those_of_parquet(log: Log) -> None:
+    fields = [{"kind": "sequence", "column": "h", "separator": "json", "max_length": 4}]
+    lists = [[1, 2], [3], [], [2, 1, 3]] * 25
+    text = "".join(f'{click},"{cells}"\n' for click, cells in zip(CLICKS, lists, strict=True))
+    (log.folder / "text.csv").write_text("click,h\n" + text)
+    values = {"prepared": str(log.folder / "prep"), "split": SPLIT, "label": "click"}
+    files = {"all": str(log.folder / "text.csv")}
+    written = prepare(DataSettings.model_validate(values | {"files": files, "fields": fields})).frame("train")
+    typed = log.prepare({"click": CLICKS, "h": lists}, fields=[fields[0] | {"separator": None}]).frame("train")
+    assert written["h"].to_list() == typed["h"].to_list()
+    assert log.vocabulary("h") == {"1", "2", "3"}

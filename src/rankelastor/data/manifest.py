@@ -22,7 +22,7 @@ from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
 MANIFEST_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabulary"
 VECTOR_FOLDER = "vectors"
-FORMAT_VERSION = 2
+FORMAT_VERSION: Literal[2] = 2
 """Version 1 spelled typed values as Arrow writes them and texts as written; its folders are still read so."""
 _READABLE_VERSIONS = (1, 2)
 

@@ -100,8 +100,8 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
     if time is not None:
         require_columns(names, [time], file, advice="check data.split.column")
     group = _group(settings, names, file)
-    text = next((field.text_rule for field in settings.fields if field.names_group), "canonical")
-    return FieldPlan(features, settings.targets, group, time, settings.weight, text)
+    rules = [field.text_rule for field in settings.fields if field.names_group]
+    return FieldPlan(features, settings.targets, group, time, settings.weight, rules[0] if rules else "canonical")
 
 
 def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterator[tuple[str, PlannedFeature]]:

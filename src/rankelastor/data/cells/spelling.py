@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -123,7 +123,7 @@ def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
     _, offsets_buffer, data = texts.buffers()
     if data is None or not data.size or not len(texts):
         return np.zeros(0, dtype=np.int64)
-    offsets = np.frombuffer(offsets_buffer, dtype=np.int64 if large else np.int32)
+    offsets: NDArray[Any] = np.frombuffer(offsets_buffer, dtype=np.int64 if large else np.int32)
     offsets = offsets[texts.offset : texts.offset + len(texts) + 1]
     marks = np.frombuffer(data, dtype=np.uint8)
     odd = np.zeros(256, dtype=bool)
@@ -131,11 +131,12 @@ def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
     if rule == "canonical":
         odd[list(b"eE")] = True
         odd[ord("0")] = bool((marks[offsets[0] : offsets[-1]] == ord(".")).any())
-    last = marks[offsets[1:] - 1]  # of an empty text, some other byte
-    places = np.flatnonzero(odd[last])
-    lengths = offsets[places + 1] - offsets[places]
-    is_word = np.isin(last[places], list(b"eE"))
-    return places[(lengths > 0) & (~is_word | np.isin(lengths, _WORD_LENGTHS))]
+    last = marks.take(offsets[1:] - 1, mode="clip")  # of an empty text, some other byte
+    places = np.flatnonzero(odd.take(last))
+    lengths: NDArray[Any] = offsets[places + 1] - offsets[places]
+    is_letter = last[places] > ord("9")  # the e of a truth value
+    found: NDArray[np.int64] = places[(lengths > 0) & (~is_letter | np.isin(lengths, _WORD_LENGTHS))]
+    return found
 
 
 def _floats(values: pa.Array) -> NDArray[np.floating]:

@@ -26,7 +26,7 @@ DIGITS_OF_EPOCHS = {"epoch_seconds": 0, "epoch_milliseconds": 3, "epoch_microsec
 """The formats that count from 1970, and the number of decimal digits of a second that their unit has."""
 
 _DIRECTIVE = re.compile(r"%(.)")
-_KNOWN_DIRECTIVES = "YymdeHIMSfpbBaAjzTRDF%"
+_KNOWN_DIRECTIVES = "YymdeHIMSfpbBAajzTRDF%"
 _ISO = (
     r"^(?<year>\d{4})-(?<month>\d{2})(?:-(?<day>\d{2})"
     r"(?:[T ](?<hour>\d{2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d+))?)?"
