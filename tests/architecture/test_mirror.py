@@ -95,7 +95,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "models/finalnet.py": ("models/test_references.py", "a model, held against loops over numbers"),
     "models/first_order.py": (
         "models/test_references.py",
-        "settings of models with a linear part, whose weights loops add up",
+        "settings of models with a linear part",
     ),
     "models/fm.py": ("models/test_references.py", "a model, held against loops over numbers"),
     "models/heads.py": ("models/test_mixings.py", "a table of layers; all tables are tested together"),

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from rankelastor.models.deep import LayerStyle
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.interaction.fusion import BilinearFusion
 from rankelastor.nn.projection import Projection
 from rankelastor.nn.sizes import SizesDoNotFit
@@ -144,7 +144,7 @@ class FinalMlpNetwork(nn.Module):
     @property
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (row, dim): the field embeddings."""
-        return {"fields": self.field_matrix}
+        return {RAW_STAGE: self.field_matrix}
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:

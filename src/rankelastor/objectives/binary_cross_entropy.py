@@ -78,6 +78,7 @@ class BinaryCrossEntropy:
         assert batch.labels is not None, "training needs labels"
         weight = None if batch.weight is None else batch.weight.unsqueeze(1)
         whole, *parts = (logits,) if logits.dim() == batch.labels.dim() else logits.unbind(2)
+        assert whole.shape == batch.labels.shape, "a ranker returns one logit per task"
         loss = self._mean(whole, batch.labels, weight, total=total)
         if parts:
             taught = whole.detach().float().sigmoid()
@@ -92,7 +93,6 @@ class BinaryCrossEntropy:
         *,
         total: Tensor | float,
     ) -> Float[Tensor, ""]:
-        assert labels.shape == logits.shape, "a ranker returns one logit per task"
         if self._task_weights is None:
             summed = binary_cross_entropy_with_logits(logits.float(), labels, weight=weight, reduction="sum")
             return summed / (total * logits.shape[1])
