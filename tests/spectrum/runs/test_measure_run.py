@@ -97,9 +97,7 @@ def test_another_module_can_be_recorded_beside_the_stages(demo_runs: tuple[Path,
 
 
 def test_a_point_that_does_not_exist_is_named_with_those_that_do(demo_runs: tuple[Path, Path]) -> None:
-    with pytest.raises(
-        SettingsError, match=r"one of fields, tokens, block0\.mixing, .* but 'block9' was given"
-    ):
+    with pytest.raises(SettingsError, match=r"one of fields, tokens, block0\.mixing, .* but 'block9' was given"):
         measure_run(demo_runs[0], more_points=["block9"])
 
 
