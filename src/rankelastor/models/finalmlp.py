@@ -113,7 +113,8 @@ class StreamGate(nn.Module):
     def forward(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, "batch flat"]:
         """Scale each coordinate of the flat embeddings by a factor in 0..2."""
         context = fields.index_select(1, self.places).flatten(1) if self.learned is None else self.learned
-        return 2 * self.mlp(context).sigmoid() * fields.flatten(1)
+        factors: Tensor = 2 * self.mlp(context).sigmoid()
+        return factors * fields.flatten(1)
 
 
 class FinalMlpNetwork(nn.Module):
