@@ -32,7 +32,6 @@ COVERED: dict[str, tuple[str, str]] = {
     "cli/prepare.py": ("cli/test_main.py", VERB),
     "cli/profile.py": ("cli/test_main.py", VERB),
     "cli/progress.py": ("cli/test_main.py", "what verbs print while they work"),
-    "cli/sample.py": ("integration/test_readme.py", VERB),
     "cli/spectrum_summary.py": ("cli/test_any_terminal.py", "what spectrum prints as JSON"),
     "cli/theory.py": ("cli/test_main.py", VERB),
     "cli/train.py": ("cli/test_main.py", VERB),
@@ -116,7 +115,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "models/finalnet.py": ("models/test_references.py", "a model, held against loops over numbers"),
     "models/first_order.py": (
         "models/test_references.py",
-        "settings of models with a linear part, whose weights loops add up",
+        "settings of models with a linear part",
     ),
     "models/fm.py": ("models/test_references.py", "a model, held against loops over numbers"),
     "models/heads.py": ("models/test_mixings.py", "a table of layers; all tables are tested together"),

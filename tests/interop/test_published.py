@@ -15,6 +15,7 @@ from rankelastor.errors import SettingsError
 from rankelastor.interop.published import network_from_state, translate_state
 from rankelastor.models.mixer import MixerNetwork
 from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE
 from rankelastor.nn.mixing.rotation import EigenvalueRotation
 from rankelastor.spectrum.measures import entropy_effective_rank, stable_rank
 
@@ -33,7 +34,7 @@ class Case:
         self.network = network_from_state(self.state, self.settings)
         self.activations: dict[str, Tensor] = {}
         self.embeddings = torch.from_numpy(self.arrays["in.embeddings"]).requires_grad_()
-        points = {name: module for name, module in self.network.points.items() if name != "fields"}
+        points = {name: module for name, module in self.network.points.items() if name != RAW_STAGE}
         with observe_outputs(points, self.activations.__setitem__):
             self.logits = self.network(Embedded(self.embeddings)).squeeze(1)  # published logits have no task axis
         self.loss = binary_cross_entropy_with_logits(self.logits, torch.from_numpy(self.arrays["in.labels"]))

@@ -25,7 +25,7 @@ STRUCTURES: list[dict[str, Any]] = [
 
 
 def name_of(changes: dict[str, Any]) -> str:
-    return changes["structure"] + ("-mixture" if "cross" in changes else "")
+    return f"{changes['structure']}{'-mixture' if 'cross' in changes else ''}"
 
 
 def settings(**changes: Any) -> DcnV2Settings:

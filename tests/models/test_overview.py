@@ -26,6 +26,14 @@ def test_defaults_are_plain_values() -> None:
     assert {setting.name for setting in find_model("mlp").settings if setting.required} == {"hidden_dims"}
 
 
+def test_groups_are_listed_by_path_and_choices_by_kind() -> None:
+    settings = {setting.name: setting for setting in find_model("finalnet").settings}
+    assert settings["block1.hidden_dims"].required
+    assert settings["block2.dropout"].default == 0.0
+    mixing = next(setting for setting in find_model("rankmixer").settings if setting.name == "mixing")
+    assert "kinds: split, full, kronecker" in mixing.description
+
+
 def test_an_unknown_model_lists_the_known_ones() -> None:
     with pytest.raises(SettingsError, match=r"a model must be one of rankelastor, .*, but 'widedeep' was given"):
         find_model("widedeep")

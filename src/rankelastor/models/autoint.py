@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rankelastor.models.deep import DeepSettings
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.interaction.attention import FieldAttention
 from rankelastor.nn.projection import Projection
@@ -92,7 +92,7 @@ class AutoIntNetwork(nn.Module):
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (field, dim), in order: the field embeddings and each attention layer."""
         layers = {f"attention{index}": layer for index, layer in enumerate(self.attention)}
-        return {"fields": self.field_matrix, **layers}
+        return {RAW_STAGE: self.field_matrix, **layers}
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:

@@ -17,7 +17,7 @@ from rankelastor.models.layer_choice import LayerChoice
 from rankelastor.models.layer_settings import LayerSettings, descriptions_of
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.interaction.cross import CrossNetwork, MixtureCrossNetwork
 from rankelastor.nn.projection import Projection
@@ -126,7 +126,7 @@ class DcnV2Network(nn.Module):
     @property
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (row, dim): the field embeddings."""
-        return {"fields": self.field_matrix}
+        return {RAW_STAGE: self.field_matrix}
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rankelastor.models.deep import DeepSettings
 from rankelastor.models.first_order import FirstOrderSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.interaction.bilinear import BilinearInteraction, BilinearName
 from rankelastor.nn.interaction.first_order import FirstOrder, split_first_order
 from rankelastor.nn.interaction.squeeze import SqueezeExcitation
@@ -96,7 +96,7 @@ class FiBiNetNetwork(nn.Module):
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (row, dim), in order: field embeddings, scaled ones, products of both."""
         return {
-            "fields": self.field_matrix,
+            RAW_STAGE: self.field_matrix,
             "scaled": self.squeeze,
             "pairs": self.pairs[0],
             "scaled_pairs": self.pairs[1],

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from rankelastor.models.deep import LayerStyle
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.interaction.fusion import BilinearFusion
 from rankelastor.nn.projection import Projection
 from rankelastor.nn.sizes import SizesDoNotFit
@@ -113,7 +113,8 @@ class StreamGate(nn.Module):
     def forward(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, "batch flat"]:
         """Scale each coordinate of the flat embeddings by a factor in 0..2."""
         context = fields.index_select(1, self.places).flatten(1) if self.learned is None else self.learned
-        return 2 * self.mlp(context).sigmoid() * fields.flatten(1)
+        factors: Tensor = 2 * self.mlp(context).sigmoid()
+        return factors * fields.flatten(1)
 
 
 class FinalMlpNetwork(nn.Module):
@@ -144,7 +145,7 @@ class FinalMlpNetwork(nn.Module):
     @property
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (row, dim): the field embeddings."""
-        return {"fields": self.field_matrix}
+        return {RAW_STAGE: self.field_matrix}
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:

@@ -22,7 +22,7 @@ from rankelastor.nn.activation import activation as activation_by_name
 from rankelastor.nn.batch_norm import BatchNorm
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.interaction.factorized import FactorizedInteraction
 from rankelastor.nn.interaction.field_gate import FieldGate
@@ -132,7 +132,7 @@ class FinalNetNetwork(nn.Module):
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (row, dim), in order: the field embeddings, then with the gated ones."""
         gate = {} if self.gate is None else {"gate": self.gate}
-        return {"fields": self.field_matrix, **gate}
+        return {RAW_STAGE: self.field_matrix, **gate}
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rankelastor.models.first_order import FirstOrderSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.interaction.factorization import sum_of_pairs
 from rankelastor.nn.interaction.first_order import FirstOrder, split_first_order
 from rankelastor.schema import FeatureSchema
@@ -56,7 +56,7 @@ class FmNetwork(nn.Module):
     @property
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (row, dim): the field embeddings."""
-        return {"fields": self.field_matrix}
+        return {RAW_STAGE: self.field_matrix}
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from rankelastor.models.deep import DeepSettings
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.embedding.field_norm import FieldNorm
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.interaction.mask_block import MaskBlock
@@ -106,7 +106,7 @@ class MaskNetNetwork(nn.Module):
     @property
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (field, dim), in order: the field embeddings, then normalised."""
-        return {"fields": self.field_matrix, **({} if self.norm is None else {"normalised": self.norm})}
+        return {RAW_STAGE: self.field_matrix, **({} if self.norm is None else {"normalised": self.norm})}
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:

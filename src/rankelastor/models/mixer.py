@@ -18,7 +18,7 @@ from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
 from rankelastor.nn.block import Block
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.schema import FeatureSchema
 
 MIXING_MEANING = "The mixing of each block, the part in which tokens reach one another."
@@ -95,7 +95,7 @@ class MixerNetwork(nn.Module):
         ``block{i}.mixing``: the mixing with its residual and its own norm, before the norm of the block.
         ``block{i}.pffn``: the per-token FFN with its residual.
         """
-        points: dict[str, nn.Module] = {"fields": self.field_matrix, "tokens": self.tokenizer}
+        points: dict[str, nn.Module] = {RAW_STAGE: self.field_matrix, "tokens": self.tokenizer}
         for index, block in enumerate(self._blocks):
             points |= {f"block{index}.mixing": block.mixing, f"block{index}.pffn": block.pffn}
         return points

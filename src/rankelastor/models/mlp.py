@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rankelastor.models.deep import DeepSettings
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.projection import Projection
 from rankelastor.schema import FeatureSchema
 
@@ -49,7 +49,7 @@ class MlpNetwork(nn.Module):
     @property
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (row, dim): the field embeddings."""
-        return {"fields": self.field_matrix}
+        return {RAW_STAGE: self.field_matrix}
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
         """Compute the logits of embedded features."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -89,20 +90,49 @@ def _overview(model: type[RankerSettings]) -> ModelOverview:
         kind=_kind(model),
         idea=idea,
         source=" ".join(source[1].split()) if source else "",
-        settings=tuple(
-            SettingOverview(
-                name=name,
-                default=None if field.is_required() else _plain(field.get_default(call_default_factory=True)),
-                required=field.is_required(),
-                description=field.description or "",
-            )
-            for name, field in model.model_fields.items()
-            if name != "kind"
-        ),
+        settings=tuple(_settings(model)),
     )
 
 
-def _kind(model: type[RankerSettings]) -> str:
+def _settings(owner: type[Settings], prefix: str = "") -> Iterator[SettingOverview]:
+    """List the settings of a class; those of one group of settings by their dotted paths."""
+    for name, field in owner.model_fields.items():
+        if name == "kind":
+            continue
+        description, kinds = field.description or "", _kinds_of(field.annotation)
+        default = None if field.is_required() else _plain(field.get_default(call_default_factory=True))
+        yield SettingOverview(
+            name=f"{prefix}{name}",
+            default=default,
+            required=field.is_required(),
+            description=f"{description}; kinds: {', '.join(kinds)}" if kinds else description,
+        )
+        group = _group_of(field.annotation)
+        if group is not None:
+            yield from _settings(group, f"{prefix}{name}.")
+
+
+def _classes(annotation: Any) -> list[type[Settings]]:
+    """List the settings classes that a value of this type may have."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _classes(argument)]
+
+
+def _kinds_of(annotation: Any) -> list[str]:
+    return [_kind(found) for found in _classes(annotation) if "kind" in found.model_fields]
+
+
+def _group_of(annotation: Any) -> type[Settings] | None:
+    """Find the one class of a setting that is a group of settings, not a choice among kinds."""
+    match [found for found in _classes(annotation) if "kind" not in found.model_fields]:
+        case [group]:
+            return group
+        case _:
+            return None
+
+
+def _kind(model: type[Settings]) -> str:
     (kind,) = get_args(model.model_fields["kind"].annotation)
     return str(kind)
 

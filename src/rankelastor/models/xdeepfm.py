@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rankelastor.models.deep import DeepSettings
 from rankelastor.models.first_order import FirstOrderSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.interaction.cin import CompressedInteractionNetwork
 from rankelastor.nn.interaction.first_order import FirstOrder, split_first_order
@@ -78,7 +78,7 @@ class XDeepFmNetwork(nn.Module):
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute matrices (row, dim), in order: the field embeddings and the layers of the CIN."""
         layers = {f"cin{index}": layer for index, layer in enumerate(self.cin.layers)}
-        return {"fields": self.field_matrix, **layers}
+        return {RAW_STAGE: self.field_matrix, **layers}
 
     @property
     def stages(self) -> dict[str, Sequence[nn.Module]]:

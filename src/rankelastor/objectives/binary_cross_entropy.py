@@ -83,6 +83,7 @@ class BinaryCrossEntropy:
         assert batch.labels is not None, "training needs labels"
         weight = None if batch.weight is None else batch.weight.unsqueeze(1)
         whole, *parts = (logits,) if logits.dim() == batch.labels.dim() else logits.unbind(2)
+        assert whole.shape == batch.labels.shape, "a ranker returns one logit per task"
         loss = self._mean(whole, batch.labels, weight, total=total)
         if parts:
             taught = whole.detach().float().sigmoid()
@@ -97,7 +98,6 @@ class BinaryCrossEntropy:
         *,
         total: Tensor | float,
     ) -> Float[Tensor, ""]:
-        assert labels.shape == logits.shape, "a ranker returns one logit per task"
         positive = None if self._positive_weight is None else logits.new_tensor(self._positive_weight).float()
         losses = partial(binary_cross_entropy_with_logits, logits.float(), labels, weight=weight, pos_weight=positive)
         if self._task_weights is None:

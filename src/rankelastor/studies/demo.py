@@ -23,6 +23,7 @@ from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.models.rankmixer import RankMixerSettings
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
@@ -160,6 +161,7 @@ def _mean_stable_rank(ranker: Ranker, dataset: PreparedDataset) -> dict[str, flo
     """Compute the mean stable rank of the examples' token matrices on the test split, by point."""
     device = next(ranker.parameters()).device
     batch: Batch = next(iter(BatchLoader(dataset.split("test"), batch_size=RANK_EXAMPLES).epoch()))
-    with Recorder(ranker, ranker.points, measures=[MEASURE]) as recorder, torch.inference_mode():
+    token_points = {name: module for name, module in ranker.points.items() if name != RAW_STAGE}
+    with Recorder(ranker, token_points, measures=[MEASURE]) as recorder, torch.inference_mode():
         ranker(batch.to(device))
     return {point.point: point.examples[MEASURE].mean for point in recorder.recording().points}

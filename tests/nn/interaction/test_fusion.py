@@ -27,5 +27,5 @@ def test_each_task_has_matrices_of_its_own() -> None:
 
 
 def test_heads_must_divide_both_streams() -> None:
-    with pytest.raises(SizesDoNotFit, match="num_heads must divide the last width of stream 2 = 4 .* but 3 was given"):
+    with pytest.raises(SizesDoNotFit, match=r"num_heads must divide the last width of stream 2 = 4 .* but 3 was given"):
         BilinearFusion(first_dim=6, second_dim=4, num_heads=3)

@@ -92,8 +92,8 @@ def test_a_stage_below_the_share_is_warned_of_once(
     with caplog.at_level(logging.WARNING):
         train_run(recipe, tmp_path / "run", every_steps=1, warn_share=1.0)
     warnings = [record.getMessage() for record in caplog.records]
-    assert len(warnings) == 3  # tokens, mixing, FFN; nine steps
-    assert warnings[0].startswith("spectrum: at step 1 the stable rank after tokens is ")
+    assert len(warnings) == 4  # fields, tokens, mixing, FFN; nine steps
+    assert warnings[0].startswith("spectrum: at step 1 the stable rank after fields is ")
     assert "of 3 possible" in warnings[0]
     assert "below spectrum.warn_share=1" in warnings[0]
 

@@ -3,6 +3,9 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+RAW_STAGE = "fields"
+"""Name of the point at the field embeddings, the first stage of a network."""
+
 
 class FieldMatrix(nn.Module):
     """The field embeddings, unchanged: the first point of a network's spectrum, a matrix (field, embedding_dim).

@@ -81,7 +81,7 @@ class HyperConnection(nn.Module):
         post = 2 * (self.beta + self.beta_scale * self.beta_map(normed)).sigmoid()
         pre, res = alpha[..., 0].sigmoid(), sinkhorn(alpha[..., 1:])
         gated = self.gate(self.gate_norm((pre.unsqueeze(-1) * by_token).sum(2)))
-        joined = res.transpose(2, 3) @ by_token + post.unsqueeze(-1) * gated.unsqueeze(2)
+        joined: Tensor = res.transpose(2, 3) @ by_token + post.unsqueeze(-1) * gated.unsqueeze(2)
         return joined.transpose(1, 2)
 
 
@@ -124,8 +124,8 @@ class HyperGluLayer(nn.Module):
         """Apply the layer to the streams of each token."""
         num_streams = streams.shape[1]
         joined = self.join(self.norm(streams.flatten(0, 1)).unflatten(0, (-1, num_streams)))
-        widened: Tensor = self.dropout(self.widen(joined.flatten(0, 1)))
-        return widened.unflatten(0, (-1, num_streams))
+        widened: Tensor = self.dropout(self.widen(joined.flatten(0, 1))).unflatten(0, (-1, num_streams))
+        return widened
 
 
 class HyperConnectedGlu(nn.Module):

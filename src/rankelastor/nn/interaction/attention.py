@@ -67,7 +67,9 @@ class FieldAttention(nn.Module):
         attended = (weights @ value).transpose(1, 2).flatten(2)
         if self.residual:
             attended = attended + self.widen(fields)
-        return relu(self.norm(attended))
+        normed: Tensor = self.norm(attended)
+        return relu(normed)
 
     def _heads(self, mapped: Float[Tensor, "batch field dim"]) -> Float[Tensor, "batch head field head_dim"]:
-        return mapped.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+        heads: Tensor = mapped.unflatten(2, (self.num_heads, -1))
+        return heads.transpose(1, 2)

@@ -36,8 +36,8 @@ NUM_BINS = 240
 """Bins of the histograms. They are fine so that a report can merge them: most ranks are far below the largest."""
 LARGEST_FLATTENED_DIM = 1024
 """Largest width of flattened tokens that is measured; the eigenvalues of wider ones take seconds per point."""
-_WITHOUT_POINTS = (
-    "The model has no points (token matrices) to observe, so there is no trajectory and no verdict; its embedding "
+_WITHOUT_BLOCKS = (
+    "The model has no blocks of mixing and FFN, so there is no trajectory and no verdict; its points and its embedding "
     "tables are measured"
 )
 
@@ -53,7 +53,7 @@ def measure_run(
 ) -> RunSpectrum:
     """Measure the spectrum of a run's best weights over the first examples of a split of its prepared data.
 
-    A model without points (token matrices) has no trajectory and no verdict; its embedding tables are measured.
+    A model without blocks has no trajectory and no verdict; its points and its embedding tables are measured.
 
     Args:
         folder: the run folder.
@@ -163,8 +163,8 @@ def _record(
 
 def _trajectories(recording: Recording, ranker: Ranker, *, name: str) -> tuple[dict[str, Trajectory], tuple[str, ...]]:
     """Compute the trajectory of each measure; if there are none, also return the reason."""
-    if not ranker.points:
-        return {}, (_WITHOUT_POINTS,)
+    if not any(point.endswith(".mixing") for point in ranker.points):
+        return {}, (_WITHOUT_BLOCKS,)
     try:
         points = StagePoints.from_point_names(ranker.points)
         return {measure: trajectory(recording, points, measure=measure, name=name) for measure in MEASURES}, ()
