@@ -70,7 +70,7 @@ def repeated_rows(facts: RepeatFacts) -> Iterator[Alarm]:
         return
     more = repeated / facts.num_rows - facts.train_share > MORE_THAN_TRAIN
     by_chance = facts.chance_of_same_label**repeated < BY_CHANCE
-    if not (more or (by_chance and repeated - copied <= OTHER_LABELS * repeated)):
+    if not (more or (by_chance and facts.num_other_label <= OTHER_LABELS * repeated)):
         return
     yield Alarm(
         "repeated_rows",
