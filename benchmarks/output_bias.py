@@ -1,6 +1,6 @@
 """Compare output biases that start at zero and at the label rate, on logs whose positives were thinned.
 
-    python benchmarks/output_bias.py [--rates 0.33 0.01] [--seeds 1 2 3] [--epochs 6] [--every 1] [--biases zero base_rate]
+    python benchmarks/output_bias.py [--rates 0.33 0.01] [--seeds 1 2 3] [--epochs 6] [--every 1] [--biases zero]
 
 Rows with label 1 of Frappe are left out evenly until they make up the given share of each split; the largest rate is
 that of the log itself. ``--every 4`` takes every fourth row. The table shows the logloss of valid over that of the mean
