@@ -6,8 +6,11 @@ import yaml
 
 from rankelastor.errors import SettingsError
 from rankelastor.models.mixer import MixerSettings
+from rankelastor.objectives.odds import UNCHANGED
 from rankelastor.recipes.load import dump_yaml, load_recipe, parse_overrides, recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def write(path: Path, values: dict[str, Any]) -> Path:
@@ -19,6 +22,17 @@ def test_a_recipe_reads_back_as_it_was_written(recipe: Recipe, tmp_path: Path) -
     path = tmp_path / "recipe.yaml"
     path.write_text(dump_yaml(recipe))
     assert load_recipe(path) == recipe
+
+
+@pytest.mark.parametrize(
+    "path", sorted(RECIPES.glob("*/rankelastor*.yaml")), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_the_recipes_of_this_project_start_the_output_bias_at_zero_as_published(
+    path: Path,
+) -> None:
+    recipe = load_recipe(path)
+    assert not recipe.starts_at_base_rate
+    assert recipe.odds == UNCHANGED
 
 
 def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> None:
