@@ -69,10 +69,6 @@ class TrainingSettings(Settings):
     ``order``: how each epoch shuffles the rows.
     ``evaluation_batch_size``: number of examples scored at a time.
 
-    NOTE[DIFF]: the published protocol starts the output bias at zero; recipes with ``version: 2`` start it at the logit
-    of the label rate, with which rare labels are learned in fewer epochs (docs/results.md;
-    tests/training/test_output_bias.py).
-
     Example:
         >>> TrainingSettings.model_validate({"patience": 3}).stopping.patience
         3
@@ -93,7 +89,7 @@ class TrainingSettings(Settings):
         OutputBias,
         Field(
             description="Where the bias of the logits starts: base_rate is the logit of the label rate of train, zero "
-            "is 0; auto is base_rate in recipes with version: 2 and zero in others."
+            "is 0; auto is zero, since base_rate was not measured to be better (docs/log.md)."
         ),
     ] = "auto"
     positive_weight: Annotated[

@@ -28,7 +28,7 @@ class Recipe(Settings):
         Literal[1, 2],
         Field(
             description="Version of the defaults. A recipe without it has version 1, and its results do not change; "
-            "in version 2 training.output_bias starts at the label rate."
+            "the defaults of version 2 are the same so far."
         ),
     ] = 1
 
@@ -61,5 +61,4 @@ class Recipe(Settings):
     @property
     def starts_at_base_rate(self) -> bool:
         """Whether the output bias starts at the logit of the label rate, see ``training.output_bias``."""
-        chosen = self.training.output_bias
-        return self.version > 1 if chosen == "auto" else chosen == "base_rate"
+        return self.training.output_bias == "base_rate"
