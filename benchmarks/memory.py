@@ -1,8 +1,9 @@
 """Compare the memory that is foretold of a training with the peak that is measured, each in a process of its own.
 
-    python benchmarks/memory.py
+    python benchmarks/memory.py [RECIPE ...]
 
-Every case trains one epoch of a recipe with some settings changed. ``speed`` of result.json holds both figures.
+Every case of the named recipes, or of all, trains one epoch of a recipe with some settings changed. ``speed`` of
+result.json holds both figures.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def measure(recipe: str, changes: tuple[str, ...], folder: Path) -> tuple[int, i
 def main() -> None:
     """Measure all cases and print a table."""
     print("recipe                    changed                                          forecast MB  peak MB  error")  # noqa: T201
+    chosen = sys.argv[1:]
     for recipe, changes in CASES:
+        if chosen and recipe not in chosen:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             try:
                 forecast, peak = measure(recipe, changes, Path(folder))

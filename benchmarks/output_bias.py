@@ -1,10 +1,10 @@
 """Compare output biases that start at zero and at the label rate, on logs whose positives were thinned.
 
-    python benchmarks/output_bias.py [--rates 0.33 0.01] [--seeds 1 2 3] [--epochs 6]
+    python benchmarks/output_bias.py [--rates 0.33 0.01] [--seeds 1 2 3] [--epochs 6] [--every 1] [--biases zero]
 
-Rows with label 1 of Frappe are left out evenly until they make up the given share of train, valid and test; the largest
-rate is that of the log itself. The table shows valid logloss over that of the mean rate (normalised entropy) after each
-epoch, and AUC and logloss of test, as means over seeds.
+Rows with label 1 of Frappe are left out evenly until they make up the given share of each split; the largest rate is
+that of the log itself. ``--every 4`` takes every fourth row. The table shows the logloss of valid over that of the mean
+rate (normalised entropy) after each epoch, and AUC and logloss of test, as means over seeds.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from rankelastor.training.run import train
 RECIPE = Path(__file__).parents[1] / "recipes" / "frappe" / "rankelastor.yaml"
 
 
-def thinned_log(source: Path, target: Path, rate: float) -> Path:
+def thinned_log(source: Path, target: Path, rate: float, *, every: int) -> Path:
     """Write the splits with positives left out evenly until ``rate`` of the rows are positive."""
     target.mkdir(parents=True)
     for split in ("train", "valid", "test"):
-        frame = pl.read_csv(source / f"{split}.csv", infer_schema=False).with_row_index("row")
+        frame = pl.read_csv(source / f"{split}.csv", infer_schema=False).gather_every(every).with_row_index("row")
         negative, positive = frame.filter(pl.col("label") == "0"), frame.filter(pl.col("label") == "1")
         kept = min(len(positive), round(rate / (1 - rate) * len(negative)))
         chosen = positive.gather_every(max(1, len(positive) // kept)).head(kept)
@@ -69,13 +69,15 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=[0.33, 0.01])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--biases", nargs="+", default=["zero", "base_rate"])
     arguments = parser.parse_args()
     logging.disable(logging.ERROR)
     source = Path(os.environ.get("RANKELASTOR_DATA", "../shared/data")) / "frappe"
     with tempfile.TemporaryDirectory() as temporary:
         for rate in arguments.rates:
-            log = thinned_log(source, Path(temporary) / f"log-{rate}", rate)
-            for bias in ("zero", "base_rate"):
+            log = thinned_log(source, Path(temporary) / f"log-{rate}", rate, every=arguments.every)
+            for bias in arguments.biases:
                 runs = [
                     run(log / f"{bias}-{seed}", log, bias=bias, seed=seed, epochs=arguments.epochs)
                     for seed in arguments.seeds

@@ -29,7 +29,13 @@ UNSEEN = UnseenFacts(
     known_value="12.0",
 )
 APART = RepeatFacts(
-    where="valid", num_rows=1000, num_repeated=5, num_same_label=3, train_share=0.0, chance_of_same_label=0.68
+    where="valid",
+    num_rows=1000,
+    num_repeated=5,
+    num_same_label=3,
+    num_other_label=2,
+    train_share=0.0,
+    chance_of_same_label=0.68,
 )
 LABELS = LabelFacts(task="click", num_rows=100_000, num_positive=5_000, starts_at_rate=False)
 
@@ -63,7 +69,7 @@ def test_facts_without_fault_give_no_alarm(facts: Facts) -> None:
         (replace(UNSEEN, share=1.0), "unseen_field"),
         (replace(UNSEEN, share=0.3), "unseen_field"),
         (replace(APART, num_repeated=200, num_same_label=120), "repeated_rows"),
-        (replace(APART, num_repeated=200, num_same_label=200, train_share=0.2), "repeated_rows"),
+        (replace(APART, num_repeated=200, num_same_label=200, num_other_label=2, train_share=0.2), "repeated_rows"),
         (replace(LABELS, num_positive=1_000), "rare_label"),
         (replace(LABELS, num_positive=99_500), "rare_label"),
         (replace(LABELS, num_positive=49, starts_at_rate=True), "rare_label"),
@@ -86,7 +92,8 @@ def test_each_fault_gives_one_alarm_that_says_what_to_try(facts: Facts, rule: st
         replace(UNSEEN, num_values=10, share=0.3),  # three of ten: within three standard errors
         replace(UNSEEN, valid_share=0.9, share=1.0),  # hardly ever known
         replace(UNSEEN, valid_share=None, share=0.9),  # a run without a result: nothing to compare with
-        replace(APART, num_repeated=200, num_same_label=120, train_share=0.2),  # train repeats itself as often
+        replace(APART, num_repeated=200, num_same_label=120, num_other_label=80, train_share=0.2),  # train is alike
+        replace(APART, num_repeated=1000, num_same_label=1000, num_other_label=1000, train_share=1.0),  # few values
         replace(LABELS, num_positive=1_000, starts_at_rate=True),
     ],
 )

@@ -28,7 +28,7 @@ def dataset(folder: Path, train: list[tuple[int, str, float]], valid: list[tuple
 def test_rows_with_equal_fields_are_counted_and_equal_labels_among_them(tmp_path: Path) -> None:
     valid = [(0, "a", 1.0), (0, "b", 2.0), (1, "b", 1.0), (1, "new", 2.0)]  # same; other label; two new ones
     counted = count_repeats(dataset(tmp_path, SEPARATE, valid), "valid")
-    assert counted == Repeats(num_rows=4, num_repeated=2, num_same_label=1, train_share=0.0)
+    assert counted == Repeats(num_rows=4, num_repeated=2, num_same_label=1, num_other_label=1, train_share=0.0)
 
 
 def test_rows_of_train_that_repeat_each_other_are_counted_beside(tmp_path: Path) -> None:

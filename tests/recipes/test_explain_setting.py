@@ -67,7 +67,9 @@ def test_a_near_miss_suggests_what_was_meant(path: str, meant: str) -> None:
 
 
 def test_a_path_that_is_far_from_all_names_where_settings_begin() -> None:
-    with pytest.raises(SettingsError, match="settings begin with name, data, model, training, spectrum, version or extends"):
+    with pytest.raises(
+        SettingsError, match="settings begin with name, data, model, training, spectrum, version or extends"
+    ):
         explain_setting("zzz")
 
 

@@ -79,6 +79,7 @@ class RepeatFacts:
         num_rows: number of sampled rows of the split.
         num_repeated: number of those whose features equal those of a train row.
         num_same_label: number of these whose labels equal those of such a train row, too.
+        num_other_label: number of the repeated rows of which some such train row has other labels.
         train_share: share of train rows whose features equal those of another train row.
         chance_of_same_label: probability that the label of a random train row equals that of another.
     """
@@ -87,6 +88,7 @@ class RepeatFacts:
     num_rows: int
     num_repeated: int
     num_same_label: int
+    num_other_label: int
     train_share: float
     chance_of_same_label: float
 

@@ -70,7 +70,7 @@ def repeated_rows(facts: RepeatFacts) -> Iterator[Alarm]:
         return
     more = repeated / facts.num_rows - facts.train_share > MORE_THAN_TRAIN
     by_chance = facts.chance_of_same_label**repeated < BY_CHANCE
-    if not (more or (by_chance and repeated - copied <= OTHER_LABELS * repeated)):
+    if not (more or (by_chance and facts.num_other_label <= OTHER_LABELS * repeated)):
         return
     yield Alarm(
         "repeated_rows",
@@ -97,5 +97,5 @@ def rare_label(facts: LabelFacts) -> Iterator[Alarm]:
             "rare_label",
             (facts.task,),
             f"only {rare / facts.num_rows:.2%} of the rows of train are {name} for {facts.task}: the first epochs "
-            "learn little but this rate; try training.output_bias=base_rate, which starts there",
+            "may learn little but this rate; try more training.patience, or training.output_bias=base_rate, and compare",
         )

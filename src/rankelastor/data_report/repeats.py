@@ -26,12 +26,14 @@ class Repeats:
         num_rows: number of sampled rows of the split.
         num_repeated: number of those whose features equal those of a train row.
         num_same_label: number of these whose labels equal those of such a train row, too.
+        num_other_label: number of the repeated rows of which some such train row has other labels.
         train_share: share of sampled train rows whose features equal those of another train row.
     """
 
     num_rows: int
     num_repeated: int
     num_same_label: int
+    num_other_label: int
     train_share: float
 
 
@@ -48,10 +50,12 @@ def count_repeats(dataset: PreparedDataset, name: SplitName, *, most: int = SAMP
             features.add(hashes)
             labelled.add(with_labels)
             train_features.add(hashes)
+    equal, equal_with_labels = features.counts(), labelled.counts()
     return Repeats(
         num_rows=len(sampled[0]),
-        num_repeated=int((features.counts() > 0).sum()),
-        num_same_label=int((labelled.counts() > 0).sum()),
+        num_repeated=int((equal > 0).sum()),
+        num_same_label=int((equal_with_labels > 0).sum()),
+        num_other_label=int((equal > equal_with_labels).sum()),
         train_share=float((train_features.counts() > 1).mean()),
     )
 

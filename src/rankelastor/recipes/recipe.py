@@ -17,6 +17,7 @@ from rankelastor.objectives.odds import Odds
 class Recipe(Settings):
     """Data, model, training and spectrum samples of one experiment."""
 
+<<<<<<< HEAD
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="Name of the experiment: letters, digits, `.`, `_` and `-`. The default run folder is `runs/NAME`.",
@@ -34,6 +35,23 @@ class Recipe(Settings):
         description="Version of the defaults. A recipe without it has version 1, and its results do not change; "
         "in version 2 `training.output_bias` starts at the label rate.",
     )
+=======
+    ``name``: the default run folder is ``runs/<name>``.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    data: DataSettings
+    model: ModelSettings
+    training: TrainingSettings = TrainingSettings()
+    spectrum: SpectrumSettings = SpectrumSettings()
+    version: Annotated[
+        Literal[1, 2],
+        Field(
+            description="Version of the defaults. A recipe without it has version 1, and its results do not change; "
+            "the defaults of version 2 are the same so far."
+        ),
+    ] = 1
+>>>>>>> alarms
 
     @model_validator(mode="after")
     def _check_monitor(self) -> Self:
@@ -70,5 +88,4 @@ class Recipe(Settings):
     @property
     def starts_at_base_rate(self) -> bool:
         """Whether the output bias starts at the logit of the label rate, see ``training.output_bias``."""
-        chosen = self.training.output_bias
-        return self.version > 1 if chosen == "auto" else chosen == "base_rate"
+        return self.training.output_bias == "base_rate"

@@ -6,7 +6,7 @@ import time
 
 from rankelastor.alarms.alarm import Alarm
 from rankelastor.evaluation.distribution import distribution_of
-from rankelastor.evaluation.scoring import score_split
+from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.evaluation.unseen import UnseenValues, count_unseen
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
@@ -42,7 +42,7 @@ def final_result(
         progress: receives the progress of scoring.
     """
     recipe, dataset = inputs.recipe, inputs.dataset
-    predictions = {"valid": fitted.best_predictions}
+    predictions: dict[SplitName, Predictions] = {"valid": fitted.best_predictions}
     metrics: dict[SplitName, MetricValues] = {"valid": fitted.best.metrics}
     if "test" in dataset.splits:
         loader = scoring_loader(dataset, "test", recipe.training)

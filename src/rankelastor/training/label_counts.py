@@ -30,17 +30,16 @@ class LabelCounts:
 
 def count_labels(dataset: PreparedDataset) -> tuple[LabelCounts, ...]:
     """Count the labels of train by task; without weights each row weighs 1."""
-    num_positive, positive, total, num_rows = 0, 0.0, 0.0, 0
+    tasks, total, num_rows = dataset.schema.tasks, 0.0, 0
+    num_positive, positive = np.zeros(len(tasks), dtype=np.int64), np.zeros(len(tasks))
     for shard in dataset.split("train").shards:
         is_positive = shard.labels > 0
         weight = np.ones(shard.num_rows) if shard.weight is None else shard.weight.astype(np.float64)
         num_rows += shard.num_rows
-        num_positive = num_positive + is_positive.sum(axis=0)
-        positive = positive + weight @ is_positive
+        num_positive += is_positive.sum(axis=0)
+        positive += weight @ is_positive
         total += float(weight.sum())
     return tuple(
         LabelCounts(task, num_rows, int(count), float(mass), total - float(mass))
-        for task, count, mass in zip(
-            dataset.schema.tasks, np.atleast_1d(num_positive), np.atleast_1d(positive), strict=True
-        )
+        for task, count, mass in zip(tasks, num_positive, positive, strict=True)
     )

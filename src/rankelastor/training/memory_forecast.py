@@ -65,7 +65,7 @@ def forecast_memory(
 ) -> MemoryForecast:
     """Foretell the peak memory of a training; nothing is allocated, since the ranker is made without values.
 
-    docs/results.md compares forecasts with measured peaks.
+    docs/log.md compares a forecast with a measured peak.
 
     Args:
         model: settings of the ranker.

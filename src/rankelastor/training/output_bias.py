@@ -18,8 +18,7 @@ _TOLERANCE = 1e-4
 def set_output_bias(ranker: Ranker, schema: FeatureSchema, logits: Sequence[float]) -> bool:
     """Add one logit per task to the output bias; return False, without a change, if the ranker has none.
 
-    NOTE[DIFF]: the published protocol starts at zero, so that with rare labels the first epochs learn little but their
-    rate; see docs/results.md and tests/training/test_output_bias.py.
+    The published protocol starts at zero, and so does the default; docs/log.md compares the two.
 
     Args:
         ranker: the ranker, changed in place.

@@ -47,6 +47,7 @@ def repeat_facts(dataset: PreparedDataset) -> RepeatFacts:
         num_rows=repeats.num_rows,
         num_repeated=repeats.num_repeated,
         num_same_label=repeats.num_same_label,
+        num_other_label=repeats.num_other_label,
         train_share=repeats.train_share,
         chance_of_same_label=float(np.prod(rates**2 + (1 - rates) ** 2)),
     )
