@@ -25,7 +25,6 @@ def test_a_recipe_reads_back_as_it_was_written(recipe: Recipe, tmp_path: Path) -
     assert load_recipe(path) == recipe
 
 
-<<<<<<< HEAD
 def test_a_recipe_may_be_given_as_values(recipe_values: dict[str, Any], recipe: Recipe, tmp_path: Path) -> None:
     before = copy.deepcopy(recipe_values)
     assert load_recipe(recipe_values) == recipe
@@ -35,17 +34,15 @@ def test_a_recipe_may_be_given_as_values(recipe_values: dict[str, Any], recipe: 
     assert load_recipe({"extends": str(base), "name": "other"}).name == "other"
     with pytest.raises(SettingsError, match=r"^recipe: unknown setting training\.sed; did you mean seed\?"):
         load_recipe(recipe_values, {"training.sed": 2})
-=======
+
+
 @pytest.mark.parametrize(
-    "path", sorted(RECIPES.glob("*/rankelastor*.yaml")), ids=lambda path: f"{path.parent.name}/{path.name}"
+    "path", sorted(RECIPES.rglob("rankelastor*.yaml")), ids=lambda path: f"{path.parent.name}/{path.name}"
 )
-def test_the_recipes_of_this_project_start_the_output_bias_at_zero_as_published(
-    path: Path,
-) -> None:
+def test_the_recipes_of_this_project_start_the_output_bias_at_zero_as_published(path: Path) -> None:
     recipe = load_recipe(path)
     assert not recipe.starts_at_base_rate
     assert recipe.odds == UNCHANGED
->>>>>>> alarms
 
 
 def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> None:

@@ -65,17 +65,6 @@ class TrainingSettings(Settings):
     After each epoch the valid split is scored, and the weights of the best evaluation are kept. Settings of a group may
     also be written without the group, ``training.patience`` for ``training.stopping.patience``, as in version 0.1.0.
 
-    <<<<<<< HEAD
-    NOTE[DIFF]: the published protocol starts the output bias at zero; recipes with ``version: 2`` start it at the logit
-    of the label rate, with which rare labels are learned in fewer epochs (docs/results.md;
-    tests/training/test_output_bias.py).
-    =======
-    ``optimiser``, ``stopping``, ``execution``: see ``config/optimiser.py``, ``stopping.py`` and ``execution.py``.
-    ``rare_as_unseen``: trains the out-of-vocabulary row of each field.
-    ``order``: how each epoch shuffles the rows.
-    ``evaluation_batch_size``: number of examples scored at a time.
-    >>>>>>> alarms
-
     Example:
         >>> TrainingSettings.model_validate({"patience": 3}).stopping.patience
         3

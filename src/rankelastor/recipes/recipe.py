@@ -17,7 +17,6 @@ from rankelastor.objectives.odds import Odds
 class Recipe(Settings):
     """Data, model, training and spectrum samples of one experiment."""
 
-<<<<<<< HEAD
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="Name of the experiment: letters, digits, `.`, `_` and `-`. The default run folder is `runs/NAME`.",
@@ -33,25 +32,8 @@ class Recipe(Settings):
     version: Literal[1, 2] = Field(
         1,
         description="Version of the defaults. A recipe without it has version 1, and its results do not change; "
-        "in version 2 `training.output_bias` starts at the label rate.",
+        "the defaults of version 2 are the same so far.",
     )
-=======
-    ``name``: the default run folder is ``runs/<name>``.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    data: DataSettings
-    model: ModelSettings
-    training: TrainingSettings = TrainingSettings()
-    spectrum: SpectrumSettings = SpectrumSettings()
-    version: Annotated[
-        Literal[1, 2],
-        Field(
-            description="Version of the defaults. A recipe without it has version 1, and its results do not change; "
-            "the defaults of version 2 are the same so far."
-        ),
-    ] = 1
->>>>>>> alarms
 
     @model_validator(mode="after")
     def _check_monitor(self) -> Self:
