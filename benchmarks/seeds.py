@@ -1,7 +1,7 @@
 """Train recipes with several seeds and print a table of test metrics with their spread.
 
 Example:
-    python benchmarks/seeds.py recipes/frappe/rankelastor.yaml recipes/frappe/rankmixer.yaml --seeds 1,2,3
+    python benchmarks/seeds.py recipes/private/frappe/rankelastor.yaml --seeds 1,2,3
 """
 
 from __future__ import annotations

@@ -40,6 +40,8 @@ from rankelastor.training.step import Stepper
 SMALLEST_NUM_ROUNDS = 7
 NUM_FIELDS, NUM_IDS = 12, 1000
 NUM_WARM_UP_STEPS = 3
+EVERY_STEPS = 200
+"""The largest gap between samples of the default setting, which longer trainings have for most of their time."""
 
 
 def train(
@@ -56,7 +58,7 @@ def train(
     for index, batch in enumerate(batches, start=1):
         loss = stepper.step(batch)
         if observer is not None:  # on_epoch_start is not called, so that the first step is not sampled
-            if index % (SpectrumSettings().every_steps or 1) == 0:
+            if index % (EVERY_STEPS) == 0:
                 _wait(settings.execution.device)  # do not charge earlier steps to the observer
             called = time.perf_counter()
             observer.on_step(Step(epoch=1, index=index, batch=batch, loss=loss))
@@ -79,13 +81,17 @@ def measure(model: RankerSettings, arguments: argparse.Namespace) -> dict[str, l
     with tempfile.TemporaryDirectory() as folder:
         for index in range(arguments.rounds):
             for name in ("without", "with") if index % 2 else ("with", "without"):
-                observer = SpectrumObserver(SpectrumSettings(warn_share=0), folder) if name == "with" else None
+                observer = (
+                    SpectrumObserver(SpectrumSettings(every_steps=EVERY_STEPS, warn_share=0), folder)
+                    if name == "with"
+                    else None
+                )
                 seconds, in_observer = train(ranker, batches, settings, observer)
                 timed[name].append(seconds)
                 if observer is not None:
                     timed["in the observer"].append(in_observer)
         num_samples = len((Path(folder) / "spectrum" / "samples.jsonl").read_text().splitlines())
-    assert num_samples == arguments.rounds * arguments.steps // (SpectrumSettings().every_steps or 1)
+    assert num_samples == arguments.rounds * arguments.steps // (EVERY_STEPS)
     return timed
 
 
@@ -99,7 +105,7 @@ def main() -> None:
         "device": torch.cuda.get_device_name() if arguments.device == "cuda" else platform.processor() or "cpu",
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "settings": SpectrumSettings().model_dump(mode="json"),
+        "settings": SpectrumSettings(every_steps=EVERY_STEPS).model_dump(mode="json"),
         "batch_size": arguments.batch_size,
         "steps": arguments.steps,
     }
@@ -122,7 +128,7 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    every = SpectrumSettings().every_steps or 1
+    every = EVERY_STEPS
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=every, help=f"steps per round, a multiple of {every} ({every})")
     parser.add_argument("--batch-size", type=int, default=2048, help="examples per step (2048)")

@@ -83,7 +83,7 @@ def _recipe(log: str, folder: Path) -> Recipe:
     if name == "churn":
         return _churn(folder)
     shipped = {"soso": "soso_clicks", "avazu": "avazu_10k", "criteo": "criteo_10k"}[name]
-    recipe = load_recipe(Path("recipes") / shipped / "rankelastor.yaml")
+    recipe = load_recipe(Path("recipes") / "private" / shipped / "rankelastor.yaml")
     changes: dict[str, Any] = {
         f"data.fields.{index}.min_count": int(min_count or 1)
         for index, field in enumerate(recipe.data.fields)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from rankelastor.spectrum.recording.recorder import Recorder
-from rankelastor.spectrum.trajectory import StagePoints, Trajectory, trajectory
-from rankelastor.spectrum.verdict import verdict
+from rankelastor.spectrum import Recorder, SpectrumReport, StagePoints, report_of
 
 NUM_LAYERS, NUM_TOKENS, TOKEN_DIM = 4, 12, 32
 
@@ -23,26 +21,26 @@ def build_model() -> nn.Sequential:
     return nn.Sequential(nn.Embedding(100, TOKEN_DIM), encoder).eval()
 
 
-def record(model: nn.Sequential, *, num_batches: int = 5) -> Trajectory:
-    """Record the trajectory over a few batches of 64 examples with random token ids."""
+def record(model: nn.Sequential, *, num_batches: int = 5) -> SpectrumReport:
+    """Record the model over a few batches of 64 examples with random token ids."""
     mixings = tuple(f"1.layers.{index}.norm1" for index in range(NUM_LAYERS))
     ffns = tuple(f"1.layers.{index}" for index in range(NUM_LAYERS))
     points = StagePoints(tokens="0", mixings=mixings, ffns=ffns)
-    with Recorder(model, ["0", *mixings, *ffns]) as recorder, torch.no_grad():
+    with Recorder(model, points.names) as recorder, torch.no_grad():
         for _ in range(num_batches):
             model(torch.randint(0, 100, (64, NUM_TOKENS)))
-    return trajectory(recorder.recording(), points, name="TransformerEncoder")
+    return report_of(recorder.recording(), name="TransformerEncoder", stages=points)
 
 
 def main() -> None:
     torch.manual_seed(0)
-    path = record(build_model())
+    report = record(build_model())
     print(f"{'layer':>5}  {'stage':8} {'stable rank':>11}  95 % interval")
-    for stage in path.stages:
+    for stage in report.spectra[0].trajectories["stable_rank"].stages:
         low, high = stage.confidence_interval or (stage.mean, stage.mean)
         print(f"{stage.layer:>5}  {stage.kind:8} {stage.mean:>11.2f}  {low:.2f} .. {high:.2f}")
     print()
-    for sentence in verdict(path).sentences:
+    for sentence in report.sentences:
         print(sentence)
 
 

@@ -143,7 +143,7 @@ class Epoch:
 
 def _frappe(model: str) -> Recipe:
     folder = _scratch() / "frappe"
-    return load_recipe(Path(f"recipes/frappe/{model}.yaml"), {"data.prepared": str(folder)})
+    return load_recipe(Path(f"recipes/private/frappe/{model}.yaml"), {"data.prepared": str(folder)})
 
 
 def _demo(index: int) -> Recipe:

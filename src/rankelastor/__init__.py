@@ -3,7 +3,7 @@
 Example:
     >>> import rankelastor
     >>> rankelastor.__all__
-    ['evaluate', 'load_recipe', 'load_run', 'predict', 'predict_proba', 'prepare', 'train']
+    ['evaluate', 'infer', 'load_recipe', 'load_run', 'predict', 'predict_proba', 'prepare', 'train']
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rankelastor.data.prepare import prepare
+    from rankelastor.drafting.infer import infer
     from rankelastor.evaluation.evaluate import evaluate
     from rankelastor.recipes.load import load_recipe
     from rankelastor.serving.predict import predict
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from rankelastor.training.run import train
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "load_recipe", "load_run", "predict", "predict_proba", "prepare", "train"]
+__all__ = ["evaluate", "infer", "load_recipe", "load_run", "predict", "predict_proba", "prepare", "train"]
 
 _HOMES = {
     "evaluate": "rankelastor.evaluation.evaluate",
+    "infer": "rankelastor.drafting.infer",
     "load_recipe": "rankelastor.recipes.load",
     "load_run": "rankelastor.serving.serving_run",
     "predict": "rankelastor.serving.predict",

@@ -9,12 +9,30 @@
     ├── RunError                a run folder is missing, incomplete or exists already
     └── StorageError            a disk is full, or a path cannot be written
 
-A message reads "x must ..., but y was given; try z", with the real values.
+A message reads "x must ..., but y was given; try z", with the real values. The library speaks Python: where an argument
+of a function would help, the message names it (``overwrite=True``), and the error says which part of the message that
+is, so that the command line can name its option instead.
 """
+
+OVERWRITE = "overwrite=True"
+OUTPUT_FORMAT = "output_format=..."
+PREPARED_FOLDER = "prepared=..."
+PREPARE_AGAIN = "rankelastor.prepare(recipe.data, force=True)"
+RUN_FOLDER = "folder=..."
+SOURCE_PLACE = "place=..."
 
 
 class RankElastorError(Exception):
-    """A mistake that the user can correct; the message says how."""
+    """A mistake that the user can correct; the message says how.
+
+    Args:
+        message: what must hold, what was given, and what to try.
+        python: the part of the message that is Python, one of the constants above; None if there is none.
+    """
+
+    def __init__(self, message: str, *, python: str | None = None) -> None:
+        super().__init__(message)
+        self.python = python
 
 
 class SettingsError(RankElastorError):

@@ -29,3 +29,17 @@ class SilentProgress:
 
     def end(self) -> None:
         """Do nothing."""
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration in words of time as people write them.
+
+    Example:
+        >>> format_duration(4.26), format_duration(83), format_duration(3_725)
+        ('4.3 s', '1:23', '1:02:05')
+    """
+    if seconds < 59.95:  # noqa: PLR2004 - this would round to 60.0 s
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -10,7 +10,7 @@ from rankelastor.cli.data_tables import report_view
 from rankelastor.cli.main import app
 from rankelastor.data.prepare import prepare
 from rankelastor.data_report.report import report_on
-from rankelastor.recipes.load import dump_yaml
+from rankelastor.recipes.load import dump_yaml, recipe_from_values
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.run import train
 
@@ -27,8 +27,8 @@ def test_a_prepared_folder_is_reported_on(recipe: Recipe) -> None:
     code, shown = describe(recipe.data.prepared)
     assert code == 0
     assert "30 rows, 3 features, label click" in shown
-    assert re.search(r"train 10 33.3% 50.00%", shown)
-    assert re.search(r"site categorical 3 0.0% 0.0% 0.0%", shown)
+    assert re.search(r"train 10 33.3 % 50.00 %", shown)
+    assert re.search(r"site categorical 3 0.0 % 0.0 % 0.0 %", shown)
     assert "device alone ranks valid with AUC 1.0000" not in shown  # five rows per label are too few for this warning
 
 
@@ -74,12 +74,29 @@ def test_a_folder_that_is_neither_is_an_error(tmp_path: Path) -> None:
     assert "must be a recipe file, a run folder (with config.yaml) or a prepared folder (with schema.json)" in shown
 
 
-def test_options_that_do_not_go_together_are_errors(recipe: Recipe, tmp_path: Path) -> None:
+def test_options_that_do_not_go_together_are_errors(recipe: Recipe) -> None:
     prepare(recipe.data)
     code, shown = describe(recipe.data.prepared, "--set", "training.seed=2")
     assert code == 2
     assert "--set needs a recipe, but a prepared folder and --set training.seed=2 were given" in shown
-    (tmp_path / "tiny.yaml").write_text(dump_yaml(recipe))
-    code, shown = describe(str(tmp_path / "tiny.yaml"), "--json")
-    assert code == 2
-    assert "--json needs a prepared folder, but" in shown
+
+
+def test_weights_and_what_is_added_to_logits_are_shown(recipe: Recipe, tmp_path: Path) -> None:
+    values = recipe.model_dump(mode="json")
+    values["data"]["fields"] = [{"kind": "categorical", "column": ["site", "device"]}]
+    values["data"]["weight"] = "share"
+    values["data"]["negatives_kept"] = 0.1
+    for split in ("train", "valid", "test"):
+        rows = (Path(values["data"]["files"]["folder"]) / f"{split}.csv").read_text().splitlines()
+        text = "\n".join([f"{rows[0]},share", *(f"{row},{place % 3}" for place, row in enumerate(rows[1:]))])
+        (Path(values["data"]["files"]["folder"]) / f"{split}.csv").write_text(text + "\n")
+    values["model"] = {"kind": "mlp", "embedding_dim": 2, "hidden_dims": [2]}
+    made = recipe_from_values(values)
+    (tmp_path / "weighted.yaml").write_text(dump_yaml(made))
+    code, shown = describe(str(tmp_path / "weighted.yaml"))
+    assert code == 0
+    assert "rows weigh what the column share says, in loss and metrics; -2.3026 is added to the logits" in shown
+    code, shown = describe(made.data.prepared)
+    assert code == 0
+    assert "Weights (share)" in shown
+    assert re.search(r"train 0\.9 0 2 40\.0%", shown)

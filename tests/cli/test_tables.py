@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from rankelastor.cli.tables import format_metric, metrics_table, unseen_view
+from rankelastor.cli.tables import format_metric, left_out_lines, metrics_table, metrics_view, unseen_view
 
 ONE = {"auc": 0.75, "num_examples": 1234}
 SEVERAL = {"auc": 0.625, "tasks": {"click": {"auc": 0.75, "gauc": 0.7}, "like": {"auc": 0.5}}}
@@ -63,10 +63,21 @@ def says(**auc: Any) -> str:
 
 
 def test_the_auc_of_unseen_is_shown_for_each_task() -> None:
-    held = "4 rows (80.00%) contain values unseen in training"
+    held = "4 rows (80.00 %) contain values unseen in training"
     assert says() == f"{held}."
     assert says(auc=0.5) == f"{held}, their AUC is 0.500000."
     tasks = {"click": {"auc": 0.6}, "like": {"auc": 0.4}}
     assert says(auc=0.5, tasks=tasks) == f"{held}, their AUC is 0.500000 (click 0.600000, like 0.400000)."
     assert says(tasks={"click": {"auc": 0.6}, "like": {}}) == f"{held}, their AUC is (click 0.600000)."
     assert says(tasks={"click": {}, "like": {}}) == f"{held}."
+
+
+def test_a_metric_that_is_left_out_says_why_once_for_all_splits() -> None:
+    reason = {"left_out": {"gauc": "no group holds both labels"}}
+    assert left_out_lines({"valid": ONE | reason, "test": ONE | reason}) == [
+        "gAUC is left out of valid and test: no group holds both labels"
+    ]
+    assert left_out_lines({"test": ONE}) == ["gAUC is left out of test: data.fields has no group"]
+    assert left_out_lines({"test": ONE | {"gauc": 0.6}}) == []
+    shown = [" ".join(words) for words in lines(metrics_view({"valid": ONE | reason}))]
+    assert shown[-1] == "gAUC is left out of valid: no group holds both labels"

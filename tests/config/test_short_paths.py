@@ -52,7 +52,7 @@ def test_a_mistake_is_named_by_the_path_that_was_written(recipe: Recipe, path: s
 
 
 def test_a_misspelt_short_path_is_recognised(recipe: Recipe) -> None:
-    with pytest.raises(SettingsError, match=r"training\.patiance is not a known setting; did you mean patience\?"):
+    with pytest.raises(SettingsError, match=r"unknown setting training\.patiance; did you mean patience\?"):
         with_overrides(recipe, {"training.patiance": 1})
 
 

@@ -79,7 +79,7 @@ BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"fields": [{"kind": "numeric", "column": "site"}]}, r"column 'site', row 1 must hold numbers, but 'a' was given"),
     (
         {"files": {"folder": ".", "train": "no.csv", "valid": "no.csv"}},
-        r"files.train must name files that exist, but .*no.csv",
+        r"files.train must name files, but .*no.csv does not exist",
     ),
     ({"files": {"folder": ".", "all": "no-*.csv"}, "split": {"kind": "random"}}, r"no-\*.csv matches none"),
 ]

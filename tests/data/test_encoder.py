@@ -73,7 +73,8 @@ def test_a_missing_column_and_a_wrong_cell_are_named(dataset: PreparedDataset) -
 def test_a_missing_vocabulary_is_named(dataset: PreparedDataset) -> None:
     (dataset.folder / "vocabulary" / "site.parquet").unlink()
     with pytest.raises(
-        DataError, match=r"site.parquet must be a readable vocabulary, .*run `rankelastor prepare RECIPE --force`"
+        DataError,
+        match=r"site.parquet must be a readable vocabulary, .*run `rankelastor\.prepare\(recipe\.data, force=True\)`",
     ):
         RowEncoder.load(dataset.folder)
 

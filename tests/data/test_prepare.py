@@ -121,7 +121,7 @@ def test_a_damaged_folder_is_refused_by_name_and_prepared_again(
     first = prepare(small)
     before = contents(first.folder)
     damage(first.folder / part)
-    message = rf"{part}.* must be .*run `rankelastor prepare RECIPE --force`"
+    message = rf"{part}.* must be .*run `rankelastor\.prepare\(recipe\.data, force=True\)`"
     with pytest.raises(DataError, match=message):
         PreparedDataset.open(first.folder)
     with pytest.raises(DataError, match=message):
@@ -219,7 +219,7 @@ def test_one_source_is_split_at_random_with_every_row_once(write_files: WriteFil
 
 def test_one_source_is_split_by_time(write_files: WriteFiles, settings_for: SettingsFor) -> None:
     days = [7, 3, 9, 1, 5, 0, 8, 2, 6, 4]
-    text = "click,site,age,when\n" + "".join(f"{day % 2},s,{day},2024-01-0{day}\n" for day in days)
+    text = "click,site,age,when\n" + "".join(f"{day % 2},s,{day},2024-01-1{day}\n" for day in days)
     folder = write_files({"all.csv": text})
     split = {"kind": "time", "column": "when", "valid": 0.4, "test": 0.4}
     dataset = prepare(settings_for({"files": {"folder": str(folder), "all": "all.csv"}, "split": split}))

@@ -51,11 +51,11 @@ def test_a_folder_that_is_missing_or_not_prepared_is_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"format_version": 99}', r"must have the format version 1, but has 99"),
-        ("{}", r"must have the format version 1, but has None"),
+        ('{"format_version": 99}', r"must have the format version 2 or lower, but has 99"),
+        ("{}", r"must have the format version 2 or lower, but has None"),
         ("[]", r"schema.json must describe a prepared folder, but holds list"),
         ("{", r"schema.json must be readable JSON"),
-        ('{"format_version": 1}', r"schema.json: .*must be given, but is missing"),
+        ('{"format_version": 1}', r"schema.json: .*is missing, but required"),
     ],
 )
 def test_a_damaged_description_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -116,6 +116,7 @@ def test_a_copy_of_the_feature_state_is_all_that_encoding_needs(small: DataSetti
 def test_a_copy_of_a_damaged_feature_state_is_refused(small_prepared: PreparedDataset, tmp_path: Path) -> None:
     shutil.rmtree(small_prepared.folder / "vocabulary")
     with pytest.raises(
-        DataError, match=r"site.parquet must be a readable vocabulary, .*run `rankelastor prepare RECIPE --force`"
+        DataError,
+        match=r"site.parquet must be a readable vocabulary, .*run `rankelastor\.prepare\(recipe\.data, force=True\)`",
     ):
         copy_feature_state(small_prepared.folder, tmp_path)

@@ -128,7 +128,7 @@ def prepare_by_recipe(name: str, prepared: Path, monkeypatch: pytest.MonkeyPatch
     if not (DATA / name).is_dir():
         pytest.skip(f"no data set {name} in {DATA}; RANKELASTOR_DATA names the folder")
     monkeypatch.setenv("RANKELASTOR_DATA", str(DATA.resolve()))
-    recipe = load_recipe(CHECKOUT / "recipes" / name / "rankelastor.yaml")
+    recipe = load_recipe(CHECKOUT / "recipes" / "private" / name / "rankelastor.yaml")
     return prepare(with_overrides(recipe, {"data.prepared": str(prepared)}).data)
 
 

@@ -1,3 +1,4 @@
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 from rankelastor.config.explain import explain_validation_error
 from rankelastor.data.fingerprint import relevant_settings
 from rankelastor.data.settings import DataSettings
+from rankelastor.data.split_settings import TimeSplit
 
 SettingsFor = Callable[..., DataSettings]
 
@@ -60,11 +62,11 @@ def test_one_column_gives_several_labels_by_other_values(settings_for: SettingsF
         ({"labels": {"a": "x"}}, "label or labels must be given, one of the two, but both was given"),
         ({"label": None, "labels": {"a": "x", "b": "x"}}, "labels must differ, but several read ['x']; remove one"),
         ({"weight": "click"}, "weight must be a column of its own, but 'click' is a label too"),
-        ({"label": {"column": "y", "positives": 1}}, "label.positives is not a known setting; did you mean positive?"),
-        ({"label": ["y"]}, "label: a label must be a column name, or {column: NAME, positive: \"VALUE\"}, but ['y']"),
+        ({"label": {"column": "y", "positives": 1}}, "unknown setting label.positives; did you mean positive?"),
+        ({"label": ["y"]}, "label must be a column name, or {column: NAME, positive: \"VALUE\"}, but ['y']"),
         ({"label": {"column": "y", "positive": ""}}, "label.positive"),
         ({"label": None, "labels": {}}, "labels"),
-        ({"label": None, "labels": {"a": {"positive": 1}}}, "labels.a.column must be given, but is missing"),
+        ({"label": None, "labels": {"a": {"positive": 1}}}, "labels.a.column is missing, but required"),
     ],
 )
 def test_labels_that_cannot_be_meant_are_refused(
@@ -78,3 +80,44 @@ def test_the_schema_for_editors_takes_a_name_or_a_mapping() -> None:
     given = str(label)
     assert "'type': 'string'" in given
     assert "LabelSettings" in given
+
+
+SPLIT_BY_DATE = {"kind": "time", "column": "t", "valid_from": dt.date(2024, 5, 1), "test_from": "2024-06-01T12:00Z"}
+
+
+def test_a_split_by_dates_is_written_and_read_back() -> None:
+    split = TimeSplit.model_validate(SPLIT_BY_DATE)
+    written = split.model_dump(mode="json")
+    assert written == {
+        "kind": "time",
+        "column": "t",
+        "valid_from": "2024-05-01",
+        "test_from": "2024-06-01T12:00Z",
+    }
+    assert TimeSplit.model_validate(written) == split
+    assert TimeSplit(kind="time", column="t").model_dump() == {"kind": "time", "column": "t", "valid": 0.1, "test": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"valid": 0.2}, "valid must be left out with valid_from"),
+        ({"valid_from": None}, "valid_from must be given with test_from"),
+        ({"format": "dd.mm.yyyy"}, "format must be yymmddhh, iso, .* or a pattern"),
+    ],
+)
+def test_a_split_by_dates_takes_no_shares(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TimeSplit.model_validate(SPLIT_BY_DATE | changes)
+
+
+def test_later_settings_do_not_make_an_older_folder_stale() -> None:
+    fields = [{"kind": "categorical", "column": "a"}, {"kind": "numeric", "column": "b"}]
+    values = {"prepared": "p", "files": {"all": "x"}, "split": {"kind": "time", "column": "t"}, "label": "l"}
+    relevant = relevant_settings(DataSettings.model_validate(values | {"fields": fields}))
+    names = {"text", "unit", "infinite", "decimal", "thousands", "valid_from", "test_from"}
+    assert not names & {name for entry in (*relevant["fields"], relevant["csv"], relevant["split"]) for name in entry}
+    changed = [fields[0] | {"text": "as_written"}, fields[1] | {"unit": "days"}]
+    relevant = relevant_settings(DataSettings.model_validate(values | {"fields": changed, "csv": {"decimal": ","}}))
+    assert (relevant["fields"][0]["text"], relevant["fields"][1]["unit"]) == ("as_written", "days")
+    assert relevant["csv"]["decimal"] == ","

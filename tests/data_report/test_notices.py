@@ -32,7 +32,7 @@ def test_a_label_rate_moves_beyond_noise_and_by_five_percent_of_itself(
     splits = {"train": labels(num_train, num_train // 5), "test": labels(num_test, round(num_test * rate))}
     found = list(label_notices(splits))
     assert [(notice.rule, notice.about) for notice in found] == ([("label_moves", ("test",))] if moves else [])
-    assert all("from 20.00% in train to" in notice.message for notice in found)
+    assert all("from 20.00 % in train to" in notice.message for notice in found)
 
 
 def test_a_split_of_one_label_is_noticed() -> None:

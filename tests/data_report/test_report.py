@@ -11,7 +11,7 @@ import pytest
 
 from rankelastor.data.prepare import prepare
 from rankelastor.data.settings import DataSettings
-from rankelastor.data_report.figures import DataReport, ValueFigures
+from rankelastor.data_report.figures import DataReport, ValueFigures, WeightFigures
 from rankelastor.data_report.report import report_on
 
 TRAIN = "click,site,age,past\n1,a,1,x|y\n0,a,2,\n1,,3,y\n0,b,0,y|y\n"
@@ -51,6 +51,19 @@ def small(report_of: Make) -> DataReport:
 def test_rows_and_label_rates_by_split(small: DataReport) -> None:
     assert (small.splits["train"].num_rows, small.splits["train"].label_rate) == (4, 0.5)
     assert small.splits["valid"].share == pytest.approx(1 / 3)
+
+
+def test_weights_are_summed_by_split_and_label(report_of: Make) -> None:
+    train = "click,site,w\n1,a,3\n0,a,0\n0,b,1\n0,b,2\n"
+    fields = [{"kind": "categorical", "column": "site"}]
+    splits = report_of(train, "click,site,w\n1,a,1\n0,a,1\n", fields, weight="w").splits
+    assert splits["train"].weights == WeightFigures("w", 1.5, 0.0, 3.0, 0.25, 0.5)
+    assert splits["train"].label_rate == 0.25
+    assert splits["valid"].weights == WeightFigures("w", 1.0, 1.0, 1.0, 0.0, 0.5)
+
+
+def test_without_a_weight_there_are_no_figures_of_weights(small: DataReport) -> None:
+    assert {split.weights for split in small.splits.values()} == {None}
 
 
 def test_figures_of_a_categorical_feature(small: DataReport) -> None:

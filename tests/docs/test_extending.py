@@ -25,7 +25,7 @@ RUN = (MIXING, MODEL, KIND, METRIC, VERB)
 FURTHER_COMMANDS = (
     "rankelastor schema recipe.schema.json",
     "rankelastor spectrum runs/shift",
-    "rankelastor evaluate runs/fm",
+    "rankelastor evaluate runs/nfm",
     "rankelastor history --help",
 )
 USE_OF_KIND = """
@@ -142,17 +142,17 @@ def test_further_commands_run(ran: Ran) -> None:
 def test_a_mixing_scores_and_stands_in_the_json_schema(ran: Ran) -> None:
     settings = ran.read_json("recipe.schema.json")["$defs"]["ShiftMixingSettings"]["properties"]
     assert settings["num_parts"]["default"] == 2
-    assert settings["num_parts"]["description"].startswith("number of parts that a token is cut into")
+    assert settings["num_parts"]["description"].startswith("Number of parts that a token is cut into")
     assert pl.read_csv(ran.folder / "shift.csv")["probability"].is_between(0, 1).all()
     assert ran.read_json("runs/shift/spectrum/spectrum.json")
 
 
 def test_a_model_without_tokens_is_trained_scored_and_measured(ran: Ran) -> None:
-    result = ran.read_json("runs/fm/result.json")
-    assert result["model"] == "fm"
+    result = ran.read_json("runs/nfm/result.json")
+    assert result["model"] == "nfm"
     assert result["cost"]["dense_parameters"] == 3 * 8 + 1 + 8
-    assert pl.read_csv(ran.folder / "fm.csv")["probability"].is_between(0, 1).all()
-    assert (ran.folder / "runs/fm/spectrum/report.html").is_file()
+    assert pl.read_csv(ran.folder / "nfm.csv")["probability"].is_between(0, 1).all()
+    assert (ran.folder / "runs/nfm/spectrum/report.html").is_file()
 
 
 def test_a_field_kind_is_prepared_served_described_and_reported_on(ran: Ran) -> None:

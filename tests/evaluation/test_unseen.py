@@ -122,10 +122,10 @@ def test_a_run_reports_what_is_unseen_in_its_result_and_in_evaluate(values: dict
 def test_evaluate_prints_what_is_unseen(values: dict[str, Any], tmp_path: Path) -> None:
     run = train(recipe_from_values(values), folder=tmp_path / "run")
     shown = CliRunner().invoke(app, ["evaluate", str(run.folder)]).output
-    assert "4 rows (80.00%) contain values unseen in training, their AUC is" in shown
+    assert "4 rows (80.00 %) contain values unseen in training, their AUC is" in shown
     assert shown.index("past") < shown.index("site")  # most unseen first
     as_json = json.loads(CliRunner().invoke(app, ["evaluate", str(run.folder), "--json"]).stdout)
     assert as_json["test"] == run.result.test
     assert as_json["unseen"]["test"] == run.result.unseen["test"].as_dict()
     of_train = CliRunner().invoke(app, ["evaluate", str(run.folder), "--split", "train"]).output
-    assert "0 rows (0.00%) contain values unseen in training." in of_train
+    assert "0 rows (0.00 %) contain values unseen in training." in of_train

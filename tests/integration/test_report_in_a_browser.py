@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,8 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
+from torch import nn
 
 from rankelastor.config.spectrum import SpectrumSettings
+from rankelastor.spectrum import Recorder, over_seeds, report_of
+from rankelastor.spectrum.measures import MEASURES
 from rankelastor.spectrum.report.page import render_page
 from rankelastor.spectrum.report.payload import page_payload
 from rankelastor.spectrum.runs.measure_run import measure_run
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PHONE, DESKTOP = 390, 1280
+PHONE, DESKTOP = 375, 1300
 ENTER = "\ue007"  # WebDriver's code of the Enter key
 FLAGS = (
     "--headless",
@@ -83,6 +88,37 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     page = folder / "report.html"
     page.write_text(render_page(page_payload(spectra, measure="stable_rank")), encoding="utf-8")
     return page
+
+
+@pytest.fixture(scope="module")
+def seeds_report(report: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a report of a group of two seeds beside a run that was sampled once and has long names."""
+    runs = report.parent / "demo" / "runs"
+    single = measure_run(runs / "rankmixer", name="a-run-with-a-long-name-of-many-words")
+    single = replace(single, samples=single.samples[:1], every_steps=500)
+    members = [replace(measure_run(runs / "rankelastor"), name=f"elastor-{seed}", seed=seed) for seed in (1, 2)]
+    page = tmp_path_factory.mktemp("seeds") / "report.html"
+    spectra = [over_seeds("elastor", members), single]
+    page.write_text(render_page(page_payload(spectra, measure="stable_rank")), encoding="utf-8")
+    return page
+
+
+@pytest.fixture(scope="module")
+def own_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a report of an MLP of one's own, which has the matrix of all examples alone."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU())
+    with Recorder(model, ["0", "1"], matrices="flattened") as recorder, torch.no_grad():
+        model(torch.randn(50, 5))
+    page = tmp_path_factory.mktemp("own") / "report.html"
+    spectra = report_of(recorder.recording(), name="MLP").spectra
+    page.write_text(render_page(page_payload(spectra, measure="stable_rank")), encoding="utf-8")
+    return page
+
+
+def plain(text: str) -> str:
+    """Leave out spaces and word joiners, which formulas have of their own."""
+    return re.sub(r"[\s\u2060]", "", text)
 
 
 def open_page(browser: Chrome, report: Path, *, width: int = DESKTOP, dark: bool = False) -> None:
@@ -160,11 +196,11 @@ def test_every_figure_says_measure_matrix_and_examples(browser: Chrome, report: 
     open_page(browser, report)
     captions = script(
         browser,
-        "return Object.fromEntries([...document.querySelectorAll('figcaption')].map((c) => [c.id, c.innerText]));",
+        "return Object.fromEntries([...document.querySelectorAll('figcaption')].map((c) => [c.id, c.textContent]));",
     )
     for figure in ("trajectory", "densities"):
         assert "stable rank" in captions[f"{figure}-caption"].lower()
-        assert "token matrix (T \u00d7 D, 6 \u00d7 12)" in captions[f"{figure}-caption"]
+        assert "tokenmatrix(T\u00d7D:6\u00d712)" in plain(captions[f"{figure}-caption"])
         assert "100 examples of the test split" in captions[f"{figure}-caption"]
     assert "16 examples of the training batch" in captions["training-caption"]
 
@@ -205,4 +241,78 @@ def test_a_run_can_be_hidden_and_the_theme_switched(browser: Chrome, report: Pat
     browser.find_element("id", "run-1").click()
     assert len(script(browser, CURVE)) > 0
     script(browser, "localStorage.clear()")
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_each_row_of_each_table_shows_its_run_without_scrolling(
+    browser: Chrome, seeds_report: Path, width: int
+) -> None:
+    open_page(browser, seeds_report, width=width)
+    script(browser, "document.querySelectorAll('details').forEach((details) => { details.open = true; });")
+    marks = script(
+        browser,
+        "return [...document.querySelectorAll('#tables-table tbody tr, #trajectory-table .of-run, "
+        "#trajectory-table thead')].map((row) => [...row.querySelectorAll('.run-mark')].map((mark) => "
+        "[mark.innerText, mark.getBoundingClientRect().right]));",
+    )
+    rows = [row for row in marks if row]
+    assert len(rows) == 2 * 9 + (2 if width == PHONE else 1)  # nine fields, two runs
+    assert {name for row in rows for name, _ in row} == {"elastor", "a-run-with-a-long-name-of-many-words"}
+    assert max(right for row in rows for _, right in row) <= width
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_reference_lines_lie_below_the_curves_and_their_labels_outside(
+    browser: Chrome, seeds_report: Path, width: int
+) -> None:
+    open_page(browser, seeds_report, width=width)
+    layout = script(
+        browser,
+        "const { shapes, annotations } = document.getElementById('trajectory').layout;"
+        "return [shapes.map((shape) => shape.layer), annotations.map((note) => [note.x, note.xanchor])];",
+    )
+    assert layout == [["below", "below"], [[1, "left"], [1, "left"]]]
+    rights = script(
+        browser,
+        "return [...document.querySelectorAll('#trajectory .annotation')].map((n) => n.getBoundingClientRect().right)",
+    )
+    assert max(rights) <= width
+
+
+def test_formulas_are_set_as_formulas(browser: Chrome, report: Path) -> None:
+    open_page(browser, report)
+    for measure in MEASURES:
+        choose(browser, "measure", measure)
+        assert len(script(browser, "return [...document.querySelectorAll('#measure-note math')]")) == 1
+    height = script(browser, "return document.querySelector('#measure-note math').getBoundingClientRect().height")
+    assert height > 0
+    assert script(browser, "return document.querySelectorAll('figcaption math').length") > 5
+
+
+def test_seeds_are_drawn_and_said(browser: Chrome, seeds_report: Path) -> None:
+    open_page(browser, seeds_report)
+    text = script(browser, "return document.body.innerText")
+    assert "2 seeds (1, 2)" in text
+    assert "interval over seeds" in text.replace("\u00a0", " ")
+    names = script(browser, "return document.getElementById('trajectory').data.map((trace) => trace.name)")
+    assert {"elastor", "elastor-1", "elastor-2"} <= set(names)
+    assert len(script(browser, "return document.getElementById('auc').data")) == 3  # two seeds and a single run
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_a_run_with_one_sample_says_why(browser: Chrome, seeds_report: Path) -> None:
+    open_page(browser, seeds_report)
+    caption = script(browser, "return document.getElementById('training-caption').innerText")
+    assert "a-run-with-a-long-name-of-many-words has one sample: spectrum.every_steps is 500" in caption
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_a_model_of_ones_own_has_the_figures_that_it_can_have(browser: Chrome, own_report: Path, width: int) -> None:
+    open_page(browser, own_report, width=width)
+    figures = {figure["id"]: figure["drawn"] for figure in script(browser, FIGURES)}
+    assert figures.keys() == {"trajectory"}
+    assert figures["trajectory"] > 0
+    assert script(browser, "return document.getElementById('matrix').value") == "flattened"
+    assert "MLP has" in script(browser, "return document.getElementById('verdicts').innerText")
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]

@@ -15,6 +15,8 @@ from rankelastor.errors import SettingsError
 from rankelastor.interop.published import network_from_state, translate_state
 from rankelastor.models.mixer import MixerNetwork
 from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE
+from rankelastor.nn.mixing.rotation import EigenvalueRotation
 from rankelastor.spectrum.measures import entropy_effective_rank, stable_rank
 
 PARITY = Path(__file__).parents[1] / "parity"
@@ -28,11 +30,12 @@ class Case:
     def __init__(self, name: str) -> None:
         self.settings: dict[str, Any] = json.loads((PARITY / f"{name}.json").read_text())
         self.arrays = dict(np.load(PARITY / f"{name}.npz"))
-        self.state = self.group("param.")
+        self.state = self.group("param.") | self.group("buffer.")
         self.network = network_from_state(self.state, self.settings)
         self.activations: dict[str, Tensor] = {}
         self.embeddings = torch.from_numpy(self.arrays["in.embeddings"]).requires_grad_()
-        with observe_outputs(self.network.points, self.activations.__setitem__):
+        points = {name: module for name, module in self.network.points.items() if name != RAW_STAGE}
+        with observe_outputs(points, self.activations.__setitem__):
             self.logits = self.network(Embedded(self.embeddings)).squeeze(1)  # published logits have no task axis
         self.loss = binary_cross_entropy_with_logits(self.logits, torch.from_numpy(self.arrays["in.labels"]))
         self.loss.backward()
@@ -51,8 +54,8 @@ def assert_match(actual: Tensor, expected: np.ndarray) -> None:
     assert np.abs(actual.detach().numpy() - expected).max() <= TOLERANCE
 
 
-def test_all_eight_pairs_are_there() -> None:
-    assert len(NAMES) == 8
+def test_all_fourteen_pairs_are_there() -> None:
+    assert len(NAMES) == 14
 
 
 def test_logits_and_loss_match(case: Case) -> None:
@@ -87,8 +90,31 @@ def test_both_ranks_match_at_every_point(case: Case) -> None:
         assert_match(stable_rank(activation), case.arrays[f"stable_rank.{point}"])
 
 
+def test_the_rotation_follows_the_tokens_while_training() -> None:
+    """Moments after each training batch match; eigenvectors have no sign of their own, so layers are fed one by one."""
+    case = Case("eigenvalue_rotation")
+    network = network_from_state(case.group("param."), case.settings | {"use_opq": False})
+    first = EigenvalueRotation(num_tokens=4, token_dim=8, momentum=0.1).double()
+    for step in range(3):
+        fields = torch.from_numpy(case.arrays[f"in.train{step}"])
+        with torch.no_grad():
+            first(network.tokenizer(fields))
+        after = f"after{step}.backbone.0.token_mixing"
+        assert_match(first.mean, case.arrays[f"{after}.running_mean"])
+        assert_match(first.covariance, case.arrays[f"{after}.running_cov"])
+    expected = torch.from_numpy(case.arrays["buffer.backbone.0.token_mixing.opq_R"])
+    signs = (first.rotation * expected).sum(dim=0).sign()
+    torch.testing.assert_close(first.rotation * signs, expected, atol=1e-7, rtol=0)
+
+
+def test_a_list_of_mixings_must_have_one_for_each_block() -> None:
+    case = Case("hybrid_mixing")
+    with pytest.raises(SettingsError, match=r"one mixing for each of 3 blocks, but \[2, 999\] was given"):
+        network_from_state(case.state, case.settings | {"published_mixing_type": [2, 999]})
+
+
 def first_case() -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    case = Case(NAMES[0])
+    case = Case("full_glu_joint_tokenizer")
     return case.state, case.settings
 
 
@@ -113,7 +139,7 @@ def test_a_parameter_of_another_shape_is_an_error() -> None:
 
 def test_an_unknown_mixing_type_lists_the_known_ones() -> None:
     state, settings = first_case()
-    with pytest.raises(SettingsError, match=r"published_mixing_type must be one of \[2, 999, 8881, 8882\].*7"):
+    with pytest.raises(SettingsError, match=r"published_mixing_type must be one of \[1, 2, 999, 8881, 8882\].*7"):
         network_from_state(state, settings | {"published_mixing_type": 7})
 
 

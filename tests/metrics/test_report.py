@@ -83,3 +83,20 @@ def test_a_task_may_be_called_like_a_metric() -> None:
     assert figures["auc"] == 0.75
     assert read_figure(figures, "auc.auc") == 0.5
     assert read_figure(figures, "tasks.auc") == 1.0
+
+
+def test_what_is_left_out_says_why_for_each_task_and_for_their_mean() -> None:
+    label = np.array([[0, 1], [1, 1]])
+    metrics = evaluate_predictions(
+        label, np.full((2, 2), 0.5), tasks=["click", "like"], group=np.array([1, 2]), names=["auc", "gauc"]
+    )
+    reasons = metrics.as_dict()
+    assert reasons["left_out"] == {"gauc": "click: no group holds both labels", "auc": "like: all labels are 1"}
+    assert reasons["tasks"]["like"]["left_out"] == {"auc": "all labels are 1", "gauc": "all labels are 1"}
+    assert reasons["tasks"]["click"] == {"auc": 0.5, "left_out": {"gauc": "no group holds both labels"}}
+
+
+def test_weights_of_zero_and_missing_groups_are_told_apart() -> None:
+    label, score = np.array([[0], [1]]), np.full((2, 1), 0.5)
+    weighted = evaluate_predictions(label, score, tasks=["click"], weight=np.zeros(2), names=["auc", "gauc"])
+    assert weighted.left_out == {"click": {"auc": "all weights are 0"}}  # no gauc: the data have no group

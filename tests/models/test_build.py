@@ -88,7 +88,7 @@ def test_rankmixer_and_rankelastor_are_the_same_blocks_with_other_defaults() -> 
 
 def test_points_are_named_in_the_order_of_computation() -> None:
     points = build_ranker(settings(num_blocks=2), SCHEMA).points
-    assert list(points) == ["tokens", "block0.mixing", "block0.pffn", "block1.mixing", "block1.pffn"]
+    assert list(points) == ["fields", "tokens", "block0.mixing", "block0.pffn", "block1.mixing", "block1.pffn"]
 
 
 def test_the_same_seed_gives_the_same_ranker() -> None:
@@ -102,10 +102,10 @@ def test_the_same_seed_gives_the_same_ranker() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_tokens": 5}, r"model: num_tokens must divide field \* embedding_dim = 24 .* but 5 was given"),
+        ({"num_tokens": 5}, r"^model\.num_tokens must divide field \* embedding_dim = 24 .* but 5 was given"),
         ({"mixing": {"kind": "split"}, "num_tokens": 3}, "num_tokens must divide token_dim = 8 for split mixing"),
         ({"mixing": {"kind": "kronecker", "num_groups": 5}}, r"mixing\.num_groups must divide"),
-        ({"mixing": {"kind": "low_rank", "rank": 33}}, r"model: mixing\.rank must be at most .* = 32 .* 33 was given"),
+        ({"mixing": {"kind": "low_rank", "rank": 33}}, r"^model\.mixing\.rank must be at most .* = 32 .* 33 was given"),
         (
             {"mixing": {"kind": "block", "block_dim": 5}},
             r"mixing\.block_dim must divide .* = 32 .* try one of 1, 2",
@@ -117,7 +117,7 @@ def test_the_same_seed_gives_the_same_ranker() -> None:
         ),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["sight"]}}, "num_tokens": 1},
-            r"must hold every field once, but \['sight'\] are not known fields",
+            r"must hold every field once, but \['sight'\] are unknown fields",
         ),
         (
             {"tokenizer": {"kind": "grouped", "groups": {"a": ["site", "price", "user"]}}, "num_tokens": 1},

@@ -26,13 +26,13 @@ def test_every_model_has_a_kind_of_its_own() -> None:
 @pytest.mark.parametrize("model", MODELS, ids=kind_of)
 def test_every_model_has_a_file_of_its_kind_and_a_recipe(model: type[RankerSettings]) -> None:
     assert model.__module__ == f"rankelastor.models.{kind_of(model)}"
-    recipe = load_recipe(RECIPES / "frappe" / f"{kind_of(model)}.yaml")
+    recipe = load_recipe(RECIPES / "private" / "frappe" / f"{kind_of(model)}.yaml")
     assert type(recipe.model) is model
     assert recipe_from_values(recipe.model_dump(mode="json")) == recipe
 
 
 def test_an_unknown_model_lists_the_known_ones(recipe_values: dict[str, Any]) -> None:
-    recipe_values["model"]["kind"] = "deepfm"
+    recipe_values["model"]["kind"] = "widedeep"
     known = ", ".join(repr(kind_of(model)) for model in MODELS)
-    with pytest.raises(SettingsError, match=rf"model\.kind must be one of {known}, but 'deepfm' was given"):
+    with pytest.raises(SettingsError, match=rf"model\.kind must be one of {known}, but 'widedeep' was given"):
         recipe_from_values(recipe_values)

@@ -79,5 +79,5 @@ def test_descriptions_come_from_the_docstring() -> None:
     schema = LayerSettings.model_json_schema()
     assert LayerSettings.__name__ == "LayerSettings"
     assert schema["description"] == "Does a thing."
-    assert schema["properties"]["rank"]["description"] == "of something, described on two lines."
-    assert schema["properties"]["name"]["description"] == "which one."
+    assert schema["properties"]["rank"]["description"] == "Of something, described on two lines."
+    assert schema["properties"]["name"]["description"] == "Which one."

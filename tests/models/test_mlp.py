@@ -39,7 +39,7 @@ def test_without_hidden_layers_it_is_a_linear_model_by_hand() -> None:
 def test_it_has_no_points_and_is_one_stage() -> None:
     ranker = build_ranker(MlpSettings(kind="mlp", hidden_dims=(3,)), SCHEMA)
     assert ranker(BATCH).shape == (3, 1)
-    assert ranker.points == {}
+    assert list(ranker.points) == ["fields"]
     assert ranker.stages == {"network": [ranker.network]}
 
 

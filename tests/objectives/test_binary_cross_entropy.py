@@ -125,3 +125,29 @@ def test_a_number_of_logits_other_than_that_of_the_labels_is_our_own_mistake() -
     logits, batch = drawn()
     with pytest.raises(AssertionError, match="one logit per task"):
         loss_of(BinaryCrossEntropy(), logits[:, :1], batch)
+
+
+def test_a_weight_of_positives_multiplies_their_loss_alone() -> None:
+    logits, batch = drawn(num_tasks=2)
+    assert batch.labels is not None
+    assert batch.weight is not None
+    each = binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
+    by_hand = (each * torch.where(batch.labels > 0, 3.0, 1.0) * batch.weight.unsqueeze(1)).sum()
+    found = loss_of(BinaryCrossEntropy(positive_weight=3.0), logits, batch)
+    assert found.item() == pytest.approx((by_hand / (2 * batch.weight.sum())).item(), rel=1e-5)
+    both = loss_of(BinaryCrossEntropy([1.0, 1.0], positive_weight=3.0), logits, batch)
+    assert both.item() == pytest.approx(found.item(), rel=1e-5)
+
+
+def test_parts_learn_from_the_probability_of_the_whole() -> None:
+    labels, whole = torch.tensor([[1.0], [0.0]]), torch.tensor([[0.3], [-0.7]], requires_grad=True)
+    parts = [torch.tensor([[0.1], [0.2]], requires_grad=True), torch.tensor([[-1.0], [2.0]], requires_grad=True)]
+    batch = Batch(categorical=torch.ones(2, 1, dtype=torch.int32), numeric=torch.zeros(2, 0), labels=labels, group=None)
+    objective = BinaryCrossEntropy()
+    loss = objective(torch.stack([whole, *parts], dim=2), batch, total=objective.total(batch))
+    taught = whole.detach().sigmoid()
+    expected = sum(binary_cross_entropy_with_logits(part, taught) for part in parts)
+    torch.testing.assert_close(loss, binary_cross_entropy_with_logits(whole, labels) + expected)
+    loss.backward()
+    alone = whole.detach().sigmoid() - labels  # the parts give the whole no gradient
+    torch.testing.assert_close(whole.grad, alone / 2)

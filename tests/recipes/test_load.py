@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +7,11 @@ import yaml
 
 from rankelastor.errors import SettingsError
 from rankelastor.models.mixer import MixerSettings
+from rankelastor.objectives.odds import UNCHANGED
 from rankelastor.recipes.load import dump_yaml, load_recipe, parse_overrides, recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def write(path: Path, values: dict[str, Any]) -> Path:
@@ -19,6 +23,26 @@ def test_a_recipe_reads_back_as_it_was_written(recipe: Recipe, tmp_path: Path) -
     path = tmp_path / "recipe.yaml"
     path.write_text(dump_yaml(recipe))
     assert load_recipe(path) == recipe
+
+
+def test_a_recipe_may_be_given_as_values(recipe_values: dict[str, Any], recipe: Recipe, tmp_path: Path) -> None:
+    before = copy.deepcopy(recipe_values)
+    assert load_recipe(recipe_values) == recipe
+    assert load_recipe(recipe_values, {"training.seed": 5}).training.seed == 5
+    assert recipe_values == before, "the values that were given must stay as they are"
+    base = write(tmp_path / "base.yaml", recipe_values)
+    assert load_recipe({"extends": str(base), "name": "other"}).name == "other"
+    with pytest.raises(SettingsError, match=r"^recipe: unknown setting training\.sed; did you mean seed\?"):
+        load_recipe(recipe_values, {"training.sed": 2})
+
+
+@pytest.mark.parametrize(
+    "path", sorted(RECIPES.rglob("rankelastor*.yaml")), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_the_recipes_of_this_project_start_the_output_bias_at_zero_as_published(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert not recipe.starts_at_base_rate
+    assert recipe.odds == UNCHANGED
 
 
 def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> None:
@@ -33,30 +57,30 @@ def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("training.sed", 2, r"training\.sed is not a known setting; did you mean seed\? \(known here: .*batch_size"),
+        ("training.sed", 2, r"unknown setting training\.sed; did you mean seed\? \(known here: .*batch_size"),
         (
             "model.kind",
-            "deepfm",
-            r"model\.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2', but 'deepfm' was given",
+            "widedeep",
+            r"model\.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2', .*, but 'widedeep' was given",
         ),
-        ("model.ffn.kind", "moe", r"model\.ffn\.kind must be one of 'mlp', 'glu', but 'moe' was given"),
-        ("model.ffn.hidden_dim", [3], r"model\.ffn\.hidden_dim is not a known setting; did you mean hidden_dims\?"),
+        ("model.ffn.kind", "moe", r"model\.ffn\.kind must be one of 'mlp', 'glu', 'hyper_glu', but 'moe' was given"),
+        ("model.ffn.hidden_dim", [3], r"unknown setting model\.ffn\.hidden_dim; did you mean hidden_dims\?"),
         ("data.fields.0.min_count", 0, r"data\.fields\.0\.min_count must be greater than 0, but 0 was given"),
-        ("training.learning_rate", "fast", r"training\.learning_rate must be .*valid number.* but 'fast' was given"),
+        ("training.learning_rate", "fast", r"training\.learning_rate must be a number, but 'fast' was given$"),
         ("training.learning_rate", float("nan"), r"training\.learning_rate must be .*finite"),
         ("data.split", {"kind": "random"}, "split must be left out if files names the splits"),
         ("data.files.train", None, "files must name `train` and `valid`"),
         ("training.seed", 2**70, r"training\.seed must be less than"),
         ("data.csv.quote", "é", "quote must be an ASCII character"),
-        ("data.csv.delimiter", '"', "quote and delimiter must differ"),
+        ("data.csv.delimiter", '"', r"data\.csv\.quote and data\.csv\.delimiter must differ"),
         ("data.csv.columns", ["a"], "columns must be left out if header is true"),
         (
             "data.fields.0.column",
             ["site", "site"],
-            r"data\.fields\.0: column must name each .* \['site'\] occur twice",
+            r"data\.fields\.0\.column must name each .* \['site'\] occur twice",
         ),
         ("data.fields.0.name", "x", "name must be given for a single column only"),
-        ("name", "../x", "name: String should match pattern"),
+        ("name", "../x", r"name must match the pattern .*, but '..*/x' was given"),
     ],
 )
 def test_a_mistake_is_named_by_path_value_and_what_is_allowed(
@@ -70,7 +94,7 @@ def test_a_mistake_is_named_by_path_value_and_what_is_allowed(
 def test_several_mistakes_are_listed_together(recipe_values: dict[str, Any]) -> None:
     recipe_values["training"] |= {"learning_rate": 0, "speed": 1}
     with pytest.raises(
-        SettingsError, match=r"2 settings must be corrected\n.*learning_rate.*\n.*training\.speed is not a"
+        SettingsError, match=r"2 settings must be corrected\n.*learning_rate.*\n.*unknown setting training\.speed; "
     ):
         recipe_from_values(recipe_values)
 
@@ -100,7 +124,9 @@ def test_overrides_are_read_as_yaml() -> None:
         "e": "text",
         "f": "a=b",
     }
-    with pytest.raises(SettingsError, match=r"must read PATH=VALUE, but 'training.seed' was given"):
+    with pytest.raises(
+        SettingsError, match=r"a change must read PATH=VALUE, but 'training.seed' was given; try training.seed=2"
+    ):
         parse_overrides(["training.seed"])
 
 
@@ -150,7 +176,7 @@ def test_a_file_that_is_no_recipe_is_an_error(tmp_path: Path, text: str, message
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"nowhere\.yaml does not exist"):
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml does not exist; .* holds nothing$"):
         load_recipe(tmp_path / "nowhere.yaml")
     with pytest.raises(SettingsError, match="is a folder"):
         load_recipe(tmp_path)

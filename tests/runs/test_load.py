@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from rankelastor.errors import RunError
 from rankelastor.evaluation.evaluate import evaluate
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.load import load_run
@@ -34,6 +35,23 @@ def old_name(name: str) -> str:
         if name.startswith(new):
             return old + name.removeprefix(new)
     return name
+
+
+def test_a_run_is_shown_in_one_line_with_its_auc(run: TrainedRun) -> None:
+    shown = f"({str(run.folder)!r}, rankelastor, valid AUC {run.result.valid['auc']:.6f}, test AUC "
+    assert repr(run).startswith(f"TrainedRun{shown}")
+    assert repr(load_run(run.folder)).startswith(f"LoadedRun{shown}")
+    assert repr(load_run(run.folder).dataset()).endswith("3 fields, train 10 rows, valid 10 rows, test 10 rows)")
+    (run.folder / "result.json").unlink()
+    assert repr(load_run(run.folder)) == f"LoadedRun({str(run.folder)!r}, rankelastor, stopped before the end)"
+
+
+@pytest.mark.parametrize("damage", ["schema.json", "vocabulary/site.parquet"])
+def test_a_damaged_run_is_to_be_restored_since_preparing_does_not_help(run: TrainedRun, damage: str) -> None:
+    (run.folder / "features" / damage).write_text("damaged")
+    with pytest.raises(RunError, match=r"must be whole, but .*; restore .*run from a copy, or train again$") as caught:
+        load_run(run.folder)
+    assert "prepare(" not in str(caught.value)
 
 
 def test_the_ranker_goes_to_the_device_asked_for(run: TrainedRun) -> None:

@@ -42,6 +42,12 @@ def test_a_result_reads_back_as_it_was_written() -> None:
     assert read(RESULT.as_dict()) == RESULT
 
 
+def test_a_result_is_shown_in_one_line_with_its_auc() -> None:
+    assert repr(RESULT) == (
+        "RunResult('tiny', seed 3, rankelastor, valid AUC 0.750000, test AUC 0.500000, best epoch 2 of 4, 1.5 s)"
+    )
+
+
 def test_splits_stand_under_their_names_and_what_is_not_known_is_left_out() -> None:
     values = RESULT.as_dict()
     assert values["test"] == {"auc": 0.5, "num_examples": 8}

@@ -174,13 +174,15 @@ def test_an_output_that_is_a_folder_is_an_error(run: Path, tmp_path: Path) -> No
 def test_an_output_that_exists_is_left_alone(run: Path, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text(NEW_ROWS)
     (tmp_path / "out.csv").write_text("mine")
-    with pytest.raises(StorageError, match=r"must be a new file, but .*out\.csv exists; add --force"):
+    with pytest.raises(
+        StorageError, match=r"must be a new file, but .*out\.csv exists; try overwrite=True to replace it"
+    ):
         predict(run, tmp_path / "new.csv", tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == "mine"
 
 
 def test_a_missing_run_or_input_is_an_error(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="a run must be a folder"):
+    with pytest.raises(RunError, match=r"the run folder .*nowhere does not exist"):
         predict(tmp_path / "nowhere", tmp_path / "new.csv", tmp_path / "out.csv")
     with pytest.raises(DataError, match=r"nowhere\.csv"):
         predict(run, tmp_path / "nowhere.csv", tmp_path / "out.csv")

@@ -9,11 +9,14 @@ import torch
 from torch import nn
 
 from rankelastor.errors import SettingsError
+from rankelastor.spectrum.comparison import ONE_SEED_EACH, compare
 from rankelastor.spectrum.damping import Damping, damping
+from rankelastor.spectrum.gaussian import gaussian_reference
 from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.spectrum.recording.statistics import Histogram, MeasureStatistics, PointStatistics, Recording
-from rankelastor.spectrum.trajectory import StagePoints, Trajectory, gaussian_reference, trajectory
-from rankelastor.spectrum.verdict import compare, verdict
+from rankelastor.spectrum.stages import StagePoints
+from rankelastor.spectrum.trajectory import Trajectory, trajectory
+from rankelastor.spectrum.verdict import verdict
 
 
 def point(name: str, mean: float | None, *, deviation: float = 1.0, num_tokens: int = 10) -> PointStatistics:
@@ -109,7 +112,7 @@ def test_a_collapsed_model_is_called_so_with_its_share() -> None:
     assert found.collapsed
     assert found.share == pytest.approx(0.12)
     assert "model has collapsed" in found.sentences[0]
-    assert "1.20 of 10 possible (12%), below the threshold of 20%" in found.sentences[0]
+    assert "1.20 of 10 possible (12 %), below the threshold of 20 %" in found.sentences[0]
 
 
 def test_the_threshold_decides() -> None:
@@ -138,8 +141,10 @@ def test_two_runs_are_compared_in_words() -> None:
     wide, narrow = path_through(2, 6, 5, name="RankElastor"), path_through(2, 4, 2, name="RankMixer")
     ends, changes = compare(wide, narrow)
     assert ends == (
-        "RankElastor ends at a stable rank of 5.00 of 10 possible (50%), RankMixer at 2.00 of 10 possible (20%): "
-        "clearly different by their confidence intervals."
+        "RankElastor ends at a stable rank of 5.00 of 10 possible (50 %), RankMixer at 2.00 of 10 possible (20 %): "
+        "different for these two models, since their 95 % intervals over examples do not overlap. "
+        + ONE_SEED_EACH
+        + "."
     )
     assert "RankElastor expands more than RankMixer at its mixings (+4.00 per mixing against +2.00)" in changes
     assert "shrinks less at its FFNs (1.00 lost per FFN against 2.00 lost per FFN)" in changes
@@ -153,7 +158,48 @@ def test_ffns_that_gain_rank_are_described() -> None:
 
 def test_runs_whose_intervals_overlap_are_not_called_clearly_different() -> None:
     one, other = path_through(2, 6, 5, deviation=9, name="a"), path_through(2, 6, 4, deviation=9, name="b")
-    assert "not clearly different by their confidence intervals" in compare(one, other)[0]
+    assert (
+        "not clearly different, since their 95 % intervals over examples overlap. Each is one" in compare(one, other)[0]
+    )
+
+
+# Any points
+
+
+def shaped(name: str, mean: float, num_tokens: int) -> PointStatistics:
+    return point(name, mean, num_tokens=num_tokens)
+
+
+def test_any_points_make_a_trajectory_without_layers() -> None:
+    recording = Recording((point("conv1", 4), point("conv2", 5), point("conv3", 2)))
+    path = trajectory(recording, ["conv1", "conv2", "conv3"], name="CNN")
+    assert [(stage.point, stage.kind) for stage in path.stages] == [(f"conv{n}", "point") for n in (1, 2, 3)]
+    assert path.layers == ()
+    assert path.net_gain == -2
+    collapse, loss = verdict(path).sentences
+    assert "CNN has not collapsed" in collapse
+    assert loss == "The most is lost at conv3: 3.00."
+    assert compare(path, path)[0].startswith("CNN ends at")
+    assert len(compare(path, path)) == 1
+
+
+def test_a_loss_between_stages_of_several_shapes_is_one_of_the_possible_share() -> None:
+    recording = Recording((shaped("wide", 10, 20), shaped("narrow", 4, 5), shaped("last", 2.5, 5)))
+    found = verdict(trajectory(recording, ["wide", "narrow", "last"]))
+    assert found.largest_loss is not None
+    assert found.largest_loss.point == "last"
+    assert found.largest_loss.amount == pytest.approx(0.3)  # 4/5 - 2.5/5
+    assert "The most is lost at last: 30 % of the possible rank." in found.sentences
+
+
+def test_a_trajectory_of_the_matrix_of_all_examples_has_one_value_and_no_interval() -> None:
+    network = nn.Sequential(nn.Linear(4, 6), nn.ReLU())
+    with Recorder(network, ["0", "1"], matrices="flattened") as recorder, torch.no_grad():
+        network(torch.randn(30, 4))
+    path = trajectory(recorder.recording(), ["0", "1"], measure="numerical_rank", matrix="flattened")
+    assert path.stages[0].mean == 5  # four inputs and the bias
+    assert (path.max_possible_rank, path.stages[0].count, path.stages[0].confidence_interval) == (6, 30, None)
+    assert path.matrix == "the matrix of all examples (examples x TD)"
 
 
 # Bad input

@@ -77,3 +77,11 @@ def test_the_monitor_of_one_task_ignores_the_others_and_their_mean() -> None:
 def test_a_metric_without_a_better_direction_cannot_be_the_monitor() -> None:
     with pytest.raises(ValueError, match=r"must be METRIC or TASK\.METRIC"):
         plateau_of("calibration_ratio")
+
+
+def test_a_weighted_sum_may_improve_while_one_of_its_metrics_falls() -> None:
+    plateau = Plateau(StoppingSettings(monitor={"auc": 1.0, "logloss": -1.0}), learning_rate=0.1)
+    assert plateau.judge({"auc": 0.70, "logloss": 0.50}).improved
+    assert plateau.judge({"auc": 0.69, "logloss": 0.40}).improved
+    assert not plateau.judge({"auc": 0.75, "logloss": 0.50}).improved
+    assert not plateau.judge({"auc": 0.99}).improved, "a sum without one of its metrics is not defined"

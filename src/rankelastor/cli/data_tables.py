@@ -6,19 +6,23 @@ import math
 from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rankelastor.cli.fitted_table import FittedTable, printable
 from rankelastor.data_report.figures import DataReport, IdFigures, NumberFigures, SplitFigures, ValueFigures
+from rankelastor.percent import percent
 
-_LONGEST_VALUE = 40
 _WIDE = 100
 
 
 def report_view(report: DataReport, *, width: int, top: int) -> RenderableType:
     """Render the whole report with ``top`` values per feature, and fewer columns on a narrow terminal."""
     parts: list[RenderableType] = [_headline(report), "", _split_table(report.splits)]
+    if any(split.weights for split in report.splits.values()):
+        parts += ["", _weight_table(report.splits)]
     if report.ids:
         parts += ["", _id_table(report.ids, list(report.splits))]
     if report.numbers:
@@ -33,32 +37,40 @@ def _headline(report: DataReport) -> Text:
     line = Text.assemble(
         (report.folder, "bold"), f"  {num_rows:,} rows, {len(report.ids) + len(report.numbers)} features, label "
     )
-    return line.append(_shorten(report.label), style="bold")
+    return line.append(printable(report.label), style="bold")
 
 
-def _table(title: str, *columns: str, left: int = 1) -> Table:
+def _table(title: str, *columns: str, left: int = 1) -> FittedTable:
     """Create a table whose first ``left`` columns are text and whose other columns are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-    for index, name in enumerate(columns):
-        if index < left:
-            table.add_column(name, overflow="ellipsis", no_wrap=True)
-        else:
-            table.add_column(name, justify="right", no_wrap=True)
+    table = FittedTable(*columns, left=left, title=title, header_style="dim")
+    for column in table.columns[:left]:
+        column.no_wrap = True  # shortened, not broken
     return table
 
 
-def _split_table(splits: Mapping[str, SplitFigures]) -> Table:
+def _split_table(splits: Mapping[str, SplitFigures]) -> FittedTable:
     tasks = next(iter(splits.values())).label_rates or {}
     table = _table(
-        "Splits", "split", "rows", "share", *([f"{_shorten(task)} rate" for task in tasks] or ["label rate"])
+        "Splits", "split", "rows", "share", *([escape(f"{printable(task)} rate") for task in tasks] or ["label rate"])
     )
     for name, split in splits.items():
         rates = (split.label_rates or {"": split.label_rate}).values()
-        table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[f"{rate:.2%}" for rate in rates])
+        table.add_row(name, f"{split.num_rows:,}", _percent(split.share), *[percent(rate, digits=2) for rate in rates])
     return table
 
 
-def _id_table(features: Mapping[str, IdFigures], splits: list[str]) -> Table:
+def _weight_table(splits: Mapping[str, SplitFigures]) -> FittedTable:
+    column = next(split.weights.column for split in splits.values() if split.weights is not None)
+    title = f"Weights ({column})"
+    table = _table(title, "split", "mean", "min", "max", "zero", "label rate\nby weight")
+    for name, split in splits.items():
+        if (weights := split.weights) is not None:
+            numbers = (_number(weights.mean), _number(weights.minimum), _number(weights.maximum))
+            table.add_row(name, *numbers, _percent(weights.zero_share), f"{weights.label_rate:.2%}")
+    return table
+
+
+def _id_table(features: Mapping[str, IdFigures], splits: list[str]) -> FittedTable:
     others = [split for split in splits if split != "train"]
     titles = [f"unseen\n{split}" for split in others]
     table = _table("Features of ids", "feature", "kind", "distinct", "blank", *titles, "AUC\nalone", left=2)
@@ -78,9 +90,9 @@ def _id_table(features: Mapping[str, IdFigures], splits: list[str]) -> Table:
     return table
 
 
-def _number_table(features: Mapping[str, NumberFigures], *, wide: bool) -> Table:
+def _number_table(features: Mapping[str, NumberFigures], *, wide: bool) -> FittedTable:
     shares = ("0.01", "0.25", "0.5", "0.75", "0.99") if wide else ("0.5", "0.99")
-    names = {"0.5": "median"} | {share: f"{float(share):.0%}" for share in shares if share != "0.5"}
+    names = {"0.5": "median"} | {share: percent(float(share), digits=0) for share in shares if share != "0.5"}
     columns = ["mean", "sd", "min", *[names[share] for share in shares], "max", "at\nblank", "AUC\nalone"]
     table = _table("Numbers, as the model sees them", "feature", "transform", *columns, left=2)
     for name, figures in features.items():
@@ -91,11 +103,11 @@ def _number_table(features: Mapping[str, NumberFigures], *, wide: bool) -> Table
     return table
 
 
-def _value_table(report: DataReport, top: int) -> Table:
+def _value_table(report: DataReport, top: int) -> FittedTable:
     table = _table("Most frequent values in train", "feature", "value", "share", "label rate", left=2)
     for name, figures in report.ids.items():
         for index, value in enumerate(figures.most_frequent[:top]):
-            label_rate = f"{value.label_rate:.2%}"
+            label_rate = percent(value.label_rate, digits=2)
             table.add_row(_name(name) if index == 0 else "", _value(value), _percent(value.share), label_rate)
     return table
 
@@ -107,17 +119,17 @@ def _notices(report: DataReport) -> Iterator[RenderableType]:
     number = len(report.notices)
     yield Text(f"{number} thing{'s' if number > 1 else ''} to look at", style="bold yellow")
     for notice in report.notices:
-        line = Text(_escape(notice.message))
+        line = Text(printable(notice.message))
         for name in sorted(notice.about, key=len, reverse=True):
-            line.highlight_words([_escape(name)], style="bold")
+            line.highlight_words([printable(name)], style="bold")
         mark = Text("! ", style="bold red" if notice.rule == "leak" else "yellow")
         grid = Table.grid()
         grid.add_row(mark, line)
-        yield Padding(grid, (0, 0, 0, 1))
+        yield Padding(grid, (0, 0, 0, 1), expand=False)
 
 
 def _name(name: str) -> Text:
-    return Text(_shorten(name))
+    return Text(printable(name))
 
 
 def _value(value: ValueFigures) -> Text:
@@ -125,18 +137,7 @@ def _value(value: ValueFigures) -> Text:
         return Text("blank (padding)", style="dim italic")
     if value.kind == "out_of_vocabulary":
         return Text("out of vocabulary", style="dim italic")
-    return Text(_shorten(value.text)) if value.text else Text("blank", style="dim italic")
-
-
-def _shorten(text: str | None) -> str:
-    """Shorten a text to fit into a cell of a table."""
-    plain = _escape(text or "")
-    return plain if len(plain) <= _LONGEST_VALUE else plain[: _LONGEST_VALUE - 1] + "…"
-
-
-def _escape(text: str) -> str:
-    """Escape characters that a terminal cannot print, such as line ends and control characters."""
-    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
+    return Text(printable(value.text)) if value.text else Text("blank", style="dim italic")
 
 
 def _percent(share: float | None) -> str:
@@ -147,7 +148,7 @@ def _percent(share: float | None) -> str:
         return "<0.1%"
     if 0.9995 < share < 1:  # noqa: PLR2004 - this would round to 100.0 %
         return ">99.9%"
-    return f"{share:.1%}"
+    return percent(share, digits=1)
 
 
 def _auc(value: float | None) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 from rich.tree import Tree
 
-from rankelastor.cli.arguments import Assignments
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import AsJson, Assignments, find_run
+from rankelastor.cli.console import console, print_json, print_unbroken, print_words
+from rankelastor.cli.fitted_table import FittedTable, printable
 from rankelastor.errors import DataError, SettingsError
+from rankelastor.percent import percent
+from rankelastor.suggestions import what_lies_near
 
 if TYPE_CHECKING:
     from rankelastor.data.manifest import Manifest
@@ -21,45 +23,53 @@ if TYPE_CHECKING:
     from rankelastor.models.outline import OutlineNode
     from rankelastor.models.ranker_settings import RankerSettings
     from rankelastor.recipes.recipe import Recipe
+    from rankelastor.runs.result import RunResult
     from rankelastor.schema import Feature, FeatureSchema
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    epilog = "Example: rankelastor describe recipes/frappe/rankelastor.yaml, then rankelastor describe prepared/frappe"
+    epilog = "Example: rankelastor describe sample/recipe.yaml, then rankelastor describe sample/prepared"
     app.command("describe", epilog=epilog)(describe)
 
 
 def describe(
     place: Annotated[
         Path,
-        typer.Argument(metavar="RECIPE_OR_FOLDER", help="A recipe, a run folder, or a prepared folder.", dir_okay=True),
+        typer.Argument(
+            metavar="RECIPE_OR_FOLDER",
+            help="A recipe, a run folder (or a pattern that one run matches), or a prepared folder.",
+        ),
     ],
     assignments: Assignments = None,
     top: Annotated[
         int, typer.Option("--top", min=0, help="Prepared folder: number of frequent values to show per feature.")
     ] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Prepared folder: print JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show a recipe or a run (fields, the model as a tree, its cost), or report on a prepared folder.
+    """Show a recipe or a run (fields, the model as a tree, its cost, its metrics), or report on a prepared folder.
 
     The data of a recipe are prepared first if that has not been done, because vocabulary sizes depend on them. The
     report on a prepared folder shows rows, label rates, distinct, blank, unseen and frequent values, and warns of
     leaks, constant and repeated features, and label rates that shift between splits.
     """
+    place = find_run(place)
     if _is_prepared(place):
         _refuse_assignments(assignments)
         _report(place, top=top, as_json=as_json)
-    elif as_json:
-        raise SettingsError(f"--json needs a prepared folder, but {place} is none; try `rankelastor prepare` first")
     else:
-        _describe_model(place, assignments or [])
+        _describe_model(place, assignments or [], as_json=as_json)
 
 
 def _is_prepared(place: Path) -> bool:
     """Tell whether a path is a prepared folder; a run folder contains ``config.yaml``."""
     from rankelastor.data.manifest import MANIFEST_FILE
 
+    if not place.exists():
+        raise SettingsError(
+            f"{place} must be a recipe file, a run folder or a prepared folder, but does not exist; "
+            f"{what_lies_near(place)}"
+        )
     if not place.is_dir() or (place / "config.yaml").is_file():
         return False
     if not (place / MANIFEST_FILE).is_file():
@@ -87,30 +97,52 @@ def _report(folder: Path, *, top: int, as_json: bool) -> None:
     with Bar() as bar:
         report = report_on(PreparedDataset.open(folder), top=top, progress=bar)
     if as_json:
-        typer.echo(json.dumps(report.as_dict(), indent=2, allow_nan=False))
+        print_json(report.as_dict())
     else:
         console.print(report_view(report, width=console.width, top=top))
 
 
-def _describe_model(place: Path, assignments: list[str]) -> None:
+def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> None:
+    from rankelastor.cli.model_facts import model_facts
+    from rankelastor.cli.tables import metrics_table
     from rankelastor.models.cost import cost_of
     from rankelastor.models.outline import outline
 
     recipe, manifest = _recipe_and_manifest(place, assignments)
+    result = _result(place) if not assignments else None
+    if as_json:
+        print_json(model_facts(recipe, manifest, result))
+        return
     schema = manifest.feature_schema
     console.print(_field_table(manifest))
+    if odds_line := _odds_line(recipe):
+        console.print(f"\n{odds_line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
-    console.print(_model_tree(outline(recipe.model, schema)))
+    print_unbroken(_model_tree(outline(recipe.model, schema)))  # a deep tree leaves no room to break its lines
+    if result is not None:
+        console.print()
+        console.print(metrics_table(dict(result.metrics.items())))
     cost = cost_of(recipe.model, schema)
-    console.print(
+    print_words(
         f"\n{cost.dense_parameters:,} dense parameters, {cost.embedding_parameters:,} embedding parameters, "
         f"{cost.flops_per_example:,} FLOPs per example (matrix products of a forward pass)\n"
-        f"report on the data: rankelastor describe {recipe.data.prepared}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"report on the data: rankelastor describe {recipe.data.prepared}"
     )
     _warn_of_dominant_mixing(recipe.model, schema)
+
+
+def _odds_line(recipe: Recipe) -> str:
+    """Say which column weighs the rows, and what thinned negatives and weighted positives add to the logits."""
+    odds, parts = recipe.odds, []
+    if recipe.data.weight is not None:
+        parts.append(f"rows weigh what the column {recipe.data.weight} says, in loss and metrics")
+    if odds.logit_shift:
+        parts.append(
+            f"{odds.logit_shift:+.4f} is added to the logits of evaluation and prediction (data.negatives_kept "
+            f"{odds.kept_before:g}, training.negatives_kept {odds.kept_in_training:g}, training.positive_weight "
+            f"{odds.positive_weight:g})"
+        )
+    return "; ".join(parts)
 
 
 def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> None:
@@ -122,27 +154,26 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
         return
     full = mixing_cost(model, schema)
     console.print(
-        f"\n[bold yellow]warning:[/] full mixing takes {full.parameter_share:.0%} of the dense parameters and "
-        f"{full.flops_share:.0%} of the FLOPs per example, over half; it grows with (num_tokens * token_dim)^2. "
+        f"\n[bold yellow]warning:[/] full mixing takes {percent(full.parameter_share, digits=0)} of the dense "
+        f"parameters and {percent(full.flops_share, digits=0)} of the FLOPs per example, over half; it grows with "
+        f"(num_tokens * token_dim)^2. "
         "Cheaper mixings for this model, over all blocks:\n",
         highlight=False,
         soft_wrap=True,
     )
-    table = Table("model.mixing", "parameters", "FLOPs per example", "of full", box=None, pad_edge=False)
-    table.header_style = "bold"
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = FittedTable("model.mixing", "parameters", "FLOPs per example", "of full")
+    table.columns[0].overflow = "fold"  # it can be copied whole
     for cost in (full, *cheaper):
         share = cost.flops_per_example / full.flops_per_example
         table.add_row(
-            escape(_as_yaml(cost.mixing)), f"{cost.parameters:,}", f"{cost.flops_per_example:,}", f"{share:.1%}"
+            escape(_as_yaml(cost.mixing)),
+            f"{cost.parameters:,}",
+            f"{cost.flops_per_example:,}",
+            percent(share, digits=1),
         )
     console.print(table)
-    console.print(
-        f"\ntry --set 'model.mixing={_as_yaml(cheaper[-1].mixing)}'; only training can show its effect on the AUC",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+    print_words(
+        f"\ntry --set 'model.mixing={_as_yaml(cheaper[-1].mixing)}'; only training can show its effect on the AUC"
     )
 
 
@@ -170,12 +201,19 @@ def _recipe_and_manifest(place: Path, assignments: list[str]) -> tuple[Recipe, M
         return recipe, open_or_prepare(recipe.data, progress=bar).manifest
 
 
-def _field_table(manifest: Manifest) -> Table:
+def _result(place: Path) -> RunResult | None:
+    """Read the result of a finished run; None for a recipe or a run that was stopped."""
+    from rankelastor.runs.run_folder import RunFolder
+
+    run = RunFolder(place)
+    return run.result() if place.is_dir() and run.has_result else None
+
+
+def _field_table(manifest: Manifest) -> FittedTable:
     schema = manifest.feature_schema
-    table = Table("field", "kind", "ids (padding and unseen included)", box=None, pad_edge=False, header_style="bold")
-    table.columns[2].justify = "right"
+    table = FittedTable("field", "kind", "ids (padding and unseen included)", left=2)
     for spec in manifest.features:
-        table.add_row(*map(escape, (spec.name, spec.describe(), _num_ids(spec.feature))))
+        table.add_row(*(Text(printable(text)) for text in (spec.name, spec.describe(), _num_ids(spec.feature))))
     num_ids = sum(feature.num_ids for feature in schema.with_ids if feature.shares is None)
     table.add_section()
     table.add_row(f"{schema.num_fields} fields", "", f"{num_ids:,}")

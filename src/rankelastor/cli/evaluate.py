@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rankelastor.cli.arguments import PreparedPath, RunPath
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import AsJson, PreparedPath, RunPatterns, find_runs
+from rankelastor.cli.console import console, print_json
 from rankelastor.errors import SettingsError
 
 
@@ -28,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: RunPath,
+    runs: RunPatterns,
     split: Annotated[
         Split | None, typer.Option("--split", help="The split of the prepared data to score.", show_default="test")
     ] = None,
@@ -39,15 +38,15 @@ def evaluate(
         ),
     ] = None,
     prepared: PreparedPath = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Score a split of the prepared data, or a labelled file, with the best weights of a run, and print the metrics.
+    """Score a split of the prepared data, or a labelled file, with the best weights of runs, and print the metrics.
 
     Also shows the share of values that are unseen in training, and the AUC of the rows that contain such values.
     """
+    from rankelastor.cli.evaluation_view import evaluation_json, evaluation_view
     from rankelastor.cli.progress import Bar
-    from rankelastor.cli.standard_streams import or_standard_input
-    from rankelastor.cli.tables import metrics_table, unseen_view
+    from rankelastor.cli.standard_streams import STANDARD, or_standard_input
     from rankelastor.evaluation.evaluate import evaluate_with_unseen
     from rankelastor.execution.allocator import keep_large_blocks
 
@@ -56,19 +55,25 @@ def evaluate(
         raise SettingsError(
             f"--on evaluates a file instead of the prepared data, but {other} was given too; remove one"
         )
+    folders = find_runs(runs)
+    if on == STANDARD and len(folders) > 1:
+        raise SettingsError(
+            f"--on - reads standard input once, for one run, but {len(folders)} runs were given; name a file"
+        )
     name = "on" if on is not None else (split or Split.test).value
     keep_large_blocks()
     with Bar() as bar:
-        evaluated = evaluate_with_unseen(
-            run,
-            split=(split or Split.test).value,
-            on=None if on is None else or_standard_input(on),
-            prepared=prepared,
-            progress=bar,
-        )
-    metrics = evaluated.metrics.as_dict()
+        evaluated = {
+            run: evaluate_with_unseen(
+                run,
+                split=(split or Split.test).value,
+                on=None if on is None else or_standard_input(on),
+                prepared=prepared,
+                progress=bar,
+            )
+            for run in folders
+        }
     if as_json:
-        typer.echo(json.dumps({name: metrics, "unseen": {name: evaluated.unseen.as_dict()}}, indent=2))
+        print_json(evaluation_json(evaluated, split=name))
     else:
-        console.print(metrics_table({name if on is None else Path(on).name: metrics}))
-        console.print(unseen_view(evaluated.unseen.as_dict()))
+        console.print(evaluation_view(evaluated, split=name if on is None else Path(on).name))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import AsJson, Force
+from rankelastor.cli.console import console, print_json, print_words
+from rankelastor.cli.fitted_table import FittedTable
 
 if TYPE_CHECKING:
     from rankelastor.interop.fuxictr.notes import Note
@@ -29,7 +31,8 @@ def import_fuxictr(
     ],
     expid: Annotated[str, typer.Option("--expid", metavar="ID", help="The experiment in the model's settings.")],
     to: Annotated[Path, typer.Option("--to", metavar="RECIPE", help="The recipe file to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace RECIPE if it exists.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Convert an experiment of FuxiCTR (or of the published RankElastor code) to a recipe.
 
@@ -41,18 +44,18 @@ def import_fuxictr(
     from rankelastor.storage import whole_file
 
     if to.exists() and not force:
-        raise SettingsError(f"--to must be a new file, but {to} exists; try another name or --force")
+        raise SettingsError(f"--to must be a new file, but {to} exists; try another name, or --force to replace it")
     imported = import_experiment(folder, expid)
     with whole_file(to) as temporary:
         temporary.write_text(imported.text(), encoding="utf-8")
+    if as_json:
+        print_json({"recipe": str(to), "notes": [asdict(note) for note in imported.notes]})
+        return
     _print_notes(imported.notes)
     data = imported.recipe.data
-    console.print(
+    print_words(
         f"{to}: recipe of {expid}\nIt reads {data.files.folder} (relative to the working directory): change "
-        f"data.files.folder if the files are elsewhere, then rankelastor train {to}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"data.files.folder if the files are elsewhere, then rankelastor train {to}"
     )
 
 
@@ -63,10 +66,10 @@ def _print_notes(notes: tuple[Note, ...]) -> None:
         chosen = [note for note in notes if note.outcome == outcome]
         if not chosen:
             continue
-        table = Table("setting", "value", "result of the import", box=None, pad_edge=False, header_style="dim")
+        table = FittedTable("setting", "value", "result of the import", left=3, header_style="dim")
         table.columns[0].overflow = table.columns[1].overflow = "fold"
         for note in chosen:
-            table.add_row(escape(note.setting), escape(str(note.value)), escape(note.text))
+            table.add_row(Text(note.setting), Text(str(note.value)), Text(note.text))
         console.print(f"[bold]{heading[0].upper()}{heading[1:]}[/]")
         console.print(table, highlight=False)
         console.print()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rankelastor.cli.arguments import RunPath
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import Force, RunPath, find_run
+from rankelastor.cli.console import print_words
 
 
 def register(app: typer.Typer) -> None:
@@ -15,7 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command("predict", epilog="Example: rankelastor predict runs/frappe-rankelastor new.csv scored.csv")(predict)
 
 
-def predict(
+def predict(  # noqa: PLR0917 - typer passes keyword arguments
     run: RunPath,
     input_file: Annotated[
         str,
@@ -33,7 +34,7 @@ def predict(
             "folder, or - for stdout.",
         ),
     ],
-    force: Annotated[bool, typer.Option("--force", help="Replace OUTPUT if it exists.")] = False,
+    force: Force = False,
     chosen: Annotated[
         str | None,
         typer.Option(
@@ -43,10 +44,19 @@ def predict(
             show_default="by the ending; csv for -",
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write rows, mean, quantiles and the unseen share of each field, beside those of valid, as JSON.",
+        ),
+    ] = None,
 ) -> None:
     """Score raw rows and write them with an additional last column `probability`.
 
-    Values unseen in training are allowed; the label column may be missing.
+    Values unseen in training are allowed, with a warning where they are far more than in valid; the label column may be
+    missing.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.standard_streams import STANDARD, end_quietly, or_standard_input, or_standard_output
@@ -57,16 +67,15 @@ def predict(
     try:
         with Bar() as bar:
             num_rows = predict_rows(
-                run,
+                find_run(run),
                 or_standard_input(input_file),
                 or_standard_output(output_file),
                 overwrite=force,
                 output_format=chosen,
+                report=report,
                 progress=bar,
             )
     except BrokenPipeError:
         end_quietly()
     if output_file != STANDARD:
-        console.print(
-            f"{output_file}: {num_rows:,} rows with probabilities", highlight=False, markup=False, soft_wrap=True
-        )
+        print_words(f"{output_file}: {num_rows:,} rows with probabilities")

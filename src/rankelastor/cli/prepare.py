@@ -6,32 +6,38 @@ from typing import Annotated
 
 import typer
 
-from rankelastor.cli.arguments import Assignments, RecipePath
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
+from rankelastor.cli.console import print_json, print_words
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("prepare", epilog="Example: rankelastor prepare recipes/frappe/rankelastor.yaml")(prepare)
+    app.command("prepare", epilog="Example: rankelastor prepare sample/recipe.yaml")(prepare)
 
 
 def prepare(
     recipe: RecipePath,
-    force: Annotated[bool, typer.Option("--force", help="Prepare again even if nothing has changed.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Prepare again, even if nothing has changed or others need the folder.")
+    ] = False,
     assignments: Assignments = None,
+    as_json: AsJson = False,
 ) -> None:
     """Read the raw files of a recipe and write vocabularies and typed columns to its prepared folder.
 
-    Does nothing if the folder was prepared from the same settings and files.
+    Does nothing if the folder was prepared from the same settings and files. A folder that another recipe or a run
+    needs as it is, see its file used_by.jsonl, is replaced only with --force.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.data.prepare import prepare as prepare_data
     from rankelastor.recipes.load import load_recipe, parse_overrides
+    from rankelastor.recipes.prepare import prepare_for
 
     settings = load_recipe(recipe, parse_overrides(assignments or [])).data
     with Bar() as bar:
-        dataset = prepare_data(settings, force=force, progress=bar)
-    rows = ", ".join(f"{name} {dataset.split(name).num_rows:,} rows" for name in dataset.splits)
-    console.print(
-        f"{dataset.folder}: {dataset.schema.num_fields} features; {rows}", highlight=False, markup=False, soft_wrap=True
-    )
+        dataset = prepare_for(recipe, settings, force=force, progress=bar)
+    counts = {name: dataset.split(name).num_rows for name in dataset.splits}
+    if as_json:
+        print_json({"folder": str(dataset.folder), "num_features": dataset.schema.num_fields, "num_rows": counts})
+        return
+    rows = ", ".join(f"{name} {count:,} rows" for name, count in counts.items())
+    print_words(f"{dataset.folder}: {dataset.schema.num_fields} features; {rows}")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from rankelastor.cli.arguments import PreparedPath
-from rankelastor.cli.console import console, error_console
+from rankelastor.cli.arguments import MEASURE_HELP, AsJson, Measure, PreparedPath, RunPatterns, find_runs
+from rankelastor.cli.console import console, error_console, print_json, print_words
 from rankelastor.cli.evaluate import Split
+from rankelastor.cli.fitted_table import FittedTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run folders; the others are compared with the first.")
-    ],
+    runs: RunPatterns,
     split: Annotated[Split, typer.Option("--split", help="The split to record.")] = Split.test,
     examples: Annotated[
         int, typer.Option("--examples", min=2, help="Number of examples to record, from the beginning of the split.")
@@ -36,67 +34,138 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Output folder.", show_default="RUN/spectrum; ./spectrum for several runs"
+            "--to",
+            "--out",
+            metavar="DIR",
+            help="The folder for the report.",
+            show_default="RUN/spectrum; ./spectrum for several runs",
         ),
     ] = None,
     measure: Annotated[
-        str, typer.Option("--measure", help="Measure of the table and the paper figures; the page has all measures.")
-    ] = "stable_rank",
+        Measure,
+        typer.Option("--measure", metavar="NAME", help=MEASURE_HELP),
+    ] = Measure.stable_rank,
+    group: Annotated[
+        bool,
+        typer.Option(
+            "--group",
+            help="Take runs whose recipes are equal but for the seed as one model: means and intervals over seeds.",
+        ),
+    ] = False,
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group-by",
+            metavar="HOW",
+            help="Group by 'recipe' (as --group), by 'name' (the folder's name without the number at its end), or by a "
+            "pattern of names such as 'a-*', which is repeatable.",
+        ),
+    ] = None,
     points: Annotated[
         list[str] | None,
         typer.Option("--point", metavar="NAME", help="Also record this module of the model. Repeatable."),
     ] = None,
     prepared: PreparedPath = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the rank of the representations after each sublayer of a trained model, and whether it collapses.
 
     Prints the trajectory and writes report.html (which works offline), spectrum.json, and figures/ for papers.
     """
-    from rankelastor.cli.progress import Bar
-    from rankelastor.spectrum.measures import find_measure
+    from rankelastor.cli.spectrum_summary import spectrum_summary
     from rankelastor.spectrum.report.write import write_report
-    from rankelastor.spectrum.runs.measure_run import measure_run
-    from rankelastor.spectrum.runs.run_names import distinct_names
 
-    title = find_measure(measure).title
-    with Bar() as bar:
-        spectra = [
-            measure_run(
-                run,
-                split=split.value,
-                num_examples=examples,
-                name=name,
-                more_points=points or (),
-                prepared=prepared,
-                progress=bar,
-            )
-            for run, name in zip(runs, distinct_names(runs), strict=True)
-        ]
-    written = write_report(spectra, out or _default_folder(runs), measure=measure)
+    folders = find_runs(runs)
+    by = tuple(group_by or (("recipe",) if group else ()))
+    spectra = _measure(folders, by, split=split, examples=examples, points=points or (), prepared=prepared)
+    written = write_report(spectra, out or _default_folder(folders), measure=measure)
+    if as_json:
+        print_json(spectrum_summary(spectra, written, measure=measure))
+        return
     if any(run.recording.points for run in spectra):
-        console.print(
-            f"{title} of each example's token matrix, mean with 95 % interval", highlight=False, soft_wrap=True
-        )
+        console.print(_title(spectra, measure), highlight=False, soft_wrap=True)
         console.print(_trajectory_table(spectra, measure=measure))
     _print_words(spectra, measure=measure)
     _print_paths(written)
+
+
+def _measure(
+    folders: Sequence[Path],
+    by: tuple[str, ...],
+    *,
+    split: Split,
+    examples: int,
+    points: Sequence[str],
+    prepared: Path | None,
+) -> list[RunSpectrum]:
+    """Measure each run; with ``by`` merge the runs of each group."""
+    from rankelastor.cli.progress import Bar
+    from rankelastor.spectrum.runs.groups import group_runs
+    from rankelastor.spectrum.runs.measure_run import measure_run
+    from rankelastor.spectrum.runs.over_seeds import over_seeds
+    from rankelastor.spectrum.runs.run_names import distinct_names
+
+    names = dict(zip(folders, distinct_names(folders), strict=True))
+    groups = group_runs(folders, by=by) if by else []
+    with Bar() as bar:
+        spectra = {
+            run: measure_run(
+                run,
+                split=split.value,
+                num_examples=examples,
+                name=names[run],
+                more_points=points,
+                prepared=prepared,
+                progress=bar,
+            )
+            for run in folders
+        }
+    if not by:
+        return list(spectra.values())
+    if all(len(each.folders) == 1 for each in groups):
+        _warn_of_single_runs(by)
+    return [
+        spectra[each.folders[0]]
+        if len(each.folders) == 1
+        else over_seeds(each.name, [spectra[run] for run in each.folders], differences=each.differences)
+        for each in groups
+    ]
+
+
+def _warn_of_single_runs(by: tuple[str, ...]) -> None:
+    other = "name" if by == ("recipe",) else "recipe"
+    error_console.print(
+        f"warning: no two of these runs belong together by {' and '.join(by)}, so that each stands alone; "
+        f"try --group-by {other}",
+        style="yellow",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _title(spectra: Sequence[RunSpectrum], measure: str) -> str:
+    from rankelastor.spectrum.measures import find_measure
+
+    over = {"seeds" if run.seeds else "examples" for run in spectra}
+    what = " or ".join(f"over {each}" for each in sorted(over, reverse=True))
+    return f"{find_measure(measure).title} of each example's token matrix, mean with 95 % interval {what}"
 
 
 def _default_folder(runs: Sequence[Path]) -> Path:
     return runs[0] / "spectrum" if len(runs) == 1 else Path("spectrum")
 
 
-def _trajectory_table(spectra: Sequence[RunSpectrum], *, measure: str) -> Table:
+def _trajectory_table(spectra: Sequence[RunSpectrum], *, measure: str) -> FittedTable:
     from rankelastor.spectrum.report.stage_names import stage_label
 
-    table = Table("stage", *[escape(run.name) for run in spectra], box=None, pad_edge=False, header_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = FittedTable("stage", *[escape(run.name) for run in spectra])
     stages = dict.fromkeys(stage for run in spectra for stage in run.stages)
     for stage in stages:
         table.add_row(stage_label(stage), *[_stage(run, stage, measure) for run in spectra])
     table.add_row("possible", *[_possible(run) for run in spectra], style="dim")
     table.add_row("examples", *[f"{run.num_examples:,}" for run in spectra], style="dim")
+    if any(run.seeds for run in spectra):
+        table.add_row("seeds", *[str(max(len(run.seeds), 1)) for run in spectra], style="dim")
     return table
 
 
@@ -131,6 +200,4 @@ def _print_words(spectra: Sequence[RunSpectrum], *, measure: str) -> None:
 
 def _print_paths(written: WrittenReport) -> None:
     figures = f", figures: {written.figures[0].parent}" if written.figures else ""
-    console.print(
-        f"\nreport: {written.page}, data: {written.data}{figures}", markup=False, highlight=False, soft_wrap=True
-    )
+    print_words(f"\nreport: {written.page}, data: {written.data}{figures}")

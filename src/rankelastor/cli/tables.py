@@ -6,17 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
+from rich.markup import escape
 from rich.text import Text
 
-from rankelastor.metrics.report import TASKS
+from rankelastor.cli.fitted_table import FittedTable
+from rankelastor.metrics.report import LEFT_OUT, TASKS
 from rankelastor.metrics.table import METRICS
+from rankelastor.percent import percent
+from rankelastor.runs.result import RunResult
 
 _MOST_UNSEEN = 10
 _MEAN = "mean"
 
 
-def metrics_table(splits: Mapping[str, Mapping[str, Any]]) -> Table:
+def metrics_table(splits: Mapping[str, Mapping[str, Any]]) -> FittedTable:
     """Build a table with one row per metric and one column per split, six decimals; missing metrics are blank.
 
     With several tasks the first column names the task, and the mean over the tasks is shown first.
@@ -26,9 +29,7 @@ def metrics_table(splits: Mapping[str, Mapping[str, Any]]) -> Table:
     """
     has_tasks = any(TASKS in metrics for metrics in splits.values())
     headers = (["task"] if has_tasks else []) + ["metric"]
-    table = Table(*headers, *splits, box=None, pad_edge=False, header_style="bold")
-    for column in table.columns[len(headers) :]:
-        column.justify = "right"
+    table = FittedTable(*headers, *map(escape, splits), left=len(headers))
     for task, figures in _by_task(splits):
         for name, metric in METRICS.items():
             if any(name in metrics for metrics in figures):
@@ -45,6 +46,54 @@ def _by_task(splits: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, lis
         yield task, [each.get(task, {}) for each in tasks]
 
 
+def metrics_view(splits: Mapping[str, Mapping[str, Any]]) -> Group:
+    """Show the table of metrics, and below it a line for each metric that is left out in a split, with the reason."""
+    return Group(metrics_table(splits), *(Text(line) for line in left_out_lines(splits)))
+
+
+def left_out_lines(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say why metrics are left out; the same reason in several splits is said once.
+
+    Example:
+        >>> left_out_lines({"valid": {"auc": 0.7, "left_out": {"gauc": "no group holds both labels"}}})
+        ['gAUC is left out of valid: no group holds both labels']
+    """
+    splits_of: dict[tuple[str, str], list[str]] = {}
+    for split, metrics in splits.items():
+        reasons = dict(metrics.get(LEFT_OUT, {}))
+        has_figures = metrics.get(TASKS, {}).values() or [metrics]
+        for name, metric in METRICS.items():
+            if metric.needs_group and not any(name in figures for figures in has_figures):
+                reasons.setdefault(name, "data.fields has no group")
+        for name, reason in reasons.items():
+            splits_of.setdefault((name, reason), []).append(split)
+    return [
+        f"{METRICS[name].title} is left out of {' and '.join(where)}: {reason}"
+        for (name, reason), where in splits_of.items()
+    ]
+
+
+def comparison_lines(result: RunResult) -> list[str]:
+    """Compare the ranker with logistic regression, and calibration with what it was before logits were corrected."""
+    lines = []
+    if (compared := result.baseline) is not None:
+        lines.append(
+            f"valid: AUC {_figure(compared.ranker, 'auc')}, logloss {_figure(compared.ranker, 'logloss')}; "
+            f"logistic regression on {compared.num_train_rows:,} rows: AUC {_figure(compared.metrics, 'auc')}, "
+            f"logloss {_figure(compared.metrics, 'logloss')}"
+        )
+    lines += [
+        f"{split}: calibration ratio {_figure(figures.before, 'calibration_ratio')} before "
+        f"{figures.logit_shift:+.4f} was added to the logits, {_figure(figures.after, 'calibration_ratio')} after"
+        for split, figures in result.calibration.items()
+    ]
+    return lines
+
+
+def _figure(metrics: Mapping[str, Any], name: str) -> str:
+    return f"{metrics[name]:.6f}" if name in metrics else "-"
+
+
 def format_metric(value: float | None) -> str:
     """Format a metric with six decimals, a count with thousands separators, and None as blank."""
     if value is None:
@@ -56,17 +105,17 @@ def unseen_view(unseen: Mapping[str, Any]) -> Group:
     """Show the values of a split that are unseen in training: their share by field, and the AUC of their rows."""
     shares = sorted(unseen["share_by_field"].items(), key=lambda item: -item[1])
     held = [(name, share) for name, share in shares if share > 0]
-    says = f"\n{unseen['num_examples']:,} rows ({unseen['share_of_examples']:.2%}) contain values unseen in training"
+    share_of_rows = percent(unseen["share_of_examples"], digits=2)
+    says = f"\n{unseen['num_examples']:,} rows ({share_of_rows}) contain values unseen in training"
     names = unseen["fields_left_out"]
     left_out = (
         [Text(f"Left out, because their blanks are also out of vocabulary: {_join_names(names)}")] if names else []
     )
     if not held:
         return Group(Text(f"{says.rstrip()}."), *left_out)
-    table = Table("field", "unseen values", box=None, pad_edge=False, header_style="bold")
-    table.columns[1].justify = "right"
+    table = FittedTable("field", "unseen values")
     for name, share in held[:_MOST_UNSEEN]:
-        table.add_row(Text(name), f"{share:.2%}")
+        table.add_row(Text(name), percent(share, digits=2))
     more = len(held) - _MOST_UNSEEN
     rest = [Text(f"and {more} more: see --json", style="dim")] if more > 0 else []
     return Group(Text(f"{says}{_auc_of_unseen(unseen)}."), *left_out, "", table, *rest)
@@ -96,7 +145,7 @@ def describe_speed(speed: Mapping[str, float | int]) -> str:
         ...         "peak_memory_bytes": 512_000_000,
         ...     }
         ... )
-        '20.0 dense GFLOP/s, 20.0% of the 100.0 GFLOP/s that a matrix product reaches here; 512 MB peak memory'
+        '20.0 dense GFLOP/s, 20.0 % of the 100.0 GFLOP/s that a matrix product reaches here; 512 MB peak memory'
     """
     memory = [
         f"{speed[name] / 1e6:,.0f} MB peak {words}"
@@ -105,6 +154,6 @@ def describe_speed(speed: Mapping[str, float | int]) -> str:
     ]
     reached, peak = (speed[f"{name}_flops_per_second"] / 1e9 for name in ("dense", "machine_peak"))
     return (
-        f"{reached:,.1f} dense GFLOP/s, {speed['share_of_machine_peak']:.1%} of the {peak:,.1f} GFLOP/s that a matrix "
-        f"product reaches here; {', '.join(memory)}"
+        f"{reached:,.1f} dense GFLOP/s, {percent(speed['share_of_machine_peak'], digits=1)} of the {peak:,.1f} GFLOP/s "
+        f"that a matrix product reaches here; {', '.join(memory)}"
     )

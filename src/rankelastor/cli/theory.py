@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import AsJson
+from rankelastor.cli.console import console, print_words
+from rankelastor.cli.fitted_table import FittedTable
 
 if TYPE_CHECKING:
     from rankelastor.spectrum.bounds.monte_carlo import TheoryReport
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("theory", epilog="Example: rankelastor theory --report theory")(theory)
+    app.command("theory", epilog="Example: rankelastor theory --to theory")(theory)
 
 
 def theory(
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Also write theory.json and theory.md there.")
+    to: Annotated[
+        Path | None, typer.Option("--to", "--report", metavar="DIR", help="Also write theory.json and theory.md there.")
     ] = None,
     trials: Annotated[int, typer.Option("--trials", min=1, help="Random draws per setting.")] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the draws.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Check the statements of the RankElastor paper on random matrices, over sizes, activations and initial scales.
 
@@ -35,31 +37,30 @@ def theory(
 
     with Bar() as bar:
         found = check_bounds(seed=seed, num_trials=trials, progress=bar)
+    if to is not None:
+        _write(found, to)
+    if as_json:
+        typer.echo(found.to_json())
+        return
     console.print(_table(found))
     console.print()
     for sentence in found.sentences.values():
         console.print(sentence, markup=False, highlight=False)
-    if report is not None:
-        _write(found, report)
-        console.print(
-            f"\nreport: {report / 'theory.md'}, data: {report / 'theory.json'}", highlight=False, soft_wrap=True
-        )
+    if to is not None:
+        print_words(f"\nreport: {to / 'theory.md'}, data: {to / 'theory.json'}")
 
 
-def _table(found: TheoryReport) -> Table:
-    from rankelastor.spectrum.bounds.summary import percent, summaries
+def _table(found: TheoryReport) -> FittedTable:
+    from rankelastor.spectrum.bounds.summary import exact_percent, summaries
 
-    table = Table("statement", "trials", "conditions met", "holds there", "holds elsewhere", box=None, pad_edge=False)
-    table.header_style = "bold"
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = FittedTable("statement", "trials", "conditions met", "holds there", "holds elsewhere")
     for line in summaries(found):
         table.add_row(
             line.statement,
             f"{line.num_trials:,}",
             f"{line.num_covered:,}",
-            percent(line.share_holds_covered),
-            percent(line.share_holds_outside),
+            exact_percent(line.share_holds_covered),
+            exact_percent(line.share_holds_outside),
         )
     return table
 

@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
-from rankelastor.cli.arguments import Assignments, RecipePath
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
+from rankelastor.cli.console import console, print_json, print_words
+from rankelastor.percent import percent
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "train",
-        epilog="Example: rankelastor train recipes/frappe/rankelastor.yaml --run runs/mine --set training.seed=2",
+        epilog="Example: rankelastor train sample/recipe.yaml --run runs/mine --set training.seed=2",
     )(train)
 
 
@@ -23,18 +24,23 @@ def train(
     recipe: RecipePath,
     run: Annotated[
         Path | None,
-        typer.Option("--run", metavar="DIR", help="The run folder; it must not exist.", show_default="runs/NAME"),
+        typer.Option(
+            "--run", "--to", metavar="DIR", help="The run folder; it must not exist.", show_default="runs/NAME"
+        ),
     ] = None,
     assignments: Assignments = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train the ranker of a recipe, keep the weights that are best on the valid split, and test them.
 
     Prepares the data first if that has not been done. Samples the rank of the representations during training, see
-    the settings `spectrum`; `rankelastor spectrum RUN` shows the samples.
+    the settings `spectrum`; `rankelastor spectrum RUN` shows the samples. What is shown while training also stands in
+    train.log in the run folder.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.cli.tables import describe_speed, metrics_table
+    from rankelastor.cli.tables import comparison_lines, describe_speed, metrics_view
     from rankelastor.cli.training_view import TrainingView
+    from rankelastor.data.used_by import User, add_user
     from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.recipes.load import load_recipe, parse_overrides
     from rankelastor.runs.run_folder import default_run_folder
@@ -47,17 +53,20 @@ def train(
     with Bar() as bar:
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
         trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)
+    add_user(settings.data.prepared, User.of_recipe(recipe))
+    if as_json:
+        print_json({"folder": str(trained.folder), **trained.result.as_dict()})
+        return
     result, cost = trained.result, trained.result.cost
-    console.print(metrics_table(dict(result.metrics.items())))
-    console.print(
+    console.print(metrics_view(dict(result.metrics.items())))
+    for line in comparison_lines(result):
+        print_words(line)
+    print_words(
         f"\n{cost.dense_parameters:,} dense and {cost.embedding_parameters:,} embedding parameters, "
         f"{cost.flops_per_example:,} FLOPs per example\n"
         f"best epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s, "
         f"{result.examples_per_second:,.0f} examples/s in training steps, "
-        f"which waited for data {result.data_wait_share:.1%} of the time\n"
+        f"which waited for data {percent(result.data_wait_share, digits=1)} of the time\n"
         f"{result.precision}, {result.executor}: {describe_speed(result.speed.as_dict())}\n"
-        f"run folder: {trained.folder}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"run folder: {trained.folder}"
     )

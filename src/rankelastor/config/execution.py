@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from rankelastor.config.base import Settings
 
@@ -12,24 +12,32 @@ ExecutorName = Literal["eager", "kernels", "compiled"]
 
 
 class ExecutionSettings(Settings):
-    """Device, precision, and settings that save time and memory.
+    """Device, precision, and settings that save time and memory."""
 
-    ``precision``: precision of the matrix products; ``auto`` is bf16 where the device is fast in it, else fp32.
-    ``compile``: whether to compile the training step with ``torch.compile`` (on CUDA with CUDA graphs); ``auto``
-    compiles on CUDA only.
-    ``device``: ``auto`` is CUDA if there is a device. ``threads``: number of CPU threads; null keeps that of PyTorch.
-    ``slice_examples``: examples computed at a time on the CPU; null chooses a number that bounds the memory of the
-    backward pass.
-    ``embedding_updates``: ``dense`` updates every embedding row at every step, as published; ``lazy`` updates a row
-    when a batch next looks it up, and makes up for the steps it missed; ``auto`` is lazy on the CPU for tables with
-    more than twice as many rows as a batch has look-ups.
-    ``read_ahead``: number of batches that a thread prepares ahead of the steps; 0 prepares each when it is needed.
-    """
-
-    precision: Literal["auto", Precision] = "fp32"
-    compile: Literal["auto", "always", "never"] = "auto"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: PositiveInt | None = None
-    slice_examples: PositiveInt | None = None
-    embedding_updates: Literal["auto", "dense", "lazy"] = "auto"
-    read_ahead: NonNegativeInt = 8
+    precision: Literal["auto", Precision] = Field(
+        "fp32",
+        description="Precision of the matrix products; `auto` is bf16 where the device is fast in it, else fp32.",
+    )
+    compile: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether to compile the training step with `torch.compile` (on CUDA with CUDA graphs); `auto` "
+        "compiles on CUDA only.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Device that computes the ranker; `auto` is CUDA if there is such a device, else the CPU."
+    )
+    threads: PositiveInt | None = Field(None, description="Number of CPU threads; null keeps that of PyTorch.")
+    slice_examples: PositiveInt | None = Field(
+        None,
+        description="Number of examples that the CPU computes at a time; null chooses a number that bounds the memory "
+        "of the backward pass.",
+    )
+    embedding_updates: Literal["auto", "dense", "lazy"] = Field(
+        "auto",
+        description="When embedding rows are updated: `dense` updates every row at every step, as published; `lazy` "
+        "updates a row when a batch next looks it up, and makes up for the steps it missed; `auto` is lazy on the CPU "
+        "for tables with more than twice as many rows as a batch has look-ups.",
+    )
+    read_ahead: NonNegativeInt = Field(
+        8, description="Number of batches that a thread prepares ahead of the steps; 0 prepares each when it is needed."
+    )

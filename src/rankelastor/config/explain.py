@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+import ast
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from rankelastor.config.annotations import Place, find_place, paths_of_key, tag_of
+from rankelastor.suggestions import did_you_mean
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+_TYPES = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping, `key: value`",
+    "model_type": "settings, `key: value`",
+    "model_attributes_type": "settings, `key: value`",
+}
+"""What a value of another type must be, by pydantic's name of the error."""
+
+_LONGEST = 120
 
 
 def explain_validation_error(error: ValidationError, model: type[BaseModel], *, source: str) -> str:
@@ -20,95 +44,123 @@ def explain_validation_error(error: ValidationError, model: type[BaseModel], *, 
         model: the settings class; its known keys are listed if a key is unknown.
         source: the file or the object that holds the settings.
     """
-    sentences = [_sentence(detail, model) for detail in error.errors(include_url=False)]
+    mistakes = [(find_place(model, detail["loc"]), detail) for detail in error.errors(include_url=False)]
+    sentences = [_sentence(place, details, model) for place, details in _group_alternatives(mistakes)]
     if len(sentences) == 1:
         return f"{source}: {sentences[0]}"
     return "\n".join([f"{source}: {len(sentences)} settings must be corrected", *(f"  {line}" for line in sentences)])
 
 
-def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    owner, path = _follow(model, detail["loc"])
-    given = detail["input"]
+def _group_alternatives(
+    mistakes: Iterable[tuple[Place, ErrorDetails]],
+) -> list[tuple[Place, list[ErrorDetails]]]:
+    """Join the errors of the alternatives that a setting allows ("text or a list") to one mistake.
+
+    An error inside an alternative of the right type says more than that the others have another type.
+    """
+    groups: dict[str, list[tuple[Place, ErrorDetails]]] = {}
+    for number, (place, detail) in enumerate(mistakes):
+        groups.setdefault(f"{number}" if place.union is None else f"union {place.union}", []).append((place, detail))
+    grouped = []
+    for group in groups.values():
+        telling = [each for each in group if each[1]["type"] not in _TYPES or each[0].path != each[0].union]
+        place = (telling or group)[0][0]
+        grouped.append((place, [detail for _, detail in (telling[:1] or group)]))
+    return grouped
+
+
+def _sentence(place: Place, details: list[ErrorDetails], model: type[BaseModel]) -> str:
+    detail, path = details[0], place.path
+    given, advice = f"but {_show(detail['input'])} was given", ""
     match detail["type"]:
         case "extra_forbidden":
-            return f"{path} is not a known setting; {_suggest_key(str(detail['loc'][-1]), owner)}"
+            said, advice = f"unknown setting {path}", _suggest_key(place, model)
         case "missing":
-            return f"{path} must be given, but is missing"
+            said, advice = f"{path} is missing, but required", "add it"
         case "union_tag_invalid":
-            context = detail["ctx"]
-            return f"{path}.kind must be one of {context['expected_tags']}, but {context['tag']!r} was given"
+            kinds, kind = detail["ctx"]["expected_tags"], detail["ctx"]["tag"]
+            said = f"{path}.kind must be one of {kinds}, but {kind!r} was given"
+            advice = _suggest_value(kind, kinds)
         case "union_tag_not_found":
-            return f"{path}.kind must be given, since it names the variant, but is missing"
+            known = ", ".join(repr(tag_of(cls)) for cls in place.alternatives)
+            said, advice = f"{path}.kind is missing, but required", f"add one of {known}" if known else "add it"
+        case "literal_error":
+            allowed = detail["ctx"]["expected"]
+            said, advice = f"{path} must be {allowed}, {given}", _suggest_value(detail["input"], allowed)
         case "value_error":
-            reason = detail["msg"].removeprefix("Value error, ")
-            return f"{path}: {reason}" if path else reason
+            said = _own_words(detail["msg"].removeprefix("Value error, "), place)
+        case kind if kind in _TYPES:
+            allowed = " or ".join(dict.fromkeys(_TYPES[each["type"]] for each in details))
+            said, advice = f"{path} must be {allowed}, {given}", _advise(detail, place)
         case _:
-            rule = detail["msg"].removeprefix("Input should be ")
-            must = f"{path}: {rule}" if rule == detail["msg"] else f"{path} must be {rule}"
-            return f"{must}, but {given!r} was given"
+            said = f"{path} must {_rule(detail)}, {given}"
+    return f"{said}; {advice}" if advice else said
 
 
-def _suggest_key(key: str, owner: type[BaseModel] | None) -> str:
+def _rule(detail: ErrorDetails) -> str:
+    """Say the rule that a value of the right type breaks."""
+    context: dict[str, Any] = detail.get("ctx", {})
+    match detail["type"]:
+        case "too_short":
+            return f"hold {context['min_length']} or more elements"
+        case "string_too_short":
+            return f"have {context['min_length']} or more characters"
+        case "string_too_long":
+            return f"have {context['max_length']} or fewer characters"
+        case "string_pattern_mismatch":
+            return f"match the pattern {context['pattern']}"
+        case _:
+            message = detail["msg"]
+            return re.sub(r"^Input should ", "", message) if message.startswith("Input should ") else f"hold: {message}"
+
+
+def _own_words(reason: str, place: Place) -> str:
+    """Complete the names of settings in the subject of our own message ("label must ...") to paths."""
+    path = place.path
+    subject, must, rest = reason.partition("must ")
+    if not path or not must or reason.startswith(f"{path}."):
+        return reason if not path or reason.startswith(f"{path}.") else f"{path}: {reason}"
+    known = place.holder.model_fields if place.holder else {}
+    named = re.sub(r"\w+", lambda word: f"{path}.{word[0]}" if word[0] in known else word[0], subject)
+    if named != subject:
+        return f"{named}must {rest}"
+    return f"{path} must {rest}" if subject.strip() in {"", path.rpartition(".")[2]} else f"{path}: {reason}"
+
+
+def _suggest_key(place: Place, model: type[BaseModel]) -> str:
+    owner, key = place.owner, place.path.rpartition(".")[2]
     if owner is None:
         return "remove it"
     known = sorted(owner.model_fields)
-    near = difflib.get_close_matches(key, [*known, *getattr(owner, "also_known", ())], n=1)
     listed = f"known here: {', '.join(known)}"
-    return f"did you mean {near[0]}? ({listed})" if near else listed
+    near = did_you_mean(key, [*known, *getattr(owner, "also_known", ())])
+    elsewhere = list(dict.fromkeys(paths_of_key(key, model)))[:3]
+    if elsewhere and (not near or not near.endswith(f" {key}?")):
+        near = f"did you mean {' or '.join(elsewhere)}?"
+    return f"{near} ({listed})" if near else listed
 
 
-def _follow(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, str]:
-    """Find the settings class that owns the last key, and the dotted path without the union tags that pydantic adds."""
-    owner: type[BaseModel] | None = model
-    annotation: Any = model
-    path: list[str] = []
-    for key in location:
-        classes = _classes(annotation)
-        tagged = {_tag(cls): cls for cls in classes if _tag(cls) is not None}
-        if isinstance(key, str) and len(classes) > 1 and key in tagged:
-            annotation = tagged[key]
-            continue
-        if _is_choice_label(key, annotation):
-            continue
-        path.append(str(key))
-        if isinstance(key, int):
-            annotation = _inner(annotation)
-            continue
-        owner = classes[0] if len(classes) == 1 else None
-        field = owner.model_fields.get(key) if owner else None
-        annotation = field.annotation if field else _inner(annotation)
-    return owner, ".".join(path)
+def _suggest_value(given: object, allowed: str) -> str:
+    """Suggest the nearest of the allowed values, listed as pydantic lists them: ``'a', 'b' or 'c'``."""
+    texts = [ast.literal_eval(quoted) for quoted in re.findall(r"'[^']*'", allowed)]
+    return did_you_mean(given, texts, quoted=True) if isinstance(given, str) else ""
 
 
-def _is_choice_label(key: int | str, annotation: Any) -> bool:
-    """Tell whether pydantic inserted the key to name an alternative of a plain union ("str", "tuple[...]")."""
-    is_union = get_origin(annotation) in (Union, UnionType)
-    alternatives = [argument for argument in get_args(annotation) if argument is not type(None)]
-    return isinstance(key, str) and not _classes(annotation) and is_union and len(alternatives) > 1
+def _advise(detail: ErrorDetails, place: Place) -> str:
+    """Say how to write a value that YAML has read as another type."""
+    given = detail["input"]
+    if detail["type"] == "string_type" and isinstance(given, bool):
+        words = "yes, on or true" if given else "no, off or false"
+        return f"YAML reads a bare {words} as a truth value: write it in quotes"
+    if detail["type"] == "string_type" and isinstance(given, int | float | date):
+        return "write it in quotes"
+    kinds = [tag_of(cls) for cls in place.alternatives]
+    if detail["type"] in {"model_type", "model_attributes_type"} and given in kinds:
+        return f"try {{kind: {given}}}"
+    return ""
 
 
-def _classes(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if get_origin(annotation) in (Union, UnionType, Annotated):
-        return [cls for argument in get_args(annotation) for cls in _classes(argument)]
-    return []
-
-
-def _inner(annotation: Any) -> Any:
-    """Return the annotation of one item of a list or mapping."""
-    arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
-    if get_origin(annotation) is Annotated:
-        return _inner(arguments[0])
-    if get_origin(annotation) is dict:
-        return arguments[1]
-    if get_origin(annotation) in (Union, UnionType, Annotated):
-        inner = [_inner(argument) for argument in arguments if get_args(argument)]
-        return inner[0] if inner else None
-    return arguments[0] if arguments else None
-
-
-def _tag(cls: type[BaseModel]) -> str | None:
-    kind = cls.model_fields.get("kind")
-    values = get_args(kind.annotation) if kind else ()
-    return values[0] if values else None
+def _show(value: object) -> str:
+    """Show a value that was given, cut if it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

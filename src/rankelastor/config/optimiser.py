@@ -1,18 +1,21 @@
 """Settings of the optimiser."""
 
-from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from rankelastor.config.base import Settings
 
 
 class OptimiserSettings(Settings):
-    """Adam with L2 over the embedding rows and clipped gradients.
+    """Adam with L2 over the embedding rows and clipped gradients."""
 
-    ``learning_rate``: learning rate of the first epoch; see ``training.stopping`` for how it falls.
-    ``embedding_l2``: lambda in (lambda / 2) * sum of squares of all embedding rows, at every step.
-    ``clip_norm``: largest gradient norm over all parameters; null does not clip.
-    """
-
-    learning_rate: PositiveFloat = 1e-3
-    embedding_l2: NonNegativeFloat = 0.0
-    clip_norm: PositiveFloat | None = 10.0
+    learning_rate: PositiveFloat = Field(
+        1e-3, description="Learning rate of the first epoch; the settings `training.stopping` say how it falls."
+    )
+    embedding_l2: NonNegativeFloat = Field(
+        0.0,
+        description="Lambda in (lambda / 2) * (sum of squares of all embedding rows), the penalty that is added to the "
+        "loss at every step; 0 adds none.",
+    )
+    clip_norm: PositiveFloat | None = Field(
+        10.0, description="Largest norm of the gradient of all parameters together; null does not clip."
+    )

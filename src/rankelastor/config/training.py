@@ -7,6 +7,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
+    PositiveFloat,
     PositiveInt,
     ValidationError,
     model_validator,
@@ -24,16 +25,20 @@ from rankelastor.config.stopping import StoppingSettings
 class RareAsUnseenSettings(Settings):
     """Replacement of rare values by out of vocabulary during training, so that the out-of-vocabulary row is trained.
 
-    Each occurrence of a value that the train split holds at most ``max_count`` times is replaced by the
-    out-of-vocabulary id with probability ``share``. Evaluation and prediction replace nothing.
+    Each occurrence of a rare value is replaced at random. Evaluation and prediction replace nothing.
 
     NOTE[DIFF]: the published protocol replaces nothing, so that with ``min_count: 1`` an unseen value is scored with an
     untrained row. The defaults were chosen by benchmarks/unseen.py (docs/results.md);
     tests/training/test_rare_as_unseen.py tests that the row is trained.
     """
 
-    share: Annotated[float, Field(ge=0, le=1)] = 0.5
-    max_count: PositiveInt = 1
+    share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Probability with which an occurrence of a rare value is replaced; 0 replaces none.",
+    )
+    max_count: PositiveInt = Field(1, description="Values that the train split holds at most this many times are rare.")
 
 
 class UniformOrder(Settings):
@@ -43,17 +48,15 @@ class UniformOrder(Settings):
 
 
 class WindowOrder(Settings):
-    """Shuffle blocks of neighbouring rows, then rows within windows of that order: for data larger than memory.
-
-    ``block_rows``: rows per block. ``window_rows``: rows per window.
-    """
+    """Shuffle blocks of neighbouring rows, then rows within windows of that order: for data larger than memory."""
 
     kind: Literal["window"]
-    block_rows: PositiveInt = 8192
-    window_rows: PositiveInt = 1_000_000
+    block_rows: PositiveInt = Field(8192, description="Number of neighbouring rows per block.")
+    window_rows: PositiveInt = Field(1_000_000, description="Number of rows per window.")
 
 
 OrderSettings = Annotated[UniformOrder | WindowOrder, Field(discriminator="kind")]
+OutputBias = Literal["auto", "zero", "base_rate"]
 
 
 class TrainingSettings(Settings):
@@ -62,11 +65,6 @@ class TrainingSettings(Settings):
     After each epoch the valid split is scored, and the weights of the best evaluation are kept. Settings of a group may
     also be written without the group, ``training.patience`` for ``training.stopping.patience``, as in version 0.1.0.
 
-    ``optimiser``, ``stopping``, ``execution``: see ``config/optimiser.py``, ``stopping.py`` and ``execution.py``.
-    ``rare_as_unseen``: trains the out-of-vocabulary row of each field.
-    ``order``: how each epoch shuffles the rows.
-    ``evaluation_batch_size``: number of examples scored at a time.
-
     Example:
         >>> TrainingSettings.model_validate({"patience": 3}).stopping.patience
         3
@@ -74,15 +72,57 @@ class TrainingSettings(Settings):
 
     also_known: ClassVar[tuple[str, ...]] = tuple(short.rpartition(".")[2] for short in SHORT_PATHS)
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    epochs: PositiveInt = 100
-    batch_size: PositiveInt = 4096
-    evaluation_batch_size: PositiveInt = 8192
-    optimiser: OptimiserSettings = OptimiserSettings()
-    stopping: StoppingSettings = StoppingSettings()
-    execution: ExecutionSettings = ExecutionSettings()
-    order: OrderSettings = UniformOrder()
-    rare_as_unseen: RareAsUnseenSettings = RareAsUnseenSettings()
+    seed: int = Field(
+        1, ge=0, lt=2**63, description="Seed of the initial weights, the order of the rows, and the dropout masks."
+    )
+    epochs: PositiveInt = Field(
+        100, description="Largest number of passes over the train split; training usually stops earlier by itself."
+    )
+    batch_size: PositiveInt = Field(4096, description="Number of examples per step.")
+    evaluation_batch_size: PositiveInt = Field(
+        8192, description="Number of examples scored at a time in evaluation and prediction."
+    )
+    optimiser: OptimiserSettings = Field(OptimiserSettings(), description="Learning rate, penalty and clipping.")
+    stopping: StoppingSettings = Field(
+        StoppingSettings(), description="When the learning rate falls, and when the run ends."
+    )
+    execution: ExecutionSettings = Field(
+        ExecutionSettings(), description="Device, precision, and what saves time and memory."
+    )
+    order: OrderSettings = Field(UniformOrder(), description="How each epoch shuffles the rows.")
+    rare_as_unseen: RareAsUnseenSettings = Field(
+        RareAsUnseenSettings(), description="How the out-of-vocabulary row of each field is trained."
+    )
+    output_bias: Annotated[
+        OutputBias,
+        Field(
+            description="Where the bias of the logits starts: base_rate is the logit of the label rate of train, zero "
+            "is 0; auto is zero, since base_rate was not measured to be better (docs/log.md)."
+        ),
+    ] = "auto"
+    positive_weight: Annotated[
+        PositiveFloat,
+        Field(
+            description="Factor of the loss of rows with label 1. Its logarithm is subtracted from the logits in "
+            "evaluation and prediction, so that probabilities stay those of the data."
+        ),
+    ] = 1.0
+    negatives_kept: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="Share of the train rows with label 0 that each epoch draws anew and learns from. Its "
+            "logarithm is added to the logits in evaluation and prediction. It needs a single label.",
+        ),
+    ] = 1.0
+    baseline: Annotated[
+        bool,
+        Field(
+            description="Whether logistic regression is trained on a sample of train and compared with the ranker on "
+            "the same valid rows."
+        ),
+    ] = True
 
     @model_validator(mode="wrap")
     @classmethod

@@ -10,7 +10,7 @@ import torch
 
 from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.features.vocabulary import Vocabulary
-from rankelastor.data.kinds.cells import CellSource, Numbering
+from rankelastor.data.kinds.cells import CellSource, Numbering, marks_of_csv
 from rankelastor.data.manifest import Manifest, read_vocabularies
 from rankelastor.data.raw.column_names import require_columns
 from rankelastor.data.raw.csv_settings import CsvSettings
@@ -29,6 +29,9 @@ class RowEncoder:
 
     manifest: Manifest
     vocabularies: dict[str, Vocabulary]
+
+    def __repr__(self) -> str:
+        return f"RowEncoder({self.schema.num_fields} fields, {len(self.vocabularies)} vocabularies)"
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -67,7 +70,7 @@ class RowEncoder:
             name: Numbering(vocabulary.ids, once_per_text=True) for name, vocabulary in self.vocabularies.items()
         }
         encoded = (
-            spec.encode(spec.parse(CellSource(rows, self.csv.blanks, numberings.get(spec.name, Numbering.none()))))
+            spec.encode(spec.parse(self._source(rows, numberings.get(spec.name, Numbering.none()))))
             for spec in self.manifest.features
         )
         columns = EncodedRows.assemble(self.schema, rows.num_rows, encoded)
@@ -78,3 +81,8 @@ class RowEncoder:
             group=None,
             sequence=None if columns.sequence is None else torch.from_numpy(columns.sequence),
         )
+
+    def _source(self, rows: RawRows, numbering: Numbering) -> CellSource:
+        """Make the source of cells, read by the rules of the version that fitted the features."""
+        marks, version = marks_of_csv(self.csv), self.manifest.format_version
+        return CellSource(rows, self.csv.blanks, numbering, marks, format_version=version)

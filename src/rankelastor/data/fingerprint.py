@@ -16,14 +16,36 @@ from rankelastor.data.raw.source_files import SourceFile, find_source_files
 from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 
-_LATER = {"labels", "weight"}
+_NOT_PREPARED = {"prepared": True, "files": {"folder"}, "negatives_kept": True}
+"""Settings that change neither rows nor vocabularies: paths, and a correction of scores."""
+_LATER = {
+    "labels": None,
+    "weight": None,
+    "text": "canonical",
+    "unit": None,
+    "infinite": "refuse",
+    "decimal": ".",
+    "thousands": None,
+}
+"""Settings that were added later, and the values that leave everything as it was."""
 
 
 def relevant_settings(settings: DataSettings) -> dict[str, Any]:
-    """Dump the settings as plain values, without the paths of the prepared folder and of the raw files."""
-    values = settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}})
-    # These settings were added later: they are left out while unset, so that older fingerprints stay valid.
-    return {name: value for name, value in values.items() if value is not None or name not in _LATER}
+    """Dump the settings on which the contents of a prepared folder depend as plain values."""
+    values = settings.model_dump(mode="json", exclude=_NOT_PREPARED)
+    plain: dict[str, Any] = _without_unset(values)
+    return plain
+
+
+def _without_unset(values: Any) -> Any:
+    """Leave out settings that were added later while they are unset, so that older fingerprints stay valid."""
+    if isinstance(values, list):
+        return [_without_unset(value) for value in values]
+    if not isinstance(values, dict):
+        return values
+    kept = {name: value for name, value in values.items() if name not in _LATER or value != _LATER[name]}
+    # The keys of ``labels`` are names of tasks and no settings.
+    return {name: value if name == "labels" else _without_unset(value) for name, value in kept.items()}
 
 
 def record_sources(

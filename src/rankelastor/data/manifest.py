@@ -16,14 +16,16 @@ from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.catalogue import AnyFeatureSpec
 from rankelastor.data.kinds.spec import FeatureSpec, VocabularyFile
 from rankelastor.data.raw.csv_settings import CsvSettings
-from rankelastor.errors import DataError
+from rankelastor.errors import PREPARE_AGAIN, DataError
 from rankelastor.places import in_full, refuse_address
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature, SplitName
 
 MANIFEST_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabulary"
 VECTOR_FOLDER = "vectors"
-FORMAT_VERSION = 1
+FORMAT_VERSION: Literal[2] = 2
+"""Version 1 spelled typed values as Arrow writes them and texts as written; its folders are still read so."""
+_READABLE_VERSIONS = (1, 2)
 
 
 class SplitSummary(Settings):
@@ -61,7 +63,7 @@ class Manifest(Settings):
     None otherwise. ``weight`` is the column of weights, or None.
     """
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = FORMAT_VERSION
     fingerprint: str
     label: str
     labels: dict[str, str] | None = None
@@ -129,9 +131,9 @@ class Manifest(Settings):
         """
         values = _read_json(folder)
         version = values.get("format_version")
-        if version != FORMAT_VERSION:
+        if version not in _READABLE_VERSIONS:
             raise DataError(
-                f"{folder} must have the format version {FORMAT_VERSION}, but has {version!r}; "
+                f"{folder} must have the format version {FORMAT_VERSION} or lower, but has {version!r}; "
                 "run `rankelastor prepare RECIPE` with this version of rankelastor"
             )
         try:
@@ -181,7 +183,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise DataError(
-            f"{path} must be readable JSON, but {error}; run `rankelastor prepare RECIPE --force`"
+            f"{path} must be readable JSON, but {error}; run `{PREPARE_AGAIN}`", python=PREPARE_AGAIN
         ) from error
     if not isinstance(values, dict):
         raise DataError(f"{path} must describe a prepared folder, but holds {type(values).__name__}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from rankelastor.data.building.build import build
 from rankelastor.data.fingerprint import compare
-from rankelastor.data.manifest import MANIFEST_FILE
+from rankelastor.data.manifest import FORMAT_VERSION, MANIFEST_FILE, Manifest
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.data.settings import DataSettings
+from rankelastor.data.used_by import User, copy_users, join_users, users_of
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.storage import whole_folder
@@ -18,8 +20,16 @@ from rankelastor.storage import whole_folder
 _logger = logging.getLogger(__name__)
 
 
+def _is_run(user: User) -> bool:
+    return user.kind == "run"
+
+
 def prepare(
-    settings: DataSettings, *, force: bool = False, progress: ProgressListener | None = None
+    settings: DataSettings,
+    *,
+    force: bool = False,
+    needs: Callable[[User], bool] = _is_run,
+    progress: ProgressListener | None = None,
 ) -> PreparedDataset:
     """Read the raw files once, fit vocabularies and statistics on the train split, write memory-mappable shards.
 
@@ -29,11 +39,13 @@ def prepare(
 
     Args:
         settings: files, format, split, label and fields; ``settings.prepared`` is the folder.
-        force: prepare again even if nothing has changed.
+        force: prepare again even if nothing has changed, and replace a folder that others need.
+        needs: tells of each user of an existing folder (data/used_by.py) whether it needs the folder as it is.
         progress: receives the progress of the work.
 
     Raises:
-        DataError: a raw file is missing or wrong; the message names file, column, row and value.
+        DataError: a raw file is missing or wrong (the message names file, column, row and value), or a run that was
+            trained on the folder needs it as it is.
         SettingsError: the declared fields do not match the files.
         StorageError: the folder cannot be written.
     """
@@ -45,7 +57,11 @@ def prepare(
     with whole_folder(folder) as building:  # waits while another process prepares it
         if not force and (dataset := _open_if_current(folder, settings)) is not None:
             return dataset
+        before = _read_manifest(folder)
+        _heed_users(folder, before, settings, needs=needs, force=force)
         manifest = build(settings, sources, building, progress or SilentProgress())
+        if before is not None and before.fingerprint == manifest.fingerprint:
+            copy_users(folder, building)
     rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in manifest.splits.items())
     _logger.info("prepared %s: %s", folder, rows)
     return PreparedDataset.open(folder)
@@ -62,6 +78,30 @@ def open_or_prepare(settings: DataSettings, *, progress: ProgressListener | None
     return PreparedDataset.open_matching(settings)
 
 
+def _read_manifest(folder: Path) -> Manifest | None:
+    try:
+        return Manifest.read(folder)
+    except DataError:
+        return None
+
+
+def _heed_users(
+    folder: Path, before: Manifest | None, settings: DataSettings, *, needs: Callable[[User], bool], force: bool
+) -> None:
+    """Raise if the folder would get other contents than its users need; with ``force``, warn of that."""
+    users = [user for user in users_of(folder) if needs(user)]
+    if before is None or not users or not (changes := compare(before, settings).differences):
+        return
+    what = f"{join_users(users)} {'needs' if len(users) == 1 else 'need'} it as it is"
+    if force:
+        _logger.warning("%s is replaced, although %s", folder, what)
+        return
+    raise DataError(
+        f"{folder} must not be replaced, because {what}, but {'; '.join(changes)}. Try another data.prepared, or "
+        "replace it all the same: --force (from Python force=True); a run can then predict, but not be evaluated"
+    )
+
+
 def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | None:
     if not folder.exists():
         return None
@@ -75,6 +115,12 @@ def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | 
         _logger.info("preparing %s again: %s", folder, "; ".join(now.differences))
         return None
     _logger.info("%s is up to date: nothing to prepare", folder)
+    if dataset.manifest.format_version != FORMAT_VERSION:
+        _logger.warning(
+            "%s has format version %d, in which one value may have several spellings (12.0 and 12); "
+            "it is used as it is; `rankelastor prepare RECIPE --force` makes a new one",
+            folder, dataset.manifest.format_version,
+        )  # fmt: skip
     return dataset.with_sources(now.sources)
 
 

@@ -19,7 +19,7 @@ from rankelastor.data.fingerprint import compare
 from rankelastor.data.manifest import MANIFEST_FILE, VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SourceRecord
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.shards import Shard, open_shard, shard_path
-from rankelastor.errors import DataError, StalePreparedError, StorageError
+from rankelastor.errors import PREPARE_AGAIN, DataError, StalePreparedError, StorageError
 from rankelastor.schema import PADDING_ID, SPLITS, FeatureSchema, SplitName
 from rankelastor.storage import whole_file
 
@@ -49,6 +49,10 @@ class PreparedDataset:
 
     folder: Path
     manifest: Manifest
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in self.manifest.splits.items())
+        return f"PreparedDataset({str(self.folder)!r}, {self.schema.num_fields} fields, {rows})"
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -126,8 +130,8 @@ class PreparedDataset:
         held = sum(shard.num_rows for shard in shards)
         if held != summary.num_rows:
             raise DataError(
-                f"{self.folder / name} must hold {summary.num_rows} rows, but holds {held}; "
-                "run `rankelastor prepare RECIPE --force`"
+                f"{self.folder / name} must hold {summary.num_rows} rows, but holds {held}; run `{PREPARE_AGAIN}`",
+                python=PREPARE_AGAIN,
             )
         return PreparedSplit(name, summary.num_rows, self.manifest.shard_rows, shards, self.fingerprint)
 
@@ -218,7 +222,7 @@ def _open_vectors(path: Path, num_ids: int, dim: int) -> NDArray[np.float32]:
 
 def _damaged_vectors(path: Path, reason: object) -> DataError:
     return DataError(
-        f"{path} must be vectors of a prepared folder, but {reason}; run `rankelastor prepare RECIPE --force`"
+        f"{path} must be vectors of a prepared folder, but {reason}; run `{PREPARE_AGAIN}`", python=PREPARE_AGAIN
     )
 
 

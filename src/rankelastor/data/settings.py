@@ -25,25 +25,44 @@ class Target:
 
 
 class DataSettings(Settings):
-    """Settings of the whole way from raw files to a prepared folder.
+    """Settings of the whole way from raw files to a prepared folder."""
 
-    ``prepared`` is the folder to write; recipes with the same data settings share it.
-    ``label`` is the column to predict: its name, or ``{column: NAME, positive: "VALUE"}``. ``labels`` replaces it by
-    several of these, each under the name of its task. ``weight`` is a column of numbers, 0 or more: the weight of
-    each example in loss and metrics.
-    ``shard_rows``: rows per prepared file; `prepare` holds one such file of each split in memory. Files hold fewer
-    rows if they would exceed 256 MiB, as with long sequences.
-    """
-
-    prepared: Annotated[str, Field(min_length=1)]
-    files: FileSettings
-    split: SplitSettings | None = None
-    csv: CsvSettings = CsvSettings()
-    label: Label | None = None
-    labels: Annotated[dict[FieldName, Label], Field(min_length=1)] | None = None
-    weight: FieldName | None = None
-    fields: Annotated[tuple[FieldSettings, ...], Field(min_length=1)]
-    shard_rows: PositiveInt = 500_000
+    prepared: str = Field(
+        min_length=1,
+        description="The prepared folder, which `prepare` writes; recipes with the same data settings share it.",
+    )
+    files: FileSettings = Field(description="The raw files.")
+    split: SplitSettings | None = Field(
+        None, description="How the rows of `files.all` are divided; left out if `files` names the splits."
+    )
+    csv: CsvSettings = Field(CsvSettings(), description="The format of CSV files.")
+    label: Label | None = Field(
+        None,
+        description='The column to predict: its name, or `{column: NAME, positive: "VALUE"}`. Either `label` or '
+        "`labels` is required.",
+    )
+    labels: Annotated[dict[FieldName, Label], Field(min_length=1)] | None = Field(
+        None, description="Several columns to predict, in place of `label`: for each task its name and its label."
+    )
+    weight: FieldName | None = Field(
+        None, description="A column of numbers, 0 or more: the weight of each example in loss and metrics."
+    )
+    negatives_kept: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the rows with label 0 that the files still hold, if they were thinned before; rows "
+        "with label 1 must all be there. Its logarithm is added to the logits in evaluation and prediction, and "
+        "each row with label 0 counts 1 / negatives_kept times in metrics. It needs a single label.",
+    )
+    fields: tuple[FieldSettings, ...] = Field(
+        min_length=1, description="The fields: columns, and how each becomes features of the model."
+    )
+    shard_rows: PositiveInt = Field(
+        500_000,
+        description="Number of rows per prepared file; `prepare` holds one such file of each split in memory. Files "
+        "hold fewer rows if they would exceed 256 MiB, as with long sequences.",
+    )
 
     @model_validator(mode="after")
     def _split_goes_with_all(self) -> Self:
@@ -64,6 +83,15 @@ class DataSettings(Settings):
             raise ValueError(f"labels must differ, but several read {twice}; remove one, or set another positive")
         if self.weight in {column for column, _ in read}:
             raise ValueError(f"weight must be a column of its own, but {self.weight!r} is a label too")
+        return self
+
+    @model_validator(mode="after")
+    def _negatives_of_one_label(self) -> Self:
+        if self.negatives_kept < 1 and self.labels is not None and len(self.labels) > 1:
+            raise ValueError(
+                f"negatives_kept needs a single label, but labels has {len(self.labels)}: rows that are negative for "
+                "one may be positive for another; leave it out"
+            )
         return self
 
     @model_validator(mode="after")

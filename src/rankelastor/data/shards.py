@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rankelastor.data.encoded_rows import EncodedRows
-from rankelastor.errors import DataError
+from rankelastor.errors import PREPARE_AGAIN, DataError
 from rankelastor.schema import FeatureSchema
 
 SHARD_BYTES = 256 << 20
@@ -187,7 +187,7 @@ def open_shard(path: Path, schema: FeatureSchema) -> Shard:
         )
     except (OSError, ValueError, KeyError) as error:  # Arrow's errors are ValueErrors and KeyErrors
         raise DataError(
-            f"{path} must be a shard of a prepared folder, but {error}; run `rankelastor prepare RECIPE --force`"
+            f"{path} must be a shard of a prepared folder, but {error}; run `{PREPARE_AGAIN}`", python=PREPARE_AGAIN
         ) from error
 
 

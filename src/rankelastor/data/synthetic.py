@@ -12,6 +12,7 @@ interactions stays clearly below the best possible AUC.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from rankelastor.storage import whole_file
 LABEL = "click"
 TRUTH_FILE = "truth.json"
 
-_SIZES = {
+SIZES = {
     "user": 800,
     "ad": 300,
     "site": 150,
@@ -40,6 +41,8 @@ _SIZES = {
     "hour": 24,
     "slot": 20,
 }
+"""Number of values of each categorical field."""
+
 _PAIRS = (("user", "category"), ("user", "campaign"), ("ad", "site"), ("category", "city"), ("device", "slot"))
 _NUMERIC = ("price", "age", "depth")
 _LATENT_DIM = 3
@@ -76,19 +79,22 @@ class ClickLog:
             files=FileSettings(folder=str(self.folder), train=("train.csv",), valid=("valid.csv",), test=("test.csv",)),
             label=LABEL,
             fields=(
-                CategoricalField(column=tuple(_SIZES), min_count=2),
+                CategoricalField(column=tuple(SIZES), min_count=2),
                 NumericField(kind="numeric", column=_NUMERIC, transform="standardise"),
             ),
         )
 
 
-def write_click_log(folder: str | Path, *, num_rows: int = 200_000, seed: int = 7) -> ClickLog:
+def write_click_log(
+    folder: str | Path, *, num_rows: int = 200_000, seed: int = 7, sizes: Mapping[str, int] = SIZES
+) -> ClickLog:
     """Draw a click log and write it as CSV, 80 % train, 10 % valid, 10 % test.
 
     Args:
         folder: created if it does not exist; files of the same name are replaced.
         num_rows: number of rows of all splits together.
-        seed: seed of the generator; the log depends on it and on ``num_rows`` alone.
+        seed: seed of the generator; the log depends on it, on ``num_rows`` and on ``sizes`` alone.
+        sizes: number of values of each categorical field; with fewer values fewer rows teach as much.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -96,9 +102,10 @@ def write_click_log(folder: str | Path, *, num_rows: int = 200_000, seed: int = 
     assert num_rows >= 100, "a log needs 100 rows"  # noqa: PLR2004 - ten rows per split
     folder = Path(folder)
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, num_rows])))
-    codes = {name: _zipf(rng, size, num_rows) for name, size in _SIZES.items()}
+    assert sizes.keys() == SIZES.keys(), "every field needs a number of values"
+    codes = {name: _zipf(rng, size, num_rows) for name, size in sizes.items()}
     numbers = _draw_numbers(rng, num_rows)
-    probabilities = _probabilities(rng, codes, numbers)
+    probabilities = _probabilities(rng, codes, numbers, sizes)
     labels = (rng.random(num_rows) < probabilities).astype(np.int8)
     frame = _frame(labels, codes, numbers)
     best, sizes = {}, {}
@@ -128,10 +135,12 @@ def _draw_numbers(rng: np.random.Generator, num_rows: int) -> Numbers:
     }
 
 
-def _probabilities(rng: np.random.Generator, codes: Codes, numbers: Numbers) -> NDArray[np.float64]:
-    main = np.sum([rng.normal(size=size)[codes[name]] for name, size in _SIZES.items()], axis=0)
+def _probabilities(
+    rng: np.random.Generator, codes: Codes, numbers: Numbers, sizes: Mapping[str, int]
+) -> NDArray[np.float64]:
+    main = np.sum([rng.normal(size=size)[codes[name]] for name, size in sizes.items()], axis=0)
     latent = {
-        name: rng.normal(size=(size, _LATENT_DIM)) for name, size in _SIZES.items() if any(name in p for p in _PAIRS)
+        name: rng.normal(size=(size, _LATENT_DIM)) for name, size in sizes.items() if any(name in p for p in _PAIRS)
     }
     pairs = np.sum(
         [np.einsum("rd,rd->r", latent[left][codes[left]], latent[right][codes[right]]) for left, right in _PAIRS],
@@ -139,7 +148,7 @@ def _probabilities(rng: np.random.Generator, codes: Codes, numbers: Numbers) -> 
     )
     scaled = {name: _standardise(values) for name, values in numbers.items()}
     numeric = scaled["depth"] - 0.5 * scaled["age"] ** 2
-    sensitivity = rng.normal(size=_SIZES["category"])[codes["category"]] * scaled["price"]
+    sensitivity = rng.normal(size=sizes["category"])[codes["category"]] * scaled["price"]
     logits = (
         _MAIN_DEVIATION * _standardise(main)
         + _PAIR_DEVIATION * _standardise(pairs)

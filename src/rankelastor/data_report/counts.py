@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +96,34 @@ class NumberMoments:
     def standard_deviation(self) -> float:
         """Population standard deviation."""
         return math.sqrt(self._squares / self.num_rows)
+
+
+@dataclass
+class WeightSums:
+    """Accumulator of weights that are added shard by shard.
+
+    Example:
+        >>> sums = WeightSums()
+        >>> sums.add(np.array([0.0, 3.0, 1.0]), np.array([True, True, False]))
+        >>> sums.num_rows, sums.num_zero, sums.total, sums.positive
+        (3, 1, 4.0, 3.0)
+    """
+
+    num_rows: int = 0
+    num_zero: int = 0
+    total: float = 0.0
+    positive: float = 0.0
+    minimum: float = math.inf
+    maximum: float = -math.inf
+
+    def add(self, weight: NDArray[Any], clicked: NDArray[np.bool_]) -> None:
+        """Add the weights of at least one row, with their labels."""
+        self.num_rows += len(weight)
+        self.num_zero += int((weight == 0).sum())
+        self.total += float(weight.sum(dtype=np.float64))
+        self.positive += float(weight[clicked].sum(dtype=np.float64))
+        self.minimum = min(self.minimum, float(weight.min()))
+        self.maximum = max(self.maximum, float(weight.max()))
 
 
 def sample_rows(num_rows: int, size: int) -> NDArray[np.int64]:

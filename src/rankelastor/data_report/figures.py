@@ -20,16 +20,33 @@ Rule = Literal[
 
 
 @dataclass(frozen=True)
+class WeightFigures:
+    """Weights of the rows of a split: their column, mean and range, and the share of rows that weigh nothing.
+
+    ``label_rate`` is the mean of the (first) label by weight, which loss and metrics see.
+    """
+
+    column: str
+    mean: float
+    minimum: float
+    maximum: float
+    zero_share: float
+    label_rate: float
+
+
+@dataclass(frozen=True)
 class SplitFigures:
     """Number of rows of a split, their share of all rows, and the mean of the (first) label.
 
-    ``label_rates`` holds the mean of each label by task if there are several; None otherwise.
+    ``label_rates`` holds the mean of each label by task if there are several; None otherwise. ``weights`` is None for
+    data without weights.
     """
 
     num_rows: int
     share: float
     label_rate: float
     label_rates: dict[str, float] | None = None
+    weights: WeightFigures | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rankelastor.data_report.counts import IdCounts
 from rankelastor.data_report.figures import IdFigures, Notice, NumberFigures, SplitFigures
+from rankelastor.percent import percent
 
 LEAK_AUC = 0.98
 """A feature whose AUC alone exceeds this is reported as a leak."""
@@ -42,8 +43,9 @@ def label_notices(splits: Mapping[str, IdCounts]) -> Iterator[Notice]:
             yield Notice(
                 "label_moves",
                 (name,),
-                f"the label rate moves from {train.share(1):.2%} in train to {other.share(1):.2%} in {name} "
-                f"({change:+.0%}): predictions will be off by that factor; check how the splits were made",
+                f"the label rate moves from {percent(train.share(1), digits=2)} in train to "
+                f"{percent(other.share(1), digits=2)} in {name} ({percent(change, digits=0, signed=True)}): "
+                "predictions will be off by that factor; check how the splits were made",
             )
 
 
@@ -75,11 +77,13 @@ def id_notices(name: str, figures: IdFigures) -> Iterator[Notice]:
         yield _constant(name)
     if figures.lengths is not None and figures.lengths.empty_share > MOSTLY_BLANK:
         yield Notice(
-            "mostly_blank", (name,), f"{name} has no element in {figures.lengths.empty_share:.1%} of the train rows"
+            "mostly_blank",
+            (name,),
+            f"{name} has no element in {percent(figures.lengths.empty_share, digits=1)} of the train rows",
         )
     unseen = {split: share for split, share in (figures.unseen_share or {}).items() if split != "train"}
     if max(unseen.values(), default=0.0) > MOSTLY_UNSEEN:
-        shares = " and ".join(f"{share:.1%} in {split}" for split, share in unseen.items())
+        shares = " and ".join(f"{percent(share, digits=1)} in {split}" for split, share in unseen.items())
         yield Notice(
             "mostly_unseen",
             (name,),
@@ -88,13 +92,13 @@ def id_notices(name: str, figures: IdFigures) -> Iterator[Notice]:
         )
     blank = (figures.blank_share or {}).get("train", 0.0)
     if MOSTLY_BLANK < blank < 1:
-        yield Notice("mostly_blank", (name,), f"{name} is blank in {blank:.1%} of the train rows")
+        yield Notice("mostly_blank", (name,), f"{name} is blank in {percent(blank, digits=1)} of the train rows")
     if figures.once_share > MOSTLY_ONCE and figures.lengths is None:
         yield Notice(
             "one_row_a_value",
             (name,),
-            f"{figures.once_share:.1%} of the train rows hold a value of {name} that no other train row holds: it can "
-            "only be memorised; raise min_count, or leave it out",
+            f"{percent(figures.once_share, digits=1)} of the train rows hold a value of {name} that no other train row "
+            "holds: it can only be memorised; raise min_count, or leave it out",
         )
 
 
@@ -107,7 +111,9 @@ def number_notices(name: str, figures: NumberFigures, rows: Mapping[str, SplitFi
     blank = figures.at_blank_share or 0.0
     if blank > MOSTLY_BLANK:
         yield Notice(
-            "mostly_blank", (name,), f"{name} is blank, or the number that replaces a blank, in {blank:.1%} of train"
+            "mostly_blank",
+            (name,),
+            f"{name} is blank, or the number that replaces a blank, in {percent(blank, digits=1)} of train",
         )
     for split, mean in figures.means.items():
         moved = (mean - figures.means["train"]) / deviation

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rankelastor.data.kinds.spec import NumberMeaning
 from rankelastor.data.prepared import PreparedDataset, PreparedSplit
 from rankelastor.data.shards import Shard
-from rankelastor.data_report.counts import IdCounts, NumberMoments, SequenceCounts, sample_rows
+from rankelastor.data_report.counts import IdCounts, NumberMoments, SequenceCounts, WeightSums, sample_rows
 from rankelastor.progress import ProgressListener
 
 SAMPLE_ROWS = 200_000
@@ -25,10 +25,11 @@ class SplitCounts:
     """The counts of one split.
 
     ``ids`` and ``sequences`` are by feature, ``moments`` by numeric feature. ``sample`` float32 (row, numeric feature)
-    and ``sample_label`` float32 (row,) hold the sampled rows.
+    and ``sample_label`` float32 (row,) hold the sampled rows. ``weights`` stays empty for data without weights.
     """
 
     labels: IdCounts
+    weights: WeightSums
     ids: dict[str, IdCounts]
     sequences: dict[str, SequenceCounts]
     moments: dict[str, NumberMoments]
@@ -43,6 +44,7 @@ def read_split(
     schema = dataset.schema
     counts = SplitCounts(
         labels=IdCounts(2),
+        weights=WeightSums(),
         ids={feature.name: IdCounts(feature.num_ids) for feature in schema.categorical},
         sequences={feature.name: SequenceCounts(feature.num_ids, feature.max_length) for feature in schema.sequence},
         moments={name: NumberMoments(meaning.blank) for name, meaning in numbers.items()},
@@ -63,6 +65,8 @@ def read_split(
 def _add(counts: SplitCounts, dataset: PreparedDataset, shard: Shard) -> None:
     clicked = shard.labels[:, 0] > 0
     counts.labels.add(clicked.astype(np.int32), clicked)
+    if shard.weight is not None:
+        counts.weights.add(shard.weight, clicked)
     # Columns of the row-major shard are strided: one copy to contiguous columns is faster than many strided reads.
     for feature, ids in zip(dataset.schema.categorical, np.ascontiguousarray(shard.categorical.T), strict=True):
         counts.ids[feature.name].add(ids, clicked)

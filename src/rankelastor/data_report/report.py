@@ -12,8 +12,16 @@ from rankelastor.data.manifest import read_vocabulary
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.unseen import list_shared_with_blanks
 from rankelastor.data_report import notices
+from rankelastor.data_report.counts import WeightSums
 from rankelastor.data_report.features import id_figures, number_figures
-from rankelastor.data_report.figures import DataReport, IdFigures, Notice, NumberFigures, SplitFigures
+from rankelastor.data_report.figures import (
+    DataReport,
+    IdFigures,
+    Notice,
+    NumberFigures,
+    SplitFigures,
+    WeightFigures,
+)
 from rankelastor.data_report.reading import SplitCounts, read_split
 from rankelastor.data_report.twins import twins
 from rankelastor.progress import ProgressListener, SilentProgress
@@ -82,9 +90,26 @@ def _split_figures(dataset: PreparedDataset, counts: Mapping[str, SplitCounts]) 
     for name in dataset.splits:
         labels, summary = counts[name].labels, dataset.manifest.splits[name]
         figures[str(name)] = SplitFigures(
-            labels.num_rows, labels.num_rows / total, labels.share(1), summary.label_means
+            labels.num_rows,
+            labels.num_rows / total,
+            labels.share(1),
+            summary.label_means,
+            _weight_figures(dataset.manifest.weight, counts[name].weights),
         )
     return figures
+
+
+def _weight_figures(column: str | None, sums: WeightSums) -> WeightFigures | None:
+    if column is None or not sums.num_rows:
+        return None
+    return WeightFigures(
+        column=column,
+        mean=sums.total / sums.num_rows,
+        minimum=sums.minimum,
+        maximum=sums.maximum,
+        zero_share=sums.num_zero / sums.num_rows,
+        label_rate=sums.positive / sums.total if sums.total else 0.0,
+    )
 
 
 def _notices(

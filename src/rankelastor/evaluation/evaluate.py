@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rankelastor.alarms.alarm import Alarm, log_alarms
+from rankelastor.alarms.table import sound
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.raw.inputs import Table
+from rankelastor.evaluation.alarm_facts import score_facts, unseen_facts
 from rankelastor.evaluation.labelled_rows import score_labelled
-from rankelastor.evaluation.scoring import score_split
-from rankelastor.evaluation.unseen import count_unseen
+from rankelastor.evaluation.scoring import Predictions, score_split
+from rankelastor.evaluation.unseen import UnseenValues, count_unseen
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.metrics.report import Metrics
 from rankelastor.progress import ProgressListener
@@ -33,7 +37,7 @@ def evaluate(
         split: the split of the prepared data that the run was trained on.
         on: labelled rows to evaluate instead: the path of a file or folder, a stream of bytes, or a frame of polars,
             pandas or Arrow. They need the columns of the training files; without that of the group, metrics by group
-            are left out.
+            are left out. They count as rows of the same log: thinned as ``data.negatives_kept`` says.
         prepared: the prepared folder, if it was moved; see ``LoadedRun.dataset``.
         progress: receives the progress of the scoring.
 
@@ -47,10 +51,14 @@ def evaluate(
 
 @dataclass(frozen=True)
 class EvaluatedSplit:
-    """Metrics of a split, and figures on its values that training has not seen."""
+    """Metrics of a split, figures on its values that training has not seen, and what is likely wrong."""
 
     metrics: Metrics
     unseen: UnseenFigures
+    alarms: tuple[Alarm, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"EvaluatedSplit({self.metrics}, {self.unseen.share_of_examples:.2%} of the rows with unseen values)"
 
 
 def evaluate_with_unseen(
@@ -63,6 +71,8 @@ def evaluate_with_unseen(
 ) -> EvaluatedSplit:
     """Compute metrics as ``evaluate`` does, the share of unseen values by field, and the AUC of examples with any.
 
+    What is likely wrong is logged, too: see ``rankelastor.alarms``.
+
     Raises:
         RunError: the run folder cannot be used.
         StalePreparedError: the prepared folder has changed since the training.
@@ -73,9 +83,41 @@ def evaluate_with_unseen(
     with borrowed_cores(training.execution.threads):
         if on is not None:
             scored = score_labelled(run, on, progress=progress)
-            return EvaluatedSplit(scored.predictions.metrics(), scored.unseen.report(scored.predictions))
+            return _judged(run, scored.where, scored.predictions, scored.unseen, written=scored.written)
         loader = BatchLoader(run.dataset(prepared).split(split), batch_size=training.evaluation_batch_size)
         tasks = run.encoder.schema.tasks
-        predictions = score_split(run.ranker, loader, training.execution, tasks=tasks, progress=progress)
-        unseen = count_unseen(loader, run.encoder.manifest).report(predictions)
-        return EvaluatedSplit(predictions.metrics(), unseen)
+        predictions = score_split(
+            run.ranker, loader, training.execution, tasks=tasks, odds=run.recipe.odds, progress=progress
+        )
+        unseen = count_unseen(loader, run.encoder.manifest)
+    return _judged(run, split, predictions, unseen, is_valid=split == "valid", is_train=split == "train")
+
+
+def _judged(
+    run: LoadedRun,
+    where: str,
+    predictions: Predictions,
+    unseen: UnseenValues,
+    *,
+    written: Mapping[str, str] | None = None,
+    is_valid: bool = False,
+    is_train: bool = False,
+) -> EvaluatedSplit:
+    """Compute the metrics of predictions, and log what is likely wrong."""
+    metrics = predictions.metrics()
+    valid = None if is_valid else run.valid_reference()
+    vocabularies = {} if is_train else run.encoder.vocabularies
+    alarms = sound(
+        [
+            *score_facts(where, predictions, metrics),
+            *unseen_facts(
+                where,
+                unseen,
+                valid_shares=valid and valid.share_by_field,
+                vocabularies=vocabularies,
+                written=written,
+            ),
+        ]
+    )
+    log_alarms(alarms)
+    return EvaluatedSplit(metrics, unseen.report(predictions), alarms)

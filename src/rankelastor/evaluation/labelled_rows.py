@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -22,7 +22,8 @@ from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 from rankelastor.evaluation.row_scorer import RowScorer
 from rankelastor.evaluation.scoring import Predictions
-from rankelastor.evaluation.unseen import UnseenCounter, UnseenValues
+from rankelastor.evaluation.unseen import UnseenValues
+from rankelastor.evaluation.unseen_in_rows import UnseenInRows
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.runs.load import LoadedRun
 
@@ -31,17 +32,26 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LabelledScores:
-    """The predictions for some labelled rows, and their values that training has not seen."""
+    """The predictions for some labelled rows, and their values that training has not seen.
 
+    Attributes:
+        where: name of the rows in messages, such as that of their file.
+        predictions: labels and probabilities.
+        unseen: the counts of unseen values.
+        written: an unseen value of each field that has one, as it is written.
+    """
+
+    where: str
     predictions: Predictions
     unseen: UnseenValues
+    written: Mapping[str, str]
 
 
 def score_labelled(run: LoadedRun, table: Table, *, progress: ProgressListener | None = None) -> LabelledScores:
     """Score labelled rows in pieces. Memory holds labels, weights, groups and probabilities.
 
     Labels, weight and group are read from the columns that the run was trained with. Rows without the column of the
-    group have no grouped metrics, with a warning.
+    group have no grouped metrics, with a warning. Rows of a thinned log count as those of training do.
 
     Raises:
         DataError: there are no rows, a column is missing, or a cell is wrong.
@@ -56,7 +66,7 @@ def score_labelled(run: LoadedRun, table: Table, *, progress: ProgressListener |
             for rows in _read(inputs, progress):
                 collected.add(rows, score)
         progress.end()
-        return collected.finish(", ".join(table.label for table in inputs.tables))
+        return collected.finish(inputs)
 
 
 def _read(inputs: Inputs, progress: ProgressListener) -> Iterator[RawRows]:
@@ -74,7 +84,7 @@ class _Collected:
     def __init__(self, run: LoadedRun) -> None:
         self._run = run
         self._targets = run.recipe.data.targets
-        self._unseen = UnseenCounter(run.encoder.manifest)
+        self._unseen = UnseenInRows(run.encoder.manifest, keep_rows=True)
         self._group = run.encoder.manifest.group
         self._groups = Interner()
         self._labels: list[Float32[ndarray, "row task"]] = []
@@ -93,7 +103,7 @@ class _Collected:
         batch = self._run.encoder.encode(rows)
         self._labels.append(np.stack(labels, axis=1))
         self._scores.append(score.score(batch))
-        self._unseen.add(batch)
+        self._unseen.add(rows, batch)
 
     def _add_groups(self, rows: RawRows) -> None:
         if self._group is None:
@@ -105,8 +115,9 @@ class _Collected:
         source = CellSource(rows, self._run.encoder.csv.blanks, Numbering.provisional(self._groups))
         self._group_codes.append(number_texts(source, self._group).values.astype(np.int64))
 
-    def finish(self, label: str) -> LabelledScores:
+    def finish(self, inputs: Inputs) -> LabelledScores:
         if not sum(map(len, self._labels)):
+            label = ", ".join(table.label for table in inputs.tables)
             raise DataError(f"{label} must hold rows to be evaluated, but holds none")
         predictions = Predictions(
             label=np.concatenate(self._labels),
@@ -114,5 +125,6 @@ class _Collected:
             tasks=self._run.encoder.schema.tasks,
             group=np.concatenate(self._group_codes) if self._group is not None else None,
             weight=np.concatenate(self._weights) if self._weights else None,
+            odds=self._run.recipe.odds,
         )
-        return LabelledScores(predictions, self._unseen.total())
+        return LabelledScores(inputs.name, predictions, self._unseen.total(), self._unseen.written)

@@ -12,7 +12,7 @@ from rankelastor.schema import Batch
 
 
 class RowScorer:
-    """Compute the probabilities of raw rows, piece by piece.
+    """Compute the probabilities of raw rows, piece by piece, corrected for what training did to the odds.
 
     Args:
         run: the run, whose encoder and ranker are used.
@@ -22,7 +22,12 @@ class RowScorer:
         training = run.recipe.training
         self._encoder = run.encoder
         self._num_tasks = len(run.encoder.schema.tasks)
-        self._scorer = Scorer(run.ranker, training.execution, batch_size=training.evaluation_batch_size)
+        self._scorer = Scorer(
+            run.ranker,
+            training.execution,
+            batch_size=training.evaluation_batch_size,
+            logit_shift=run.recipe.odds.logit_shift,
+        )
 
     def __call__(self, rows: RawRows) -> Float64[ndarray, "row task"]:
         """Encode and score some rows.

@@ -10,8 +10,9 @@ from typing import Protocol, Self
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 from numpy import ndarray
+from scipy.special import expit, logit
 from torch import Tensor
 
 from rankelastor.config.execution import ExecutionSettings
@@ -23,6 +24,7 @@ from rankelastor.execution.lowering import Lowering
 from rankelastor.metrics.report import Metrics, evaluate_predictions
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.objectives.odds import UNCHANGED, Odds
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
 
@@ -35,7 +37,8 @@ _WORK_PER_SLICE = 2**28  # multiply-adds; smaller slices of small models spend t
 class Predictions:
     """Labels and probabilities of a split, one row per example and one column per task.
 
-    ``tasks`` names the columns. ``group`` and ``weight`` are None where the data have none.
+    ``tasks`` names the columns. ``group`` and ``weight`` are None where the data have none. The probabilities are those
+    after the correction by ``odds``.
     """
 
     label: Float32[ndarray, "example task"]
@@ -43,12 +46,29 @@ class Predictions:
     tasks: tuple[str, ...]
     group: Int64[ndarray, " example"] | None = None
     weight: Float32[ndarray, " example"] | None = None
+    odds: Odds = UNCHANGED
+
+    @property
+    def metric_weight(self) -> Float[ndarray, " example"] | None:
+        """Weight of each example in metrics: negatives of a thinned log stand for those that were left out."""
+        if self.odds.negative_weight == 1:
+            return self.weight
+        each = np.where(self.label[:, 0] > 0, 1.0, self.odds.negative_weight)
+        return each if self.weight is None else each * self.weight
 
     def metrics(self, names: Sequence[str] | None = None) -> Metrics:
         """Compute the metrics with these names; None computes all of ``metrics/table.py``."""
         return evaluate_predictions(
-            self.label, self.probability, tasks=self.tasks, group=self.group, weight=self.weight, names=names
+            self.label, self.probability, tasks=self.tasks, group=self.group, weight=self.metric_weight, names=names
         )
+
+    def uncorrected(self) -> Self:
+        """Copy the predictions with the probabilities that the ranker gives without the correction by ``odds``."""
+        return replace(self, probability=_shifted(self.probability, -self.odds.logit_shift))
+
+    def corrected(self, odds: Odds) -> Self:
+        """Copy predictions that are not corrected yet with those corrected by ``odds``."""
+        return replace(self, probability=_shifted(self.probability, odds.logit_shift), odds=odds)
 
     def where(self, chosen: Bool[ndarray, " example"]) -> Self:
         """Select the predictions for the chosen examples."""
@@ -59,6 +79,15 @@ class Predictions:
             group=None if self.group is None else self.group[chosen],
             weight=None if self.weight is None else self.weight[chosen],
         )
+
+
+def _shifted(probability: Float64[ndarray, "example task"], shift: float) -> Float64[ndarray, "example task"]:
+    """Add to the logits of probabilities."""
+    limits = np.finfo(np.float64)
+    shifted: Float64[ndarray, "example task"] = expit(
+        logit(np.clip(probability, limits.tiny, 1 - limits.epsneg)) + shift
+    )
+    return shifted
 
 
 class Examples(Protocol):
@@ -89,10 +118,14 @@ class Scorer:
         ranker: the model, in evaluation mode; its weights may change between calls.
         execution: settings, of which the precision is used.
         batch_size: largest number of examples to score at a time.
+        logit_shift: what is added to each logit, see ``Odds``.
     """
 
-    def __init__(self, ranker: Ranker, execution: ExecutionSettings, *, batch_size: int) -> None:
+    def __init__(
+        self, ranker: Ranker, execution: ExecutionSettings, *, batch_size: int, logit_shift: float = 0.0
+    ) -> None:
         self._ranker = ranker
+        self._logit_shift = logit_shift
         self._network = Lowering(ranker.network)
         self._modules = list(ranker.modules())
         self._execution = execution
@@ -108,7 +141,7 @@ class Scorer:
         Raises:
             RunError: the ranker's logits are not all finite.
         """
-        return _checked_probabilities(self._logits(batch))
+        return _checked_probabilities(self._logits(batch), self._logit_shift)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -135,13 +168,13 @@ class Scorer:
             return network(self._ranker.embedding(part.to(self._device)))
 
 
-def _checked_probabilities(logits: Tensor) -> Float64[ndarray, "batch task"]:
+def _checked_probabilities(logits: Tensor, logit_shift: float) -> Float64[ndarray, "batch task"]:
     if not torch.isfinite(logits).all():
         raise RunError(
             "the ranker's logits must be finite, but some are not: training has diverged; "
             "try a smaller training.learning_rate, or training.precision=fp32"
         )
-    scores: Float64[ndarray, "batch task"] = torch.sigmoid(logits.double()).cpu().numpy()
+    scores: Float64[ndarray, "batch task"] = torch.sigmoid(logits.double() + logit_shift).cpu().numpy()
     return scores
 
 
@@ -151,6 +184,7 @@ def score_split(
     execution: ExecutionSettings,
     *,
     tasks: Sequence[str],
+    odds: Odds | None = None,
     progress: ProgressListener | None = None,
 ) -> Predictions:
     """Score all examples in evaluation mode, then restore the ranker's mode.
@@ -160,6 +194,7 @@ def score_split(
         examples: batches with labels.
         execution: settings, of which the precision is used.
         tasks: names of the label columns.
+        odds: how training changed the odds of the label; probabilities are corrected for it. None: not at all.
         progress: receives the number of examples scored.
 
     Raises:
@@ -169,7 +204,9 @@ def score_split(
     was_training = ranker.training
     ranker.eval()
     progress.begin("scoring", total=examples.num_rows, unit="examples")
-    scorer, columns = Scorer(ranker, execution, batch_size=examples.batch_size), _Columns()
+    odds = odds or UNCHANGED
+    scorer = Scorer(ranker, execution, batch_size=examples.batch_size, logit_shift=odds.logit_shift)
+    columns = _Columns()
     try:
         for batch in examples.epoch():
             columns.add(batch, scorer(batch))
@@ -178,7 +215,7 @@ def score_split(
         scorer.close()
         progress.end()
         ranker.train(was_training)
-    return columns.join(tasks)
+    return columns.join(tasks, odds)
 
 
 class _Columns:
@@ -199,11 +236,12 @@ class _Columns:
         if batch.weight is not None:
             self._weight.append(batch.weight.numpy())
 
-    def join(self, tasks: Sequence[str]) -> Predictions:
+    def join(self, tasks: Sequence[str], odds: Odds) -> Predictions:
         return Predictions(
             label=np.concatenate(self._label),
             probability=np.concatenate(self._probability),
             tasks=tuple(tasks),
             group=np.concatenate(self._group) if self._group else None,
             weight=np.concatenate(self._weight) if self._weight else None,
+            odds=odds,
         )

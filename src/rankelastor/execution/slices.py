@@ -56,7 +56,7 @@ class Loss(Protocol):
         """Compute the total weight of the examples of a batch."""
         ...
 
-    def __call__(self, logits: Float[Tensor, "batch task"], batch: Batch, *, total: Tensor | float) -> Tensor:
+    def __call__(self, logits: Float[Tensor, "batch task *part"], batch: Batch, *, total: Tensor | float) -> Tensor:
         """Compute the share of a slice in the loss of its batch."""
         ...
 

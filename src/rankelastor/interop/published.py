@@ -16,6 +16,7 @@ from rankelastor.models.mixer import MixerNetwork
 from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.nn.block import Block
 from rankelastor.nn.ffn.gate import PublishedGate, UnitExpansionGate
+from rankelastor.nn.ffn.hyper_connections import HyperConnection
 from rankelastor.nn.head import LinearHead, MlpHead
 from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.kronecker import KroneckerMixing
@@ -26,16 +27,17 @@ from rankelastor.nn.tokenizer.reshape import ReshapeTokenizer
 from rankelastor.schema import FeatureSchema, NumericFeature
 
 _MIXINGS: dict[int, dict[str, Any]] = {
+    1: {"kind": "identity"},
     2: {"kind": "split"},
     999: {"kind": "full"},
     8881: {"kind": "kronecker", "num_groups": 26, "norm": "pre"},
     8882: {"kind": "kronecker", "num_groups": 2, "norm": "post"},
 }
 MIXING_TYPES = tuple(_MIXINGS)
-"""Numbers by which the published code chooses a mixing, as far as the mixing has an equal here."""
+"""Numbers by which the published code chooses a mixing."""
 
 _TOKENIZERS = {"matrix": "split", "vector": "joint"}
-_HEADS = {"mlp": "mlp", "flatten": "linear", "mean": "mean"}
+_HEADS = {"mlp": "mlp", "flatten": "linear", "mean": "mean", "noparam_mean": "mean"}
 # Names of a gate's maps in the published code, in the order in which our gates concatenate them.
 _LIFTS: dict[type, tuple[str, ...]] = {
     PublishedGate: ("fc_lift1", "fc_lift2", "skip2", "skip1"),
@@ -43,7 +45,16 @@ _LIFTS: dict[type, tuple[str, ...]] = {
 }
 
 
-_STEPS = (nn.Linear, nn.RMSNorm, PerTokenRMSNorm, PerTokenLinear, PublishedGate, UnitExpansionGate)
+# Names of a hyper-connection's parameters, ours and those of the published code.
+_CONNECTION = {
+    "alpha": "ffn_mHC.static_alpha",
+    "beta": "ffn_mHC.static_beta",
+    "alpha_scale": "ffn_mHC.dynamic_alpha_scale",
+    "beta_scale": "ffn_mHC.dynamic_beta_scale",
+    "norm.weight": "ffn_mHC.layer_norm.gamma",
+    "gate_norm.weight": "ffn_norm.gamma",
+}
+_STEPS = (nn.Linear, nn.RMSNorm, PerTokenRMSNorm, PerTokenLinear, PublishedGate, UnitExpansionGate, HyperConnection)
 
 
 def network_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> MixerNetwork:
@@ -52,7 +63,8 @@ def network_from_state(state: Mapping[str, np.ndarray], settings: Mapping[str, A
     Args:
         state: parameter names of the published code and their arrays.
         settings: its settings, with the keys ``num_fields``, ``embedding_dim``, ``num_tokens``, ``token_dim``,
-            ``num_blocks``, ``published_mixing_type``, ``use_tokenizer``, ``projection``, ``ffn``, ``head``.
+            ``num_blocks``, ``published_mixing_type`` (a number, or a list of one per block), ``use_tokenizer``,
+            ``projection``, ``ffn``, ``head``, and with a rotation ``use_opq`` and ``opq_momentum``.
 
     Returns:
         A module from ``Embedded`` to logits (batch, 1).
@@ -95,7 +107,8 @@ def model_settings(settings: Mapping[str, Any]) -> RankElastorSettings:
             "kind": "rankelastor",
             **{key: settings[key] for key in ("embedding_dim", "num_tokens", "token_dim", "num_blocks")},
             "tokenizer": _tokenizer(settings),
-            "mixing": _look_up(_MIXINGS, settings["published_mixing_type"], "published_mixing_type"),
+            **_mixings(settings),
+            "rotation": _rotation(settings),
             "ffn": _ffn(settings["ffn"]),
             "head": {"kind": _look_up(_HEADS, settings["head"], "head")},
         }
@@ -128,10 +141,33 @@ def _tokenizer(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _mixings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    given = settings["published_mixing_type"]
+    if not isinstance(given, list):
+        return {"mixing": _look_up(_MIXINGS, given, "published_mixing_type")}
+    if len(given) != settings["num_blocks"]:
+        raise SettingsError(
+            f"published_mixing_type must hold one mixing for each of {settings['num_blocks']} blocks, but {given} "
+            "was given"
+        )
+    mixings = [_look_up(_MIXINGS, each, "published_mixing_type") for each in given]
+    alike = all(each == given[0] for each in given)
+    return {"mixing": mixings[0]} if mixings and alike else {"mixings": mixings}
+
+
+def _rotation(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not settings.get("use_opq", False):
+        return None
+    return {"kind": "eigenvalue", "momentum": settings.get("opq_momentum", 0.1)}
+
+
 def _ffn(ffn: Mapping[str, Any]) -> dict[str, Any]:
     shared = {"hidden_dims": ffn["hidden_units"], "norm": ffn["use_layer_norm"], "dropout": ffn["dropout"]}
+    gated = {"expansion": ffn.get("expansion_rate"), "bias": ffn.get("bias", True), **shared}
     if ffn["activation"] == "swiglu":
-        return {"kind": "glu", "expansion": ffn["expansion_rate"], "gate": "published", **shared}
+        return {"kind": "glu", "gate": "published", **gated}
+    if ffn["activation"] == "swiglu-mhc":
+        return {"kind": "hyper_glu", **gated}
     return {"kind": "mlp", "activation": ffn["activation"], **shared}
 
 
@@ -154,6 +190,9 @@ class _Translation:
         self._taken.add(name)
         return torch.from_numpy(self._state[name])
 
+    def holds(self, name: str) -> bool:
+        return name in self._state
+
     def steps(self, prefix: str) -> list[str]:
         """List the prefixes ``prefix.{i}`` that have parameters, in order."""
         indices = {int(name[len(prefix) + 1 :].split(".")[0]) for name in self._state if name.startswith(f"{prefix}.")}
@@ -173,6 +212,8 @@ def _translate(state: _Translation, network: MixerNetwork) -> Iterator[tuple[str
         yield from _translate_steps(state, mlp, ["embedding_tokenization.mlp"], "tokenizer.mlp")
     for index, module in enumerate(network.blocks):
         block = cast("Block", module)
+        if block.rotation is not None:
+            yield from _rotation_buffers(state, f"backbone.{index}.token_mixing", f"blocks.{index}.rotation")
         yield from _translate_mixing(state, block.mixing, f"backbone.{index}.token_mixing", f"blocks.{index}.mixing")
         yield f"blocks.{index}.norm.weight", state.take(f"backbone.{index}.layer_norm1.gamma")
         num_tokens = len(next(block.pffn.parameters()))
@@ -214,13 +255,41 @@ def _translate_step(
         case PerTokenRMSNorm():
             yield f"{ours}.weight", torch.stack([state.take(f"{name}.gamma") for name in theirs])
         case PerTokenLinear():
-            yield from _per_token_linear(state, [(name,) for name in theirs], ours)
+            yield from _per_token_linear(state, [(name,) for name in theirs], ours, bias=step.bias is not None)
         case PublishedGate() | UnitExpansionGate():
-            lifts = _LIFTS[type(step)]
-            lifted = [[f"{name}.{lift}" for lift in lifts] for name in theirs]
-            yield from _per_token_linear(state, lifted, f"{ours}.lift")
-            if isinstance(step, PublishedGate):
-                yield from _per_token_linear(state, [(f"{name}.fc_reduce",) for name in theirs], f"{ours}.reduce")
+            yield from _translate_gate(state, step, theirs, ours)
+        case HyperConnection():
+            yield from _translate_connection(state, step, theirs, ours)
+
+
+def _translate_gate(
+    state: _Translation, gate: PublishedGate | UnitExpansionGate, theirs: Sequence[str], ours: str
+) -> Iterator[tuple[str, Tensor]]:
+    lifted = [[f"{name}.{lift}" for lift in _LIFTS[type(gate)]] for name in theirs]
+    yield from _per_token_linear(state, lifted, f"{ours}.lift", bias=gate.lift.bias is not None)
+    if isinstance(gate, PublishedGate):
+        reduced = [(f"{name}.fc_reduce",) for name in theirs]
+        yield from _per_token_linear(state, reduced, f"{ours}.reduce", bias=gate.reduce.bias is not None)
+
+
+def _translate_connection(
+    state: _Translation, connection: HyperConnection, theirs: Sequence[str], ours: str
+) -> Iterator[tuple[str, Tensor]]:
+    for our_name, name in _CONNECTION.items():
+        yield f"{ours}.{our_name}", torch.stack([state.take(f"{token}.{name}") for token in theirs])
+    for our_name, name in (("alpha_map", "dynamic_alpha_fn"), ("beta_map", "dynamic_beta_fn")):
+        yield from _per_token_linear(state, [(f"{token}.ffn_mHC.{name}",) for token in theirs], f"{ours}.{our_name}")
+    assert isinstance(connection.gate, PublishedGate | UnitExpansionGate), "published gates"
+    yield from _translate_gate(state, connection.gate, [f"{token}.ffn" for token in theirs], f"{ours}.gate")
+
+
+def _rotation_buffers(state: _Translation, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
+    """Translate the buffers of a rotation, which gradients lack."""
+    if state.holds(f"{theirs}.opq_R"):
+        yield f"{ours}.rotation", state.take(f"{theirs}.opq_R")
+        yield f"{ours}.mean", state.take(f"{theirs}.running_mean")
+        yield f"{ours}.covariance", state.take(f"{theirs}.running_cov")
+        yield f"{ours}.has_seen_tokens", torch.tensor(True, device="cpu")  # noqa: FBT003 - a buffer
 
 
 def _translate_mixing(state: _Translation, mixing: nn.Module, theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
@@ -244,10 +313,11 @@ def _linear(state: _Translation, theirs: str, ours: str) -> Iterator[tuple[str, 
 
 
 def _per_token_linear(
-    state: _Translation, maps_of_token: Sequence[Sequence[str]], ours: str
+    state: _Translation, maps_of_token: Sequence[Sequence[str]], ours: str, *, bias: bool = True
 ) -> Iterator[tuple[str, Tensor]]:
     """Concatenate the published (out, in) maps of each token to our (token, in, out) weights."""
     weights = [torch.cat([state.take(f"{name}.weight").T for name in maps], dim=1) for maps in maps_of_token]
-    biases = [torch.cat([state.take(f"{name}.bias") for name in maps]) for maps in maps_of_token]
     yield f"{ours}.weight", torch.stack(weights)
-    yield f"{ours}.bias", torch.stack(biases)
+    if bias:
+        biases = [torch.cat([state.take(f"{name}.bias") for name in maps]) for maps in maps_of_token]
+        yield f"{ours}.bias", torch.stack(biases)

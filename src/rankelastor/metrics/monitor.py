@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rankelastor.errors import SettingsError
 from rankelastor.metrics.metric import Metric
 from rankelastor.metrics.table import METRICS
+
+Monitor = str | Mapping[str, float]
+"""One metric, or the weights of a sum of metrics that is to be large."""
 
 
 def monitor_names(tasks: Sequence[str] = ()) -> tuple[str, ...]:
@@ -42,12 +45,45 @@ def monitored_metric(monitor: str) -> Metric:
     return METRICS[name]
 
 
-def check_monitor(monitor: str, *, tasks: Sequence[str], has_group: bool) -> None:
+def monitor_weights(monitor: Monitor) -> dict[str, float]:
+    """Compute the weights of the sum that is to be large: of one metric, 1 or -1 by its better direction.
+
+    Example:
+        >>> monitor_weights("logloss"), monitor_weights({"auc": 1, "logloss": -1})
+        ({'logloss': -1.0}, {'auc': 1, 'logloss': -1})
+    """
+    if isinstance(monitor, str):
+        return {monitor: 1.0 if monitored_metric(monitor).higher_is_better else -1.0}
+    return dict(monitor)
+
+
+def check_monitor(monitor: Monitor, *, tasks: Sequence[str], has_group: bool) -> None:
     """Check that the monitor is defined for data with these tasks, and with or without groups.
 
     Raises:
-        SettingsError: it is not.
+        SettingsError: it is not, or a weight is 0 or pulls its metric in the worse direction.
     """
+    for name in monitor_weights(monitor) if isinstance(monitor, Mapping) else [monitor]:
+        _check_metric(name, tasks=tasks, has_group=has_group)
+    if isinstance(monitor, Mapping):
+        check_directions(monitor)
+
+
+def check_directions(weights: Mapping[str, float]) -> None:
+    """Check that each weight of a sum has the sign of its metric's better direction.
+
+    Raises:
+        SettingsError: one has not.
+    """
+    for name, weight in weights.items():
+        if weight * monitor_weights(name)[name] <= 0:
+            better = "above" if monitored_metric(name).higher_is_better else "below"
+            raise SettingsError(
+                f"training.monitor.{name} must be {better} 0, since the sum is to be large, but {weight} was given"
+            )
+
+
+def _check_metric(monitor: str, *, tasks: Sequence[str], has_group: bool) -> None:
     names = monitor_names(tasks)
     if monitor not in names:
         raise SettingsError(

@@ -7,7 +7,6 @@ import math
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
-from sklearn.metrics import roc_auc_score
 
 
 def auc(
@@ -27,12 +26,7 @@ def auc(
         >>> auc(np.array([0, 0, 1]), np.array([0.1, 0.9, 0.5]), weight=np.array([3.0, 1.0, 1.0]))
         0.75
     """
-    if weight is not None:
-        counted = weight > 0
-        label, score, weight = label[counted], score[counted], weight[counted].astype(np.float64)
-    if not len(label) or label.min() == label.max():
-        return math.nan
-    return float(roc_auc_score(label, score, sample_weight=weight))
+    return grouped_auc(label, score, group=np.zeros(len(label), dtype=np.int64), weight=weight)
 
 
 def grouped_auc(

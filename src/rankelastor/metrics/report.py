@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
 
@@ -14,17 +14,41 @@ from numpy import ndarray
 
 from rankelastor.metrics.metric import Figure
 from rankelastor.metrics.table import METRICS
+from rankelastor.metrics.undefined import why_undefined
 
 DECIMALS = 6
 TASKS = "tasks"
 """Key of the figures of each task, if there are several."""
+LEFT_OUT = "left_out"
+"""Key of the reasons why metrics are missing, by name; without those that need a group in data that have none."""
+
+_SHOWN = ("auc", "gauc", "logloss", "num_examples")
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Metrics by task and by name, without those that are not defined for a task."""
+    """Metrics by task and by name, without those that are not defined for a task.
+
+    ``left_out`` says why a metric is not defined, by task and by name; metrics that need a group are not named if the
+    data have none.
+    """
 
     by_task: Mapping[str, Mapping[str, Figure]]
+    left_out: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Show the main metrics, means over the tasks if there are several.
+
+        Example:
+            >>> Metrics({"click": {"auc": 0.75, "logloss": 0.5, "num_examples": 10}})
+            Metrics(auc 0.750000, logloss 0.500000, num_examples 10)
+        """
+        figures = self.as_dict()
+        shown = {name: figures[name] for name in _SHOWN if name in figures}
+        texts = [
+            f"{name} {value}" if isinstance(value, int) else f"{name} {value:.6f}" for name, value in shown.items()
+        ]
+        return f"Metrics({', '.join(texts + ([f'{len(self.by_task)} tasks'] if TASKS in figures else []))})"
 
     def value(self, name: str) -> Figure:
         """Return one metric in full precision; nan if it is not defined.
@@ -38,15 +62,31 @@ class Metrics:
         """Convert to metrics by name, rounded to six decimals, without those that are not defined.
 
         With several tasks each figure is the mean over the tasks, left out if a task lacks it, and ``tasks`` holds the
-        figures of each task.
+        figures of each task. ``left_out`` maps the metrics that are missing to the reason, if there are any.
 
         Example:
             >>> Metrics({"click": {"auc": 0.75}}).as_dict()
             {'auc': 0.75}
+            >>> Metrics({"click": {"auc": 0.75}}, {"click": {"gauc": "no group holds both labels"}}).as_dict()
+            {'auc': 0.75, 'left_out': {'gauc': 'no group holds both labels'}}
             >>> Metrics({"click": {"auc": 0.75}, "like": {"auc": 0.5}}).as_dict()
             {'auc': 0.625, 'tasks': {'click': {'auc': 0.75}, 'like': {'auc': 0.5}}}
         """
-        return _arrange(self.by_task, decimals=DECIMALS)
+        arranged = _arrange(self.by_task, decimals=DECIMALS)
+        if not any(self.left_out.values()):
+            return arranged
+        for task, figures in arranged.get(TASKS, {}).items():
+            if reasons := self.left_out.get(task):
+                figures[LEFT_OUT] = dict(reasons)
+        return arranged | {LEFT_OUT: self._reasons()}
+
+    def _reasons(self) -> dict[str, str]:
+        """Give the first reason for each metric; with several tasks it names the task."""
+        reasons: dict[str, str] = {}
+        for task, by_name in self.left_out.items():
+            for name, reason in by_name.items():
+                reasons.setdefault(name, reason if len(self.by_task) == 1 else f"{task}: {reason}")
+        return reasons
 
 
 def evaluate_predictions(
@@ -74,14 +114,19 @@ def evaluate_predictions(
         1.0
     """
     assert label.shape[1] == len(tasks), "each task has a column of labels"
-    by_task = {}
+    by_task, left_out = {}, {}
     for task, task_labels, scores in zip(tasks, label.T, probability.T, strict=True):
         columns = np.ascontiguousarray(task_labels), np.ascontiguousarray(scores)
         values = {
             name: METRICS[name](*columns, weight=weight, group=group) for name in (METRICS if names is None else names)
         }
         by_task[task] = {name: value for name, value in values.items() if not math.isnan(value)}
-    return Metrics(by_task)
+        left_out[task] = {
+            name: why_undefined(METRICS[name], columns[0], weight=weight, group=group)
+            for name, value in values.items()
+            if math.isnan(value) and not (METRICS[name].needs_group and group is None)
+        }
+    return Metrics(by_task, left_out)
 
 
 def read_figure(figures: Mapping[str, Any], name: str) -> Figure:

@@ -18,7 +18,7 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
-    embedding = build_embedding(schema, embedding_dim=settings.embedding_dim)
+    embedding = build_embedding(schema, embedding_dim=settings.embedding_width(schema))
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 
@@ -49,4 +49,7 @@ def build_network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
     try:
         return settings.network(schema)
     except SizesDoNotFit as error:
-        raise SettingsError(f"model: {error}") from error
+        message = str(error)
+        first, _, _ = message.partition(" ")
+        is_setting = first.partition(".")[0] in type(settings).model_fields
+        raise SettingsError(f"model.{message}" if is_setting else f"model: {message}") from error

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from rankelastor.models.build import build_ranker
+from rankelastor.models.counting_modes import CountedFlops, WithoutInitialValues
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.schema import Batch, FeatureSchema
+
+_FEW_PARAMETERS = 10_000_000
+"""A ranker of so few is counted in memory; its gradients take 40 MB for a moment."""
 
 
 @dataclass(frozen=True)
@@ -35,31 +38,44 @@ def cost_of(settings: RankerSettings, schema: FeatureSchema) -> Cost:
     Raises:
         SettingsError: the sizes do not fit each other.
     """
-    ranker = meta_ranker(settings, schema)
-    with FlopCounterMode(display=False) as forward, torch.no_grad():
-        ranker(meta_batch(schema))
-    with FlopCounterMode(display=False) as training:
-        torch.autograd.backward(ranker(meta_batch(schema)).sum())
+    ranker = unfilled_ranker(settings, schema)
+    example = blank_batch(ranker, schema)
+    with CountedFlops() as forward, torch.no_grad():
+        ranker(example)
+    with CountedFlops() as training:
+        torch.autograd.backward(ranker(example).sum())
     return Cost(
         dense_parameters=ranker.num_dense_parameters,
         embedding_parameters=sum(parameter.numel() for parameter in ranker.embedding.parameters()),
-        flops_per_example=forward.get_total_flops(),
-        training_flops_per_example=training.get_total_flops(),
+        flops_per_example=forward.total,
+        training_flops_per_example=training.total,
     )
 
 
-def meta_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
-    """Make the ranker on the meta device, in evaluation mode, to compute shapes and counts."""
-    with torch.device("meta"):
-        return build_ranker(settings, schema).eval()
+def unfilled_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
+    """Make the ranker in evaluation mode, with arbitrary values, to compute shapes and counts.
+
+    A large ranker is on the meta device. A small one is in memory, since the first operation on the meta device
+    imports PyTorch's compiler, which takes longer than a short training.
+
+    Raises:
+        SettingsError: the sizes do not fit each other.
+    """
+    with WithoutInitialValues():
+        with torch.device("meta"):
+            ranker = build_ranker(settings, schema).eval()
+        is_small = sum(parameter.numel() for parameter in ranker.parameters()) <= _FEW_PARAMETERS
+        return build_ranker(settings, schema).eval() if is_small else ranker
 
 
-def meta_batch(schema: FeatureSchema) -> Batch:
-    """Make a batch of one example on the meta device."""
+def blank_batch(ranker: Ranker, schema: FeatureSchema, *, num_examples: int = 1) -> Batch:
+    """Make a batch of padding and zeros on the device of the ranker."""
+    device = next(ranker.parameters()).device
+    positions = (num_examples, schema.num_positions)
     return Batch(
-        categorical=torch.empty(1, len(schema.categorical), dtype=torch.int32, device="meta"),
-        numeric=torch.empty(1, len(schema.numeric), device="meta"),
+        categorical=torch.zeros(num_examples, len(schema.categorical), dtype=torch.int32, device=device),
+        numeric=torch.zeros(num_examples, len(schema.numeric), device=device),
         labels=None,
         group=None,
-        sequence=torch.empty(1, schema.num_positions, dtype=torch.int32, device="meta") if schema.sequence else None,
+        sequence=torch.zeros(positions, dtype=torch.int32, device=device) if schema.sequence else None,
     )

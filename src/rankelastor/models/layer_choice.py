@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from torch import nn
 
 from rankelastor.config.base import one_of
-from rankelastor.models.layer_settings import Fields, LayerSettings, fields_of, settings_class
+from rankelastor.models.layer_settings import (
+    Fields,
+    LayerSettings,
+    descriptions_of,
+    fields_of,
+    settings_class,
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +40,12 @@ class Variant:
     def fields(self) -> Fields:
         """Settings by name, with annotation and default."""
         fields: Fields = {}
+        annotated: Any = Annotated
         for name, (annotation, default) in fields_of(self.layer, given=self.given).items():
             if name in self.choices:
-                fields[name] = (self.choices[name].annotation, self.choices[name].settings_of(default))
+                described = Field(description=descriptions_of(self.layer).get(name))
+                choice = self.choices[name]
+                fields[name] = (annotated[choice.annotation, described], choice.settings_of(default))
             elif name in self.inlined:
                 fields |= self.inlined[name].fields
             else:

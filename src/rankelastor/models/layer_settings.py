@@ -35,7 +35,7 @@ def fields_of(layer: type[nn.Module], *, given: Collection[str]) -> Fields:
         >>> {name: default for name, (_, default) in fields.items()}
         {'num_groups': Ellipsis, 'norm': 'pre'}
     """
-    annotations, described = get_type_hints(layer.__init__, include_extras=True), _read_descriptions(layer)
+    annotations, described = get_type_hints(layer.__init__, include_extras=True), descriptions_of(layer)
     annotated: Any = Annotated
     return {
         name: (
@@ -81,8 +81,14 @@ def _make_immutable(annotation: Any) -> Any:
     return annotation
 
 
-def _read_descriptions(layer: type[nn.Module]) -> dict[str, str]:
-    """Read the description of each argument from the ``Args:`` section of the layer's docstring."""
+def descriptions_of(layer: type[nn.Module]) -> dict[str, str]:
+    """Read the description of each argument, in Markdown, from the ``Args:`` section of the layer's docstring.
+
+    Example:
+        >>> from rankelastor.nn.mixing.kronecker import KroneckerMixing
+        >>> descriptions_of(KroneckerMixing)["num_groups"]
+        'Number of rows that share the map; it must divide T * D.'
+    """
     section = (inspect.getdoc(layer) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
     described: dict[str, str] = {}
     for line in section.splitlines():
@@ -91,4 +97,4 @@ def _read_descriptions(layer: type[nn.Module]) -> dict[str, str]:
             described[last := name] = text
         elif described:
             described[last] += f" {line.strip()}"
-    return described
+    return {name: f"{text[:1].upper()}{text[1:]}".replace("``", "`") for name, text in described.items()}

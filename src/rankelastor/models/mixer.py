@@ -4,32 +4,55 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import cast
+from typing import Self, cast
 
 from jaxtyping import Float
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from rankelastor.models.ffns import FFNS, FfnSettings
 from rankelastor.models.heads import HEADS, HeadSettings
-from rankelastor.models.mixings import MIXINGS, MixingSettings
+from rankelastor.models.layer_settings import LayerSettings
+from rankelastor.models.mixings import MIXINGS, ROTATIONS, MixingSettings, RotationSettings
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
 from rankelastor.nn.block import Block
 from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.schema import FeatureSchema
+
+MIXING_MEANING = "The mixing of each block, the part in which tokens reach one another."
+"""Description of the setting ``mixing``, whose default differs from model to model."""
 
 
 class MixerSettings(RankerSettings, ABC):
     """Field embeddings, a tokenizer, ``num_blocks`` blocks of mixing and per-token FFN, and a head."""
 
-    num_tokens: PositiveInt
-    token_dim: PositiveInt
-    num_blocks: NonNegativeInt = 2
-    tokenizer: TokenizerSettings
-    mixing: MixingSettings
-    ffn: FfnSettings
-    head: HeadSettings = HEADS.settings("mlp")
+    num_tokens: PositiveInt = Field(description="Number of tokens, T.")
+    token_dim: PositiveInt = Field(description="Width of each token, D.")
+    num_blocks: NonNegativeInt = Field(2, description="Number of blocks of mixing and per-token FFN.")
+    tokenizer: TokenizerSettings = Field(description="How field embeddings become tokens.")
+    mixing: MixingSettings = Field(description=MIXING_MEANING)
+    mixings: tuple[MixingSettings, ...] = Field(
+        (), description="The mixing of each block, one for each, in place of `mixing`; empty if all are alike."
+    )
+    rotation: RotationSettings | None = Field(None, description="Rotation of the tokens before each mixing, or none.")
+    ffn: FfnSettings = Field(description="The per-token FFN of each block: every token has its own weights.")
+    head: HeadSettings = Field(HEADS.settings("mlp"), description="How tokens become one logit per task.")
+
+    @model_validator(mode="after")
+    def _check_mixings(self) -> Self:
+        if self.mixings and len(self.mixings) != self.num_blocks:
+            raise ValueError(
+                f"mixings must hold one mixing for each of num_blocks = {self.num_blocks} blocks, but "
+                f"{len(self.mixings)} were given; try num_blocks={len(self.mixings)}"
+            )
+        return self
+
+    @property
+    def mixing_of_blocks(self) -> tuple[LayerSettings, ...]:
+        """Mixing of each block."""
+        return self.mixings or (self.mixing,) * self.num_blocks
 
     def network(self, schema: FeatureSchema) -> MixerNetwork:
         """Make tokenizer, blocks and head."""
@@ -41,13 +64,17 @@ class MixerSettings(RankerSettings, ABC):
         }
         return MixerNetwork(
             tokenizer=TOKENIZERS.build(self.tokenizer, fields | sizes),
-            blocks=[self._block(sizes) for _ in range(self.num_blocks)],
+            blocks=[self._block(mixing, sizes) for mixing in self.mixing_of_blocks],
             head=HEADS.build(self.head, sizes | {"num_tasks": len(schema.tasks)}),
         )
 
-    def _block(self, sizes: dict[str, int]) -> Block:
-        mixing, ffn = MIXINGS.build(self.mixing, sizes), FFNS.build(self.ffn, sizes)
-        return Block(mixing=mixing, ffn=ffn, token_dim=self.token_dim)
+    def _block(self, mixing: LayerSettings, sizes: dict[str, int]) -> Block:
+        return Block(
+            mixing=MIXINGS.build(mixing, sizes),
+            ffn=FFNS.build(self.ffn, sizes),
+            token_dim=self.token_dim,
+            rotation=None if self.rotation is None else ROTATIONS.build(self.rotation, sizes),
+        )
 
 
 class MixerNetwork(nn.Module):
@@ -55,6 +82,7 @@ class MixerNetwork(nn.Module):
 
     def __init__(self, *, tokenizer: nn.Module, blocks: Sequence[Block], head: nn.Module) -> None:
         super().__init__()
+        self.field_matrix = FieldMatrix()
         self.tokenizer = tokenizer
         self.blocks = nn.ModuleList(blocks)
         self.head = head
@@ -63,10 +91,11 @@ class MixerNetwork(nn.Module):
     def points(self) -> dict[str, nn.Module]:
         """Modules that compute the token matrices, by name and in order.
 
-        ``tokens``: the tokenizer. ``block{i}.mixing``: the mixing with its residual and its own norm, before the norm
-        of the block. ``block{i}.pffn``: the per-token FFN with its residual.
+        ``fields``: the field embeddings before everything else (field, e). ``tokens``: the tokenizer.
+        ``block{i}.mixing``: the mixing with its residual and its own norm, before the norm of the block.
+        ``block{i}.pffn``: the per-token FFN with its residual.
         """
-        points: dict[str, nn.Module] = {"tokens": self.tokenizer}
+        points: dict[str, nn.Module] = {RAW_STAGE: self.field_matrix, "tokens": self.tokenizer}
         for index, block in enumerate(self._blocks):
             points |= {f"block{index}.mixing": block.mixing, f"block{index}.pffn": block.pffn}
         return points
@@ -76,7 +105,7 @@ class MixerNetwork(nn.Module):
         """Modules of each stage of the network, in order; a stage combines all blocks."""
         return {
             "tokenizer": [self.tokenizer],
-            "mixing": [block.mixing for block in self._blocks],
+            "mixing": [part for block in self._blocks for part in (block.rotation, block.mixing) if part is not None],
             "block norms": [block.norm for block in self._blocks],
             "FFN": [block.pffn for block in self._blocks],
             "head": [self.head],
@@ -84,7 +113,7 @@ class MixerNetwork(nn.Module):
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
         """Compute the logits of embedded features."""
-        tokens = self.tokenizer(embedded.fields)
+        tokens = self.tokenizer(self.field_matrix(embedded.fields))
         for block in self.blocks:
             tokens = block(tokens)
         logits: Tensor = self.head(tokens)

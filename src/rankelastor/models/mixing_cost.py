@@ -51,7 +51,7 @@ def cheaper_mixings(settings: MixerSettings, schema: FeatureSchema) -> tuple[Mix
     Raises:
         SettingsError: the sizes do not fit each other.
     """
-    if settings.mixing.kind != "full" or not mixing_cost(settings, schema).dominates:
+    if {mixing.kind for mixing in settings.mixing_of_blocks} != {"full"} or not mixing_cost(settings, schema).dominates:
         return ()
     bare = _cost_with(settings, MIXINGS.settings("identity"), schema)
     return tuple(
@@ -86,7 +86,7 @@ def _cost_with(settings: MixerSettings, mixing: LayerSettings, schema: FeatureSc
 
 
 def _replace_mixing(settings: MixerSettings, mixing: LayerSettings) -> MixerSettings:
-    return type(settings).model_validate(settings.model_dump() | {"mixing": mixing.model_dump()})
+    return type(settings).model_validate(settings.model_dump() | {"mixing": mixing.model_dump(), "mixings": ()})
 
 
 def _subtract(bare: Cost, settings: MixerSettings, schema: FeatureSchema) -> MixingCost:

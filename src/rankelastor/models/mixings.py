@@ -1,4 +1,4 @@
-"""The mixings that a mixer can have, by ``kind``, one line each."""
+"""The mixings that a mixer can have, and the rotations before them, by ``kind``, one line each."""
 
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.identity import IdentityMixing
 from rankelastor.nn.mixing.kronecker import KroneckerMixing
 from rankelastor.nn.mixing.low_rank import LowRankMixing
+from rankelastor.nn.mixing.rotation import EigenvalueRotation
 from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix
 from rankelastor.nn.mixing.split import SplitMixing
 
@@ -26,7 +27,11 @@ MIXINGS = LayerChoice(
     given=["num_tokens", "token_dim"],
 )
 
+ROTATIONS = LayerChoice({"eigenvalue": EigenvalueRotation}, given=["num_tokens", "token_dim"])
+
 if TYPE_CHECKING:
     MixingSettings = LayerSettings
+    RotationSettings = LayerSettings
 else:
     MixingSettings = MIXINGS.annotation
+    RotationSettings = ROTATIONS.classes["eigenvalue"]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rankelastor.models.deep import DeepSettings
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.projection import Projection
 from rankelastor.schema import FeatureSchema
 
@@ -42,9 +43,15 @@ class MlpNetwork(nn.Module):
 
     def __init__(self, mlp: Projection) -> None:
         super().__init__()
+        self.field_matrix = FieldMatrix()
         self.mlp = mlp
+
+    @property
+    def points(self) -> dict[str, nn.Module]:
+        """Modules that compute matrices (row, dim): the field embeddings."""
+        return {RAW_STAGE: self.field_matrix}
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
         """Compute the logits of embedded features."""
-        logits: Tensor = self.mlp(embedded.fields.flatten(1))
+        logits: Tensor = self.mlp(self.field_matrix(embedded.fields).flatten(1))
         return logits

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rankelastor.models.cost import meta_batch, meta_ranker
+from rankelastor.models.cost import blank_batch, unfilled_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.schema import FeatureSchema
+from rankelastor.schema import Batch, FeatureSchema
 
 _MAX_DEPTH = 9
 
@@ -29,18 +29,18 @@ class OutlineNode:
 
 def outline(settings: RankerSettings, schema: FeatureSchema) -> OutlineNode:
     """Make the outline of the ranker with these settings, without allocating its parameters."""
-    ranker = meta_ranker(settings, schema)
-    return _node(settings.kind, ranker, _output_shapes(ranker, schema), depth=0)
+    ranker = unfilled_ranker(settings, schema)
+    return _node(settings.kind, ranker, _output_shapes(ranker, blank_batch(ranker, schema)), depth=0)
 
 
 def point_shapes(settings: RankerSettings, schema: FeatureSchema) -> dict[str, tuple[int, ...]]:
     """Compute the shape (token, dim) of the token matrix at each point; empty for a model without points."""
-    ranker = meta_ranker(settings, schema)
-    shapes = _output_shapes(ranker, schema) if ranker.points else {}
+    ranker = unfilled_ranker(settings, schema)
+    shapes = _output_shapes(ranker, blank_batch(ranker, schema)) if ranker.points else {}
     return {name: shapes[module] for name, module in ranker.points.items()}
 
 
-def _output_shapes(ranker: Ranker, schema: FeatureSchema) -> dict[nn.Module, tuple[int, ...]]:
+def _output_shapes(ranker: Ranker, example: Batch) -> dict[nn.Module, tuple[int, ...]]:
     """Compute the output shape of each module for one example, if its output is a tensor."""
     shapes: dict[nn.Module, tuple[int, ...]] = {}
 
@@ -52,7 +52,7 @@ def _output_shapes(ranker: Ranker, schema: FeatureSchema) -> dict[nn.Module, tup
     for module in ranker.modules():
         module.register_forward_hook(note_shape)
     with torch.no_grad():
-        ranker(meta_batch(schema))
+        ranker(example)
     return shapes
 
 

@@ -5,7 +5,9 @@ Source: arXiv 2605.23191 and the code published with it.
 
 from typing import Literal
 
-from rankelastor.models.mixer import MixerSettings
+from pydantic import Field
+
+from rankelastor.models.mixer import MIXING_MEANING, MixerSettings
 from rankelastor.models.mixings import MIXINGS, MixingSettings
 
 
@@ -13,4 +15,4 @@ class RankElastorSettings(MixerSettings):
     """RankElastor: full mixing by default; its per-token FFNs are `kind: glu`."""
 
     kind: Literal["rankelastor"]
-    mixing: MixingSettings = MIXINGS.settings("full")
+    mixing: MixingSettings = Field(MIXINGS.settings("full"), description=MIXING_MEANING)

@@ -41,7 +41,7 @@ class Ranker(nn.Module):
         """Number of parameters outside the embedding; about the multiply-adds per example."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
-    def forward(self, batch: Batch) -> Float[Tensor, "batch task"]:
-        """Compute the logits of a batch."""
+    def forward(self, batch: Batch) -> Float[Tensor, "batch task *part"]:
+        """Compute the logits of a batch; while training some networks also return those of their parts."""
         logits: Tensor = self.network(self.embedding(batch))
         return logits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from rankelastor.config.base import Settings
@@ -12,18 +12,25 @@ from rankelastor.schema import FeatureSchema
 
 
 class RankerSettings(Settings, ABC):
-    """Settings of a ranker; ``kind`` names the model, ``embedding_dim`` is the width of a field's embedding.
+    """Settings of a ranker; ``kind`` names the model.
 
     The settings class of a model adds its own settings, declares ``kind: Literal["name"]``, and is listed in
     models/catalogue.py.
     """
 
     kind: str
-    embedding_dim: PositiveInt = 10
+    embedding_dim: PositiveInt = Field(10, description="Width of the embedding of each field.")
+
+    def embedding_width(self, schema: FeatureSchema) -> int:  # noqa: ARG002 - overridden by models that need it
+        """Width of the rows of the embedding table: ``embedding_dim``, unless the model needs more columns."""
+        return self.embedding_dim
 
     @abstractmethod
     def network(self, schema: FeatureSchema) -> nn.Module:
         """Make the network for these features and tasks, with initial values: ``Embedded`` -> (batch, task).
+
+        While training, a network may also return (batch, task, 1 + part): the logits of the ranker, followed by those
+        of parts of it, which the objective teaches to agree with the whole (objectives/binary_cross_entropy.py).
 
         A network may have two properties. ``points`` maps names to the modules that return token matrices
         (batch, token, dim), for the spectrum; ``stages`` maps names to lists of modules, for the profile.

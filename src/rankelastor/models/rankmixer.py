@@ -5,7 +5,9 @@ Source: arXiv 2507.15551.
 
 from typing import Literal
 
-from rankelastor.models.mixer import MixerSettings
+from pydantic import Field
+
+from rankelastor.models.mixer import MIXING_MEANING, MixerSettings
 from rankelastor.models.mixings import MIXINGS, MixingSettings
 
 
@@ -13,4 +15,4 @@ class RankMixerSettings(MixerSettings):
     """RankMixer: split mixing by default; its per-token FFNs are `kind: mlp`."""
 
     kind: Literal["rankmixer"]
-    mixing: MixingSettings = MIXINGS.settings("split")
+    mixing: MixingSettings = Field(MIXINGS.settings("split"), description=MIXING_MEANING)

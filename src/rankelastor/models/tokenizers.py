@@ -10,7 +10,7 @@ from rankelastor.nn.tokenizer.joint import JointTokenizer
 from rankelastor.nn.tokenizer.reshape import ReshapeTokenizer
 from rankelastor.nn.tokenizer.split import SplitTokenizer
 
-_MLP = {"projection": Variant(Projection, given=["in_dim", "out_dim"])}
+_MLP = {"projection": Variant(Projection, given=["in_dim", "out_dim", "batch_norm"])}
 
 TOKENIZERS = LayerChoice(
     {

@@ -5,8 +5,14 @@ from typing import Literal
 
 from torch import nn
 
-ActivationName = Literal["relu", "gelu", "tanh"]
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+ActivationName = Literal["relu", "gelu", "silu", "tanh", "identity"]
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "identity": nn.Identity,
+}
 
 
 def activation(name: str) -> nn.Module:

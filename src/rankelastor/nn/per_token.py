@@ -39,6 +39,39 @@ class PerTokenLinear(nn.Module):
         return torch.baddbmm(self.bias.unsqueeze(1), tokens.transpose(0, 1), self.weight).transpose(0, 1)
 
 
+class PerTokenMap(PerTokenLinear):
+    """y_t = x_t W_t for every token t, without a bias.
+
+    Args:
+        num_tokens: number of tokens, each with its own weights.
+        in_dim: width of the input.
+        out_dims: widths of one or more maps of the same input that lie side by side in the result.
+
+    Example:
+        >>> [name for name, _ in PerTokenMap(num_tokens=3, in_dim=4, out_dims=[5]).named_parameters()]
+        ['weight']
+    """
+
+    def __init__(self, *, num_tokens: int, in_dim: int, out_dims: Sequence[int]) -> None:
+        super().__init__(num_tokens=num_tokens, in_dim=in_dim, out_dims=out_dims)
+        self.register_parameter("bias", None)
+
+    def forward(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
+        """Map each token with its own weights."""
+        return torch.bmm(tokens.transpose(0, 1), self.weight).transpose(0, 1)
+
+
+def per_token_map(*, num_tokens: int, in_dim: int, out_dims: Sequence[int], bias: bool) -> PerTokenLinear:
+    """Make a linear map per token, with or without a bias.
+
+    Example:
+        >>> per_token_map(num_tokens=3, in_dim=4, out_dims=[5], bias=False)
+        PerTokenMap()
+    """
+    kind = PerTokenLinear if bias else PerTokenMap
+    return kind(num_tokens=num_tokens, in_dim=in_dim, out_dims=out_dims)
+
+
 class PerTokenRMSNorm(nn.Module):
     """RMSNorm over the last axis with a separate gain for every token.
 

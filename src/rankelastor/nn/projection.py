@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from rankelastor.nn.activation import ActivationName
 from rankelastor.nn.activation import activation as activation_by_name
+from rankelastor.nn.batch_norm import BatchNorm
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.init import init_linear_
 from rankelastor.nn.norm import RMSNorm
@@ -15,7 +16,7 @@ from rankelastor.nn.sizes import DropoutRate, PositiveInt
 
 
 class ProjectionLayer(nn.Module):
-    """One hidden width of a projection: dropout(activation([RMSNorm](W x + b))).
+    """One hidden width of a projection: dropout(activation([norm](W x + b))), the norm an RMSNorm or a batch norm.
 
     Example:
         >>> import torch
@@ -23,10 +24,19 @@ class ProjectionLayer(nn.Module):
         torch.Size([2, 4])
     """
 
-    def __init__(self, *, in_dim: int, out_dim: int, activation: ActivationName, norm: bool, dropout: float) -> None:
+    def __init__(
+        self,
+        *,
+        in_dim: int,
+        out_dim: int,
+        activation: ActivationName,
+        norm: bool,
+        dropout: float,
+        batch_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.linear = nn.Linear(in_dim, out_dim)
-        self.norm = RMSNorm(out_dim) if norm else nn.Identity()
+        self.norm = RMSNorm(out_dim) if norm else BatchNorm(out_dim) if batch_norm else nn.Identity()
         self.activation = activation_by_name(activation)
         self.dropout = Dropout(dropout)
 
@@ -41,11 +51,12 @@ class Projection(nn.Module):
 
     Args:
         in_dim: width of the input.
-        hidden_dims: the hidden widths; without any the projection is one linear map.
+        hidden_dims: the hidden widths, from the first layer to the last; without any there is one linear map.
         out_dim: width of the output.
-        activation: ``relu``, ``gelu`` (exact) or ``tanh``.
+        activation: the activation function; ``gelu`` is the exact form, with erf.
         norm: whether an RMSNorm precedes each activation.
-        dropout: rate after each activation.
+        dropout: dropout rate after each activation, the share of values that are set to zero.
+        batch_norm: whether a batch norm precedes each activation, for inputs (batch, in) and without ``norm``.
 
     Example:
         >>> import torch
@@ -62,10 +73,18 @@ class Projection(nn.Module):
         activation: ActivationName = "relu",
         norm: bool = True,
         dropout: DropoutRate = 0.0,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            ProjectionLayer(in_dim=width, out_dim=next_width, activation=activation, norm=norm, dropout=dropout)
+            ProjectionLayer(
+                in_dim=width,
+                out_dim=next_width,
+                activation=activation,
+                norm=norm,
+                dropout=dropout,
+                batch_norm=batch_norm,
+            )
             for width, next_width in pairwise([in_dim, *hidden_dims])
         )
         self.out = nn.Linear([in_dim, *hidden_dims][-1], out_dim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Self
 
 import torch
@@ -17,13 +18,18 @@ class BinaryCrossEntropy:
     """The mean binary cross-entropy in nats, weighted over examples and over tasks.
 
     With example weights w, task weights a, labels y and logits z:
-    sum_t a_t sum_i w_i BCE(z_it, y_it) / (sum_i w_i sum_t a_t).
+    sum_t a_t sum_i w_i BCE(z_it, y_it) / (sum_i w_i sum_t a_t),
+    where the loss of an example with label 1 counts ``positive_weight`` times.
+
+    A network whose parts are to agree with it returns logits (batch, task, 1 + part) while training. Each part then
+    adds the same loss with its own logits and, as labels, the probabilities of the whole, without a gradient to these.
 
     A batch may be cut into slices: compute ``total`` of the whole batch once; the losses of the slices then add up to
     the loss of the batch.
 
     Args:
         task_weights: weight of each task, in the order of the columns of ``Batch.labels``; None weights all equally.
+        positive_weight: factor of the loss of examples with label 1; the total of the weights does not count it.
 
     Raises:
         ValueError: a task weight is negative or not finite, or all are 0.
@@ -38,11 +44,13 @@ class BinaryCrossEntropy:
         0.693147
     """
 
-    def __init__(self, task_weights: Sequence[float] | None = None) -> None:
+    def __init__(self, task_weights: Sequence[float] | None = None, *, positive_weight: float = 1.0) -> None:
+        assert positive_weight > 0, "settings require a positive weight"
         weights = None if task_weights is None else torch.tensor(task_weights, dtype=torch.float64)
         if weights is not None and not (weights.isfinite().all() and (weights >= 0).all() and weights.any()):
             raise ValueError(f"task weights must be 0 or more and not all 0, but {list(task_weights or ())} were given")
         self._task_weights = None if task_weights is None else tuple(task_weights)
+        self._positive_weight = None if positive_weight == 1 else positive_weight
 
     @classmethod
     def by_name(cls, weights: Mapping[str, float], *, tasks: Sequence[str]) -> Self:
@@ -69,16 +77,32 @@ class BinaryCrossEntropy:
         return batch.weight.sum().clamp_min(torch.finfo(batch.weight.dtype).tiny)
 
     def __call__(
-        self, logits: Float[Tensor, "batch task"], batch: Batch, *, total: Tensor | float
+        self, logits: Float[Tensor, "batch task *part"], batch: Batch, *, total: Tensor | float
     ) -> Float[Tensor, ""]:
         """Compute the share of these examples in the loss of a batch with this total weight."""
-        labels, weight = batch.labels, None if batch.weight is None else batch.weight.unsqueeze(1)
-        assert labels is not None, "training needs labels"
-        assert labels.shape == logits.shape, "a ranker returns one logit per task"
+        assert batch.labels is not None, "training needs labels"
+        weight = None if batch.weight is None else batch.weight.unsqueeze(1)
+        whole, *parts = (logits,) if logits.dim() == batch.labels.dim() else logits.unbind(2)
+        assert whole.shape == batch.labels.shape, "a ranker returns one logit per task"
+        loss = self._mean(whole, batch.labels, weight, total=total)
+        if parts:
+            taught = whole.detach().float().sigmoid()
+            loss = loss + torch.stack([self._mean(part, taught, weight, total=total) for part in parts]).sum()
+        return loss
+
+    def _mean(
+        self,
+        logits: Float[Tensor, "batch task"],
+        labels: Float[Tensor, "batch task"],
+        weight: Float[Tensor, "batch 1"] | None,
+        *,
+        total: Tensor | float,
+    ) -> Float[Tensor, ""]:
+        positive = None if self._positive_weight is None else logits.new_tensor(self._positive_weight).float()
+        losses = partial(binary_cross_entropy_with_logits, logits.float(), labels, weight=weight, pos_weight=positive)
         if self._task_weights is None:
-            summed = binary_cross_entropy_with_logits(logits.float(), labels, weight=weight, reduction="sum")
-            return summed / (total * logits.shape[1])
-        each = binary_cross_entropy_with_logits(logits.float(), labels, weight=weight, reduction="none").sum(dim=0)
+            return losses(reduction="sum") / (total * logits.shape[1])
+        each = losses(reduction="none").sum(dim=0)
         by_task = zip(self._task_weights, each.unbind(), strict=True)
         return torch.stack([task_weight * loss for task_weight, loss in by_task]).sum() / (
             total * sum(self._task_weights)

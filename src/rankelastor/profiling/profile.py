@@ -21,7 +21,7 @@ from rankelastor.execution.machine_peak import wait_for
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.profiling.stage_clock import StageClock, StagePass
-from rankelastor.progress import ProgressListener
+from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches, training_loader
@@ -91,7 +91,7 @@ def profile(
         recipe: data, model and training.
         num_steps: number of steps to measure of each kind.
         num_warmup: number of warm-up steps.
-        progress: listener for the progress of the preparation.
+        progress: listener for the progress of the preparation and of the steps.
 
     Raises:
         SettingsError: ``num_steps`` or ``num_warmup`` is too small, or the model's sizes are inconsistent.
@@ -100,10 +100,14 @@ def profile(
     _check_counts(num_steps, num_warmup)
     with borrowed_cores(recipe.training.execution.threads):
         dataset = open_or_prepare(recipe.data, progress=progress)
-        return _profile(recipe, dataset, num_steps=num_steps, num_warmup=num_warmup)
+        return _profile(
+            recipe, dataset, num_steps=num_steps, num_warmup=num_warmup, progress=progress or SilentProgress()
+        )
 
 
-def _profile(recipe: Recipe, dataset: PreparedDataset, *, num_steps: int, num_warmup: int) -> StepProfile:
+def _profile(
+    recipe: Recipe, dataset: PreparedDataset, *, num_steps: int, num_warmup: int, progress: ProgressListener
+) -> StepProfile:
     settings, device = recipe.training, choose_device(recipe.training.execution)
     num_rows = dataset.split("train").num_rows
     torch.manual_seed(settings.seed)
@@ -115,11 +119,15 @@ def _profile(recipe: Recipe, dataset: PreparedDataset, *, num_steps: int, num_wa
     batches = _whole_batches(dataset, settings, device)
     plain, watched = [], []
     with closing(stepper), closing(batches):
+        progress.begin("warming up and measuring", total=num_warmup + num_steps, unit="steps")
         for _ in range(num_warmup):
             stepper.step(next(batches))
+            progress.advance(1)
         for _ in range(num_steps):
             plain.append(_step_without_hooks(stepper, batches, device))
             watched.append(_step_with_hooks(stepper, batches, ranker, clock))
+            progress.advance(1)
+        progress.end()
     size = min(settings.batch_size, num_rows)
     return _summarise(
         plain,

@@ -10,7 +10,19 @@ def recipe_json_schema() -> dict[str, Any]:
 
     Example:
         >>> sorted(recipe_json_schema()["properties"])
-        ['data', 'extends', 'model', 'name', 'spectrum', 'training']
+        ['data', 'extends', 'model', 'name', 'spectrum', 'training', 'version']
+    """
+    schema = whole_recipe_schema()
+    schema.pop("required", None)
+    return schema
+
+
+def whole_recipe_schema() -> dict[str, Any]:
+    """Make the JSON schema of recipes with their bases merged, in which the required keys are required.
+
+    Example:
+        >>> whole_recipe_schema()["required"]
+        ['name', 'data', 'model']
     """
     schema = Recipe.model_json_schema()
     schema["title"] = "rankelastor recipe"
@@ -19,5 +31,4 @@ def recipe_json_schema() -> dict[str, Any]:
         "title": "Extends",
         "description": "Another recipe file, relative to this one, whose settings this one changes.",
     }
-    schema.pop("required", None)
     return schema

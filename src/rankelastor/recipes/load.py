@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -18,29 +19,43 @@ from rankelastor.errors import SettingsError
 from rankelastor.places import in_full, refuse_address
 from rankelastor.recipes.beside import warn_of_files_beside
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.suggestions import what_lies_near
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>[^}]*))?\}")
 
 
-def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
-    """Read a recipe from YAML.
+def load_recipe(recipe: str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe from YAML, or take it as plain values.
 
     ``extends: other.yaml`` names a base file, relative to this one, whose keys this file overrides. ``${NAME}`` and
-    ``${NAME:-default}`` in a text are replaced by an environment variable.
+    ``${NAME:-default}`` in a text are replaced by an environment variable. Both hold for values, too; their ``extends``
+    is relative to the current folder.
 
     Args:
-        path: the YAML file.
+        recipe: the YAML file, or the settings as they stand in YAML: ``{"name": "mine", "data": {...}, ...}``.
         overrides: dotted paths of settings and their new values, ``{"training.seed": 2}``.
+
+    Example:
+        >>> load_recipe({"name": "tiny", "data": {}, "model": {"kind": "mlp", "hidden_dims": [8]}})
+        Traceback (most recent call last):
+        rankelastor.errors.SettingsError: recipe: 3 settings must be corrected
+          data.prepared is missing, but required; add it
+          data.files is missing, but required; add it
+          data.fields is missing, but required; add it
 
     Raises:
         SettingsError: the file is missing or is not YAML, a key is unknown, or a value is not allowed.
     """
-    values = _read_with_bases(Path(path), seen=())
+    if isinstance(recipe, Mapping):
+        source, values = "recipe", _merge_bases(copy.deepcopy(dict(recipe)), folder=Path(), source="recipe", seen=())
+    else:
+        source, values = str(recipe), _read_with_bases(Path(recipe), seen=())
     for dotted, value in (overrides or {}).items():
         _assign(values, dotted, value)
-    recipe = recipe_from_values(values, source=str(path))
-    warn_of_files_beside(recipe.data.files, Path(path))
-    return recipe
+    loaded = recipe_from_values(values, source=source)
+    if not isinstance(recipe, Mapping):
+        warn_of_files_beside(loaded.data.files, Path(recipe))
+    return loaded
 
 
 def recipe_from_values(values: Mapping[str, Any], *, source: str = "settings") -> Recipe:
@@ -76,8 +91,8 @@ def parse_overrides(assignments: Iterable[str]) -> dict[str, Any]:
     for assignment in assignments:
         dotted, equals, text = assignment.partition("=")
         if not equals or not dotted:
-            raise SettingsError(f"--set must read PATH=VALUE, but {assignment!r} was given; try --set training.seed=2")
-        overrides[dotted.strip()] = _parse_yaml(text, source=f"--set {dotted}")
+            raise SettingsError(f"a change must read PATH=VALUE, but {assignment!r} was given; try training.seed=2")
+        overrides[dotted.strip()] = _parse_yaml(text, source=f"the value of {dotted}")
     return overrides
 
 
@@ -94,7 +109,10 @@ def _read_with_bases(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         refuse_address(path, what="a recipe", error=SettingsError)
-        raise SettingsError(f"a recipe must be a YAML file, but {in_full(path)} does not exist") from None
+        place = Path(in_full(path))
+        raise SettingsError(
+            f"a recipe must be a YAML file, but {place} does not exist; {what_lies_near(place)}"
+        ) from None
     except IsADirectoryError:
         raise SettingsError(f"a recipe must be a YAML file, but {path} is a folder") from None
     except (UnicodeDecodeError, PermissionError) as error:
@@ -102,12 +120,17 @@ def _read_with_bases(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     values = _parse_yaml(text, source=str(path))
     if not isinstance(values, dict):
         raise SettingsError(f"{path} must hold settings as `key: value`, but holds {type(values).__name__}")
+    return _merge_bases(values, folder=path.parent, source=str(path), seen=(*seen, path.resolve()))
+
+
+def _merge_bases(values: dict[str, Any], *, folder: Path, source: str, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """Merge values over the recipe that they extend, if they do; its path is relative to ``folder``."""
     base = values.pop("extends", None)
     if base is None:
         return values
     if not isinstance(base, str):
-        raise SettingsError(f"{path}: extends must name one file, but {base!r} was given")
-    inherited = _read_with_bases(path.parent / base, (*seen, path.resolve()))
+        raise SettingsError(f"{source}: extends must name one file, but {base!r} was given")
+    inherited = _read_with_bases(folder / base, seen)
     for written in [*SHORT_PATHS, *SHORT_PATHS.values()]:
         if _has(values, written):
             _remove_other_paths(inherited, written)
@@ -188,7 +211,9 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
 
 def _item(items: list[Any], key: str, dotted: str) -> Any:
     if not key.isdecimal() or int(key) >= len(items):
-        raise SettingsError(f"{dotted}: {key!r} must be an index below {len(items)}, but is not")
+        raise SettingsError(
+            f"{dotted}: {key!r} must be an index below {len(items)}, since the list holds {len(items)} elements"
+        )
     return items[int(key)]
 
 

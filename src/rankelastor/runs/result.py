@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from rankelastor.alarms.alarm import Alarm
 from rankelastor.config.execution import ExecutorName, Precision
 from rankelastor.errors import RunError
 from rankelastor.models.cost import Cost
@@ -44,6 +45,57 @@ class UnseenFigures:
 
 
 @dataclass(frozen=True)
+class ProbabilityFigures:
+    """The distribution of the probabilities of some rows.
+
+    Attributes:
+        num_rows: number of rows.
+        mean: mean probability, in which every row counts once.
+        minimum: smallest probability.
+        maximum: largest probability.
+        quantiles: probability by level (``"0.5"`` is the median), whose odds are right to .2 %.
+    """
+
+    num_rows: int
+    mean: float
+    minimum: float
+    maximum: float
+    quantiles: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class BaselineFigures:
+    """Metrics of logistic regression beside those of the ranker on the same rows of valid.
+
+    Attributes:
+        num_train_rows: number of sampled train rows that it was trained on.
+        num_valid_rows: number of sampled valid rows that both were measured on.
+        metrics: its metrics, see ``Metrics.as_dict``.
+        ranker: metrics of the ranker on those rows.
+    """
+
+    num_train_rows: int
+    num_valid_rows: int
+    metrics: Mapping[str, Any]
+    ranker: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CalibrationFigures:
+    """Calibration of a split before and after logits were corrected for thinned negatives and weighted positives.
+
+    Attributes:
+        logit_shift: what was added to each logit.
+        before: calibration metrics without it, see ``Metrics.as_dict``.
+        after: calibration metrics with it, which are among the metrics of the split, too.
+    """
+
+    logit_shift: float
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Speed:
     """Speed and memory of a training.
 
@@ -54,6 +106,8 @@ class Speed:
         share_of_machine_peak: the first over the second.
         peak_memory_bytes: peak resident memory of the process so far; None if the system does not report it.
         peak_device_memory_bytes: peak memory that PyTorch has allocated on a CUDA device; None on a CPU.
+        forecast_memory_bytes: what the training was expected to hold at its peak, on the device if that is not a CPU;
+            None in older results.
     """
 
     dense_flops_per_second: int
@@ -61,6 +115,7 @@ class Speed:
     share_of_machine_peak: float
     peak_memory_bytes: int | None = None
     peak_device_memory_bytes: int | None = None
+    forecast_memory_bytes: int | None = None
 
     def as_dict(self) -> dict[str, float | int]:
         """Convert to plain values for JSON; None is left out."""
@@ -88,6 +143,10 @@ class RunResult:
         speed: FLOP/s relative to the machine's peak, and memory.
         seconds: wall time of the run, including preparation.
         executor: how the steps were computed; None in a result of version 0.1.0, which did not record it.
+        baseline: metrics of logistic regression on valid, and of the ranker on the same rows; None without a baseline.
+        calibration: calibration by split before and after the correction of logits; empty if none was needed.
+        predictions: distribution of the probabilities by split and by task.
+        alarms: what is likely wrong, see ``rankelastor.alarms``.
 
     Example:
         >>> from rankelastor.runs.run_folder import RunFolder
@@ -110,6 +169,20 @@ class RunResult:
     speed: Speed
     seconds: float
     executor: ExecutorName | None = field(default=None)
+    baseline: BaselineFigures | None = None
+    calibration: Mapping[SplitName, CalibrationFigures] = field(default_factory=dict)
+    predictions: Mapping[SplitName, Mapping[str, ProbabilityFigures]] = field(default_factory=dict)
+    alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """Model, AUC of each split, best epoch and wall time in one line."""
+        aucs = [f"{split} AUC {values['auc']:.6f}" for split, values in self.metrics.items() if "auc" in values]
+        epoch = f"best epoch {self.best_epoch} of {self.epochs}"
+        return ", ".join([self.model, *aucs, epoch, f"{self.seconds:.1f} s"])
+
+    def __repr__(self) -> str:
+        return f"RunResult({self.recipe!r}, seed {self.seed}, {self.summary})"
 
     @property
     def valid(self) -> MetricValues:
@@ -146,6 +219,14 @@ class RunResult:
             "precision": self.precision,
             "speed": self.speed.as_dict(),
             "seconds": self.seconds,
+            "baseline": None if self.baseline is None else asdict(self.baseline),
+            "calibration": {split: asdict(figures) for split, figures in self.calibration.items()} or None,
+            "predictions": {
+                split: {task: asdict(figures) for task, figures in by_task.items()}
+                for split, by_task in self.predictions.items()
+            }
+            or None,
+            "alarms": [alarm.as_dict() for alarm in self.alarms],
         }
         return _drop_none(values)
 

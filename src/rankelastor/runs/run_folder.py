@@ -7,6 +7,7 @@
                        prepared folder was
     features/          schema.json and vocabulary/, with which new raw rows are encoded
     metrics.jsonl      one line per evaluation
+    train.log          what happened when, for people
     checkpoints/       best.safetensors
     result.json        final metrics, cost, wall time; only a finished run has one, see runs/result.py
 
@@ -25,12 +26,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from rankelastor.errors import RunError
+from rankelastor.errors import RUN_FOLDER, RunError
 from rankelastor.places import in_full, refuse_address
 from rankelastor.recipes.load import dump_yaml, load_recipe
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.result import RunResult, read_result
 from rankelastor.storage import explain_storage_errors, whole_file
+from rankelastor.suggestions import what_lies_near
 
 FORMAT_VERSION = 2
 _FIRST_FORMAT_VERSION = 1
@@ -58,7 +60,10 @@ class RunFolder:
         refuse_address(path, what="a run", error=RunError)
         run = cls(path)
         if run.path.exists():
-            raise RunError(f"a run folder must be new, but {path} exists; name another with --run, or remove this one")
+            raise RunError(
+                f"a run folder must be new, but {path} exists; remove it, or name another with {RUN_FOLDER}",
+                python=RUN_FOLDER,
+            )
         with explain_storage_errors(run.path):
             run.path.mkdir(parents=True)
         try:
@@ -78,8 +83,10 @@ class RunFolder:
         refuse_address(path, what="a run", error=RunError)
         run = cls(path)
         if not run.path.is_dir():
-            what = "is a file" if run.path.exists() else "does not exist"
-            raise RunError(f"a run must be a folder, but {in_full(path)} {what}; `rankelastor train` makes one")
+            place = Path(in_full(path))
+            if place.exists():
+                raise RunError(f"a run must be a folder, but {place} is a file; `rankelastor train` makes a run folder")
+            raise RunError(f"the run folder {place} does not exist; {what_lies_near(place)}")
         if not (run.path / "config.yaml").is_file():
             raise RunError(f"a run folder must hold config.yaml, but {path} does not; is it a run folder?")
         if run.format_version > FORMAT_VERSION:
@@ -104,6 +111,11 @@ class RunFolder:
     def best_weights(self) -> Path:
         """Path of the weights of the best evaluation."""
         return self.path / "checkpoints" / "best.safetensors"
+
+    @property
+    def train_log(self) -> Path:
+        """Path of the log for people."""
+        return self.path / "train.log"
 
     @property
     def features(self) -> Path:

@@ -18,7 +18,7 @@ from torch import Tensor
 from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.raw.column_names import quote_names
-from rankelastor.errors import SettingsError, StorageError
+from rankelastor.errors import OVERWRITE, SettingsError, StorageError
 from rankelastor.places import in_full
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.storage import whole_folder
@@ -179,6 +179,6 @@ def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
         )
     if not overwrite:
         raise StorageError(
-            f"the vectors must go to a new folder, but {in_full(folder)} exists; add --force to replace it "
-            "(overwrite=True)"
+            f"the vectors must go to a new folder, but {in_full(folder)} exists; try {OVERWRITE} to replace it",
+            python=OVERWRITE,
         )

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Literal, get_args
 
 from rankelastor.data.raw.contents import Kind
-from rankelastor.errors import SettingsError, StorageError
+from rankelastor.errors import OUTPUT_FORMAT, SettingsError, StorageError
 
 OutputFormat = Literal["csv", "tsv", "parquet", "feather", "orc"]
 """The formats that are written; ``feather`` is Arrow IPC."""
@@ -61,7 +61,8 @@ def format_of(name: str | PurePath, chosen: str | None = None) -> OutputFormat:
     if found is None or (is_compressed and found not in TEXT_FORMATS):
         raise StorageError(
             f"the output must end in one of {', '.join(_BY_ENDING)}, and texts may end in {', '.join(_COMPRESSED)} "
-            f"too, but {name} was given; name another, or choose the format with --format (output_format)"
+            f"too, but {name} was given; name another, or choose the format with {OUTPUT_FORMAT}",
+            python=OUTPUT_FORMAT,
         )
     return found
 

@@ -9,21 +9,22 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from rankelastor.alarms.alarm import log_alarms
 from rankelastor.data.raw.inputs import Input, Inputs, Table, open_inputs
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError, StorageError
 from rankelastor.evaluation.row_scorer import RowScorer
 from rankelastor.execution.cores import borrowed_cores
-from rankelastor.places import in_full, refuse_address
+from rankelastor.places import refuse_address
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.serving.output import Writer, open_writer
 from rankelastor.serving.output_names import OutputFormat, format_of, format_of_table, has_written_ending, output_name
+from rankelastor.serving.output_place import DONE_MARK, refuse_output
+from rankelastor.serving.watch import PredictionWatch
 from rankelastor.storage import whole_file, whole_folder
 
 PROBABILITY = "probability"
-DONE_MARK = "_SUCCESS"
-"""The empty file that marks a folder of scored files as complete; readers of folders skip it."""
 
 
 def predict(
@@ -33,13 +34,15 @@ def predict(
     *,
     overwrite: bool = False,
     output_format: str | None = None,
+    report: str | Path | None = None,
     progress: ProgressListener | None = None,
 ) -> int:
     """Score raw rows with a run, in bounded memory.
 
-    Unknown values are out of vocabulary; the label column may be missing. The name of the output decides between CSV,
-    Parquet, Arrow IPC (Feather) and ORC; a CSV file has the delimiter and header of the training files. The first bytes
-    of an input tell its format.
+    Unknown values are out of vocabulary; the label column may be missing. What is likely wrong, such as a field of
+    which no value is known, is logged: see ``rankelastor.alarms``. The name of the output decides between CSV, Parquet,
+    Arrow IPC (Feather) and ORC; a CSV file has the delimiter and header of the training files. The first bytes of an
+    input tell its format.
 
     Args:
         folder: a run folder.
@@ -51,6 +54,8 @@ def predict(
         overwrite: whether to replace an existing file, or a folder that an earlier call wrote.
         output_format: ``csv``, ``tsv``, ``parquet``, ``feather`` or ``orc``, whatever the name of the output; None
             goes by its name, and writes CSV to a stream.
+        report: a JSON file for the summary of the prediction beside that of valid, one for all files of a folder, see
+            ``PredictionReport``; it is replaced if it exists. None writes none.
         progress: receives the number of bytes read.
 
     Returns:
@@ -64,7 +69,9 @@ def predict(
         SettingsError: the output format is not known.
     """
     goes_to_folder = _is_folder(input_file) and _names_folder(output_file)
-    _refuse_output(output_file, input_file, overwrite=overwrite, is_folder=goes_to_folder)
+    refuse_output(output_file, input_file if goes_to_folder else None, overwrite=overwrite)
+    if report is not None:
+        refuse_address(report, what="the report", error=StorageError)
     kind = None if goes_to_folder and output_format is None else format_of(_name_of(output_file), output_format)
     run = load_run(folder)
     tabs = output_format == "tsv" or _trained_on_tabs(run)
@@ -81,9 +88,15 @@ def predict(
     ):
         if goes_to_folder:
             assert isinstance(output_file, str | Path), "a stream is no folder"
-            return _write_folder(scoring, inputs, Path(output_file), kind)
-        assert kind is not None, "one output has one format"
-        return _write_one(scoring, inputs, output_file, kind)
+            num_rows = _write_folder(scoring, inputs, Path(output_file), kind)
+        else:
+            assert kind is not None, "one output has one format"
+            num_rows = _write_one(scoring, inputs, output_file, kind)
+        summary = scoring.watch.report()
+    log_alarms(summary.alarms)
+    if report is not None:
+        summary.write(report)
+    return num_rows
 
 
 def probability_columns(tasks: Sequence[str]) -> tuple[str, ...]:
@@ -97,11 +110,13 @@ def probability_columns(tasks: Sequence[str]) -> tuple[str, ...]:
 
 
 class _Scoring:
-    """The rows of all inputs with their probabilities, piece by piece."""
+    """The rows of all inputs with their probabilities, piece by piece, and the watch over them."""
 
     def __init__(self, run: LoadedRun, inputs: Inputs, progress: ProgressListener) -> None:
         self.csv = run.encoder.csv
-        self._score = RowScorer(run)
+        self.watch = PredictionWatch(run, where=inputs.name)
+        self._encoder = run.encoder
+        self._scorer = RowScorer(run)
         self._added = probability_columns(run.encoder.schema.tasks)
         self._progress = progress
         progress.begin("predicting", total=inputs.num_bytes, unit="bytes")
@@ -111,8 +126,11 @@ class _Scoring:
         num_rows = bytes_done = 0
         for rows in table.rows():
             self._refuse_added_columns(rows)
+            batch = self._encoder.encode(rows)
+            scores = self._scorer.score(batch)
+            self.watch.add(rows, batch, scores)
             scored = rows.table
-            for name, column in zip(self._added, self._score(rows).T, strict=True):
+            for name, column in zip(self._added, scores.T, strict=True):
                 scored = scored.append_column(name, pa.array(column))
             writer.write(scored.select([name for name in scored.schema.names if name not in without]))
             num_rows += rows.num_rows
@@ -122,7 +140,7 @@ class _Scoring:
 
     def close(self) -> None:
         """End the work."""
-        self._score.close()
+        self._scorer.close()
         self._progress.end()
 
     def _refuse_added_columns(self, rows: RawRows) -> None:
@@ -176,41 +194,6 @@ def _is_folder(given: Table) -> bool:
 def _names_folder(output: str | Path | BinaryIO) -> bool:
     """Tell whether the output of a folder is a folder: it is one already, or its name does not end as a file's does."""
     return isinstance(output, str | Path) and (Path(output).is_dir() or not has_written_ending(output))
-
-
-def _refuse_output(output: str | Path | BinaryIO, given: Table, *, overwrite: bool, is_folder: bool) -> None:
-    if not isinstance(output, str | Path):
-        return
-    refuse_address(output, what="the output", error=StorageError)
-    path = Path(output)
-    if str(path) == "-":
-        raise StorageError("the output must be a path or a stream of bytes, but '-' was given; try sys.stdout.buffer")
-    if is_folder:
-        assert isinstance(given, str | Path), "the input is a folder"
-        _refuse_folder(path, Path(given), overwrite=overwrite)
-    elif path.is_dir():
-        raise StorageError(f"the output must be a file, but {path} is a folder; name a file in it")
-    elif path.exists() and not overwrite:
-        raise StorageError(
-            f"the output must be a new file, but {path} exists; add --force to replace it (overwrite=True)"
-        )
-
-
-def _refuse_folder(path: Path, given: Path, *, overwrite: bool) -> None:
-    """Raise unless a folder may be written: it is new, empty, or the work of an earlier call."""
-    ours, theirs = path.resolve(), given.resolve()
-    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
-        raise StorageError(f"the output must lie apart from the input, but {in_full(path)} and {in_full(given)} do not")
-    if path.is_file():
-        raise StorageError(f"the output of a folder must be a folder, but {path} is a file; name another")
-    if not path.is_dir() or not any(path.iterdir()):
-        return
-    if not (path / DONE_MARK).is_file():
-        raise StorageError(f"the output must be a new folder, but {path} holds other files; name another")
-    if not overwrite:
-        raise StorageError(
-            f"the output must be a new folder, but {path} exists; add --force to replace it (overwrite=True)"
-        )
 
 
 def _trained_on_tabs(run: LoadedRun) -> bool:

@@ -15,7 +15,7 @@ from rankelastor.runs.load import load_run as load_folder
 from rankelastor.serving.predict_proba import predict_proba
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ServingRun(LoadedRun):
     """A loaded run with ``predict_proba``."""
 

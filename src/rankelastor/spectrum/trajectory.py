@@ -3,66 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
 
-import torch
 from pydantic import TypeAdapter
 
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.damping import Damping, damping
-from rankelastor.spectrum.measures import all_measures, find_measure
+from rankelastor.spectrum.gaussian import gaussian_reference
+from rankelastor.spectrum.measures import find_measure
 from rankelastor.spectrum.recording.statistics import Recording
-
-StageKind = Literal["tokens", "mixing", "ffn"]
-NUM_GAUSSIAN_MATRICES = 64
-
-
-@dataclass(frozen=True)
-class StagePoints:
-    """Names of the recorded points after the tokenizer, the mixings and the FFNs, in the order of the layers.
-
-    Example:
-        >>> StagePoints.from_point_names(["tokens", "block0.mixing", "block0.pffn"]).ffns
-        ('block0.pffn',)
-    """
-
-    tokens: str
-    mixings: tuple[str, ...]
-    ffns: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.mixings) != len(self.ffns) or not self.mixings:
-            raise SettingsError(
-                f"each layer must have a mixing and an FFN, but {len(self.mixings)} mixings and {len(self.ffns)} FFNs "
-                f"were given"
-            )
-
-    @staticmethod
-    def from_point_names(points: Iterable[str]) -> StagePoints:
-        """Sort the point names of a `Ranker`: ``tokens``, ``block{i}.mixing``, ``block{i}.pffn``."""
-        names = sorted(points, key=_block_index)
-        return StagePoints(
-            tokens="tokens",
-            mixings=tuple(name for name in names if name.endswith(".mixing")),
-            ffns=tuple(name for name in names if name.endswith(".pffn")),
-        )
-
-
-@dataclass(frozen=True)
-class TrajectoryStage:
-    """The measure after one sublayer: its mean over examples and the 95 % confidence interval of the mean."""
-
-    point: str
-    kind: StageKind
-    layer: int
-    count: int
-    mean: float
-    confidence_interval: tuple[float, float] | None
-    standard_error: float | None
+from rankelastor.spectrum.stages import MATRICES, StageMatrix, StagePoints, TrajectoryStage, ordered_places, stage_of
 
 
 @dataclass(frozen=True)
@@ -92,16 +43,17 @@ class LayerChange:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One measure of each example's token matrix (T x D) through all sublayers of one model.
+    """One measure through all stages of one model, or the mean over models of several seeds.
 
     Attributes:
         name: name of the model or run.
         measure: name of the measure.
         matrix: the measured matrix, in words.
-        max_possible_rank: min(T, D), the upper limit of the measure.
-        gaussian_reference: mean of the measure over Gaussian random matrices (T x D), which have no structure.
-        stages: tokens, then the mixing and the FFN of each layer.
-        layers: change of the measure in each layer.
+        max_possible_rank: upper limit of the measure at the last stage: min(T, D).
+        gaussian_reference: mean of the measure over Gaussian random matrices of the last stage's size, which have no
+            structure.
+        stages: tokens, then the mixing and the FFN of each layer; or any points in their order.
+        layers: change of the measure in each layer; empty if the stages are not such layers.
         net_gain: mean after the last stage minus mean of the tokens.
         damping: damping of the swings over the layers.
     """
@@ -119,7 +71,12 @@ class Trajectory:
     @property
     def final_share(self) -> float:
         """Mean after the last stage divided by the largest possible rank, 0 .. 1."""
-        return self.stages[-1].mean / self.max_possible_rank
+        return self.stages[-1].share
+
+    @property
+    def num_seeds(self) -> int:
+        """Number of trained models, which differ by their seed."""
+        return max(len(self.stages[-1].seeds), 1)
 
     def to_json(self) -> str:
         """Serialise to JSON; `from_json` reads it back."""
@@ -132,75 +89,58 @@ class Trajectory:
 
 
 def trajectory(
-    recording: Recording, points: StagePoints, *, measure: str = "stable_rank", name: str = "model"
+    recording: Recording,
+    points: StagePoints | Sequence[str],
+    *,
+    measure: str = "stable_rank",
+    name: str = "model",
+    matrix: StageMatrix = "example",
 ) -> Trajectory:
     """Compute the trajectory of one measure through the recorded stages.
+
+    Args:
+        recording: what a `Recorder` recorded.
+        points: The stages: tokens, mixings and FFNs of a model of such layers, or the names of any points in the order
+            in which the model computes them. Only the former have changes by layer, and must have one shape.
+        measure: Name of the measure.
+        name: Name of the model.
+        matrix: The measured matrix: of each example, or of all examples.
 
     Raises:
         SettingsError: If the measure is unknown, a point was not recorded or has no measured example, or the token
             matrices have several shapes.
     """
     find_measure(measure)
-    order: list[tuple[str, StageKind, int]] = [(points.tokens, "tokens", 0)]
-    for layer, (mixing, ffn) in enumerate(zip(points.mixings, points.ffns, strict=True), start=1):
-        order += [(mixing, "mixing", layer), (ffn, "ffn", layer)]
-    stages = tuple(_stage(recording, measure, *place) for place in order)
-    layers = tuple(_change(*stages[2 * index : 2 * index + 3]) for index in range(len(points.mixings)))
-    shapes = {(recording[point].num_tokens or 0, recording[point].token_dim or 0) for point, _, _ in order}
-    if len(shapes) > 1:
-        raise SettingsError(f"all stages must have token matrices of one shape, but {sorted(shapes)} were recorded")
-    ((num_tokens, token_dim),) = shapes
+    stages = tuple(stage_of(recording, place, measure=measure, matrix=matrix) for place in ordered_places(points))
+    if not stages:
+        raise SettingsError("a trajectory must have at least one stage, but no points were given")
+    if isinstance(points, StagePoints):
+        _check_one_shape(stages)
+        layers = tuple(_change(*stages[2 * index : 2 * index + 3]) for index in range(len(points.mixings)))
+        fit = damping([change.swing for change in layers])
+    else:
+        layers, fit = (), Damping(None, None, None, "the stages are not layers of a mixing and an FFN")
+    last = stages[-1]
     return Trajectory(
         name=name,
         measure=measure,
-        matrix="each example's token matrix (T x D)",
-        max_possible_rank=min(num_tokens, token_dim),
-        gaussian_reference=gaussian_reference(num_tokens, token_dim, measure=measure),
+        matrix=MATRICES[matrix],
+        max_possible_rank=last.max_possible_rank,
+        gaussian_reference=gaussian_reference(last.num_rows, last.num_columns, measure=measure),
         stages=stages,
         layers=layers,
-        net_gain=stages[-1].mean - stages[0].mean,
-        damping=damping([change.swing for change in layers]),
+        net_gain=last.mean - stages[0].mean,
+        damping=fit,
     )
 
 
-def gaussian_reference(num_tokens: int, token_dim: int, *, measure: str) -> float:
-    """Compute the mean of the measure over Gaussian random matrices of the given size, drawn with a fixed seed.
-
-    Even without any structure some measures are far below the largest possible rank: a Gaussian 26 x 30 matrix has a
-    stable rank near 7.5, not 26.
-
-    Example:
-        >>> 7 < gaussian_reference(26, 30, measure="stable_rank") < 8
-        True
-    """
-    generator = torch.Generator().manual_seed(0)
-    matrices = torch.randn(NUM_GAUSSIAN_MATRICES, num_tokens, token_dim, generator=generator)
-    return float(all_measures(matrices, method="gram", names=[measure])[measure].mean())
-
-
-def _stage(recording: Recording, measure: str, point: str, kind: StageKind, layer: int) -> TrajectoryStage:
-    recorded = {statistics.point: statistics for statistics in recording.points}
-    if point not in recorded:
+def _check_one_shape(stages: Sequence[TrajectoryStage]) -> None:
+    shapes = {(stage.num_rows, stage.num_columns) for stage in stages}
+    if len(shapes) > 1:
         raise SettingsError(
-            f"a stage must be one of the recorded points {', '.join(recorded)}, but {point!r} was given"
+            f"all stages must have token matrices of one shape, but {sorted(shapes)} were recorded; try a list of "
+            f"points instead of StagePoints"
         )
-    statistics = recorded[point].examples.get(measure)
-    if statistics is None or statistics.mean is None:
-        raise SettingsError(
-            f"each stage must have examples with a {measure}, but point {point!r} has none: of "
-            f"{recorded[point].num_examples} recorded examples {recorded[point].num_not_finite} are not finite and "
-            f"{recorded[point].num_zero} are zero; try recording the kind 'example' with this measure"
-        )
-    deviation = statistics.standard_deviation
-    return TrajectoryStage(
-        point=point,
-        kind=kind,
-        layer=layer,
-        count=statistics.count,
-        mean=statistics.mean,
-        confidence_interval=statistics.confidence_interval,
-        standard_error=None if deviation is None else deviation / math.sqrt(statistics.count),
-    )
 
 
 def _change(before: TrajectoryStage, mixing: TrajectoryStage, ffn: TrajectoryStage) -> LayerChange:
@@ -220,8 +160,3 @@ def _sum_of_errors(one: TrajectoryStage, other: TrajectoryStage) -> float | None
     if one.standard_error is None or other.standard_error is None:
         return None
     return one.standard_error + other.standard_error
-
-
-def _block_index(name: str) -> int:
-    found = re.search(r"\d+", name)
-    return int(found.group()) if found else -1

@@ -1,21 +1,25 @@
-"""A trajectory in plain words: whether the rank collapses, where it is lost, and a comparison with another run."""
+"""A trajectory in plain words: whether the rank collapses, and where it is lost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean
 
 from rankelastor.errors import SettingsError
-from rankelastor.spectrum.measures import MEASURES, Measure, find_measure
-from rankelastor.spectrum.trajectory import Trajectory, TrajectoryStage
+from rankelastor.percent import percent
+from rankelastor.spectrum.comparison import compare, format_end
+from rankelastor.spectrum.measures import find_measure
+from rankelastor.spectrum.trajectory import Trajectory
 
 DEFAULT_COLLAPSE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class RankLoss:
-    """The sublayer with the largest decrease of the measure: ``amount`` is the mean before it minus the mean after."""
+    """The stage with the largest decrease of the measure: ``amount`` is the mean before it minus the mean after.
+
+    Where the stages have several shapes, it is the decrease of the share of the possible rank.
+    """
 
     point: str
     layer: int
@@ -60,65 +64,33 @@ def verdict(
         raise SettingsError(f"the threshold must satisfy 0 < threshold <= 1, but {threshold} was given")
     collapsed = path.final_share < threshold
     loss = _largest_loss(path)
-    sentences = [
-        _describe_collapse(path, collapsed=collapsed, threshold=threshold),
-        _describe_loss(loss),
-        _describe_damping(path),
-    ]
+    sentences = [_describe_collapse(path, collapsed=collapsed, threshold=threshold)]
+    if len(path.stages) > 1:
+        sentences.append(_describe_loss(path, loss))
+    if path.layers:
+        sentences.append(_describe_damping(path))
     if other is not None:
         sentences += compare(path, other)
     return TrajectoryVerdict(collapsed, path.final_share, threshold, loss, tuple(sentences))
 
 
-def compare(path: Trajectory, other: Trajectory) -> list[str]:
-    """Compare two runs in two sentences: their ranks after the last stage, and their expansion and contraction.
-
-    Raises:
-        SettingsError: If the measures differ.
-    """
-    if path.measure != other.measure:
-        raise SettingsError(
-            f"compared trajectories must be of one measure, but {path.measure} and {other.measure} were given"
-        )
-    title = _measure_of(path).title
-    last, other_last = path.stages[-1], other.stages[-1]
-    clearly = "clearly different" if _intervals_are_apart(last, other_last) else "not clearly different"
-    apart = f"{clearly} by their confidence intervals"
-    ends = (
-        f"{path.name} ends at a {title} of {_format_with_share(path)}, {other.name} at {_format_with_share(other)}: "
-        f"{apart}."
-    )
-    expansion, other_expansion = (fmean(layer.expansion for layer in run.layers) for run in (path, other))
-    shrinking, other_shrinking = (fmean(layer.contraction for layer in run.layers) for run in (path, other))
-    more = "more" if expansion > other_expansion else "no more"
-    keeps = "less" if shrinking < other_shrinking else "no less"
-    changes = (
-        f"Over its layers {path.name} expands {more} than {other.name} at its mixings ({expansion:+.2f} per mixing "
-        f"against {other_expansion:+.2f}), and shrinks {keeps} at its FFNs ({_change_at_ffns(shrinking)} against "
-        f"{_change_at_ffns(other_shrinking)})."
-    )
-    return [ends, changes]
-
-
-def _change_at_ffns(contraction: float) -> str:
-    """Describe a mean contraction in words; it is negative where the FFNs gain rank."""
-    return f"{contraction:.2f} lost per FFN" if contraction >= 0 else f"{-contraction:.2f} gained per FFN"
-
-
 def _describe_collapse(path: Trajectory, *, collapsed: bool, threshold: float) -> str:
     what = "has collapsed" if collapsed else "has not collapsed"
+    seeds = f" (mean over {path.num_seeds} seeds)" if path.num_seeds > 1 else ""
     return (
-        f"{path.name} {what}: the {_measure_of(path).title} of {path.matrix} ends at {_format_with_share(path)}, "
-        f"{'below' if collapsed else 'not below'} the threshold of {threshold:.0%}; "
+        f"{path.name} {what}: the {find_measure(path.measure).title} of {path.matrix} ends at {format_end(path)}"
+        f"{seeds}, {'below' if collapsed else 'not below'} the threshold of {percent(threshold)}; "
         f"it starts at {path.stages[0].mean:.2f}, and Gaussian random matrices of that size have "
         f"{path.gaussian_reference:.2f}."
     )
 
 
-def _describe_loss(loss: RankLoss | None) -> str:
+def _describe_loss(path: Trajectory, loss: RankLoss | None) -> str:
     if loss is None:
-        return "No sublayer loses rank."
-    return f"The most is lost at {loss.point}, the {loss.kind} of layer {loss.layer}: {loss.amount:.2f}."
+        return "No stage loses rank." if not path.layers else "No sublayer loses rank."
+    where = loss.point if loss.kind == "point" else f"{loss.point}, the {loss.kind} of layer {loss.layer}"
+    amount = f"{loss.amount:.2f}" if _has_one_shape(path) else f"{percent(loss.amount)} of the possible rank"
+    return f"The most is lost at {where}: {amount}."
 
 
 def _describe_damping(path: Trajectory) -> str:
@@ -134,25 +106,14 @@ def _describe_damping(path: Trajectory) -> str:
 
 
 def _largest_loss(path: Trajectory) -> RankLoss | None:
-    before, after = max(pairwise(path.stages), key=lambda pair: pair[0].mean - pair[1].mean)
-    amount = before.mean - after.mean
-    return (
-        RankLoss(after.point, after.layer, "FFN" if after.kind == "ffn" else "mixing", amount) if amount > 0 else None
-    )
+    """Find the largest decrease; where the stages have several shapes, that of the share of the possible rank."""
+    heights = [stage.mean if _has_one_shape(path) else stage.share for stage in path.stages]
+    losses = [before - after for before, after in pairwise(heights)]
+    if not losses or max(losses) <= 0:
+        return None
+    after = path.stages[losses.index(max(losses)) + 1]
+    return RankLoss(after.point, after.layer, "FFN" if after.kind == "ffn" else after.kind, max(losses))
 
 
-def _intervals_are_apart(one: TrajectoryStage, other: TrajectoryStage) -> bool:
-    if one.confidence_interval is None or other.confidence_interval is None:
-        return False
-    return one.confidence_interval[0] > other.confidence_interval[1] or (
-        other.confidence_interval[0] > one.confidence_interval[1]
-    )
-
-
-def _format_with_share(path: Trajectory) -> str:
-    return f"{path.stages[-1].mean:.2f} of {path.max_possible_rank} possible ({path.final_share:.0%})"
-
-
-def _measure_of(path: Trajectory) -> Measure:
-    assert path.measure in MEASURES
-    return find_measure(path.measure)
+def _has_one_shape(path: Trajectory) -> bool:
+    return len({stage.max_possible_rank for stage in path.stages}) == 1

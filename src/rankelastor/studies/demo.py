@@ -17,15 +17,18 @@ from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.synthetic import BestPossible, write_click_log
 from rankelastor.errors import RunError
+from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.models.mixer import MixerSettings
 from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.models.rankmixer import RankMixerSettings
+from rankelastor.nn.embedding.field_matrix import RAW_STAGE
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.spectrum.recording.recorder import Recorder
+from rankelastor.studies.paired_auc import AucDifference, auc_difference
 from rankelastor.training.observers import TrainingObserver
 from rankelastor.training.run import TrainedRun, train
 
@@ -53,9 +56,13 @@ class DemoRow:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """Results of both models, and the best possible metrics on the same test rows."""
+    """Results of both models, and the best possible metrics on the same test rows.
+
+    ``auc_difference`` is the test AUC of RankElastor minus that of RankMixer.
+    """
 
     rows: tuple[DemoRow, ...]
+    auc_difference: AucDifference
     best: BestPossible
     num_rows: int
     num_rank_examples: int
@@ -87,15 +94,18 @@ def run_demo(
     log = write_click_log(folder / _LOG_FOLDER, num_rows=num_rows, seed=seed)
     data = log.data_settings(folder / _PREPARED_FOLDER)
     dataset = prepare(data, progress=progress)
-    rows = []
+    rows, predictions = [], {}
     for model in demo_models():
         recipe = demo_recipe(model, data, seed=seed)
         run_folder = folder / _RUNS_FOLDER / model.kind
         observers = observers_for(model.kind, run_folder)
         run = train(recipe, folder=run_folder, observers=observers, progress=progress)
         rows.append(_row(run, dataset, best=log.best["test"]))
+        predictions[model.kind] = _score_test(run, dataset, recipe)
+    elastor, mixer = predictions["rankelastor"], predictions["rankmixer"]
     return DemoReport(
         rows=tuple(rows),
+        auc_difference=auc_difference(elastor.label[:, 0], elastor.probability[:, 0], mixer.probability[:, 0]),
         best=log.best["test"],
         num_rows=num_rows,
         num_rank_examples=min(RANK_EXAMPLES, dataset.split("test").num_rows),
@@ -142,10 +152,16 @@ def _row(run: TrainedRun, dataset: PreparedDataset, *, best: BestPossible) -> De
     )
 
 
+def _score_test(run: TrainedRun, dataset: PreparedDataset, recipe: Recipe) -> Predictions:
+    loader = BatchLoader(dataset.split("test"), batch_size=recipe.training.evaluation_batch_size)
+    return score_split(run.ranker, loader, recipe.training.execution, tasks=dataset.schema.tasks)
+
+
 def _mean_stable_rank(ranker: Ranker, dataset: PreparedDataset) -> dict[str, float | None]:
     """Compute the mean stable rank of the examples' token matrices on the test split, by point."""
     device = next(ranker.parameters()).device
     batch: Batch = next(iter(BatchLoader(dataset.split("test"), batch_size=RANK_EXAMPLES).epoch()))
-    with Recorder(ranker, ranker.points, measures=[MEASURE]) as recorder, torch.inference_mode():
+    token_points = {name: module for name, module in ranker.points.items() if name != RAW_STAGE}
+    with Recorder(ranker, token_points, measures=[MEASURE]) as recorder, torch.inference_mode():
         ranker(batch.to(device))
     return {point.point: point.examples[MEASURE].mean for point in recorder.recording().points}

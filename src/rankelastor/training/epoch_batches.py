@@ -7,6 +7,7 @@ import torch
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.loading.read_ahead import ReadAhead
+from rankelastor.data.loading.thinned import ThinnedNegatives
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.execution.device_copies import copies_to
 from rankelastor.schema import Batch, SplitName
@@ -14,13 +15,18 @@ from rankelastor.training.rare_as_unseen import RareAsUnseen
 
 
 def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> BatchLoader:
-    """Make the loader of the train split, shuffled in each epoch by ``training.order`` and ``training.seed``."""
+    """Make the loader of the train split, shuffled in each epoch by ``training.order`` and ``training.seed``.
+
+    With ``training.negatives_kept`` below 1 each epoch has a new sample of the rows with label 0.
+    """
+    split, kept = dataset.split("train"), settings.negatives_kept
     return BatchLoader(
-        dataset.split("train"),
+        split,
         batch_size=settings.batch_size,
         shuffle=True,
         order=settings.order,
         seed=settings.seed,
+        thinned=ThinnedNegatives(split, share=kept, seed=settings.seed) if kept < 1 else None,
     )
 
 

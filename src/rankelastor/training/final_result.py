@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 
-from rankelastor.evaluation.scoring import score_split
-from rankelastor.evaluation.unseen import count_unseen
+from rankelastor.alarms.alarm import Alarm
+from rankelastor.evaluation.distribution import distribution_of
+from rankelastor.evaluation.scoring import Predictions, score_split
+from rankelastor.evaluation.unseen import UnseenValues, count_unseen
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.runs.result import MetricValues, RunResult, Speed
 from rankelastor.schema import SplitName
+from rankelastor.training.calibration import calibration_of
+from rankelastor.training.compare import compare_with_baseline
 from rankelastor.training.epoch_batches import scoring_loader
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import FitResult
+from rankelastor.training.run_alarms import run_alarms
 
 
 def final_result(
@@ -22,6 +27,7 @@ def final_result(
     *,
     speed: Speed,
     began: float,
+    early_alarms: tuple[Alarm, ...] = (),
     progress: ProgressListener | None = None,
 ) -> RunResult:
     """Score the test split, if there is one, and collect all figures of the run.
@@ -32,28 +38,28 @@ def final_result(
         fitted: result of the training loop.
         speed: speed of the training.
         began: ``time.perf_counter()`` when the run began.
+        early_alarms: alarms that were given before the first step.
         progress: receives the progress of scoring.
     """
     recipe, dataset = inputs.recipe, inputs.dataset
-    predictions = {"valid": fitted.best_predictions}
+    predictions: dict[SplitName, Predictions] = {"valid": fitted.best_predictions}
     metrics: dict[SplitName, MetricValues] = {"valid": fitted.best.metrics}
     if "test" in dataset.splits:
         loader = scoring_loader(dataset, "test", recipe.training)
         predictions["test"] = score_split(
-            ranker, loader, recipe.training.execution, tasks=dataset.schema.tasks, progress=progress
+            ranker, loader, recipe.training.execution, tasks=dataset.schema.tasks, odds=recipe.odds, progress=progress
         )
         metrics["test"] = predictions["test"].metrics().as_dict()
+    unseen: dict[SplitName, UnseenValues] = {
+        split: count_unseen(scoring_loader(dataset, split, recipe.training), dataset.manifest) for split in metrics
+    }
+    compared = compare_with_baseline(dataset, predictions["valid"]) if recipe.training.baseline else None
     return RunResult(
         recipe=recipe.name,
         model=recipe.model.kind,
         seed=recipe.training.seed,
         metrics=metrics,
-        unseen={
-            split: count_unseen(scoring_loader(dataset, split, recipe.training), dataset.manifest).report(
-                predictions[split]
-            )
-            for split in metrics
-        },
+        unseen={split: values.report(predictions[split]) for split, values in unseen.items()},
         cost=inputs.cost,
         best_epoch=fitted.best.epoch,
         epochs=fitted.num_epochs,
@@ -65,4 +71,8 @@ def final_result(
         precision=inputs.precision,
         speed=speed,
         seconds=round(time.perf_counter() - began, 3),
+        baseline=None if compared is None else compared.figures(),
+        calibration={split: calibration_of(predictions[split]) for split in metrics} if recipe.odds.logit_shift else {},
+        predictions={split: distribution_of(predictions[split].probability, dataset.schema.tasks) for split in metrics},
+        alarms=(*early_alarms, *run_alarms(inputs, predictions, unseen, compared)),
     )

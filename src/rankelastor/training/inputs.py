@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,13 +13,20 @@ from rankelastor.data.prepare import open_or_prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.models.cost import Cost, cost_of
+from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.checks import check_training
 from rankelastor.training.epoch_batches import scoring_loader, training_loader
 from rankelastor.training.fresh_ranker import fresh_ranker
+from rankelastor.training.label_counts import LabelCounts, count_labels
 from rankelastor.training.loop import Training
+from rankelastor.training.memory_check import check_memory
+from rankelastor.training.memory_forecast import MemoryForecast
+from rankelastor.training.output_bias import set_output_bias
 from rankelastor.training.rare_as_unseen import RareAsUnseen
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,12 +38,16 @@ class RunInputs:
         dataset: the prepared data.
         device: device of the training.
         cost: cost of the model.
+        memory: forecast of the memory.
+        labels: labels of train by task.
     """
 
     recipe: Recipe
     dataset: PreparedDataset
     device: torch.device
     cost: Cost
+    memory: MemoryForecast
+    labels: tuple[LabelCounts, ...]
 
     @classmethod
     def of(cls, recipe: Recipe, *, progress: ProgressListener | None = None) -> Self:
@@ -43,12 +55,15 @@ class RunInputs:
 
         Raises:
             StalePreparedError: the prepared folder was made from other settings or sources.
-            SettingsError: sizes do not fit each other, the monitor is not defined for the data, or CUDA is missing.
+            SettingsError: sizes do not fit each other, the monitor is not defined for the data, CUDA is missing, or
+                the training does not fit in memory.
         """
         dataset = open_or_prepare(recipe.data, progress=progress)
         check_training(recipe.training, dataset)
         device = choose_device(recipe.training.execution)
-        return cls(recipe, dataset, device, cost_of(recipe.model, dataset.schema))
+        cost = cost_of(recipe.model, dataset.schema)
+        memory = check_memory(recipe, dataset, device=device)
+        return cls(recipe, dataset, device, cost, memory, count_labels(dataset))
 
     @property
     def precision(self) -> Precision:
@@ -63,11 +78,21 @@ class RunInputs:
         """
         settings = self.recipe.training
         torch.manual_seed(settings.seed)
+        ranker = fresh_ranker(self.recipe.model, self.dataset, cost=self.cost, device=self.device)
+        if self.recipe.starts_at_base_rate:
+            self._start_at_base_rate(ranker)
         return Training(
-            ranker=fresh_ranker(self.recipe.model, self.dataset, cost=self.cost, device=self.device),
+            ranker=ranker,
             train=training_loader(self.dataset, settings),
             valid=scoring_loader(self.dataset, "valid", settings),
             settings=settings,
             tasks=self.dataset.schema.tasks,
             rare_as_unseen=RareAsUnseen.of(self.dataset, settings.rare_as_unseen, seed=settings.seed),
+            odds=self.recipe.odds,
         )
+
+    def _start_at_base_rate(self, ranker: Ranker) -> None:
+        odds = self.recipe.odds
+        logits = [odds.training_logit(positive=counts.positive, negative=counts.negative) for counts in self.labels]
+        if not set_output_bias(ranker, self.dataset.schema, logits):
+            _logger.info("the output bias stays at zero: model.kind=%s has none", self.recipe.model.kind)

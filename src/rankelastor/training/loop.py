@@ -18,7 +18,9 @@ from rankelastor.errors import RunError
 from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.scheduled import scheduled_modules
+from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.objectives.mean_loss import MeanLoss
+from rankelastor.objectives.odds import UNCHANGED, Odds
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches
@@ -39,6 +41,7 @@ class Training:
         settings: settings of training.
         tasks: names of the label columns.
         rare_as_unseen: replacement of rare ids in each training batch; None replaces nothing.
+        odds: how training changes the odds of the label; the scores of valid are corrected for it.
     """
 
     ranker: Ranker
@@ -47,6 +50,7 @@ class Training:
     settings: TrainingSettings
     tasks: Sequence[str]
     rare_as_unseen: RareAsUnseen | None = None
+    odds: Odds = UNCHANGED
 
     @property
     def device(self) -> torch.device:
@@ -129,7 +133,13 @@ class _Epochs:
         self._training = training
         self._observers = observers
         self._scheduled = scheduled_modules(training.ranker)
-        self.stepper = Stepper(training.ranker, settings.optimiser, settings.execution, batch_size=settings.batch_size)
+        self.stepper = Stepper(
+            training.ranker,
+            settings.optimiser,
+            settings.execution,
+            batch_size=settings.batch_size,
+            objective=BinaryCrossEntropy(positive_weight=settings.positive_weight),
+        )
         self.seconds = 0.0
         self.seconds_waited = 0.0
 
@@ -198,6 +208,7 @@ class _Evaluations:
             training.valid,
             training.settings.execution,
             tasks=training.tasks,
+            odds=training.odds,
             progress=self._progress,
         )
         metrics = predictions.metrics().as_dict()
@@ -228,7 +239,7 @@ class _Evaluations:
         if self._best is None:
             raise RunError(
                 f"training.monitor={self._training.settings.stopping.monitor} must be defined for the valid split, "
-                "but was not in any evaluation; gauc needs groups that hold both labels"
+                "but was not in any evaluation; try training.monitor=logloss"
             )
         return self._best
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import copy_feature_state
 from rankelastor.data.raw.frames import Frame
+from rankelastor.data.used_by import User, add_user
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.models.ranker import Ranker
-from rankelastor.progress import ProgressListener
+from rankelastor.progress import ProgressListener, format_duration
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.environment import describe_environment
 from rankelastor.runs.load import LoadedRun
@@ -31,7 +32,9 @@ from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
-from rankelastor.training.speed import speed_of
+from rankelastor.training.run_alarms import early_alarms
+from rankelastor.training.speed import current_memory_bytes, speed_of
+from rankelastor.training.train_log import TrainLog
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,9 @@ class TrainedRun:
     folder: Path
     ranker: Ranker
     result: RunResult
+
+    def __repr__(self) -> str:
+        return f"TrainedRun({str(self.folder)!r}, {self.result.summary})"
 
     def predict_proba(self, frame: Frame) -> NDArray[np.float64]:
         """Compute the probability of each row of a frame of polars, pandas or Arrow: see ``predict_proba``.
@@ -83,19 +89,23 @@ def train(
     Raises:
         RunError: the folder exists, or training diverged.
         StalePreparedError: the prepared folder was made from other settings or sources.
-        SettingsError: sizes of the model do not fit each other, or the monitor is not defined for the data.
+        SettingsError: sizes of the model do not fit each other, the monitor is not defined for the data, or the
+            training does not fit in memory; nothing of it is left.
     """
     began = time.perf_counter()
-    with borrowed_cores(recipe.training.execution.threads):
+    with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
         inputs = RunInputs.of(recipe, progress=progress)
+        alarms = early_alarms(inputs)
+        held_before = current_memory_bytes(inputs.device)
         with _new_run_folder(Path(folder or default_run_folder(recipe)), recipe) as run:
+            log.open(run.train_log)
             _write_inputs(run, inputs)
             training = inputs.training()
             ranker = training.ranker
             fitted = fit(
                 training,
                 save_best=lambda: save_weights(ranker, run.best_weights),
-                observers=[_MetricsWriter(run), *observers],
+                observers=[_MetricsWriter(run), log, *observers],
                 progress=progress,
             )
             speed = speed_of(
@@ -103,17 +113,21 @@ def train(
                 examples_per_second=fitted.examples_per_second,
                 execution=recipe.training.execution,
                 device=inputs.device,
+                forecast_bytes=held_before + inputs.memory.total,
             )
             load_weights(ranker, run.best_weights)
             for observer in observers:
                 observer.on_end()
-            result = final_result(inputs, ranker.eval(), fitted, speed=speed, began=began, progress=progress)
+            result = final_result(
+                inputs, ranker.eval(), fitted, speed=speed, began=began, early_alarms=alarms, progress=progress
+            )
             run.write_result(result)
+            log.say(f"finished: best epoch {result.best_epoch} of {result.epochs}, {format_duration(result.seconds)}")
     return TrainedRun(folder=run.path, ranker=ranker, result=result)
 
 
 def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
-    """Copy the vocabularies of the features to the run folder, and write its environment."""
+    """Copy the vocabularies of the features to the run folder, write its environment, and note who uses the data."""
     with explain_storage_errors(run.features):
         copy_feature_state(inputs.dataset.folder, run.features)
     run.write_environment(
@@ -125,6 +139,7 @@ def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
             "prepared": str(inputs.dataset.folder.resolve()),
         }
     )
+    add_user(inputs.dataset.folder, User.of_run(run.path))
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import torch
 
@@ -12,8 +14,18 @@ from rankelastor.models.cost import Cost
 from rankelastor.runs.result import Speed
 
 
-def speed_of(cost: Cost, *, examples_per_second: float, execution: ExecutionSettings, device: torch.device) -> Speed:
-    """Compute the speed of a training that has just ended in this process, and measure the machine's peak."""
+def speed_of(
+    cost: Cost,
+    *,
+    examples_per_second: float,
+    execution: ExecutionSettings,
+    device: torch.device,
+    forecast_bytes: int | None = None,
+) -> Speed:
+    """Compute the speed of a training that has just ended in this process, and measure the machine's peak.
+
+    ``forecast_bytes`` is the peak memory that was expected.
+    """
     memory = peak_memory_bytes()  # read before machine_peak, which allocates matrices
     device_memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     achieved = cost.training_flops_per_example * examples_per_second
@@ -24,7 +36,19 @@ def speed_of(cost: Cost, *, examples_per_second: float, execution: ExecutionSett
         share_of_machine_peak=round(achieved / peak, 6),
         peak_memory_bytes=memory,
         peak_device_memory_bytes=device_memory,
+        forecast_memory_bytes=forecast_bytes,
     )
+
+
+def current_memory_bytes(device: torch.device) -> int:
+    """Read the memory that this process holds resident, or that PyTorch holds on a CUDA device; 0 if unknown."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:  # not on Linux
+        return peak_memory_bytes() or 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def peak_memory_bytes() -> int | None:

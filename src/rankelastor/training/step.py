@@ -18,6 +18,7 @@ from rankelastor.execution.phases import PhaseListener, ignore_phase
 from rankelastor.execution.slices import BatchGradient, Loss, SlicedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
+from rankelastor.optimisers.adam import DenseAdam
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, TouchedRows
 from rankelastor.optimisers.lazy_rows.sums import sum_by_row
 from rankelastor.schema import Batch
@@ -67,7 +68,7 @@ class Stepper:
         self._dense = [parameter for parameter in ranker.parameters() if parameter is not self._table]
         self._lazy = self._lazy_rows()
         optimised = self._dense if self._lazy else [*self._dense, self._table]
-        self._optimiser = torch.optim.Adam(optimised, lr=optimiser.learning_rate, betas=ADAM_BETAS, fused=True)
+        self._optimiser = DenseAdam(optimised, learning_rate=optimiser.learning_rate, betas=ADAM_BETAS)
         self.objective = objective or BinaryCrossEntropy()
         self._compiled = compile_for_training(ranker.network, execution)
         self._num_cores = torch.get_num_threads()
@@ -124,8 +125,7 @@ class Stepper:
         """Set the learning rate from the next step on; Adam's moments are kept."""
         self.complete_rows()
         self._learning_rate = learning_rate
-        for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate
+        self._optimiser.learning_rate = learning_rate
 
     def complete_rows(self) -> None:
         """Bring all embedding rows up to date; required before anything but the next step reads them."""
@@ -190,9 +190,7 @@ class Stepper:
         self._on_phase("copy")
         batch = batch.to(self._device)
         self._on_phase("optimiser")
-        self._optimiser.zero_grad(
-            set_to_none=True
-        )  # before the forward pass, since a CUDA graph overwrites the gradients of its previous run
+        self._optimiser.zero_grad()  # before the forward pass: a CUDA graph overwrites the gradients of its last run
         self._on_phase("forward")
         with autocast(self._execution, self._device):
             compute = self._compiled.current() if self._compiled else self._ranker.network

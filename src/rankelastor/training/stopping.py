@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rankelastor.config.stopping import StoppingSettings
-from rankelastor.metrics.monitor import monitored_metric
+from rankelastor.metrics.monitor import monitor_weights
 from rankelastor.metrics.report import read_figure
 
 
@@ -27,7 +27,7 @@ class Plateau:
     ``rate_drop`` (not below ``min_learning_rate``); ``patience`` such evaluations in succession stop the run.
 
     Args:
-        settings: the rule; the table of metrics defines in which direction the monitor improves.
+        settings: the rule; the table of metrics defines in which direction a monitor improves.
         learning_rate: the initial learning rate.
 
     Example:
@@ -40,14 +40,14 @@ class Plateau:
 
     def __init__(self, settings: StoppingSettings, *, learning_rate: float) -> None:
         self._settings = settings
-        self._sign = 1.0 if monitored_metric(settings.monitor).higher_is_better else -1.0
+        self._weights = monitor_weights(settings.monitor)
         self._learning_rate = learning_rate
         self._best = float("-inf")
         self._failures = 0
 
     def judge(self, metrics: Mapping[str, Any]) -> PlateauDecision:
         """Decide by the metrics of one evaluation, see ``Metrics.as_dict``; a missing monitor is no improvement."""
-        value = self._sign * read_figure(metrics, self._settings.monitor)
+        value = sum(weight * read_figure(metrics, name) for name, weight in self._weights.items())
         improved = value > self._best + self._settings.min_delta
         if improved:
             self._best, self._failures = value, 0

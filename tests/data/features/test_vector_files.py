@@ -77,7 +77,7 @@ def test_lines_of_keys_end_at_line_breaks_alone(tmp_path: Path) -> None:
 def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "v.h5").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(DataError, match=r"h5py must be installed to read .*v.h5.*try pip install 'rankelastor\[hub\]'"):
+    with pytest.raises(DataError, match=r"h5py must be installed to read .*v.h5.*try pip install .*\[hub\]"):
         list(read_vectors(tmp_path, PretrainedSettings(file="v.h5")))
 
 
@@ -89,10 +89,11 @@ def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypat
             r"one vector per key, but its shape is \[2, 2\] and there are 3",
         ),
         ({"key": np.array(KEYS), "value": VECTORS[:, 0]}, r"one vector per key, but its shape is \[3\]"),
-        ({"key": np.array([0.5, 1.5, 2.5]), "value": VECTORS}, r"keys as a list of texts or integers, but they have"),
+        ({"key": np.array([1j, 2j, 3j]), "value": VECTORS}, r"keys as a list of texts or numbers, but they have"),
+        ({"key": np.array([1.0, 2.0, 2.0**53]), "value": VECTORS}, r"row 3 must hold whole numbers below 2\^53"),
         ({"ids": np.array(KEYS), "value": VECTORS}, r"v.npz must have the column 'key', but has only 'ids', 'value'"),
     ],
-    ids=["rows", "flat", "float-keys", "no-key"],
+    ids=["rows", "flat", "complex-keys", "rounded-keys", "no-key"],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, content: dict[str, Any], message: str) -> None:
     np.savez(tmp_path / "v.npz", **content)
@@ -110,3 +111,19 @@ def test_lists_of_several_widths_and_broken_files_are_refused(tmp_path: Path) ->
     (tmp_path / "v.parquet").write_bytes(b"broken")
     with pytest.raises(DataError, match=r"v.parquet must be a readable file of vectors, but"):
         list(read_vectors(tmp_path, settings))
+
+
+@pytest.mark.parametrize(
+    "keys", [np.array([8, 9, 10]), np.array([8.0, 9.0, 10.0]), np.array(["8.0", "9", "10.00"])], ids=str
+)
+def test_keys_are_spelled_as_values_are(tmp_path: Path, keys: Any) -> None:
+    np.savez(tmp_path / "v.npz", key=keys, value=VECTORS)
+    ((found, _),) = read_vectors(tmp_path, PretrainedSettings(file="v.npz"))
+    assert found.to_list() == ["8", "9", "10"]
+    table = pa.table({"item": keys, "vector": VECTORS.tolist()})
+    pq.write_table(table, tmp_path / "v.parquet")
+    ((found, _),) = read_vectors(tmp_path, PretrainedSettings(file="v.parquet", key="item", vector="vector"))
+    assert found.to_list() == ["8", "9", "10"]
+    if keys.dtype.kind == "U":
+        ((found, _),) = read_vectors(tmp_path, PretrainedSettings(file="v.npz"), text="as_written")
+        assert found.to_list() == ["8.0", "9", "10.00"]

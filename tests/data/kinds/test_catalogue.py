@@ -22,7 +22,7 @@ VECTORS = {"file": "v.parquet", "key": "item", "vector": "embedding"}
         ),
         ({"kind": "categorical", "shares": "item", "blank": "padding"}, "blank must be left out with shares"),
         ({"kind": "categorical", "shares": "item", "pretrained": VECTORS}, "pretrained must be left out with shares"),
-        ({"kind": "sequence", "separator": "::"}, "at most 1 character"),
+        ({"kind": "sequence", "separator": "::"}, "separator must be one character, json, or null"),
         ({"kind": "sequence", "max_length": 0}, "greater than or equal to 1"),
         ({"kind": "hashed", "num_buckets": 0}, "greater than or equal to 1"),
         ({"kind": "quantile", "num_buckets": 1}, "greater than or equal to 2"),

@@ -81,7 +81,9 @@ def test_a_folder_with_other_things_is_left_alone(
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / content).write_text("mine")
-    with pytest.raises(DataError, match=rf"--to must be a new or empty folder, .* holds {content}; move these away"):
+    with pytest.raises(
+        DataError, match=rf"the folder must be new, empty, or hold .*, but .* holds {content}; move these away"
+    ):
         fetch(dataset, folder, place=str(zips), accept=accept)
     assert (folder / content).read_text() == "mine"
 

@@ -130,7 +130,7 @@ def test_a_data_set_that_the_hub_lacks_is_explained(
 ) -> None:
     monkeypatch.setattr(type(dataset), "repository", property(lambda _: "reczoo/Gone"))
     with pytest.raises(
-        DataError, match=r"reczoo/Gone/Tiny_x1.zip on the hub must be available for download, but .*--from"
+        DataError, match=r"reczoo/Gone/Tiny_x1.zip on the hub must be available for download, but .*place=\.\.\."
     ):
         Hub().archive(dataset, tmp_path / "work", SilentProgress())
     assert hub.requests
@@ -141,7 +141,9 @@ def test_a_hub_that_cannot_be_reached_is_explained(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9" + FILE_URL)
-    with pytest.raises(DataError, match=r"on the hub must be available for download, but .*try again later, or --from"):
+    with pytest.raises(
+        DataError, match=r"on the hub must be available for download, but .*try again later, or place=\.\.\."
+    ):
         Hub().archive(dataset, tmp_path / "work", SilentProgress())
     assert not hub.requests
 
@@ -150,7 +152,7 @@ def test_without_the_extra_the_message_says_how_to_install_it(
     dataset: PublishedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(DataError, match=r"pip install 'rankelastor\[hub\]', or --from"):
+    with pytest.raises(DataError, match=r"pip install -e .*\[hub\]'?, or place=\.\.\. with"):
         Hub().archive(dataset, tmp_path, SilentProgress())
 
 
@@ -175,5 +177,5 @@ def test_a_place_is_read_as_people_mean_it(
 
 @pytest.mark.parametrize("place", ["ftp://x/y", "s3://bucket/zips", "file:///media/zips"])
 def test_other_kinds_of_urls_are_refused(place: str) -> None:
-    with pytest.raises(DataError, match=f"--from must be an http or https URL, or a local folder, but '{place}'"):
+    with pytest.raises(DataError, match=f"the source must be an http or https URL, or a local folder, but '{place}'"):
         choose_source(place)

@@ -1,4 +1,6 @@
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,11 +22,23 @@ def test_widths_may_change_and_nulls_go_with_all(tmp_path: Path, second: pa.Arra
     require_same_kinds([narrow, wide], ["x"])
 
 
-def test_integers_and_floats_are_the_same_where_they_are_numbers_alone(tmp_path: Path) -> None:
-    files = [write(tmp_path, "a.parquet", pa.array([3])), write(tmp_path, "b.parquet", pa.array([3.0]))]
+@pytest.mark.parametrize("second", [pa.array([3.0]), pa.array([Decimal("3.00")]), pa.array([3], pa.float16())], ids=str)
+def test_a_number_is_one_value_in_every_type_of_numbers(tmp_path: Path, second: pa.Array) -> None:
+    files = [write(tmp_path, "a.parquet", pa.array([3])), write(tmp_path, "b.parquet", second)]
+    require_same_kinds(files, ["x"])
+
+
+def test_truth_values_are_numbers_only_where_numbers_alone_are_read(tmp_path: Path) -> None:
+    files = [write(tmp_path, "a.parquet", pa.array([1])), write(tmp_path, "b.parquet", pa.array([True]))]
     require_same_kinds(files, ["x"], numbers=["x"])
-    with pytest.raises(DataError, match=r"b.parquet, column 'x' must have a type like int64, .* is double"):
+    with pytest.raises(DataError, match=r"b.parquet, column 'x' must have a type like int64, .* is bool"):
         require_same_kinds(files, ["x"])
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp, pa.duration])
+def test_units_of_times_may_change(tmp_path: Path, kind: Any) -> None:
+    files = [write(tmp_path, f"{unit}.parquet", pa.array([1], kind(unit))) for unit in ("ms", "us", "ns")]
+    require_same_kinds(files, ["x"])
 
 
 def test_a_column_without_values_hides_no_difference(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_folder_with_brackets_in_its_name_is_no_pattern(tmp_path: Path) -> Non
     [
         (
             {"train": "absent.csv", "valid": "valid.csv"},
-            r"files.train must name files .*absent.csv does not; .* holds a.csv, b.csv",
+            r"files.train must name files, but .*absent.csv does not exist; .* holds a.csv, b.csv",
         ),
         ({"all": "*.parquet"}, r"files.all must match files, but .*\*.parquet matches none"),
         (

@@ -85,11 +85,15 @@ def test_a_data_set_that_cannot_be_read_is_explained(dataset: dict[str, Any], me
     ("model", "message"),
     [
         ({"model": None}, "model must name FuxiCTR's model"),
-        ({"mixing_type": 35}, r"mixing_type must be one of \[2, 999, 8881, 8882\], but 35 was given"),
-        ({"mixing_type": [2, 999]}, "mixing_type must be the same in every block"),
+        ({"mixing_type": 35}, r"mixing_type must be one of \[1, 2, 999, 8881, 8882\], but 35 was given"),
+        ({"mixing_type": [2, 999]}, r"must hold one mixing for each of 1 blocks, but \[2, 999\] was given"),
+        ({"mixing_type": [35]}, r"mixing_type must be one of .* but 35 was given"),
+        (
+            {"mixing_type": 2, "Token_num": 15, "Token_dim": 26},
+            r"Token_num must divide Token_dim with mixing_type 2, but 15 and 26 were given; try Token_dim 30",
+        ),
         ({"pred_head": "attention"}, r"pred_head must be one of \['mlp', 'flatten', 'noparam_mean'\]"),
         ({"interaction_ffn_type": "dcnv2"}, "interaction_ffn_type must be mlp"),
-        ({"proj_param": {"activation": "silu"}}, "tokenizer.activation"),
         ({"proj_param": {"trans_type": "cube"}}, r"trans_type must be one of \['matrix', 'vector'\]"),
         ({"embedding_dim": "abc"}, "embedding_dim must be a whole number, but 'abc' was given"),
         ({"learning_rate": "slow"}, "learning_rate must be a number, but 'slow' was given"),

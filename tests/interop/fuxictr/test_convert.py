@@ -120,9 +120,10 @@ def test_another_model_keeps_data_and_training(published: Path) -> None:
     recipe = imported.recipe
     assert (recipe.model.kind, recipe.model.embedding_dim) == ("rankelastor", 64)
     assert (recipe.training.optimiser.learning_rate, recipe.training.optimiser.embedding_l2) == (5e-4, 5e-5)
-    assert recipe.training.stopping.monitor == "gauc"
+    assert recipe.training.stopping.monitor == {"gauc": 1.0, "auc": 1.0}
+    assert recipe.training.rare_as_unseen.share == 0
     without = notes(imported, "no equal")
-    assert {"model", "dnn_hidden_units", "net_dropout", "net_regularizer", "monitor"} <= without.keys()
+    assert {"model", "dnn_hidden_units", "net_dropout", "net_regularizer"} <= without.keys()
     assert "feature_cols.(pos_items_emb, neg_items_emb).feature_encoder" not in without
 
 
@@ -185,9 +186,29 @@ def test_training_carries_over(model: dict[str, object], settings: dict[str, obj
         ({"eval_steps": 100}, "eval_steps"),
         ({"embedding_regularizer": "l1(1.e-3)"}, "embedding_regularizer"),
         ({"monitor": "logloss", "monitor_mode": "max"}, "monitor_mode"),
-        ({"use_opq": True}, "use_opq"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_training_without_equal_is_noted(model: dict[str, object], path: str, changed: Change) -> None:
     assert path in notes(import_experiment(changed("criteo_e10", model=model), "criteo_e10"), "no equal")
+
+
+def test_variants_of_the_published_code_carry_over(changed: Change) -> None:
+    ffn = {"activation": "swiglu-mhc", "hidden_units": [8], "bias": False, "expansion_rate": 2.0}
+    projection = {"activation": "silu", "hidden_units": [9]}
+    model = {
+        "depth": 3,
+        "mixing_type": [999, 1, 999],
+        "use_opq": True,
+        "opq_momentum": 0.2,
+        "pred_head": "noparam_mean",
+        "interaction_mlp_params": ffn,
+        "proj_param": projection,
+    }
+    imported = import_experiment(changed("criteo_e10", model=model), "criteo_e10")
+    values = imported.recipe.model.model_dump()
+    assert [mixing["kind"] for mixing in values["mixings"]] == ["full", "identity", "full"]
+    assert values["rotation"] == {"kind": "eigenvalue", "momentum": 0.2}
+    assert (values["ffn"]["kind"], values["ffn"]["bias"], values["ffn"]["expansion"]) == ("hyper_glu", False, 2.0)
+    assert (values["head"]["kind"], values["tokenizer"]["activation"]) == ("mean", "silu")
+    assert {"use_opq", "mixing_type", "interaction_mlp_params.bias"}.isdisjoint(notes(imported, "no equal"))

@@ -1,10 +1,13 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
+from tests.nn.gradients import require_exact_gradients
 
-from rankelastor.nn.interaction.cross import CrossLayer, CrossNetwork
+from rankelastor.nn.interaction.cross import CrossExperts, CrossLayer, CrossNetwork, MixtureCrossNetwork
 
 
 def with_weights(layer: CrossLayer, weight: list[list[float]], bias: list[float]) -> CrossLayer:
@@ -60,3 +63,35 @@ def test_a_wrong_rank_is_refused(shape: tuple[int, ...]) -> None:
 def test_a_wrong_width_is_refused() -> None:
     with pytest.raises((RuntimeError, TypeCheckError)):
         CrossNetwork(width=3, num_layers=1)(torch.zeros(2, 4))
+
+
+def test_a_mixture_of_two_experts_by_hand() -> None:
+    layer = CrossExperts(width=2, rank=1, num_experts=2)
+    with torch.no_grad():
+        layer.down.copy_(torch.tensor([[[1.0], [0.0]], [[0.0], [1.0]]]))
+        layer.core.copy_(torch.tensor([[[2.0]], [[1.0]]]))
+        layer.up.copy_(torch.tensor([[[1.0, 0.0]], [[0.0, 3.0]]]))
+        layer.bias.copy_(torch.tensor([0.5, 0.0]))
+    x0, x, gates = torch.tensor([[10.0, 20.0]]), torch.tensor([[0.3, -0.2]]), torch.tensor([[0.25, 0.75]])
+    first = [math.tanh(2 * math.tanh(0.3)) + 0.5, 0.0]
+    second = [0.5, 3 * math.tanh(math.tanh(-0.2))]
+    expected = [
+        10 * (0.25 * first[0] + 0.75 * second[0]) + 0.3,
+        20 * (0.25 * first[1] + 0.75 * second[1]) - 0.2,
+    ]
+    torch.testing.assert_close(layer(x0, x, gates), torch.tensor([expected]))
+
+
+def test_one_expert_of_full_rank_is_a_cross_layer_for_small_inputs() -> None:
+    """tanh is the identity near 0, and one expert has the gate 1."""
+    network = MixtureCrossNetwork(width=3, num_layers=1, rank=3, num_experts=1).double()
+    x = 1e-4 * torch.randn(5, 3, dtype=torch.float64)
+    (layer,) = network.layers
+    assert isinstance(layer, CrossExperts)
+    matrix = (layer.down[0] @ layer.core[0] @ layer.up[0]).T
+    torch.testing.assert_close(network(x), x * (x @ matrix.T) + x, atol=1e-14, rtol=0)
+
+
+def test_gradients_of_the_mixture_are_exact() -> None:
+    network = MixtureCrossNetwork(width=3, num_layers=2, rank=2, num_experts=2).double()
+    require_exact_gradients(network, torch.randn(2, 3, dtype=torch.float64))

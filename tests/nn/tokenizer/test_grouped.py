@@ -22,7 +22,7 @@ def test_grouped_tokens_take_their_groups_fields() -> None:
     [
         ({"one": ["a", "b"], "other": ["b", "c"]}, r"\['b'\] are listed twice"),
         ({"one": ["a"], "other": ["c"]}, r"\['b'\] are in no group"),
-        ({"one": ["a", "b"], "other": ["c", "x"]}, r"\['x'\] are not known fields"),
+        ({"one": ["a", "b"], "other": ["c", "x"]}, r"\['x'\] are unknown fields"),
         ({"one": ["a", "b", "c"]}, "1 groups and num_tokens 2 were given; try num_tokens=1"),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_row_says_in_words_what_its_numbers_are(report: TheoryReport) -> None:
     row = rows_of(report, "block_mixing_reach")[0]
     assert row.sentence == (
         "block_mixing_reach (num blocks 4, block dim 8, rank 1): 4.00 should be at most 31.00 on average, and is in "
-        "100% of 3 trials; all conditions hold."
+        "100 % of 3 trials; all conditions hold."
     )
     assert (row.mean_slack, row.worst_slack) == (27, 27)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from rankelastor.errors import RankElastorError, SettingsError
 from rankelastor.spectrum.measures import MEASURES, all_measures
+from rankelastor.spectrum.recording.reading import feature_map_tokens
 from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.spectrum.recording.statistics import Recording
 from rankelastor.spectrum.singular_values import relative_singular_values
@@ -44,7 +47,7 @@ def test_streamed_statistics_are_those_of_all_examples_at_once() -> None:
         assert found.count == sum(found.histogram.counts) == 38
         assert found.mean == pytest.approx(float(values.mean()), rel=1e-6)
         assert found.standard_deviation == pytest.approx(float(values.std()), rel=1e-4, abs=1e-6)
-        counts, _ = np.histogram(values, bins=60, range=(1, 4))
+        counts, _ = np.histogram(values, bins=240, range=(1, 4))
         assert np.abs(np.array(found.histogram.counts) - counts).sum() <= 2
     assert recorded.singular_values is not None
     np.testing.assert_allclose(recorded.singular_values.mean, relative_singular_values(tokens).mean(dim=0), rtol=1e-5)
@@ -69,6 +72,49 @@ def test_flattened_and_single_tokens_have_the_spectrum_of_the_whole_sample() -> 
         assert (found.num_rows, found.num_columns) == matrix.shape
         for name, value in all_measures(matrix, method="gram").items():
             assert found.measures[name] == pytest.approx(float(value), rel=1e-6), name
+
+
+@pytest.mark.parametrize("matrices", ["flattened", ["flattened"], ["example", "flattened"]])
+def test_outputs_without_tokens_are_one_matrix_of_all_examples(matrices: str | list[str]) -> None:
+    network, rows = model().eval(), torch.randn(40, 5)
+    with Recorder(network, ["0"], matrices=matrices) as recorder, torch.no_grad():
+        network(rows[:25])
+        network(rows[25:])
+    recorded = recorder.recording()["0"]
+    assert recorded.examples == {}
+    assert recorded.flattened is not None
+    assert recorded.flattened_centred is not None
+    assert (recorded.flattened.num_rows, recorded.flattened.num_columns) == (40, 6)
+    outputs = network[0](rows).detach().double()
+    for found, matrix in ((recorded.flattened, outputs), (recorded.flattened_centred, outputs - outputs.mean(dim=0))):
+        for name, value in all_measures(matrix, method="gram").items():
+            assert found.measures[name] == pytest.approx(float(value), rel=1e-6), name
+
+
+def test_each_position_of_a_feature_map_is_a_token() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, kernel_size=3))
+    images = torch.randn(5, 3, 6, 7)
+    with Recorder(network, ["0"], read_tokens=feature_map_tokens, keep_values=True) as recorder, torch.no_grad():
+        maps = network(images)
+    recorded = recorder.recording()["0"]
+    assert (recorded.num_tokens, recorded.token_dim) == (4 * 5, 8)
+    truth = all_measures(maps.flatten(2).mT)["stable_rank"]
+    torch.testing.assert_close(recorder.values()["0"]["stable_rank"], truth)
+
+
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [
+        ((4, 5), 'try matrices="flattened"'),
+        ((2, 3, 4, 5), "try read_tokens=feature_map_tokens"),
+        ((5,), "read_tokens="),
+    ],
+)
+@pytest.mark.usefixtures("without_shape_checks")
+def test_outputs_of_other_shapes_are_refused_with_what_helps(shape: tuple[int, ...], advice: str) -> None:
+    network = nn.Sequential(nn.Identity())
+    with pytest.raises(SettingsError, match=re.escape(advice)), Recorder(network, ["0"]):
+        network(torch.zeros(shape))
 
 
 def test_points_may_be_given_as_modules_under_names_of_ones_own() -> None:

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from rankelastor.errors import SettingsError
+from rankelastor.extras import how_to_install
+from rankelastor.spectrum.comparison import ONE_SEED_EACH
+from rankelastor.spectrum.measures import MEASURES
 from rankelastor.spectrum.report import write
 from rankelastor.spectrum.report.page import render_page
 from rankelastor.spectrum.report.payload import full_payload, page_payload, thin_samples
 from rankelastor.spectrum.report.write import write_report
+from rankelastor.spectrum.runs.over_seeds import over_seeds
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 
 Spectra = tuple[RunSpectrum, ...]
@@ -47,7 +51,7 @@ def test_without_matplotlib_there_is_a_report_and_one_warning(
     assert written.page.is_file()
     assert written.figures == ()
     (record,) = caplog.records
-    assert "pip install 'rankelastor[report]'" in record.getMessage()
+    assert f"try {how_to_install('report')}" in record.getMessage()
 
 
 def test_the_page_asks_nothing_of_the_network(demo_spectra: Spectra) -> None:
@@ -60,6 +64,28 @@ def test_a_name_cannot_end_the_script_it_stands_in(demo_spectra: Spectra) -> Non
     hostile = replace(demo_spectra[0], name="</script><script>alert(1)</script>")
     page = render_page(page_payload([hostile], measure="stable_rank"))
     assert "<script>alert(1)" not in page
+
+
+def test_the_page_has_a_formula_for_each_measure(demo_spectra: Spectra) -> None:
+    page = render_page(page_payload(demo_spectra, measure="stable_rank"))
+    for measure in MEASURES:
+        assert f'<template id="formula-{measure}"><math>' in page
+
+
+def test_a_report_of_single_models_says_that_each_is_one_seed(demo_spectra: Spectra) -> None:
+    said = full_payload(demo_spectra)["comparisons"]["stable_rank"][0]
+    assert ONE_SEED_EACH in said
+    assert "clearly different over seeds" not in said
+
+
+def test_a_group_is_drawn_with_its_seeds(demo_spectra: Spectra, tmp_path: Path) -> None:
+    seeds = [replace(demo_spectra[1], name=f"run-{seed}", seed=seed) for seed in (1, 2)]
+    group = over_seeds("group", seeds)
+    (values,) = page_payload([group], measure="stable_rank")["runs"]
+    assert [run["seed"] for run in values["seeds"]] == [1, 2]
+    assert values["tables"][0]["spectrum"]["intervals"]["stable_rank"] is not None
+    assert values["recording"]["points"][0]["flattened"]["intervals"].keys() == set(MEASURES)
+    assert write_report([group, demo_spectra[0]], tmp_path).page.is_file()
 
 
 def test_later_runs_are_compared_with_the_first(demo_spectra: Spectra) -> None:

@@ -40,7 +40,7 @@ def test_each_stage_is_the_mean_over_the_examples_of_the_split(
     seen: dict[str, torch.Tensor] = {}
     with observe_outputs(run.ranker.points, seen.__setitem__), torch.no_grad():
         run.ranker(batch)
-    by_hand = {point: float(stable_rank(tokens.double()).mean()) for point, tokens in seen.items()}
+    by_hand = {point: float(stable_rank(tokens.double()).mean()) for point, tokens in seen.items() if point != "fields"}
     path = demo_spectra[1].trajectories["stable_rank"]
     assert {stage.point: stage.mean for stage in path.stages} == pytest.approx(by_hand, rel=1e-5)
     assert {stage.count for stage in path.stages} == {test.num_rows} == {demo_spectra[1].num_examples}
@@ -97,7 +97,7 @@ def test_another_module_can_be_recorded_beside_the_stages(demo_runs: tuple[Path,
 
 
 def test_a_point_that_does_not_exist_is_named_with_those_that_do(demo_runs: tuple[Path, Path]) -> None:
-    with pytest.raises(SettingsError, match=r"must be one of tokens, block0\.mixing, .* but 'block9' was given"):
+    with pytest.raises(SettingsError, match=r"one of fields, tokens, block0\.mixing, .* but 'block9' was given"):
         measure_run(demo_runs[0], more_points=["block9"])
 
 
@@ -156,14 +156,15 @@ def test_nan_activations_are_reported_and_not_hidden(demo_runs: tuple[Path, Path
     [{"kind": "mlp", "hidden_dims": [6]}, {"kind": "dcn_v2", "hidden_dims": [6]}],
     ids=lambda model: str(model["kind"]),
 )
-def test_a_model_without_points_has_its_tables_measured_and_says_so(
+def test_a_model_without_blocks_has_its_tables_measured_and_says_so(
     model: dict[str, Any], recipe_values: dict[str, Any], tmp_path: Path
 ) -> None:
     recipe = recipe_from_values(recipe_values | {"model": model | {"embedding_dim": 4}})
     run = train(recipe, folder=tmp_path / "run").folder
     spectrum = measure_run(run)
-    assert not any((spectrum.recording.points, spectrum.stages, spectrum.mixings))
+    assert (spectrum.stages, spectrum.mixings) == (("fields",), ())
+    assert spectrum.recording["fields"].examples["stable_rank"].count == 10
     assert spectrum.trajectories == {}
     assert [table.field for table in spectrum.tables] == ["site", "device"]
-    assert "no points (token matrices) to observe" in spectrum.problems[0]
+    assert "no blocks of mixing and FFN" in spectrum.problems[0]
     assert write_report([spectrum], tmp_path / "report").page.is_file()

@@ -71,6 +71,11 @@ def test_no_more_examples_than_the_setting_are_taken(recipe: Recipe, tmp_path: P
     assert {sample.num_examples for sample in read_samples(tmp_path / "run")} == {2}
 
 
+def test_by_default_each_of_a_few_steps_is_sampled(recipe: Recipe, tmp_path: Path) -> None:
+    train_run(recipe, tmp_path / "run", every_steps=SpectrumSettings().every_steps)  # 3 epochs of 3 steps
+    assert [sample.step for sample in read_samples(tmp_path / "run")] == list(range(1, 10))
+
+
 def test_null_switches_sampling_off(recipe: Recipe, tmp_path: Path) -> None:
     run = train_run(recipe, tmp_path / "run", every_steps=None)
     assert not (run.folder / "spectrum").exists()
@@ -87,8 +92,8 @@ def test_a_stage_below_the_share_is_warned_of_once(
     with caplog.at_level(logging.WARNING):
         train_run(recipe, tmp_path / "run", every_steps=1, warn_share=1.0)
     warnings = [record.getMessage() for record in caplog.records]
-    assert len(warnings) == 3  # tokens, mixing, FFN; nine steps
-    assert warnings[0].startswith("spectrum: at step 1 the stable rank after tokens is ")
+    assert len(warnings) == 4  # fields, tokens, mixing, FFN; nine steps
+    assert warnings[0].startswith("spectrum: at step 1 the stable rank after fields is ")
     assert "of 3 possible" in warnings[0]
     assert "below spectrum.warn_share=1" in warnings[0]
 
@@ -155,6 +160,14 @@ def test_a_run_that_was_not_sampled_has_no_samples(tmp_path: Path) -> None:
 
 def test_the_settings_name_the_measures_there_are() -> None:
     assert SpectrumSettings().measures == tuple(MEASURES)
+
+
+@pytest.mark.parametrize("given", [0, "often"])
+def test_a_wrong_number_of_steps_is_refused_with_what_is_allowed(recipe_values: dict[str, Any], given: object) -> None:
+    with pytest.raises(SettingsError, match=r"spectrum\.every_steps must be") as refused:
+        recipe_from_values(recipe_values | {"spectrum": {"every_steps": given}})
+    assert "auto" in str(refused.value)
+    assert repr(given) in str(refused.value)
 
 
 def test_a_recipe_names_an_unknown_measure(recipe_values: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from rankelastor.data.raw.rows import column_names, read_rows
 from rankelastor.data.raw.source_files import SourceFile, without_empty
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.shards import limit_shard_rows
+from rankelastor.data.split_settings import TimeSplit
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import SPLITS, SplitName
@@ -135,7 +136,8 @@ def _stage(
     require_same_kinds(
         [source.path for source in sources], plan.columns, numbers=[*plan.number_columns, *plan.target_columns]
     )
-    stager = Stager(plan, settings.csv, folder / "staged", workers)
+    split = settings.split if isinstance(settings.split, TimeSplit) else None
+    stager = Stager(plan, settings.csv, folder / "staged", workers, split)
     progress.begin("reading", total=sum(source.path.stat().st_size for source in sources), unit="bytes")
     for source in sources:
         _require_same_features(plan, settings, source, first)
@@ -173,7 +175,7 @@ def _assign(settings: DataSettings, stager: Stager) -> SplitCodes:
     if settings.split is None:
         codes = assign_by_file([(part.split, part.num_rows) for part in stager.parts])
     else:
-        codes = assign_rows(settings.split, stager.num_rows, stager.time_keys())
+        codes = assign_rows(settings.split, stager.num_rows, stager.time_keys(), stager.split_starts())
     wanted = [split for split in SPLITS if settings.files.all is None and getattr(settings.files, split) is not None]
     sizes = np.bincount(codes, minlength=len(SPLITS))
     for split in wanted:

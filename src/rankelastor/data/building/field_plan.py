@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
 from rankelastor.data.kinds.sharing import require_valid_sharing
-from rankelastor.data.raw.column_names import quote_names, require_columns
+from rankelastor.data.raw.column_names import advise_on_delimiter, quote_names, require_columns
 from rankelastor.data.settings import DataSettings, Target
 from rankelastor.data.split_settings import TimeSplit
 from rankelastor.errors import DataError, SettingsError
@@ -20,7 +21,7 @@ class FieldPlan:
     """The columns to read: features and labels in declared order, and up to three others.
 
     ``group`` is the column of groups, ``time`` that of the time to split by, ``weight`` that of example weights; each
-    may be None.
+    may be None. ``group_text`` is the rule for texts of groups.
     """
 
     features: tuple[PlannedFeature, ...]
@@ -28,6 +29,7 @@ class FieldPlan:
     group: str | None
     time: str | None
     weight: str | None
+    group_text: TextRule = "canonical"
 
     @property
     def vocabularies(self) -> tuple[PlannedFeature, ...]:
@@ -97,7 +99,9 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
     time = settings.split.column if isinstance(settings.split, TimeSplit) else None
     if time is not None:
         require_columns(names, [time], file, advice="check data.split.column")
-    return FieldPlan(features, settings.targets, _group(settings, names, file), time, settings.weight)
+    group = _group(settings, names, file)
+    rules = [field.text_rule for field in settings.fields if field.names_group]
+    return FieldPlan(features, settings.targets, group, time, settings.weight, rules[0] if rules else "canonical")
 
 
 def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterator[tuple[str, PlannedFeature]]:
@@ -146,8 +150,10 @@ def _match_columns(
         elif "*" in pattern or "?" in pattern:
             found = [name for name in names if name not in reserved and _matches(pattern, name)]
             if not found:
+                advice = advise_on_delimiter(names)
                 raise DataError(
                     f"{place}: the pattern {pattern!r} must match columns, but {file} has only {quote_names(names)}"
+                    + (f"; {advice}" if advice else "")
                 )
             matched.update(dict.fromkeys(found))
         else:

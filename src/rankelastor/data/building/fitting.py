@@ -15,6 +15,7 @@ from rankelastor.data.building.row_splits import SplitCodes
 from rankelastor.data.building.staging import StagedColumns, StagedPart
 from rankelastor.data.building.train_rows import train_rows
 from rankelastor.data.building.workers import Workers
+from rankelastor.data.cells.text_notes import TextNotes
 from rankelastor.data.features.file_names import safe_file_names
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.feature_output import FeatureOutput
@@ -76,10 +77,13 @@ class FeatureFits:
     def write(self, output: FeatureOutput, vocabulary_folder: Path) -> tuple[FittedFeature, ...]:
         """Write the vocabularies and other files of the features; return the fitted features in declared order."""
 
-        def write_one(vocabulary: VocabularyFit) -> None:
-            vocabulary.close().write(vocabulary_folder / vocabulary.file)
+        def write_one(named: tuple[str, VocabularyFit]) -> None:
+            name, fit = named
+            vocabulary = fit.close()
+            TextNotes().look_at(name, vocabulary.values)
+            vocabulary.write(vocabulary_folder / fit.file)
 
-        for _ in self._workers.map(write_one, self._vocabularies.values()):
+        for _ in self._workers.map(write_one, self._vocabularies.items()):
             pass
         specs = [indexed.fit.finish(output) for indexed in self._fits]
         tables = self._workers.map(self._id_of_code, self._plan.features)

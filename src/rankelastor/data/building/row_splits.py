@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rankelastor.data.cells.time_keys import TimeKey
 from rankelastor.data.split_settings import FileOrderSplit, RandomSplit, SplitSettings, TimeSplit
 from rankelastor.errors import DataError
 from rankelastor.schema import SPLITS, SplitName
@@ -22,13 +23,14 @@ def assign_by_file(parts: Sequence[tuple[SplitName | None, int]]) -> SplitCodes:
     return np.repeat(np.array(codes, dtype=np.int8), [num_rows for _, num_rows in parts])
 
 
-def assign_rows(split: SplitSettings, num_rows: int, times: NDArray[np.float64] | None) -> SplitCodes:
+def assign_rows(split: SplitSettings, num_rows: int, times: TimeKey | None, starts: Sequence[float] = ()) -> SplitCodes:
     """Assign each row to a split, with exact split sizes; rows keep their order within a split.
 
     Args:
         split: how to split.
         num_rows: number of rows of all files together.
         times: sortable time key per row; needed for a time split only.
+        starts: the keys of the times at which valid and test begin; without them a time split is by shares.
 
     Example:
         >>> assign_rows(FileOrderSplit(kind="file_order", valid=0.25, test=0.25), 4, None).tolist()
@@ -37,6 +39,9 @@ def assign_rows(split: SplitSettings, num_rows: int, times: NDArray[np.float64] 
     Raises:
         DataError: a split would be empty.
     """
+    if starts:
+        assert times is not None
+        return _by_starts(times, starts)
     sizes = _sizes(split, num_rows)
     codes = np.repeat(np.arange(len(SPLITS), dtype=np.int8), sizes)
     match split:
@@ -50,6 +55,20 @@ def assign_rows(split: SplitSettings, num_rows: int, times: NDArray[np.float64] 
             return by_time
         case FileOrderSplit():
             return codes
+
+
+def _by_starts(times: TimeKey, starts: Sequence[float]) -> SplitCodes:
+    """Assign rows by the times at which valid and test begin."""
+    codes = np.zeros(len(times), dtype=np.int8)
+    for start in starts:
+        codes += times >= start
+    for name, size in zip(SPLITS, np.bincount(codes, minlength=len(starts) + 1).tolist(), strict=False):
+        if not size:
+            raise DataError(
+                f"the split {name} must hold rows, but no row lies in its time; check data.split.valid_from and "
+                "data.split.test_from"
+            )
+    return codes
 
 
 def _sizes(split: SplitSettings, num_rows: int) -> tuple[int, int, int]:

@@ -20,15 +20,18 @@ from numpy.typing import NDArray
 from rankelastor.data.building.field_plan import FieldPlan, vocabulary_owner
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.cells.labels import parse_labels
-from rankelastor.data.cells.time_keys import TimeKeys
+from rankelastor.data.cells.text_notes import TextNotes
+from rankelastor.data.cells.time_keys import TimeKey, TimeKeys
 from rankelastor.data.cells.weights import parse_weights
 from rankelastor.data.interner import Interner
-from rankelastor.data.kinds.cells import Cells, CellSource, Numbering
+from rankelastor.data.kinds.cells import Cells, CellSource, Numbering, marks_of_csv
 from rankelastor.data.kinds.field import PlannedFeature
 from rankelastor.data.kinds.vocabulary_fit import number_texts
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.data.settings import Target
+from rankelastor.data.split_settings import TimeSplit
+from rankelastor.errors import SettingsError
 from rankelastor.schema import SplitName
 
 CELLS_PER_PART = 16_000_000
@@ -75,9 +78,9 @@ class StagedColumns:
         groups: NDArray[np.uint32] = self._view(GROUP)
         return groups
 
-    def times(self) -> NDArray[np.float64]:
-        """Read the provisional time keys, float64 (row,)."""
-        times: NDArray[np.float64] = self._view(TIME)
+    def times(self) -> TimeKey:
+        """Read the time keys, float64 or int64 (row,)."""
+        times: TimeKey = self._view(TIME)
         return times
 
     def _view(self, name: str) -> Any:
@@ -93,16 +96,21 @@ class Stager:
         groups: the dictionary of the groups; None without a group.
     """
 
-    def __init__(self, plan: FieldPlan, csv: CsvSettings, folder: Path, workers: Workers) -> None:
+    def __init__(
+        self, plan: FieldPlan, csv: CsvSettings, folder: Path, workers: Workers, split: TimeSplit | None = None
+    ) -> None:
         folder.mkdir()
         self._workers = workers
         self.plan = plan
         self.folder = folder
-        self._blanks = csv.blanks
+        self._csv, self._marks, self._split = csv, marks_of_csv(csv), split
+        self._notes = TextNotes()
         self.parts: list[StagedPart] = []
         self.interners = {feature.name: Interner() for feature in plan.vocabularies}
         self.groups = Interner() if plan.group is not None else None
-        self._times = TimeKeys(plan.time) if plan.time is not None else None
+        self._times = None
+        if split is not None:
+            self._times = TimeKeys(split.column, split.format, self._marks)
         self._cells_per_row = sum(feature.width for feature in plan.features)
 
     def add(self, rows: RawRows, split: SplitName | None) -> None:
@@ -132,18 +140,37 @@ class Stager:
         """Number of rows staged so far."""
         return sum(part.num_rows for part in self.parts)
 
-    def time_keys(self) -> NDArray[np.float64] | None:
-        """Return a sortable time key per row, float64; None unless the split is by time."""
+    def time_keys(self) -> TimeKey | None:
+        """Return a sortable time key per row; None unless the split is by time."""
         if self._times is None or not self.parts:
             return None
-        return self._times.finish(np.concatenate([part.columns().times() for part in self.parts]))
+        return np.concatenate([part.columns().times() for part in self.parts])
+
+    def split_starts(self) -> tuple[float, ...]:
+        """Return the time keys at which valid and test begin; empty unless the settings name these times.
+
+        Raises:
+            SettingsError: they do not go with the times of the column, or test begins before valid.
+        """
+        if self._times is None or self._split is None or self._split.valid_from is None:
+            return ()
+        named = {"valid_from": self._split.valid_from, "test_from": self._split.test_from}
+        starts = tuple(
+            self._times.start_of(moment, f"data.split.{name}") for name, moment in named.items() if moment is not None
+        )
+        if list(starts) != sorted(set(starts)):
+            raise SettingsError(
+                f"data.split.test_from must lie behind data.split.valid_from, {self._split.valid_from}, but "
+                f"{self._split.test_from} was given"
+            )
+        return starts
 
     def _columns(self) -> Iterator[tuple[str, Callable[[RawRows], pa.Array]]]:
         """Yield the name of each column of a part and the function that makes it; the functions run in parallel."""
         for index, target in enumerate(self.plan.targets):
-            yield f"{LABEL}_{index}", partial(_label, target)
+            yield f"{LABEL}_{index}", partial(self._label, target)
         if self.plan.weight is not None:
-            yield WEIGHT, partial(_weight, self.plan.weight)
+            yield WEIGHT, partial(self._weight, self.plan.weight)
         if self.groups is not None:
             yield GROUP, partial(self._group, Numbering.provisional(self.groups))
         if (times := self._times) is not None:
@@ -155,18 +182,18 @@ class Stager:
 
     def _group(self, numbering: Numbering, rows: RawRows) -> pa.Array:
         assert self.plan.group is not None
-        return number_texts(CellSource(rows, self._blanks, numbering), self.plan.group).to_arrow()
+        source = CellSource(rows, self._csv.blanks, numbering, self._marks, self._notes)
+        return number_texts(source, self.plan.group, self.plan.group_text).to_arrow()
 
     def _feature(self, feature: PlannedFeature, numbering: Numbering, rows: RawRows) -> pa.Array:
-        return feature.parse(CellSource(rows, self._blanks, numbering)).to_arrow()
+        return feature.parse(CellSource(rows, self._csv.blanks, numbering, self._marks, self._notes)).to_arrow()
 
+    def _label(self, target: Target, rows: RawRows) -> pa.Array:
+        labels = parse_labels(rows, target.label, target.place, blanks=self._csv.blanks, marks=self._marks)
+        return pa.array(labels)
 
-def _label(target: Target, rows: RawRows) -> pa.Array:
-    return pa.array(parse_labels(rows, target.label, target.place))
-
-
-def _weight(column: str, rows: RawRows) -> pa.Array:
-    return pa.array(parse_weights(rows, column))
+    def _weight(self, column: str, rows: RawRows) -> pa.Array:
+        return pa.array(parse_weights(rows, column, self._csv.blanks, self._marks))
 
 
 def _slice(rows: RawRows, start: int, num_rows: int) -> RawRows:

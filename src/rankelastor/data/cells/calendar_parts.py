@@ -1,6 +1,6 @@
-"""Extract calendar parts of timestamps: hour, weekday, weekend.
+"""Extract calendar parts of times: hour, weekday, weekend.
 
-Times are taken as written: an offset such as ``+02:00`` is not applied. Epoch seconds are UTC.
+Times are taken as written: an offset such as ``+02:00`` is not applied. Epochs are in UTC.
 """
 
 from __future__ import annotations
@@ -8,29 +8,21 @@ from __future__ import annotations
 from typing import Literal
 
 import polars as pl
+import pyarrow as pa
 
-from rankelastor.data.cells.texts import BLANK, CellTexts
+from rankelastor.data.cells.texts import BLANK, CellTexts, encode_distinct
+from rankelastor.data.cells.time_formats import EXAMPLES, example_of, parse_times
+from rankelastor.data.cells.typed_times import is_time_point, local_times
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 
 CalendarPart = Literal["hour", "weekday", "weekend"]
-TimeFormat = Literal["yymmddhh", "iso", "epoch_seconds"]
 
 _SATURDAY = 6
-_ISO = (
-    r"^(?<date>\d{4}-\d{2}-\d{2})"
-    r"(?:[T ](?<hour>\d{2}):(?<minute>\d{2})(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
-)
-_TOO_MANY_SECONDS = 1e11
-"""The year 5138. Larger numbers are milliseconds or finer units, and would silently give wrong hours as seconds."""
-_EXAMPLES = {"yymmddhh": "14102123", "iso": "2014-10-21T23:00:00", "epoch_seconds": "1413932400"}
-_CHECK = "check the field's format"
-_ADVICE = {"epoch_seconds": f"{_CHECK}, or divide milliseconds by 1000"}
+_FIRST_LIKELY_YEAR = 1990
 
 
-def calendar_part(
-    rows: RawRows, column: str, times: CellTexts, *, part: CalendarPart, time_format: TimeFormat
-) -> CellTexts:
+def calendar_part(rows: RawRows, column: str, times: CellTexts, *, part: CalendarPart, time_format: str) -> CellTexts:
     """Extract one part of each timestamp as text (``"23"``); a blank timestamp has blank parts.
 
     Args:
@@ -38,46 +30,43 @@ def calendar_part(
         column: the timestamp column, for the message.
         times: the texts of the column.
         part: ``hour`` 0..23, ``weekday`` 0 (Monday)..6, ``weekend`` 0 or 1.
-        time_format: the format of the texts.
+        time_format: the format of the texts, see ``parse_times``.
 
     Raises:
         DataError: a text is not such a timestamp; the message names file, column and row.
     """
-    moments = parse_times(times.values, time_format)
+    moments = parse_times(times.values, time_format).local
     wrong = (moments.is_null() & (times.values != BLANK)).to_numpy()[times.codes]
     if wrong.any():
         index = int(wrong.argmax())
         given = times.values[int(times.codes[index])]
         raise DataError(
             f"{rows.file}, column {column!r}, row {rows.row_number(index)} must hold times as {time_format} "
-            f"({_EXAMPLES[time_format]}), but {given!r} was given; {_ADVICE.get(time_format, _CHECK)}"
+            f"({example_of(time_format)}), but {given!r} was given; {_advise(given)}"
         )
     return CellTexts(_part(moments, part).cast(pl.String).fill_null(BLANK), times.codes)
 
 
-def parse_times(texts: pl.Series, time_format: TimeFormat) -> pl.Series:
-    """Parse texts as datetimes; null if a text does not have the format.
-
-    Example:
-        >>> parse_times(pl.Series(["14102123", "2014"]), "yymmddhh").to_list()
-        [datetime.datetime(2014, 10, 21, 23, 0), None]
-    """
-    match time_format:
-        case "yymmddhh":
-            digits = texts.str.extract(r"^(\d{8})$")
-            return (digits + "00").str.to_datetime("%y%m%d%H%M", strict=False, time_unit="us")
-        case "iso":
-            return _parse_iso(texts)
-        case "epoch_seconds":
-            numbers = texts.cast(pl.Float64, strict=False)
-            seconds = numbers.set(numbers.abs() >= _TOO_MANY_SECONDS, None).floor().cast(pl.Int64, strict=False)
-            return pl.select(pl.from_epoch(seconds, time_unit="s")).to_series()
+def _advise(text: str) -> str:
+    """Name the format that a text has, or say how to write times."""
+    for name in EXAMPLES:
+        moment = parse_times(pl.Series([text]), name).local[0]
+        if moment is not None and moment.year >= _FIRST_LIKELY_YEAR:
+            return f"try format: {name}"
+    return f"write times as {EXAMPLES['iso']} for format: iso, or give a pattern such as format: '%d/%m/%Y %H:%M'"
 
 
-def _parse_iso(texts: pl.Series) -> pl.Series:
-    parts = texts.str.extract_groups(_ISO).struct.unnest()
-    written = parts["date"] + "T" + parts["hour"].fill_null("00") + ":" + parts["minute"].fill_null("00")
-    return written.str.to_datetime("%Y-%m-%dT%H:%M", strict=False, time_unit="us")
+def typed_calendar_part(rows: RawRows, column: str, part: CalendarPart) -> CellTexts | None:
+    """Extract one part of each date or timestamp of Parquet, in the time zone of the column; None for other types."""
+    cells = rows.column(column)
+    kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
+    if not is_time_point(kind):
+        return None
+    encoded = encode_distinct(rows, column, cells)
+    parts = _part(local_times(encoded.dictionary), part).cast(pl.String).fill_null(BLANK)
+    codes = encoded.indices.cast(pa.int64()).fill_null(len(parts))
+    texts = pl.concat([parts.alias(column), pl.Series(column, [BLANK], dtype=pl.String)])
+    return CellTexts(texts, codes.to_numpy(zero_copy_only=False))
 
 
 def _part(moments: pl.Series, part: CalendarPart) -> pl.Series:

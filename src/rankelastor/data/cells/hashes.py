@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.utils import murmurhash3_32
 
 from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.schema import PADDING_ID
@@ -21,6 +20,8 @@ def hashed_ids(texts: pl.Series, *, num_buckets: int, blank: BlankIds) -> NDArra
         >>> hashed_ids(pl.Series(["a", "b", ""]), num_buckets=10, blank="padding").tolist()
         [1, 6, 0]
     """
+    from sklearn.utils import murmurhash3_32  # noqa: PLC0415 - takes over a second, and few data sets have hashed fields
+
     hashes = np.fromiter((murmurhash3_32(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
     ids = ((hashes & 0xFFFFFFFF) % num_buckets + 1).astype(np.int32)
     if blank != "value":

@@ -1,80 +1,190 @@
-"""Compute sortable time keys of rows: numbers as they are, texts by their byte order."""
+"""Compute sortable time keys of rows: numbers as they are, times as nanoseconds since 1970 in UTC."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rankelastor.data.cells.numbers import parse_numbers
-from rankelastor.data.cells.texts import BLANK, cell_texts
-from rankelastor.data.interner import Interner
+from rankelastor.data.cells.number_texts import PLAIN, NumberMarks, marks_of, plain_numbers, read_numbers
+from rankelastor.data.cells.numbers import NumberRules, parse_numbers
+from rankelastor.data.cells.spelling import SPACES
+from rankelastor.data.cells.texts import BLANK, CellTexts, as_text, cell_texts
+from rankelastor.data.cells.time_formats import example_of, parse_times
+from rankelastor.data.cells.typed_times import is_time_point, nanoseconds_of
 from rankelastor.data.raw.rows import RawRows
-from rankelastor.errors import DataError
+from rankelastor.errors import DataError, SettingsError
+
+TimeKey = NDArray[np.float64] | NDArray[np.int64]
+"""Times that are numbers as float64, all others as int64 nanoseconds since 1970 in UTC."""
 
 _FIRST_SHARED = 2.0**53
 """The smallest float64 that represents two integers: 2^53 + 1 is rounded to it."""
+_EXACT_DIGITS = 15
+"""Decimals of so many digits are different numbers as float64."""
+_EXACT_WAYS = "name the unit, as in data.split.format: epoch_seconds, which is exact to the nanosecond"
 
 
 class TimeKeys:
     """Converter of the time column into numbers that sort by time.
 
-    The first row decides: if it holds a number, all rows must; otherwise times are texts, ordered by their bytes.
-    Texts get provisional keys that ``finish`` replaces by their ranks once all rows have been read.
+    Without a format the first row decides: if it is a number, all rows must be and are sorted as numbers; otherwise
+    texts must be ISO dates or times. Offsets are applied, and either all times have one or none has. The dates and
+    timestamps of Parquet need no format.
     """
 
-    def __init__(self, column: str) -> None:
-        self._column = column
-        self._texts: Interner | None = None
-        self._numeric: bool | None = None
+    def __init__(self, column: str, time_format: str | None = None, marks: NumberMarks = PLAIN) -> None:
+        self._column, self._format, self._marks = column, time_format, marks
+        self._numeric: bool | None = None if time_format is None else False
+        self._has_offset: bool | None = None
 
-    def keys(self, rows: RawRows) -> NDArray[np.float64]:
-        """Compute a key for each row, provisional if times are texts.
+    def keys(self, rows: RawRows) -> TimeKey:
+        """Compute a key for each row.
 
         Raises:
-            DataError: a time is blank, not a number though the first row holds one, or an integer that float64 rounds.
+            DataError: a time is blank, not a number though the first row holds one, no time in the format, a number
+                that float64 rounds, or has an offset where others have none.
         """
+        cells = rows.column(self._column)
+        if is_time_point(_plain(cells.type)):
+            return self._typed_keys(rows, cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells)
         if self._numeric is None:
-            self._numeric = _is_number(rows, self._column)
+            self._numeric = _is_number(rows, self._column, self._marks)
+        return self._exact_numbers(rows) if self._numeric else self._parsed_keys(rows)
+
+    def start_of(self, moment: str | float, place: str) -> float | int:
+        """Compute the key of a moment in the settings: a date or time in ISO, or a number if times are numbers.
+
+        Raises:
+            SettingsError: times are numbers and the moment is a date, or the other way round.
+        """
         if self._numeric:
-            return _exact_numbers(rows, self._column)
-        texts = cell_texts(rows, self._column, blanks=())
-        blank = (texts.values == BLANK).to_numpy()[texts.codes]
+            if isinstance(moment, str):
+                raise SettingsError(
+                    f"{place} must be a number, as the times of column {self._column!r} are, but {moment!r} was given; "
+                    "write a number, or name the unit, as in data.split.format: epoch_seconds"
+                )
+            return float(moment)
+        instant = parse_times(pl.Series([str(moment)]), "iso").instants[0]
+        if instant is None or not isinstance(moment, str):
+            raise SettingsError(
+                f"{place} must be a date or time such as 2024-05-01 or 2024-05-01T12:00, but {moment!r} was given"
+            )
+        return int(instant)
+
+    def _typed_keys(self, rows: RawRows, cells: pa.Array) -> NDArray[np.int64]:
+        self._numeric = False
+        self._refuse_blanks(rows, np.asarray(cells.is_null()))
+        instants = nanoseconds_of(cells)
+        self._refuse(rows, instants.is_null().to_numpy(), "must lie between the years 1678 and 2261", "fix the row")
+        has_offset = pa.types.is_timestamp(cells.type) and cells.type.tz is not None
+        self._refuse_mixed_offsets(rows, np.full(len(cells), has_offset))
+        return _int64(instants)
+
+    def _parsed_keys(self, rows: RawRows) -> NDArray[np.int64]:
+        texts = cell_texts(rows, self._column, (), "as_written", are_ids=False)
+        self._refuse_blanks(rows, (texts.values == BLANK).to_numpy()[texts.codes])
+        time_format = self._format or "iso"
+        values = texts.values
+        if time_format.startswith("epoch"):
+            values = plain_numbers(values, marks_of(rows.column(self._column), self._marks))
+        times = parse_times(values, time_format)
+        wrong = times.local.is_null().to_numpy()[texts.codes]
+        advice = "check data.split.format"
+        if self._format is None:
+            advice = "name their format, as in data.split.format: '%d/%m/%Y'"
+        self._refuse(rows, wrong, f"must hold times as {time_format} ({example_of(time_format)})", advice)
+        instants = times.instants
+        too_far = instants.is_null().to_numpy()[texts.codes]
+        self._refuse(rows, too_far, "must lie between the years 1678 and 2261", "fix the row")
+        self._refuse_mixed_offsets(rows, times.offset.is_not_null().to_numpy()[texts.codes])
+        return _int64(instants)[texts.codes]
+
+    def _exact_numbers(self, rows: RawRows) -> NDArray[np.float64]:
+        """Parse the times as float64; refuse numbers that would be rounded."""
+        column, cells = self._column, rows.column(self._column)
+        self._refuse_texts(rows)
+        numbers = parse_numbers(rows, column, blanks=(), blank=None, rules=NumberRules(self._marks))
+        if pa.types.is_floating(cells.type) or (pa.types.is_integer(cells.type) and not _any_rounded(numbers)):
+            return numbers
+        self._refuse(
+            rows,
+            np.abs(numbers) >= _FIRST_SHARED,
+            "must hold times below 2^53, so that their order is exact",
+            f"divide nanoseconds by 1000, or {_EXACT_WAYS}",
+        )
+        if not pa.types.is_integer(cells.type):
+            texts = cell_texts(rows, column, (), "as_written", are_ids=False)
+            digits = plain_numbers(texts.values, marks_of(cells, self._marks)).str.extract(r"^[+-]?0*(\d*\.\d*[1-9])")
+            long = (digits.str.len_bytes() - 1 > _EXACT_DIGITS).fill_null(value=False).to_numpy()
+            rule = f"must hold times of at most {_EXACT_DIGITS} digits, so that their order is exact"
+            self._refuse(rows, long[texts.codes], rule, _EXACT_WAYS)
+        return numbers
+
+    def _refuse_texts(self, rows: RawRows) -> None:
+        """Raise at the first time that is blank or no number, where the first row holds a number."""
+        if not _is_text(rows.column(self._column)):
+            return
+        texts = cell_texts(rows, self._column, (), "as_written", are_ids=False)
+        stripped = texts.values.str.strip_chars(SPACES)
+        self._refuse_blanks(rows, (stripped == BLANK).to_numpy()[texts.codes])
+        numbers = read_numbers(stripped, marks_of(rows.column(self._column), self._marks))
+        rule = "must hold a number, as the first row does"
+        self._refuse(rows, numbers.is_null().to_numpy()[texts.codes], rule, "write all times to split by in one way")
+
+    def _refuse_blanks(self, rows: RawRows, blank: NDArray[np.bool_]) -> None:
         if blank.any():
             raise DataError(
                 f"{rows.file}, column {self._column!r}, row {rows.row_number(int(blank.argmax()))}: the time to split "
-                "by must not be blank; correct the row, or choose another data.split"
+                "by must not be blank; fix the row, or choose another data.split"
             )
-        self._texts = self._texts or Interner()
-        return self._texts.codes(texts.values)[texts.codes].astype(np.float64)
 
-    def finish(self, keys: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turn the provisional keys of all rows into final ones."""
-        if self._texts is None:
-            return keys
-        ranks = self._texts.values().rank("dense").to_numpy().astype(np.float64)
-        return ranks[keys.astype(np.int64)]
-
-
-def _exact_numbers(rows: RawRows, column: str) -> NDArray[np.float64]:
-    """Parse the times as float64; refuse integers that would be rounded."""
-    numbers = parse_numbers(rows, column, blanks=(), blank=None)
-    cells = rows.column(column)
-    rounded = np.abs(numbers) >= _FIRST_SHARED
-    if rounded.any() and not pa.types.is_floating(cells.type):
-        index = int(rounded.argmax())
-        raise DataError(
-            f"{rows.file}, column {column!r}, row {rows.row_number(index)} must hold times below 2^53, so that "
-            f"their order is exact, but {cells[index].as_py()} was given; divide nanoseconds by 1000"
+    def _refuse_mixed_offsets(self, rows: RawRows, has_offset: NDArray[np.bool_]) -> None:
+        if not len(has_offset):
+            return
+        if self._has_offset is None:
+            self._has_offset = bool(has_offset[0])
+        rule = (
+            "must have an offset from UTC, as the times before it"
+            if self._has_offset
+            else ("must have no offset from UTC, as the times before it have none")
         )
-    return numbers
+        self._refuse(rows, has_offset != self._has_offset, rule, "write all times with an offset (Z is UTC), or none")
+
+    def _refuse(self, rows: RawRows, wrong: NDArray[np.bool_], rule: str, advice: str) -> None:
+        if not wrong.any():
+            return
+        index = int(wrong.argmax())
+        given = as_text(rows, self._column)[index].as_py()
+        given = repr(given) if _is_text(rows.column(self._column)) else given
+        where = f"{rows.file}, column {self._column!r}, row {rows.row_number(index)}"
+        raise DataError(f"{where} {rule}, but {given} was given; {advice}")
 
 
-def _is_number(rows: RawRows, column: str) -> bool:
+def _int64(instants: pl.Series) -> NDArray[np.int64]:
+    keys: NDArray[np.int64] = instants.to_numpy().astype(np.int64)
+    return keys
+
+
+def _any_rounded(numbers: NDArray[np.float64]) -> bool:
+    return bool((np.abs(numbers) >= _FIRST_SHARED).any())
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _is_text(cells: pa.Array) -> bool:
+    return bool(pa.types.is_string(_plain(cells.type)) or pa.types.is_large_string(_plain(cells.type)))
+
+
+def _is_number(rows: RawRows, column: str, marks: NumberMarks) -> bool:
     cells = rows.column(column)
     if pa.types.is_floating(cells.type) or pa.types.is_integer(cells.type):
         return True
-    first = cell_texts(rows, column, blanks=())
-    text = first.values.gather(first.codes[:1])
-    return text.cast(pl.Float64, strict=False).null_count() == 0
+    first: CellTexts = cell_texts(rows, column, (), "as_written", are_ids=False)
+    text: Any = first.values.gather(first.codes[:1]).str.strip_chars(SPACES)
+    return read_numbers(text, marks_of(cells, marks)).null_count() == 0

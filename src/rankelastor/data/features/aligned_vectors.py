@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rankelastor.config.base import Settings
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.features.vector_files import read_vectors
 from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.features.vocabulary import Vocabulary
@@ -28,11 +29,12 @@ class PretrainedSpec(Settings):
 
 
 def align_vectors(
-    vocabulary: Vocabulary, source: str | Path, settings: PretrainedSettings
+    vocabulary: Vocabulary, source: str | Path, settings: PretrainedSettings, *, text: TextRule = "canonical"
 ) -> tuple[NDArray[np.float32], int]:
     """Read the vector of each id, float32 (num_ids, dim), and count the known values without a vector.
 
     Padding, out of vocabulary and values without a vector get zeros. Keys that are not known values are ignored.
+    Keys are spelled as the values of the field are, by its rule ``text``.
 
     Raises:
         DataError: widths differ, a number is not finite, a key occurs twice, or no key is a known value.
@@ -40,7 +42,7 @@ def align_vectors(
     path = Path(source) / settings.file
     vectors: NDArray[np.float32] | None = None
     has_vector = np.zeros(vocabulary.num_ids, dtype=bool)
-    for keys, piece in read_vectors(source, settings):
+    for keys, piece in read_vectors(source, settings, text=text):
         if vectors is None:
             vectors = np.zeros((vocabulary.num_ids, piece.shape[1]), dtype=np.float32)
         _require_fitting(path, keys, piece, dim=vectors.shape[1])

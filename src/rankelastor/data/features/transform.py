@@ -55,8 +55,9 @@ class StatisticsFit:
 
     def end_first_pass(self) -> None:
         """End the first pass: compute the mean."""
-        assert self._num_rows, "statistics need rows"
-        self._mean = float(self._sum.exact / self._num_rows)
+        if not self._num_rows:  # every number was infinite and is clipped, to zero
+            self._minimum = self._maximum = 0.0
+        self._mean = float(self._sum.exact / max(1, self._num_rows))
 
     def add_deviations(self, numbers: NDArray[np.float64]) -> None:
         """Add a piece in the second pass, which takes the same pieces in any order."""
@@ -65,7 +66,7 @@ class StatisticsFit:
     @property
     def statistics(self) -> NumberStatistics:
         """The statistics, after both passes."""
-        variance = float(self._squares.exact / Fraction(self._num_rows))
+        variance = float(self._squares.exact / Fraction(max(1, self._num_rows)))
         return NumberStatistics(
             mean=self._mean,
             standard_deviation=math.sqrt(variance),

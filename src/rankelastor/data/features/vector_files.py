@@ -15,10 +15,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from rankelastor.data.cells.spelling import TextRule
+from rankelastor.data.cells.texts import cell_texts, spell_all
 from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.raw.column_names import quote_names, require_columns
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.data.raw.source_files import SourceFile
 from rankelastor.errors import DataError
+from rankelastor.extras import how_to_install
 
 Piece = tuple[pl.Series, NDArray[np.float32]]
 """Some keys as text, and their vectors, float32 (key, dim)."""
@@ -47,12 +51,13 @@ def find_vector_files(folder: str | Path, vectors: Iterable[PretrainedSettings])
     return tuple(found.values())
 
 
-def read_vectors(folder: str | Path, settings: PretrainedSettings) -> Iterator[Piece]:
+def read_vectors(folder: str | Path, settings: PretrainedSettings, *, text: TextRule = "canonical") -> Iterator[Piece]:
     """Read the keys and vectors of a file in pieces.
 
     Args:
         folder: the folder that relative paths start from.
         settings: the file, and the names of its keys and vectors.
+        text: the rule by which keys that are texts are spelled.
 
     Raises:
         DataError: the file cannot be read, lacks a column or array, or does not hold one vector of numbers per key;
@@ -62,18 +67,18 @@ def read_vectors(folder: str | Path, settings: PretrainedSettings) -> Iterator[P
     with _explain_errors(path):
         match settings.format:
             case "parquet":
-                yield from _read_parquet(path, settings)
+                yield from _read_parquet(path, settings, text)
             case "npy":
                 assert settings.keys is not None, "settings require it for .npy"
-                yield from _pieces(_read_keys(Path(folder) / settings.keys), np.load(path, mmap_mode="r"), path)
+                yield from _pieces(_read_keys(Path(folder) / settings.keys, text), np.load(path, mmap_mode="r"), path)
             case "npz":
                 with np.load(path) as arrays:
                     key, vector = _array_names(list(arrays), path, settings)
-                    yield from _pieces(_texts(arrays[key], path), arrays[vector], path)
+                    yield from _pieces(_texts(arrays[key], path, text), arrays[vector], path)
             case "h5":
                 with _h5py(path).File(path, "r") as arrays:
                     key, vector = _array_names(list(arrays), path, settings)
-                    yield from _pieces(_texts(arrays[key][:], path), arrays[vector], path)
+                    yield from _pieces(_texts(arrays[key][:], path, text), arrays[vector], path)
 
 
 def _list_paths(settings: PretrainedSettings) -> Iterator[tuple[str, str]]:
@@ -82,18 +87,22 @@ def _list_paths(settings: PretrainedSettings) -> Iterator[tuple[str, str]]:
         yield "keys", settings.keys
 
 
-def _read_parquet(path: Path, settings: PretrainedSettings) -> Iterator[Piece]:
+def _read_parquet(path: Path, settings: PretrainedSettings, text: TextRule) -> Iterator[Piece]:
     assert settings.key is not None, "settings require it for Parquet"
     assert settings.vector is not None, "settings require it for Parquet"
     columns = [settings.vector] if isinstance(settings.vector, str) else list(settings.vector)
+    first_row = 1
     with pq.ParquetFile(path) as parquet:
         wanted = list(dict.fromkeys([settings.key, *columns]))
         advice = "check pretrained.key and pretrained.vector"
         require_columns(parquet.schema_arrow.names, wanted, path, advice=advice)
         for batch in parquet.iter_batches(batch_size=_PIECE_ROWS, columns=wanted):
-            keys = pl.Series(pc.cast(batch.column(settings.key), pa.string()), dtype=pl.String)
+            rows = RawRows(batch, path, first_row)
+            keys = cell_texts(rows, settings.key, (), text)
+            first_row += batch.num_rows
             numbers = [_parquet_numbers(batch.column(name), path, name) for name in columns]
-            yield keys, numbers[0] if len(numbers) == 1 else np.concatenate(numbers, axis=1)
+            texts = keys.values.gather(keys.codes)
+            yield texts, numbers[0] if len(numbers) == 1 else np.concatenate(numbers, axis=1)
 
 
 def _parquet_numbers(cells: pa.Array, path: Path, column: str) -> NDArray[np.float32]:
@@ -114,15 +123,15 @@ def _float32(cells: pa.Array) -> NDArray[np.float32]:
     return numbers
 
 
-def _read_keys(path: Path) -> pl.Series:
+def _read_keys(path: Path, text: TextRule) -> pl.Series:
     """Read one key per line of a text file, or the array of an ``.npy`` file."""
     with _explain_errors(path):
         if path.suffix.lower() == ".npy":
-            return _texts(np.load(path), path)
+            return _texts(np.load(path), path, text)
         # Not str.splitlines: it also splits at U+2028, form feeds and others, which may occur in a key.
-        text = path.read_bytes().decode("utf-8-sig").removesuffix("\n")
-        lines = [line.removesuffix("\r") for line in text.split("\n")] if text else []
-        return pl.Series(lines, dtype=pl.String)
+        content = path.read_bytes().decode("utf-8-sig").removesuffix("\n")
+        lines = [line.removesuffix("\r") for line in content.split("\n")] if content else []
+        return spell_all(pa.array(lines, pa.string()), (), text)
 
 
 def _pieces(keys: pl.Series, vectors: Any, path: Path) -> Iterator[Piece]:
@@ -137,16 +146,19 @@ def _pieces(keys: pl.Series, vectors: Any, path: Path) -> Iterator[Piece]:
         yield keys[rows], np.asarray(vectors[rows], dtype=np.float32)
 
 
-def _texts(keys: NDArray[Any], path: Path) -> pl.Series:
+def _texts(keys: NDArray[Any], path: Path, text: TextRule) -> pl.Series:
     """Convert keys to the texts that a raw file would hold."""
-    if keys.ndim != 1 or keys.dtype.kind not in "iuUSO":
+    if keys.ndim != 1 or keys.dtype.kind not in "iufUSO":
         raise DataError(
-            f"{path} must hold its keys as a list of texts or integers, but they have the shape {list(keys.shape)} and "
+            f"{path} must hold its keys as a list of texts or numbers, but they have the shape {list(keys.shape)} and "
             f"the type {keys.dtype}"
         )
     if keys.dtype.kind in "SO":  # h5py reads texts as bytes
         keys = np.array([key.decode() if isinstance(key, bytes) else str(key) for key in keys], dtype=object)
-    return pl.Series(keys.tolist()).cast(pl.String)
+    cells = pa.array(keys.tolist() if keys.dtype.kind in "SUO" else keys)
+    rows = RawRows(pa.RecordBatch.from_arrays([cells], names=["key"]), path)
+    texts = cell_texts(rows, "key", (), text)
+    return texts.values.gather(texts.codes)
 
 
 def _array_names(names: list[str], path: Path, settings: PretrainedSettings) -> tuple[str, str]:
@@ -160,9 +172,7 @@ def _h5py(path: Path) -> Any:
     try:
         import h5py  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise DataError(
-            f"h5py must be installed to read {path}, but is not; try pip install 'rankelastor[hub]'"
-        ) from error
+        raise DataError(f"h5py must be installed to read {path}, but is not; try {how_to_install('hub')}") from error
     return h5py
 
 

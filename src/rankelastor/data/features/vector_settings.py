@@ -21,19 +21,27 @@ _FORMATS: dict[str, VectorFormat] = {
 
 
 class PretrainedSettings(Settings):
-    """Pretrained vectors by key, read from one file. Relative paths start from ``files.folder``.
+    """Pretrained vectors by key, read from one file."""
 
-    ``.parquet``: ``key`` is the column of keys, ``vector`` a column of lists or several columns of numbers.
-    ``.npz`` and ``.h5``: ``key`` and ``vector`` name arrays of keys and of vectors (default ``key`` and ``value``).
-    ``.npy``: a matrix, one row per key; ``keys`` is a text file of one key per line, or ``.npy``.
-    ``trained``: whether training changes the vectors; otherwise they are frozen.
-    """
-
-    file: Name
-    key: Name | None = None
-    vector: Name | Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
-    keys: Name | None = None
-    trained: bool = False
+    file: Name = Field(
+        description="The file of vectors, by its suffix `.parquet`, `.npz`, `.h5`, or `.npy` (a matrix, one row per "
+        "key). A relative path starts from `data.files.folder`."
+    )
+    key: Name | None = Field(
+        None,
+        description="Parquet: the column of keys, which are values of the field. `.npz` and `.h5`: the array of keys; "
+        "null means `key`.",
+    )
+    vector: Name | Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="Parquet: a column of lists, or several columns of numbers. `.npz` and `.h5`: the array of "
+        "vectors; null means `value`.",
+    )
+    keys: Name | None = Field(None, description="`.npy`: a text file of one key per line, or a `.npy` file of keys.")
+    trained: bool = Field(
+        False,  # noqa: FBT003 - a default
+        description="Whether training changes the vectors; otherwise they are frozen.",
+    )
 
     @property
     def format(self) -> VectorFormat:

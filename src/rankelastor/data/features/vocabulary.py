@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.data.features.text_order import argsort_texts
 from rankelastor.data.interner import Interner
-from rankelastor.errors import DataError
+from rankelastor.errors import PREPARE_AGAIN, DataError
 from rankelastor.schema import PADDING_ID
 
 
@@ -160,4 +160,4 @@ def require_vocabulary(path: Path, *, num_ids: int) -> None:
 
 
 def _damaged(path: Path, reason: object) -> DataError:
-    return DataError(f"{path} must be a readable vocabulary, but {reason}; run `rankelastor prepare RECIPE --force`")
+    return DataError(f"{path} must be a readable vocabulary, but {reason}; run `{PREPARE_AGAIN}`", python=PREPARE_AGAIN)

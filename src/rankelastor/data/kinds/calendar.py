@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rankelastor.data.cells.calendar_parts import CalendarPart, TimeFormat, calendar_part
-from rankelastor.data.cells.texts import BlankIds, cell_texts
+from rankelastor.data.cells.calendar_parts import CalendarPart, calendar_part, typed_calendar_part
+from rankelastor.data.cells.number_texts import marks_of, plain_numbers
+from rankelastor.data.cells.texts import BlankIds, CellTexts, cell_texts
+from rankelastor.data.cells.time_formats import DIGITS_OF_EPOCHS, TimeFormat
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
@@ -22,15 +24,20 @@ from rankelastor.schema import CategoricalFeature
 
 
 class CalendarField(ColumnSettings):
-    """Calendar parts of a timestamp column, each a categorical feature named ``<column>_<part>``.
-
-    ``hour`` 0..23, ``weekday`` 0 (Monday)..6, ``weekend`` 0 or 1.
-    ``format``: ``yymmddhh`` (14102123 is 2014-10-21 23h), ``iso`` (2014-10-21T23:00:00), ``epoch_seconds`` (UTC).
-    """
+    """Calendar parts of a timestamp column, each a categorical feature named ``<column>_<part>``."""
 
     kind: Literal["calendar"]
-    parts: Annotated[tuple[CalendarPart, ...], Field(min_length=1)] = ("hour", "weekday", "weekend")
-    format: TimeFormat
+    parts: tuple[CalendarPart, ...] = Field(
+        ("hour", "weekday", "weekend"),
+        min_length=1,
+        description="The parts, each a feature: `hour` 0..23, `weekday` 0 (Monday)..6, `weekend` 0 or 1.",
+    )
+    format: TimeFormat = Field(
+        description="How times are written: `yymmddhh` (14102123 is 2014-10-21 23h), `iso` (2014-10-21, "
+        "2014-10-21T23:00:00+02:00), `epoch_seconds`, `epoch_milliseconds`, `epoch_microseconds`, `epoch_nanoseconds` "
+        "(UTC), or a pattern of strptime such as `%d/%m/%Y %H:%M`. Dates and timestamps of Parquet are read whatever "
+        "the format. Times are taken as written: offsets from UTC are not applied."
+    )
 
     def plan(self, column: str) -> Iterator[PlannedCalendarPart]:
         """Plan a feature per part."""
@@ -118,6 +125,12 @@ class CalendarSpec(FeatureSpec):
 
 
 def _number_parts(source: CellSource, column: str, *, part: CalendarPart, time_format: TimeFormat) -> Cells:
-    times = cell_texts(source.rows, column, source.blanks)
-    texts = calendar_part(source.rows, column, times, part=part, time_format=time_format)
+    texts = typed_calendar_part(source.rows, column, part)
+    if texts is None:
+        times = cell_texts(source.rows, column, source.blanks, source.spelling("as_written"), are_ids=False)
+        marks = marks_of(source.rows.column(column), source.marks)
+        if time_format in DIGITS_OF_EPOCHS and not marks.are_plain:
+            plain = plain_numbers(times.values, marks)
+            times = CellTexts(plain.zip_with(plain.is_not_null(), times.values), times.codes)
+        texts = calendar_part(source.rows, column, times, part=part, time_format=time_format)
     return Cells(source.numbering.number(texts.values)[texts.codes])

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BlankIds
 from rankelastor.data.features.aligned_vectors import PretrainedSpec, align_vectors
 from rankelastor.data.features.vector_settings import PretrainedSettings
@@ -18,6 +19,7 @@ from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import (
+    BLANK_MEANING,
     ColumnSettings,
     FeatureFit,
     FieldName,
@@ -33,22 +35,29 @@ _logger = logging.getLogger(__name__)
 
 
 class CategoricalField(ColumnSettings):
-    """A column of values, each with an id and an embedding.
-
-    ``min_count``: a value seen fewer times than this in the train split is out of vocabulary.
-    ``blank``: a blank cell is a value of its own (``value``), out of vocabulary, or padding (a zero vector).
-    ``shares``: the name of a categorical or sequence field whose vocabulary and embedding rows this one uses. One
-    vocabulary then counts the train occurrences in all columns that share it; ``min_count`` and ``blank`` are those
-    of the shared field.
-    ``pretrained``: vectors that replace learned embedding rows; a learned linear map projects them to the width of
-    the model.
-    """
+    """A column of values, each with an id and an embedding."""
 
     kind: Literal["categorical"] = "categorical"
-    min_count: PositiveInt = 1
-    blank: BlankIds = "value"
-    shares: FieldName | None = None
-    pretrained: PretrainedSettings | None = None
+    min_count: PositiveInt = Field(
+        1, description="A value seen fewer times than this in the train split is out of vocabulary."
+    )
+    blank: BlankIds = Field("value", description=BLANK_MEANING)
+    text: TextRule = Field(
+        "canonical",
+        description="How texts are spelled: `canonical` reads `12.0` as `12` and `TRUE` as `true`, as the numbers and "
+        "truth values of Parquet are; `as_written` changes no text.",
+    )
+    shares: FieldName | None = Field(
+        None,
+        description="The name of a categorical or sequence field whose vocabulary and embedding rows this one uses. "
+        "One vocabulary then counts the train occurrences in all columns that share it; `min_count` and `blank` are "
+        "those of the shared field.",
+    )
+    pretrained: PretrainedSettings | None = Field(
+        None,
+        description="Vectors that replace learned embedding rows; a learned linear map projects them to the width of "
+        "the model.",
+    )
 
     def plan(self, column: str) -> Iterator[PlannedCategorical]:
         """Plan one feature."""
@@ -83,11 +92,11 @@ class PlannedCategorical:
         """Rules of its vocabulary; a shared vocabulary brings its own rule for blanks."""
         settings = self.settings
         blank = settings.blank if settings.shares is None else None
-        return VocabularyRules(settings.shares, settings.min_count, blank)
+        return VocabularyRules(settings.shares, settings.min_count, blank, text=settings.text)
 
     def parse(self, source: CellSource) -> Cells:
         """Number the text of each cell."""
-        return number_texts(source, self.column)
+        return number_texts(source, self.column, self.settings.text)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Count the values."""
@@ -100,6 +109,7 @@ class PlannedCategorical:
             column=self.column,
             min_count=self.settings.min_count,
             blank=self.settings.blank,
+            text=self.settings.text,
             num_ids=num_ids,
             vocabulary=file,
             shares=self.settings.shares,
@@ -110,7 +120,7 @@ class PlannedCategorical:
         settings = self.settings.pretrained
         if settings is None:
             return None
-        vectors, num_without = align_vectors(vocabulary, output.source, settings)
+        vectors, num_without = align_vectors(vocabulary, output.source, settings, text=self.settings.text)
         output.vectors.mkdir(exist_ok=True)
         file = output.vectors / output.vector_names.make(self.name)
         np.save(file, vectors)
@@ -133,6 +143,7 @@ class CategoricalSpec(FeatureSpec):
     kind: Literal["categorical"] = "categorical"
     min_count: int
     blank: BlankIds
+    text: TextRule = "canonical"
     num_ids: int
     vocabulary: str
     shares: str | None = None
@@ -158,7 +169,7 @@ class CategoricalSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Number the text of each cell."""
-        return number_texts(source, self.column)
+        return number_texts(source, self.column, self.text)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Return the cells, which are ids already."""

@@ -12,7 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rankelastor.data.cells.lists import Offsets
+from rankelastor.data.cells.number_texts import PLAIN, NumberMarks
+from rankelastor.data.cells.spelling import Spelling, TextRule
+from rankelastor.data.cells.text_notes import TextNotes
 from rankelastor.data.interner import Interner
+from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.rows import RawRows
 
 
@@ -43,11 +47,37 @@ class Numbering:
 
 @dataclass(frozen=True)
 class CellSource:
-    """Raw rows to parse, the texts that mean blank, and the numbering of texts."""
+    """Raw rows to parse, and the rules by which their cells are read.
+
+    Attributes:
+        rows: the rows.
+        blanks: texts that mean blank.
+        numbering: the numbering of texts.
+        marks: the decimal mark and the thousands separator of numbers that are written as text.
+        notes: collects texts to be warned of; None while serving.
+        format_version: the format version of the prepared folder that the features belong to.
+    """
 
     rows: RawRows
     blanks: Collection[str]
     numbering: Numbering
+    marks: NumberMarks = PLAIN
+    notes: TextNotes | None = None
+    format_version: int = 2
+
+    def spelling(self, rule: TextRule) -> Spelling:
+        """Return the spelling of a field with this rule for texts; format version 1 had one for all."""
+        return "version_1" if self.format_version == 1 else rule
+
+
+def marks_of_csv(csv: CsvSettings) -> NumberMarks:
+    """Return the marks in the numbers of CSV files.
+
+    Example:
+        >>> marks_of_csv(CsvSettings(decimal=",", thousands="."))
+        NumberMarks(decimal=',', thousands='.')
+    """
+    return NumberMarks(csv.decimal, csv.thousands)
 
 
 @dataclass(frozen=True)

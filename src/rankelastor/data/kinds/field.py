@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from rankelastor.config.base import Settings
 
 if TYPE_CHECKING:
+    from rankelastor.data.cells.spelling import TextRule
     from rankelastor.data.features.vector_settings import PretrainedSettings
     from rankelastor.data.kinds.cells import Cells, CellSource
     from rankelastor.data.kinds.feature_output import FeatureOutput
@@ -26,20 +27,26 @@ if TYPE_CHECKING:
 ColumnPattern = Annotated[str, Field(min_length=1)]
 FieldName = Annotated[str, Field(min_length=1)]
 
+BLANK_MEANING = (
+    "What a blank cell means: `value` is a value of its own, `out_of_vocabulary` shares the row of unseen values, and "
+    "`padding` is a zero vector."
+)
+"""Description of the setting ``blank`` of a field with ids."""
+
 Reads = Literal["texts", "distinct_texts", "numbers"]
 """How a CSV column is read: as plain text, dictionary-encoded, or as float64 if all cells are plain numbers."""
 
 
 class ColumnSettings(Settings):
-    """Settings common to all fields: the columns to read.
+    """Settings common to all fields: the columns to read."""
 
-    ``column`` is a column name, a pattern with ``*`` and ``?`` (``C*``), or a list of these; each matched
-    column becomes a field of its own. A pattern never matches a label or weight column.
-    ``name`` renames the field; it is allowed only for a single column. The default is the name of the column.
-    """
-
-    column: ColumnPattern | Annotated[tuple[ColumnPattern, ...], Field(min_length=1)]
-    name: FieldName | None = None
+    column: ColumnPattern | Annotated[tuple[ColumnPattern, ...], Field(min_length=1)] = Field(
+        description="A column name, a pattern with `*` and `?` (`C*`), or a list of these; each matched column becomes "
+        "a field of its own. A pattern never matches a label or weight column."
+    )
+    name: FieldName | None = Field(
+        None, description="Name of the field, for a single column only; null means the name of the column."
+    )
     kind: str
 
     names_group: ClassVar[bool] = False
@@ -53,6 +60,11 @@ class ColumnSettings(Settings):
     def vectors(self) -> PretrainedSettings | None:
         """Settings of the pretrained vectors of the field; None if it has none."""
         return None
+
+    @property
+    def text_rule(self) -> TextRule:
+        """Rule for texts of a field whose cells are values."""
+        return "canonical"
 
     @property
     def patterns(self) -> tuple[str, ...]:

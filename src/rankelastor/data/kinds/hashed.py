@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from numpy.typing import NDArray
 from pydantic import Field
 
 from rankelastor.data.cells.hashes import hashed_ids
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BlankIds, cell_texts
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
-from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, NothingToFit, Reads
+from rankelastor.data.kinds.field import BLANK_MEANING, ColumnSettings, FeatureFit, NothingToFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.schema import PADDING_ID, CategoricalFeature
@@ -24,16 +25,30 @@ class HashedField(ColumnSettings):
 
     The bucket of a value is 1 + murmurhash3_32(its UTF-8 bytes, seed 0) mod ``num_buckets``, on every machine and in
     every version. No value is out of vocabulary: values that training has not seen have a bucket too.
-    ``blank``: a blank cell is a value like any other (``value``), out of vocabulary, or padding (a zero vector).
     """
 
     kind: Literal["hashed"]
-    num_buckets: Annotated[int, Field(ge=1, le=2**31 - 3)]
-    blank: BlankIds = "value"
+    num_buckets: int = Field(
+        ge=1,
+        le=2**31 - 3,
+        description="Number of buckets, each with an embedding row; values in one bucket share it.",
+    )
+    blank: BlankIds = Field("value", description=BLANK_MEANING)
+    text: TextRule = Field(
+        "canonical",
+        description="How texts are spelled: `canonical` reads `12.0` as `12` and `TRUE` as `true`, as the numbers and "
+        "truth values of Parquet are; `as_written` changes no text.",
+    )
 
     def plan(self, column: str) -> Iterator[PlannedHashed]:
         """Plan one feature."""
-        spec = HashedSpec(name=self.name or column, column=column, num_buckets=self.num_buckets, blank=self.blank)
+        spec = HashedSpec(
+            name=self.name or column,
+            column=column,
+            num_buckets=self.num_buckets,
+            blank=self.blank,
+            text=self.text,
+        )
         yield PlannedHashed(spec)
 
 
@@ -73,6 +88,7 @@ class HashedSpec(FeatureSpec):
     kind: Literal["hashed"] = "hashed"
     num_buckets: int
     blank: BlankIds
+    text: TextRule = "canonical"
 
     @property
     def num_ids(self) -> int:
@@ -86,7 +102,9 @@ class HashedSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Hash the text of each cell; each distinct text is hashed once."""
-        texts = cell_texts(source.rows, self.column, source.blanks)
+        texts = cell_texts(source.rows, self.column, source.blanks, source.spelling(self.text))
+        if source.notes is not None:
+            source.notes.look_at(self.column, texts.values)
         return Cells(hashed_ids(texts.values, num_buckets=self.num_buckets, blank=self.blank)[texts.codes])
 
     def encode(self, cells: Cells) -> NDArray[Any]:

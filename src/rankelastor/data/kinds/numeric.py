@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FiniteFloat
+from pydantic import Field, FiniteFloat
 
-from rankelastor.data.cells.numbers import parse_numbers
+from rankelastor.data.cells.numbers import Infinite, NumberRules, parse_numbers
+from rankelastor.data.cells.typed_times import TimeUnit
 from rankelastor.data.features.transform import NumberStatistics, NumericTransform, StatisticsFit, transform_numbers
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
@@ -22,16 +23,26 @@ from rankelastor.schema import NumericFeature
 
 
 class NumericField(ColumnSettings):
-    """A column of numbers x; the feature is the transformed x times one learned vector.
-
-    ``transform``: ``as_is``; ``log`` is sign(x) * ln(1 + abs(x)); ``standardise`` subtracts the mean and divides by
-    the standard deviation; ``min_max`` maps to 0..1. Mean, deviation and range are those of the train split.
-    ``blank``: the number that replaces a blank cell before the transform; null refuses blanks.
-    """
+    """A column of numbers x; the feature is the transformed x times one learned vector."""
 
     kind: Literal["numeric"]
-    transform: NumericTransform = "as_is"
-    blank: FiniteFloat | None = 0.0
+    transform: NumericTransform = Field(
+        "as_is",
+        description="`as_is` keeps x; `log` is sign(x) * ln(1 + abs(x)); `standardise` subtracts the mean and divides "
+        "by the standard deviation; `min_max` maps to 0..1. Mean, deviation and range are those of the train split.",
+    )
+    blank: FiniteFloat | None = Field(
+        0.0, description="The number that replaces a blank cell before the transform; null refuses blanks."
+    )
+    unit: TimeUnit | None = Field(
+        None,
+        description="The unit in which durations (how long), dates and timestamps (since 1970 in UTC) are counted, "
+        "also times written as ISO texts; null refuses them.",
+    )
+    infinite: Infinite = Field(
+        "refuse",
+        description="Whether infinite numbers are refused or clipped to the finite numbers of the train split.",
+    )
 
     def plan(self, column: str) -> Iterator[PlannedNumeric]:
         """Plan one feature."""
@@ -52,7 +63,8 @@ class PlannedNumeric:
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers."""
-        return Cells(parse_numbers(source.rows, self.column, blanks=source.blanks, blank=self.settings.blank))
+        settings = self.settings
+        return _parse(source, self.column, settings.blank, settings.unit, settings.infinite)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Make the fit, which collects statistics."""
@@ -75,9 +87,9 @@ class _NumericFit:
 
     def add(self, cells: Cells) -> None:
         if self._knows_mean:
-            self._statistics.add_deviations(cells.values)
+            self._statistics.add_deviations(_finite(cells.values))
         else:
-            self._statistics.add(cells.values)
+            self._statistics.add(_finite(cells.values))
 
     def end_pass(self) -> None:
         if not self._knows_mean:
@@ -92,6 +104,8 @@ class _NumericFit:
             column=planned.column,
             transform=planned.settings.transform,
             blank=planned.settings.blank,
+            unit=planned.settings.unit,
+            infinite=planned.settings.infinite,
             statistics=self._statistics.statistics,
         )
 
@@ -102,6 +116,8 @@ class NumericSpec(FeatureSpec):
     kind: Literal["numeric"] = "numeric"
     transform: NumericTransform
     blank: float | None
+    unit: TimeUnit | None = None
+    infinite: Infinite = "refuse"
     statistics: NumberStatistics
 
     @property
@@ -111,11 +127,15 @@ class NumericSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers."""
-        return Cells(parse_numbers(source.rows, self.column, blanks=source.blanks, blank=self.blank))
+        return _parse(source, self.column, self.blank, self.unit, self.infinite)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Transform the numbers: float32 (row,)."""
-        return transform_numbers(cells.values, self.transform, self.statistics)
+        numbers = cells.values
+        if self.infinite == "clip":
+            ends = self.statistics.minimum, self.statistics.maximum
+            numbers = np.where(np.isinf(numbers), np.where(numbers > 0, ends[1], ends[0]), numbers)
+        return transform_numbers(numbers, self.transform, self.statistics)
 
     def describe(self) -> str:
         """Name the kind."""
@@ -127,3 +147,14 @@ class NumericSpec(FeatureSpec):
         if self.blank is None:
             return NumberMeaning(self.transform, None)
         return NumberMeaning(self.transform, float(self.encode(Cells(np.array([self.blank])))[0]))
+
+
+def _parse(source: CellSource, column: str, blank: float | None, unit: TimeUnit | None, infinite: Infinite) -> Cells:
+    rules = NumberRules(source.marks, unit, infinite)
+    return Cells(parse_numbers(source.rows, column, blanks=source.blanks, blank=blank, rules=rules))
+
+
+def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Leave out infinite numbers, which the settings clip."""
+    is_finite = np.isfinite(numbers)
+    return numbers if is_finite.all() else numbers[is_finite]

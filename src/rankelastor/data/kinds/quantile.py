@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rankelastor.data.cells.numbers import parse_numbers_or_blanks
+from rankelastor.data.cells.numbers import Infinite, NumberRules, parse_numbers_or_blanks
 from rankelastor.data.cells.texts import BLANK, BlankIds
+from rankelastor.data.cells.typed_times import TimeUnit
 from rankelastor.data.features.quantiles import (
     OrderStatistics,
     bucket_ids,
@@ -22,7 +23,7 @@ from rankelastor.data.features.quantiles import (
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
+from rankelastor.data.kinds.field import BLANK_MEANING, ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.schema import PADDING_ID, CategoricalFeature
@@ -32,14 +33,23 @@ class QuantileField(ColumnSettings):
     """A column of numbers cut into buckets of equal mass, each with an embedding.
 
     The edges are exact quantiles of the train split: bucket k starts at the number at index
-    floor(k * rows / ``num_buckets``) of the sorted column. If equal numbers make edges coincide, there are fewer
-    buckets.
-    ``blank``: a blank cell has an id of its own (``value``), is out of vocabulary, or padding (a zero vector).
+    floor(k * rows / ``num_buckets``) of the sorted column.
     """
 
     kind: Literal["quantile"]
-    num_buckets: Annotated[int, Field(ge=2, le=1024)]
-    blank: BlankIds = "value"
+    num_buckets: int = Field(
+        ge=2, le=1024, description="Number of buckets; there are fewer if equal numbers make edges coincide."
+    )
+    blank: BlankIds = Field("value", description=BLANK_MEANING)
+    unit: TimeUnit | None = Field(
+        None,
+        description="The unit in which durations (how long), dates and timestamps (since 1970 in UTC) are counted, "
+        "also times written as ISO texts; null refuses them.",
+    )
+    infinite: Infinite = Field(
+        "refuse",
+        description="Whether infinite numbers are refused or clipped to the finite numbers of the train split.",
+    )
 
     def plan(self, column: str) -> Iterator[PlannedQuantile]:
         """Plan one feature."""
@@ -60,7 +70,7 @@ class PlannedQuantile:
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers, NaN for blank cells."""
-        return Cells(parse_numbers_or_blanks(source.rows, self.column, blanks=source.blanks))
+        return _parse(source, self.column, self.settings.unit, self.settings.infinite)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Make the fit, which selects the edges."""
@@ -82,7 +92,7 @@ class _QuantileFit:
         return self._all_blank or (self._selection is not None and self._selection.done)
 
     def add(self, cells: Cells) -> None:
-        numbers = cells.values[~np.isnan(cells.values)]
+        numbers = cells.values[np.isfinite(cells.values)]
         if self._selection is None:
             self._num_numbers += len(numbers)
         else:
@@ -104,6 +114,8 @@ class _QuantileFit:
             column=planned.column,
             edges=edges,
             blank=blank,
+            unit=planned.settings.unit,
+            infinite=planned.settings.infinite,
             num_ids=num_bucket_ids(edges, blank),
         )
 
@@ -114,6 +126,8 @@ class QuantileSpec(FeatureSpec):
     kind: Literal["quantile"] = "quantile"
     edges: tuple[float, ...]
     blank: BlankIds
+    unit: TimeUnit | None = None
+    infinite: Infinite = "refuse"
     num_ids: int
 
     @property
@@ -123,7 +137,7 @@ class QuantileSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers, NaN for blank cells."""
-        return Cells(parse_numbers_or_blanks(source.rows, self.column, blanks=source.blanks))
+        return _parse(source, self.column, self.unit, self.infinite)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Find the bucket of each number: int32 (row,)."""
@@ -146,3 +160,8 @@ class QuantileSpec(FeatureSpec):
         lower = f"{self.edges[index - 2]:g} <= " if index > 1 else ""
         upper = f" < {self.edges[index - 1]:g}" if index <= len(self.edges) else ""
         return f"{lower}x{upper}"
+
+
+def _parse(source: CellSource, column: str, unit: TimeUnit | None, infinite: Infinite) -> Cells:
+    rules = NumberRules(source.marks, unit, infinite)
+    return Cells(parse_numbers_or_blanks(source.rows, column, blanks=source.blanks, rules=rules))

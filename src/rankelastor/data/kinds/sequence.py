@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from numpy.typing import NDArray
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
-from rankelastor.data.cells.lists import cell_lists, pad_left
+from rankelastor.data.cells.lists import JSON, cell_lists, pad_left
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
@@ -26,28 +27,52 @@ from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
 from rankelastor.schema import SequenceFeature
 
 
+def _require_separator(separator: str) -> str:
+    if separator != JSON and len(separator) != 1:
+        raise ValueError(f"separator must be one character, json, or null, but {separator!r} was given")
+    return separator
+
+
+Separator = Annotated[str, AfterValidator(_require_separator)]
+
+
 class SequenceField(ColumnSettings):
     """A column of lists of values: a history, or several values at once (genres ``Comedy|Drama``).
 
-    Only the newest ``max_length`` elements are used: the last ones of a list. Shorter lists are padded on the left.
-    The model takes the mean of the embeddings of the elements; a list without elements gives a zero vector.
-
-    ``separator``: the character between elements if the column is text; null if it holds Parquet lists.
-    ``shares``: the name of a categorical field (or of another sequence) whose vocabulary and embedding rows the
-    elements use, as a history of items uses those of the item. One vocabulary then counts the train occurrences in
-    all columns that share it. Null gives the elements a vocabulary of their own.
-    ``min_count``: with a vocabulary of its own, an element seen fewer times than this in the train split is out of
-    vocabulary. Elements beyond ``max_length`` are not counted.
-
-    A blank element (null, empty between two separators, a text in ``csv.blanks``) keeps its position as padding, so
-    that aligned lists stay aligned; it does not count in the mean.
+    The model takes the mean of the embeddings of the elements; a list without elements gives a zero vector. A blank
+    element (null, empty between two separators, a text in ``csv.blanks``) keeps its position as padding, so that
+    aligned lists stay aligned; it does not count in the mean.
     """
 
     kind: Literal["sequence"]
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    max_length: Annotated[int, Field(ge=1, le=100_000)]
-    shares: FieldName | None = None
-    min_count: PositiveInt = 1
+    separator: Separator | None = Field(
+        None,
+        description="The character between elements if the column is text, `json` if it holds lists as JSON or Python "
+        "write them (`[1, 2]`); null if it holds Parquet lists. Spaces around elements that a character separates are "
+        "ignored unless `text` is `as_written`.",
+    )
+    max_length: int = Field(
+        ge=1,
+        le=100_000,
+        description="Number of elements that are used: the newest, which are the last ones of a list. Shorter lists "
+        "are padded on the left.",
+    )
+    text: TextRule = Field(
+        "canonical",
+        description="How texts are spelled: `canonical` reads `12.0` as `12` and `TRUE` as `true`, as the numbers and "
+        "truth values of Parquet are; `as_written` changes no text.",
+    )
+    shares: FieldName | None = Field(
+        None,
+        description="The name of a categorical field (or of another sequence) whose vocabulary and embedding rows the "
+        "elements use, as a history of items uses those of the item. One vocabulary then counts the train occurrences "
+        "in all columns that share it. Null gives the elements a vocabulary of their own.",
+    )
+    min_count: PositiveInt = Field(
+        1,
+        description="With a vocabulary of its own, an element seen fewer times than this in the train split is out of "
+        "vocabulary. Elements beyond `max_length` are not counted.",
+    )
 
     def plan(self, column: str) -> Iterator[PlannedSequence]:
         """Plan one feature."""
@@ -77,12 +102,16 @@ class PlannedSequence:
     @property
     def vocabulary(self) -> VocabularyRules:
         """Rules of its vocabulary, own or shared; a blank element is always padding."""
-        return VocabularyRules(self.settings.shares, self.settings.min_count, blank="padding")
+        return VocabularyRules(self.settings.shares, self.settings.min_count, blank="padding", text=self.settings.text)
 
     def parse(self, source: CellSource) -> Cells:
         """Number the elements of each list."""
         return _number_lists(
-            source, self.column, separator=self.settings.separator, max_length=self.settings.max_length
+            source,
+            self.column,
+            separator=self.settings.separator,
+            max_length=self.settings.max_length,
+            text=self.settings.text,
         )
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
@@ -97,6 +126,7 @@ class PlannedSequence:
             separator=self.settings.separator,
             max_length=self.settings.max_length,
             min_count=self.settings.min_count,
+            text=self.settings.text,
             num_ids=num_ids,
             vocabulary=file,
             shares=self.settings.shares,
@@ -110,6 +140,7 @@ class SequenceSpec(FeatureSpec):
     separator: str | None
     max_length: int
     min_count: int
+    text: TextRule = "canonical"
     num_ids: int
     vocabulary: str
     shares: str | None = None
@@ -126,7 +157,7 @@ class SequenceSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Number the elements of each list."""
-        return _number_lists(source, self.column, separator=self.separator, max_length=self.max_length)
+        return _number_lists(source, self.column, separator=self.separator, max_length=self.max_length, text=self.text)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Pad the lists of ids on the left: int32 (row, position)."""
@@ -143,6 +174,13 @@ class SequenceSpec(FeatureSpec):
         return IdMeaning(None, meaning_of_values(vocabulary).text_of)
 
 
-def _number_lists(source: CellSource, column: str, *, separator: str | None, max_length: int) -> Cells:
-    lists = cell_lists(source.rows, column, separator=separator, max_length=max_length, blanks=source.blanks)
+def _number_lists(source: CellSource, column: str, *, separator: str | None, max_length: int, text: TextRule) -> Cells:
+    lists = cell_lists(
+        source.rows,
+        column,
+        separator=separator,
+        max_length=max_length,
+        blanks=source.blanks,
+        spelling=source.spelling(text),
+    )
     return Cells(source.numbering.number(lists.elements.values)[lists.elements.codes], lists.offsets)

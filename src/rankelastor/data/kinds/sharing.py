@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 from rankelastor.data.cells.texts import BlankIds
 from rankelastor.data.kinds.field import PlannedFeature
 from rankelastor.data.raw.column_names import quote_names
 from rankelastor.errors import SettingsError
+from rankelastor.suggestions import did_you_mean
 
 
 def require_valid_sharing(features: Iterable[PlannedFeature]) -> None:
@@ -48,8 +48,8 @@ def refuse_rules_with_shares(shares: str | None, *, min_count: int, blank: Blank
 def _require(name: str, shared: str, features: Mapping[str, PlannedFeature]) -> None:
     place = f"data.fields: {name!r}"
     if shared not in features:
-        near = difflib.get_close_matches(shared, features, n=1)
-        advice = f"did you mean {near[0]!r}?" if near else f"known fields are {quote_names(features)}"
+        near = did_you_mean(shared, features, quoted=True)
+        advice = near or f"known fields are {quote_names(features)}"
         raise SettingsError(f"{place} must share an existing field, but shares {shared!r}; {advice}")
     if shared == name:
         raise SettingsError(f"{place} must share another field, but shares itself; leave shares out")
@@ -63,4 +63,10 @@ def _require(name: str, shared: str, features: Mapping[str, PlannedFeature]) -> 
         raise SettingsError(
             f"{place} must share a field with a vocabulary of its own, but {shared!r} shares {owner.shares!r}; "
             f"try shares: {owner.shares}"
+        )
+    own = features[name].vocabulary
+    if own is not None and own.text != owner.text:
+        raise SettingsError(
+            f"{place} must read texts as {shared!r} does, whose vocabulary it shares, but text is {own.text} and there "
+            f"{owner.text}; set text: {owner.text}"
         )

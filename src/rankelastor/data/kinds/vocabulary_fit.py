@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BLANK, BlankIds, cell_texts, plain_texts
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.interner import Interner
@@ -80,7 +81,7 @@ class VocabularyFeatureFit:
         return self.spec_of(self.vocabulary.file, vocabulary.num_ids, output, vocabulary)
 
 
-def number_texts(source: CellSource, column: str) -> Cells:
+def number_texts(source: CellSource, column: str, text: TextRule = "canonical") -> Cells:
     """Parse a column of texts into one number per row; blank cells get the number of the blank text.
 
     If numbering is fast, plain text is numbered row by row: deduplicating a piece first would hash each cell once
@@ -96,11 +97,11 @@ def number_texts(source: CellSource, column: str) -> Cells:
         [0, 1, 0, 1]
 
     Raises:
-        DataError: the column holds lists, structures or bytes.
+        DataError: the column holds lists, structures or bytes, or whole floats that their type rounds.
     """
     if not source.numbering.once_per_text:
-        texts = plain_texts(source.rows, column, source.blanks)
+        texts = plain_texts(source.rows, column, source.blanks, source.spelling(text))
         if texts is not None:
             return Cells(source.numbering.number(texts))
-    distinct = cell_texts(source.rows, column, source.blanks)
+    distinct = cell_texts(source.rows, column, source.blanks, source.spelling(text))
     return Cells(source.numbering.number(distinct.values)[distinct.codes])

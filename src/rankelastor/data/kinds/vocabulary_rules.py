@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BlankIds
 
 
@@ -11,9 +12,11 @@ class VocabularyRules:
 
     ``shares`` names the feature whose vocabulary it uses; None: it has its own, fitted with ``min_count``.
     ``blank`` is None if the rule of the shared feature applies. ``may_be_shared``: whether others may share it.
+    ``text`` is the rule for texts, which is one for all that share the vocabulary.
     """
 
     shares: str | None = None
     min_count: int = 1
     blank: BlankIds | None = "value"
     may_be_shared: bool = True
+    text: TextRule = "canonical"

@@ -12,6 +12,7 @@ from rankelastor.config.training import OrderSettings, UniformOrder
 from rankelastor.data.loading.epoch_steps import EpochSteps, World
 from rankelastor.data.loading.gather import Columns, gather
 from rankelastor.data.loading.order import RowOrder, StoredOrder, epoch_order
+from rankelastor.data.loading.thinned import SelectedRows, ThinnedNegatives
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import RunError
 from rankelastor.schema import Batch
@@ -37,6 +38,7 @@ class BatchLoader:
         order: the kind of order, if ``shuffle``.
         seed: seed of the orders.
         world: the number of processes and the rank of this one.
+        thinned: selects the rows of each epoch; None takes all.
 
     Raises:
         DataError: there are fewer rows than processes.
@@ -51,17 +53,20 @@ class BatchLoader:
         order: OrderSettings | None = None,
         seed: int = 0,
         world: World | None = None,
+        thinned: ThinnedNegatives | None = None,
     ) -> None:
         assert batch_size > 0, "settings require a positive batch size"
         self._split = split
         self._order = (order or UniformOrder()) if shuffle else None
         self._seed = seed
-        self._steps = EpochSteps(split.num_rows, batch_size, world or World())
+        self._thinned = thinned
+        self._num_rows = split.num_rows if thinned is None else thinned.num_rows
+        self._steps = EpochSteps(self._num_rows, batch_size, world or World())
 
     @property
     def num_rows(self) -> int:
         """Number of rows in an epoch, of all processes together."""
-        return self._split.num_rows
+        return self._num_rows
 
     @property
     def batch_size(self) -> int:
@@ -128,6 +133,7 @@ class BatchLoader:
             "world_size": self._steps.world.size,
             "seed": self._seed,
             "order": None if self._order is None else self._order.model_dump(mode="json"),
+            **({} if self._thinned is None else {"thinned": self._thinned.identity()}),
         }
 
     def _batches_per_pass(self) -> int:
@@ -135,9 +141,10 @@ class BatchLoader:
         return max(1, rows // self._steps.batch_size)
 
     def _order_of(self, epoch: int) -> RowOrder:
-        if self._order is None:
-            return StoredOrder()
-        return epoch_order(self._order, self.num_rows, seed=self._seed, epoch=epoch)
+        order: RowOrder = StoredOrder()
+        if self._order is not None:
+            order = epoch_order(self._order, self.num_rows, seed=self._seed, epoch=epoch)
+        return order if self._thinned is None else SelectedRows(order, self._thinned.rows(epoch))
 
 
 def _batch(columns: Columns) -> Batch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rankelastor.errors import DataError
+from rankelastor.suggestions import did_you_mean
 
 _GB = 10**9
 
@@ -73,7 +74,8 @@ def find_dataset(dataset_id: str) -> PublishedDataset:
         if dataset.id.lower() == dataset_id.lower():
             return dataset
     known = ", ".join(dataset.id for dataset in DATASETS)
-    raise DataError(f"the ID must name a published data set, but {dataset_id!r} is not known; try one of {known}")
+    near = did_you_mean(dataset_id, [dataset.id for dataset in DATASETS]) or f"try one of {known}"
+    raise DataError(f"the ID must name a published data set, but {dataset_id!r} is unknown; {near}")
 
 
 DATASETS: tuple[PublishedDataset, ...] = (

@@ -102,7 +102,7 @@ def _verify_folder(
 def _refuse_foreign_files(dataset: PublishedDataset, folder: Path, record: Record | None) -> None:
     """Raise unless the folder, which will be replaced, is new, empty, or was fetched before."""
     if folder.is_file():
-        raise DataError(f"--to must be a folder, but {folder} is a file; choose another folder")
+        raise DataError(f"data sets must go to a folder, but {folder} is a file; choose another folder")
     if not folder.is_dir():
         return
     names = sorted(item.name for item in folder.iterdir())
@@ -110,7 +110,7 @@ def _refuse_foreign_files(dataset: PublishedDataset, folder: Path, record: Recor
     foreign = [name for name in names if name not in ours]
     if foreign or (record is not None and record.dataset != dataset.id):
         raise DataError(
-            f"--to must be a new or empty folder, or one that holds {dataset.id} as published, but {folder} holds "
+            f"the folder must be new, empty, or hold {dataset.id} as published, but {folder} holds "
             f"{', '.join((foreign or names)[:8])}; move these away or choose another folder"
         )
 

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from rankelastor.data.published.catalogue import PublishedDataset
 from rankelastor.data.published.download import download
-from rankelastor.errors import DataError
+from rankelastor.errors import SOURCE_PLACE, DataError
+from rankelastor.extras import how_to_install
 from rankelastor.progress import ProgressListener
+from rankelastor.suggestions import what_lies_near
 
 
 class ArchiveSource(Protocol):
@@ -39,7 +41,7 @@ def choose_source(place: str | None) -> ArchiveSource:
         return Mirror(place)
     if "://" in place:
         raise DataError(
-            f"--from must be an http or https URL, or a local folder, but {place!r} was given; "
+            f"the source must be an http or https URL, or a local folder, but {place!r} was given; "
             "download the zip by other means and give the folder that holds it"
         )
     return LocalFolder(Path(place))
@@ -56,7 +58,8 @@ class LocalFolder:
         path = Path(self.place(dataset))
         if not path.is_file():
             raise DataError(
-                f"--from must be a URL, or a folder that holds {dataset.archive}, but {path} does not exist"
+                f"the source must be a URL, or a folder that holds {dataset.archive}, but {path} does not exist; "
+                f"{what_lies_near(path)}"
             )
         return path
 
@@ -110,8 +113,9 @@ class Hub:
             from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined] # noqa: PLC0415 - an extra
         except ImportError:
             raise DataError(
-                "huggingface_hub must be installed to fetch from the hub, but is not; try "
-                "pip install 'rankelastor[hub]', or --from with a folder of zips or the URL of a mirror"
+                f"huggingface_hub must be installed to fetch from the hub, but is not; try {how_to_install('hub')}, or "
+                f"{SOURCE_PLACE} with a folder of zips or the URL of a mirror",
+                python=SOURCE_PLACE,
             ) from None
         url = hf_hub_url(dataset.repository, dataset.archive, repo_type="dataset")
         try:
@@ -120,7 +124,8 @@ class Hub:
             reason = str(error).strip().splitlines()[0].rstrip(".")
             raise DataError(
                 f"{self.place(dataset)} must be available for download, but {reason}; "
-                "try again later, or --from with a mirror or a folder of zips"
+                f"try again later, or {SOURCE_PLACE} with a mirror or a folder of zips",
+                python=SOURCE_PLACE,
             ) from error
         same_server = urlsplit(location).netloc == urlsplit(url).netloc
         token = get_token() if same_server else None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
+import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rankelastor.errors import DataError
+from rankelastor.suggestions import did_you_mean
+
+DELIMITERS = ";\t|,:^"
+"""Delimiters of CSV files."""
 
 
 def require_columns(names: Sequence[str], needed: Collection[str], file: Path, *, advice: str = "") -> None:
@@ -22,10 +26,30 @@ def require_columns(names: Sequence[str], needed: Collection[str], file: Path, *
         return
     noun = "column" if len(missing) == 1 else "columns"
     message = f"{file} must have the {noun} {quote_names(missing)}, but has only {quote_names(names)}"
-    near = difflib.get_close_matches(missing[0], names, n=1)
-    if near:
-        message += f"; did you mean {near[0]!r}?"
-    raise DataError(message + (f"; {advice}" if advice else ""))
+    better = advise_on_delimiter(names, missing)
+    near = did_you_mean(missing[0], names, quoted=True)
+    raise DataError("; ".join(part for part in (message, *([better] if better else [near, advice])) if part))
+
+
+def advise_on_delimiter(names: Sequence[str], wanted: Collection[str] = ()) -> str:
+    """Advise on ``csv.delimiter`` if another mark separates the names; empty if they are names.
+
+    Args:
+        names: the column names of a file, as they were read.
+        wanted: names of which at least one must appear; without any, every name but the first must.
+
+    Example:
+        >>> advise_on_delimiter(["click;site;device"], ["click"])
+        'its cells seem to be separated by ";": try csv.delimiter: ";", or convert the file'
+        >>> advise_on_delimiter(["click", "site"], ["label"])
+        ''
+    """
+    for mark in DELIMITERS:
+        parts = {part.strip().strip("\"'") for name in names for part in name.split(mark)} - set(names)
+        if parts & set(wanted) if wanted else len(names) == 1 and len(parts) > 1:
+            shown = json.dumps(mark)
+            return f"its cells seem to be separated by {shown}: try csv.delimiter: {shown}, or convert the file"
+    return ""
 
 
 def require_different(names: Sequence[str], file: Path, *, advice: str = "rename one") -> None:

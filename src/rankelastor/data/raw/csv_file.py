@@ -82,7 +82,8 @@ def read_batches(
         if allow_empty and not holds_rows(file, settings):
             yield pa.RecordBatch.from_pylist([], schema=pa.schema(types)), file.stat().st_size
             return
-        plain = {name: pa.float64() for name in wanted if name in set(numbers) - set(distinct)}
+        reads_plain = settings.decimal == "." and settings.thousands is None
+        plain = {name: pa.float64() for name in wanted if reads_plain and name in set(numbers) - set(distinct)}
         num_read = 0
         try:
             for batch, position in _read(file, settings, names, types | plain, read_bytes):

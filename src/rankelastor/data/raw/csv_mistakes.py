@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from rankelastor.data.raw.column_names import DELIMITERS
 from rankelastor.data.raw.contents import contents_of
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import (
@@ -148,10 +150,17 @@ def _ragged(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...]
         return DataError(f"{file}: every row must have one cell per column, but {text}")
     row = found[0]
     number = row.number - (1 if settings.header else 0)
+    mark = _other_delimiter(row.text, row.expected_columns)
+    advice = f"try csv.delimiter: {json.dumps(mark)}" if mark else "fix the row, or check csv.delimiter and csv.quote"
     return DataError(
         f"{file}, row {number} must have {row.expected_columns} cells, one per column, "
-        f"but has {row.actual_columns}: {row.text[:80]!r}; check csv.delimiter and csv.quote"
+        f"but has {row.actual_columns}: {row.text[:80]!r}; {advice}"
     )
+
+
+def _other_delimiter(text: str, num_columns: int) -> str:
+    """Find the mark that cuts a row into the right number of cells; empty if there is none."""
+    return next((mark for mark in DELIMITERS if num_columns > 1 and text.count(mark) == num_columns - 1), "")
 
 
 def _row_of_text(file: Path, settings: CsvSettings, names: tuple[str, ...], *, pattern: bytes | None) -> str:

@@ -17,13 +17,17 @@ class FileSettings(Settings):
     from ``folder``.
     """
 
-    folder: str = "."
-    train: Patterns | None = None
-    valid: Patterns | None = None
-    test: Patterns | None = None
-    all: Patterns | None = None
+    folder: str = Field(".", description="The folder from which relative paths of raw files and vectors start.")
+    train: Patterns | None = Field(
+        None,
+        description="Files of the train split: a path, a folder, a glob, or a list of these. Either `train` and "
+        "`valid`, or `all` is required.",
+    )
+    valid: Patterns | None = Field(None, description="Files of the valid split.")
+    test: Patterns | None = Field(None, description="Files of the test split, if there is one.")
+    all: Patterns | None = Field(None, description="Files of all rows, which `data.split` divides into splits.")
 
-    @field_validator("train", "valid", "test", "all", mode="before")
+    @field_validator("train", "valid", "test", "all", mode="before", json_schema_input_type=str | Patterns | None)
     @classmethod
     def _one_pattern_is_a_list_of_one(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value

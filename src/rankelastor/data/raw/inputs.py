@@ -22,6 +22,7 @@ from rankelastor.data.raw.rows import RawRows, column_names, is_empty, read_rows
 from rankelastor.errors import DataError
 from rankelastor.places import in_full, refuse_address
 from rankelastor.storage import explain_storage_errors
+from rankelastor.suggestions import what_lies_near
 
 _logger = logging.getLogger(__name__)
 
@@ -54,10 +55,15 @@ class Input:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The tables that were given. ``folder`` is the folder that holds them, or None for a single table."""
+    """The tables that were given.
 
+    Attributes:
+        name: what they are called together: the name of the file or folder, of the stream, or "the frame".
+        tables: the tables; a single one unless a folder was given.
+    """
+
+    name: str
     tables: tuple[Input, ...]
-    folder: Path | None = None
 
     @property
     def num_bytes(self) -> int:
@@ -86,13 +92,14 @@ def open_inputs(
         DataError: there is nothing to read, or it is of a format that is not read.
     """
     if is_frame(given):
-        yield Inputs((Input(PurePath(FRAME.name), "arrow_file", str(FRAME), 0, (), lambda: frame_rows(given)),))
+        frame = Input(PurePath(FRAME.name), "arrow_file", str(FRAME), 0, (), lambda: frame_rows(given))
+        yield Inputs(str(FRAME), (frame,))
     elif isinstance(given, str | Path):
         with _open_path(given, csv, needed=needed, may_lack=may_lack, tabs=tabs) as inputs:
             yield inputs
     elif is_stream(given):
         with _spooled(given, _name_of(given), tabs=tabs) as file:
-            yield Inputs((_file_input(file, PurePath(file.name), csv, needed, may_lack),))
+            yield Inputs(_name_of(given), (_file_input(file, PurePath(file.name), csv, needed, may_lack),))
     else:
         next(frame_rows(cast("Frame", given)))  # says what was given instead of a frame
         raise AssertionError("what is no frame is refused")
@@ -105,14 +112,17 @@ def _open_path(
     refuse_address(given, what="the input", error=DataError)
     path = Path(given)
     if path.is_dir():
-        yield Inputs(tuple(_folder_inputs(path, csv, may_lack)), path)
+        yield Inputs(path.name or str(path.resolve()), tuple(_folder_inputs(path, csv, may_lack)))
     elif not path.exists():
-        raise DataError(f"the input must be a readable file or folder, but {in_full(path)} does not exist")
+        place = Path(in_full(path))
+        raise DataError(
+            f"the input must be a readable file or folder, but {place} does not exist; {what_lies_near(place)}"
+        )
     elif path.is_file():
-        yield Inputs((_file_input(path, PurePath(path.name), csv, needed, may_lack),))
+        yield Inputs(path.name, (_file_input(path, PurePath(path.name), csv, needed, may_lack),))
     else:
         with path.open("rb") as stream, _spooled(stream, str(path), tabs=tabs) as file:
-            yield Inputs((_file_input(file, PurePath(file.name), csv, needed, may_lack),))
+            yield Inputs(str(path), (_file_input(file, PurePath(file.name), csv, needed, may_lack),))
 
 
 def _file_input(

@@ -16,20 +16,21 @@ _KINDS: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
     (_NOTHING, pa.types.is_null),
     ("text", lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)),
     ("truth", pa.types.is_boolean),
-    ("integer", pa.types.is_integer),
-    ("floating", pa.types.is_floating),
+    ("number", lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)),
     ("date", pa.types.is_date),
     ("timestamp", pa.types.is_timestamp),
+    ("time of day", pa.types.is_time),
+    ("duration", pa.types.is_duration),
 )
 
 
 def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers: Collection[str] = ()) -> None:
     """Raise unless the files of typed columns (Parquet, Arrow IPC, ORC) agree on the kind of each of ``columns``.
 
-    Widths may differ (int32, int64), also in lists; text may be dictionary-encoded; a column of nulls matches every
-    kind, and lists that are empty or hold only nulls match every kind of list. In the columns ``numbers``, which are
-    read only as numbers, integers and floats are the same kind; elsewhere ``3`` and ``3.0`` would become different
-    values.
+    Integers, floats and decimals of any width are one kind, also in lists, since one number is one value; so are the
+    units of timestamps. Text may be dictionary-encoded; a column of nulls matches every kind, and lists that are empty
+    or hold only nulls match every kind of list. In the columns ``numbers``, which are read only as numbers, truth
+    values are numbers too.
 
     Raises:
         DataError: the kind of a column changes, or a file cannot be read; the message names file, column and types.
@@ -62,12 +63,12 @@ def kind_of(column_type: pa.DataType, *, number: bool = False) -> str:
     Example:
         >>> kind_of(pa.int8()) == kind_of(pa.int64()), kind_of(pa.large_list(pa.string()))
         (True, 'list of text')
-        >>> kind_of(pa.int8(), number=True) == kind_of(pa.float64(), number=True)
-        True
+        >>> kind_of(pa.int8()) == kind_of(pa.float64()), kind_of(pa.bool_()) == kind_of(pa.int8())
+        (True, False)
     """
     if pa.types.is_dictionary(column_type):
         return kind_of(column_type.value_type, number=number)
     if pa.types.is_list(column_type) or pa.types.is_large_list(column_type) or pa.types.is_fixed_size_list(column_type):
         return f"list of {kind_of(column_type.value_type)}"
     name = next((name for name, matches in _KINDS if matches(column_type)), str(column_type))
-    return "number" if number and name in {"integer", "floating", "truth"} else name
+    return "number" if number and name == "truth" else name

@@ -16,6 +16,7 @@ from rankelastor.data.raw.rows import is_empty
 from rankelastor.errors import DataError
 from rankelastor.places import in_full, refuse_address
 from rankelastor.schema import SPLITS, SplitName
+from rankelastor.suggestions import what_lies_near
 
 _logger = logging.getLogger(__name__)
 
@@ -105,8 +106,7 @@ def _matches(patterns: tuple[str, ...], folder: Path, split: str) -> Iterator[Pa
             yield from _glob(pattern, folder, split)
         else:
             raise DataError(
-                f"files.{split} must name files that exist, but {in_full(path)} does not; {_look_at(path.parent)}"
-                f"{_counts_from(pattern, folder)}"
+                f"files.{split} must name files, but {in_full(path)} does not exist; {_advice(path, pattern, folder)}"
             )
 
 
@@ -124,8 +124,8 @@ def _glob(pattern: str, folder: Path, split: str) -> list[Path]:
             "names that begin with _ or . are skipped; name the files one by one"
         )
     raise DataError(
-        f"files.{split} must match files, but {in_full(folder / pattern)} matches none; {_look_at(folder)}"
-        f"{_counts_from(pattern, folder)}"
+        f"files.{split} must match files, but {in_full(folder / pattern)} matches none; "
+        f"{_advice(folder / '*', pattern, folder)}"
     )
 
 
@@ -155,18 +155,21 @@ def _shorten(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
+def _advice(path: Path, pattern: str, folder: Path) -> str:
+    """Say what lies near a path at which there is no file, and from where a relative one counts."""
+    place = Path(in_full(path))
+    near = what_lies_near(place) + ("" if place.parent.is_dir() else ": check files.folder")
+    counts = _counts_from(pattern, folder)
+    if not counts:
+        return near
+    return f"{near} {counts}" if near.endswith("?") else f"{near}. {counts}"
+
+
 def _counts_from(pattern: str, folder: Path) -> str:
-    """Say from where a relative path counts."""
+    """Say from where a relative path counts; empty for an absolute one."""
     if Path(pattern).is_absolute():
         return ""
     if folder == Path():
-        return f". Paths count from the current folder, {in_full(folder)}; files.folder sets another"
+        return f"Paths count from the current folder, {in_full(folder)}; files.folder sets another"
     relative = "" if folder.is_absolute() else f", which counts from the current folder, {in_full('')}"
-    return f". Paths count from files.folder, {folder}{relative}"
-
-
-def _look_at(folder: Path) -> str:
-    if not folder.is_dir():
-        return f"the folder {in_full(folder)} does not exist either: check files.folder"
-    names = sorted(item.name for item in folder.iterdir())
-    return f"{in_full(folder)} holds {_shorten(names) or 'nothing'}"
+    return f"Paths count from files.folder, {folder}{relative}"

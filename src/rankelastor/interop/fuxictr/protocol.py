@@ -25,14 +25,14 @@ _IGNORED = {
 _WITHOUT_EQUAL = {
     "gpu": "training.device chooses the device",
     "num_workers": "prepared rows are read without worker processes",
-    "model_root": "a run folder is runs/NAME, or the one that --run names",
+    "model_root": "a run folder is runs/NAME, or the one that `train` is given",
     "verbose": "progress is shown on a terminal",
 }
 _SILENT = ("metrics", "model_id", "dataset_id", "task", "loss", "optimizer")
 
 
 def protocol(model: FuxiCtrSettings) -> dict[str, Any]:
-    """Make ``training`` of a recipe.
+    """Make ``training`` of a recipe: the protocol of FuxiCTR, which trains no out-of-vocabulary row on purpose.
 
     Raises:
         SettingsError: the task is not binary classification.
@@ -51,6 +51,7 @@ def protocol(model: FuxiCtrSettings) -> dict[str, Any]:
         "clip_norm": model.real("max_gradient_norm", 10),
         "monitor": _monitor(model),
         "patience": model.whole("early_stop_patience", 2),
+        "rare_as_unseen": {"share": 0.0},  # FuxiCTR replaces no rare value
     }
     if model.take("reduce_lr_on_plateau", True) is False:  # noqa: FBT003 - a default
         values["rate_drop"] = 1.0
@@ -95,17 +96,17 @@ def _embedding_l2(model: FuxiCtrSettings) -> float:
     return numbers[-1] if parts["kind"] != "l1" else 0.0
 
 
-def _monitor(model: FuxiCtrSettings) -> str:
+def _monitor(model: FuxiCtrSettings) -> str | dict[str, float]:
+    """Read one metric, or a weighted sum of several, which is always to be as large as possible."""
     given = model.take("monitor", "AUC")
     weights = given if isinstance(given, Mapping) else {given: 1}
     unknown = [name for name in weights if name not in _MONITORS]
     if unknown or not weights:
         raise SettingsError(f"monitor must be one or several of {list(_MONITORS)}, but {given!r} was given")
-    name = next(iter(weights))
+    sign = 1 if model.take("monitor_mode", "max") == "max" else -1
     if len(weights) > 1:
-        model.note("no equal", "monitor", f"a sum of metrics; the recipe stops by {_MONITORS[name]} alone")
-    mode = model.take("monitor_mode", "max")
-    sense = mode if weights[name] > 0 else {"max": "min", "min": "max"}[mode]
-    if sense != ("min" if name == "logloss" else "max"):
+        return {_MONITORS[name]: float(sign * weight) for name, weight in weights.items()}
+    name, weight = next(iter(weights.items()))
+    if (sign * weight > 0) != (name != "logloss"):
         model.note("no equal", "monitor_mode", f"{_MONITORS[name]} is always monitored in its better direction")
     return _MONITORS[name]

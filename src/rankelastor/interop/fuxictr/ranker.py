@@ -9,6 +9,7 @@ from rankelastor.errors import SettingsError
 from rankelastor.interop.fuxictr.notes import FuxiCtrSettings
 from rankelastor.interop.fuxictr.zoo import ZOO_MODELS
 from rankelastor.interop.published import MIXING_TYPES, model_settings
+from rankelastor.models.rankelastor import RankElastorSettings
 
 PUBLISHED_MODEL = "UniMixer"
 
@@ -45,8 +46,8 @@ def ranker(model: FuxiCtrSettings) -> dict[str, Any]:
 
 def _published(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
     model.note_all("ignored by FuxiCTR", _IGNORED)
-    _note_rotation(model)
     settings = {
+        **_rotation(model),
         "embedding_dim": embedding_dim,
         "num_tokens": model.take("Token_num", 10),
         "token_dim": model.take("Token_dim", 10),
@@ -57,9 +58,22 @@ def _published(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
         "ffn": _ffn(model),
         "head": _head(model),
     }
-    values = model_settings(settings).model_dump(mode="json")
-    is_rankmixer = values["mixing"]["kind"] == "split" and values["ffn"]["kind"] == "mlp"
+    translated = model_settings(settings)
+    _check_split_mixing(translated)
+    values = translated.model_dump(mode="json")
+    kinds = {mixing.kind for mixing in translated.mixing_of_blocks}
+    is_rankmixer = kinds == {"split"} and values["ffn"]["kind"] == "mlp"
     return values | {"kind": "rankmixer"} if is_rankmixer else values
+
+
+def _check_split_mixing(settings: RankElastorSettings) -> None:
+    """Refuse sizes with which the published model cannot be built, whatever the data are."""
+    kinds = {mixing.kind for mixing in settings.mixing_of_blocks}
+    if "split" in kinds and settings.token_dim % settings.num_tokens:
+        raise SettingsError(
+            f"Token_num must divide Token_dim with mixing_type 2, but {settings.num_tokens} and {settings.token_dim} "
+            f"were given; try Token_dim {settings.num_tokens * -(-settings.token_dim // settings.num_tokens)}"
+        )
 
 
 def _stand_in(embedding_dim: int) -> dict[str, Any]:
@@ -74,23 +88,19 @@ def _stand_in(embedding_dim: int) -> dict[str, Any]:
     }
 
 
-def _note_rotation(model: FuxiCtrSettings) -> None:
-    if model.take("use_opq", False):  # noqa: FBT003 - a default
-        model.note("no equal", "use_opq", "tokens are not rotated")
-        model.note_all("no equal", {"opq_momentum": "it belongs to use_opq"})
-    else:
+def _rotation(model: FuxiCtrSettings) -> dict[str, Any]:
+    if not model.take("use_opq", False):  # noqa: FBT003 - a default
         model.note_all("ignored by FuxiCTR", {"opq_momentum": "only read with use_opq, which is off"})
+        return {}
+    return {"use_opq": True, "opq_momentum": model.real("opq_momentum", 0.1)}
 
 
-def _mixing_type(model: FuxiCtrSettings) -> int:
+def _mixing_type(model: FuxiCtrSettings) -> int | list[int]:
     given = model.take("mixing_type")
-    kinds = set(given) if isinstance(given, list) else {given}
-    if len(kinds) != 1:
-        raise SettingsError(f"mixing_type must be the same in every block, but {given!r} was given; choose one mixing")
-    kind = kinds.pop()
-    if kind not in MIXING_TYPES:
-        raise SettingsError(f"mixing_type must be one of {list(MIXING_TYPES)}, but {kind!r} was given")
-    return int(kind)
+    for kind in given if isinstance(given, list) else [given]:
+        if kind not in MIXING_TYPES:
+            raise SettingsError(f"mixing_type must be one of {list(MIXING_TYPES)}, but {kind!r} was given")
+    return given if isinstance(given, list) else int(given)
 
 
 def _projection(model: FuxiCtrSettings) -> dict[str, Any]:
@@ -114,12 +124,13 @@ def _ffn(model: FuxiCtrSettings) -> dict[str, Any]:
     values = {key: given.take(key, default) for key, default in _FFN.items()}
     known = {"relu", "gelu", "tanh", "swiglu", "swiglu-mhc"}
     values["activation"] = _activation(given, default="swiglu", known=known, otherwise="gelu")
-    if values["activation"] == "swiglu":
+    if values["activation"] in {"swiglu", "swiglu-mhc"}:
         values["expansion_rate"] = given.take("expansion_rate", _FFN_EXPANSION)
+        values["bias"] = given.take("bias", True)  # noqa: FBT003 - a default
     else:
         given.note_all("ignored by FuxiCTR", {"expansion_rate": "only read with activation swiglu"})
-    if not given.take("bias", True):  # noqa: FBT003 - a default
-        given.note("no equal", "bias", "all maps of the FFN have a bias")
+        if not given.take("bias", True):  # noqa: FBT003 - a default
+            given.note("no equal", "bias", "all maps of an MLP have a bias")
     given.note_rest("ignored by FuxiCTR", "the FFN does not read it")
     return values
 

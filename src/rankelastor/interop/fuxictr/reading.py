@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from rankelastor.errors import SettingsError
 from rankelastor.recipes.plain_yaml import read_plain_yaml
+from rankelastor.suggestions import did_you_mean
 
 _BASE = "Base"
 _LISTED = 20
@@ -39,7 +39,7 @@ def read_experiment(folder: str | Path, expid: str) -> Experiment:
     folder = Path(folder)
     models = _entries(folder, "model_config")
     if expid == _BASE or expid not in models:
-        raise SettingsError(_unknown(f"--expid must name an experiment in {folder}", expid, models))
+        raise SettingsError(_unknown(f"the experiment must be in {folder}", expid, models))
     model = {**models.get(_BASE, {}), **models[expid]}
     dataset_id = model.get("dataset_id")
     if dataset_id is None:
@@ -70,7 +70,7 @@ def _entries(folder: Path, name: str) -> dict[str, dict[str, Any]]:
 
 def _unknown(rule: str, given: str, known: Iterable[str]) -> str:
     names = sorted(name for name in known if name != _BASE)
-    near = difflib.get_close_matches(str(given), names, n=1)
-    hint = f" did you mean {near[0]}?" if near else ""
+    near = did_you_mean(str(given), names)
+    hint = f" {near}" if near else ""
     more = f", ... ({len(names) - _LISTED} more)" if len(names) > _LISTED else ""
     return f"{rule}, but {given!r} was given;{hint} known are {', '.join(names[:_LISTED])}{more}"

@@ -11,12 +11,12 @@ from typing import Any
 from rankelastor.errors import SettingsError
 from rankelastor.interop.fuxictr.notes import FuxiCtrSettings
 
-_ACTIVATIONS = ("relu", "gelu", "tanh")
+_ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "identity")
 _STRUCTURES = {
     "crossnet_only": "crossnet",
     "stacked": "stacked",
     "parallel": "parallel",
-    "stacked_parallel": "parallel",
+    "stacked_parallel": "stacked_parallel",
 }
 _LOW_RANK = {
     "low_rank": "only read with use_low_rank_mixture, which is off",
@@ -34,24 +34,24 @@ def _dcn_v2(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
     structure = model.take("model_structure", "parallel")
     if structure not in _STRUCTURES:
         raise SettingsError(f"model_structure must be one of {list(_STRUCTURES)}, but {structure!r} was given")
-    if structure == "stacked_parallel":
-        model.note("no equal", "model_structure", "parallel is used, without the hidden layers after the cross layers")
     if model.take("use_low_rank_mixture", False):  # noqa: FBT003 - a default
-        model.note("no equal", "use_low_rank_mixture", "the cross layers have full matrices")
-        model.note_all("no equal", dict.fromkeys(_LOW_RANK, "it belongs to use_low_rank_mixture"))
+        rank, num_experts = model.whole("low_rank", 32), model.whole("num_experts", 4)
+        cross = {"kind": "mixture", "rank": rank, "num_experts": num_experts}
     else:
+        cross = {"kind": "full"}
         model.note_all("ignored by FuxiCTR", _LOW_RANK)
     values = {
         "kind": "dcn_v2",
         "embedding_dim": embedding_dim,
         "structure": _STRUCTURES[structure],
         "num_cross_layers": model.whole("num_cross_layers", 3),
+        "cross": cross,
     }
     if structure == "crossnet_only":
         return values
     units = "stacked_dnn_hidden_units" if structure == "stacked" else "parallel_dnn_hidden_units"
     if structure == "stacked_parallel":
-        model.note_all("no equal", {"stacked_dnn_hidden_units": "hidden layers are only beside the cross layers"})
+        values["stacked_hidden_dims"] = model.take("stacked_dnn_hidden_units", [])
     return values | _deep(model, units, [], activations="dnn_activations")
 
 
@@ -59,12 +59,11 @@ def _deep(
     model: FuxiCtrSettings, units: str, default: list[int], *, activations: str = "hidden_activations"
 ) -> dict[str, Any]:
     """Translate the hidden layers, whose settings have the same names in most models of the zoo."""
-    if model.take("batch_norm", False):  # noqa: FBT003 - a default
-        model.note("no equal", "batch_norm", "hidden layers have no batch norm; norm: true gives them an RMSNorm")
     return {
         "hidden_dims": model.take(units, default),
         "activation": _activation(model, activations),
         "norm": False,
+        "batch_norm": bool(model.take("batch_norm", False)),  # noqa: FBT003 - a default
         "dropout": _one_for_all(model, "net_dropout", 0.0),
     }
 

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from rankelastor.nn.per_token import PerTokenLinear
+from rankelastor.nn.per_token import per_token_map
 
 
 class PublishedGate(nn.Module):
-    """y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, with bias; every token has its own maps.
+    """y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, with bias unless ``bias`` is False; each token has its own maps.
 
     ``lift`` holds the maps side by side in the order W1 (gate), W2 (value), S2 (skip beside the gate), S1 (residual).
 
@@ -26,10 +26,12 @@ class PublishedGate(nn.Module):
     Source: the code published with arXiv 2605.23191.
     """
 
-    def __init__(self, *, num_tokens: int, dim: int, inner_dim: int) -> None:
+    def __init__(self, *, num_tokens: int, dim: int, inner_dim: int, bias: bool = True) -> None:
         super().__init__()
-        self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[inner_dim, inner_dim, inner_dim, dim])
-        self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
+        self.lift = per_token_map(
+            num_tokens=num_tokens, in_dim=dim, out_dims=[inner_dim, inner_dim, inner_dim, dim], bias=bias
+        )
+        self.reduce = per_token_map(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim], bias=bias)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Compute ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x for each token."""
@@ -50,9 +52,9 @@ class UnitExpansionGate(nn.Module):
     Source: the code published with arXiv 2605.23191.
     """
 
-    def __init__(self, *, num_tokens: int, dim: int) -> None:
+    def __init__(self, *, num_tokens: int, dim: int, bias: bool = True) -> None:
         super().__init__()
-        self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[dim, dim, dim])
+        self.lift = per_token_map(num_tokens=num_tokens, in_dim=dim, out_dims=[dim, dim, dim], bias=bias)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Compute (S1 x + GELU(W1 x)) * (W2 x) + S1 x for each token."""
@@ -73,10 +75,10 @@ class PaperGate(nn.Module):
     Source: RankElastor, arXiv 2605.23191 (GLU-improved P-FFN).
     """
 
-    def __init__(self, *, num_tokens: int, dim: int, inner_dim: int) -> None:
+    def __init__(self, *, num_tokens: int, dim: int, inner_dim: int, bias: bool = True) -> None:
         super().__init__()
-        self.lift = PerTokenLinear(num_tokens=num_tokens, in_dim=dim, out_dims=[inner_dim, inner_dim, dim])
-        self.reduce = PerTokenLinear(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim])
+        self.lift = per_token_map(num_tokens=num_tokens, in_dim=dim, out_dims=[inner_dim, inner_dim, dim], bias=bias)
+        self.reduce = per_token_map(num_tokens=num_tokens, in_dim=inner_dim, out_dims=[dim], bias=bias)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Compute (GELU(W1 x) * (W2 x)) W3 + Wr x for each token."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rankelastor.nn.dropout import PerTokenDropout
 from rankelastor.nn.ffn.gate import PaperGate, PublishedGate, UnitExpansionGate
-from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
+from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm, per_token_map
 from rankelastor.nn.sizes import DropoutRate, HiddenDims, PositiveFloat, SizesDoNotFit
 
 GateName = Literal["published", "paper"]
@@ -37,14 +37,15 @@ class PerTokenGluLayer(nn.Module):
         gate: GateName,
         norm: bool,
         dropout: float,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.norm = PerTokenRMSNorm(num_tokens=num_tokens, dim=in_dim) if norm else nn.Identity()
-        self.gate = _gate(gate, num_tokens=num_tokens, dim=in_dim, expansion=expansion)
+        self.gate = make_gate(gate, num_tokens=num_tokens, dim=in_dim, expansion=expansion, bias=bias)
         self.widen = (
             nn.Identity()
             if out_dim == in_dim
-            else PerTokenLinear(num_tokens=num_tokens, in_dim=in_dim, out_dims=[out_dim])
+            else per_token_map(num_tokens=num_tokens, in_dim=in_dim, out_dims=[out_dim], bias=bias)
         )
         self.dropout = PerTokenDropout(dropout)
 
@@ -60,11 +61,13 @@ class PerTokenGlu(nn.Module):
     Args:
         num_tokens: T; each token has its own weights.
         token_dim: D.
-        hidden_dims: the hidden widths.
+        hidden_dims: the hidden widths, from the first layer to the last.
         expansion: inner width of a gate over its input width.
-        gate: ``published`` or ``paper``, see ``gate.py``.
+        gate: ``published`` is the gate of the published code, ``paper`` that of the paper; the formulas are in
+            nn/ffn/gate.py.
         norm: whether an RMSNorm precedes each gate.
-        dropout: rate after each hidden width.
+        dropout: dropout rate after each hidden width, the share of values that are set to zero.
+        bias: whether the maps of the gates and of the widths have a bias; the last map always has one.
 
     Example:
         >>> import torch
@@ -84,6 +87,7 @@ class PerTokenGlu(nn.Module):
         gate: GateName = "published",
         norm: bool = True,
         dropout: DropoutRate = 0.0,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
@@ -95,6 +99,7 @@ class PerTokenGlu(nn.Module):
                 gate=gate,
                 norm=norm,
                 dropout=dropout,
+                bias=bias,
             )
             for width, next_width in pairwise([token_dim, *hidden_dims])
         )
@@ -108,14 +113,23 @@ class PerTokenGlu(nn.Module):
         return out
 
 
-def _gate(name: GateName, *, num_tokens: int, dim: int, expansion: float) -> nn.Module:
+def make_gate(name: GateName, *, num_tokens: int, dim: int, expansion: float, bias: bool = True) -> nn.Module:
+    """Make the gate of this name with an inner width of int(dim * expansion), see ``gate.py``.
+
+    Example:
+        >>> type(make_gate("published", num_tokens=3, dim=4, expansion=1.0)).__name__
+        'UnitExpansionGate'
+
+    Raises:
+        SizesDoNotFit: the inner width is 0.
+    """
     inner_dim = int(dim * expansion)
     if inner_dim < 1:
         raise SizesDoNotFit(f"ffn.expansion must leave an inner width of 1 or more, but int({dim} * {expansion}) is 0")
     match name:
         case "published" if expansion == 1:
-            return UnitExpansionGate(num_tokens=num_tokens, dim=dim)
+            return UnitExpansionGate(num_tokens=num_tokens, dim=dim, bias=bias)
         case "published":
-            return PublishedGate(num_tokens=num_tokens, dim=dim, inner_dim=inner_dim)
+            return PublishedGate(num_tokens=num_tokens, dim=dim, inner_dim=inner_dim, bias=bias)
         case "paper":
-            return PaperGate(num_tokens=num_tokens, dim=dim, inner_dim=inner_dim)
+            return PaperGate(num_tokens=num_tokens, dim=dim, inner_dim=inner_dim, bias=bias)

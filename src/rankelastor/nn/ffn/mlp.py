@@ -51,10 +51,10 @@ class PerTokenMlp(nn.Module):
     Args:
         num_tokens: T; each token has its own weights.
         token_dim: D.
-        hidden_dims: the hidden widths.
-        activation: ``relu``, ``gelu`` (exact) or ``tanh``.
+        hidden_dims: the hidden widths, from the first layer to the last.
+        activation: the activation function; ``gelu`` is the exact form, with erf.
         norm: whether an RMSNorm precedes each activation.
-        dropout: rate after each activation.
+        dropout: dropout rate after each activation, the share of values that are set to zero.
 
     Example:
         >>> import torch

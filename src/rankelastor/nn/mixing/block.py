@@ -37,8 +37,8 @@ class BlockMixing(nn.Module):
         num_tokens: T.
         token_dim: D.
         block_dim: width of a block; it must divide T * D.
-        global_map: makes the module that computes G of a given size: ``PlainMatrix``, or ``DoublyStochasticMatrix`` (a
-            ``functools.partial`` of it for another temperature).
+        global_map: the matrix G across the blocks. In Python a function that makes its module for a ``size``:
+            ``PlainMatrix``, or a ``functools.partial`` of ``DoublyStochasticMatrix``.
 
     Example:
         >>> BlockMixing(num_tokens=4, token_dim=6, block_dim=8)(torch.randn(2, 4, 6)).shape

@@ -48,10 +48,11 @@ class DoublyStochasticMatrix(nn.Module):
 
     Args:
         size: number of rows and of columns.
-        start_temperature: temperature at the first step; above 0.
-        end_temperature: temperature after ``fall_epochs``; above 0. Set it to the start for a fixed temperature.
+        start_temperature: temperature at the first step.
+        end_temperature: temperature after ``fall_epochs``; set it to the start for a fixed temperature.
         fall_epochs: number of epochs over which it falls; a fraction is allowed.
-        iterations: iterations of Sinkhorn scaling, see ``symmetric_sinkhorn``.
+        iterations: number of iterations of Sinkhorn scaling; after 20 the sums of rows and columns are off by about
+            1e-6 for scores of standard deviation 1.
 
     Example:
         >>> matrix = DoublyStochasticMatrix(size=3, start_temperature=1.0, end_temperature=0.05, fall_epochs=2.0)

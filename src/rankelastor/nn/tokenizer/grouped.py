@@ -76,6 +76,6 @@ def _check_groups(groups: Mapping[str, Iterable[str]], field_names: Sequence[str
     grouped = [name for members in groups.values() for name in members]
     unknown, left_out = sorted(set(grouped) - set(field_names)), sorted(set(field_names) - set(grouped))
     twice = sorted({name for name in grouped if grouped.count(name) > 1})
-    for fault, names in (("are not known fields", unknown), ("are in no group", left_out), ("are listed twice", twice)):
+    for fault, names in (("are unknown fields", unknown), ("are in no group", left_out), ("are listed twice", twice)):
         if names:
             raise SizesDoNotFit(f"tokenizer.groups must hold every field once, but {names} {fault}")

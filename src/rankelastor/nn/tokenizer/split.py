@@ -49,6 +49,6 @@ class SplitTokenizer(nn.Module):
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
         """Compute the tokens: projection(part t of the normalised embeddings) for each token t."""
-        parts = self.norm(embeddings.flatten(1)).view(len(embeddings), self.num_tokens, -1)
+        parts = self.norm(embeddings.flatten(1)).unflatten(1, (self.num_tokens, -1))
         tokens: Tensor = self.mlp(parts)
         return tokens

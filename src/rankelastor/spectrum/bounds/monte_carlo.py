@@ -13,6 +13,7 @@ import torch
 from pydantic import TypeAdapter
 
 from rankelastor.errors import SettingsError
+from rankelastor.percent import percent
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.spectrum.bounds.check import BoundCheck
 from rankelastor.spectrum.bounds.ffn import departure_from_homogeneity
@@ -174,7 +175,7 @@ def _sentence(trials: Trials, checks: Sequence[BoundCheck], broken: Counter[str]
     conditions = "all conditions hold" if not broken else f"broken: {', '.join(broken)}"
     return (
         f"{trials.statement} ({setting}): {value:.2f} should be {checks[0].side} {bound:.2f} on average, and is in "
-        f"{_share_holding(checks):.0%} of {len(checks)} trials; {conditions}."
+        f"{percent(_share_holding(checks), digits=0)} of {len(checks)} trials; {conditions}."
     )
 
 

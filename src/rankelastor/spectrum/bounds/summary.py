@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rankelastor.percent import percent
 from rankelastor.spectrum.bounds.monte_carlo import HomogeneityRow, TheoryReport, TheoryRow
 
 WHAT_IT_SAYS = {
@@ -59,8 +60,8 @@ def to_markdown(report: TheoryReport) -> str:
                     line.says,
                     f"{line.num_trials:,}",
                     f"{line.num_covered:,}",
-                    percent(line.share_holds_covered),
-                    percent(line.share_holds_outside),
+                    exact_percent(line.share_holds_covered),
+                    exact_percent(line.share_holds_outside),
                 )
                 for line in summaries(report)
             ],
@@ -87,17 +88,17 @@ def homogeneity_table(rows: Sequence[HomogeneityRow]) -> str:
     return _table(("activation", *[f"scale {scale:g}" for scale in scales]), lines)
 
 
-def percent(share: float | None) -> str:
+def exact_percent(share: float | None) -> str:
     """Format a share as a percentage, blank for None; 100 % and 0 % are shown only where they are exact.
 
     Example:
-        >>> percent(1.0), percent(0.9999), percent(0.514), percent(None)
+        >>> exact_percent(1.0), exact_percent(0.9999), exact_percent(0.514), exact_percent(None)
         ('100 %', '99.9 %', '51.4 %', '')
     """
     if share is None:
         return ""
     if share in (0, 1):
-        return f"{share:.0%}".replace("%", " %")
+        return percent(share, digits=0)
     return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
 
 

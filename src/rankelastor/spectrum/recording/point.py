@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rankelastor.errors import SettingsError
 from rankelastor.spectrum.measures import MEASURES, default_tolerance, find_measure
+from rankelastor.spectrum.recording.reading import NUM_AXES_OF_TOKENS
 from rankelastor.spectrum.recording.running_gram import RunningGram
 from rankelastor.spectrum.recording.statistics import MatrixMeasures, PointStatistics, SingularValueCurve
 from rankelastor.spectrum.recording.streaming import RunningMeasures, RunningMoments
@@ -28,7 +29,7 @@ class PointSettings:
     matrices: Collection[str] = ("example",)
     measures: tuple[str, ...] = tuple(MEASURES)
     method: SpectrumMethod = "gram"
-    num_bins: int = 60
+    num_bins: int = 240
     max_flattened_dim: int = 4096
     keep_values: bool = False
 
@@ -41,7 +42,7 @@ class PointSettings:
                     f"a kind of matrix must be one of {', '.join(MATRIX_KINDS)}, but {kind!r} was given"
                 )
         if self.num_bins < 1:
-            raise SettingsError(f"num_bins must be at least 1, but {self.num_bins} was given; try 60")
+            raise SettingsError(f"num_bins must be at least 1, but {self.num_bins} was given; try 240")
 
 
 @dataclass
@@ -70,17 +71,18 @@ class PointAccumulator:
         self._settings = settings
         self._streams: _Streams | None = None
         self._num_examples = self._num_not_finite = self._num_zero = 0
+        self._measures_examples = "example" in settings.matrices
 
     @torch.no_grad()
-    def update(self, tokens: Float[Tensor, "batch token dim"]) -> None:
-        """Add the token matrices of more examples; examples that are not finite are only counted."""
-        tokens = to_computable(tokens.detach())
+    def update(self, outputs: Float[Tensor, "batch ..."]) -> None:
+        """Add the outputs of more examples, tokens or (batch, dim); examples that are not finite are only counted."""
+        tokens = to_computable(self._with_token_axis(outputs.detach()))
         streams = self._streams_for(tokens)
         finite: Bool[Tensor, " batch"] = tokens.isfinite().flatten(1).all(dim=1)
         self._num_examples += len(tokens)
         self._num_not_finite += len(tokens) - int(finite.sum())
         kept = tokens[finite]
-        if "example" in self._settings.matrices:
+        if self._measures_examples:
             self._update_examples(streams, kept)
         if streams.flattened is not None:
             streams.flattened.update(kept.flatten(1)[:, None, :])
@@ -98,7 +100,7 @@ class PointAccumulator:
             num_examples=self._num_examples,
             num_not_finite=self._num_not_finite,
             num_zero=self._num_zero,
-            examples=streams.examples.statistics() if streams and "example" in self._settings.matrices else {},
+            examples=streams.examples.statistics() if streams and self._measures_examples else {},
             singular_values=_curve(streams),
             flattened=flattened,
             flattened_centred=centred,
@@ -123,12 +125,24 @@ class PointAccumulator:
         if self._settings.keep_values:
             streams.values.append(table.float())
 
-    def _streams_for(self, tokens: Float[Tensor, "batch token dim"]) -> _Streams:
-        if tokens.ndim != 3:  # noqa: PLR2004 - batch, token, dim
+    def _with_token_axis(self, outputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch token dim"]:
+        """Read (batch, dim) as one token per example, whose own matrix has rank 1 and is not measured."""
+        shape = tuple(outputs.shape)
+        if len(shape) == NUM_AXES_OF_TOKENS:
+            return outputs
+        must = f"the output at point {self.name!r} must have the shape (batch, token, dim), but {shape} was given"
+        if len(shape) > NUM_AXES_OF_TOKENS:
+            raise SettingsError(f"{must}; try read_tokens=feature_map_tokens for the output of a convolution")
+        if len(shape) < NUM_AXES_OF_TOKENS - 1:
             raise SettingsError(
-                f"the output at point {self.name!r} must have the shape (batch, token, dim), but {tuple(tokens.shape)} "
-                f"was given; try another point, or pass read_tokens= to extract the tokens from its output"
+                f"{must}; try another point, or pass read_tokens= to extract the tokens from its output"
             )
+        if set(self._settings.matrices) <= {"example"}:
+            raise SettingsError(f'{must}; try matrices="flattened", which measures the matrix of all examples')
+        self._measures_examples = False
+        return outputs[:, None, :]
+
+    def _streams_for(self, tokens: Float[Tensor, "batch token dim"]) -> _Streams:
         if self._streams is None:
             self._streams = self._new_streams(tokens)
         if (self._streams.num_tokens, self._streams.token_dim) != tuple(tokens.shape[1:]):
@@ -164,6 +178,8 @@ class PointAccumulator:
         if streams is None or streams.flattened is None:
             return None, None
         words = "the tokens of all examples flattened (examples x TD)"
+        if streams.num_tokens == 1:
+            words = "all examples (examples x D)"
         (plain,) = streams.flattened.measures(self._settings.measures, centred=False, describe=words)
         (centred,) = streams.flattened.measures(self._settings.measures, centred=True, describe=f"{words}, centred")
         return plain, centred

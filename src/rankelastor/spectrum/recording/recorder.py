@@ -13,24 +13,13 @@ from torch.utils.hooks import RemovableHandle
 
 from rankelastor.errors import RankElastorError, SettingsError
 from rankelastor.spectrum.measures import MEASURES
-from rankelastor.spectrum.recording.point import PointAccumulator, PointSettings
+from rankelastor.spectrum.recording.point import MatrixKind, PointAccumulator, PointSettings
+from rankelastor.spectrum.recording.reading import first_tensor
 from rankelastor.spectrum.recording.statistics import Recording
 from rankelastor.spectrum.singular_values import SpectrumMethod
 
 NUM_NAMES_SHOWN = 40
 """Largest number of known points that a message about an unknown point lists."""
-
-
-def first_tensor(output: object) -> Tensor:
-    """Return the output if it is a tensor, or the first element of a tuple or list, as attention layers return."""
-    if isinstance(output, Tensor):
-        return output
-    if isinstance(output, (tuple, list)) and output and isinstance(output[0], Tensor):
-        return output[0]
-    raise SettingsError(
-        f"a point's output must be a tensor, or a tuple that starts with one, but {type(output).__name__} was given; "
-        f"try read_tokens= with a function that extracts the tokens"
-    )
 
 
 class Recorder:
@@ -44,16 +33,18 @@ class Recorder:
         model: Any module.
         points: A mapping from names to the modules whose outputs are recorded (such as ``ranker.points``), or dotted
             names of submodules.
-        matrices: Which matrices: ``"example"``, each example's tokens (T x D); ``"flattened"``, the whole sample's
-            tokens flattened (examples x TD), through its Gram matrix in float64; ``"single_token"``, each token across
-            the sample (examples x D).
+        matrices: One or several kinds: ``"example"``, each example's tokens (T x D); ``"flattened"``, the whole
+            sample's tokens flattened (examples x TD), through its Gram matrix in float64; ``"single_token"``, each
+            token across the sample (examples x D). Outputs (batch, dim) have no tokens: only the last two are
+            measured, and ``"flattened"`` is their matrix (examples x dim).
         measures: Names of measures.
         method: How the singular values of each example's tokens are computed.
         num_bins: Number of bins of the histograms over examples, which range from 1 to min(T, D).
         max_flattened_dim: Largest number of columns of flattened tokens; their Gram matrix takes 8 * (TD)^2 bytes.
         examples_per_call: Largest number of examples recorded per forward pass, evenly spaced; None records all.
         keep_values: Whether to keep each example's measures for `values`.
-        read_tokens: Function from a point's output to tokens (batch, token, dim).
+        read_tokens: Function from a point's output to tokens (batch, token, dim), or to (batch, dim);
+            `feature_map_tokens` reads the output of a convolution.
 
     Raises:
         SettingsError: If a point does not exist (the message lists the known ones), or a measure or kind is unknown.
@@ -65,6 +56,10 @@ class Recorder:
         >>> statistics = recorder.recording()["1"]
         >>> statistics.num_examples, statistics.max_possible_rank, statistics.examples["stable_rank"].count
         (10, 3, 10)
+        >>> with Recorder(model, ["0"], matrices="flattened") as recorder, torch.no_grad():
+        ...     _ = model(torch.eye(4))  # (batch, dim): a matrix of all examples
+        >>> recorder.recording()["0"].flattened.max_possible_rank
+        4
     """
 
     def __init__(
@@ -72,10 +67,10 @@ class Recorder:
         model: nn.Module,
         points: Mapping[str, nn.Module] | Sequence[str],
         *,
-        matrices: Collection[str] = ("example",),
+        matrices: MatrixKind | Collection[str] = ("example",),
         measures: Sequence[str] = tuple(MEASURES),
         method: SpectrumMethod = "gram",
-        num_bins: int = 60,
+        num_bins: int = 240,
         max_flattened_dim: int = 4096,
         examples_per_call: int | None = None,
         keep_values: bool = False,
@@ -84,9 +79,8 @@ class Recorder:
         if examples_per_call is not None and examples_per_call < 1:
             raise SettingsError(f"examples_per_call must be at least 1 or None, but {examples_per_call} was given")
         self._modules = _modules_at(model, points)
-        self._settings = PointSettings(
-            tuple(matrices), tuple(measures), method, num_bins, max_flattened_dim, keep_values
-        )
+        kinds = (matrices,) if isinstance(matrices, str) else tuple(matrices)
+        self._settings = PointSettings(kinds, tuple(measures), method, num_bins, max_flattened_dim, keep_values)
         self._examples_per_call = examples_per_call
         self._read_tokens = read_tokens
         self._handles: list[RemovableHandle] = []

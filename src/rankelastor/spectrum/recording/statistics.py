@@ -6,9 +6,13 @@ An undefined number (the mean over no examples, the stable rank of a zero matrix
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, field
 
 from pydantic import TypeAdapter
+
+from rankelastor.spectrum.seeds import mean_interval
+from rankelastor.spectrum.seeds import standard_error as error_over_seeds
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,17 @@ class Histogram:
 class MeasureStatistics:
     """Statistics of one measure over ``count`` matrices: mean, spread, range and histogram.
 
-    ``confidence_interval`` is mean -+ 1.96 s / sqrt(count), the 95 % interval of the mean for independent examples.
+    Attributes:
+        measure: name of the measure.
+        count: number of matrices.
+        mean: mean over the matrices; over several trained models, the mean of the models' means.
+        standard_deviation: standard deviation over the matrices.
+        confidence_interval: 95 % interval of the mean. Of one model it is mean -+ 1.96 s / sqrt(count), for independent
+            examples, and says nothing about other seeds; of several models it is that over seeds, see `seeds`.
+        minimum: smallest value.
+        maximum: largest value.
+        histogram: counts of all values.
+        seeds: mean in each of several trained models that differ by their seed; empty for one model.
     """
 
     measure: str
@@ -58,6 +72,14 @@ class MeasureStatistics:
     minimum: float | None
     maximum: float | None
     histogram: Histogram
+    seeds: tuple[float, ...] = ()
+
+    @property
+    def standard_error(self) -> float | None:
+        """Standard error of the mean: over seeds if there are several, else over examples."""
+        if self.seeds:
+            return error_over_seeds(self.seeds)
+        return None if self.standard_deviation is None else self.standard_deviation / math.sqrt(self.count)
 
 
 @dataclass(frozen=True)
@@ -70,18 +92,30 @@ class SingularValueCurve:
 
 @dataclass(frozen=True)
 class MatrixMeasures:
-    """The measures of one matrix, which ``matrix`` names in words, and its relative singular values ``s_i / s_1``."""
+    """The measures of one matrix, which ``matrix`` names in words, and its relative singular values ``s_i / s_1``.
+
+    Of several trained models these are means over the models, and ``seeds`` has each model's measures.
+    """
 
     matrix: str
     num_rows: int
     num_columns: int
     measures: dict[str, float | None]
     singular_values: tuple[float, ...]
+    seeds: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def max_possible_rank(self) -> int:
         """Upper limit of the measures of the matrix: min(rows, columns)."""
         return min(self.num_rows, self.num_columns)
+
+    def interval(self, measure: str) -> tuple[float, float] | None:
+        """Compute the 95 % interval of the mean over seeds; None for one model."""
+        return mean_interval(self.seeds.get(measure, ()))
+
+    def standard_error(self, measure: str) -> float | None:
+        """Compute the standard error of the mean over seeds; None for one model."""
+        return error_over_seeds(self.seeds.get(measure, ()))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,16 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 _TEMPLATE = "page.html"
-_SCRIPTS = ("theme.js", "figures.js", "matrix_figures.js", "page.js")
+_SCRIPTS = (
+    "theme.js",
+    "words.js",
+    "figures.js",
+    "densities.js",
+    "training_figure.js",
+    "matrix_figures.js",
+    "tables.js",
+    "page.js",
+)
 
 
 def render_page(payload: Mapping[str, Any]) -> str:

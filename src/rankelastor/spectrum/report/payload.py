@@ -8,12 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 import rankelastor
+from rankelastor.spectrum.comparison import compare
 from rankelastor.spectrum.measures import MEASURES
+from rankelastor.spectrum.recording.statistics import MatrixMeasures
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 from rankelastor.spectrum.runs.training_samples import TrainingSample
-from rankelastor.spectrum.verdict import compare
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SIGNIFICANT_DIGITS = 5
 MAX_SAMPLES = 800
 """Largest number of training samples on the page, over all runs."""
@@ -45,15 +46,23 @@ def page_payload(runs: Sequence[RunSpectrum], *, measure: str) -> dict[str, Any]
     most = max(SMALLEST_MAX_SAMPLES, MAX_SAMPLES // len(runs))
     for run, values in zip(runs, payload["runs"], strict=True):
         values["samples"] = [asdict(sample) for sample in thin_samples(run.samples, most=most)]
-        for point in values["recording"]["points"]:
-            for kind in ("flattened", "flattened_centred"):
-                if point[kind] is not None:
-                    del point[kind]["singular_values"]
-        for part in (*values["tables"], *values["mixings"]):
-            del part["spectrum"]["singular_values"]
+        for point, recorded in zip(values["recording"]["points"], run.recording.points, strict=True):
+            for kind, matrix in (("flattened", recorded.flattened), ("flattened_centred", recorded.flattened_centred)):
+                if matrix is not None:
+                    _reduce_matrix(point[kind], matrix)
+        spectra = [*(table.spectrum for table in run.tables), *(mixing.spectrum for mixing in run.mixings)]
+        for part, spectrum in zip((*values["tables"], *values["mixings"]), spectra, strict=True):
+            _reduce_matrix(part["spectrum"], spectrum)
     payload["first_measure"] = measure
+    payload["first_matrix"] = "example" if any(run.matrix == "example" for run in runs) else runs[0].matrix
     rounded: dict[str, Any] = _round_floats(payload)
     return rounded
+
+
+def _reduce_matrix(values: dict[str, Any], matrix: MatrixMeasures) -> None:
+    """Drop the singular values of a matrix, and add the intervals over seeds of its measures."""
+    del values["singular_values"]
+    values["intervals"] = {name: matrix.interval(name) for name in matrix.seeds}
 
 
 def thin_samples(samples: Sequence[TrainingSample], *, most: int) -> list[TrainingSample]:

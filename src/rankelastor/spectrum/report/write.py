@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rankelastor.errors import SettingsError
+from rankelastor.extras import how_to_install
 from rankelastor.spectrum.measures import find_measure
 from rankelastor.spectrum.report.page import render_page
 from rankelastor.spectrum.report.payload import full_payload, page_payload
@@ -57,7 +58,7 @@ def write_report(runs: Sequence[RunSpectrum], folder: str | Path, *, measure: st
 def _figures(runs: Sequence[RunSpectrum], folder: Path, *, measure: str) -> tuple[Path, ...]:
     if find_spec("matplotlib") is None:
         logger.warning(
-            "matplotlib must be installed for paper figures, but it is not; try pip install 'rankelastor[report]'"
+            "matplotlib must be installed for paper figures, but it is not; try %s", how_to_install("report")
         )
         return ()
     from rankelastor.spectrum.report.paper_figures import write_figures  # noqa: PLC0415 - matplotlib is optional

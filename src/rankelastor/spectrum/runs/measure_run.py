@@ -21,12 +21,14 @@ from rankelastor.runs.run_folder import RunFolder
 from rankelastor.schema import SplitName
 from rankelastor.spectrum.measures import MEASURES
 from rankelastor.spectrum.parameters import measure_embedding_tables
+from rankelastor.spectrum.recording.problems import list_not_finite
 from rankelastor.spectrum.recording.recorder import Recorder
-from rankelastor.spectrum.recording.statistics import PointStatistics, Recording
+from rankelastor.spectrum.recording.statistics import Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap, mixing_map
 from rankelastor.spectrum.runs.run_spectrum import EmbeddingTable, RunSpectrum
 from rankelastor.spectrum.runs.training_samples import read_samples
-from rankelastor.spectrum.trajectory import StagePoints, Trajectory, trajectory
+from rankelastor.spectrum.stages import StagePoints
+from rankelastor.spectrum.trajectory import Trajectory, trajectory
 from rankelastor.spectrum.verdict import verdict
 
 DEFAULT_NUM_EXAMPLES = 8192
@@ -34,8 +36,8 @@ NUM_BINS = 240
 """Bins of the histograms. They are fine so that a report can merge them: most ranks are far below the largest."""
 LARGEST_FLATTENED_DIM = 1024
 """Largest width of flattened tokens that is measured; the eigenvalues of wider ones take seconds per point."""
-_WITHOUT_POINTS = (
-    "The model has no points (token matrices) to observe, so there is no trajectory and no verdict; its embedding "
+_WITHOUT_BLOCKS = (
+    "The model has no blocks of mixing and FFN, so there is no trajectory and no verdict; its points and its embedding "
     "tables are measured"
 )
 
@@ -52,7 +54,7 @@ def measure_run(
 ) -> RunSpectrum:
     """Measure the spectrum of a run's best weights over the first examples of a split of its prepared data.
 
-    A model without points (token matrices) has no trajectory and no verdict; its embedding tables are measured.
+    A model without blocks has no trajectory and no verdict; its points and its embedding tables are measured.
 
     Args:
         folder: the run folder.
@@ -106,7 +108,10 @@ def _measure(
         tables=_tables(run),
         mixings=_mixings(run),
         samples=read_samples(run.folder),
-        problems=(*_list_not_finite(recording), *problems),
+        problems=(*list_not_finite(recording), *problems),
+        seed=run.recipe.training.seed,
+        every_steps=run.recipe.spectrum.every_steps,
+        num_steps=result.steps if result else None,
     )
 
 
@@ -160,24 +165,13 @@ def _record(
 
 def _trajectories(recording: Recording, ranker: Ranker, *, name: str) -> tuple[dict[str, Trajectory], tuple[str, ...]]:
     """Compute the trajectory of each measure; if there are none, also return the reason."""
-    if not ranker.points:
-        return {}, (_WITHOUT_POINTS,)
+    if not any(point.endswith(".mixing") for point in ranker.points):
+        return {}, (_WITHOUT_BLOCKS,)
     try:
         points = StagePoints.from_point_names(ranker.points)
         return {measure: trajectory(recording, points, measure=measure, name=name) for measure in MEASURES}, ()
     except SettingsError as error:
         return {}, (f"There is no trajectory and no verdict: {error}",)
-
-
-def _list_not_finite(recording: Recording) -> list[str]:
-    return [_fault(point) for point in recording.points if point.num_not_finite]
-
-
-def _fault(point: PointStatistics) -> str:
-    return (
-        f"{point.num_not_finite:,} of {point.num_examples:,} examples have NaN or infinite activations after "
-        f"{point.point}; they are excluded from all figures"
-    )
 
 
 def _tables(run: LoadedRun) -> tuple[EmbeddingTable, ...]:

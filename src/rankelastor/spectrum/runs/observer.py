@@ -14,7 +14,9 @@ from torch.utils.hooks import RemovableHandle
 
 from rankelastor.config.spectrum import SpectrumSettings
 from rankelastor.models.ranker import Ranker
+from rankelastor.percent import percent
 from rankelastor.spectrum.measures import all_measures, find_measure
+from rankelastor.spectrum.runs.sampled_steps import is_sampled
 from rankelastor.spectrum.runs.tensorboard import TensorBoardWriter
 from rankelastor.spectrum.runs.training_samples import StageSample, TrainingSample, append_sample
 from rankelastor.training.observers import SilentObserver, Step
@@ -75,9 +77,7 @@ class SpectrumObserver(SilentObserver):
             self._tensorboard.close()
 
     def _register_hooks_if_due(self) -> None:
-        every, upcoming = self._settings.every_steps, self._num_steps + 1
-        due = every is not None and (upcoming == 1 or upcoming % every == 0)
-        if due and not self._handles:
+        if is_sampled(self._num_steps + 1, every_steps=self._settings.every_steps) and not self._handles:
             self._handles = [
                 module.register_forward_hook(self._hook_for(name)) for name, module in self._points.items()
             ]
@@ -116,7 +116,7 @@ class SpectrumObserver(SilentObserver):
                 self._warn_once(
                     name,
                     f"spectrum: at step {sample.step} the {find_measure(measure).title} after {name} is {mean:.2f} "
-                    f"of {stage.max_possible_rank} possible ({mean / stage.max_possible_rank:.1%}), below "
+                    f"of {stage.max_possible_rank} possible ({percent(mean / stage.max_possible_rank)}), below "
                     f"spectrum.warn_share={self._settings.warn_share:g}",
                 )
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from pydantic import TypeAdapter
 
 from rankelastor.spectrum.recording.statistics import MatrixMeasures, Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap
+from rankelastor.spectrum.runs.sampled_steps import EveryStep
 from rankelastor.spectrum.runs.training_samples import TrainingSample
+from rankelastor.spectrum.stages import StageMatrix
 from rankelastor.spectrum.trajectory import Trajectory
-from rankelastor.spectrum.verdict import TrajectoryVerdict
+from rankelastor.spectrum.verdict import TrajectoryVerdict, verdict
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,24 @@ class EmbeddingTable:
 
 
 @dataclass(frozen=True)
+class SeedRun:
+    """One run of a group of runs that differ by their seed."""
+
+    name: str
+    folder: str
+    seed: int | None
+    test_auc: float | None
+
+
+@dataclass(frozen=True)
 class RunSpectrum:
-    """The spectrum of one run's best weights over examples of one split.
+    """The spectrum of one run's best weights over examples of one split; or of several runs, see `over_seeds`.
 
     Attributes:
         name: name of the run folder, with parent folders where needed to distinguish the runs of a report.
-        folder: the run folder.
+        folder: the run folder; empty for a model of one's own.
         model: kind of the model.
-        split: the recorded split.
+        split: the recorded split; empty for a model of one's own.
         num_examples: number of recorded examples.
         test_auc: test AUC of the run's result; None if there is no result.
         dense_parameters: number of dense parameters in the run's result; None if there is no result.
@@ -52,6 +64,11 @@ class RunSpectrum:
         mixings: maps of the mixings that have a matrix.
         samples: the rank during training; empty if it was not sampled.
         problems: problems with the run or its activations, in words.
+        matrix: the matrix of the trajectories.
+        seed: seed of the training; None for several runs or where it is unknown.
+        every_steps: the run's setting ``spectrum.every_steps``.
+        num_steps: number of training steps; None if there is no result.
+        seeds: the runs of which this is the mean; empty for one run.
     """
 
     name: str
@@ -69,6 +86,17 @@ class RunSpectrum:
     mixings: tuple[MixingMap, ...]
     samples: tuple[TrainingSample, ...]
     problems: tuple[str, ...]
+    matrix: StageMatrix = "example"
+    seed: int | None = None
+    every_steps: EveryStep = None
+    num_steps: int | None = None
+    seeds: tuple[SeedRun, ...] = ()
+
+    def named(self, name: str) -> RunSpectrum:
+        """Copy the spectrum under another name, which its figures and sentences then have."""
+        paths = {measure: replace(path, name=name) for measure, path in self.trajectories.items()}
+        verdicts = {measure: verdict(path) for measure, path in paths.items()}
+        return replace(self, name=name, trajectories=paths, verdicts=verdicts)
 
     def to_json(self) -> str:
         """Serialise to JSON; `from_json` reads it back."""

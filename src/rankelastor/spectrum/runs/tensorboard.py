@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rankelastor.errors import SettingsError
+from rankelastor.extras import how_to_install
 from rankelastor.spectrum.runs.training_samples import TrainingSample
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class TensorBoardWriter:
         if find_spec("tensorboard") is None:
             raise SettingsError(
                 "tensorboard must be installed for spectrum.tensorboard: true, but it is not; "
-                "try pip install 'rankelastor[track]', or spectrum.tensorboard: false"
+                f"try {how_to_install('track')}, or spectrum.tensorboard: false"
             )
         self._folder = run_folder / TENSORBOARD_FOLDER
         self._opened: SummaryWriter | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,12 +24,14 @@ class StageSample:
         num_not_finite: number of examples with a NaN or an infinite activation; excluded from the means.
         means: mean over the examples' token matrices, by measure; a measure without a value is left out.
         standard_errors: standard errors of these means; left out for fewer than two values.
+        half_widths: half-widths of the 95 % intervals over seeds, where this is a mean over several runs; else empty.
     """
 
     max_possible_rank: int
     num_not_finite: int
     means: dict[str, float]
     standard_errors: dict[str, float]
+    half_widths: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ function tableRows(runs, choice) {
   return runs.flatMap((run) => run.tables.map((table) => {
     const { measures, num_rows: rows, num_columns: columns } = table.spectrum;
     const rank = measures[choice.measure.name];
-    return { run: run.name, index: run.index, field: table.field, rows, columns, rank,
+    return { run: run.name, of: run, index: run.index, field: table.field, rows, columns, rank,
+      interval: table.spectrum.intervals[choice.measure.name] || null,
       share: rank === null ? null : rank / Math.min(rows, columns), seen: table.num_occurrences,
       each: table.num_known_values ? table.num_occurrences / table.num_known_values : null };
   }));
@@ -19,7 +20,9 @@ function tablesFigure(runs, choice) {
   const fields = [...mean.keys()].sort((one, other) => average(mean.get(other)) - average(mean.get(one)));
   const traces = [...runs].reverse().map((run) => {
     const own = fields.map((field) => rows.find((row) => row.index === run.index && row.field === field)).filter(Boolean);
-    return { type: "bar", orientation: "h", name: safe(run.name), y: own.map((row) => safe(row.field)), x: own.map((row) => row.share),
+    return { type: "bar", orientation: "h", name: safe(run.name), y: own.map((row) => safe(row.field)), x: own.map((row) => 100 * row.share),
+      error_x: { type: "data", visible: isGroup(run), color: token("ink"), thickness: 1, width: 3,
+        array: own.map((row) => (row.interval ? (100 * (row.interval[1] - row.interval[0])) / 2 / Math.min(row.rows, row.columns) : 0)) },
       marker: { color: colourOf(run.index), pattern: { shape: ["", "/", ".", "x", "-", "|"][run.index % 6],
         fillmode: "overlay", fgcolor: token("paper"), fgopacity: 0.55, size: 7, solidity: 0.22 } },
       hovertemplate: own.map((row) => `<b>${safe(row.field)}</b>, ${safe(run.name)}<br>${number(row.rank)} of ${Math.min(row.rows, row.columns)} possible<br>`
@@ -28,10 +31,11 @@ function tablesFigure(runs, choice) {
   return {
     traces,
     layout: baseLayout({ height: 80 + fields.length * Math.max(24, 11 * runs.length + 8), barmode: "group", bargap: 0.3,
-      xaxis: axis({ title: `${choice.measure.title} over the largest possible`, range: [0, 1.02], tickformat: ".0%" }),
+      xaxis: axis({ title: `${choice.measure.title} over the largest possible`, range: [0, 102], ticksuffix: " %" }),
       yaxis: axis({ showgrid: false, ticks: "", categoryorder: "array", categoryarray: fields.map(safe), dtick: 1 }) }),
-    caption: `${capital(choice.measure.title)} of each field’s embedding table (vocabulary × e) over the largest possible, `
-      + "min(rows, e). The lowest are at the top. One row of each table is for values out of vocabulary. The table below gives the numbers, with each field’s frequency in the train split; click a heading to sort.",
+    caption: `${capital(choice.measure.title)} of each field’s embedding table (vocabulary × ${fx("e")}) over the largest possible, `
+      + `${fx("min(rows, e)")}. The lowest are at the top. One row of each table is for values out of vocabulary. The table below gives the numbers, with each field’s frequency in the train split; click a heading to sort.`
+      + (runs.some(isGroup) ? " Bars with whiskers are means over seeds with their 95 % confidence intervals (Student’s t)." : ""),
   };
 }
 
@@ -60,8 +64,8 @@ function valuesFigure(runs, choice) {
     layout: baseLayout({ height: isNarrow() ? 300 : 380, xaxis: axis({ title: "singular value, by size", showgrid: false, rangemode: "tozero" }),
       yaxis: axis({ title: "s<sub>i</sub> / s<sub>1</sub>", type: "log", tickformat: "~g", dtick: smallest > 1e-3 ? "D2" : 1,
         range: [Math.log10(Math.max(smallest, 1e-8)) - 0.3, 0.1] }) }),
-    caption: `Singular values of each example’s token matrix (T × D, ${sizesInWords(runs)}) after ${stageLabel(choice.valuesStage)}, `
-      + `relative to the largest; mean over ${[...counts].map(whole).join(" and ")} examples; shaded: ± one standard deviation. `
+    caption: `Singular values of each example’s token matrix (${fx("T × D")}: ${sizesInWords(runs)}) after ${stageLabel(choice.valuesStage)}, `
+      + `relative to the largest, ${fx("s_i / s_1")}; mean over ${[...counts].map(whole).join(" and ")} examples; shaded: ± one standard deviation. `
       + "Every measure is a function of such a curve, so the choice of the measure does not change it.",
   };
 }
@@ -78,24 +82,36 @@ function mixingFigure(run, choice, most) {
     layout: baseLayout({ height: isNarrow() ? 330 : 400, margin: { l: 48, r: 8, t: 8, b: 48 },
       xaxis: axis({ title: "from token", showgrid: false, constrain: "domain", ticks: "", dtick: Math.ceil(rows.length / 8), tick0: 1 }),
       yaxis: axis({ title: "to token", showgrid: false, autorange: "reversed", scaleanchor: "x", constrain: "domain", ticks: "", dtick: Math.ceil(rows.length / 8), tick0: 1 }) }),
-    measured: `${choice.measure.title} of W + I: ${number(map.spectrum.measures[choice.measure.name])} of ${map.spectrum.num_rows} possible`,
+    measured: `${capital(choice.measure.title)} of ${fx("W + I")}: ${number(map.spectrum.measures[choice.measure.name])} of ${map.spectrum.num_rows} possible`,
   };
 }
 
 function mixingsCaption(runs, choice) {
-  return `Frobenius norm of each D × D block of ${choice.residual ? "W + I" : "W"} of ${choice.mixingPoint} (TD × TD): how strongly an output token (row) `
-    + "depends on an input token (column). The norm before or after W is left out because it depends on the example. Computed from the trained weights alone.";
+  return `Frobenius norm of each ${fx("D × D")} block of ${fx(choice.residual ? "W + I" : "W")} of ${choice.mixingPoint} (${fx("TD × TD")}): how strongly an output token (row) `
+    + "depends on an input token (column). The norm before or after " + fx("W") + " is left out because it depends on the example. Computed from the trained weights alone"
+    + (runs.some(isGroup) ? "; a mean over the seeds of a group." : ".");
+}
+
+// One point a trained model: a group has one for each seed.
+function modelsWithAuc(runs, choice) {
+  return runs.flatMap((run) => {
+    const value = run.stages.length ? stageValue(run, run.stages.at(-1), choice) : null;
+    if (!value) return [];
+    if (!isGroup(run)) return run.test_auc === null ? [] : [{ run, name: run.name, rank: value.mean, auc: run.test_auc }];
+    return run.seeds.map((seed, place) => ({ run, name: seed.name, rank: value.seeds[place], auc: seed.test_auc }))
+      .filter((model) => model.auc !== null && model.rank !== undefined);
+  });
 }
 
 function aucFigure(runs, choice) {
-  const drawn = runs.map((run) => ({ run, value: stageValue(run, run.stages.at(-1), choice) }))
-    .filter(({ run, value }) => value && run.test_auc !== null);
-  if (!drawn.length) return { empty: "No run shown has both a rank and a test AUC." };
+  const models = modelsWithAuc(runs, choice);
+  if (!models.length) return { empty: "No run shown has both a rank and a test AUC." };
   return {
-    traces: drawn.map(({ run, value }) => ({ type: "scatter", mode: "markers", x: [value.mean], y: [run.test_auc], name: safe(run.name),
-      marker: { size: 12, color: colourOf(run.index) }, hovertemplate: `<b>${safe(run.name)}</b><br>${number(value.mean, 3)}, AUC %{y:.5f}<extra></extra>` })),
-    layout: baseLayout({ height: 380, xaxis: axis({ title: `${choice.measure.title} after the last stage` }), yaxis: axis({ title: "test AUC" }) }),
+    traces: models.map(({ run, name, rank, auc }) => ({ type: "scatter", mode: "markers", x: [rank], y: [auc], name: safe(name),
+      marker: { size: 11, color: colourOf(run.index), symbol: AUC_MARKERS[run.index % AUC_MARKERS.length] },
+      hovertemplate: `<b>${safe(name)}</b><br>${number(rank, 3)}, AUC %{y:.5f}<extra></extra>` })),
+    layout: baseLayout({ height: isNarrow() ? 300 : 380, xaxis: axis({ title: `${choice.measure.title} after the last stage` }), yaxis: axis({ title: "test AUC", tickformat: ".4f" }) }),
     caption: `${capital(choice.measure.title)} of ${matrixInWords(runs, choice)} after the last stage, ${overWhat(runs)}, against the AUC of each run’s `
-      + "test split. A few runs can only show whether the two correlate here.",
+      + "test split; each point is one trained model. A few runs can only show whether the two correlate here.",
   };
 }

@@ -39,7 +39,7 @@ function shownRuns() {
 function draw(element, figure) {
   element.classList.toggle("empty", Boolean(figure.empty));
   const caption = byId(`${element.id}-caption`);
-  if (caption) caption.textContent = figure.caption || "";
+  if (caption) setText(caption, figure.caption || "");
   if (figure.empty) {
     if (window.Plotly && element.data) Plotly.purge(element);
     element.textContent = figure.empty;
@@ -56,88 +56,47 @@ function drawMixings(runs, chosen) {
   const panels = runs.map((run) => {
     const figure = mixingFigure(run, chosen, most);
     const plot = make("div", { class: "plot", role: "img", id: `mixing-${run.index}`, "aria-label": `Mixing map of ${run.name}` });
-    return { figure, plot, panel: make("div", {}, make("h3", {}, run.name), plot, make("p", { class: "note" }, figure.measured || "")) };
+    return { figure, plot, panel: make("div", {}, make("h3", {}, run.name), plot, setText(make("p", { class: "note" }), figure.measured || "")) };
   });
   byId("mixings").querySelectorAll(".plot").forEach((plot) => { if (plot.data) Plotly.purge(plot); });
   byId("mixings").replaceChildren(...panels.map(({ panel }) => panel));
   panels.forEach(({ figure, plot }) => draw(plot, figure));
-  byId("mixings-caption").textContent = drawn.length ? mixingsCaption(runs, chosen) : "";
+  setText(byId("mixings-caption"), drawn.length ? mixingsCaption(runs, chosen) : "");
+}
+
+function aboutRun(run) {
+  const seeds = run.seeds.map((seed) => seed.seed).filter((seed) => seed !== null);
+  const trained = isGroup(run) ? `${run.seeds.length} seeds${seeds.length ? ` (${seeds.join(", ")})` : ""}` : run.seed === null ? "" : `seed ${run.seed}`;
+  return [run.model, trained, run.test_auc === null ? "" : `${isGroup(run) ? "mean " : ""}test AUC ${run.test_auc.toFixed(4)}`,
+    run.dense_parameters === null ? "" : `${whole(run.dense_parameters)} dense parameters`].filter(Boolean).join(" · ");
+}
+
+function verdictCard(run, chosen) {
+  const { name, title } = chosen.measure;
+  const [verdict, path] = [run.verdicts[name], run.trajectories[name]];
+  const card = make("article", { class: "card", style: `--run: ${colourOf(run.index)}` }, make("h3", {}, run.name), make("p", { class: "about" }, aboutRun(run)));
+  if (!verdict) {
+    card.append(make("p", { class: "state collapsed" }, "No verdict: there is no trajectory."));
+    return card;
+  }
+  const end = path.stages.at(-1);
+  const interval = isGroup(run) && end.confidence_interval
+    ? `95${THIN}% interval over seeds: ${number(end.confidence_interval[0])} to ${number(end.confidence_interval[1])}` : "";
+  card.append(
+    make("p", { class: "figure" }, number(end.mean), " ", make("small", {}, `of ${whole(path.max_possible_rank)} possible`)),
+    ...(interval ? [make("p", { class: "about" }, interval)] : []),
+    make("p", { class: verdict.collapsed ? "state collapsed" : "state" },
+      `${verdict.collapsed ? "Collapsed" : "Not collapsed"}: ${percent(verdict.share)} of the possible ${title}`),
+    make("ul", {}, ...verdict.sentences.map((sentence) => setText(make("li"), sentenceWithFormulas(sentence)))));
+  return card;
 }
 
 function drawVerdicts(runs, chosen) {
-  const { name, title } = chosen.measure;
-  byId("verdicts").replaceChildren(...runs.map((run) => {
-    const verdict = run.verdicts[name];
-    const path = run.trajectories[name];
-    const about = [run.model, run.test_auc === null ? "" : `test AUC ${run.test_auc.toFixed(4)}`,
-      run.dense_parameters === null ? "" : `${whole(run.dense_parameters)} dense parameters`].filter(Boolean).join(" · ");
-    const card = make("article", { class: "card", style: `--run: ${colourOf(run.index)}` }, make("h3", {}, run.name), make("p", { class: "about" }, about));
-    if (!verdict) {
-      card.append(make("p", { class: "state collapsed" }, "No verdict: there is no trajectory."));
-      return card;
-    }
-    card.append(
-      make("p", { class: "figure" }, number(path.stages.at(-1).mean), " ", make("small", {}, `of ${path.max_possible_rank} possible`)),
-      make("p", { class: verdict.collapsed ? "state collapsed" : "state" },
-        `${verdict.collapsed ? "Collapsed" : "Not collapsed"}: ${percent(verdict.share)} of the possible ${title}`),
-      make("ul", {}, ...verdict.sentences.map((sentence) => make("li", {}, sentence))));
-    return card;
-  }));
-  byId("comparisons").replaceChildren(...data.comparisons[name].map((sentence) => make("p", {}, sentence)));
-  byId("measure-note").textContent = `${capital(title)}: ${chosen.measure.formula}, of each example’s token matrix. ${chosen.measure.source}.`;
-}
-
-function drawTrajectoryTable(runs, chosen) {
-  const names = allPoints(runs, "stages");
-  const head = make("tr", {}, make("th", { scope: "col" }, "stage"),
-    ...runs.flatMap((run) => [make("th", { scope: "col" }, run.name), make("th", { scope: "col" }, "95 % interval")]));
-  const rows = names.map((name) => make("tr", {}, make("td", {}, stageLabel(name)), ...runs.flatMap((run) => {
-    const value = stageValue(run, name, chosen);
-    const interval = value && value.interval ? `${number(value.interval[0], 3)} to ${number(value.interval[1], 3)}` : "";
-    return [make("td", {}, value ? number(value.mean, 3) : ""), make("td", {}, interval)];
-  })));
-  byId("trajectory-table").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
-}
-
-const COLUMNS = [
-  { key: "field", title: "field", text: true, show: (row) => row.field },
-  { key: "share", title: "of possible", show: (row) => (row.share === null ? "" : percent(row.share)) },
-  { key: "rank", title: "measure", show: (row) => number(row.rank) },
-  { key: "run", title: "run", text: true, show: (row) => row.run },
-  { key: "columns", title: "dimension", show: (row) => whole(row.columns) },
-  { key: "rows", title: "rows", show: (row) => whole(row.rows) },
-  { key: "seen", title: "times seen", show: (row) => whole(row.seen) },
-  { key: "each", title: "seen per value", show: (row) => (row.each === null ? "" : row.each.toLocaleString("en", { maximumFractionDigits: 1 })) },
-];
-const sorting = { key: "share", descending: false };
-
-function compareRows(one, other) {
-  const [a, b] = [one[sorting.key], other[sorting.key]];
-  if (a === null || b === null) return (a === null) - (b === null);
-  const order = typeof a === "string" ? a.localeCompare(b) : a - b;
-  return sorting.descending ? -order : order;
-}
-
-function drawTablesTable(runs, chosen) {
-  const head = make("tr", {}, ...COLUMNS.map((column) => {
-    const button = make("button", { type: "button", "data-key": column.key },
-      column.key === "rank" ? chosen.measure.title : column.title);
-    button.addEventListener("click", () => {
-      sorting.descending = sorting.key === column.key ? !sorting.descending : false;
-      sorting.key = column.key;
-      drawTablesTable(shownRuns(), choice());
-      byId("tables-table").querySelector(`[data-key="${column.key}"]`).focus();
-    });
-    const cell = make("th", { scope: "col", class: column.text ? "text" : "" }, button);
-    if (sorting.key === column.key) cell.setAttribute("aria-sort", sorting.descending ? "descending" : "ascending");
-    return cell;
-  }));
-  const rows = tableRows(runs, chosen).sort(compareRows).map((row) => make("tr", {}, ...COLUMNS.map((column) => {
-    const cell = make("td", { class: column.text ? "text" : "" }, column.show(row));
-    if (column.key === "run") cell.prepend(make("span", { class: "dot", style: `--run: ${colourOf(row.index)}` }));
-    return cell;
-  })));
-  byId("tables-table").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
+  const { name, title, source } = chosen.measure;
+  byId("verdicts").replaceChildren(...runs.map((run) => verdictCard(run, chosen)));
+  byId("comparisons").replaceChildren(...data.comparisons[name].map((sentence) => setText(make("p"), sentenceWithFormulas(sentence))));
+  const formula = byId(`formula-${name}`).content.cloneNode(true);
+  byId("measure-note").replaceChildren(`${capital(title)}: `, formula, `. ${source}.`);
 }
 
 function drawRunKeys() {
@@ -150,6 +109,8 @@ function drawRunKeys() {
   byId("theme").setAttribute("aria-label", `Switch to the ${dark ? "light" : "dark"} theme`);
 }
 
+const FIGURES = { densities: densitiesFigure, training: trainingFigure, tables: tablesFigure, values: valuesFigure, auc: aucFigure };
+
 function drawAll() {
   const runs = shownRuns();
   const chosen = choice();
@@ -157,13 +118,11 @@ function drawAll() {
   drawVerdicts(runs, chosen);
   draw(byId("trajectory"), trajectoryFigure(runs, chosen));
   drawTrajectoryTable(runs, chosen);
-  draw(byId("densities"), densitiesFigure(runs, chosen));
-  draw(byId("training"), trainingFigure(runs, chosen));
-  draw(byId("tables"), tablesFigure(runs, chosen));
+  Object.entries(FIGURES).forEach(([id, figure]) => {
+    if (!byId(id).closest("section").hidden) draw(byId(id), figure(runs, chosen));
+  });
   drawTablesTable(runs, chosen);
-  draw(byId("values"), valuesFigure(runs, chosen));
-  drawMixings(runs, chosen);
-  if (!byId("auc-section").hidden) draw(byId("auc"), aucFigure(runs, chosen));
+  if (!byId("mixing-section").hidden) drawMixings(runs, chosen);
 }
 
 function runKey(run) {
@@ -189,14 +148,28 @@ function fillControls() {
   const stages = allPoints(data.runs, "points").map((name) => [name, stageLabel(name)]);
   const last = allPoints(data.runs, "stages").at(-1);
   fillSelect("measure", data.measures.map((measure) => [measure.name, measure.title]), data.first_measure);
-  const hasFlattened = data.runs.some((run) => run.recording.points.some((point) => point.flattened));
-  fillSelect("matrix", Object.entries(MATRICES).filter(([name]) => name === "example" || hasFlattened), "example");
+  const points = data.runs.flatMap((run) => run.recording.points);
+  const has = { example: points.some((point) => Object.keys(point.examples).length), flattened: points.some((point) => point.flattened) };
+  has.flattened_centred = has.flattened;
+  has[data.first_matrix] = true;
+  fillSelect("matrix", Object.entries(MATRICES).filter(([name]) => has[name]), data.first_matrix);
   fillSelect("training-stage", allPoints(data.runs, "stages").map((name) => [name, stageLabel(name)]), last);
   fillSelect("values-stage", stages, last);
-  const points = [...new Set(data.runs.flatMap((run) => run.mixings.map((map) => map.point)))];
-  fillSelect("mixing-point", points.map((name) => [name, stageLabel(name)]), points[0]);
+  const mixings = [...new Set(data.runs.flatMap((run) => run.mixings.map((map) => map.point)))];
+  fillSelect("mixing-point", mixings.map((name) => [name, stageLabel(name)]), mixings[0]);
   byId("runs").append(...data.runs.map(runKey));
-  byId("auc-section").hidden = data.runs.filter((run) => run.test_auc !== null).length < 3;
+  byId("auc-section").hidden = modelsWithAuc(data.runs, choice()).length < 3;
+  hideEmptySections();
+}
+
+// A model of one's own has no embedding tables, mixings and training that this page could show.
+function hideEmptySections() {
+  const ofRuns = data.runs.some((run) => run.folder || isGroup(run));
+  byId("tables-section").hidden = !data.runs.some((run) => run.tables.length);
+  byId("mixing-section").hidden = !data.runs.some((run) => run.mixings.length);
+  byId("training-section").hidden = !ofRuns && !data.runs.some((run) => run.samples.length);
+  const hasExamples = data.runs.some((run) => run.recording.points.some((point) => Object.keys(point.examples).length));
+  ["densities-section", "values-section"].forEach((id) => { byId(id).hidden = !hasExamples; });
 }
 
 function fillTexts() {
@@ -204,7 +177,10 @@ function fillTexts() {
   const title = names.length > 3 ? [`${names.length} runs`] : names;
   title.forEach((name, place) => byId("title-runs").append(place ? " and " : "", make("span", { class: "name" }, name)));
   document.title = `Spectrum of ${names.join(", ")}`;
-  byId("lead").textContent = `Token matrices of ${sizesInWords(data.runs) || "unknown size"}, ${overWhat(data.runs)}, with each run’s best weights.`;
+  const weights = data.runs.some((run) => run.folder || isGroup(run)) ? ", with each run’s best weights" : "";
+  const sizes = sizesInWords(data.runs);
+  const matrices = data.first_matrix === "example" ? `Token matrices of ${sizes}` : "Matrices of all examples’ outputs";
+  setText(byId("lead"), `${sizes ? matrices : "Embedding tables"}, ${overWhat(data.runs)}${weights}.`);
   byId("made-by").textContent = `Made by ${data.made_by}. All numbers are in spectrum.json next to this file.`;
   const problems = data.runs.flatMap((run) => run.problems.map((problem) => make("li", {}, `${run.name}: ${problem}`)));
   if (problems.length) {

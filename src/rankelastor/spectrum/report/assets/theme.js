@@ -9,6 +9,7 @@ const COLOURS = {
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 const SVG_DASHES = ["", "6 3", "2 2", "6 2 2 2", "9 3", "9 2 2 2"];
 const MARKERS = { tokens: "circle", mixing: "triangle-up", ffn: "square", other: "diamond" };
+const AUC_MARKERS = ["circle", "square", "diamond", "cross", "x", "triangle-up"];
 const THEME_KEY = "rankelastor-theme";
 
 const systemIsDark = window.matchMedia("(prefers-color-scheme: dark)");

@@ -1,0 +1,1 @@
+"""Logistic regression on a sample of the prepared rows: what a ranker must at least be better than."""

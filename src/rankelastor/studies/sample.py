@@ -1,0 +1,99 @@
+"""A sample to start with: a synthetic click log as CSV, new rows to score, and a recipe that trains on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from rankelastor.data.synthetic import LABEL, TRUTH_FILE, ClickLog, write_click_log
+from rankelastor.drafting.recipe_text import inline
+from rankelastor.errors import RunError
+from rankelastor.storage import whole_file
+
+RECIPE_FILE, NEW_FILE = "recipe.yaml", "new.csv"
+_PREPARED = "prepared"
+_OURS = frozenset({"train.csv", "valid.csv", "test.csv", TRUTH_FILE, RECIPE_FILE, NEW_FILE, _PREPARED})
+_NEW_ROWS = 100
+_SIZES = {
+    "user": 120,
+    "ad": 50,
+    "site": 25,
+    "campaign": 10,
+    "category": 8,
+    "city": 15,
+    "device": 8,
+    "hour": 24,
+    "slot": 6,
+}
+"""Few values, so that a log that trains in seconds teaches a model most of what can be learned."""
+
+_RECIPE = """\
+# A synthetic click log, written by `rankelastor sample`. truth.json holds the best AUC that any model can reach on it.
+# Paths count from the folder in which rankelastor is called.
+name: sample
+data:
+  prepared: {prepared}             # written by `rankelastor prepare`: vocabularies and encoded columns
+  files:
+    folder: {folder}
+    train: train.csv
+    valid: valid.csv
+    test: test.csv
+  label: {label}                               # 0 or 1
+  fields:
+    - {{kind: group, column: user}}              # gAUC by user
+    - kind: categorical
+      column: [user, ad, site, campaign, category, city, device, hour, slot]
+      min_count: 2                           # a value seen once in train counts as unseen
+    - {{kind: numeric, column: [price, age, depth], transform: standardise}}
+model:
+  kind: rankelastor                          # or rankmixer, dcn_v2, mlp
+  embedding_dim: 8
+  num_tokens: 6
+  token_dim: 12
+  num_blocks: 2
+  tokenizer: {{kind: split, dropout: 0.0}}
+  ffn: {{kind: glu, hidden_dims: [12], dropout: 0.1}}
+training:
+  seed: 1
+  epochs: 6
+  batch_size: 512
+  learning_rate: 4e-3
+  embedding_l2: 1e-3
+"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was written: the log, the recipe, and rows without a label to score."""
+
+    log: ClickLog
+    recipe: Path
+    new_rows: Path
+
+
+def write_sample(folder: str | Path, *, num_rows: int = 20_000, seed: int = 7) -> Sample:
+    """Write a synthetic click log as CSV, its recipe, and 100 test rows without label.
+
+    Args:
+        folder: created if it does not exist; an earlier sample in it is replaced.
+        num_rows: number of rows of all splits together.
+        seed: seed of the log, which depends on it and on ``num_rows`` alone.
+
+    Raises:
+        RunError: the folder contains other files than those of a sample.
+        StorageError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    if folder.is_dir() and (others := sorted(item.name for item in folder.iterdir() if item.name not in _OURS)):
+        raise RunError(f"a sample must have its own folder, but {folder} contains {others[:5]}; try another folder")
+    log = write_click_log(folder, num_rows=num_rows, seed=seed, sizes=_SIZES)
+    new_rows = folder / NEW_FILE
+    with whole_file(new_rows) as file:
+        pl.read_csv(folder / "test.csv", infer_schema=False).drop(LABEL).head(_NEW_ROWS).write_csv(file)
+    recipe = folder / RECIPE_FILE
+    with whole_file(recipe) as file:
+        paths = {"folder": inline(str(folder)), "prepared": inline(str(folder / _PREPARED))}
+        file.write_text(_RECIPE.format(label=LABEL, **paths), encoding="utf-8")
+    return Sample(log, recipe, new_rows)
