@@ -69,7 +69,7 @@ def test_shapes_are_checked_in_all_packages() -> None:
 def test_a_result_of_another_shape_is_refused() -> None:
     class Wrong(nn.Module):
         def forward(self, embedded: Embedded) -> torch.Tensor:
-            return embedded.fields.new_zeros(3, 4, 5)
+            return embedded.fields.new_zeros(3)
 
     ranker = Ranker(embedding=FieldEmbedding(num_ids=[3], num_numeric=0, embedding_dim=2), network=Wrong())
     ids = torch.ones(3, 1, dtype=torch.int32)
