@@ -17,13 +17,11 @@ from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 
 _LATER = {"labels", "weight"}
-_NOT_PREPARED = {"prepared": True, "files": {"folder"}, "negatives_kept": True}
-"""Settings that change neither rows nor vocabularies: paths, and a correction of scores."""
 
 
 def relevant_settings(settings: DataSettings) -> dict[str, Any]:
     """Dump the settings on which the contents of a prepared folder depend as plain values."""
-    values = settings.model_dump(mode="json", exclude=_NOT_PREPARED)
+    values = settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}, "negatives_kept": True})
     # These settings were added later: they are left out while unset, so that older fingerprints stay valid.
     return {name: value for name, value in values.items() if value is not None or name not in _LATER}
 
