@@ -64,11 +64,12 @@ def evaluate_with_unseen(
         )
         unseen, metrics = count_unseen(loader, run.encoder.manifest), predictions.metrics()
     valid = None if split == "valid" else run.valid_reference()
+    shares = None if valid is None else valid.share_by_field
     vocabularies = {} if split == "train" else run.encoder.vocabularies
     alarms = sound(
         [
             *score_facts(split, predictions, metrics),
-            *unseen_facts(split, unseen, valid_shares=valid and valid.share_by_field, vocabularies=vocabularies),
+            *unseen_facts(split, unseen, valid_shares=shares, vocabularies=vocabularies),
         ]
     )
     log_alarms(alarms)
