@@ -155,5 +155,5 @@ def test_embeddings_writes_a_file_per_field(run: Path, tmp_path: Path) -> None:
     assert f"{tmp_path / 'vectors'}: vectors of 2 fields" in shown.stdout
     assert pl.read_parquet(tmp_path / "vectors" / "device.parquet")["value"].to_list() == ["phone", "tablet"]
     again = rankelastor("embeddings", run, "--to", tmp_path / "vectors")
-    assert (again.exit_code, "add --force" in again.stderr) == (2, True)
+    assert (again.exit_code, "try --force" in again.stderr) == (2, True)
     assert rankelastor("embeddings", run, "--to", tmp_path / "vectors", "--field", "site", "--force").exit_code == 0

@@ -117,7 +117,10 @@ def test_a_run_that_moved_finds_its_prepared_folder(
     assert f"{elsewhere}/prep must be the prepared folder that run was trained on, but it does not exist" in str(
         raised.value
     )
-    assert f"nor does {tmp_path}/prep, where it was; name it with --prepared DIR" in str(raised.value)
+    assert (
+        f"nor does {tmp_path}/prep, where it was; run `rankelastor prepare RECIPE`, or name it with prepared=..."
+        in str(raised.value)
+    )
     assert evaluate("run", prepared=tmp_path / "moved").as_dict() == expected
 
 

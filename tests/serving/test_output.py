@@ -139,7 +139,7 @@ def test_a_folder_becomes_a_folder(
     assert [probabilities(out / name)[0] for name in written[1:]] == pytest.approx(expected, abs=1e-6)
     assert read_back(out / written[1]).columns == ["device", "price", "probability"]
     assert f"files without rows are skipped (1 of 4): {folder / 'site=a' / 'part-9.csv'}" in caplog.text
-    with pytest.raises(StorageError, match=r"the output must be a new folder, but .*out exists; add --force"):
+    with pytest.raises(StorageError, match=r"the output must be a new folder, but .*out exists; try overwrite=True"):
         predict(run, folder, out)
     assert predict(run, folder, out, overwrite=True, output_format="parquet") == 3
     assert (out / "site=a" / "part-0.parquet").is_file()

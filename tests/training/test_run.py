@@ -280,7 +280,7 @@ def test_data_prepared_again_from_other_rows_do_not_evaluate_an_older_run(
     run = train(recipe, folder=tmp_path / "run")
     with (click_log / "train.csv").open("a") as file:
         file.write(f"{row}\n")
-    prepare(recipe.data)
+    prepare(recipe.data, force=True)  # the run needs the folder as it was
     with pytest.raises(StalePreparedError, match=r"must be what .* was trained on, but it was prepared again"):
         evaluate(run.folder)
 

@@ -97,5 +97,5 @@ def rare_label(facts: LabelFacts) -> Iterator[Alarm]:
             "rare_label",
             (facts.task,),
             f"only {rare / facts.num_rows:.2%} of the rows of train are {name} for {facts.task}: the first epochs "
-            "may learn little but this rate; try more training.patience, or training.output_bias=base_rate",
+            "may learn little but this rate; try more training.patience, or compare training.output_bias=base_rate",
         )

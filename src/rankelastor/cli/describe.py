@@ -15,6 +15,7 @@ from rankelastor.cli.console import console, print_json, print_unbroken, print_w
 from rankelastor.cli.fitted_table import FittedTable, printable
 from rankelastor.errors import DataError, SettingsError
 from rankelastor.percent import percent
+from rankelastor.places import in_full, refuse_address
 from rankelastor.suggestions import what_lies_near
 
 if TYPE_CHECKING:
@@ -66,9 +67,11 @@ def _is_prepared(place: Path) -> bool:
     from rankelastor.data.manifest import MANIFEST_FILE
 
     if not place.exists():
+        refuse_address(place, what="the place to describe", error=SettingsError)
+        where = Path(in_full(place))
         raise SettingsError(
-            f"{place} must be a recipe file, a run folder or a prepared folder, but does not exist; "
-            f"{what_lies_near(place)}"
+            f"{where} must be a recipe file, a run folder or a prepared folder, but does not exist; "
+            f"{what_lies_near(where)}"
         )
     if not place.is_dir() or (place / "config.yaml").is_file():
         return False

@@ -28,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def init(  # noqa: PLR0917 - typer's arguments
-    log_file: Annotated[Path, typer.Argument(metavar="LOG", help="A log: CSV, TSV or Parquet, one row a show.")],
+    log_file: Annotated[
+        Path, typer.Argument(metavar="LOG", help="A log: CSV, TSV, Parquet, Arrow IPC or ORC, one row a show.")
+    ],
     label: Annotated[
         str | None,
         typer.Option("--label", metavar="COLUMN", help="The column to predict.", show_default="asked for"),
@@ -78,7 +80,11 @@ def init(  # noqa: PLR0917 - typer's arguments
 def _name_of(file: Path) -> str:
     """Make the name of the experiment from that of the file, without its endings."""
     plain = file.name
-    while (shorter := re.sub(r"\.(csv|tsv|txt|parquet|pq|gz|zst)$", "", plain, flags=re.IGNORECASE)) != plain:
+    while (
+        shorter := re.sub(
+            r"\.(csv|tsv|txt|parquet|pq|feather|arrow|ipc|orc|gz|zst|bz2|lz4|xz|zip)$", "", plain, flags=re.IGNORECASE
+        )
+    ) != plain:
         plain = shorter
     return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._") or "log"
 

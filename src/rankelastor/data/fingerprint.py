@@ -16,8 +16,6 @@ from rankelastor.data.raw.source_files import SourceFile, find_source_files
 from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 
-_NOT_PREPARED = {"prepared": True, "files": {"folder"}, "negatives_kept": True}
-"""Settings that change neither rows nor vocabularies: paths, and a correction of scores."""
 _LATER = {
     "labels": None,
     "weight": None,
@@ -32,7 +30,8 @@ _LATER = {
 
 def relevant_settings(settings: DataSettings) -> dict[str, Any]:
     """Dump the settings on which the contents of a prepared folder depend as plain values."""
-    values = settings.model_dump(mode="json", exclude=_NOT_PREPARED)
+    # Paths, and a correction of scores, change neither rows nor vocabularies.
+    values = settings.model_dump(mode="json", exclude={"prepared": True, "files": {"folder"}, "negatives_kept": True})
     plain: dict[str, Any] = _without_unset(values)
     return plain
 

@@ -108,13 +108,13 @@ def write_click_log(
     probabilities = _probabilities(rng, codes, numbers, sizes)
     labels = (rng.random(num_rows) < probabilities).astype(np.int8)
     frame = _frame(labels, codes, numbers)
-    best, sizes = {}, {}
+    best, rows_written = {}, {}
     for split, rows in _split_rows(num_rows).items():
         with whole_file(folder / f"{split}.csv") as file:
             frame[rows].write_csv(file)
         best[split] = _best_possible(probabilities[rows], labels[rows])
-        sizes[split] = rows.stop - rows.start
-    log = ClickLog(folder, sizes, best)
+        rows_written[split] = rows.stop - rows.start
+    log = ClickLog(folder, rows_written, best)
     _write_truth(log, seed=seed)
     return log
 

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from rankelastor.data.raw.contents import contents_of
 from rankelastor.data.raw.csv_settings import CsvSettings
-from rankelastor.data.raw.csv_stream import CsvStream, compression_of, delimiter_of
+from rankelastor.data.raw.csv_stream import CsvStream, delimiter_of
 from rankelastor.drafting.draft import Choice
 from rankelastor.errors import DataError
 
@@ -36,7 +37,7 @@ def recognise_csv(file: Path) -> Choice[CsvSettings]:
     Raises:
         DataError: the file is empty, is not text, or no delimiter cuts its lines into columns.
     """
-    text = _first_text(file)
+    text, delimiter_name = _first_text(file)
     found = _ways_to_cut(text, '"') or _ways_to_cut(text, None)
     if not found:
         raise DataError(
@@ -47,7 +48,7 @@ def recognise_csv(file: Path) -> Choice[CsvSettings]:
     header = _is_header(records)
     names = None if header else [f"column_{index + 1}" for index in range(len(records[0]))]
     values = (
-        ({} if delimiter == delimiter_of(file, CsvSettings()) else {"delimiter": delimiter})
+        ({} if delimiter == delimiter_of(delimiter_name, CsvSettings()) else {"delimiter": delimiter})
         | ({"quote": None} if quote is None else {})
         | ({} if names is None else {"header": False, "columns": names})
     )
@@ -69,16 +70,17 @@ def _reason(delimiter: str, quote: str | None, records: Sequence[Sequence[str]],
     return "; ".join(parts)
 
 
-def _first_text(file: Path) -> str:
+def _first_text(file: Path) -> tuple[str, Path]:
+    """Read the first lines, and the name that tells the delimiter."""
     try:
         with CsvStream(file, allow_nul=True) as stream:
             data = b""
             while len(data) < _LOOK_BYTES and (more := stream.read(_LOOK_BYTES - len(data))):
                 data += more
+            name = stream.delimiter_name
     except OSError as error:
-        reason = "it does not exist" if isinstance(error, FileNotFoundError) else str(error)
-        damaged = "; its compressed stream may be damaged" if compression_of(file) and "exist" not in reason else ""
-        raise DataError(f"{file} must be a readable file, but {reason}{damaged}") from error
+        damaged = "; its compressed stream may be damaged" if contents_of(file).compression else ""
+        raise DataError(f"{file} must be a readable file, but {error}{damaged}") from error
     if b"\0" in data:
         raise DataError(f"{file} must be UTF-8 text, but holds a NUL byte; it may be binary or UTF-16: convert it")
     text = data.decode("utf-8-sig", errors="replace")
@@ -86,7 +88,7 @@ def _first_text(file: Path) -> str:
         text = text.rpartition("\n")[0]
     if not text.strip():
         raise DataError(f"{file} must hold rows, but it is empty")
-    return text
+    return text, name
 
 
 def _cut(text: str, delimiter: str, quote: str | None) -> list[list[str]]:

@@ -90,7 +90,7 @@ def evaluate_with_unseen(
             run.ranker, loader, training.execution, tasks=tasks, odds=run.recipe.odds, progress=progress
         )
         unseen = count_unseen(loader, run.encoder.manifest)
-    return _judged(run, split, predictions, unseen, is_valid=split == "valid", is_train=split == "train")
+        return _judged(run, split, predictions, unseen, is_valid=split == "valid", is_train=split == "train")
 
 
 def _judged(
@@ -113,7 +113,7 @@ def _judged(
             *unseen_facts(
                 where,
                 unseen,
-                valid_shares=valid and valid.share_by_field,
+                valid_shares=None if valid is None else valid.share_by_field,
                 vocabularies=vocabularies,
                 written=written,
             ),
