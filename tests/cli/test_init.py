@@ -151,7 +151,7 @@ def test_on_a_terminal_it_asks_for_the_label(here: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.csv"], "a log must be a file that exists, but nowhere.csv does not"),
+        (["nowhere.csv"], "nowhere.csv does not; "),
         (["."], "a log must be one file, but . is a folder"),
         (["empty.csv"], "empty.csv must hold rows, but it is empty"),
         (["header.csv"], "header.csv must hold rows, but it has none"),

@@ -86,7 +86,7 @@ def test_runs_that_belong_to_no_group_are_shown_alone_with_a_warning(runs: Path,
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere"], "the run folder nowhere does not exist"),
+        (["nowhere"], "nowhere does not exist; "),
         (["{run}", "{run}"], "was given twice"),
         (["{run}", "--measure", "rank"], "'stable_rank', 'entropy_effective_rank'"),
         (["{run}", "--point", "block9.mixing"], "a point must be one of tokens, block0.mixing"),

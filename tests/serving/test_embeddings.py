@@ -86,7 +86,7 @@ def test_chosen_fields_alone_are_exported(run: LoadedRun, tmp_path: Path) -> Non
 
 def test_only_an_earlier_export_is_replaced(run: LoadedRun, tmp_path: Path) -> None:
     export_embeddings(run, tmp_path / "v", fields=["site"])
-    with pytest.raises(StorageError, match=r"must go to a new folder, but /.*v exists; add --force"):
+    with pytest.raises(StorageError, match=r"must go to a new folder, but /.*v exists; try overwrite=True"):
         export_embeddings(run, tmp_path / "v")
     export_embeddings(run, tmp_path / "v", overwrite=True)
     assert (tmp_path / "v" / "user.parquet").is_file()
