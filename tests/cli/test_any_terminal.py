@@ -59,11 +59,14 @@ SHOWN = [
     ["describe", "prep"],
     ["profile", "r.yaml", "--steps", "1", "--warmup", "0"],
     ["schema"],
+    ["models", "--recipe", "r.yaml"],
+    ["sample", "sample"],
+    ["init", "log.csv", "--label", "click", "--to", "drafted.yaml", "--force"],
     ["import-fuxictr", ".", "--expid", "mine", "--to", "imported.yaml", "--force"],
     ["data", "list"],
     ["demo", "--rows", "1000", "--to", "demo"],
 ]
-NOT_AS_JSON = {"predict", "schema"}
+NOT_AS_JSON = {"predict", "schema", "sample"}
 TESTED_AS_JSON_ELSEWHERE = {"train", "demo", "theory", "spectrum"}
 COMMANDS = [*TRAINED, *SHOWN]
 AS_JSON = [[*command, "--json"] for command in COMMANDS if command[0] not in NOT_AS_JSON | TESTED_AS_JSON_ELSEWHERE]
@@ -128,14 +131,14 @@ def test_progress_goes_to_stderr_alone(poor: dict[str, Shown]) -> None:
 @pytest.mark.usefixtures("poor")
 def test_a_terminal_of_any_width_shows_whole_numbers(place: Path, columns: int) -> None:
     """The large numbers are those of F8.2 in the list of inputs that people have: their exponents were cut."""
-    report, model, *others = on_a_terminal(
-        [["describe", "prep"], ["describe", "run"], ["evaluate", "run"], ["data", "list"]], place, columns=columns
+    report, ids, *others = on_a_terminal(
+        [["describe", "prep"], ["data", "list"], ["describe", "run"], ["evaluate", "run"]], place, columns=columns
     )
     assert {"4.90e+07", "2.93e+07", "9.90e+07"} <= set(report.stdout.split())
-    for shown in (report, model, *others):
+    for shown in (report, ids, *others):
         assert shown.code == 0, shown.stdout
         assert not re.search(r"[0-9.]…", shown.stdout), shown.stdout
-    for shown in (report, *others):
+    for shown in (report, ids):  # sentences are not broken, so that they can be copied
         assert max(map(len, shown.stdout.splitlines())) <= columns, shown.stdout
 
 

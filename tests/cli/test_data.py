@@ -87,6 +87,6 @@ def test_a_person_is_asked(answer: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_id_lists_the_known_ones() -> None:
-    failed = runner.invoke(app, ["data", "fetch", "Criteo_x9"])
+    failed = runner.invoke(app, ["data", "fetch", "a_log"])
     assert failed.exit_code == 2
     assert "try one of Criteo_x1, Avazu_x4, KuaiVideo_x1, TaobaoAd_x1, Frappe_x1, MovielensLatest_x1" in failed.output

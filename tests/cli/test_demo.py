@@ -12,5 +12,5 @@ def test_the_demo_runs_and_says_what_it_shows(tmp_path: Path) -> None:
         app, ["demo", "--rows", "1000", "--folder", str(tmp_path / "demo")], catch_exceptions=False
     )
     assert result.exit_code == 0, result.output
-    for text in ("What this shows", "- AUC: ", "- Rank: ", "- Why not more: 1,000 rows are few", "Try --rows 200000"):
+    for text in ("What this shows", "- AUC: ", "- Rank: ", "- Why not more: 1,000 rows are few", "Try 200,000 rows"):
         assert text in result.output

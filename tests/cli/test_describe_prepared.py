@@ -99,4 +99,4 @@ def test_weights_and_what_is_added_to_logits_are_shown(recipe: Recipe, tmp_path:
     code, shown = describe(made.data.prepared)
     assert code == 0
     assert "Weights (share)" in shown
-    assert re.search(r"train 0\.9 0 2 40\.0%", shown)
+    assert re.search(r"train 0\.9 0 2 40\.0 %", shown)

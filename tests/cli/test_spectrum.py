@@ -89,7 +89,7 @@ def test_runs_that_belong_to_no_group_are_shown_alone_with_a_warning(runs: Path,
         (["nowhere"], "nowhere does not exist; "),
         (["{run}", "{run}"], "was given twice"),
         (["{run}", "--measure", "rank"], "'stable_rank', 'entropy_effective_rank'"),
-        (["{run}", "--point", "block9.mixing"], "a point must be one of tokens, block0.mixing"),
+        (["{run}", "--point", "block9.mixing"], "a point must be one of fields, tokens, block0.mixing"),
     ],
 )
 def test_a_mistake_is_one_readable_message(runs: Path, arguments: list[str], words: str) -> None:

@@ -36,10 +36,11 @@ def test_the_first_step_is_the_learning_rate_against_the_sign_of_the_gradient() 
 
 
 def test_zero_grad_removes_the_gradients() -> None:
-    weight = nn.Parameter(torch.ones(2))
-    weight.grad = torch.ones(2)
-    optimiser = DenseAdam([weight], learning_rate=0.5, betas=(0.9, 0.999))
+    weights = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+    for weight in weights:
+        weight.grad = torch.ones(2)
+    optimiser = DenseAdam(weights, learning_rate=0.5, betas=(0.9, 0.999))
     optimiser.zero_grad()
     optimiser.step()
-    assert weight.grad is None
-    assert weight.tolist() == [1.0, 1.0]
+    assert [weight.grad for weight in weights] == [None, None]
+    assert [weight.tolist() for weight in weights] == [[1.0, 1.0]] * 2

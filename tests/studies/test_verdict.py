@@ -17,8 +17,8 @@ def test_a_small_log_says_why_it_shows_little() -> None:
     said = verdict_of(report(AucDifference(0.01, 0.014), gain=0.2, ranks=(2.4, 2.8), num_rows=20_000))
     assert said[0] == "AUC: no difference that counts; the two differ by 0.0100 (standard error over test rows 0.0140)."
     assert "keep the higher stable rank, 2.80 after the last block against 2.40, as the paper claims" in said[1]
-    assert "20,000 rows are few for this log. The better model reaches 20%" in said[2]
-    assert said[2].endswith("Try --rows 200000.")
+    assert "20,000 rows are few for this log. The better model reaches 20 %" in said[2]
+    assert said[2].endswith("Try 200,000 rows.")
 
 
 def test_what_does_not_show_is_said_too() -> None:

@@ -66,7 +66,7 @@ def _weight_table(splits: Mapping[str, SplitFigures]) -> FittedTable:
     for name, split in splits.items():
         if (weights := split.weights) is not None:
             numbers = (_number(weights.mean), _number(weights.minimum), _number(weights.maximum))
-            table.add_row(name, *numbers, _percent(weights.zero_share), f"{weights.label_rate:.2%}")
+            table.add_row(name, *numbers, _percent(weights.zero_share), percent(weights.label_rate, digits=2))
     return table
 
 

@@ -88,7 +88,7 @@ class TimeSplit(_Fractions):
     @model_serializer(mode="wrap")
     def _omit_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
-        unused = {name for name in ("format", "valid_from", "test_from") if values[name] is None}
+        unused = {name for name in ("format", "valid_from", "test_from") if values.get(name) is None}
         if self.valid_from is not None:
             unused |= {"valid", "test"}
         return {name: value for name, value in values.items() if name not in unused}

@@ -150,7 +150,7 @@ def _profile(rows: RawRows, name: str) -> ColumnProfile:
     if is_list(kind):
         return _profile_lists(rows, name, kind)
     try:
-        texts = cell_texts(rows, name, ())
+        texts = cell_texts(rows, name, (), are_ids=False)
     except DataError:  # structures and bytes, which no field reads
         return ColumnProfile(name, kind, None)
     return ColumnProfile(name, kind, texts.values.gather(texts.codes))

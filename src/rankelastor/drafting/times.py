@@ -9,7 +9,8 @@ from typing import Literal
 import polars as pl
 from pydantic import ValidationError
 
-from rankelastor.data.cells.calendar_parts import CalendarPart, parse_times
+from rankelastor.data.cells.calendar_parts import CalendarPart
+from rankelastor.data.cells.time_formats import parse_times
 from rankelastor.data.kinds.calendar import CalendarField
 from rankelastor.drafting.profile import ColumnProfile
 
@@ -65,7 +66,7 @@ def find_time(profile: ColumnProfile) -> TimeColumn | None:
     if not len(profile.distinct) or profile.lists is not None:
         return None
     if profile.numbers is None:
-        iso = parse_times(profile.distinct, "iso")
+        iso = parse_times(profile.distinct, "iso").local
         if not iso.has_nulls():
             return _column(profile, "iso", iso)
         if profile.distinct.str.contains(_OTHER_DATES).all():
@@ -83,7 +84,7 @@ def split_column(times: Iterable[TimeColumn]) -> TimeColumn | None:
 def _find_number(profile: ColumnProfile) -> TimeColumn | None:
     assert profile.numbers is not None, "the caller has looked"
     named = bool(profile.words & _NAMES)
-    hours = parse_times(profile.distinct, "yymmddhh")
+    hours = parse_times(profile.distinct, "yymmddhh").local
     if named and not hours.has_nulls():
         return _column(profile, "yymmddhh", hours)
     first, last = float(profile.numbers.min() or 0), float(profile.numbers.max() or 0)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rankelastor.percent import percent
 from rankelastor.studies.demo import DemoReport, DemoRow
 
 _ENOUGH_GAIN = 0.7
@@ -51,9 +52,9 @@ def _of_size(report: DemoReport) -> Iterator[str]:
     if best < _ENOUGH_GAIN and report.num_rows < _MANY_ROWS:
         rows = _ENOUGH_ROWS if report.num_rows < _ENOUGH_ROWS else _MANY_ROWS
         yield (
-            f"Why not more: {report.num_rows:,} rows are few for this log. The better model reaches {best:.0%} of the "
-            f"gain in AUC that is possible, since most pairs of values occur too seldom to be learned, and the rank "
-            f"of what was not learned says little. Try --rows {rows}."
+            f"Why not more: {report.num_rows:,} rows are few for this log. The better model reaches "
+            f"{percent(best, digits=0)} of the gain in AUC that is possible, since most pairs of values "
+            f"occur too seldom to be learned, and the rank of what was not learned says little. Try {rows:,} rows."
         )
     yield (
         f"The models are small ({parameters:,} dense parameters): the paper's claim is about wide ones. With 1.2 "

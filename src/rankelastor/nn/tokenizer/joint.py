@@ -48,5 +48,6 @@ class JointTokenizer(nn.Module):
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
         """Compute the tokens: the projection of all normalised embeddings, cut into tokens."""
-        tokens: Tensor = self.mlp(self.norm(embeddings.flatten(1)))
-        return tokens.unflatten(1, (self.num_tokens, -1))
+        flat = self.mlp(self.norm(embeddings.flatten(1)))
+        tokens: Tensor = flat.unflatten(1, (self.num_tokens, -1))
+        return tokens

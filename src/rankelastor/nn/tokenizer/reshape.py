@@ -29,5 +29,6 @@ class ReshapeTokenizer(nn.Module):
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
         """Normalise all embeddings together, then cut them into tokens."""
-        tokens: Tensor = self.norm(embeddings.flatten(1))
-        return tokens.unflatten(1, (self.num_tokens, -1))
+        flat = self.norm(embeddings.flatten(1))
+        tokens: Tensor = flat.unflatten(1, (self.num_tokens, -1))
+        return tokens
