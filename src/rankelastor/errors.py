@@ -15,6 +15,7 @@ is, so that the command line can name its option instead.
 """
 
 OVERWRITE = "overwrite=True"
+FORCE = "force=True"
 OUTPUT_FORMAT = "output_format=..."
 PREPARED_FOLDER = "prepared=..."
 PREPARE_AGAIN = "rankelastor.prepare(recipe.data, force=True)"

@@ -53,6 +53,7 @@ SHOWN = [
     ["evaluate", "run"],
     ["spectrum", "run", "--examples", "20", "--to", "report"],
     ["predict", "run", "log.csv", "out.csv", "--force"],
+    ["embeddings", "run", "--to", "vectors", "--force"],
     ["theory", "--trials", "1"],
     ["describe", "r.yaml"],
     ["describe", "run"],

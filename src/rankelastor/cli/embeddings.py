@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from rankelastor.cli.arguments import RunPath
-from rankelastor.cli.console import console
+from rankelastor.cli.arguments import AsJson, RunPath, find_run
+from rankelastor.cli.console import console, print_json, print_words
+from rankelastor.cli.fitted_table import FittedTable
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +26,7 @@ def embeddings(
         typer.Option("--field", metavar="NAME", help="Export this field alone. Repeatable.", show_default="all fields"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace DIR if an earlier export wrote it.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the embedding vectors of a run, with value, count in train and id, ready for a nearest-neighbour index.
 
@@ -34,11 +35,16 @@ def embeddings(
     """
     from rankelastor.serving.embeddings import export_embeddings
 
-    exported = export_embeddings(run, to, fields=fields, overwrite=force)
-    table = Table("field", "kind", "values", "width", box=None, pad_edge=False, header_style="bold")
-    for column in table.columns[2:]:
-        column.justify = "right"
+    exported = export_embeddings(find_run(run), to, fields=fields, overwrite=force)
+    if as_json:
+        shapes = [
+            {"field": each.field, "kind": each.kind, "values": len(each.ids), "width": each.vectors.shape[1]}
+            for each in exported
+        ]
+        print_json({"folder": str(to), "fields": shapes})
+        return
+    table = FittedTable("field", "kind", "values", "width", left=2)
     for each in exported:
-        table.add_row(escape(each.field), each.kind, f"{len(each.ids):,}", str(each.vectors.shape[1]))
+        table.add_row(escape(each.field), escape(each.kind), f"{len(each.ids):,}", str(each.vectors.shape[1]))
     console.print(table)
-    console.print(f"\n{to}: vectors of {len(exported)} fields", highlight=False, markup=False, soft_wrap=True)
+    print_words(f"\n{to}: vectors of {len(exported)} fields")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rankelastor.errors import (
+    FORCE,
     OUTPUT_FORMAT,
     OVERWRITE,
     PREPARE_AGAIN,
@@ -13,6 +14,7 @@ from rankelastor.errors import (
 )
 
 OPTIONS = {
+    FORCE: "--force",
     OUTPUT_FORMAT: "--format FORMAT",
     OVERWRITE: "--force",
     PREPARED_FOLDER: "--prepared DIR",

@@ -13,7 +13,7 @@ from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.used_by import User, copy_users, join_users, users_of
-from rankelastor.errors import DataError
+from rankelastor.errors import FORCE, DataError
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.storage import whole_folder
 
@@ -98,7 +98,8 @@ def _heed_users(
         return
     raise DataError(
         f"{folder} must not be replaced, because {what}, but {'; '.join(changes)}. Try another data.prepared, or "
-        "replace it all the same: --force (from Python force=True); a run can then predict, but not be evaluated"
+        f"replace it all the same, by {FORCE}; a run can then predict, but not be evaluated",
+        python=FORCE,
     )
 
 
@@ -118,7 +119,7 @@ def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | 
     if dataset.manifest.format_version != FORMAT_VERSION:
         _logger.warning(
             "%s has format version %d, in which one value may have several spellings (12.0 and 12); "
-            "it is used as it is; `rankelastor prepare RECIPE --force` makes a new one",
+            "it is used as it is; preparing it again by force makes a new one",
             folder, dataset.manifest.format_version,
         )  # fmt: skip
     return dataset.with_sources(now.sources)

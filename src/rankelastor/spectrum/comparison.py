@@ -12,7 +12,7 @@ from rankelastor.spectrum.trajectory import Trajectory
 
 ONE_SEED_EACH = (
     "Each is one trained model of one seed: this says nothing about other seeds, which may differ by more; train "
-    "several seeds of each and compare the groups (rankelastor spectrum --group)"
+    "several seeds of each and compare the groups"
 )
 
 
