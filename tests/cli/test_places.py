@@ -118,6 +118,30 @@ def test_evaluate_reads_a_labelled_file_a_folder_and_standard_input(run: Path, t
     assert "--on evaluates a file instead of the prepared data, but --split was given too; remove one" in failed.stderr
 
 
+def test_several_runs_are_evaluated_on_the_same_rows(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text(CLICKS)
+    for name in ("run-1", "run-2"):
+        shutil.copytree(run, tmp_path / name)
+    pattern = tmp_path / "run-*"
+    shown = rankelastor("evaluate", pattern, "--on", tmp_path / "new.csv", "--json")
+    assert shown.exit_code == 0, shown.stderr
+    expected = json.loads(rankelastor("evaluate", run, "--on", tmp_path / "new.csv", "--json").stdout)
+    assert json.loads(shown.stdout) == {str(tmp_path / name): expected for name in ("run-1", "run-2")}
+    moved = rankelastor("evaluate", pattern, "--prepared", run.parent / "prepared", "--json")
+    assert len(json.loads(moved.stdout)) == 2
+    failed = rankelastor("evaluate", pattern, "--on", "-", stdin=CLICKS)
+    assert "--on - reads standard input once, for one run, but 2 runs were given; name a file" in failed.stderr
+
+
+def test_what_predict_reports_of_standard_input_names_it(run: Path, tmp_path: Path) -> None:
+    new = NEW + "new,tv,1,u3\n" * 30
+    shown = rankelastor("predict", run, "-", "-", "--report", tmp_path / "report.json", stdin=new)
+    assert shown.exit_code == 0, shown.stderr
+    said = json.loads((tmp_path / "report.json").read_text())
+    assert said["num_rows"] == 32
+    assert {alarm["about"][0] for alarm in said["alarms"]} == {"standard input"}
+
+
 def test_a_run_that_moved_is_evaluated_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = tiny_values(write_clicks(tmp_path), prepared=Path("prep"))
     monkeypatch.chdir(tmp_path)

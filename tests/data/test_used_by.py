@@ -30,7 +30,7 @@ def test_a_run_is_noted_in_the_folder_that_it_was_trained_on(recipe: Recipe, tmp
 def test_a_folder_that_a_run_needs_is_not_replaced_without_force(recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, folder=tmp_path / "run")
     with pytest.raises(
-        DataError, match=r"the run .*/run needs it as it is, but data\.shard_rows was .* now 7.*--force"
+        DataError, match=r"the run .*/run needs it as it is, but data\.shard_rows was .* now 7.*force=True"
     ):
         prepare(with_other_data(recipe))
     assert evaluate(tmp_path / "run").as_dict()["num_examples"] == 10

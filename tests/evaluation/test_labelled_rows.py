@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from tests.conftest import tiny_values, write_clicks
@@ -13,6 +14,8 @@ from rankelastor.evaluation.evaluate import evaluate, evaluate_with_unseen
 from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.load import load_run
+from rankelastor.serving.predict import predict
+from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.run import TrainedRun, train
 
 
@@ -50,6 +53,29 @@ def test_the_file_of_a_split_has_the_figures_of_the_split(run: Path, click_log: 
             assert found.metrics.as_dict() == expected.metrics.as_dict()
             assert found.unseen == expected.unseen
     assert evaluate(load_run(run), on=click_log / "parts").as_dict()["auc"] == expected.metrics.as_dict()["auc"]
+
+
+def test_a_thinned_log_has_the_figures_of_the_split_and_corrected_probabilities(
+    recipe: Recipe, click_log: Path, tmp_path: Path
+) -> None:
+    thinned = with_overrides(recipe, {"data.negatives_kept": 0.1, "training.positive_weight": 2.0})
+    run = train(thinned, folder=tmp_path / "thinned").folder
+    on = evaluate(run, on=click_log / "test.csv").as_dict()
+    assert on == evaluate(run, split="test").as_dict()
+    predict(run, click_log / "test.csv", tmp_path / "out.csv")
+    corrected = pl.read_csv(tmp_path / "out.csv")["probability"].to_numpy()
+    assert predict_proba(run, pl.read_csv(click_log / "test.csv")) == pytest.approx(corrected, abs=1e-6)
+    label = pl.read_csv(click_log / "test.csv")["click"].to_numpy()
+    weight = np.where(label > 0, 1.0, 1 / 0.1)
+    assert on["calibration_ratio"] == pytest.approx((corrected * weight).sum() / (label * weight).sum(), abs=1e-5)
+
+
+def test_new_rows_are_judged_as_a_split_is(run: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = {"click": [1, 0] * 20, "site": ["A", "B"] * 20, "device": ["phone"] * 40, "price": [1.0] * 40}
+    found = evaluate_with_unseen(run, on=rows | {"user": ["u"] * 40})
+    message = "all 40 values of site in the frame are unseen by training (one is written `A`"
+    assert message in caplog.text
+    assert any(alarm.message.startswith(message) for alarm in found.alarms)
 
 
 def test_unseen_values_of_new_rows_are_counted(run: Path) -> None:

@@ -1,5 +1,6 @@
 """What ``predict`` says of rows that are not like those of training."""
 
+import io
 import json
 import logging
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from rankelastor.errors import StorageError
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.serving.predict import predict
 from rankelastor.training.run import train
@@ -91,3 +93,31 @@ def test_an_empty_file_has_a_report_without_figures(run: Path, tmp_path: Path) -
     predict(run, tmp_path / "new.csv", tmp_path / "out.csv", report=tmp_path / "report.json")
     said = json.loads((tmp_path / "report.json").read_text())
     assert (said["num_rows"], said["predictions"], said["alarms"]) == (0, {}, [])
+
+
+OTHERS = pl.DataFrame({"user": ["ID-0", "ID-1"], "site": ["s1", "s2"]})
+
+
+def test_folders_streams_and_frames_are_watched_as_files_are(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = report(run, tmp_path, OTHERS.to_dict(as_series=False))
+    (tmp_path / "parts").mkdir()
+    OTHERS[:1].write_csv(tmp_path / "parts" / "0.csv")
+    OTHERS[1:].write_csv(tmp_path / "parts" / "1.csv")
+    text = io.BytesIO(OTHERS.write_csv().encode())
+    given = {"parts": tmp_path / "parts", "the stream": text, "the frame": OTHERS}
+    for name, rows in given.items():
+        caplog.clear()
+        predict(run, rows, tmp_path / f"{name} scored", report=tmp_path / "report.json")
+        said = json.loads((tmp_path / "report.json").read_text())
+        assert f"all 2 values of user in {name} are unseen by training (one is written `ID-0`" in caplog.text
+        assert [alarm.pop("about") for alarm in said["alarms"]] == [[name, "user"]]
+        assert (said["num_rows"], said["unseen"]) == (2, expected["unseen"])
+        assert said["predictions"] == expected["predictions"]
+
+
+def test_a_report_goes_to_a_path(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"the report must be a path, but s3:.* was given"):
+        predict(run, OTHERS, tmp_path / "out.csv", report="s3://bucket/report.json")
+    assert not list(tmp_path.iterdir())
