@@ -4,7 +4,14 @@ import pytest
 import torch
 from tests.training.test_step import fresh_ranker
 
-from rankelastor.execution.cores import borrowed_cores, choose_num_threads, compute_threads, one_core
+from rankelastor.execution.cores import (
+    TINY_WORK,
+    borrowed_cores,
+    choose_num_threads,
+    compute_threads,
+    is_tiny_work,
+    one_core,
+)
 
 TINY = 1e-40  # below fp32's normal range
 
@@ -18,6 +25,13 @@ def test_little_work_is_for_one_thread_and_much_for_all(monkeypatch: pytest.Monk
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     assert choose_num_threads(ranker, 10**9) == 4
     assert choose_num_threads(ranker, 10) == 1
+
+
+def test_work_that_ends_before_another_core_has_started_is_tiny() -> None:
+    ranker = fresh_ranker()
+    enough = -(-TINY_WORK // ranker.num_dense_parameters)
+    assert is_tiny_work(ranker, enough - 1)
+    assert not is_tiny_work(ranker, enough)
 
 
 @pytest.mark.parametrize("num_threads", [1, 2])

@@ -11,7 +11,7 @@ from rankelastor.config.execution import ExecutionSettings, ExecutorName
 from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.errors import SettingsError
 from rankelastor.execution.compiling import CompiledNetwork, compile_for_training
-from rankelastor.execution.cores import choose_num_threads, compute_threads, one_core
+from rankelastor.execution.cores import choose_num_threads, compute_threads, is_tiny_work, one_core
 from rankelastor.execution.device import autocast, precision_dtype
 from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.phases import PhaseListener, ignore_phase
@@ -72,6 +72,7 @@ class Stepper:
         self.objective = objective or BinaryCrossEntropy()
         self._compiled = compile_for_training(ranker.network, execution)
         self._num_cores = torch.get_num_threads()
+        self._is_tiny = self._device.type == "cpu" and is_tiny_work(ranker, batch_size)
         self._num_threads = 1 if self._compiled else choose_num_threads(ranker, batch_size)
         self._threads = compute_threads(self._num_threads)
         self._networks = self._networks_of_threads()
@@ -119,7 +120,7 @@ class Stepper:
     @property
     def cores_per_slice(self) -> int:
         """Number of CPU cores that compute one slice."""
-        return self._num_cores // self._num_threads
+        return 1 if self._is_tiny else self._num_cores // self._num_threads
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Set the learning rate from the next step on; Adam's moments are kept."""
@@ -140,10 +141,16 @@ class Stepper:
         """Take one step; return the loss of the batch without L2, as a tensor on the device."""
         if self._gradients is None:
             return self._step_on_cuda(batch)
+        if self._is_tiny:
+            with one_core():
+                return self._step_on_cpu(batch, self._gradients)
+        return self._step_on_cpu(batch, self._gradients)
+
+    def _step_on_cpu(self, batch: Batch, gradients: SlicedGradients) -> Tensor:
         self._on_phase("optimiser")
         rows = self._threads.submit(self._ranker.embedding.rows_of, batch).result()
         touched = self._touch(rows)
-        result = self._gradients(batch, rows)
+        result = gradients(batch, rows)
         self._on_phase("optimiser")
         for parameter, gradient in zip(self._dense, result.parameters, strict=True):
             parameter.grad = gradient
