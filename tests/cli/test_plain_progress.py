@@ -46,7 +46,7 @@ def test_a_line_tells_share_amount_pace_figures_and_time_left(clock: Clock) -> N
     lines.advance(1000, step=1234, loss=0.5)
     lines_after(5, lines, clock)
     assert written == [
-        "epoch 1/3  25%  1,000 of 4,000 examples  200 examples/s  step 1,234  loss 0.5  15.0 s left",
+        "epoch 1/3  25 %  1,000 of 4,000 examples  200 examples/s  step 1,234  loss 0.5  15.0 s left",
     ]
 
 

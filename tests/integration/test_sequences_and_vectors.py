@@ -71,5 +71,5 @@ def test_the_spectrum_and_the_field_table_know_all_kinds(recipe: Recipe, tmp_pat
     run = train(recipe, folder=tmp_path / "run")
     assert [table.field for table in measure_run(run.folder, num_examples=5).tables] == ["item"]
     kinds = list(_field_table(load_run(run.folder).encoder.manifest).columns[1].cells)
-    assert kinds[:3] == ["sequence of 2", "categorical", kinds[2]]
+    assert list(map(str, kinds[:2])) == ["sequence of 2", "categorical"]
     assert str(kinds[2]).endswith("vectors of 2")

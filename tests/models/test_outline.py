@@ -29,10 +29,10 @@ def test_parts_add_up() -> None:
 
 def test_points_have_the_shape_of_the_token_matrices() -> None:
     shapes = point_shapes(SETTINGS, SCHEMA)
-    assert shapes == dict.fromkeys(["tokens", "block0.mixing", "block0.pffn"], (2, 4))
+    assert shapes == dict.fromkeys(["fields", "tokens", "block0.mixing", "block0.pffn"], (2, 4))
 
 
-def test_a_model_without_tokens_has_an_outline_and_no_points() -> None:
+def test_a_model_without_tokens_has_an_outline_and_its_fields_as_only_point() -> None:
     settings = MlpSettings(kind="mlp", embedding_dim=4, hidden_dims=(5,))
     assert find(outline(settings, SCHEMA), "network", "mlp", "layers", "0").output_shape == (5,)
-    assert point_shapes(settings, SCHEMA) == {}
+    assert point_shapes(settings, SCHEMA) == {"fields": (2, 4)}

@@ -11,5 +11,7 @@ def test_gelu_is_the_exact_one() -> None:
 
 
 def test_an_unknown_activation_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"must be one of \['gelu', 'relu', 'tanh'\], but 'swish' was given"):
+    with pytest.raises(
+        ValueError, match=r"must be one of \['gelu', 'identity', 'relu', 'silu', 'tanh'\], but 'swish' was given"
+    ):
         activation("swish")

@@ -15,25 +15,40 @@ from jaxtyping import TypeCheckError
 from torch import Tensor, nn
 
 import rankelastor.nn
+from rankelastor.nn.batch_norm import BatchNorm
 from rankelastor.nn.block import Block
 from rankelastor.nn.dropout import Dropout, PerTokenDropout
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
+from rankelastor.nn.embedding.field_matrix import FieldMatrix
+from rankelastor.nn.embedding.field_norm import FieldNorm
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 from rankelastor.nn.ffn.gate import PaperGate, PublishedGate, UnitExpansionGate
 from rankelastor.nn.ffn.glu import PerTokenGlu, PerTokenGluLayer
+from rankelastor.nn.ffn.hyper_connections import HyperConnectedGlu, HyperConnection, HyperGluLayer
 from rankelastor.nn.ffn.mlp import PerTokenMlp, PerTokenMlpLayer
 from rankelastor.nn.ffn.residual import ResidualFfn
 from rankelastor.nn.head import LinearHead, MeanHead, MlpHead
-from rankelastor.nn.interaction.cross import CrossLayer, CrossNetwork
+from rankelastor.nn.interaction.attention import FieldAttention
+from rankelastor.nn.interaction.bilinear import BilinearInteraction
+from rankelastor.nn.interaction.cin import CinLayer, CompressedInteractionNetwork
+from rankelastor.nn.interaction.cross import CrossExperts, CrossLayer, CrossNetwork, MixtureCrossNetwork
+from rankelastor.nn.interaction.factorized import FactorizedInteraction
+from rankelastor.nn.interaction.field_gate import FieldGate
+from rankelastor.nn.interaction.first_order import FirstOrder
+from rankelastor.nn.interaction.flat import CinInteraction, CrossInteraction, FlatInteraction
+from rankelastor.nn.interaction.fusion import BilinearFusion
+from rankelastor.nn.interaction.mask_block import MaskBlock
+from rankelastor.nn.interaction.squeeze import SqueezeExcitation
 from rankelastor.nn.mixing.block import BlockMixing, PlainMatrix
 from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.identity import IdentityMixing
 from rankelastor.nn.mixing.kronecker import KroneckerMixing
 from rankelastor.nn.mixing.low_rank import LowRankMixing
+from rankelastor.nn.mixing.rotation import EigenvalueRotation
 from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix
 from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.norm import RMSNorm
-from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
+from rankelastor.nn.per_token import PerTokenLinear, PerTokenMap, PerTokenRMSNorm
 from rankelastor.nn.projection import Projection, ProjectionLayer
 from rankelastor.nn.tokenizer.grouped import GroupedTokenizer
 from rankelastor.nn.tokenizer.joint import JointTokenizer
@@ -163,6 +178,99 @@ ENTRIES: dict[type[nn.Module], Entry] = {
         ((2, 4, 5), (2, 2, 5), (2, 3, 4), (3, 3, 5)),
         call=assembled,
     ),
+    BatchNorm: Entry(lambda: BatchNorm(6), (2, 6), (2, 6), ((6,), (1, 2, 6)), ((2, 5), (2, 1))),
+    FieldMatrix: Entry(FieldMatrix, (2, 4, 6), (2, 4, 6), ((4, 6), (1, 2, 4, 6)), ()),
+    FieldNorm: of_fields(lambda: FieldNorm(num_fields=4, dim=6), out=(2, 4, 6)),
+    HyperConnection: Entry(
+        lambda: HyperConnection(num_tokens=3, dim=6, num_streams=2, gate=nn.Identity()),
+        (2, 2, 3, 6),
+        (2, 2, 3, 6),
+        ((2, 3, 6), (1, 2, 2, 3, 6)),
+        ((2, 3, 3, 6), (2, 2, 4, 6), (2, 2, 3, 5)),
+    ),
+    HyperGluLayer: Entry(
+        lambda: HyperGluLayer(
+            num_tokens=3, in_dim=6, out_dim=8, num_streams=2, expansion=2.0, norm=True, dropout=0.1, bias=True
+        ),
+        (2, 2, 3, 6),
+        (2, 2, 3, 8),
+        ((2, 3, 6), (1, 2, 2, 3, 6)),
+        ((2, 3, 3, 6), (2, 2, 4, 6), (2, 2, 3, 5)),
+    ),
+    HyperConnectedGlu: of_tokens(lambda: HyperConnectedGlu(**TOKENS, hidden_dims=[8], num_streams=2)),
+    FieldAttention: Entry(
+        lambda: FieldAttention(in_dim=6, attention_dim=8, num_heads=2),
+        (2, 4, 6),
+        (2, 4, 8),
+        ((4, 6), (1, 2, 4, 6)),
+        ((2, 4, 5), (2, 4, 7)),
+    ),
+    BilinearInteraction: Entry(
+        lambda: BilinearInteraction(**FIELDS), (2, 4, 6), (2, 6, 6), ((4, 6), (1, 2, 4, 6)), ((2, 4, 5), (2, 4, 7))
+    ),
+    CinLayer: Entry(
+        lambda: CinLayer(num_fields=4, in_dim=3, out_dim=5),
+        (2, 4, 6),
+        (2, 5, 6),
+        ((4, 6), (1, 2, 4, 6)),
+        ((2, 5, 6), (2, 1, 6)),
+        lambda layer, x: layer(x, x[..., :3, :]),
+    ),
+    CompressedInteractionNetwork: Entry(
+        lambda: CompressedInteractionNetwork(num_fields=4, layer_dims=[5, 3]),
+        (2, 4, 6),
+        (2, 8),
+        ((4, 6), (1, 2, 4, 6)),
+        ((2, 5, 6), (2, 1, 6)),
+    ),
+    CrossExperts: Entry(
+        lambda: CrossExperts(width=6, rank=2, num_experts=3),
+        (2, 6),
+        (2, 6),
+        ((6,), (1, 2, 6)),
+        ((2, 5), (2, 1)),
+        lambda layer, x: layer(x, x, torch.ones(2, 3)),
+    ),
+    MixtureCrossNetwork: Entry(
+        lambda: MixtureCrossNetwork(width=6, num_layers=2, rank=2, num_experts=3),
+        (2, 6),
+        (2, 6),
+        ((6,), (1, 2, 6)),
+        ((2, 5), (2, 1)),
+    ),
+    FactorizedInteraction: Entry(
+        lambda: FactorizedInteraction(in_dim=6, out_dim=8), (2, 6), (2, 8), ((6,), (1, 2, 6)), ((2, 5), (2, 1))
+    ),
+    FieldGate: Entry(
+        lambda: FieldGate(num_fields=4), (2, 4, 6), (2, 8, 6), ((4, 6), (1, 2, 4, 6)), ((2, 5, 6), (2, 1, 6))
+    ),
+    FirstOrder: Entry(FirstOrder, (2, 4, 1), (2, 1), ((4, 1), (1, 2, 4, 1)), ()),
+    FlatInteraction: Entry(lambda: FlatInteraction(**FIELDS), (2, 4, 6), (2, 24), ((4, 6), (1, 2, 4, 6)), ()),
+    CrossInteraction: of_fields(lambda: CrossInteraction(**FIELDS), out=(2, 24)),
+    CinInteraction: Entry(
+        lambda: CinInteraction(**FIELDS), (2, 4, 6), (2, 32), ((4, 6), (1, 2, 4, 6)), ((2, 5, 6), (2, 1, 6))
+    ),
+    BilinearFusion: Entry(
+        lambda: BilinearFusion(first_dim=6, second_dim=4, num_heads=2),
+        (2, 6),
+        (2, 1),
+        ((6,), (1, 2, 6)),
+        ((2, 5), (2, 8)),
+        lambda layer, x: layer(x, torch.ones(2, 4)),
+    ),
+    MaskBlock: Entry(
+        lambda: MaskBlock(embedded_dim=6, in_dim=4, out_dim=5),
+        (2, 6),
+        (2, 5),
+        ((6,), (1, 2, 6)),
+        ((2, 5), (2, 1)),
+        lambda layer, x: layer(x, torch.ones(2, 4)),
+    ),
+    SqueezeExcitation: Entry(
+        lambda: SqueezeExcitation(num_fields=4), (2, 4, 6), (2, 4, 6), ((4, 6), (1, 2, 4, 6)), ((2, 5, 6), (2, 1, 6))
+    ),
+    EigenvalueRotation: of_tokens(lambda: EigenvalueRotation(**TOKENS), sizes=((2, 3, 5), (2, 3, 1))),
+    PerTokenMap: of_tokens(lambda: PerTokenMap(num_tokens=3, in_dim=6, out_dims=[8]), out=(2, 3, 8)),
 }
 """For each layer that takes a tensor of numbers."""
 

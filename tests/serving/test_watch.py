@@ -106,7 +106,7 @@ def test_folders_streams_and_frames_are_watched_as_files_are(
     OTHERS[:1].write_csv(tmp_path / "parts" / "0.csv")
     OTHERS[1:].write_csv(tmp_path / "parts" / "1.csv")
     text = io.BytesIO(OTHERS.write_csv().encode())
-    given = {"parts": tmp_path / "parts", "the stream": text, "the frame": OTHERS}
+    given: dict[str, Any] = {"parts": tmp_path / "parts", "the stream": text, "the frame": OTHERS}
     for name, rows in given.items():
         caplog.clear()
         predict(run, rows, tmp_path / f"{name} scored", report=tmp_path / "report.json")

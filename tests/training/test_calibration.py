@@ -44,9 +44,11 @@ def recipe(folder: Path, *, data: dict[str, Any] | None = None, **training: Any)
         "model": {"kind": "mlp", "embedding_dim": 4, "hidden_dims": [8]},
         "training": {
             "batch_size": 128,
-            "epochs": 3,
+            "epochs": 8,
             "learning_rate": 0.02,
             "monitor": "logloss",
+            "patience": 8,
+            "rate_drop": 1.0,
             "output_bias": "base_rate",
             "device": "cpu",
             **training,

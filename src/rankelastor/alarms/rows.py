@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from rankelastor.alarms.alarm import Alarm
 from rankelastor.alarms.facts import LabelFacts, RepeatFacts, UnseenFacts
+from rankelastor.percent import percent
 
 MORE_UNSEEN = 0.1
 UNSEEN_FACTOR = 2.0
@@ -41,8 +42,8 @@ def unseen_field(facts: UnseenFacts) -> Iterator[Alarm]:
     yield Alarm(
         "unseen_field",
         (facts.where, facts.field),
-        f"{facts.share:.1%} of the values of {facts.field} in {facts.where} are unseen by training, in valid "
-        f"{valid:.1%}{_written(facts)}; are they written as in train, and not newer than it?",
+        f"{percent(facts.share, digits=1)} of the values of {facts.field} in {facts.where} are unseen by training, "
+        f"in valid {percent(valid, digits=1)}{_written(facts)}; are they written as in train, and not newer than it?",
     )
 
 
@@ -75,9 +76,9 @@ def repeated_rows(facts: RepeatFacts) -> Iterator[Alarm]:
     yield Alarm(
         "repeated_rows",
         (facts.where,),
-        f"{copied / facts.num_rows:.1%} of the rows of {facts.where} repeat a row of train, label included (in train "
-        f"{facts.train_share:.1%} repeat the fields of another): its metrics are too good; remove repeated rows before "
-        "they are split, or split by time",
+        f"{percent(copied / facts.num_rows, digits=1)} of the rows of {facts.where} repeat a row of train, label "
+        f"included (in train {percent(facts.train_share, digits=1)} repeat the fields of another): its metrics are too "
+        "good; remove repeated rows before they are split, or split by time",
     )
 
 
@@ -96,6 +97,7 @@ def rare_label(facts: LabelFacts) -> Iterator[Alarm]:
         yield Alarm(
             "rare_label",
             (facts.task,),
-            f"only {rare / facts.num_rows:.2%} of the rows of train are {name} for {facts.task}: the first epochs "
-            "may learn little but this rate; try more training.patience, or compare training.output_bias=base_rate",
+            f"only {percent(rare / facts.num_rows, digits=2)} of the rows of train are {name} for {facts.task}: the "
+            "first epochs may learn little but this rate; try more training.patience, or compare "
+            "training.output_bias=base_rate",
         )

@@ -44,8 +44,8 @@ class LogisticRegression:
         Example:
             >>> matrix = csr_array(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]))
             >>> fitted = LogisticRegression.fit(matrix, np.array([1.0, 1.0, 0.0, 0.0]), weight=np.ones(4))
-            >>> fitted.probability(matrix).round(2).tolist()
-            [0.67, 0.67, 0.33, 0.33]
+            >>> fitted.probability(matrix).round(1).tolist()
+            [0.7, 0.7, 0.3, 0.3]
         """
         total = float(weight.sum())
         transposed = matrix.T.tocsr()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from rankelastor.percent import percent
 from rankelastor.progress import format_duration
 
 FIRST_SECONDS = 5.0
@@ -100,7 +101,10 @@ class _Stage:
         seconds = now - self.began
         parts = [self.name]
         if self.total:
-            parts += [f"{self.done / self.total:.0%}", f"{self._amount(self.done)} of {self._with_unit(self.total)}"]
+            parts += [
+                percent(self.done / self.total, digits=0),
+                f"{self._amount(self.done)} of {self._with_unit(self.total)}",
+            ]
         else:
             parts.append(self._with_unit(self.done))
         if self.done and seconds > 0:

@@ -135,7 +135,7 @@ def _suggest_key(place: Place, model: type[BaseModel]) -> str:
     listed = f"known here: {', '.join(known)}"
     near = did_you_mean(key, [*known, *getattr(owner, "also_known", ())])
     elsewhere = list(dict.fromkeys(paths_of_key(key, model)))[:3]
-    if elsewhere and (not near or not near.endswith(f" {key}?")):
+    if elsewhere and not near:
         near = f"did you mean {' or '.join(elsewhere)}?"
     return f"{near} ({listed})" if near else listed
 

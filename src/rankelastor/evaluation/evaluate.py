@@ -16,6 +16,7 @@ from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.evaluation.unseen import UnseenValues, count_unseen
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.metrics.report import Metrics
+from rankelastor.percent import percent
 from rankelastor.progress import ProgressListener
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.result import UnseenFigures
@@ -58,7 +59,8 @@ class EvaluatedSplit:
     alarms: tuple[Alarm, ...] = ()
 
     def __repr__(self) -> str:
-        return f"EvaluatedSplit({self.metrics}, {self.unseen.share_of_examples:.2%} of the rows with unseen values)"
+        unseen = percent(self.unseen.share_of_examples, digits=2)
+        return f"EvaluatedSplit({self.metrics}, {unseen} of the rows with unseen values)"
 
 
 def evaluate_with_unseen(

@@ -68,7 +68,7 @@ def recipe_settings() -> Group:
 
     Example:
         >>> [setting.name for setting in recipe_settings().settings]
-        ['name', 'data', 'model', 'training', 'spectrum', 'extends']
+        ['name', 'data', 'model', 'training', 'spectrum', 'version', 'extends']
     """
     return _Reader(whole_recipe_schema()).group()
 

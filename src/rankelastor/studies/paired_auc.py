@@ -37,6 +37,7 @@ def auc_difference(
         second: scores of the second model.
 
     Example:
+        >>> import numpy as np
         >>> label, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
         >>> auc_difference(label, scores, scores)
         AucDifference(value=0.0, standard_error=0.0)

@@ -99,7 +99,7 @@ def test_what_fuxictr_does_not_read_is_said(changed: Change) -> None:
             "hidden_activations must be one of relu, gelu, silu, tanh, identity, but 'dice'",
         ),
         ({"model": "DNN", "net_dropout": [0.1, 0.2]}, "net_dropout must be the same for every hidden layer"),
-        ({"model": "DCNv2"}, "structure parallel must have at least one of hidden_dims"),
+        ({"model": "DCNv2"}, "model.hidden_dims must hold at least one width with structure: parallel"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
