@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -22,8 +23,9 @@ SPACES = " \t"
 
 _WHOLE = r"^(-?(?:0|[1-9][0-9]*))\.0+$"
 _TRUTH = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
-_SHORTEST = 3
-"""Length of the shortest text that is spelled otherwise, but for spaces: ``1.0``."""
+_WORD_LENGTHS = (4, 5)
+_MOST_ZEROS = 64
+"""Zeros at the end of a text that are looked at one by one."""
 _EXACT_BITS = {pa.float64(): 53, pa.float32(): 24, pa.float16(): 11}
 _FRACTION_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 
@@ -37,7 +39,7 @@ def _table(marks: str) -> NDArray[np.bool_]:
 
 _IS_SPACE = _table(SPACES)
 _MAY_CHANGE: dict[TextRule, NDArray[np.bool_]] = {"canonical": _table(f"{SPACES}0eE"), "as_written": _IS_SPACE}
-_BEFORE_LAST = _table(".0uUsS")
+_BEFORE_E = _table("uUsS")
 _POSITIONAL = (1e-4, 1e10)
 """Arrow writes numbers of these magnitudes without an exponent and otherwise as Python does, but for its form."""
 
@@ -128,9 +130,9 @@ def spell_texts(texts: pa.Array, rule: TextRule) -> pa.Array:
 
 
 def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
-    """Find the texts that may need a change, by their last two bytes: a space, ``ue`` or ``se``, ``00`` or ``.0``.
+    """Find the texts that may need a change by their last bytes: a space, a truth value, or ``.0``, ``.00``, ...
 
-    One look-up per text is a small part of what numbering it costs.
+    One look-up per text is a small part of what numbering it costs; further bytes are looked at for few texts.
     """
     large = pa.types.is_large_string(texts.type)
     _, offsets_buffer, data = texts.buffers()
@@ -141,12 +143,25 @@ def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
     marks = np.frombuffer(data, dtype=np.uint8)
     last = marks.take(offsets[1:] - 1, mode="clip")  # of an empty text, some other byte
     places = np.flatnonzero(_MAY_CHANGE[rule].take(last))
-    ends, lengths = offsets[places + 1], offsets[places + 1] - offsets[places]
-    second_last = marks.take(ends - 2, mode="clip")
-    is_space = _IS_SPACE.take(last[places])
-    fits = is_space | _BEFORE_LAST.take(second_last)
-    found: NDArray[np.int64] = places[(lengths > 0) & fits & (is_space | (lengths >= _SHORTEST))]
-    return found
+    places = places[offsets[places + 1] > offsets[places]]
+    final, ends, lengths = last[places], offsets[places + 1], offsets[places + 1] - offsets[places]
+    is_word = (final > ord("9")) & np.isin(lengths, _WORD_LENGTHS) & _BEFORE_E.take(marks.take(ends - 2, mode="clip"))
+    found = [places[_IS_SPACE.take(final) | is_word], *_behind_points(places[final == ord("0")], offsets, marks)]
+    return np.sort(np.concatenate(found))
+
+
+def _behind_points(
+    places: NDArray[np.int64], offsets: NDArray[Any], marks: NDArray[np.uint8]
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the texts among ``places``, which end in a zero, that end in zeros behind a point, or in very many zeros."""
+    for back in range(2, _MOST_ZEROS):
+        places = places[offsets[places + 1] - back >= offsets[places]]
+        if not len(places):
+            return
+        before = marks[offsets[places + 1] - back]
+        yield places[before == ord(".")]
+        places = places[before == ord("0")]
+    yield places
 
 
 def _floats(values: pa.Array) -> NDArray[np.floating]:
