@@ -130,7 +130,7 @@ def spell_texts(texts: pa.Array, rule: TextRule) -> pa.Array:
 
 
 def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
-    """Find the texts that may need a change by their last bytes: a space, a truth value, or ``.0``, ``.00``, ...
+    """Find the texts that may need a change: their last bytes are a space, a truth value, ``.0``, ``.00``, ...
 
     One look-up per text is a small part of what numbering it costs; further bytes are looked at for few texts.
     """
@@ -153,7 +153,7 @@ def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
 def _behind_points(
     places: NDArray[np.int64], offsets: NDArray[Any], marks: NDArray[np.uint8]
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield the texts among ``places``, which end in a zero, that end in zeros behind a point, or in very many zeros."""
+    """Yield the texts among ``places``, which end in a zero, with zeros behind a point alone, or with very many zeros."""
     for back in range(2, _MOST_ZEROS):
         places = places[offsets[places + 1] - back >= offsets[places]]
         if not len(places):
