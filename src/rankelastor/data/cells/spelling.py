@@ -153,7 +153,7 @@ def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
 def _behind_points(
     places: NDArray[np.int64], offsets: NDArray[Any], marks: NDArray[np.uint8]
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield those of the texts at ``places``, which end in a zero, whose last zeros follow a point, or are very many."""
+    """Yield those of the texts at ``places``, which end in a zero, whose zeros follow a point, or are very many."""
     for back in range(2, _MOST_ZEROS):
         places = places[offsets[places + 1] - back >= offsets[places]]
         if not len(places):
