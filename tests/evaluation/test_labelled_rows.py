@@ -55,6 +55,29 @@ def test_the_file_of_a_split_has_the_figures_of_the_split(run: Path, click_log: 
     assert evaluate(load_run(run), on=click_log / "parts").as_dict()["auc"] == expected.metrics.as_dict()["auc"]
 
 
+def test_rows_are_read_by_the_rules_of_the_files_that_were_prepared(tmp_path: Path) -> None:
+    rows = [(f"{row % 2},0", f"{1 + row % 3},5", ("1", "1.0")[row // 2 % 2], f"s{row % 3}") for row in range(48)]
+    rows[0] = (*rows[0][:2], "?", "s0")
+    for split in ("train", "valid", "test"):
+        lines = [";".join(row) for row in [("click", "share", "user", "site"), *rows]]
+        (tmp_path / f"{split}.csv").write_text("\n".join(lines) + "\n")
+    values = tiny_values(tmp_path, prepared=tmp_path / "prepared")
+    values["data"] |= {
+        "csv": {"delimiter": ";", "decimal": ",", "blanks": ["?"]},
+        "weight": "share",
+        "fields": [
+            {"kind": "categorical", "column": "site"},
+            {"kind": "group", "column": "user", "text": "as_written"},
+        ],
+    }
+    values["model"] = {"kind": "mlp", "embedding_dim": 2, "hidden_dims": [2]}
+    values["training"] = {"epochs": 1, "batch_size": 16}
+    run = train(recipe_from_values(values), folder=tmp_path / "run")
+    expected = evaluate(run.folder, split="test").as_dict()
+    assert "gauc" in expected
+    assert evaluate(run.folder, on=tmp_path / "test.csv").as_dict() == expected
+
+
 def test_a_thinned_log_has_the_figures_of_the_split_and_corrected_probabilities(
     recipe: Recipe, click_log: Path, tmp_path: Path
 ) -> None:

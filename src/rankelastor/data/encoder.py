@@ -8,6 +8,7 @@ from typing import Self
 
 import torch
 
+from rankelastor.data.cells.number_texts import NumberMarks
 from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import CellSource, Numbering, marks_of_csv
@@ -70,7 +71,7 @@ class RowEncoder:
             name: Numbering(vocabulary.ids, once_per_text=True) for name, vocabulary in self.vocabularies.items()
         }
         encoded = (
-            spec.encode(spec.parse(self._source(rows, numberings.get(spec.name, Numbering.none()))))
+            spec.encode(spec.parse(self.source(rows, numberings.get(spec.name, Numbering.none()))))
             for spec in self.manifest.features
         )
         columns = EncodedRows.assemble(self.schema, rows.num_rows, encoded)
@@ -82,7 +83,11 @@ class RowEncoder:
             sequence=None if columns.sequence is None else torch.from_numpy(columns.sequence),
         )
 
-    def _source(self, rows: RawRows, numbering: Numbering) -> CellSource:
+    @property
+    def marks(self) -> NumberMarks:
+        """The decimal mark and the thousands separator of the CSV files that the features were fitted on."""
+        return marks_of_csv(self.csv)
+
+    def source(self, rows: RawRows, numbering: Numbering) -> CellSource:
         """Make the source of cells, read by the rules of the version that fitted the features."""
-        marks, version = marks_of_csv(self.csv), self.manifest.format_version
-        return CellSource(rows, self.csv.blanks, numbering, marks, format_version=version)
+        return CellSource(rows, self.csv.blanks, numbering, self.marks, format_version=self.manifest.format_version)

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from rankelastor.config.base import Settings
 from rankelastor.data.cells.labels import Label, LabelSettings
+from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.kinds.catalogue import FieldSettings
 from rankelastor.data.kinds.field import FieldName
@@ -107,6 +108,11 @@ class DataSettings(Settings):
         if self.label is not None:
             return (Target(self.label.column, self.label, "data.label"),)
         return tuple(Target(task, label, f"data.labels.{task}") for task, label in (self.labels or {}).items())
+
+    @property
+    def group_text(self) -> TextRule:
+        """The rule for the texts of groups."""
+        return next((field.text_rule for field in self.fields if field.names_group), "canonical")
 
     @property
     def columns_beside_features(self) -> tuple[str, ...]:

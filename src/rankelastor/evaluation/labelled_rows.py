@@ -14,7 +14,7 @@ from numpy import ndarray
 from rankelastor.data.cells.labels import parse_labels
 from rankelastor.data.cells.weights import parse_weights
 from rankelastor.data.interner import Interner
-from rankelastor.data.kinds.cells import CellSource, Numbering
+from rankelastor.data.kinds.cells import Numbering
 from rankelastor.data.kinds.vocabulary_fit import number_texts
 from rankelastor.data.raw.column_names import require_columns
 from rankelastor.data.raw.inputs import Inputs, Table, open_inputs
@@ -93,14 +93,16 @@ class _Collected:
         self._group_codes: list[Int64[ndarray, " row"]] = []
 
     def add(self, rows: RawRows, score: RowScorer) -> None:
-        columns = self._run.recipe.data.columns_beside_features
+        columns, encoder = self._run.recipe.data.columns_beside_features, self._run.encoder
+        blanks, marks = encoder.csv.blanks, encoder.marks
         require_columns(rows.names, columns, rows.file, advice="rows to evaluate need the labels and the weight")
-        labels = [parse_labels(rows, target.label, target.place) for target in self._targets]
-        weight = self._run.encoder.manifest.weight
-        if weight is not None:
-            self._weights.append(parse_weights(rows, weight))
+        labels = [
+            parse_labels(rows, target.label, target.place, blanks=blanks, marks=marks) for target in self._targets
+        ]
+        if encoder.manifest.weight is not None:
+            self._weights.append(parse_weights(rows, encoder.manifest.weight, blanks, marks))
         self._add_groups(rows)
-        batch = self._run.encoder.encode(rows)
+        batch = encoder.encode(rows)
         self._labels.append(np.stack(labels, axis=1))
         self._scores.append(score.score(batch))
         self._unseen.add(rows, batch)
@@ -112,8 +114,9 @@ class _Collected:
             _logger.warning("%s has no column `%s`, so there are no metrics by group", rows.file, self._group)
             self._group = None
             return
-        source = CellSource(rows, self._run.encoder.csv.blanks, Numbering.provisional(self._groups))
-        self._group_codes.append(number_texts(source, self._group).values.astype(np.int64))
+        source = self._run.encoder.source(rows, Numbering.provisional(self._groups))
+        codes = number_texts(source, self._group, self._run.recipe.data.group_text)
+        self._group_codes.append(codes.values.astype(np.int64))
 
     def finish(self, inputs: Inputs) -> LabelledScores:
         if not sum(map(len, self._labels)):

@@ -100,8 +100,7 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
     if time is not None:
         require_columns(names, [time], file, advice="check data.split.column")
     group = _group(settings, names, file)
-    rules = [field.text_rule for field in settings.fields if field.names_group]
-    return FieldPlan(features, settings.targets, group, time, settings.weight, rules[0] if rules else "canonical")
+    return FieldPlan(features, settings.targets, group, time, settings.weight, settings.group_text)
 
 
 def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterator[tuple[str, PlannedFeature]]:
