@@ -8,16 +8,16 @@ import torch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.execution.cores import BUSY_WORK
+from rankelastor.execution.cores import choose_num_threads
 from rankelastor.execution.slices import SLICE_BYTES, couples_examples
 from rankelastor.models.cost import blank_batch, unfilled_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.schema import FeatureSchema
+from rankelastor.training.step import updates_rows_lazily
 
 FLOAT_BYTES = 4
 _SMALLEST_SLICE = 32
-_LOOKUPS_FOR_LAZY = 2
 _METRIC_BYTES_PER_ROW = 80
 """Labels, probabilities and their sorted copies while a split is measured."""
 _PROBE_EXAMPLES = 2
@@ -81,8 +81,9 @@ def forecast_memory(
     batch_size = min(training.batch_size, dataset.split("train").num_rows)
     sizes = _Sizes.of(ranker, schema, batch_size=batch_size)
     on_cpu = device.type != "cuda"
-    lazy = on_cpu and _is_lazy(sizes, training, num_rows=len(ranker.embedding.table))
-    num_threads = _num_threads(ranker, training, batch_size) if on_cpu else 1
+    lookups_of_step, num_rows = training.batch_size * sizes.num_columns, len(ranker.embedding.table)
+    lazy = on_cpu and updates_rows_lazily(training.execution, device, num_rows=num_rows, lookups=lookups_of_step)
+    num_threads = choose_num_threads(ranker, batch_size) if on_cpu else 1
     slice_examples = _slice_examples(sizes, ranker, training, num_threads=num_threads) if on_cpu else batch_size
     num_slices = -(-batch_size // slice_examples)
     at_once = min(num_threads, num_slices)
@@ -133,17 +134,6 @@ class _Sizes:
     def touched(self) -> int:
         """Gradients of the rows that a batch looks up, and copies of their weights and moments."""
         return 3 * min(self.table, self.lookups)
-
-
-def _is_lazy(sizes: _Sizes, training: TrainingSettings, *, num_rows: int) -> bool:
-    chosen = training.execution.embedding_updates
-    most = _LOOKUPS_FOR_LAZY * training.batch_size * sizes.num_columns
-    return chosen == "lazy" or (chosen == "auto" and num_rows > most)
-
-
-def _num_threads(ranker: Ranker, training: TrainingSettings, batch_size: int) -> int:
-    is_busy = batch_size * ranker.num_dense_parameters >= BUSY_WORK
-    return (training.execution.threads or torch.get_num_threads()) if is_busy else 1
 
 
 def _slice_examples(sizes: _Sizes, ranker: Ranker, training: TrainingSettings, *, num_threads: int) -> int:

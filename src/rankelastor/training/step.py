@@ -81,16 +81,14 @@ class Stepper:
     def _lazy_rows(self) -> LazyRows | None:
         num_rows = len(self._table)
         lookups = self._batch_size * len(self._ranker.embedding.offsets)
-        chosen = self._execution.embedding_updates
-        if chosen == "lazy" and self._device.type != "cpu":
+        if self._execution.embedding_updates == "lazy" and self._device.type != "cpu":
             raise SettingsError(
                 f"training.embedding_updates=lazy must run on the CPU, but the device is {self._device.type}; "
                 "try training.embedding_updates=dense"
             )
-        if chosen == "auto":
-            large = self._device.type == "cpu" and num_rows > _LOOKUPS_FOR_LAZY * lookups
-            chosen = "lazy" if large else "dense"
-        return LazyRows(self._table, betas=ADAM_BETAS, l2=self._settings.embedding_l2) if chosen == "lazy" else None
+        if not updates_rows_lazily(self._execution, self._device, num_rows=num_rows, lookups=lookups):
+            return None
+        return LazyRows(self._table, betas=ADAM_BETAS, l2=self._settings.embedding_l2)
 
     def _networks_of_threads(self) -> Sequence[CompiledNetwork | Lowering]:
         if self._compiled is not None:
@@ -210,6 +208,20 @@ class Stepper:
         self._step_densely()
         self._on_phase("done")
         return loss.detach()
+
+
+def updates_rows_lazily(execution: ExecutionSettings, device: torch.device, *, num_rows: int, lookups: int) -> bool:
+    """Tell whether embedding rows are updated lazily: as set, or where a batch looks up few of them.
+
+    Args:
+        execution: settings, of which ``embedding_updates`` is used.
+        device: device of the training; ``auto`` is lazy on the CPU alone.
+        num_rows: rows of the table.
+        lookups: largest number of look-ups of a batch.
+    """
+    if execution.embedding_updates == "auto":
+        return device.type == "cpu" and num_rows > _LOOKUPS_FOR_LAZY * lookups
+    return execution.embedding_updates == "lazy"
 
 
 @torch.no_grad()
