@@ -113,7 +113,7 @@ def _ask_for_label(profiles: Sequence[ColumnProfile]) -> str | None:
 
 
 def is_terminal() -> bool:
-    """Tell whether somebody can be asked."""
+    """Tell whether standard input and standard error are a terminal, so that a question can be asked and answered."""
     return sys.stdin.isatty() and error_console.is_terminal
 
 

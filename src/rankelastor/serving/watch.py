@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from rankelastor.alarms.alarm import Alarm
-from rankelastor.alarms.facts import Facts, ScoreFacts
+from rankelastor.alarms.facts import Facts, ScoreFacts, UnseenFacts
 from rankelastor.alarms.table import sound
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.evaluation.alarm_facts import unseen_facts
@@ -118,13 +118,11 @@ class PredictionWatch:
             for task, of_task in figures.items()
         ]
 
-    def _unseen_facts(self, unseen: UnseenValues, valid: ValidReference | None) -> list[Facts]:
-        return [
-            *unseen_facts(
-                self._where,
-                unseen,
-                valid_shares=None if valid is None else valid.share_by_field,
-                vocabularies=self._run.encoder.vocabularies,
-                written=self._unseen.written,
-            )
-        ]
+    def _unseen_facts(self, unseen: UnseenValues, valid: ValidReference | None) -> list[UnseenFacts]:
+        return unseen_facts(
+            self._where,
+            unseen,
+            valid_shares=None if valid is None else valid.share_by_field,
+            vocabularies=self._run.encoder.vocabularies,
+            written=self._unseen.written,
+        )
