@@ -18,13 +18,7 @@ from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.kinds.field import (
-    BLANK_MEANING,
-    ColumnSettings,
-    FeatureFit,
-    FieldName,
-    Reads,
-)
+from rankelastor.data.kinds.field import BLANK_MEANING, TEXT_MEANING, ColumnSettings, FeatureFit, FieldName, Reads
 from rankelastor.data.kinds.sharing import refuse_rules_with_shares
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit, number_texts
@@ -42,11 +36,7 @@ class CategoricalField(ColumnSettings):
         1, description="A value seen fewer times than this in the train split is out of vocabulary."
     )
     blank: BlankIds = Field("value", description=BLANK_MEANING)
-    text: TextRule = Field(
-        "canonical",
-        description="How texts are spelled: `canonical` reads `12.0` as `12` and `TRUE` as `true`, as the numbers and "
-        "truth values of Parquet are; `as_written` changes no text.",
-    )
+    text: TextRule = Field("canonical", description=TEXT_MEANING)
     shares: FieldName | None = Field(
         None,
         description="The name of a categorical or sequence field whose vocabulary and embedding rows this one uses. "

@@ -32,6 +32,18 @@ BLANK_MEANING = (
     "`padding` is a zero vector."
 )
 """Description of the setting ``blank`` of a field with ids."""
+TEXT_MEANING = (
+    "How texts are spelled: `canonical` reads `12.0` as `12` and `TRUE` as `true`, as the numbers and truth values of "
+    "Parquet are; `as_written` changes no text."
+)
+"""Description of the setting ``text`` of a field of texts."""
+UNIT_MEANING = (
+    "The unit in which durations (how long), dates and timestamps (since 1970 in UTC) are counted, also times written "
+    "as ISO texts; null refuses them."
+)
+"""Description of the setting ``unit`` of a field of numbers."""
+INFINITE_MEANING = "Whether infinite numbers are refused or clipped to the finite numbers of the train split."
+"""Description of the setting ``infinite`` of a field of numbers."""
 
 Reads = Literal["texts", "distinct_texts", "numbers"]
 """How a CSV column is read: as plain text, dictionary-encoded, or as float64 if all cells are plain numbers."""

@@ -8,21 +8,14 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from rankelastor.data.cells.spelling import TextRule
-from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
+from rankelastor.data.kinds.field import TEXT_MEANING, ColumnSettings, PlannedFeature
 
 
 class GroupField(ColumnSettings):
-    """The column that names the group of an example (a user, for example) for gAUC; it makes no feature.
-
-    ``text``: with ``canonical``, a text such as ``12.0`` is the value ``12``, and ``True`` and ``TRUE`` are ``true``,
-    as the numbers and truth values of Parquet are; ``as_written`` changes no text.
-    """
+    """The column that names the group of an example (a user, for example) for gAUC; it makes no feature."""
 
     kind: Literal["group"]
-    text: TextRule = Field(
-        "canonical",
-        description="How texts are spelled: canonical reads 12.0 as 12 and TRUE as true; as_written changes no text.",
-    )
+    text: TextRule = Field("canonical", description=TEXT_MEANING)
 
     names_group: ClassVar[bool] = True
 

@@ -14,7 +14,7 @@ from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BlankIds, cell_texts
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
-from rankelastor.data.kinds.field import BLANK_MEANING, ColumnSettings, FeatureFit, NothingToFit, Reads
+from rankelastor.data.kinds.field import BLANK_MEANING, TEXT_MEANING, ColumnSettings, FeatureFit, NothingToFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.schema import PADDING_ID, CategoricalFeature
@@ -34,11 +34,7 @@ class HashedField(ColumnSettings):
         description="Number of buckets, each with an embedding row; values in one bucket share it.",
     )
     blank: BlankIds = Field("value", description=BLANK_MEANING)
-    text: TextRule = Field(
-        "canonical",
-        description="How texts are spelled: `canonical` reads `12.0` as `12` and `TRUE` as `true`, as the numbers and "
-        "truth values of Parquet are; `as_written` changes no text.",
-    )
+    text: TextRule = Field("canonical", description=TEXT_MEANING)
 
     def plan(self, column: str) -> Iterator[PlannedHashed]:
         """Plan one feature."""

@@ -16,7 +16,7 @@ from rankelastor.data.features.transform import NumberStatistics, NumericTransfo
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.kinds.field import ColumnSettings, FeatureFit, Reads
+from rankelastor.data.kinds.field import INFINITE_MEANING, UNIT_MEANING, ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, NumberMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.schema import NumericFeature
@@ -34,15 +34,8 @@ class NumericField(ColumnSettings):
     blank: FiniteFloat | None = Field(
         0.0, description="The number that replaces a blank cell before the transform; null refuses blanks."
     )
-    unit: TimeUnit | None = Field(
-        None,
-        description="The unit in which durations (how long), dates and timestamps (since 1970 in UTC) are counted, "
-        "also times written as ISO texts; null refuses them.",
-    )
-    infinite: Infinite = Field(
-        "refuse",
-        description="Whether infinite numbers are refused or clipped to the finite numbers of the train split.",
-    )
+    unit: TimeUnit | None = Field(None, description=UNIT_MEANING)
+    infinite: Infinite = Field("refuse", description=INFINITE_MEANING)
 
     def plan(self, column: str) -> Iterator[PlannedNumeric]:
         """Plan one feature."""

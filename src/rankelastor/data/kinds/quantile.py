@@ -23,7 +23,14 @@ from rankelastor.data.features.quantiles import (
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.kinds.field import BLANK_MEANING, ColumnSettings, FeatureFit, Reads
+from rankelastor.data.kinds.field import (
+    BLANK_MEANING,
+    INFINITE_MEANING,
+    UNIT_MEANING,
+    ColumnSettings,
+    FeatureFit,
+    Reads,
+)
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
 from rankelastor.schema import PADDING_ID, CategoricalFeature
@@ -41,15 +48,8 @@ class QuantileField(ColumnSettings):
         ge=2, le=1024, description="Number of buckets; there are fewer if equal numbers make edges coincide."
     )
     blank: BlankIds = Field("value", description=BLANK_MEANING)
-    unit: TimeUnit | None = Field(
-        None,
-        description="The unit in which durations (how long), dates and timestamps (since 1970 in UTC) are counted, "
-        "also times written as ISO texts; null refuses them.",
-    )
-    infinite: Infinite = Field(
-        "refuse",
-        description="Whether infinite numbers are refused or clipped to the finite numbers of the train split.",
-    )
+    unit: TimeUnit | None = Field(None, description=UNIT_MEANING)
+    infinite: Infinite = Field("refuse", description=INFINITE_MEANING)
 
     def plan(self, column: str) -> Iterator[PlannedQuantile]:
         """Plan one feature."""

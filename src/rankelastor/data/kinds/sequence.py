@@ -14,12 +14,7 @@ from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.kinds.field import (
-    ColumnSettings,
-    FeatureFit,
-    FieldName,
-    Reads,
-)
+from rankelastor.data.kinds.field import TEXT_MEANING, ColumnSettings, FeatureFit, FieldName, Reads
 from rankelastor.data.kinds.sharing import refuse_rules_with_shares
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit
@@ -57,11 +52,7 @@ class SequenceField(ColumnSettings):
         description="Number of elements that are used: the newest, which are the last ones of a list. Shorter lists "
         "are padded on the left.",
     )
-    text: TextRule = Field(
-        "canonical",
-        description="How texts are spelled: `canonical` reads `12.0` as `12` and `TRUE` as `true`, as the numbers and "
-        "truth values of Parquet are; `as_written` changes no text.",
-    )
+    text: TextRule = Field("canonical", description=TEXT_MEANING)
     shares: FieldName | None = Field(
         None,
         description="The name of a categorical field (or of another sequence) whose vocabulary and embedding rows the "
