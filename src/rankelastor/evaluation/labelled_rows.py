@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -63,19 +63,11 @@ def score_labelled(run: LoadedRun, table: Table, *, progress: ProgressListener |
         progress.begin("scoring", total=inputs.num_bytes, unit="bytes")
         with closing(RowScorer(run)) as score:
             collected = _Collected(run)
-            for rows in _read(inputs, progress):
-                collected.add(rows, score)
+            for each in inputs.tables:
+                for rows in each.read(progress):
+                    collected.add(rows, score)
         progress.end()
         return collected.finish(inputs)
-
-
-def _read(inputs: Inputs, progress: ProgressListener) -> Iterator[RawRows]:
-    for table in inputs.tables:
-        bytes_done = 0
-        for rows in table.rows():
-            yield rows
-            progress.advance(rows.bytes_read - bytes_done)
-            bytes_done = rows.bytes_read
 
 
 class _Collected:

@@ -123,8 +123,8 @@ class _Scoring:
 
     def write(self, table: Input, writer: Writer, *, without: Collection[str] = ()) -> int:
         """Score a table and write its rows, without some columns; return their number."""
-        num_rows = bytes_done = 0
-        for rows in table.rows():
+        num_rows = 0
+        for rows in table.read(self._progress):
             self._refuse_added_columns(rows)
             batch = self._encoder.encode(rows)
             scores = self._scorer.score(batch)
@@ -134,8 +134,6 @@ class _Scoring:
                 scored = scored.append_column(name, pa.array(column))
             writer.write(scored.select([name for name in scored.schema.names if name not in without]))
             num_rows += rows.num_rows
-            self._progress.advance(rows.bytes_read - bytes_done)
-            bytes_done = rows.bytes_read
         return num_rows
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from rankelastor.data.raw.partitions import partitions_of
 from rankelastor.data.raw.rows import RawRows, column_names, is_empty, read_rows
 from rankelastor.errors import DataError
 from rankelastor.places import in_full, refuse_address
+from rankelastor.progress import ProgressListener
 from rankelastor.storage import explain_storage_errors
 from rankelastor.suggestions import what_lies_near
 
@@ -51,6 +52,14 @@ class Input:
     num_bytes: int
     folder_columns: tuple[str, ...]
     rows: Callable[[], Iterator[RawRows]]
+
+    def read(self, progress: ProgressListener) -> Iterator[RawRows]:
+        """Read it in pieces; a piece counts as progress, in bytes, once the next one is asked for."""
+        bytes_done = 0
+        for rows in self.rows():
+            yield rows
+            progress.advance(rows.bytes_read - bytes_done)
+            bytes_done = rows.bytes_read
 
 
 @dataclass(frozen=True)
