@@ -74,7 +74,8 @@ class RankMixerPaperSettings(RankerSettings):
     def _ffn(self, sizes: dict[str, int]) -> nn.Module:
         if self.experts is not None:
             return EXPERTS.build(self.experts, sizes)
-        return PerTokenMlp(**sizes, hidden_dims=[self.expansion * self.token_dim])
+        width = self.token_dim
+        return PerTokenMlp(num_tokens=self.num_tokens, token_dim=width, hidden_dims=[self.expansion * width])
 
 
 class RankMixerPaperNetwork(nn.Module):

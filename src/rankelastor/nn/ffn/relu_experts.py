@@ -25,7 +25,7 @@ class ReluExperts(nn.Module):
     averaged over the batch. After each batch lambda is multiplied by 1.2 where the share of zeros among the gates is
     below ``zero_share``, and divided by 1.2 where it is above. It is a buffer. The share is one of the whole batch, so
     that the layer couples its examples: such a model is trained without slices. In evaluation experts whose gate is
-    zero are left out; a batch with fewer examples than experts, or in compiled code, computes all, with the same result.
+    zero are left out; a batch with fewer examples than experts and compiled code compute all, with the same result.
 
     With ``routers: two`` the first half of a training batch goes through the router of inference, which is the one that
     the penalty acts on, and the second half through a router of training. The network doubles its batch and learns

@@ -55,7 +55,8 @@ class FactorizationBlock(nn.Module):
         projected = self.rank_map(rows.transpose(1, 2))
         products = torch.bmm(rows, projected)
         out: Tensor = self.last(self.mlp(self.norm(products.flatten(1))))
-        return out.unflatten(1, (self.num_out, -1))
+        rows_out: Tensor = out.unflatten(1, (self.num_out, -1))
+        return rows_out
 
 
 class RowMap(nn.Module):

@@ -16,7 +16,8 @@ def split_heads(tokens: Float[Tensor, "batch token dim"], num_heads: int) -> Flo
         >>> split_heads(torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]), 2).tolist()
         [[[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]]]
     """
-    return tokens.unflatten(2, (num_heads, -1)).transpose(1, 2).flatten(2)
+    heads: Tensor = tokens.unflatten(2, (num_heads, -1)).transpose(1, 2).flatten(2)
+    return heads
 
 
 def revert_heads(heads: Float[Tensor, "batch head width"], num_tokens: int) -> Float[Tensor, "batch token dim"]:
@@ -27,7 +28,8 @@ def revert_heads(heads: Float[Tensor, "batch head width"], num_tokens: int) -> F
         >>> revert_heads(torch.tensor([[[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]]]), 3).tolist()
         [[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]
     """
-    return heads.unflatten(2, (num_tokens, -1)).transpose(1, 2).flatten(2)
+    tokens: Tensor = heads.unflatten(2, (num_tokens, -1)).transpose(1, 2).flatten(2)
+    return tokens
 
 
 class RevertedHeadMixing(nn.Module):

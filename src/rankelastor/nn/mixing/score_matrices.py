@@ -62,4 +62,5 @@ class BasisScores(nn.Module):
 
     def forward(self) -> Float[Tensor, "map size size"]:
         """Compute the weighted sums."""
-        return (self.weights @ self.bases.flatten(1)).unflatten(1, (self.bases.shape[1], -1))
+        scores: Tensor = (self.weights @ self.bases.flatten(1)).unflatten(1, (self.bases.shape[1], -1))
+        return scores
