@@ -1,4 +1,4 @@
-"""Each model computes what loops over numbers compute; dcn_v2, mlp and the mixers of published code have other tests."""
+"""Each model computes what loops over numbers compute; dcn_v2, mlp and the published mixers have other tests."""
 
 from __future__ import annotations
 

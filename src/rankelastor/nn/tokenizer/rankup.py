@@ -65,5 +65,5 @@ class RankUpTokenizer(nn.Module):
         if self.cross_map is not None:
             first, second = self.crossed
             tokens.append(self.cross_map(tables[0][:, first] * tables[0][:, second]).unsqueeze(1))
-        tasks = self.tasks.to(tokens[0].dtype).expand(len(embeddings), -1, -1)
+        tasks = self.tasks.to(tokens[0].dtype).expand(embeddings.shape[0], -1, -1)
         return torch.cat([*tokens, tasks], dim=1)

@@ -1,0 +1,122 @@
+"""Measure per-token experts with 2 of 8 on beside all 8: a training step of top-k experts, and inference of both kinds.
+
+Times are medians of alternating rounds in one process, each of the plain layer alone, without a ranker around it. The
+ratio is that of the medians. ReLU experts train densely, so that only their inference is compared; their router has a
+bias that leaves about a quarter of the gates.
+
+    python benchmarks/experts.py --output benchmarks/reports/experts.json
+"""
+
+# ruff: noqa: T201 - a benchmark prints its figures
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rankelastor.nn.ffn.relu_experts import ReluExperts
+from rankelastor.nn.ffn.top_k_experts import TopKExperts
+from rankelastor.runs.environment import describe_environment
+
+NUM_EXPERTS, NUM_ON = 8, 2
+
+
+def top_k(args: argparse.Namespace, num_active: int) -> TopKExperts:
+    """Make the experts of TokenMixer-Large with so many of them on."""
+    return TopKExperts(
+        num_tokens=args.tokens,
+        token_dim=args.dim,
+        hidden_dim=args.hidden,
+        num_experts=NUM_EXPERTS,
+        num_active=num_active,
+    )
+
+
+def relu(args: argparse.Namespace, tokens: Tensor, share_on: float) -> ReluExperts:
+    """Make the experts of RankMixer; the router's biases leave a share of the gates of these tokens."""
+    layer = ReluExperts(
+        num_tokens=args.tokens, token_dim=args.dim, hidden_dim=args.hidden, num_experts=NUM_EXPERTS, routers="one"
+    ).eval()
+    with torch.no_grad():
+        scores = layer.router(tokens)
+        layer.router.bias.sub_(scores.quantile(1 - share_on, dim=0) if share_on < 1 else scores.amin(dim=0) - 1)
+    return layer
+
+
+def infer(layer: nn.Module, tokens: Tensor) -> Callable[[], None]:
+    """Make a call of the layer without gradients."""
+
+    def call() -> None:
+        with torch.no_grad():
+            layer(tokens)
+
+    return call
+
+
+def learn(layer: nn.Module, tokens: Tensor) -> Callable[[], None]:
+    """Make a forward and a backward pass of the layer."""
+    given = tokens.clone().requires_grad_()
+
+    def call() -> None:
+        layer.zero_grad()
+        layer(given).sum().backward()
+
+    return call
+
+
+def measured(calls: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Time each call in alternating rounds; return medians in milliseconds."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(rounds + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if turn:  # the first round warms up
+                seconds[name].append(time.perf_counter() - start)
+    return {name: 1000 * median(times) for name, times in seconds.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=4096)
+    parser.add_argument("--tokens", type=int, default=16)
+    parser.add_argument("--dim", type=int, default=64)
+    parser.add_argument("--hidden", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path)
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    tokens = torch.randn(args.batch, args.tokens, args.dim)
+    few, every = top_k(args, NUM_ON), top_k(args, NUM_EXPERTS)
+    share = NUM_ON / NUM_EXPERTS
+    pairs = {
+        "top-k, training": (learn(few, tokens), learn(every, tokens)),
+        "top-k, inference": (infer(few, tokens), infer(every, tokens)),
+        "ReLU, inference": (infer(relu(args, tokens, share), tokens), infer(relu(args, tokens, 1.0), tokens)),
+    }
+    report: dict[str, Any] = {
+        "settings": {key: value for key, value in vars(args).items() if key != "output"},
+        "environment": describe_environment(torch.device("cpu")),
+        "milliseconds": {},
+    }
+    for name, (some, all_of_them) in pairs.items():
+        times = measured({"2 of 8": some, "8 of 8": all_of_them}, args.rounds)
+        report["milliseconds"][name] = times
+        print(
+            f"{name}: {times['2 of 8']:.1f} ms, all {times['8 of 8']:.1f} ms, {times['2 of 8'] / times['8 of 8']:.2f}"
+        )
+    if args.output:
+        args.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
