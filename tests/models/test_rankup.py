@@ -34,6 +34,9 @@ def test_the_extra_tokens_must_leave_a_group_of_fields() -> None:
         build_ranker(small("rankup", num_tokens=2), SCHEMA)
 
 
-def test_crossed_fields_must_exist() -> None:
-    with pytest.raises(SettingsError, match=r"model\.crossed must name two of the fields .* but 'sight' was given"):
-        build_ranker(small("rankup", crossed=["sight", "user"]), SCHEMA)
+@pytest.mark.parametrize("names", [["sight", "user"], ["user"], ["site", "user", "age"]])
+def test_two_fields_that_exist_are_crossed(names: list[str]) -> None:
+    with pytest.raises(
+        SettingsError, match=r"model\.crossed must name two of the fields site, price, user, age, but \["
+    ):
+        build_ranker(small("rankup", crossed=names), SCHEMA)

@@ -37,7 +37,7 @@ else:
 class RankMixerPaperSettings(RankerSettings):
     """RankMixer of its own paper; `kind: rankmixer` is the form of the code published with RankElastor.
 
-    With ``experts`` each per-token FFN is a sparse mixture of them.
+    With ``relu_experts`` each per-token FFN is a sparse mixture of them.
     """
 
     kind: Literal["rankmixer_paper"]
@@ -45,7 +45,7 @@ class RankMixerPaperSettings(RankerSettings):
     token_dim: Annotated[PositiveInt, Field(description="Width of each token, D.")]
     num_blocks: Annotated[NonNegativeInt, Field(description="Number of blocks of mixing and per-token FFN.")] = 2
     expansion: Annotated[PositiveInt, Field(description="Hidden width of the per-token FFN over token_dim, k.")] = 4
-    experts: Annotated[
+    relu_experts: Annotated[
         ReluExpertsSettings | None, Field(description="Experts in place of each per-token FFN, or none.")
     ] = None
     tokenizer: Annotated[TokenizerSettings, Field(description="How field embeddings become tokens.")] = (
@@ -72,8 +72,8 @@ class RankMixerPaperSettings(RankerSettings):
         )
 
     def _ffn(self, sizes: dict[str, int]) -> nn.Module:
-        if self.experts is not None:
-            return EXPERTS.build(self.experts, sizes)
+        if self.relu_experts is not None:
+            return EXPERTS.build(self.relu_experts, sizes)
         width = self.token_dim
         return PerTokenMlp(num_tokens=self.num_tokens, token_dim=width, hidden_dims=[self.expansion * width])
 

@@ -70,8 +70,8 @@ class RankUpSettings(RankerSettings):
         GlobalTokenSettings | None, Field(description="How the global token is computed from all fields, or none.")
     ] = GLOBAL_TOKENS.settings("fm")
     crossed: Annotated[
-        tuple[str, str] | None, Field(description="Names of two fields whose product makes a token, or none.")
-    ] = None
+        tuple[str, ...], Field(description="Names of two fields whose product makes a token; empty: no such token.")
+    ] = ()
     tower_dims: Annotated[tuple[PositiveInt, ...], Field(description="Hidden widths of the tower of each task.")] = (
         64,
     )
@@ -99,7 +99,7 @@ class RankUpSettings(RankerSettings):
         )
 
     def _tokenizer(self, schema: FeatureSchema) -> RankUpTokenizer:
-        crossed = [_place(name, schema) for name in self.crossed or ()]
+        crossed = _places(self.crossed, schema)
         num_extra = len(schema.tasks) + (self.global_token is not None) + bool(crossed)
         if self.num_tokens <= num_extra:
             raise SizesDoNotFit(
@@ -122,10 +122,12 @@ class RankUpSettings(RankerSettings):
         )
 
 
-def _place(name: str, schema: FeatureSchema) -> int:
-    if name not in schema.names:
-        raise SizesDoNotFit(f"crossed must name two of the fields {', '.join(schema.names)}, but {name!r} was given")
-    return list(schema.names).index(name)
+def _places(names: Sequence[str], schema: FeatureSchema) -> list[int]:
+    if len(names) not in {0, 2} or not set(names) <= set(schema.names):
+        raise SizesDoNotFit(
+            f"crossed must name two of the fields {', '.join(schema.names)}, but {list(names)} was given"
+        )
+    return [list(schema.names).index(name) for name in names]
 
 
 class RankUpNetwork(nn.Module):

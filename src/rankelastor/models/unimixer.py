@@ -35,7 +35,7 @@ else:
 
 
 class UniMixerSettings(RankerSettings):
-    """UniMixer: blocks of doubly stochastic mixing and per-token SwiGLU; `mixing: {kind: lite}` is UniMixer-Lite.
+    """UniMixer: blocks of doubly stochastic mixing and per-token SwiGLU; `uni_mixing: {kind: lite}` is UniMixer-Lite.
 
     NOTE[OPEN]: whether the residual and the norm around the mixing stay when SiameseNorm is on. They do by default; the
     public code leaves them out, which is ``inner_residual: false``.
@@ -45,7 +45,7 @@ class UniMixerSettings(RankerSettings):
     num_tokens: Annotated[PositiveInt, Field(description="Number of tokens, T.")]
     token_dim: Annotated[PositiveInt, Field(description="Width of each token, D.")]
     num_blocks: Annotated[PositiveInt, Field(description="Number of blocks of mixing and per-token FFN.")] = 2
-    mixing: Annotated[UniMixingSettings, Field(description="The mixing of each block; `lite` is UniMixer-Lite.")]
+    uni_mixing: Annotated[UniMixingSettings, Field(description="The mixing of each block; `lite` is UniMixer-Lite.")]
     hidden_dim: Annotated[PositiveInt, Field(description="Hidden width of the SwiGLU of each token.")]
     siamese_norm: Annotated[
         bool, Field(description="Whether two streams, one with norms and one without, run through the blocks.")
@@ -77,7 +77,7 @@ class UniMixerSettings(RankerSettings):
         )
 
     def _block(self, sizes: dict[str, int]) -> UniMixerBlock:
-        mixing = UNI_MIXINGS.build(self.mixing, sizes)
+        mixing = UNI_MIXINGS.build(self.uni_mixing, sizes)
         ffn = PerTokenSwiGlu(**sizes, hidden_dim=self.hidden_dim)
         around = PostNormResidual(mixing, RMSNorm(self.token_dim)) if self.inner_residual else mixing
         return UniMixerBlock(mixing=around, ffn=ffn)

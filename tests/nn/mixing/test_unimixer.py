@@ -102,7 +102,7 @@ def test_the_weights_are_those_of_the_formulas() -> None:
 
 
 def test_a_block_must_divide_all_coordinates() -> None:
-    with pytest.raises(SizesDoNotFit, match=r"mixing\.block_dim must divide num_tokens \* token_dim = 12"):
+    with pytest.raises(SizesDoNotFit, match=r"uni_mixing\.block_dim must divide num_tokens \* token_dim = 12"):
         UniMixing(num_tokens=3, token_dim=4, block_dim=5)
 
 

@@ -230,4 +230,6 @@ class LiteUniMixing(nn.Module):
 
 
 def _count_blocks(flat_dim: int, block_dim: int) -> int:
-    return check_divides(flat_dim, "num_tokens * token_dim", block_dim, "mixing.block_dim", purpose="UniMixer's blocks")
+    return check_divides(
+        flat_dim, "num_tokens * token_dim", block_dim, "uni_mixing.block_dim", purpose="UniMixer's blocks"
+    )
