@@ -32,10 +32,10 @@ class PerTokenSplitTokenizer(nn.Module):
 
     Example:
         >>> tokenizer = PerTokenSplitTokenizer(
-        ...     num_fields=3, field_names=["a", "b", "c"], embedding_dim=4, num_tokens=5, token_dim=2
+        ...     num_fields=3, field_names=["a", "b", "c"], embedding_dim=4, num_tokens=4, token_dim=2
         ... )
         >>> tokenizer.maps.weight.shape, tokenizer(torch.randn(2, 3, 4)).shape  # 12 coordinates in slices of 3
-        (torch.Size([5, 3, 2]), torch.Size([2, 5, 2]))
+        (torch.Size([4, 3, 2]), torch.Size([2, 4, 2]))
 
     Source: RankMixer, arXiv 2507.15551, section 3.2.
 
