@@ -39,15 +39,24 @@ def top_k(args: argparse.Namespace, num_active: int) -> TopKExperts:
     )
 
 
-def relu(args: argparse.Namespace, tokens: Tensor, share_on: float) -> ReluExperts:
-    """Make the experts of RankMixer; the router's biases leave a share of the gates of these tokens."""
+def relu(args: argparse.Namespace, tokens: Tensor) -> ReluExperts:
+    """Make the experts of RankMixer; the router's biases leave 2 of 8 gates of these tokens, on average."""
     layer = ReluExperts(
         num_tokens=args.tokens, token_dim=args.dim, hidden_dim=args.hidden, num_experts=NUM_EXPERTS, routers="one"
     ).eval()
     with torch.no_grad():
-        scores = layer.router(tokens)
-        layer.router.bias.sub_(scores.quantile(1 - share_on, dim=0) if share_on < 1 else scores.amin(dim=0) - 1)
+        layer.router.bias.sub_(layer.router(tokens).quantile(1 - NUM_ON / NUM_EXPERTS, dim=0))
     return layer
+
+
+def infer_all(layer: ReluExperts, tokens: Tensor) -> Callable[[], None]:
+    """Make a call of the dense form without gradients: all experts, whatever their gates are."""
+
+    def call() -> None:
+        with torch.no_grad():
+            layer.experts.all_of(tokens, layer.router(tokens).relu())
+
+    return call
 
 
 def infer(layer: nn.Module, tokens: Tensor) -> Callable[[], None]:
@@ -72,7 +81,7 @@ def learn(layer: nn.Module, tokens: Tensor) -> Callable[[], None]:
 
 
 def measured(calls: dict[str, Callable[[], None]], rounds: int) -> dict[str, dict[str, float]]:
-    """Time each call in alternating rounds; return the least times in milliseconds, by the clock and of the processor."""
+    """Time calls in alternating rounds; return the least milliseconds of each, by the clock and of the processor."""
     clocks = {"clock": time.perf_counter, "processor": time.process_time}
     least = {clock: dict.fromkeys(calls, float("inf")) for clock in clocks}
     for turn in range(rounds + 1):
@@ -100,11 +109,11 @@ def main() -> None:
     torch.manual_seed(0)
     tokens = torch.randn(args.batch, args.tokens, args.dim)
     few, every = top_k(args, NUM_ON), top_k(args, NUM_EXPERTS)
-    share = NUM_ON / NUM_EXPERTS
+    routed = relu(args, tokens)
     pairs = {
         "top-k, training": (learn(few, tokens), learn(every, tokens)),
         "top-k, inference": (infer(few, tokens), infer(every, tokens)),
-        "ReLU, inference": (infer(relu(args, tokens, share), tokens), infer(relu(args, tokens, 1.0), tokens)),
+        "ReLU, inference": (infer(routed, tokens), infer_all(routed, tokens)),
     }
     report: dict[str, Any] = {
         "settings": {key: value for key, value in vars(args).items() if key != "output"},

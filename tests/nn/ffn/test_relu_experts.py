@@ -12,9 +12,8 @@ from rankelastor.nn.ffn.relu_experts import FIRST_PENALTY, ReluExperts
 
 def made(**changes: Any) -> ReluExperts:
     torch.manual_seed(0)
-    return ReluExperts(
-        num_tokens=2, token_dim=3, hidden_dim=4, **{"num_experts": 4, "routers": "one"} | changes
-    ).double()
+    settings: dict[str, Any] = {"num_experts": 4, "routers": "one"} | changes
+    return ReluExperts(num_tokens=2, token_dim=3, hidden_dim=4, **settings).double()
 
 
 def test_it_says_that_it_couples_its_examples() -> None:
