@@ -1,10 +1,11 @@
 """Measure per-token experts with 2 of 8 on beside all 8: a training step of top-k experts, and inference of both kinds.
 
 Times are the least of alternating rounds in one process, each of the plain layer alone, without a ranker around it: of
-the clock, and of the processor, which others on the machine disturb less. The ratio is 2 of 8 over 8 of 8. ReLU experts train densely, so that only their inference is compared; their router has a
-bias that leaves about a quarter of the gates.
+the clock, and of the processor, which others on the machine disturb less. The ratio is 2 of 8 over 8 of 8. ReLU experts
+train densely, so that only their inference is compared, with the dense form; biases of their router leave a quarter of
+the gates.
 
-    python benchmarks/experts.py --output benchmarks/reports/experts.json
+    OMP_NUM_THREADS=1 python benchmarks/experts.py --batch 1024 --threads 1 --output benchmarks/reports/experts.json
 """
 
 # ruff: noqa: T201 - a benchmark prints its figures
