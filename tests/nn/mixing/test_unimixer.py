@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,9 +16,9 @@ from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.nn.sizes import SizesDoNotFit
 
 SIZES: dict[str, Any] = {"num_tokens": 3, "token_dim": 4, "block_dim": 4}
-FORMS = {
-    "full": lambda **changes: UniMixing(**SIZES, **changes),
-    "lite": lambda **changes: LiteUniMixing(**SIZES, rank=2, num_bases=2, **changes),
+FORMS: dict[str, Callable[..., Any]] = {
+    "full": partial(UniMixing, **SIZES),
+    "lite": partial(LiteUniMixing, **SIZES, rank=2, num_bases=2),
 }
 
 
@@ -57,7 +59,7 @@ def test_the_maps_are_doubly_stochastic_and_the_global_one_is_symmetric(form: st
 
 def test_symmetrising_after_the_scaling_is_exact_however_few_iterations() -> None:
     for symmetrise, exact in (("before", False), ("after", True)):
-        mixing = UniMixing(**SIZES, symmetrise=symmetrise, iterations=1)
+        mixing = FORMS["full"](symmetrise=symmetrise, iterations=1)
         nn.init.normal_(mixing.maps.across.scores)
         across = mixing.maps()[1]
         assert torch.equal(across, across.T) == exact
@@ -96,7 +98,7 @@ def test_the_weights_are_those_of_the_formulas() -> None:
     def count(mixing: nn.Module) -> int:
         return sum(parameter.numel() for parameter in mixing.parameters())
 
-    sizes = {"num_tokens": 10, "token_dim": 12, "block_dim": 6}  # n = 20 blocks
+    sizes: dict[str, Any] = {"num_tokens": 10, "token_dim": 12, "block_dim": 6}  # n = 20 blocks
     assert count(UniMixing(**sizes)) == 20 * 20 + 120 * 6
     assert count(LiteUniMixing(**sizes, rank=3, num_bases=4)) == 2 * 20 * 3 + 20 * 4 + 4 * 36
 

@@ -13,7 +13,8 @@ def test_the_products_of_all_pairs_by_hand() -> None:
 
 def test_a_cross_layer_by_hand() -> None:
     token = CrossToken(num_fields=2, embedding_dim=1, token_dim=1, num_layers=1)
-    token.cross.layers[0].linear.weight.data = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    (layer,) = token.cross.layers
+    layer.get_parameter("linear.weight").data = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
     token.out.weight.data.fill_(1.0)
     assert token(torch.tensor([[[2.0], [3.0]]])).tolist() == [[2 * 3 + 2 + 3 * 2 + 3]]
 

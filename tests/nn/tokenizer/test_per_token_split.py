@@ -12,7 +12,13 @@ from rankelastor.nn.tokenizer.per_token_split import PerTokenSplitTokenizer
 
 
 def made(**changes: Any) -> PerTokenSplitTokenizer:
-    sizes = {"num_fields": 3, "field_names": ["a", "b", "c"], "embedding_dim": 2, "num_tokens": 2, "token_dim": 1}
+    sizes: dict[str, Any] = {
+        "num_fields": 3,
+        "field_names": ["a", "b", "c"],
+        "embedding_dim": 2,
+        "num_tokens": 2,
+        "token_dim": 1,
+    }
     return PerTokenSplitTokenizer(**sizes | changes)
 
 
