@@ -30,7 +30,8 @@ class RankerSettings(Settings, ABC):
         """Make the network for these features and tasks, with initial values: ``Embedded`` -> (batch, task).
 
         While training, a network may also return (batch, task, 1 + part): the logits of the ranker, followed by those
-        of parts of it, which the objective teaches to agree with the whole (objectives/binary_cross_entropy.py).
+        of parts of it, which the objective teaches to agree with the whole (objectives/binary_cross_entropy.py), or,
+        where the network's ``parts_learn_from`` is "labels", with the labels, by its ``part_weight``.
 
         A network may have two properties. ``points`` maps names to the modules that return token matrices
         (batch, token, dim), for the spectrum; ``stages`` maps names to lists of modules, for the profile.

@@ -138,7 +138,11 @@ class _Epochs:
             settings.optimiser,
             settings.execution,
             batch_size=settings.batch_size,
-            objective=BinaryCrossEntropy(positive_weight=settings.positive_weight),
+            objective=BinaryCrossEntropy(
+                positive_weight=settings.positive_weight,
+                parts_learn_from=training.ranker.parts_learn_from,
+                part_weight=training.ranker.part_weight,
+            ),
         )
         self.seconds = 0.0
         self.seconds_waited = 0.0
