@@ -70,7 +70,7 @@ def test_far_more_unseen_values_than_in_valid_are_a_warning(run: Path, tmp_path:
     said = report(run, tmp_path, {"user": ["id-0", "id-1", "id-2"] * 50, "site": ["s1"] * 150})
     (alarm,) = said["alarms"]
     assert (alarm["about"], alarm["loud"]) == (["new.csv", "user"], False)
-    assert alarm["message"].startswith("33.3 % of the values of user in new.csv are unseen by training, in valid 0.0%")
+    assert alarm["message"].startswith("33.3 % of the values of user in new.csv are unseen by training, in valid 0.0 %")
 
 
 def test_the_report_holds_rows_mean_and_quantiles_beside_those_of_valid(run: Path, tmp_path: Path) -> None:
