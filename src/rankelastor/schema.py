@@ -73,6 +73,8 @@ class FeatureSchema:
     """The features of a prepared data set, in the order in which the settings declare them, and its tasks.
 
     ``tasks`` names the labels to predict: the columns of ``Batch.labels`` and of a ranker's logits.
+    ``sequence_tokens`` names fields that no feature is: the elements of sequences that a sequence layer hands to the
+    network one by one, behind the features.
 
     Example:
         >>> schema = FeatureSchema((CategoricalFeature("site", 12), NumericFeature("age")))
@@ -84,16 +86,17 @@ class FeatureSchema:
 
     features: tuple[Feature, ...]
     tasks: tuple[str, ...] = ("label",)
+    sequence_tokens: tuple[str, ...] = ()
 
     @property
     def num_fields(self) -> int:
-        """Number of features of all kinds together."""
-        return len(self.features)
+        """Number of features of all kinds together, and of the tokens of sequences."""
+        return len(self.features) + len(self.sequence_tokens)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Feature names in declared order."""
-        return tuple(feature.name for feature in self.features)
+        """Feature names in declared order, then those of the tokens of sequences."""
+        return (*(feature.name for feature in self.features), *self.sequence_tokens)
 
     @property
     def numeric(self) -> tuple[NumericFeature, ...]:

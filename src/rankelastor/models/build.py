@@ -7,6 +7,7 @@ from torch import nn
 from rankelastor.errors import SettingsError
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
+from rankelastor.models.sequences import places_of, schema_with_tokens, with_sequences
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.schema import FeatureSchema
@@ -47,9 +48,18 @@ def build_network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
         SettingsError: sizes do not fit each other, or a group names an unknown field.
     """
     try:
-        return settings.network(schema)
+        return _network(settings, schema)
     except SizesDoNotFit as error:
         message = str(error)
         first, _, _ = message.partition(" ")
         is_setting = first.partition(".")[0] in type(settings).model_fields
         raise SettingsError(f"model.{message}" if is_setting else f"model: {message}") from error
+
+
+def _network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
+    if settings.sequence is None:
+        return settings.network(schema)
+    places = places_of(settings.sequence, schema)
+    network = settings.network(schema_with_tokens(settings.sequence, schema, places))
+    width = settings.embedding_width(schema)
+    return with_sequences(settings.sequence, schema, places, network, embedding_dim=width)

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt
 from torch import nn
 
 from rankelastor.config.base import Settings
+from rankelastor.models.sequences import SequenceSettings
 from rankelastor.schema import FeatureSchema
 
 
@@ -20,6 +21,11 @@ class RankerSettings(Settings, ABC):
 
     kind: str
     embedding_dim: PositiveInt = Field(10, description="Width of the embedding of each field.")
+    sequence: SequenceSettings | None = Field(
+        None,
+        description="How sequences are read for a target before the network; none: a sequence is the mean of its "
+        "elements.",
+    )
 
     def embedding_width(self, schema: FeatureSchema) -> int:  # noqa: ARG002 - overridden by models that need it
         """Width of the rows of the embedding table: ``embedding_dim``, unless the model needs more columns."""

@@ -58,6 +58,16 @@ class Recipe(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_sequences(self) -> Self:
+        has_lists = any(field.kind == "sequence" for field in self.data.fields)
+        if self.model.sequence is not None and not has_lists:
+            raise ValueError(
+                "model.sequence needs a field of lists, but data.fields has none; add {kind: sequence, column: ...}, "
+                "or leave model.sequence out"
+            )
+        return self
+
     @property
     def odds(self) -> Odds:
         """How training changes the odds of the label, and what restores them."""
