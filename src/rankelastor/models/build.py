@@ -8,6 +8,7 @@ from rankelastor.errors import SettingsError
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.models.sequences import places_of, schema_with_tokens, with_sequences
+from rankelastor.models.tasks import network_of_tasks, schema_of_outputs
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.schema import FeatureSchema
@@ -19,7 +20,7 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
-    embedding = build_embedding(schema, embedding_dim=settings.embedding_width(schema))
+    embedding = build_embedding(schema, embedding_dim=row_width(settings, schema))
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 
@@ -41,6 +42,11 @@ def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedd
     )
 
 
+def row_width(settings: RankerSettings, schema: FeatureSchema) -> int:
+    """Compute the width of the rows of the embedding table."""
+    return settings.embedding_width(schema_of_outputs(settings.tasks, schema))
+
+
 def build_network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
     """Make the network, ``Embedded`` -> logits (batch, task), with initial values.
 
@@ -58,8 +64,15 @@ def build_network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
 
 def _network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
     if settings.sequence is None:
-        return settings.network(schema)
+        return _network_of_tasks(settings, schema)
     places = places_of(settings.sequence, schema)
-    network = settings.network(schema_with_tokens(settings.sequence, schema, places))
-    width = settings.embedding_width(schema)
+    network = _network_of_tasks(settings, schema_with_tokens(settings.sequence, schema, places))
+    width = row_width(settings, schema)
     return with_sequences(settings.sequence, schema, places, network, embedding_dim=width)
+
+
+def _network_of_tasks(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
+    if settings.tasks is None:
+        return settings.network(schema)
+    width = row_width(settings, schema)
+    return network_of_tasks(settings.tasks, schema, settings.network, embedding_dim=width)

@@ -9,6 +9,7 @@ from torch import nn
 
 from rankelastor.config.base import Settings
 from rankelastor.models.sequences import SequenceSettings
+from rankelastor.models.tasks import TaskSettings
 from rankelastor.schema import FeatureSchema
 
 
@@ -25,6 +26,10 @@ class RankerSettings(Settings, ABC):
         None,
         description="How sequences are read for a target before the network; none: a sequence is the mean of its "
         "elements.",
+    )
+    tasks: TaskSettings | None = Field(
+        None,
+        description="How the tasks of several labels share the model; none: one network with a logit for each task.",
     )
 
     def embedding_width(self, schema: FeatureSchema) -> int:  # noqa: ARG002 - overridden by models that need it
