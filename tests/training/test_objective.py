@@ -74,10 +74,3 @@ def test_a_ranking_objective_needs_a_group(recipe_values: dict[str, Any]) -> Non
     values = with_training(recipe_values | {"data": data}, objective={"kind": "listwise"})
     with pytest.raises(SettingsError, match=r"listwise compares the rows of a group, but data\.fields has no group"):
         recipe_from_values(values)
-
-
-def test_a_label_of_one_value_is_refused_before_the_first_step(recipe_values: dict[str, Any], tmp_path: Path) -> None:
-    file = tmp_path / "log" / "train.csv"
-    file.write_text(file.read_text().replace("\n0,", "\n1,"))
-    with pytest.raises(SettingsError, match=r"the label click must be 0 in some rows of train and 1 in others, but"):
-        RunInputs.of(recipe_from_values(recipe_values))

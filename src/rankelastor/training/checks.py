@@ -14,7 +14,6 @@ from rankelastor.errors import SettingsError
 from rankelastor.metrics.metric import Metric
 from rankelastor.metrics.monitor import check_monitor, monitored_metric
 from rankelastor.metrics.report import evaluate_predictions
-from rankelastor.training.label_counts import LabelCounts
 
 logger = logging.getLogger(__name__)
 
@@ -38,21 +37,6 @@ def check_training(settings: TrainingSettings, dataset: PreparedDataset) -> None
             f"{num_rows:,}",
             max(1, num_rows // 10),
         )
-
-
-def check_labels(counts: Sequence[LabelCounts]) -> None:
-    """Check that each label of train has both values: a ranker learns nothing from one.
-
-    Raises:
-        SettingsError: one has not.
-    """
-    for count in counts:
-        if count.num_positive in {0, count.num_rows}:
-            raise SettingsError(
-                f"the label {count.task} must be 0 in some rows of train and 1 in others, but is "
-                f"{int(count.num_positive > 0)} in all {count.num_rows:,}; try another data.label, or another train "
-                "split"
-            )
 
 
 def _check_monitor_on_valid(monitor: str, valid: PreparedSplit, tasks: Sequence[str]) -> None:

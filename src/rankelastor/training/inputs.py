@@ -16,7 +16,7 @@ from rankelastor.models.cost import Cost, cost_of
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
-from rankelastor.training.checks import check_labels, check_training
+from rankelastor.training.checks import check_training
 from rankelastor.training.epoch_batches import scoring_loader, training_loader
 from rankelastor.training.fresh_ranker import fresh_ranker
 from rankelastor.training.label_counts import LabelCounts, count_labels
@@ -55,17 +55,15 @@ class RunInputs:
 
         Raises:
             StalePreparedError: the prepared folder was made from other settings or sources.
-            SettingsError: sizes do not fit each other, a label has one value only, the monitor is not defined for the
-                data, CUDA is missing, or the training does not fit in memory.
+            SettingsError: sizes do not fit each other, the monitor is not defined for the data, CUDA is missing, or
+                the training does not fit in memory.
         """
         dataset = open_or_prepare(recipe.data, progress=progress)
-        labels = count_labels(dataset)
-        check_labels(labels)
         check_training(recipe.training, dataset)
         device = choose_device(recipe.training.execution)
         cost = cost_of(recipe.model, dataset.schema)
         memory = check_memory(recipe, dataset, device=device)
-        return cls(recipe, dataset, device, cost, memory, labels)
+        return cls(recipe, dataset, device, cost, memory, count_labels(dataset))
 
     @property
     def precision(self) -> Precision:
