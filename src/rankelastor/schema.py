@@ -24,9 +24,13 @@ SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class NumericFeature:
-    """A feature of one number per example, already transformed (float32)."""
+    """A feature of one number per example, already transformed (float32).
+
+    ``serving_number`` takes the place of every number when scoring; None: the numbers of the rows are used.
+    """
 
     name: str
+    serving_number: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,14 @@ class CategoricalFeature:
     ``num_ids`` counts every id that the column may hold: padding (0), the known values, out of vocabulary (last).
     ``shares`` names the feature whose ids and embedding rows this one uses; None: it has its own.
     ``pretrained`` describes the pretrained vectors that are its embedding rows; None: the rows are learned.
+    ``serving_id`` takes the place of every id when scoring; None: the ids of the rows are used.
     """
 
     name: str
     num_ids: int
     shares: str | None = None
     pretrained: PretrainedVectors | None = None
+    serving_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,12 @@ class FeatureSchema:
     def sequence(self) -> tuple[SequenceFeature, ...]:
         """The sequence features in declared order: ``Batch.sequence`` holds their positions side by side."""
         return tuple(feature for feature in self.features if isinstance(feature, SequenceFeature))
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """Names of the features that have one fixed value when scoring, such as a position."""
+        fixed = [*((each, each.serving_number) for each in self.numeric), *((each, each.serving_id) for each in self.categorical)]
+        return tuple(feature.name for feature, value in fixed if value is not None)
 
     @property
     def with_ids(self) -> tuple[CategoricalFeature | SequenceFeature, ...]:

@@ -9,6 +9,7 @@ from torch import nn
 
 from rankelastor.config.base import Settings
 from rankelastor.models.sequences import SequenceSettings
+from rankelastor.models.shallow_tower import ShallowTowerSettings
 from rankelastor.models.tasks import TaskSettings
 from rankelastor.schema import FeatureSchema
 
@@ -26,6 +27,11 @@ class RankerSettings(Settings, ABC):
         None,
         description="How sequences are read for a target before the network; none: a sequence is the mean of its "
         "elements.",
+    )
+    shallow_tower: ShallowTowerSettings | None = Field(
+        None,
+        description="A small tower of its own for fields such as a position, whose logit is added; none: these are "
+        "fields like others.",
     )
     tasks: TaskSettings | None = Field(
         None,
