@@ -122,7 +122,10 @@ class FeatureSchema:
     @property
     def served(self) -> tuple[str, ...]:
         """Names of the features that have one fixed value when scoring, such as a position."""
-        fixed = [*((each, each.serving_number) for each in self.numeric), *((each, each.serving_id) for each in self.categorical)]
+        fixed = [
+            *((each, each.serving_number) for each in self.numeric),
+            *((each, each.serving_id) for each in self.categorical),
+        ]
         return tuple(feature.name for feature, value in fixed if value is not None)
 
     @property

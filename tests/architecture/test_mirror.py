@@ -136,6 +136,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "nn/interaction/flat.py": ("models/test_references.py", "a layer of models that are held against loops"),
     "nn/interaction/mask_block.py": ("models/test_references.py", "a layer of models that are held against loops"),
     "nn/interaction/squeeze.py": ("models/test_references.py", "a layer of models that are held against loops"),
+    "metrics/group_values.py": ("metrics/test_intervals.py", "values of groups, of which intervals are made"),
     "config/objective.py": ("training/test_objective.py", SETTINGS),
     "nn/shallow_tower.py": ("models/test_shallow_tower.py", "a tower beside every model"),
     "nn/tasks/shared_bottom.py": ("models/test_tasks.py", "tasks on every model"),

@@ -29,7 +29,9 @@ def naive_reciprocal(labels: Labels) -> float:
 
 def expected(rows: list[tuple[int, float]], of: object) -> float:
     """The mean over all orders of the rows that sort by score, best first."""
-    sorted_orders = [order for order in permutations(rows) if [s for _, s in order] == sorted((s for _, s in rows), reverse=True)]
+    sorted_orders = [
+        order for order in permutations(rows) if [s for _, s in order] == sorted((s for _, s in rows), reverse=True)
+    ]
     return mean(of(tuple(y for y, _ in order)) for order in sorted_orders)  # type: ignore[operator]
 
 

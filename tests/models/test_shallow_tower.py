@@ -23,7 +23,6 @@ SITE, PRICE, *OTHERS = SCHEMA.features
 SERVED = FeatureSchema((replace(SITE, serving_id=2), replace(PRICE, serving_number=0.25), *OTHERS))  # type: ignore[type-var]
 
 
-
 def fixed(schema: FeatureSchema) -> set[type]:
     return {type(feature) for feature in schema.features if feature.name in schema.served}
 
@@ -61,9 +60,13 @@ def test_the_network_of_every_model_does_not_see_the_fields_of_the_tower(name: s
 
 
 def test_a_tower_needs_a_field_with_a_serving_value() -> None:
-    with pytest.raises(SettingsError, match=r"model\.shallow_tower needs a field with a serving_value, but data\.fields"):
+    with pytest.raises(
+        SettingsError, match=r"model\.shallow_tower needs a field with a serving_value, but data\.fields"
+    ):
         build_ranker(small("mlp", shallow_tower={}), SCHEMA)
-    with pytest.raises(SettingsError, match=r"model\.shallow_tower\.features must name fields with a serving_value, but"):
+    with pytest.raises(
+        SettingsError, match=r"model\.shallow_tower\.features must name fields with a serving_value, but"
+    ):
         build_ranker(small("mlp", shallow_tower={"features": ["user"]}), SERVED)
 
 

@@ -69,7 +69,9 @@ def test_a_task_that_follows_another_has_the_product() -> None:
 def test_a_sharing_that_does_not_fit_the_labels_is_refused_before_data_are_read(
     tasks: dict[str, Any], labels: list[str], message: str, recipe_values: dict[str, Any]
 ) -> None:
-    data = {key: value for key, value in recipe_values["data"].items() if key != "label"} | {"labels": {label: label for label in labels}}
+    data = {key: value for key, value in recipe_values["data"].items() if key != "label"} | {
+        "labels": {label: label for label in labels}
+    }
     model = recipe_values["model"] | {"tasks": tasks}
     with pytest.raises(SettingsError, match=message):
         recipe_from_values(recipe_values | {"data": data, "model": model})

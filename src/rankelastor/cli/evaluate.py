@@ -27,11 +27,16 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     runs: RunPatterns,
     split: Annotated[Split, typer.Option("--split", help="The split to score.")] = Split.test,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="FIELD", help="Also show metrics for each value of a field, worst first."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a split of the prepared data with the best weights of runs and print the metrics of each task.
 
-    Also shows the share of values that are unseen in training, and the AUC of the rows that contain such values.
+    Also shows an interval of 95 % for each metric that has one, the share of values that are unseen in training, and the
+    AUC of the rows that contain such values.
     """
     from rankelastor.cli.evaluation_view import evaluation_json, evaluation_view
     from rankelastor.cli.progress import Bar
@@ -40,7 +45,7 @@ def evaluate(
 
     keep_large_blocks()
     with Bar() as bar:
-        evaluated = {run: evaluate_with_unseen(run, split=split.value, progress=bar) for run in find_runs(runs)}
+        evaluated = {run: evaluate_with_unseen(run, split=split.value, by=by, progress=bar) for run in find_runs(runs)}
     if as_json:
         print_json(evaluation_json(evaluated, split=split.value))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -11,6 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 from scipy.special import gammaln
+
+from rankelastor.metrics.group_values import NO_GROUPS, GroupValues
 
 LIST_LENGTH = 10
 """Number of places at the top of a list that NDCG and hit rate look at."""
@@ -36,14 +37,26 @@ def ndcg(
 
     Source: Järvelin and Kekäläinen 2002, Cumulated gain-based evaluation; ties as in McSherry and Najork 2008.
     """
+    return ndcg_by_group(label, score, group=group, weight=weight, k=k).mean()
+
+
+def ndcg_by_group(
+    label: Shaped[ndarray, " example"],
+    score: Float[ndarray, " example"],
+    *,
+    group: Int[ndarray, " example"],
+    weight: Float[ndarray, " example"] | None = None,
+    k: int = LIST_LENGTH,
+) -> GroupValues:
+    """Compute NDCG@k of each group with both labels: see ``ndcg``."""
     lists = _Lists.of(label, score, group, weight)
     if lists is None:
-        return math.nan
+        return NO_GROUPS
     gains = np.where(lists.rank < k, 1 / np.log2(2 + lists.rank), 0.0)
     shared = (np.bincount(lists.tie, weights=gains) / np.bincount(lists.tie))[lists.tie]
     found = lists.sums(shared * lists.positive)
     best = np.concatenate([[0.0], np.cumsum(1 / np.log2(2 + np.arange(k)))])
-    return lists.mean(found / best[np.minimum(lists.num_positive, k)])
+    return GroupValues(found / best[np.minimum(lists.num_positive, k)], lists.weight)
 
 
 def mean_reciprocal_rank(
@@ -64,12 +77,25 @@ def mean_reciprocal_rank(
 
     Source: Voorhees 1999, The TREC-8 Question Answering Track Report.
     """
+    return reciprocal_rank_by_group(label, score, group=group, weight=weight).mean()
+
+
+def reciprocal_rank_by_group(
+    label: Shaped[ndarray, " example"],
+    score: Float[ndarray, " example"],
+    *,
+    group: Int[ndarray, " example"],
+    weight: Float[ndarray, " example"] | None = None,
+) -> GroupValues:
+    """Compute 1 / rank of the first positive row of each group with both labels: see ``mean_reciprocal_rank``."""
     lists = _Lists.of(label, score, group, weight)
     if lists is None:
-        return math.nan
+        return NO_GROUPS
     before, size, positive = lists.first_tie_with_positive()
-    expected = [_expected_reciprocal(*each) for each in zip(before.tolist(), size.tolist(), positive.tolist(), strict=True)]
-    return lists.mean(np.array(expected))
+    expected = [
+        _expected_reciprocal(*each) for each in zip(before.tolist(), size.tolist(), positive.tolist(), strict=True)
+    ]
+    return GroupValues(np.array(expected), lists.weight)
 
 
 def hit_rate(
@@ -89,16 +115,28 @@ def hit_rate(
         >>> hit_rate(label, score, group=group, k=1), hit_rate(label, score, group=group, k=2)
         (0.0, 1.0)
     """
+    return hit_by_group(label, score, group=group, weight=weight, k=k).mean()
+
+
+def hit_by_group(
+    label: Shaped[ndarray, " example"],
+    score: Float[ndarray, " example"],
+    *,
+    group: Int[ndarray, " example"],
+    weight: Float[ndarray, " example"] | None = None,
+    k: int = LIST_LENGTH,
+) -> GroupValues:
+    """Compute whether each group with both labels has a positive row among the top k: see ``hit_rate``."""
     lists = _Lists.of(label, score, group, weight)
     if lists is None:
-        return math.nan
+        return NO_GROUPS
     before, size, positive = lists.first_tie_with_positive()
     drawn = np.clip(k - before, 0, size)
     others = size - positive
     possible = drawn <= others
     ways = partial(_log_binomial, below=np.where(possible, drawn, 0))
     missed = np.where(possible, np.exp(ways(others) - ways(size)), 0.0)
-    return lists.mean(1 - missed)
+    return GroupValues(1 - missed, lists.weight)
 
 
 @dataclass(frozen=True)
@@ -153,10 +191,6 @@ class _Lists:
     def sums(self, values: Float[ndarray, " row"]) -> Float[ndarray, " list"]:
         """Sum values list by list."""
         return np.bincount(self.list, weights=values, minlength=len(self.weight))
-
-    def mean(self, values: Float[ndarray, " list"]) -> float:
-        """Average over the lists by weight."""
-        return float(np.average(values, weights=self.weight))
 
     def first_tie_with_positive(
         self,

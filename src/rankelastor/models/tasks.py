@@ -139,8 +139,7 @@ class PleSettings(WithTowers):
                 for layer in range(self.num_layers)
             ],
             later=[
-                [ExpertLayer(num_experts=count, dim=self.width) for count in counts]
-                for _ in range(self.num_layers - 1)
+                [ExpertLayer(num_experts=count, dim=self.width) for count in counts] for _ in range(self.num_layers - 1)
             ],
             towers=self.towers(num_tasks),
         )

@@ -37,7 +37,9 @@ class ExtractionGates(nn.Module):
 
     def __init__(self, *, in_dim: int, num_tasks: int, num_own: int, num_shared: int, is_last: bool) -> None:
         super().__init__()
-        self.tasks = nn.ModuleList(ExpertGate(in_dim=in_dim, num_experts=num_own + num_shared) for _ in range(num_tasks))
+        self.tasks = nn.ModuleList(
+            ExpertGate(in_dim=in_dim, num_experts=num_own + num_shared) for _ in range(num_tasks)
+        )
         self.shared = None
         if not is_last:
             self.shared = ExpertGate(in_dim=in_dim, num_experts=num_tasks * num_own + num_shared)
