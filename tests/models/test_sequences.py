@@ -92,7 +92,7 @@ def test_every_parameter_learns(name: str, layer: str, output: str) -> None:
 def test_every_model_reads_sequences_and_counts_their_cost(name: str, layer: str) -> None:
     settings = small(name, sequence=read_by(layer))
     ranker = build_ranker(settings, SCHEMA).eval()
-    assert list(ranker.points)[0] == "sequence.history"
+    assert next(iter(ranker.points)) == "sequence.history"
     alone = torch.cat([ranker(part) for part in BATCH.split(1)])
     torch.testing.assert_close(alone, ranker(BATCH))
     with FlopCounterMode(display=False) as counter, torch.no_grad():

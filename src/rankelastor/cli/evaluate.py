@@ -29,13 +29,13 @@ def evaluate(
     split: Annotated[Split, typer.Option("--split", help="The split to score.")] = Split.test,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="FIELD", help="Also show metrics for each value of a field, worst first."),
+        typer.Option("--by", metavar="FIELD", help="Also show metrics by value of a field, worst first."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a split of the prepared data with the best weights of runs and print the metrics of each task.
 
-    Also shows an interval of 95 % for each metric that has one, the share of values that are unseen in training, and the
+    Also shows intervals of 95 %, the share of values that are unseen in training, and the
     AUC of the rows that contain such values.
     """
     from rankelastor.cli.evaluation_view import evaluation_json, evaluation_view

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
-
 from rich.text import Text
 
 from rankelastor.cli.fitted_table import FittedTable

@@ -109,10 +109,9 @@ class TrainingSettings(Settings):
         ),
     ] = 1.0
     objective: Annotated[ObjectiveSettings, Field(description="What training minimises.")] = CrossEntropyObjective()
-    task_weights: Annotated[
-        dict[str, Annotated[float, Field(ge=0)]],
-        Field(description="Weight of each task's loss by the name of its label; tasks that are not named have 1."),
-    ] = {}
+    task_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="Weight of each task's loss by the name of its label; tasks that are not named have 1."
+    )
     negatives_kept: Annotated[
         float,
         Field(

@@ -1,4 +1,4 @@
-"""Intervals of 95 % for metrics: DeLong for AUC, the standard error for logloss, a bootstrap over groups for the rest."""
+"""Intervals of 95 %: of AUC by DeLong, of logloss by its standard error, of metrics within groups by a bootstrap."""
 
 from __future__ import annotations
 

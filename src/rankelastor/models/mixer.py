@@ -69,8 +69,8 @@ class MixerSettings(RankerSettings, ABC):
         num_elements = len(schema.sequence_tokens)
         if num_elements >= self.num_tokens:
             raise SizesDoNotFit(
-                f"num_tokens must be more than the {num_elements} tokens of sequences, but {self.num_tokens} was given; "
-                f"try num_tokens={num_elements + self.num_tokens}, or model.sequence.output=vector"
+                f"num_tokens must be more than the {num_elements} tokens of sequences, but {self.num_tokens} was "
+                f"given; try num_tokens={num_elements + self.num_tokens}, or model.sequence.output=vector"
             )
         given = {
             "num_fields": len(schema.features),

@@ -1,4 +1,4 @@
-"""The setting ``model.shallow_tower``: what only explains the clicks of the past, such as a position, apart from the rest."""
+"""The setting ``model.shallow_tower``: a position, which only explains clicks of the past, apart from the rest."""
 
 from __future__ import annotations
 

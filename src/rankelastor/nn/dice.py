@@ -20,7 +20,8 @@ class Dice(nn.Module):
         dim: width of the input.
 
     Example:
-        >>> [round(value, 3) for value in Dice(1)(torch.tensor([[-3.0], [3.0]])).flatten().tolist()]  # alpha starts at 0
+        >>> dice = Dice(1)  # alpha starts at 0
+        >>> [round(value, 3) for value in dice(torch.tensor([[-3.0], [3.0]])).flatten().tolist()]
         [-0.807, 2.193]
 
     Source: arXiv 1706.06978, equation 8; momentum .01 as in FuxiCTR.

@@ -25,8 +25,8 @@ from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches, training_loader
-from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.objective import objective_of
+from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.step import Stepper
 
 Item = TypeVar("Item")

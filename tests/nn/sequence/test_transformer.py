@@ -1,6 +1,6 @@
 import pytest
 import torch
-from tests.nn.sequence.loops import examples, transformer, scattered
+from tests.nn.sequence.loops import examples, scattered, transformer
 
 from rankelastor.nn.sequence.transformer import TransformerEncoder
 from rankelastor.nn.sizes import SizesDoNotFit

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 ReadOut = Literal["mean", "sum", "last"]
-"""How the vectors of a layer become one: their mean or sum over the elements, or the last one, which is the target's."""
+"""How the vectors of a layer become one: their mean or sum over the elements, or the last one, the target's."""
 
 
 class SequenceLayer(nn.Module, ABC):

@@ -10,7 +10,7 @@ from rankelastor.nn.init import init_linear_
 
 
 class WithSequenceTokens(nn.Module):
-    """tokenizer(fields), then W h_t + b for each element h_t behind the fields: (batch, field, e) -> (batch, token, dim).
+    """tokenizer(fields), then W h_t + b for each element h_t behind them: (batch, field, e) -> (batch, token, dim).
 
     Args:
         tokenizer: maps the fields without the elements to tokens.
