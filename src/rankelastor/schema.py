@@ -122,11 +122,8 @@ class FeatureSchema:
     @property
     def served(self) -> tuple[str, ...]:
         """Names of the features that have one fixed value when scoring, such as a position."""
-        fixed = [
-            *((each, each.serving_number) for each in self.numeric),
-            *((each, each.serving_id) for each in self.categorical),
-        ]
-        return tuple(feature.name for feature, value in fixed if value is not None)
+        numbers = [each.name for each in self.numeric if each.serving_number is not None]
+        return (*numbers, *(each.name for each in self.categorical if each.serving_id is not None))
 
     @property
     def with_ids(self) -> tuple[CategoricalFeature | SequenceFeature, ...]:

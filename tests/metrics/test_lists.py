@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import permutations
 from statistics import mean
 
@@ -27,12 +28,12 @@ def naive_reciprocal(labels: Labels) -> float:
     return 1 / (labels.index(1) + 1)
 
 
-def expected(rows: list[tuple[int, float]], of: object) -> float:
+def expected(rows: list[tuple[int, float]], of: Callable[[Labels], float]) -> float:
     """The mean over all orders of the rows that sort by score, best first."""
     sorted_orders = [
         order for order in permutations(rows) if [s for _, s in order] == sorted((s for _, s in rows), reverse=True)
     ]
-    return mean(of(tuple(y for y, _ in order)) for order in sorted_orders)  # type: ignore[operator]
+    return mean(of(tuple(y for y, _ in order)) for order in sorted_orders)
 
 
 @settings(max_examples=60)

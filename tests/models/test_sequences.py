@@ -64,7 +64,7 @@ def test_by_default_every_sequence_is_read_for_the_field_whose_rows_it_shares() 
     batch = replace(BATCH, sequence=BATCH.sequence[:, :3])  # type: ignore[index]
     embedded = ranker.embedding(batch)
     (encoder,), inner = ranker.network.encoders, ranker.network.network  # type: ignore[misc]
-    vector = encoder(embedded.sequences[0], embedded.fields[:, 3])  # type: ignore[operator]
+    vector = encoder(embedded.sequences[0], embedded.fields[:, 3])
     fields = embedded.fields.clone()
     fields[:, 1] = vector
     torch.testing.assert_close(ranker(batch), inner(type(embedded)(fields)))  # type: ignore[operator]

@@ -50,7 +50,7 @@ def test_the_points_of_experts_are_told_apart() -> None:
 
 def test_a_task_that_follows_another_has_the_product() -> None:
     ranker = build_ranker(small("mlp", tasks=SHARINGS["esmm"]), TASKS).eval()
-    click, buy = (network(ranker.embedding(BATCH)) for network in ranker.network.network.networks)  # type: ignore[union-attr, operator]
+    click, buy = (network(ranker.embedding(BATCH)) for network in ranker.network.network.networks)  # type: ignore[union-attr]
     both = torch.sigmoid(ranker(BATCH))
     torch.testing.assert_close(both[:, :1], torch.sigmoid(click))
     torch.testing.assert_close(both[:, 1:], torch.sigmoid(click) * torch.sigmoid(buy))

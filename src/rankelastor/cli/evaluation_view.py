@@ -27,7 +27,7 @@ def evaluation_view(evaluated: Mapping[Path, EvaluatedSplit], *, split: str) -> 
     if len(evaluated) == 1:
         found = next(iter(evaluated.values()))
         intervals = intervals_table(found.intervals)
-        by_value = [Text(), by_value_table(found.by_value)] if found.by_value else []
+        by_value = (Text(), by_value_table(found.by_value)) if found.by_value else ()
         metrics = metrics_view({split: found.metrics.as_dict()})
         return Group(metrics, Text(), intervals, unseen_view(found.unseen.as_dict()), *by_value)
     return Group(metrics_view({str(run): found.metrics.as_dict() for run, found in evaluated.items()}))

@@ -176,7 +176,8 @@ def _purchases(
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, len(labels)], spawn_key=(1,))))
     users, ads = (rng.normal(size=(sizes[name], _LATENT_DIM))[codes[name]] for name in ("user", "ad"))
     logits = _standardise((users * ads).sum(axis=1)) - _standardise(np.log(numbers["price"]))
-    return ((rng.random(len(labels)) < _sigmoid(logits)) & (labels == 1)).astype(np.int8)
+    bought: NDArray[np.int8] = ((rng.random(len(labels)) < _sigmoid(logits)) & (labels == 1)).astype(np.int8)
+    return bought
 
 
 def _bias(logits: NDArray[np.float64]) -> float:

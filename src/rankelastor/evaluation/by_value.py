@@ -79,11 +79,11 @@ def metrics_by_value(
 
 def _measured(value: str, predictions: Predictions) -> ValueMetrics:
     weight = predictions.metric_weight
-    rates = (
-        float(np.average(each.mean(axis=1), weights=_usable(weight)))
-        for each in (predictions.label, predictions.probability)
+    share = _usable(weight)
+    label_rate, mean_probability = (
+        float(np.average(each.mean(axis=1), weights=share)) for each in (predictions.label, predictions.probability)
     )
-    return ValueMetrics(value, *rates, predictions.metrics())
+    return ValueMetrics(value, label_rate, mean_probability, predictions.metrics())
 
 
 def _usable(weight: ndarray | None) -> ndarray | None:

@@ -12,8 +12,10 @@ from rankelastor.nn.sequence.target_attention import TargetAttention
 def test_a_linear_unit_by_hand() -> None:
     layer = TargetAttention(embedding_dim=1, hidden_dims=[])
     with torch.no_grad():
-        layer.unit[0].weight.copy_(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
-        layer.unit[0].bias.fill_(0.5)
+        layer.unit[0].weight.copy_(  # type: ignore[operator]
+            torch.tensor([[1.0, 2.0, 3.0, 4.0]])
+        )
+        layer.unit[0].bias.fill_(0.5)  # type: ignore[operator]
     elements, mask = torch.tensor([[[0.0], [5.0], [7.0]]]), torch.tensor([[False, True, True]])
     first = 1 * 2 + 2 * 5 + 3 * (2 - 5) + 4 * 2 * 5 + 0.5
     second = 1 * 2 + 2 * 7 + 3 * (2 - 7) + 4 * 2 * 7 + 0.5

@@ -24,8 +24,8 @@ def test_two_layers_are_the_loop_over_tasks_and_experts() -> None:
     own, shared = [[Linear(4, 3)], [Linear(4, 3)]], [Linear(4, 3), Linear(4, 3)]
     sizes = {"num_tasks": 2, "num_own": 1, "num_shared": 2}
     gates = [
-        ExtractionGates(in_dim=4, is_last=False, **sizes),  # type: ignore[arg-type]
-        ExtractionGates(in_dim=3, is_last=True, **sizes),  # type: ignore[arg-type]
+        ExtractionGates(in_dim=4, is_last=False, **sizes),
+        ExtractionGates(in_dim=3, is_last=True, **sizes),
     ]
     layer = [ExpertLayer(num_experts=count, dim=3) for count in (1, 1, 2)]
     network = ProgressiveExtraction(

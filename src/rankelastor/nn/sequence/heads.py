@@ -14,7 +14,8 @@ def split_heads(x: Float[Tensor, "batch place dim"], *, num_heads: int) -> Float
         >>> split_heads(torch.arange(4.0).view(1, 1, 4), num_heads=2).tolist()
         [[[[0.0, 1.0]], [[2.0, 3.0]]]]
     """
-    return x.unflatten(2, (num_heads, -1)).transpose(1, 2)
+    heads: Tensor = x.unflatten(2, (num_heads, -1))
+    return heads.transpose(1, 2)
 
 
 def join_heads(x: Float[Tensor, "batch head place head_dim"]) -> Float[Tensor, "batch place dim"]:

@@ -66,7 +66,7 @@ class TargetAttention(SequenceLayer):
         """Weight the elements."""
         query = target.unsqueeze(1).expand_as(elements)
         pairs = torch.cat([query, elements, query - elements, query * elements], dim=2)
-        weights = self.unit(pairs.flatten(0, 1)).view(mask.shape)
+        weights: Tensor = self.unit(pairs.flatten(0, 1)).view(mask.shape)
         if self.softmax:
             lowest = torch.finfo(weights.dtype).min
             weights = weights.masked_fill(~mask, lowest).softmax(dim=1)

@@ -36,7 +36,7 @@ class ExpertGate(nn.Module):
         self, x: Float[Tensor, "batch in_dim"], experts: Float[Tensor, "batch expert dim"]
     ) -> Float[Tensor, "batch dim"]:
         """Mix the outputs of the experts."""
-        weights = self.linear(x).softmax(dim=1).to(experts.dtype)
+        weights: Tensor = self.linear(x).softmax(dim=1).to(experts.dtype)
         return (weights.unsqueeze(1) @ experts).squeeze(1)
 
 

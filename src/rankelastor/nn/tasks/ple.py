@@ -81,7 +81,8 @@ class ExpertLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch expert dim"]:
         """Apply the experts."""
-        return relu(self.linear(x)).unflatten(1, (self.num_experts, -1))
+        experts: Tensor = relu(self.linear(x)).unflatten(1, (self.num_experts, -1))
+        return experts
 
 
 class ProgressiveExtraction(nn.Module):
