@@ -12,7 +12,7 @@ from rankelastor.config.training import TrainingSettings
 from rankelastor.data.prepared import PreparedDataset, PreparedSplit
 from rankelastor.errors import SettingsError
 from rankelastor.metrics.metric import Metric
-from rankelastor.metrics.monitor import check_monitor, monitored_metric
+from rankelastor.metrics.monitor import check_monitor, monitor_weights, monitored_metric
 from rankelastor.metrics.report import evaluate_predictions
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,8 @@ def check_training(settings: TrainingSettings, dataset: PreparedDataset) -> None
     """
     valid = dataset.split("valid")
     check_monitor(settings.stopping.monitor, tasks=dataset.schema.tasks, has_group=valid.has_group)
-    _check_monitor_on_valid(settings.stopping.monitor, valid, dataset.schema.tasks)
+    for name in monitor_weights(settings.stopping.monitor):
+        _check_monitor_on_valid(name, valid, dataset.schema.tasks)
     num_rows, batch_size = dataset.manifest.splits["train"].num_rows, settings.batch_size
     if batch_size > num_rows:
         logger.warning(
