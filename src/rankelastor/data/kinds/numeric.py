@@ -44,6 +44,12 @@ class NumericField(ColumnSettings):
         description="Whether infinite numbers are refused or clipped to the finite numbers of the train split.",
     )
 
+    serving_value: FiniteFloat | None = Field(
+        None,
+        description="The number that takes the place of the column when scoring, before the transform: training uses "
+        "the column, evaluation and prediction do not, and rows to be scored may lack it. Null: the column is used.",
+    )
+
     def plan(self, column: str) -> Iterator[PlannedNumeric]:
         """Plan one feature."""
         yield PlannedNumeric(self.name or column, column, self)
@@ -107,6 +113,7 @@ class _NumericFit:
             unit=planned.settings.unit,
             infinite=planned.settings.infinite,
             statistics=self._statistics.statistics,
+            serving_value=planned.settings.serving_value,
         )
 
 
@@ -119,11 +126,20 @@ class NumericSpec(FeatureSpec):
     unit: TimeUnit | None = None
     infinite: Infinite = "refuse"
     statistics: NumberStatistics
+    serving_value: float | None = None
+
+    @property
+    def is_served(self) -> bool:
+        """Whether one number takes the place of the column when scoring."""
+        return self.serving_value is not None
 
     @property
     def feature(self) -> NumericFeature:
         """The feature as models see it: one number per example."""
-        return NumericFeature(self.name)
+        if self.serving_value is None:
+            return NumericFeature(self.name)
+        number = transform_numbers(np.array([self.serving_value]), self.transform, self.statistics)
+        return NumericFeature(self.name, serving_number=float(number[0]))
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers."""
