@@ -11,6 +11,7 @@ from tests.models.test_build import BATCH, SCHEMA
 
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
+from rankelastor.models.rankup import RankUpNetwork
 
 
 def test_the_tables_stand_side_by_side_with_the_global_token_s_own_behind_them() -> None:
@@ -25,6 +26,17 @@ def test_every_task_has_a_token_and_a_tower_of_its_own() -> None:
     with torch.no_grad():
         ranker.network.towers[1].out.bias.add_(1.0)  # type: ignore[index, union-attr]
     torch.testing.assert_close(ranker(BATCH) - before, torch.tensor([[0.0, 1.0]]).expand(3, 2))
+
+
+def test_a_network_that_tasks_share_has_one_learned_token_however_many_outputs() -> None:
+    settings = small("rankup", tasks={"kind": "shared_bottom", "width": 6})
+    ranker = build_ranker(settings, replace(SCHEMA, tasks=("click", "like")))
+    bottom = ranker.network.network
+    assert isinstance(bottom, RankUpNetwork)
+    tokens = bottom.tokenizer(ranker.embedding(BATCH).fields)
+    assert tokens.shape == (3, 4, 12)
+    assert bottom.tokenizer.tasks.shape == (1, 12)
+    assert [tower.out.out_features for tower in bottom.towers] == [6]
 
 
 def test_the_extra_tokens_must_leave_a_group_of_fields() -> None:

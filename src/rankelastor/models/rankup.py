@@ -48,7 +48,8 @@ else:
 class RankUpSettings(RankerSettings):
     """RankUp: tokens of permuted fields from several tables, a global, a crossed and a task's token, pre-norm blocks.
 
-    The tables lie side by side as columns of one table.
+    The tables lie side by side as columns of one table. With ``model.tasks`` each network has one learned token, whose
+    tower computes all outputs of the network.
 
     NOTE[DIFF]: the crossed token multiplies the normalised embeddings of two fields, where RankUp multiplies pretrained
     vectors; a field with pretrained vectors has them, behind a linear map, in its embedding. NOTE[OPEN]: which tables a
@@ -93,14 +94,20 @@ class RankUpSettings(RankerSettings):
             mixings=[PreNormResidual(SwappedParts(**sizes), dim=self.token_dim) for _ in ffns],
             ffns=[PreNormResidual(ffn, dim=self.token_dim) for ffn in ffns],
             towers=[
-                Projection(in_dim=2 * self.token_dim, hidden_dims=self.tower_dims, out_dim=1, norm=False)
-                for _ in schema.tasks
+                Projection(in_dim=2 * self.token_dim, hidden_dims=self.tower_dims, out_dim=num_outputs, norm=False)
+                for num_outputs in self._outputs_of_towers(schema)
             ],
         )
 
+    def _outputs_of_towers(self, schema: FeatureSchema) -> list[int]:
+        """Count the outputs of each tower; what a shared network computes are no tasks, so that one tower has all."""
+        num_outputs = len(schema.tasks)
+        return [1] * num_outputs if self.tasks is None else [num_outputs]
+
     def _tokenizer(self, schema: FeatureSchema) -> RankUpTokenizer:
         crossed = _places(self.crossed, schema)
-        num_extra = len(schema.tasks) + (self.global_token is not None) + bool(crossed)
+        num_tasks = len(self._outputs_of_towers(schema))
+        num_extra = num_tasks + (self.global_token is not None) + bool(crossed)
         if self.num_tokens <= num_extra:
             raise SizesDoNotFit(
                 f"num_tokens must exceed the {num_extra} tokens that are no groups of fields, but {self.num_tokens} "
@@ -116,7 +123,7 @@ class RankUpSettings(RankerSettings):
             ),
             global_token=None if self.global_token is None else GLOBAL_TOKENS.build(self.global_token, fields),
             crossed=crossed,
-            num_tasks=len(schema.tasks),
+            num_tasks=num_tasks,
             num_tables=self._num_all_tables,
             **fields,
         )
@@ -137,7 +144,7 @@ class RankUpNetwork(nn.Module):
         tokenizer: maps (batch, field, width) to tokens (batch, token, dim), those of the tasks last.
         mixings: the mixing with norm and residual, one per block.
         ffns: the per-token FFN with norm and residual, one per block.
-        towers: maps (batch, 2 * dim) to (batch, 1), one per task.
+        towers: maps (batch, 2 * dim) to (batch, output), one per learned token; usually one output for each task.
 
     Source: arXiv 2604.17878.
     """
