@@ -36,7 +36,7 @@ def test_a_network_that_tasks_share_has_one_learned_token_however_many_outputs()
     tokens = bottom.tokenizer(ranker.embedding(BATCH).fields)
     assert tokens.shape == (3, 4, 12)
     assert bottom.tokenizer.tasks.shape == (1, 12)
-    assert [tower.out.out_features for tower in bottom.towers] == [6]
+    assert [tower.out.out_features for tower in bottom.towers] == [6]  # type: ignore[union-attr]
 
 
 def test_the_extra_tokens_must_leave_a_group_of_fields() -> None:
