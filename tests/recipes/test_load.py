@@ -66,7 +66,7 @@ def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> N
         (
             "model.ffn.kind",
             "moe",
-            r"model\.ffn\.kind must be one of 'mlp', 'glu', 'hyper_glu', 'swiglu', 'top_k_experts', but 'moe' was given",
+            r"model\.ffn\.kind must be one of 'mlp', 'glu', 'hyper_glu', 'swiglu', 'top_k_experts', but 'moe' was",
         ),
         ("model.ffn.hidden_dim", [3], r"unknown setting model\.ffn\.hidden_dim; did you mean hidden_dims\?"),
         ("data.fields.0.min_count", 0, r"data\.fields\.0\.min_count must be greater than 0, but 0 was given"),
