@@ -200,7 +200,7 @@ def test_every_figure_says_measure_matrix_and_examples(browser: Chrome, report: 
     )
     for figure in ("trajectory", "densities"):
         assert "stable rank" in captions[f"{figure}-caption"].lower()
-        assert "tokenmatrix(T\u00d7D:6\u00d712)" in plain(captions[f"{figure}-caption"])
+        assert "tokenmatrix(T\u00d7D:12\u00d78,6\u00d712)" in plain(captions[f"{figure}-caption"])
         assert "100 examples of the test split" in captions[f"{figure}-caption"]
     assert "16 examples of the training batch" in captions["training-caption"]
 

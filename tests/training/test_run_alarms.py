@@ -84,7 +84,7 @@ def test_a_valid_split_that_repeats_train_is_said_before_the_first_step(tmp_path
     valid = pl.concat([train_rows.head(100), rows(300, seed=2)])
     run = trained(tmp_path, {"train": train_rows, "valid": valid})
     assert run.result.alarms[0].rule == "repeated_rows"
-    assert run.result.alarms[0].message.startswith("25.0% of the rows of valid repeat a row of train, label included")
+    assert run.result.alarms[0].message.startswith("25.0 % of the rows of valid repeat a row of train, label included")
 
 
 def test_rare_clicks_are_said_unless_the_output_bias_starts_at_their_rate(tmp_path: Path) -> None:

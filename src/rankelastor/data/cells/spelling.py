@@ -22,9 +22,22 @@ SPACES = " \t"
 
 _WHOLE = r"^(-?(?:0|[1-9][0-9]*))\.0+$"
 _TRUTH = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
-_WORD_LENGTHS = (4, 5)
+_SHORTEST = 3
+"""Length of the shortest text that is spelled otherwise, but for spaces: ``1.0``."""
 _EXACT_BITS = {pa.float64(): 53, pa.float32(): 24, pa.float16(): 11}
 _FRACTION_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+
+
+def _table(marks: str) -> NDArray[np.bool_]:
+    """Make a table that tells which bytes are among these marks."""
+    table = np.zeros(256, dtype=bool)
+    table[list(marks.encode())] = True
+    return table
+
+
+_IS_SPACE = _table(SPACES)
+_MAY_CHANGE: dict[TextRule, NDArray[np.bool_]] = {"canonical": _table(f"{SPACES}0eE"), "as_written": _IS_SPACE}
+_BEFORE_LAST = _table(".0uUsS")
 _POSITIONAL = (1e-4, 1e10)
 """Arrow writes numbers of these magnitudes without an exponent and otherwise as Python does, but for its form."""
 
@@ -115,7 +128,7 @@ def spell_texts(texts: pa.Array, rule: TextRule) -> pa.Array:
 
 
 def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
-    """Find the texts that may need a change, by their last byte: a space, ``e`` of a truth value, ``0`` behind a point.
+    """Find the texts that may need a change, by their last two bytes: a space, ``ue`` or ``se``, ``00`` or ``.0``.
 
     One look-up per text is a small part of what numbering it costs.
     """
@@ -126,16 +139,13 @@ def _candidates(texts: pa.Array, rule: TextRule) -> NDArray[np.int64]:
     offsets: NDArray[Any] = np.frombuffer(offsets_buffer, dtype=np.int64 if large else np.int32)
     offsets = offsets[texts.offset : texts.offset + len(texts) + 1]
     marks = np.frombuffer(data, dtype=np.uint8)
-    odd = np.zeros(256, dtype=bool)
-    odd[list(SPACES.encode())] = True
-    if rule == "canonical":
-        odd[list(b"eE")] = True
-        odd[ord("0")] = bool((marks[offsets[0] : offsets[-1]] == ord(".")).any())
     last = marks.take(offsets[1:] - 1, mode="clip")  # of an empty text, some other byte
-    places = np.flatnonzero(odd.take(last))
-    lengths: NDArray[Any] = offsets[places + 1] - offsets[places]
-    is_letter = last[places] > ord("9")  # the e of a truth value
-    found: NDArray[np.int64] = places[(lengths > 0) & (~is_letter | np.isin(lengths, _WORD_LENGTHS))]
+    places = np.flatnonzero(_MAY_CHANGE[rule].take(last))
+    ends, lengths = offsets[places + 1], offsets[places + 1] - offsets[places]
+    second_last = marks.take(ends - 2, mode="clip")
+    is_space = _IS_SPACE.take(last[places])
+    fits = is_space | _BEFORE_LAST.take(second_last)
+    found: NDArray[np.int64] = places[(lengths > 0) & fits & (is_space | (lengths >= _SHORTEST))]
     return found
 
 
