@@ -24,9 +24,13 @@ SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class NumericFeature:
-    """A feature of one number per example, already transformed (float32)."""
+    """A feature of one number per example, already transformed (float32).
+
+    ``serving_number`` takes the place of every number when scoring; None: the numbers of the rows are used.
+    """
 
     name: str
+    serving_number: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,14 @@ class CategoricalFeature:
     ``num_ids`` counts every id that the column may hold: padding (0), the known values, out of vocabulary (last).
     ``shares`` names the feature whose ids and embedding rows this one uses; None: it has its own.
     ``pretrained`` describes the pretrained vectors that are its embedding rows; None: the rows are learned.
+    ``serving_id`` takes the place of every id when scoring; None: the ids of the rows are used.
     """
 
     name: str
     num_ids: int
     shares: str | None = None
     pretrained: PretrainedVectors | None = None
+    serving_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,8 @@ class FeatureSchema:
     """The features of a prepared data set, in the order in which the settings declare them, and its tasks.
 
     ``tasks`` names the labels to predict: the columns of ``Batch.labels`` and of a ranker's logits.
+    ``sequence_tokens`` names fields that no feature is: the elements of sequences that a sequence layer hands to the
+    network one by one, behind the features.
 
     Example:
         >>> schema = FeatureSchema((CategoricalFeature("site", 12), NumericFeature("age")))
@@ -84,16 +92,17 @@ class FeatureSchema:
 
     features: tuple[Feature, ...]
     tasks: tuple[str, ...] = ("label",)
+    sequence_tokens: tuple[str, ...] = ()
 
     @property
     def num_fields(self) -> int:
-        """Number of features of all kinds together."""
-        return len(self.features)
+        """Number of features of all kinds together, and of the tokens of sequences."""
+        return len(self.features) + len(self.sequence_tokens)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Feature names in declared order."""
-        return tuple(feature.name for feature in self.features)
+        """Feature names in declared order, then those of the tokens of sequences."""
+        return (*(feature.name for feature in self.features), *self.sequence_tokens)
 
     @property
     def numeric(self) -> tuple[NumericFeature, ...]:
@@ -109,6 +118,12 @@ class FeatureSchema:
     def sequence(self) -> tuple[SequenceFeature, ...]:
         """The sequence features in declared order: ``Batch.sequence`` holds their positions side by side."""
         return tuple(feature for feature in self.features if isinstance(feature, SequenceFeature))
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """Names of the features that have one fixed value when scoring, such as a position."""
+        numbers = [each.name for each in self.numeric if each.serving_number is not None]
+        return (*numbers, *(each.name for each in self.categorical if each.serving_id is not None))
 
     @property
     def with_ids(self) -> tuple[CategoricalFeature | SequenceFeature, ...]:

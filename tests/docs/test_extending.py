@@ -19,9 +19,10 @@ from tests.docs.worked_examples import Count, read_examples
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLES = read_examples(CHECKOUT / "docs" / "extending.md")
-MIXING, MODEL, KIND, METRIC, VERB = "A mixing", "A model without tokens", "A field kind", "A metric", "A verb"
+MIXING, SEQUENCE, MODEL = "A mixing", "A sequence layer", "A model without tokens"
+KIND, METRIC, VERB = "A field kind", "A metric", "A verb"
 LOWERING, MERGE = "A fast lowering of a layer", "For a merge request"
-RUN = (MIXING, MODEL, KIND, METRIC, VERB)
+RUN = (MIXING, SEQUENCE, MODEL, KIND, METRIC, VERB)
 HOME = "/home/me"
 """The folder in which the page's commands run, as the page writes it."""
 FURTHER_COMMANDS = (
@@ -78,8 +79,9 @@ def write_log(folder: Path) -> None:
     draw = random.Random(1)
     rows = [(draw.choice("abc"), draw.choice(["94110", "94105", "10001"]), draw.randint(1, 9)) for _ in range(400)]
     lines = [f"{draw.random() < 0.2 + 0.5 * (price % 2):d},{item},{code},{price}" for item, code, price in rows]
-    (folder / "clicks.csv").write_text("\n".join(["click,item,zip,price", *lines]) + "\n")
-    (folder / "new.csv").write_text("item,zip,price\na,94999,3\nnew,77,\n")
+    lines = [f"{line},{'|'.join(draw.choices('abc', k=draw.randint(0, 6)))}" for line in lines]
+    (folder / "clicks.csv").write_text("\n".join(["click,item,zip,price,past", *lines]) + "\n")
+    (folder / "new.csv").write_text("item,zip,price,past\na,94999,3,a|b\nnew,77,,\n")
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +149,11 @@ def test_a_mixing_scores_and_stands_in_the_json_schema(ran: Ran) -> None:
     assert settings["num_parts"]["description"].startswith("Number of parts that a token is cut into")
     assert pl.read_csv(ran.folder / "shift.csv")["probability"].is_between(0, 1).all()
     assert ran.read_json("runs/shift/spectrum/spectrum.json")
+
+
+def test_a_sequence_layer_is_trained_and_scores(ran: Ran) -> None:
+    assert ran.read_json("runs/recency/result.json")["cost"]["dense_parameters"] == 3 * 8 * 8 + 8 + 8 + 1
+    assert pl.read_csv(ran.folder / "recency.csv")["probability"].is_between(0, 1).all()
 
 
 def test_a_model_without_tokens_is_trained_scored_and_measured(ran: Ran) -> None:

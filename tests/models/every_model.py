@@ -17,6 +17,12 @@ _BLOCKS = {
     "ffn": {"kind": "glu", "hidden_dims": [4], "expansion": 2.0},
 }
 _DEEP = {"hidden_dims": [6]}
+_TOKENS = {"num_tokens": 2, "token_dim": 4, "num_blocks": 2}
+_RELU = {"kind": "relu", "num_experts": 3, "hidden_dim": 5}
+_LARGE = {"num_tokens": 3, "token_dim": 4, "num_blocks": 3, "head_hidden_dim": 5, "token_hidden_dim": 3, "skip": 1}
+_UNI = {"num_tokens": 2, "token_dim": 4, "num_blocks": 2, "hidden_dim": 5, "tokenizer": {"kind": "joint"}}
+_RANKUP = {"num_tokens": 4, "token_dim": 12, "num_blocks": 2, "hidden_dim": 5, "tower_dims": [3]}
+_WUKONG = {"num_factorized": 2, "num_compressed": 2, "rank": 3, "layer_hidden_dims": [5]}
 VARIANTS: dict[str, dict[str, Any]] = {
     "rankelastor": {"kind": "rankelastor", **_BLOCKS},
     "rankelastor-rotation": {"kind": "rankelastor", **_BLOCKS, "rotation": {"kind": "eigenvalue"}},
@@ -46,7 +52,32 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fibinet-all": {"kind": "fibinet", **_DEEP, "bilinear": "all"},
     "multi_embedding": {"kind": "multi_embedding", **_DEEP, "num_tables": 3},
     "multi_embedding-cin": {"kind": "multi_embedding", **_DEEP, "interaction": {"kind": "cin", "layer_dims": [2, 3]}},
-}
+    "rankmixer_paper": {"kind": "rankmixer_paper", **_TOKENS},
+    "rankmixer_paper-experts": {"kind": "rankmixer_paper", **_TOKENS, "relu_experts": {**_RELU, "routers": "two"}},
+    "rankmixer_paper-one_router": {"kind": "rankmixer_paper", **_TOKENS, "relu_experts": {**_RELU, "routers": "one"}},
+    "tokenmixer_large": {"kind": "tokenmixer_large", **_LARGE},
+    "tokenmixer_large-experts": {
+        "kind": "tokenmixer_large", **_LARGE, "experts": {"kind": "top_k", "num_experts": 3, "num_active": 2},
+    },
+    "tokenmixer_large-bare": {"kind": "tokenmixer_large", **_LARGE, "auxiliary_weight": 0, "skip": None},
+    "unimixer": {"kind": "unimixer", **_UNI, "uni_mixing": {"kind": "full", "block_dim": 2}},
+    "unimixer-lite": {"kind": "unimixer", **_UNI, "uni_mixing": {"kind": "lite", "block_dim": 2, "rank": 1}},
+    "unimixer-after": {
+        "kind": "unimixer", **_UNI, "uni_mixing": {"kind": "full", "block_dim": 4, "symmetrise": "after"},
+        "siamese_norm": False,
+    },
+    "unimixer-inside_bare": {
+        "kind": "unimixer", **_UNI, "uni_mixing": {"kind": "full", "block_dim": 4}, "inner_residual": False,
+    },
+    "rankup": {"kind": "rankup", **_RANKUP},
+    "rankup-mlp": {"kind": "rankup", **_RANKUP, "num_tables": 1, "global_token": {"kind": "mlp"}},
+    "rankup-cross": {
+        "kind": "rankup", **_RANKUP, "num_tokens": 6, "crossed": ["site", "user"], "global_token": {"kind": "dcn_v2"},
+    },
+    "rankup-bare": {"kind": "rankup", **_RANKUP, "global_token": None},
+    "wukong": {"kind": "wukong", **_DEEP, **_WUKONG},
+    "wukong-relu": {"kind": "wukong", **_DEEP, **_WUKONG, "num_compressed": 1, "last_activation": "relu"},
+}  # fmt: skip
 """Settings by name; the name begins with the kind."""
 
 
@@ -60,5 +91,8 @@ def small(name: str, **changes: Any) -> RankerSettings:
     width = {} if name == "logistic_regression" else {"embedding_dim": 4}
     return adapter.validate_python(width | VARIANTS[name] | changes)
 
+
+COUPLED_BY_STATE = {"rankmixer_paper-experts", "rankmixer_paper-one_router"}
+"""Models whose examples are coupled by what a batch leaves behind, not by their logits."""
 
 KINDS = [kind_of(model) for model in MODELS]

@@ -1,4 +1,4 @@
-"""Each baseline computes what loops over numbers compute; tests of their own hold for dcn_v2, mlp and the mixers."""
+"""Each model computes what loops over numbers compute; dcn_v2, mlp and the published mixers have other tests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 import torch
 from tests.models.every_model import KINDS, VARIANTS, small
-from tests.models.references import REFERENCES
+from tests.models.mixer_references import MIXER_REFERENCES
+from tests.models.references import REFERENCES as BASELINE_REFERENCES
 from tests.models.test_build import SCHEMA
 from torch import nn
 
 from rankelastor.nn.embedding.embedded import Embedded
 
+REFERENCES = BASELINE_REFERENCES | MIXER_REFERENCES
 NAMES = [name for name in VARIANTS if name.partition("-")[0] in REFERENCES]
 ELSEWHERE = {"mlp", "dcn_v2", "rankmixer", "rankelastor"}
 
@@ -25,9 +27,10 @@ def drawn(name: str, **changes: Any) -> nn.Module:
         if parameter.dim() > 1 or "norm" not in name:
             nn.init.normal_(parameter, std=0.5)
     for module in network.modules():
-        if type(module).__name__ in {"LayerNorm", "FieldNorm", "BatchNorm"}:
+        if type(module).__name__ in {"LayerNorm", "RMSNorm", "FieldNorm", "BatchNorm"}:
             nn.init.ones_(module.weight)  # type: ignore[arg-type]
-            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+            if getattr(module, "bias", None) is not None:
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
     return network
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
-from typing import Any
 
 import pytest
 import torch
 from jaxtyping import TypeCheckError
+from tests.nn.shape_entries import FIELDS, TOKENS, Entry, Shape, of_fields, of_tokens
+from tests.nn.shape_entries_mixers import MIXERS, SCORES
+from tests.nn.shape_entries_sequences import SEQUENCES, TASKS
 from torch import Tensor, nn
 
 import rankelastor.nn
@@ -47,54 +49,24 @@ from rankelastor.nn.mixing.low_rank import LowRankMixing
 from rankelastor.nn.mixing.rotation import EigenvalueRotation
 from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix
 from rankelastor.nn.mixing.split import SplitMixing
+from rankelastor.nn.mixing.unimixer import SinkhornMaps
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenMap, PerTokenRMSNorm
 from rankelastor.nn.projection import Projection, ProjectionLayer
+from rankelastor.nn.sequence.encoded_features import SequenceNetwork
+from rankelastor.nn.sequence.layer import SequenceLayer
+from rankelastor.nn.shallow_tower import WithShallowTower
+from rankelastor.nn.tasks.mmoe import MultiGateExperts
+from rankelastor.nn.tasks.ple import ProgressiveExtraction
+from rankelastor.nn.tasks.product import WithProducts
+from rankelastor.nn.tasks.shared_bottom import SeparateNetworks, SharedBottom
 from rankelastor.nn.tokenizer.grouped import GroupedTokenizer
 from rankelastor.nn.tokenizer.joint import JointTokenizer
 from rankelastor.nn.tokenizer.reshape import ReshapeTokenizer
 from rankelastor.nn.tokenizer.split import SplitTokenizer
 from rankelastor.schema import Batch
 
-Shape = tuple[int, ...]
-TOKENS: dict[str, Any] = {"num_tokens": 3, "token_dim": 6}
-FIELDS: dict[str, Any] = {"num_fields": 4, "embedding_dim": 6}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """How a layer is called, on what shape, with what result, and on what shapes it must not be.
-
-    Attributes:
-        make: builds the layer.
-        shape: of a right input.
-        out: shape of its result.
-        ranks: inputs of another rank.
-        sizes: inputs of the right rank and another size.
-        call: calls the layer on an input.
-    """
-
-    make: Callable[[], nn.Module]
-    shape: Shape
-    out: Shape
-    ranks: tuple[Shape, ...]
-    sizes: tuple[Shape, ...]
-    call: Callable[[nn.Module, Tensor], Tensor] = lambda layer, x: layer(x)
-
-
-def of_tokens(
-    make: Callable[[], nn.Module], *, out: Shape = (2, 3, 6), sizes: tuple[Shape, ...] | None = None
-) -> Entry:
-    """A layer of tokens (2, 3, 6)."""
-    if sizes is None:
-        sizes = ((2, 3, 5), (2, 4, 6), (2, 1, 6), (2, 3, 1))
-    return Entry(make, (2, 3, 6), out, ((3, 6), (2, 18), (18,), (1, 2, 3, 6)), sizes)
-
-
-def of_fields(make: Callable[[], nn.Module], *, out: Shape = (2, 3, 6)) -> Entry:
-    """A layer of field embeddings (2, 4, 6)."""
-    sizes = ((2, 5, 6), (2, 4, 5), (2, 4, 7), (2, 1, 6))
-    return Entry(make, (2, 4, 6), out, ((4, 6), (2, 24), (1, 2, 4, 6)), sizes)
+TESTS = Path(__file__).parents[1]
 
 
 def assembled(layer: nn.Module, found: Tensor) -> Tensor:
@@ -271,19 +243,36 @@ ENTRIES: dict[type[nn.Module], Entry] = {
     ),
     EigenvalueRotation: of_tokens(lambda: EigenvalueRotation(**TOKENS), sizes=((2, 3, 5), (2, 3, 1))),
     PerTokenMap: of_tokens(lambda: PerTokenMap(num_tokens=3, in_dim=6, out_dims=[8]), out=(2, 3, 8)),
+    **MIXERS,
+    **SEQUENCES,
+    **TASKS,
 }
 """For each layer that takes a tensor of numbers."""
 
-WITHOUT_INPUT: dict[type[nn.Module], Callable[[], nn.Module]] = {
-    PlainMatrix: lambda: PlainMatrix(size=3),
-    DoublyStochasticMatrix: lambda: DoublyStochasticMatrix(size=3),
+WITHOUT_INPUT: dict[type[nn.Module], tuple[Callable[[], nn.Module], Shape]] = {
+    PlainMatrix: (lambda: PlainMatrix(size=3), (3, 3)),
+    DoublyStochasticMatrix: (lambda: DoublyStochasticMatrix(size=3), (3, 3)),
+    **SCORES,
 }
-"""Layers that give a square matrix."""
+"""Layers that give square matrices, and the shape of what they give."""
 
 OF_IDS: dict[type[nn.Module], Callable[[], nn.Module]] = {
     PretrainedEmbedding: lambda: PretrainedEmbedding(num_ids=3, dim=5, embedding_dim=4, trained=True)
 }
 """Layers that take ids of any shape."""
+
+WITHOUT_SHAPES: dict[type[nn.Module], tuple[str, str]] = {
+    SinkhornMaps: ("it takes nothing and returns two tensors", "nn/mixing/test_unimixer.py"),
+    SequenceLayer: ("it is abstract", "nn/sequence/test_encoder.py"),
+    SequenceNetwork: ("it takes embedded features", "models/test_sequences.py"),
+    WithShallowTower: ("it takes embedded features", "models/test_shallow_tower.py"),
+    SharedBottom: ("it takes embedded features", "models/test_tasks.py"),
+    SeparateNetworks: ("it takes embedded features", "models/test_tasks.py"),
+    MultiGateExperts: ("it takes embedded features", "nn/tasks/test_mmoe.py"),
+    ProgressiveExtraction: ("it takes embedded features", "nn/tasks/test_ple.py"),
+    WithProducts: ("it takes embedded features", "models/test_tasks.py"),
+}
+"""Layers whose own input is no tensor, with the reason and the tests that cover them."""
 
 
 def layers_of_the_package() -> Iterator[type[nn.Module]]:
@@ -295,7 +284,13 @@ def layers_of_the_package() -> Iterator[type[nn.Module]]:
 
 
 def test_every_layer_has_an_entry_and_every_entry_is_a_layer() -> None:
-    assert {*ENTRIES, *WITHOUT_INPUT, *OF_IDS} == set(layers_of_the_package()), "add an entry to this file's tables"
+    tables = {*ENTRIES, *WITHOUT_INPUT, *OF_IDS, *WITHOUT_SHAPES}
+    assert tables == set(layers_of_the_package()), "add an entry to this file's tables"
+
+
+def test_layers_without_shapes_are_tested_elsewhere() -> None:
+    missing = [test for _, test in WITHOUT_SHAPES.values() if not (TESTS / test).is_file()]
+    assert missing == []
 
 
 each_layer = pytest.mark.parametrize("kind", ENTRIES, ids=lambda kind: kind.__name__)
@@ -334,8 +329,9 @@ def test_integers_are_refused(kind: type[nn.Module]) -> None:
 
 @pytest.mark.parametrize("kind", WITHOUT_INPUT, ids=lambda kind: kind.__name__)
 def test_matrices_are_square_and_take_nothing(kind: type[nn.Module]) -> None:
-    layer = WITHOUT_INPUT[kind]()
-    assert layer().shape == (3, 3)
+    make, shape = WITHOUT_INPUT[kind]
+    layer = make()
+    assert layer().shape == shape
     with pytest.raises(TypeError):
         layer(torch.ones(3, 3))
 

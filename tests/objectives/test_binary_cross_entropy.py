@@ -139,6 +139,16 @@ def test_a_weight_of_positives_multiplies_their_loss_alone() -> None:
     assert both.item() == pytest.approx(found.item(), rel=1e-5)
 
 
+def test_parts_may_learn_from_the_labels_by_their_weight() -> None:
+    labels = torch.tensor([[1.0], [0.0]])
+    batch = Batch(torch.ones(2, 1, dtype=torch.int32), torch.zeros(2, 0), labels, group=None)
+    logits = torch.tensor([[[0.5, 0.1, -1.0]], [[-0.3, 0.2, 2.0]]])
+    objective = BinaryCrossEntropy(parts_learn_from="labels", part_weight=0.1)
+    whole, *parts = (binary_cross_entropy_with_logits(part, labels) for part in logits.unbind(2))
+    loss = objective(logits, batch, total=objective.total(batch))
+    torch.testing.assert_close(loss, whole + 0.1 * sum(parts))
+
+
 def test_parts_learn_from_the_probability_of_the_whole() -> None:
     labels, whole = torch.tensor([[1.0], [0.0]]), torch.tensor([[0.3], [-0.7]], requires_grad=True)
     parts = [torch.tensor([[0.1], [0.2]], requires_grad=True), torch.tensor([[-1.0], [2.0]], requires_grad=True)]

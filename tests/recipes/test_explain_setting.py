@@ -40,8 +40,8 @@ def test_a_setting_of_several_kinds_is_explained_for_each_meaning() -> None:
     assert explained.count("model.hidden_dims\n") > 1
     assert "if model.kind is mlp, deepfm" in explained
     assert "if model.kind is dcn_v2\n" in explained
-    same = explain_setting("model.num_tokens")
-    assert same.count("model.num_tokens\n") == 1
+    same = explain_setting("model.ffn")
+    assert same.count("model.ffn\n") == 1
     assert "if model.kind is rankelastor or rankmixer\n" in same
 
 

@@ -63,7 +63,11 @@ def test_defaults_are_the_published_protocol(recipe_values: dict[str, Any]) -> N
             "widedeep",
             r"model\.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2', .*, but 'widedeep' was given",
         ),
-        ("model.ffn.kind", "moe", r"model\.ffn\.kind must be one of 'mlp', 'glu', 'hyper_glu', but 'moe' was given"),
+        (
+            "model.ffn.kind",
+            "moe",
+            r"model\.ffn\.kind must be one of 'mlp', 'glu', 'hyper_glu', 'swiglu', 'top_k_experts', but 'moe' was",
+        ),
         ("model.ffn.hidden_dim", [3], r"unknown setting model\.ffn\.hidden_dim; did you mean hidden_dims\?"),
         ("data.fields.0.min_count", 0, r"data\.fields\.0\.min_count must be greater than 0, but 0 was given"),
         ("training.learning_rate", "fast", r"training\.learning_rate must be a number, but 'fast' was given$"),

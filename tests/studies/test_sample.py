@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 
 from rankelastor.errors import RunError
-from rankelastor.recipes.load import load_recipe
+from rankelastor.recipes.load import load_recipe, with_overrides
 from rankelastor.studies.sample import write_sample
+from rankelastor.training.run import train
 
 
 def test_a_sample_is_a_log_its_recipe_and_rows_to_score(tmp_path: Path) -> None:
@@ -17,6 +18,19 @@ def test_a_sample_is_a_log_its_recipe_and_rows_to_score(tmp_path: Path) -> None:
     assert "click" not in pl.read_csv(sample.new_rows).columns
     best = json.loads((tmp_path / "a b" / "truth.json").read_text())["best_possible"]["test"]["auc"]
     assert best == sample.log.best["test"].auc > 0.7
+
+
+def test_a_second_label_follows_the_first_and_changes_nothing_else(tmp_path: Path) -> None:
+    write_sample(tmp_path / "one", num_rows=2000)
+    write_sample(tmp_path / "two", num_rows=2000, second_label=True)
+    one, two = (pl.read_csv(tmp_path / name / "train.csv") for name in ("one", "two"))
+    assert two.drop("buy").equals(one)
+    assert 0 < two["buy"].sum() < two["click"].sum()
+    assert (two["click"] >= two["buy"]).all()
+    recipe = load_recipe(tmp_path / "two" / "recipe.yaml")
+    assert [target.task for target in recipe.data.targets] == ["click", "buy"]
+    result = train(with_overrides(recipe, {"training.epochs": 1}), folder=tmp_path / "run").result
+    assert set(result.test["tasks"]) == {"click", "buy"}
 
 
 def test_a_sample_is_written_again_over_itself_alone(tmp_path: Path) -> None:

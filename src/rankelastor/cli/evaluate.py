@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate", epilog="Example: rankelastor evaluate runs/frappe-rankelastor --split test")(evaluate)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0917 - typer passes keyword arguments
     runs: RunPatterns,
     split: Annotated[
         Split | None, typer.Option("--split", help="The split of the prepared data to score.", show_default="test")
@@ -38,11 +38,16 @@ def evaluate(
         ),
     ] = None,
     prepared: PreparedPath = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="FIELD", help="Also show metrics by value of a field, worst first."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a split of the prepared data, or a labelled file, with the best weights of runs, and print the metrics.
 
-    Also shows the share of values that are unseen in training, and the AUC of the rows that contain such values.
+    Also shows intervals of 95 %, the share of values that are unseen in training, and the
+    AUC of the rows that contain such values.
     """
     from rankelastor.cli.evaluation_view import evaluation_json, evaluation_view
     from rankelastor.cli.progress import Bar
@@ -55,6 +60,8 @@ def evaluate(
         raise SettingsError(
             f"--on evaluates a file instead of the prepared data, but {other} was given too; remove one"
         )
+    if on is not None and by is not None:
+        raise SettingsError("--by shows the values of a split of the prepared data, but --on was given too; remove one")
     folders = find_runs(runs)
     if on == STANDARD and len(folders) > 1:
         raise SettingsError(
@@ -69,6 +76,7 @@ def evaluate(
                 split=(split or Split.test).value,
                 on=None if on is None else or_standard_input(on),
                 prepared=prepared,
+                by=by,
                 progress=bar,
             )
             for run in folders

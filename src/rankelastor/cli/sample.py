@@ -21,6 +21,9 @@ def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.")],
     rows: Annotated[int, typer.Option("--rows", min=MIN_ROWS, help="Rows of the log.")] = 20_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the log.")] = 7,
+    second_label: Annotated[
+        bool, typer.Option("--second-label", help="Add a label `buy` behind `click`, and a recipe that learns both.")
+    ] = False,
 ) -> None:
     """Write a synthetic click log as CSV, a recipe that trains on it, and new rows to score.
 
@@ -29,7 +32,7 @@ def sample(
     """
     from rankelastor.studies.sample import write_sample
 
-    written = write_sample(folder, num_rows=rows, seed=seed)
+    written = write_sample(folder, num_rows=rows, seed=seed, second_label=second_label)
     sizes = ", ".join(f"{split}.csv {count:,}" for split, count in written.log.num_rows.items())
     console.print(
         f"{folder}: a synthetic click log, {sizes} rows; {written.new_rows.name} has rows to score\n"

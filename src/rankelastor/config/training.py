@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema
 
 from rankelastor.config.base import Settings
 from rankelastor.config.execution import ExecutionSettings
+from rankelastor.config.objective import CrossEntropyObjective, ObjectiveSettings
 from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.config.short_paths import SHORT_PATHS, group_settings, restore_written_paths
 from rankelastor.config.stopping import StoppingSettings
@@ -107,6 +108,10 @@ class TrainingSettings(Settings):
             "evaluation and prediction, so that probabilities stay those of the data."
         ),
     ] = 1.0
+    objective: Annotated[ObjectiveSettings, Field(description="What training minimises.")] = CrossEntropyObjective()
+    task_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="Weight of each task's loss by the name of its label; tasks that are not named have 1."
+    )
     negatives_kept: Annotated[
         float,
         Field(

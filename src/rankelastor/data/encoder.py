@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 
 from rankelastor.data.cells.number_texts import NumberMarks
@@ -57,8 +58,8 @@ class RowEncoder:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that rows must have; the label is not one of them."""
-        return tuple(dict.fromkeys(spec.column for spec in self.manifest.features))
+        """The columns that rows must have; neither the label nor a column with a serving value is one of them."""
+        return tuple(dict.fromkeys(spec.column for spec in self.manifest.features if not spec.is_served))
 
     def encode(self, rows: RawRows) -> Batch:
         """Encode raw rows as a batch on the CPU, without labels and group.
@@ -71,7 +72,9 @@ class RowEncoder:
             name: Numbering(vocabulary.ids, once_per_text=True) for name, vocabulary in self.vocabularies.items()
         }
         encoded = (
-            spec.encode(spec.parse(self.source(rows, numberings.get(spec.name, Numbering.none()))))
+            np.zeros(rows.num_rows)
+            if spec.is_served and spec.column not in rows.names
+            else spec.encode(spec.parse(self.source(rows, numberings.get(spec.name, Numbering.none()))))
             for spec in self.manifest.features
         )
         columns = EncodedRows.assemble(self.schema, rows.num_rows, encoded)

@@ -28,6 +28,7 @@ from rankelastor.schema import SPLITS, SplitName
 from rankelastor.storage import whole_file
 
 LABEL = "click"
+SECOND_LABEL = "buy"
 TRUTH_FILE = "truth.json"
 
 SIZES = {
@@ -86,7 +87,12 @@ class ClickLog:
 
 
 def write_click_log(
-    folder: str | Path, *, num_rows: int = 200_000, seed: int = 7, sizes: Mapping[str, int] = SIZES
+    folder: str | Path,
+    *,
+    num_rows: int = 200_000,
+    seed: int = 7,
+    sizes: Mapping[str, int] = SIZES,
+    second_label: bool = False,
 ) -> ClickLog:
     """Draw a click log and write it as CSV, 80 % train, 10 % valid, 10 % test.
 
@@ -95,6 +101,8 @@ def write_click_log(
         num_rows: number of rows of all splits together.
         seed: seed of the generator; the log depends on it, on ``num_rows`` and on ``sizes`` alone.
         sizes: number of values of each categorical field; with fewer values fewer rows teach as much.
+        second_label: whether a column `buy` is added behind the label: 1 in some of the rows with a click, by a pair of
+            fields and the price. All other columns are as without it.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -108,6 +116,9 @@ def write_click_log(
     probabilities = _probabilities(rng, codes, numbers, sizes)
     labels = (rng.random(num_rows) < probabilities).astype(np.int8)
     frame = _frame(labels, codes, numbers)
+    if second_label:
+        bought = pl.Series(SECOND_LABEL, _purchases(labels, codes, numbers, sizes, seed=seed))
+        frame = frame.insert_column(1, bought)
     best, rows_written = {}, {}
     for split, rows in _split_rows(num_rows).items():
         with whole_file(folder / f"{split}.csv") as file:
@@ -156,6 +167,17 @@ def _probabilities(
         + _SENSITIVITY_DEVIATION * _standardise(sensitivity)
     )
     return _sigmoid(logits + _bias(logits))
+
+
+def _purchases(
+    labels: NDArray[np.int8], codes: Codes, numbers: Numbers, sizes: Mapping[str, int], *, seed: int
+) -> NDArray[np.int8]:
+    """Draw which clicks become purchases, from a generator of their own."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, len(labels)], spawn_key=(1,))))
+    users, ads = (rng.normal(size=(sizes[name], _LATENT_DIM))[codes[name]] for name in ("user", "ad"))
+    logits = _standardise((users * ads).sum(axis=1)) - _standardise(np.log(numbers["price"]))
+    bought: NDArray[np.int8] = ((rng.random(len(labels)) < _sigmoid(logits)) & (labels == 1)).astype(np.int8)
+    return bought
 
 
 def _bias(logits: NDArray[np.float64]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rankelastor.alarms.alarm import Alarm, log_alarms
@@ -11,10 +11,12 @@ from rankelastor.alarms.table import sound
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.raw.inputs import Table
 from rankelastor.evaluation.alarm_facts import score_facts, unseen_facts
+from rankelastor.evaluation.by_value import ValueMetrics, metrics_by_value
 from rankelastor.evaluation.labelled_rows import score_labelled
 from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.evaluation.unseen import UnseenValues, count_unseen
 from rankelastor.execution.cores import borrowed_cores
+from rankelastor.metrics.intervals import Interval
 from rankelastor.metrics.report import Metrics
 from rankelastor.percent import percent
 from rankelastor.progress import ProgressListener
@@ -52,11 +54,16 @@ def evaluate(
 
 @dataclass(frozen=True)
 class EvaluatedSplit:
-    """Metrics of a split, figures on its values that training has not seen, and what is likely wrong."""
+    """Metrics of a split, figures on its values that training has not seen, and what is likely wrong.
+
+    ``intervals`` are those of 95 % by task and metric; ``by_value`` are metrics for each value of a field, worst first.
+    """
 
     metrics: Metrics
     unseen: UnseenFigures
     alarms: tuple[Alarm, ...] = ()
+    intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
+    by_value: tuple[ValueMetrics, ...] = ()
 
     def __repr__(self) -> str:
         unseen = percent(self.unseen.share_of_examples, digits=2)
@@ -69,13 +76,16 @@ def evaluate_with_unseen(
     split: SplitName = "test",
     on: Table | None = None,
     prepared: str | Path | None = None,
+    by: str | None = None,
     progress: ProgressListener | None = None,
 ) -> EvaluatedSplit:
     """Compute metrics as ``evaluate`` does, the share of unseen values by field, and the AUC of examples with any.
 
-    What is likely wrong is logged, too: see ``rankelastor.alarms``.
+    What is likely wrong is logged, too: see ``rankelastor.alarms``. ``by`` names a field for whose values metrics are
+    computed, too.
 
     Raises:
+        SettingsError: ``by`` names no field with one id a row.
         RunError: the run folder cannot be used.
         StalePreparedError: the prepared folder has changed since the training.
         DataError: the prepared folder or the split is missing, or the new rows are wrong.
@@ -91,8 +101,10 @@ def evaluate_with_unseen(
         predictions = score_split(
             run.ranker, loader, training.execution, tasks=tasks, odds=run.recipe.odds, progress=progress
         )
+        by_value = metrics_by_value(by, predictions, loader, run.encoder) if by else ()
         unseen = count_unseen(loader, run.encoder.manifest)
-        return _judged(run, split, predictions, unseen, is_valid=split == "valid", is_train=split == "train")
+        judged = _judged(run, split, predictions, unseen, is_valid=split == "valid", is_train=split == "train")
+        return replace(judged, by_value=by_value)
 
 
 def _judged(
@@ -122,4 +134,4 @@ def _judged(
         ]
     )
     log_alarms(alarms)
-    return EvaluatedSplit(metrics, unseen.report(predictions), alarms)
+    return EvaluatedSplit(metrics, unseen.report(predictions), alarms, predictions.intervals())

@@ -21,6 +21,7 @@ from rankelastor.execution.cores import compute_threads, one_core
 from rankelastor.execution.device import autocast
 from rankelastor.execution.hooks import must_run_in_order
 from rankelastor.execution.lowering import Lowering
+from rankelastor.metrics.intervals import Interval, intervals_of
 from rankelastor.metrics.report import Metrics, evaluate_predictions
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.embedding.embedded import Embedded
@@ -61,6 +62,17 @@ class Predictions:
         return evaluate_predictions(
             self.label, self.probability, tasks=self.tasks, group=self.group, weight=self.metric_weight, names=names
         )
+
+    def intervals(self) -> dict[str, dict[str, Interval]]:
+        """Compute the intervals of 95 % of each task's metrics: see ``metrics/intervals.py``."""
+        weight = self.metric_weight
+        columns = zip(self.tasks, self.label.T, self.probability.T, strict=True)
+        return {
+            task: intervals_of(
+                np.ascontiguousarray(label), np.ascontiguousarray(score), weight=weight, group=self.group
+            )
+            for task, label, score in columns
+        }
 
     def uncorrected(self) -> Self:
         """Copy the predictions with the probabilities that the ranker gives without the correction by ``odds``."""

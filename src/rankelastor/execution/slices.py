@@ -149,10 +149,10 @@ class SlicedGradients:
         """Choose the number of examples per slice for batches like this one.
 
         It depends on the model and the batch, but not on kernels, and on the number of threads only beyond two. The
-        same holds for dropout masks, which are drawn slice by slice. A batch is one slice if any layer couples its
-        examples, whatever the settings say.
+        same holds for dropout masks, which are drawn slice by slice. A batch is one slice if any layer or
+        the loss couples its examples, whatever the settings say.
         """
-        if couples_examples(*self._modules):
+        if couples_examples(*self._modules) or getattr(self._loss, "couples_examples", False):
             return max(1, batch.num_examples)
         if self._slice_examples is not None:
             return self._slice_examples

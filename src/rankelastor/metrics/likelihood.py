@@ -29,8 +29,21 @@ def logloss(
         >>> round(logloss(np.array([1, 0]), np.array([0.5, 0.0]), weight=np.array([1.0, 2.0])), 6)  # ln(2) / 3
         0.231049
     """
+    return weighted_mean(row_losses(label, probability), weight)
+
+
+def row_losses(
+    label: Shaped[ndarray, " example"], probability: Float[ndarray, " example"]
+) -> Float[ndarray, " example"]:
+    """Compute the binary cross-entropy of each row in nats.
+
+    Example:
+        >>> row_losses(np.array([1, 0]), np.array([0.5, 0.5])).round(6).tolist()
+        [0.693147, 0.693147]
+    """
     clipped = np.clip(probability.astype(np.float64), PROBABILITY_CLIP, 1 - PROBABILITY_CLIP)
-    return -weighted_mean(np.where(label > 0, np.log(clipped), np.log1p(-clipped)), weight)
+    losses: Float[ndarray, " example"] = -np.where(label > 0, np.log(clipped), np.log1p(-clipped))
+    return losses
 
 
 def normalized_entropy(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
+from rankelastor.metrics.group_values import GroupValues
+
 Figure = float | int
 """Value of a metric; counts are of type int."""
 
@@ -27,6 +29,8 @@ class Metric:
             field.
         function: ``function(label, probability, *, weight=None) -> float``, which returns nan if the metric is not
             defined; with ``needs_group`` it also takes ``group``.
+        by_group: takes the same and returns the values of the groups of which the metric is the mean, for its
+            interval; None: it is no such mean.
 
     Example:
         >>> import numpy as np
@@ -42,6 +46,7 @@ class Metric:
     higher_is_better: bool | None
     needs_group: bool
     function: Callable[..., Figure]
+    by_group: Callable[..., GroupValues] | None = None
 
     def __post_init__(self) -> None:
         assert "." not in self.name, "the name of a metric has no dot, which separates a task from a metric"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
+
+from rankelastor.metrics.group_values import NO_GROUPS, GroupValues
 
 
 def auc(
@@ -48,8 +48,25 @@ def grouped_auc(
 
     Source: gAUC of Deep Interest Network, arXiv 1706.06978, equation 5, weighted by impressions.
     """
+    return auc_by_group(label, score, group=group, weight=weight).mean()
+
+
+def auc_by_group(
+    label: Shaped[ndarray, " example"],
+    score: Float[ndarray, " example"],
+    *,
+    group: Int[ndarray, " example"],
+    weight: Float[ndarray, " example"] | None = None,
+) -> GroupValues:
+    """Compute the AUC within each group that has both labels, and the group's total weight.
+
+    Example:
+        >>> label, score = np.array([1, 0, 1, 0, 1]), np.array([0.9, 0.1, 0.2, 0.8, 0.5])
+        >>> auc_by_group(label, score, group=np.array([7, 7, 8, 8, 9])).values.tolist()
+        [1.0, 0.0]
+    """
     if not len(label):
-        return math.nan
+        return NO_GROUPS
     keys, group_index = np.unique(group, return_inverse=True)
     mass = np.ones(len(label)) if weight is None else weight.astype(np.float64)
     positive = np.where(label > 0, mass, 0.0)
@@ -61,13 +78,13 @@ def grouped_auc(
     total_negative = sums(mass - positive)
     both = (total_positive > 0) & (total_negative > 0)
     if not both.any():
-        return math.nan
-    wins = sums(positive * _negatives_below(group_index, score, mass - positive))
+        return NO_GROUPS
+    wins = sums(positive * negatives_below(group_index, score, mass - positive))
     pairs = total_positive * total_negative
-    return float(np.average(wins[both] / pairs[both], weights=total[both]))
+    return GroupValues(wins[both] / pairs[both], total[both])
 
 
-def _negatives_below(
+def negatives_below(
     group_index: Int[ndarray, " example"],
     score: Float[ndarray, " example"],
     negative: Float[ndarray, " example"],

@@ -10,8 +10,17 @@ from numpy import ndarray
 
 from rankelastor.metrics.calibration import calibration_ratio, expected_calibration_error
 from rankelastor.metrics.likelihood import logloss, normalized_entropy
+from rankelastor.metrics.lists import (
+    LIST_LENGTH,
+    hit_by_group,
+    hit_rate,
+    mean_reciprocal_rank,
+    ndcg,
+    ndcg_by_group,
+    reciprocal_rank_by_group,
+)
 from rankelastor.metrics.metric import Metric
-from rankelastor.metrics.ranking import auc, grouped_auc
+from rankelastor.metrics.ranking import auc, auc_by_group, grouped_auc
 
 
 def num_examples(
@@ -28,7 +37,31 @@ def num_examples(
 _ROWS = (
     Metric("auc", "AUC", higher_is_better=True, needs_group=False, function=auc),
     Metric("logloss", "logloss (nats)", higher_is_better=False, needs_group=False, function=logloss),
-    Metric("gauc", "gAUC", higher_is_better=True, needs_group=True, function=grouped_auc),
+    Metric("gauc", "gAUC", higher_is_better=True, needs_group=True, function=grouped_auc, by_group=auc_by_group),
+    Metric(
+        f"ndcg_at_{LIST_LENGTH}",
+        f"NDCG@{LIST_LENGTH}",
+        higher_is_better=True,
+        needs_group=True,
+        function=ndcg,
+        by_group=ndcg_by_group,
+    ),
+    Metric(
+        "mrr",
+        "mean reciprocal rank",
+        higher_is_better=True,
+        needs_group=True,
+        function=mean_reciprocal_rank,
+        by_group=reciprocal_rank_by_group,
+    ),
+    Metric(
+        f"hit_rate_at_{LIST_LENGTH}",
+        f"hit rate@{LIST_LENGTH}",
+        higher_is_better=True,
+        needs_group=True,
+        function=hit_rate,
+        by_group=hit_by_group,
+    ),
     Metric(
         "normalized_entropy",
         "normalised entropy",

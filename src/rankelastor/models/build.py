@@ -7,6 +7,9 @@ from torch import nn
 from rankelastor.errors import SettingsError
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
+from rankelastor.models.sequences import places_of, schema_with_tokens, with_sequences
+from rankelastor.models.shallow_tower import with_tower, without_features
+from rankelastor.models.tasks import network_of_tasks, schema_of_outputs
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.schema import FeatureSchema
@@ -18,7 +21,7 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
-    embedding = build_embedding(schema, embedding_dim=settings.embedding_width(schema))
+    embedding = build_embedding(schema, embedding_dim=row_width(settings, schema))
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 
@@ -37,7 +40,16 @@ def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedd
             for feature in schema.categorical
             if feature.pretrained is not None
         },
+        served_ids={places[each.name]: each.serving_id for each in schema.categorical if each.serving_id is not None},
+        served_numbers={
+            place: each.serving_number for place, each in enumerate(schema.numeric) if each.serving_number is not None
+        },
     )
+
+
+def row_width(settings: RankerSettings, schema: FeatureSchema) -> int:
+    """Compute the width of the rows of the embedding table."""
+    return settings.embedding_width(schema_of_outputs(settings.tasks, schema))
 
 
 def build_network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
@@ -47,9 +59,33 @@ def build_network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
         SettingsError: sizes do not fit each other, or a group names an unknown field.
     """
     try:
-        return settings.network(schema)
+        return _network_with_tower(settings, schema)
     except SizesDoNotFit as error:
         message = str(error)
         first, _, _ = message.partition(" ")
         is_setting = first.partition(".")[0] in type(settings).model_fields
         raise SettingsError(f"model.{message}" if is_setting else f"model: {message}") from error
+
+
+def _network_with_tower(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
+    if settings.shallow_tower is None:
+        return _network(settings, schema)
+    features = settings.shallow_tower.check(schema)
+    network = _network(settings, without_features(schema, features))
+    return with_tower(settings.shallow_tower, schema, features, network, embedding_dim=row_width(settings, schema))
+
+
+def _network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
+    if settings.sequence is None:
+        return _network_of_tasks(settings, schema)
+    places = places_of(settings.sequence, schema)
+    network = _network_of_tasks(settings, schema_with_tokens(settings.sequence, schema, places))
+    width = row_width(settings, schema)
+    return with_sequences(settings.sequence, schema, places, network, embedding_dim=width)
+
+
+def _network_of_tasks(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
+    if settings.tasks is None:
+        return settings.network(schema)
+    width = row_width(settings, schema)
+    return network_of_tasks(settings.tasks, schema, settings.network, embedding_dim=width)

@@ -17,6 +17,11 @@ from rankelastor.models.multi_embedding import MultiEmbeddingSettings
 from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.models.rankmixer import RankMixerSettings
+from rankelastor.models.rankmixer_paper import RankMixerPaperSettings
+from rankelastor.models.rankup import RankUpSettings
+from rankelastor.models.tokenmixer_large import TokenMixerLargeSettings
+from rankelastor.models.unimixer import UniMixerSettings
+from rankelastor.models.wukong import WukongSettings
 from rankelastor.models.xdeepfm import XDeepFmSettings
 
 MODELS = (
@@ -34,6 +39,11 @@ MODELS = (
     MaskNetSettings,
     FiBiNetSettings,
     MultiEmbeddingSettings,
+    RankMixerPaperSettings,
+    TokenMixerLargeSettings,
+    UniMixerSettings,
+    RankUpSettings,
+    WukongSettings,
 )
 
 if TYPE_CHECKING:

@@ -7,12 +7,16 @@ from rankelastor.models.layer_settings import LayerSettings
 from rankelastor.nn.ffn.glu import PerTokenGlu
 from rankelastor.nn.ffn.hyper_connections import HyperConnectedGlu
 from rankelastor.nn.ffn.mlp import PerTokenMlp
+from rankelastor.nn.ffn.swiglu import PerTokenSwiGlu
+from rankelastor.nn.ffn.top_k_experts import TopKExperts
 
 FFNS = LayerChoice(
     {
         "mlp": PerTokenMlp,
         "glu": PerTokenGlu,
         "hyper_glu": HyperConnectedGlu,
+        "swiglu": PerTokenSwiGlu,
+        "top_k_experts": TopKExperts,
     },
     given=["num_tokens", "token_dim"],
 )

@@ -72,6 +72,7 @@ class LayerChoice:
         layers: the layer's class for each kind; a ``Variant`` of it if an argument is itself a layer.
         given: arguments that the model passes, such as sizes and field names, which are not settings. A layer receives
             those that its signature names.
+        base: settings that all layers of the choice share, and that no layer receives.
 
     Example:
         >>> from rankelastor.nn.mixing.full import FullMixing
@@ -84,12 +85,18 @@ class LayerChoice:
         Linear(in_features=24, out_features=2, bias=False)
     """
 
-    def __init__(self, layers: Mapping[str, type[nn.Module] | Variant], *, given: Collection[str]) -> None:
+    def __init__(
+        self,
+        layers: Mapping[str, type[nn.Module] | Variant],
+        *,
+        given: Collection[str],
+        base: type[LayerSettings] = LayerSettings,
+    ) -> None:
         variants = {kind: layer if isinstance(layer, Variant) else Variant(layer) for kind, layer in layers.items()}
         self._given = tuple(given)
         self._variants = {kind: replace(variant, given=self._given) for kind, variant in variants.items()}
         self.classes = {
-            kind: settings_class(variant.layer, kind=kind, fields=variant.fields)
+            kind: settings_class(variant.layer, kind=kind, fields=variant.fields, base=base)
             for kind, variant in self._variants.items()
         }
 

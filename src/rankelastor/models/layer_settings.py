@@ -47,8 +47,12 @@ def fields_of(layer: type[nn.Module], *, given: Collection[str]) -> Fields:
     }
 
 
-def settings_class(layer: type[nn.Module], *, kind: str, fields: Fields) -> type[LayerSettings]:
+def settings_class(
+    layer: type[nn.Module], *, kind: str, fields: Fields, base: type[LayerSettings] = LayerSettings
+) -> type[LayerSettings]:
     """Make the settings class of a layer: ``kind`` and the fields, with the first paragraph of the layer's docstring.
+
+    ``base`` has the settings that all layers of a choice share.
 
     Example:
         >>> from rankelastor.nn.head import MeanHead
@@ -59,7 +63,7 @@ def settings_class(layer: type[nn.Module], *, kind: str, fields: Fields) -> type
     literal: Any = Literal
     made: type[LayerSettings] = create_model(
         f"{layer.__name__}Settings",
-        __base__=LayerSettings,
+        __base__=base,
         __doc__=(inspect.getdoc(layer) or "").split("\n\n")[0],
         __module__=layer.__module__,
         kind=(literal[kind], ...),

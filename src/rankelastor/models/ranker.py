@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
+from rankelastor.objectives.binary_cross_entropy import PartLabels
 from rankelastor.schema import Batch
 
 
@@ -35,6 +36,18 @@ class Ranker(nn.Module):
         """Modules of each stage of the network, by name and in order; by default the network is one stage."""
         stages: Mapping[str, Sequence[nn.Module]] = getattr(self.network, "stages", {"network": [self.network]})
         return stages
+
+    @property
+    def parts_learn_from(self) -> PartLabels:
+        """Labels of the parts whose logits the network returns while training; by default those of the whole."""
+        source: PartLabels = getattr(self.network, "parts_learn_from", "whole")
+        return source
+
+    @property
+    def part_weight(self) -> float:
+        """Weight of the loss of each part of the network; 1 by default."""
+        weight: float = getattr(self.network, "part_weight", 1.0)
+        return weight
 
     @property
     def num_dense_parameters(self) -> int:

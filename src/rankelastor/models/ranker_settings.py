@@ -8,6 +8,9 @@ from pydantic import Field, PositiveInt
 from torch import nn
 
 from rankelastor.config.base import Settings
+from rankelastor.models.sequences import SequenceSettings
+from rankelastor.models.shallow_tower import ShallowTowerSettings
+from rankelastor.models.tasks import TaskSettings
 from rankelastor.schema import FeatureSchema
 
 
@@ -20,6 +23,20 @@ class RankerSettings(Settings, ABC):
 
     kind: str
     embedding_dim: PositiveInt = Field(10, description="Width of the embedding of each field.")
+    sequence: SequenceSettings | None = Field(
+        None,
+        description="How sequences are read for a target before the network; none: a sequence is the mean of its "
+        "elements.",
+    )
+    shallow_tower: ShallowTowerSettings | None = Field(
+        None,
+        description="A small tower of its own for fields such as a position, whose logit is added; none: these are "
+        "fields like others.",
+    )
+    tasks: TaskSettings | None = Field(
+        None,
+        description="How the tasks of several labels share the model; none: one network with a logit for each task.",
+    )
 
     def embedding_width(self, schema: FeatureSchema) -> int:  # noqa: ARG002 - overridden by models that need it
         """Width of the rows of the embedding table: ``embedding_dim``, unless the model needs more columns."""
@@ -30,7 +47,8 @@ class RankerSettings(Settings, ABC):
         """Make the network for these features and tasks, with initial values: ``Embedded`` -> (batch, task).
 
         While training, a network may also return (batch, task, 1 + part): the logits of the ranker, followed by those
-        of parts of it, which the objective teaches to agree with the whole (objectives/binary_cross_entropy.py).
+        of parts of it, which the objective teaches to agree with the whole (objectives/binary_cross_entropy.py), or,
+        where the network's ``parts_learn_from`` is "labels", with the labels, by its ``part_weight``.
 
         A network may have two properties. ``points`` maps names to the modules that return token matrices
         (batch, token, dim), for the spectrum; ``stages`` maps names to lists of modules, for the profile.

@@ -7,6 +7,7 @@ from rankelastor.models.layer_settings import LayerSettings
 from rankelastor.nn.projection import Projection
 from rankelastor.nn.tokenizer.grouped import GroupedTokenizer
 from rankelastor.nn.tokenizer.joint import JointTokenizer
+from rankelastor.nn.tokenizer.per_token_split import PerTokenSplitTokenizer
 from rankelastor.nn.tokenizer.reshape import ReshapeTokenizer
 from rankelastor.nn.tokenizer.split import SplitTokenizer
 
@@ -18,6 +19,7 @@ TOKENIZERS = LayerChoice(
         "joint": Variant(JointTokenizer, inlined=_MLP),
         "grouped": Variant(GroupedTokenizer, inlined=_MLP),
         "none": ReshapeTokenizer,
+        "per_token_split": PerTokenSplitTokenizer,
     },
     given=["num_fields", "field_names", "embedding_dim", "num_tokens", "token_dim"],
 )

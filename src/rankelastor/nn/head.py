@@ -1,10 +1,13 @@
 """Heads: tokens (batch, token, dim) -> logits (batch, task)."""
 
+from collections.abc import Callable
+
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from rankelastor.nn.init import init_linear_
+from rankelastor.nn.projection import Projection
 
 
 class MlpHead(nn.Module):
@@ -71,3 +74,31 @@ class MeanHead(nn.Module):
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch task"]:
         """Average over tokens and dim."""
         return tokens.mean(dim=(1, 2)).unsqueeze(1).expand(-1, self.num_tasks)
+
+
+class PooledHead(nn.Module):
+    """The mean over the tokens, then an MLP of their D coordinates to one logit per task.
+
+    Args:
+        token_dim: D.
+        num_tasks: number of tasks.
+        projection: makes the MLP for an ``in_dim`` and an ``out_dim``.
+
+    Example:
+        >>> import torch
+        >>> PooledHead(token_dim=4)(torch.randn(2, 3, 4)).shape
+        torch.Size([2, 1])
+
+    Source: RankMixer, arXiv 2507.15551, and TokenMixer-Large, arXiv 2602.06563.
+    """
+
+    def __init__(
+        self, *, token_dim: int, num_tasks: int = 1, projection: Callable[..., Projection] = Projection
+    ) -> None:
+        super().__init__()
+        self.mlp = projection(in_dim=token_dim, out_dim=num_tasks)
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch task"]:
+        """Average over the tokens and apply the MLP."""
+        logits: Tensor = self.mlp(tokens.mean(dim=1))
+        return logits

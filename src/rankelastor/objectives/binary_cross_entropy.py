@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rankelastor.schema import Batch
+
+PartLabels = Literal["whole", "labels"]
+"""Where the parts of a network have their labels from: the probabilities of the whole, or the labels."""
 
 
 class BinaryCrossEntropy:
@@ -21,8 +24,9 @@ class BinaryCrossEntropy:
     sum_t a_t sum_i w_i BCE(z_it, y_it) / (sum_i w_i sum_t a_t),
     where the loss of an example with label 1 counts ``positive_weight`` times.
 
-    A network whose parts are to agree with it returns logits (batch, task, 1 + part) while training. Each part then
-    adds the same loss with its own logits and, as labels, the probabilities of the whole, without a gradient to these.
+    A network that has parts which learn by themselves returns logits (batch, task, 1 + part) while training. Each part
+    then adds ``part_weight`` times the same loss with its own logits. Its labels are those of the examples, or the
+    probabilities of the whole, without a gradient to these, so that the parts agree with the whole.
 
     A batch may be cut into slices: compute ``total`` of the whole batch once; the losses of the slices then add up to
     the loss of the batch.
@@ -30,6 +34,8 @@ class BinaryCrossEntropy:
     Args:
         task_weights: weight of each task, in the order of the columns of ``Batch.labels``; None weights all equally.
         positive_weight: factor of the loss of examples with label 1; the total of the weights does not count it.
+        parts_learn_from: where parts have their labels from, the ``whole`` or the examples' ``labels``.
+        part_weight: weight of the loss of each part.
 
     Raises:
         ValueError: a task weight is negative or not finite, or all are 0.
@@ -44,13 +50,22 @@ class BinaryCrossEntropy:
         0.693147
     """
 
-    def __init__(self, task_weights: Sequence[float] | None = None, *, positive_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        task_weights: Sequence[float] | None = None,
+        *,
+        positive_weight: float = 1.0,
+        parts_learn_from: PartLabels = "whole",
+        part_weight: float = 1.0,
+    ) -> None:
         assert positive_weight > 0, "settings require a positive weight"
         weights = None if task_weights is None else torch.tensor(task_weights, dtype=torch.float64)
         if weights is not None and not (weights.isfinite().all() and (weights >= 0).all() and weights.any()):
             raise ValueError(f"task weights must be 0 or more and not all 0, but {list(task_weights or ())} were given")
         self._task_weights = None if task_weights is None else tuple(task_weights)
         self._positive_weight = None if positive_weight == 1 else positive_weight
+        self._parts_learn_from = parts_learn_from
+        self._part_weight = part_weight
 
     @classmethod
     def by_name(cls, weights: Mapping[str, float], *, tasks: Sequence[str]) -> Self:
@@ -86,8 +101,9 @@ class BinaryCrossEntropy:
         assert whole.shape == batch.labels.shape, "a ranker returns one logit per task"
         loss = self._mean(whole, batch.labels, weight, total=total)
         if parts:
-            taught = whole.detach().float().sigmoid()
-            loss = loss + torch.stack([self._mean(part, taught, weight, total=total) for part in parts]).sum()
+            taught = batch.labels if self._parts_learn_from == "labels" else whole.detach().float().sigmoid()
+            losses = torch.stack([self._mean(part, taught, weight, total=total) for part in parts])
+            loss = loss + self._part_weight * losses.sum()
         return loss
 
     def _mean(

@@ -25,6 +25,7 @@ from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches, training_loader
+from rankelastor.training.objective import objective_of
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.step import Stepper
 
@@ -114,7 +115,12 @@ def _profile(
     ranker = build_ranker(recipe.model, dataset.schema).to(device).train()
     clock = StageClock(device)
     stepper = Stepper(
-        ranker, settings.optimiser, settings.execution, batch_size=settings.batch_size, on_phase=clock.on_phase
+        ranker,
+        settings.optimiser,
+        settings.execution,
+        batch_size=settings.batch_size,
+        objective=objective_of(settings, dataset.schema.tasks, ranker),
+        on_phase=clock.on_phase,
     )
     batches = _whole_batches(dataset, settings, device)
     plain, watched = [], []

@@ -58,6 +58,52 @@ class Recipe(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_sequences(self) -> Self:
+        has_lists = any(field.kind == "sequence" for field in self.data.fields)
+        if self.model.sequence is not None and not has_lists:
+            raise ValueError(
+                "model.sequence needs a field of lists, but data.fields has none; add {kind: sequence, column: ...}, "
+                "or leave model.sequence out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_tasks(self) -> Self:
+        tasks = [target.task for target in self.data.targets]
+        if self.model.tasks is not None:
+            try:
+                self.model.tasks.check(tasks)
+            except ValueError as error:
+                raise ValueError(f"model.{error}") from None
+        unknown = sorted(set(self.training.task_weights).difference(tasks))
+        if unknown:
+            raise ValueError(
+                f"training.task_weights must name tasks of {tasks}, but {unknown} were given; add labels of these "
+                "names to data.labels"
+            )
+        weights = [self.training.task_weights.get(task, 1.0) for task in tasks]
+        if not any(weights):
+            raise ValueError("training.task_weights must not all be 0, but are; leave out the task to learn")
+        return self
+
+    @model_validator(mode="after")
+    def _check_objective(self) -> Self:
+        objective = self.training.objective
+        if not objective.within_groups:
+            return self
+        if not any(field.names_group for field in self.data.fields):
+            raise ValueError(
+                f"training.objective={objective.kind} compares the rows of a group, but data.fields has no group; add "
+                "{kind: group, column: ...}"
+            )
+        if self.training.negatives_kept < 1:
+            raise ValueError(
+                f"training.objective={objective.kind} needs all rows of a group, but training.negatives_kept="
+                f"{self.training.negatives_kept} leaves rows out; leave it out"
+            )
+        return self
+
     @property
     def odds(self) -> Odds:
         """How training changes the odds of the label, and what restores them."""

@@ -17,7 +17,8 @@ from rankelastor.training.rare_as_unseen import RareAsUnseen
 def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> BatchLoader:
     """Make the loader of the train split, shuffled in each epoch by ``training.order`` and ``training.seed``.
 
-    With ``training.negatives_kept`` below 1 each epoch has a new sample of the rows with label 0.
+    With ``training.negatives_kept`` below 1 each epoch has a new sample of the rows with label 0. An objective within
+    groups keeps the rows of a group together, unless the order is by windows.
     """
     split, kept = dataset.split("train"), settings.negatives_kept
     return BatchLoader(
@@ -26,6 +27,7 @@ def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> Bat
         shuffle=True,
         order=settings.order,
         seed=settings.seed,
+        whole_groups=settings.objective.within_groups and settings.order.kind == "uniform",
         thinned=ThinnedNegatives(split, share=kept, seed=settings.seed) if kept < 1 else None,
     )
 

@@ -18,12 +18,12 @@ from rankelastor.errors import RunError
 from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.scheduled import scheduled_modules
-from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.objectives.mean_loss import MeanLoss
 from rankelastor.objectives.odds import UNCHANGED, Odds
 from rankelastor.progress import ProgressListener
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches
+from rankelastor.training.objective import objective_of
 from rankelastor.training.observers import Evaluation, Step, TrainingObserver
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.step import Stepper
@@ -138,7 +138,7 @@ class _Epochs:
             settings.optimiser,
             settings.execution,
             batch_size=settings.batch_size,
-            objective=BinaryCrossEntropy(positive_weight=settings.positive_weight),
+            objective=objective_of(settings, training.tasks, training.ranker),
         )
         self.seconds = 0.0
         self.seconds_waited = 0.0

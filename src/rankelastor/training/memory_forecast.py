@@ -139,7 +139,7 @@ class _Sizes:
 def _slice_examples(sizes: _Sizes, ranker: Ranker, training: TrainingSettings, *, num_threads: int) -> int:
     """Foretell ``SlicedGradients.slice_examples``."""
     batch_size = training.batch_size
-    if couples_examples(*ranker.modules()):
+    if couples_examples(*ranker.modules()) or training.objective.within_groups:
         return batch_size
     if training.execution.slice_examples is not None:
         return min(batch_size, training.execution.slice_examples)

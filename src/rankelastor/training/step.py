@@ -69,7 +69,9 @@ class Stepper:
         self._lazy = self._lazy_rows()
         optimised = self._dense if self._lazy else [*self._dense, self._table]
         self._optimiser = DenseAdam(optimised, learning_rate=optimiser.learning_rate, betas=ADAM_BETAS)
-        self.objective = objective or BinaryCrossEntropy()
+        self.objective = objective or BinaryCrossEntropy(
+            parts_learn_from=ranker.parts_learn_from, part_weight=ranker.part_weight
+        )
         self._compiled = compile_for_training(ranker.network, execution)
         self._num_cores = torch.get_num_threads()
         self._is_tiny = self._device.type == "cpu" and is_tiny_work(ranker, batch_size)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
@@ -23,6 +24,7 @@ from rankelastor.data.kinds.sharing import refuse_rules_with_shares
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit, number_texts
 from rankelastor.data.kinds.vocabulary_rules import VocabularyRules
+from rankelastor.errors import DataError
 from rankelastor.schema import CategoricalFeature, PretrainedVectors
 
 _logger = logging.getLogger(__name__)
@@ -47,6 +49,12 @@ class CategoricalField(ColumnSettings):
         None,
         description="Vectors that replace learned embedding rows; a learned linear map projects them to the width of "
         "the model.",
+    )
+
+    serving_value: str | int | float | bool | None = Field(
+        None,
+        description="The value that takes the place of the column when scoring, such as position 1: training uses the "
+        "column, evaluation and prediction do not, and rows to be scored may lack it. Null: the column is used.",
     )
 
     def plan(self, column: str) -> Iterator[PlannedCategorical]:
@@ -104,7 +112,27 @@ class PlannedCategorical:
             vocabulary=file,
             shares=self.settings.shares,
             pretrained=self._write_vectors(output, vocabulary),
+            serving_id=self._serving_id(vocabulary),
         )
+
+    def _serving_id(self, vocabulary: Vocabulary) -> int | None:
+        """Find the id of the serving value.
+
+        Raises:
+            DataError: train does not hold the value.
+        """
+        value = self.settings.serving_value
+        if value is None:
+            return None
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        serving_id = int(vocabulary.ids(pl.Series([text]))[0])
+        if serving_id == vocabulary.out_of_vocabulary_id:
+            frequent = ", ".join(vocabulary.values[:5].to_list())
+            raise DataError(
+                f"serving_value of the field {self.name} must be a value of train, but {text!r} was given; try one of "
+                f"{frequent}"
+            )
+        return serving_id
 
     def _write_vectors(self, output: FeatureOutput, vocabulary: Vocabulary) -> PretrainedSpec | None:
         settings = self.settings.pretrained
@@ -138,6 +166,12 @@ class CategoricalSpec(FeatureSpec):
     vocabulary: str
     shares: str | None = None
     pretrained: PretrainedSpec | None = None
+    serving_id: int | None = None
+
+    @property
+    def is_served(self) -> bool:
+        """Whether one value takes the place of the column when scoring."""
+        return self.serving_id is not None
 
     @property
     def feature(self) -> CategoricalFeature:
@@ -145,7 +179,7 @@ class CategoricalSpec(FeatureSpec):
         vectors = None
         if self.pretrained is not None:
             vectors = PretrainedVectors(self.pretrained.dim, self.pretrained.trained)
-        return CategoricalFeature(self.name, self.num_ids, self.shares, vectors)
+        return CategoricalFeature(self.name, self.num_ids, self.shares, vectors, self.serving_id)
 
     @property
     def vocabulary_file(self) -> VocabularyFile:

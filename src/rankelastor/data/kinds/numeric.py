@@ -37,6 +37,12 @@ class NumericField(ColumnSettings):
     unit: TimeUnit | None = Field(None, description=UNIT_MEANING)
     infinite: Infinite = Field("refuse", description=INFINITE_MEANING)
 
+    serving_value: FiniteFloat | None = Field(
+        None,
+        description="The number that takes the place of the column when scoring, before the transform: training uses "
+        "the column, evaluation and prediction do not, and rows to be scored may lack it. Null: the column is used.",
+    )
+
     def plan(self, column: str) -> Iterator[PlannedNumeric]:
         """Plan one feature."""
         yield PlannedNumeric(self.name or column, column, self)
@@ -100,6 +106,7 @@ class _NumericFit:
             unit=planned.settings.unit,
             infinite=planned.settings.infinite,
             statistics=self._statistics.statistics,
+            serving_value=planned.settings.serving_value,
         )
 
 
@@ -112,11 +119,20 @@ class NumericSpec(FeatureSpec):
     unit: TimeUnit | None = None
     infinite: Infinite = "refuse"
     statistics: NumberStatistics
+    serving_value: float | None = None
+
+    @property
+    def is_served(self) -> bool:
+        """Whether one number takes the place of the column when scoring."""
+        return self.serving_value is not None
 
     @property
     def feature(self) -> NumericFeature:
         """The feature as models see it: one number per example."""
-        return NumericFeature(self.name)
+        if self.serving_value is None:
+            return NumericFeature(self.name)
+        number = transform_numbers(np.array([self.serving_value]), self.transform, self.statistics)
+        return NumericFeature(self.name, serving_number=float(number[0]))
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers."""

@@ -84,6 +84,11 @@ class FeatureSpec(Settings):
         """Say what its ids or numbers stand for; ``vocabulary`` is given if the feature has one."""
 
     @property
+    def is_served(self) -> bool:
+        """Whether one value takes the place of the column when scoring, so that rows may lack it."""
+        return False
+
+    @property
     def vocabulary_file(self) -> VocabularyFile | None:
         """File of its vocabulary, own or shared; None without one."""
         return None

@@ -11,6 +11,7 @@ import torch
 from rankelastor.config.training import OrderSettings, UniformOrder
 from rankelastor.data.loading.epoch_steps import EpochSteps, World
 from rankelastor.data.loading.gather import Columns, gather
+from rankelastor.data.loading.groups_together import GroupsTogether
 from rankelastor.data.loading.order import RowOrder, StoredOrder, epoch_order
 from rankelastor.data.loading.thinned import SelectedRows, ThinnedNegatives
 from rankelastor.data.prepared import PreparedSplit
@@ -39,6 +40,8 @@ class BatchLoader:
         seed: seed of the orders.
         world: the number of processes and the rank of this one.
         thinned: selects the rows of each epoch; None takes all.
+        whole_groups: whether each epoch keeps the rows of a group together, in a new order of groups and of rows within
+            them: then a batch holds whole groups, but for one at each of its ends. It takes the place of ``order``.
 
     Raises:
         DataError: there are fewer rows than processes.
@@ -54,8 +57,11 @@ class BatchLoader:
         seed: int = 0,
         world: World | None = None,
         thinned: ThinnedNegatives | None = None,
+        whole_groups: bool = False,
     ) -> None:
         assert batch_size > 0, "settings require a positive batch size"
+        assert thinned is None or not whole_groups, "the groups of a sample of the rows are not known"
+        self._groups = GroupsTogether.of(split) if whole_groups else None
         self._split = split
         self._order = (order or UniformOrder()) if shuffle else None
         self._seed = seed
@@ -133,6 +139,7 @@ class BatchLoader:
             "world_size": self._steps.world.size,
             "seed": self._seed,
             "order": None if self._order is None else self._order.model_dump(mode="json"),
+            **({} if self._groups is None else {"whole_groups": True}),
             **({} if self._thinned is None else {"thinned": self._thinned.identity()}),
         }
 
@@ -142,6 +149,8 @@ class BatchLoader:
 
     def _order_of(self, epoch: int) -> RowOrder:
         order: RowOrder = StoredOrder()
+        if self._groups is not None:
+            return self._groups.order(seed=self._seed, epoch=epoch)
         if self._order is not None:
             order = epoch_order(self._order, self.num_rows, seed=self._seed, epoch=epoch)
         return order if self._thinned is None else SelectedRows(order, self._thinned.rows(epoch))

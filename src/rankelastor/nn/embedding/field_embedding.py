@@ -1,6 +1,7 @@
 """Field embeddings: one vector per feature, from one table with offsets."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Integer
@@ -37,6 +38,8 @@ class FieldEmbedding(nn.Module):
         shares: maps an id feature to the one whose rows it uses.
         pretrained: maps an id feature to the width of the vectors that replace its rows, and to whether these
             are trained.
+        served_ids: the id that takes the place of every id of a categorical feature, by feature, in evaluation mode.
+        served_numbers: the number that takes the place of those of a numeric feature, by feature, in evaluation mode.
 
     Example:
         >>> def batch(ids, numbers, sequence=None):
@@ -75,8 +78,12 @@ class FieldEmbedding(nn.Module):
         max_lengths: Sequence[int] = (),
         shares: Mapping[int, int] | None = None,
         pretrained: Mapping[int, tuple[int, bool]] | None = None,
+        served_ids: Mapping[int, int] | None = None,
+        served_numbers: Mapping[int, float] | None = None,
     ) -> None:
         super().__init__()
+        self._served_ids = dict(served_ids or {})
+        self._served_numbers = dict(served_numbers or {})
         self.num_categorical = len(num_ids) - len(max_lengths)
         self.max_lengths = list(max_lengths)
         self._owners = [(shares or {}).get(feature, feature) for feature in range(len(num_ids))]
@@ -107,7 +114,7 @@ class FieldEmbedding(nn.Module):
         The columns are the categorical features, then the positions of the sequences. Padding maps to row 0, every
         other id into the range of its feature. Ids with pretrained vectors have no row and get row 0.
         """
-        ids = _join_ids(batch)
+        ids = _join_ids(self._as_served(batch))
         has_row = (ids != 0) & self.in_table if self.pretrained else ids != 0
         return torch.where(has_row, ids + self.offsets, 0)
 
@@ -122,6 +129,7 @@ class FieldEmbedding(nn.Module):
             found: result of ``look_up(rows_of(batch))``.
             batch: the ids and numbers.
         """
+        batch = self._as_served(batch)
         sequences = self._sequences(found, batch)
         # A slice is taken only where it is needed, since its gradient is a copy.
         single = found[:, : self.num_categorical] if sequences else found
@@ -136,6 +144,16 @@ class FieldEmbedding(nn.Module):
     def forward(self, batch: Batch) -> Embedded:
         """Embed a batch: ``assemble(look_up(rows_of(batch)), batch)``."""
         return self.assemble(self.look_up(self.rows_of(batch)), batch)
+
+    def _as_served(self, batch: Batch) -> Batch:
+        """Replace what has a fixed value when scoring; while training nothing is."""
+        if self.training or not (self._served_ids or self._served_numbers):
+            return batch
+        return replace(
+            batch,
+            categorical=_with_columns(batch.categorical, self._served_ids),
+            numeric=_with_columns(batch.numeric, self._served_numbers),
+        )
 
     def _sequences(self, found: Float[Tensor, "batch column dim"], batch: Batch) -> tuple[EmbeddedSequence, ...]:
         if batch.sequence is None or not self.max_lengths:
@@ -190,6 +208,15 @@ class FieldEmbedding(nn.Module):
         self.register_buffer("in_table", torch.tensor(in_table, dtype=torch.bool), persistent=False)
         in_place = order is None or list(order) == sorted(order)
         self.register_buffer("order", None if in_place else torch.tensor(order), persistent=False)
+
+
+def _with_columns(values: Tensor, fixed: Mapping[int, float]) -> Tensor:
+    if not fixed:
+        return values
+    changed = values.clone()
+    for column, value in fixed.items():
+        changed[:, column] = value
+    return changed
 
 
 def _join_ids(batch: Batch) -> Integer[Tensor, "batch column"]:
