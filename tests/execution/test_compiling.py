@@ -75,12 +75,16 @@ def test_auto_compiles_on_cuda_alone(chosen: str, on_cpu: bool, on_cuda: bool) -
     assert should_compile(execution, torch.device("cuda")) is on_cuda
 
 
-def test_cuda_graphs_are_asked_for_on_cuda_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_graphs_of_the_passes_are_asked_for_on_cuda_where_no_step_is_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(torch, "compile", lambda _call, **options: asked.append(options))
-    for name in ("cuda", "cpu"):
-        compiling.compiler_for(torch.device(name))(lambda embedded: embedded.fields)
-    assert [(options["mode"], options["dynamic"]) for options in asked] == [("reduce-overhead", False), (None, False)]
+    for name, record in (("cuda", "never"), ("cuda", "auto"), ("cpu", "never")):
+        compiler = compiling.compiler_for(training_settings(record=record).execution, torch.device(name))
+        compiler(lambda embedded: embedded.fields)
+    assert [options["mode"] for options in asked] == ["reduce-overhead", None, None]
+    assert not any(options["dynamic"] for options in asked)
 
 
 def steps(
@@ -99,7 +103,7 @@ def steps(
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_compiled_steps_learn_what_eager_ones_do(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "compiler_for", lambda _device: traced)
+    monkeypatch.setattr(compiling, "compiler_for", lambda _settings, _device: traced)
     training = partial(training_settings, learning_rate=0.01, slice_examples=8, precision=precision)
     sizes = (32, 32, 32, 5, 32)  # the end of an epoch, and the next one
     runs = [steps(training(compile=chosen), sizes) for chosen in ("always", "never")]
@@ -115,7 +119,7 @@ def test_compiled_steps_learn_what_eager_ones_do(precision: str, monkeypatch: py
 
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_compiled_dropout_is_drawn_anew_and_repeatably(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "compiler_for", lambda _device: traced)
+    monkeypatch.setattr(compiling, "compiler_for", lambda _settings, _device: traced)
     training = training_settings(learning_rate=1e-12, slice_examples=8, compile="always")
     first, second = (steps(training, (32, 32, 32), dropout=0.4, threads=2) for _ in range(2))
     assert first[0] == second[0]
@@ -251,7 +255,7 @@ def no_backward(call: Call) -> Call:
 def test_what_cannot_be_compiled_runs_eagerly_and_says_so_once(
     broken: Callable[[Call], Call], reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(compiling, "compiler_for", lambda _device: broken)
+    monkeypatch.setattr(compiling, "compiler_for", lambda _settings, _device: broken)
     compiling._warn_that_compiling_failed.cache_clear()
     training = partial(training_settings, learning_rate=0.01, slice_examples=8)
     failed, eager, again = (steps(training(compile=chosen), (16, 16, 24)) for chosen in ("always", "never", "always"))

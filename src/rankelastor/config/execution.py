@@ -7,8 +7,9 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from rankelastor.config.base import Settings
 
 Precision = Literal["fp32", "bf16"]
-ExecutorName = Literal["eager", "kernels", "compiled"]
-"""How the training steps are computed: by plain layers, by kernels in place of layers, or by compiled code."""
+ExecutorName = Literal["eager", "kernels", "compiled", "recorded"]
+"""How the training steps are computed: by plain layers, by kernels in place of layers, by compiled code, or by plain
+layers whose launches on a GPU are recorded."""
 
 
 class ExecutionSettings(Settings):
@@ -22,6 +23,11 @@ class ExecutionSettings(Settings):
         "auto",
         description="Whether to compile the training step with `torch.compile` (on CUDA with CUDA graphs); `auto` "
         "compiles on CUDA only.",
+    )
+    record: Literal["auto", "never"] = Field(
+        "auto",
+        description="Whether a training step on CUDA is recorded as one CUDA graph and replayed; `auto` records where "
+        "no hook listens.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Device that computes the ranker; `auto` is CUDA if there is such a device, else the CPU."

@@ -42,10 +42,25 @@ def should_compile(settings: ExecutionSettings, device: torch.device) -> bool:
     return settings.compile == "always" or (settings.compile == "auto" and device.type == "cuda")
 
 
-def compiler_for(device: torch.device) -> Compile:
-    """Return PyTorch's compiler for static shapes; on CUDA with CUDA graphs, which launch a whole pass at once."""
-    mode = "reduce-overhead" if device.type == "cuda" else None
+def compiler_for(settings: ExecutionSettings, device: torch.device) -> Compile:
+    """Return PyTorch's compiler for static shapes; on CUDA with CUDA graphs, which launch a whole pass at once.
+
+    A step that is recorded as a whole needs no graphs of its passes.
+    """
+    mode = "reduce-overhead" if device.type == "cuda" and not should_record(settings, device) else None
     return partial(torch.compile, dynamic=False, mode=mode, **_OPTIONS)
+
+
+def should_record(settings: ExecutionSettings, device: torch.device) -> bool:
+    """Tell whether ``training.record`` means to record whole steps on this device, see ``recorded_step.py``.
+
+    Example:
+        >>> should_record(ExecutionSettings(), torch.device("cpu")), should_record(
+        ...     ExecutionSettings(), torch.device("cuda")
+        ... )
+        (False, True)
+    """
+    return settings.record == "auto" and device.type == "cuda"
 
 
 class CompiledNetwork:
@@ -63,7 +78,7 @@ class CompiledNetwork:
 
     Args:
         network: the network; its parameters may change in place.
-        compile_call: compiles a function; None selects PyTorch's compiler for the network's device.
+        compile_call: compiles a function; None selects PyTorch's compiler for a step that is not recorded.
     """
 
     def __init__(self, network: nn.Module, compile_call: Compile | None = None) -> None:
@@ -71,7 +86,7 @@ class CompiledNetwork:
         self._eager = Lowering(network)
         self._modules = list(network.modules())
         self._device = next(network.parameters()).device
-        self._compile = compile_call or compiler_for(self._device)
+        self._compile = compile_call or compiler_for(ExecutionSettings(record="never"), self._device)
         self._compiled: Network | None = None
         self._num_examples = 0
         self.has_failed = False
@@ -148,7 +163,9 @@ class CompiledNetwork:
 def compile_for_training(network: nn.Module, settings: ExecutionSettings) -> CompiledNetwork | None:
     """Compile the network if ``training.compile`` asks for it on this device; otherwise return None."""
     device = next(network.parameters()).device
-    return CompiledNetwork(network) if should_compile(settings, device) else None
+    if not should_compile(settings, device):
+        return None
+    return CompiledNetwork(network, compiler_for(settings, device))
 
 
 def _copy_with_gradients(embedded: Embedded) -> Embedded:
