@@ -60,6 +60,7 @@ class Checkpoint:
             temporary.unlink(missing_ok=True)
             share_file(source, temporary)
             temporary.replace(target)
+            temporary.unlink(missing_ok=True)  # a rename onto a link to the same file does nothing
         return source.is_file()
 
 

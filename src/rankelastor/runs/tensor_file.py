@@ -28,7 +28,7 @@ _ALIGNMENT = 8
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> str:
-    """Write contiguous tensors on the CPU to a new file, and its bytes to the disk; return its SHA-256 in hexadecimal.
+    """Write contiguous tensors on the CPU to a file, and its bytes to the disk; return its SHA-256 in hexadecimal.
 
     Unlike ``safetensors.torch.save`` it makes no copy of the tensors, which would take their memory a second time.
 
@@ -44,9 +44,9 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> str:
 
 
 def write_pieces(pieces: Iterator[bytes | memoryview], path: Path) -> str:
-    """Write pieces to a new file, and its bytes to the disk; return its SHA-256 in hexadecimal."""
+    """Write pieces to a file, and its bytes to the disk; return its SHA-256 in hexadecimal."""
     digest = hashlib.sha256()
-    with path.open("xb") as file:
+    with path.open("wb") as file:
         for piece in pieces:
             digest.update(piece)
             file.write(piece)
