@@ -25,6 +25,8 @@ VERBS = (
     "evaluate",
     "spectrum",
     "predict",
+    "runs",
+    "repeat",
     "theory",
     "describe",
     "models",
@@ -65,12 +67,14 @@ def _options(
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signal handler's signature
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second SIGTERM must not interrupt the cleanup
-    raise TerminatedError
+    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleanup
+    raise TerminatedError(number)
 
 
 def main() -> None:
-    """Run the command line; the exit code is 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM."""
+    """Run the command line; the exit code is 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
     accept_any_character()
     signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+        signal.signal(signal.SIGHUP, _terminate)
     app()
