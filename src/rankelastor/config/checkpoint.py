@@ -9,7 +9,7 @@ class CheckpointSettings(Settings):
     """When the whole state of a training is written to the run folder, and how much of it is kept.
 
     None of these settings changes a result. A checkpoint takes three times the disk of the weights, and as much memory
-    while it is written.
+    while it is written; where so much is not free, the steps wait until it is written.
     """
 
     every_minutes: PositiveFloat | None = Field(

@@ -9,19 +9,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rankelastor.config.checkpoint import CheckpointSettings
+from rankelastor.execution.free_memory import free_memory
 from rankelastor.runs.checkpoints import list_checkpoints, remove_all_but, write_checkpoint
 from rankelastor.training.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
 _SECONDS_PER_MINUTE = 60.0
+_ROOM = 1.5
+"""Free memory, as a multiple of the state, that allows a copy of it."""
 
 
 class Checkpointer:
     """Writer of the checkpoints of one run.
 
-    A step waits for a copy of the state in memory, not for the disk. A checkpoint that is due by time while the one
+    A step waits for a copy of the state in memory, not for the disk, unless there is no room for a copy. A checkpoint that is due by time while the one
     before is still being written is taken when that is done; one that is due by its number of steps waits. What cannot
     be written, such as on a full disk, is logged, and training goes on with the checkpoints that are there.
 
@@ -52,12 +57,23 @@ class Checkpointer:
         by_time = settings.every_minutes is not None and passed >= settings.every_minutes * _SECONDS_PER_MINUTE
         return by_time and (self._written is None or self._written.done())
 
-    def after_step(self, step: int, take: Callable[[], Snapshot]) -> None:
-        """Write the state in the background if a checkpoint is due after this many steps."""
-        if self.is_due(step):
-            self.wait()
-            self._written = self._writer.submit(self._write, take())
-            self._last = time.monotonic()
+    def after_step(self, step: int, num_bytes: int, take: Callable[[bool], Snapshot]) -> None:
+        """Write the state if a checkpoint is due after this many steps.
+
+        Args:
+            step: number of steps that are done.
+            num_bytes: size of the state.
+            take: takes the state, copied or not.
+        """
+        if not self.is_due(step):
+            return
+        self.wait()
+        free = free_memory(torch.device("cpu"))
+        if free is None or free.num_bytes > _ROOM * num_bytes:
+            self._written = self._writer.submit(self._write, take(True))  # noqa: FBT003 - copied
+        else:
+            self._write(take(False))  # noqa: FBT003 - not copied
+        self._last = time.monotonic()
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a state and return when it is on the disk, or logged as impossible."""

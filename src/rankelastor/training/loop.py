@@ -28,6 +28,8 @@ from rankelastor.training.snapshot import Snapshot
 from rankelastor.training.training import Training
 
 _RANDOM = "random."
+_WITH_MOMENTS = 3
+"""Weights and the two moments of Adam."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class _Loop:
         self._interruption = interruption or Interruption()
         self.epochs = Epochs(training, observers, self._interruption)
         self._evaluations = Evaluations(training, observers, save_best=save_best, progress=progress)
+        weights = sum(parameter.nbytes for parameter in training.ranker.parameters())
+        self._num_bytes = _WITH_MOMENTS * weights
 
     def run(self) -> FitResult:
         settings, train = self._training.settings, self._training.train
@@ -150,9 +154,9 @@ class _Loop:
         self._write_if_due()
 
     def _write_if_due(self) -> None:
-        self._checkpointer.after_step(self.epochs.step, self._snapshot)
+        self._checkpointer.after_step(self.epochs.step, self._num_bytes, lambda copied: self._snapshot(copied=copied))
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self, *, copied: bool = False) -> Snapshot:
         tensors = self.epochs.stepper.state()
         states = random_state(self._training.device)
         values = {
@@ -164,7 +168,7 @@ class _Loop:
         }
         tensors |= {f"{_RANDOM}{name}": state for name, state in states.items()}
         is_evaluated = self.epochs.batch == 0 and self.epochs.step > 0
-        return Snapshot.copy(self.epochs.step, values, tensors, is_evaluated=is_evaluated)
+        return Snapshot.of(self.epochs.step, values, tensors, is_evaluated=is_evaluated, copied=copied)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         values, tensors = checkpoint.values, dict(checkpoint.tensors)

@@ -12,13 +12,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A copy of the state after ``step`` steps, which later steps do not change.
+    """The state after ``step`` steps; if it was copied, later steps do not change it.
 
     Attributes:
         step: number of steps that are done.
         is_evaluated: whether they end an epoch that has been evaluated.
         values: values for JSON.
-        tensors: contiguous tensors on the CPU, of which no two share memory.
+        tensors: contiguous tensors on the CPU.
     """
 
     step: int
@@ -27,23 +27,29 @@ class Snapshot:
     tensors: Mapping[str, Tensor]
 
     @classmethod
-    def copy(
-        cls, step: int, values: Mapping[str, Any], tensors: Mapping[str, Tensor], *, is_evaluated: bool = False
+    def of(
+        cls,
+        step: int,
+        values: Mapping[str, Any],
+        tensors: Mapping[str, Tensor],
+        *,
+        is_evaluated: bool = False,
+        copied: bool = True,
     ) -> Self:
-        """Copy tensors from any device.
+        """Take tensors from any device; those of the CPU are copied unless they are written before the next step.
 
         Example:
             >>> weight = torch.tensor([1.0])
-            >>> snapshot = Snapshot.copy(3, {}, {"weight": weight})
+            >>> snapshot = Snapshot.of(3, {}, {"weight": weight})
             >>> _ = weight.add_(1)
             >>> snapshot.tensors["weight"]
             tensor([1.])
         """
-        return cls(step, is_evaluated, values, {name: _copy(tensor) for name, tensor in tensors.items()})
+        return cls(step, is_evaluated, values, {name: _take(tensor, copied=copied) for name, tensor in tensors.items()})
 
 
-def _copy(tensor: Tensor) -> Tensor:
+def _take(tensor: Tensor, *, copied: bool) -> Tensor:
     detached = tensor.detach()
-    if detached.device.type == "cpu":
+    if copied and detached.device.type == "cpu":
         return detached.clone(memory_format=torch.contiguous_format)
     return detached.contiguous().cpu()
