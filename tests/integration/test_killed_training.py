@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.training.resumed_runs import assert_same
 
 from rankelastor.runs.checkpoints import list_checkpoints, read_checkpoint
-from tests.training.resumed_runs import assert_same
 
 pytestmark = pytest.mark.fault
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.models.every_model import VARIANTS, small
+from tests.training.resumed_runs import EVERY_STEP, Kill, KilledError, assert_same, stop_and_go_on
 
 from rankelastor.errors import RunError
 from rankelastor.recipes.load import recipe_from_values, with_overrides
@@ -19,8 +21,6 @@ from rankelastor.runs.checkpoints import list_checkpoints, read_checkpoint
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.spectrum.runs.observer import SpectrumObserver
 from rankelastor.training.run import train
-from tests.models.every_model import VARIANTS, small
-from tests.training.resumed_runs import EVERY_STEP, Kill, KilledError, assert_same, stop_and_go_on
 
 NUM_ROWS, BATCH_SIZE = 90, 16
 STEPS_PER_EPOCH = 6  # five batches of 16 and one of 10
@@ -156,9 +156,7 @@ def test_several_labels_go_on(values: dict[str, Any], tmp_path: Path) -> None:
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_two_threads_go_on(
-    values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_threads_go_on(values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rankelastor.execution.cores.BUSY_WORK", 1)
     monkeypatch.setattr("rankelastor.execution.slices.BUSY_WORK", 1)
     recipe = with_overrides(recipe_from_values(values), {"training.threads": 2})
@@ -232,7 +230,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
         train(recipe, folder=tmp_path / "run", observers=[last])
     assert last.steps == [8, 9]
     assert "a checkpoint must be whole, but of" in caplog.text
-    assert [path.name for path in list_checkpoints(tmp_path / "run" / "checkpoints")][0] == "step-0000000008"
+    assert list_checkpoints(tmp_path / "run" / "checkpoints")[0].name == "step-0000000008"
 
 
 def test_if_all_checkpoints_are_damaged_nothing_is_trained(values: dict[str, Any], tmp_path: Path) -> None:
@@ -258,7 +256,9 @@ def test_other_settings_are_refused_with_the_difference(values: dict[str, Any], 
     recipe = with_overrides(stopped(values, tmp_path / "run"), {"training.seed": 2})
     with pytest.raises(RunError, match=r"unfinished run of other settings: training\.seed was 1 there and is 2 here"):
         train(recipe, folder=tmp_path / "run")
-    with pytest.raises(RunError, match=r"with its own settings, but for .*run training\.seed was 1 there and is 2 here"):
+    with pytest.raises(
+        RunError, match=r"with its own settings, but for .*run training\.seed was 1 there and is 2 here"
+    ):
         train(recipe, folder=tmp_path / "run", resume=True)
 
 
@@ -294,7 +294,7 @@ def test_a_finished_run_goes_on_if_its_checkpoint_was_kept(values: dict[str, Any
     kept = {"training.checkpoint.keep_after_end": True}
     recipe = with_overrides(recipe_from_values(values), kept)
     train(recipe, folder=tmp_path / "run")
-    with pytest.raises(RunError, match="must be unfinished, but .* has finished; give a larger"):
+    with pytest.raises(RunError, match=r"must be unfinished, but .* has finished; give a larger"):
         train(recipe, folder=tmp_path / "run", resume=True)
     longer = with_overrides(recipe, {"training.epochs": 3})
     train(longer, folder=tmp_path / "run", resume=True)

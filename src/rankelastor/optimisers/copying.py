@@ -21,7 +21,5 @@ def copy_exactly(own: Tensor, stored: Tensor | None, *, name: str) -> None:
     if stored is None:
         raise ValueError(f"{name} are missing")
     if stored.shape != own.shape or stored.dtype != own.dtype:
-        raise ValueError(
-            f"{name} must be {own.dtype} {tuple(own.shape)}, but are {stored.dtype} {tuple(stored.shape)}"
-        )
+        raise ValueError(f"{name} must be {own.dtype} {tuple(own.shape)}, but are {stored.dtype} {tuple(stored.shape)}")
     own.copy_(stored)

@@ -135,6 +135,8 @@ def _record(run: RunFolder, checkpoint: Checkpoint, inputs: RunInputs) -> None:
 def _warn_of_other_bits(checkpoint: Checkpoint, now: Mapping[str, object]) -> None:
     """Say so if the machine or its libraries are others, since results then differ in their last bits."""
     before = checkpoint.values.get("identity", {}).get("arithmetic", {})
-    found = [f"{name} was {before.get(name)} and is {value}" for name, value in now.items() if before.get(name) != value]
+    found = [
+        f"{name} was {before.get(name)} and is {value}" for name, value in now.items() if before.get(name) != value
+    ]
     if found:
         logger.warning("the bits of the result will differ from those of an unbroken run: %s", "; ".join(found))

@@ -33,9 +33,7 @@ class Epochs:
         interruption: requests to stop wait for the end of a step.
     """
 
-    def __init__(
-        self, training: Training, observers: Sequence[TrainingObserver], interruption: Interruption
-    ) -> None:
+    def __init__(self, training: Training, observers: Sequence[TrainingObserver], interruption: Interruption) -> None:
         settings = training.settings
         self._training = training
         self._observers = observers

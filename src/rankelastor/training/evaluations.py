@@ -37,9 +37,7 @@ class Evaluations:
         self._observers = observers
         self._save_best = save_best
         self._progress = progress
-        self._plateau = Plateau(
-            training.settings.stopping, learning_rate=training.settings.optimiser.learning_rate
-        )
+        self._plateau = Plateau(training.settings.stopping, learning_rate=training.settings.optimiser.learning_rate)
         self._all: list[Evaluation] = []
         self._best: tuple[Evaluation, Predictions] | None = None
         self._began = time.perf_counter()
