@@ -100,7 +100,7 @@ def main() -> None:
         phases.clear()
         child = os.fork()
         if not child:
-            sys.stderr = open(os.devnull, "w")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
             phases.note_all()
             train(recipe, folder=order["folder"], observers=[Steps(Path(order["steps"]))])
             os._exit(0)

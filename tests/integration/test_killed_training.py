@@ -181,7 +181,7 @@ def test_under_nohup_the_end_of_the_terminal_stops_nothing(values: dict[str, Any
     def ignore() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, preexec_fn=ignore) as process:
+    with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, preexec_fn=ignore) as process:  # noqa: PLW1509 - before any thread
         wait_for(run / "metrics.jsonl")
         process.send_signal(signal.SIGHUP)
         with pytest.raises(subprocess.TimeoutExpired):

@@ -53,7 +53,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path, step=1, values={}, tensors={})
     sums = json.loads((path / "checksums.json").read_text())
     (path / "checksums.json").write_text(json.dumps(sums | {"format_version": 2}))
-    with pytest.raises(RunError, match="must have format_version 1, but .* has 2: another version"):
+    with pytest.raises(RunError, match=r"must have format_version 1, but .* has 2: another version"):
         read_checkpoint(path)
 
 

@@ -18,6 +18,7 @@ def test_each_run_has_its_state(recipe: Recipe, tmp_path: Path) -> None:
 
     class Look(SilentObserver):
         def on_step(self, step: Step) -> None:
+            del step
             seen.append(look_at(runs / "finished").state)
 
     finished = train(recipe, folder=runs / "finished", observers=[Look()])
@@ -54,5 +55,5 @@ def test_files_that_are_linked_count_once(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="the folder of runs .*nowhere does not exist"):
+    with pytest.raises(RunError, match=r"the folder of runs .*nowhere does not exist"):
         list_runs(tmp_path / "nowhere")

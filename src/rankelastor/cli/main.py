@@ -72,7 +72,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
 
 
 def main() -> None:
-    """Run the command line; the exit code is 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+    """Run the command line; the exit code is 2 for a user's mistake, 130, 143 or 129 for Ctrl-C, SIGTERM or SIGHUP."""
     accept_any_character()
     signal.signal(signal.SIGTERM, _terminate)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it

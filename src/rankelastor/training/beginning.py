@@ -117,7 +117,7 @@ def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
 
 
 def _record(run: RunFolder, checkpoint: Checkpoint, inputs: RunInputs) -> None:
-    """Note in the environment of the run that it goes on, and with how many epochs; a finished run is unfinished now."""
+    """Note in the environment of the run that it goes on, and with how many epochs; a finished run is reopened."""
     facts = dict(run.environment())
     facts.pop("format_version", None)
     epochs = run.recipe().training.epochs, inputs.recipe.training.epochs

@@ -26,9 +26,10 @@ _ROOM = 1.5
 class Checkpointer:
     """Writer of the checkpoints of one run.
 
-    A step waits for a copy of the state in memory, not for the disk, unless there is no room for a copy. A checkpoint that is due by time while the one
-    before is still being written is taken when that is done; one that is due by its number of steps waits. What cannot
-    be written, such as on a full disk, is logged, and training goes on with the checkpoints that are there.
+    A step waits for a copy of the state in memory, not for the disk, unless there is no room for a copy. A checkpoint
+    that is due by time while the one before is still being written is taken when that is done; one that is due by its
+    number of steps waits. What cannot be written, such as on a full disk, is logged, and training goes on with the
+    checkpoints that are there.
 
     Args:
         folder: folder of the checkpoints.
