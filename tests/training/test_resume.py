@@ -14,7 +14,7 @@ import pytest
 from tests.models.every_model import VARIANTS, small
 from tests.training.resumed_runs import EVERY_STEP, Kill, KilledError, assert_same, stop_and_go_on
 
-from rankelastor.errors import RunError
+from rankelastor.errors import RunError, StorageError
 from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import list_checkpoints, read_checkpoint
@@ -384,3 +384,21 @@ def test_checkpoints_hold_no_pickles(values: dict[str, Any], tmp_path: Path) -> 
     stopped(values, tmp_path / "run")
     names = {path.name for path in (tmp_path / "run" / "checkpoints" / "step-0000000008").iterdir()}
     assert names == {"state.safetensors", "state.json", "best.safetensors", "best_valid.safetensors", "checksums.json"}
+
+
+def test_a_run_folder_without_write_permission_is_refused(
+    values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = stopped(values, tmp_path / "run")
+
+    def denied(*_: Any, **__: Any) -> None:  # root may write anywhere, so that a mode would not be heeded
+        raise PermissionError(13, "Permission denied", str(tmp_path / "run"))
+
+    monkeypatch.setattr(Path, "write_text", denied)
+    with pytest.raises(StorageError, match="permission is denied; choose a place where you can write"):
+        train(recipe, folder=tmp_path / "run")
+    monkeypatch.undo()
+    last = Kill(9)
+    with pytest.raises(KilledError):
+        train(recipe, folder=tmp_path / "run", observers=[last])
+    assert last.steps == [9]  # nothing was lost

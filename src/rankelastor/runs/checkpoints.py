@@ -4,7 +4,7 @@
 
     checkpoints/step-0000001200/  after as many steps; with -evaluated, also after the evaluation that follows them
         state.safetensors     weights, buffers, moments, row counters, generators
-        state.json            position, learning rate, evaluations and all other values; settings and data they belong to
+        state.json            position, learning rate, evaluations and other values; settings and data they belong to
         best.safetensors      the best weights of that time, one file with those of the run folder as long as they agree
         best_valid.safetensors  their probabilities of valid
         checksums.json        format version, size and SHA-256 of each file above
