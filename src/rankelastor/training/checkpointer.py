@@ -19,6 +19,8 @@ from rankelastor.training.snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 _SECONDS_PER_MINUTE = 60.0
+_WORTH_SECONDS = 10.0
+"""Training time that is worth a checkpoint at the end."""
 _ROOM = 1.5
 """Free memory, as a multiple of the state, that allows a copy of it."""
 
@@ -66,8 +68,18 @@ class Checkpointer:
             num_bytes: size of the state.
             take: takes the state, copied or not.
         """
-        if not self.is_due(step):
-            return
+        if self.is_due(step):
+            self._begin(num_bytes, take)
+
+    def at_end(self, num_bytes: int, take: Callable[[bool], Snapshot]) -> None:
+        """Write the state of a finished training beside its test, unless that took next to no time.
+
+        The arguments are those of ``after_step``.
+        """
+        if self._settings.keep_after_end or time.monotonic() - self._last >= _WORTH_SECONDS:
+            self._begin(num_bytes, take)
+
+    def _begin(self, num_bytes: int, take: Callable[[bool], Snapshot]) -> None:
         self.wait()
         free = free_memory(torch.device("cpu"))
         if free is None or free.num_bytes > _ROOM * num_bytes:

@@ -138,10 +138,9 @@ class _Loop:
                 self._run_epoch()
         except KeyboardInterrupt:
             if not self._interruption.is_inside:
-                self._checkpointer.save(self._snapshot())
+                self._checkpointer.save(self._take())
             raise
-        if settings.checkpoint.keep_after_end:
-            self._checkpointer.save(self._snapshot())
+        self._checkpointer.at_end(self._num_bytes, self._take)
         return self._result()
 
     def _run_epoch(self) -> None:
@@ -154,9 +153,9 @@ class _Loop:
         self._write_if_due()
 
     def _write_if_due(self) -> None:
-        self._checkpointer.after_step(self.epochs.step, self._num_bytes, lambda copied: self._snapshot(copied=copied))
+        self._checkpointer.after_step(self.epochs.step, self._num_bytes, self._take)
 
-    def _snapshot(self, *, copied: bool = False) -> Snapshot:
+    def _take(self, copied: bool = False) -> Snapshot:  # noqa: FBT001, FBT002 - called back with it alone
         tensors = self.epochs.stepper.state()
         states = random_state(self._training.device)
         values = {

@@ -99,11 +99,11 @@ def train(
                     progress=progress,
                     interruption=interruption,
                 )
-            result = _finish(
-                inputs, run, training.ranker, fitted, start, observers, alarms, held_before, progress=progress
-            )
-            checkpointer.remove()
-            run.best_valid.unlink(missing_ok=True)
+                result = _finish(
+                    inputs, run, training.ranker, fitted, start, observers, alarms, held_before, progress=progress
+                )
+                checkpointer.remove()
+                run.best_valid.unlink(missing_ok=True)
             log.say(f"finished: best epoch {result.best_epoch} of {result.epochs}, {format_duration(result.seconds)}")
     return TrainedRun(folder=run.path, ranker=training.ranker, result=result)
 
