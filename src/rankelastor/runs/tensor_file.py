@@ -70,6 +70,6 @@ def _pieces(tensors: Mapping[str, Tensor]) -> Iterator[bytes | memoryview]:
     yield len(text).to_bytes(8, "little")
     yield text
     for name in names:
-        values = memoryview(tensors[name].detach().contiguous().reshape(-1).view(torch.uint8).numpy())
+        values = tensors[name].detach().contiguous().reshape(-1).view(torch.uint8).numpy().data
         for first in range(0, len(values), _PIECE_BYTES):
             yield values[first : first + _PIECE_BYTES]
