@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,7 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(content)
 
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[Path], object]] = {
     "a flipped bit in the weights": lambda folder: flip_a_bit(folder / "state.safetensors"),
     "a flipped bit in the values": lambda folder: flip_a_bit(folder / "state.json"),
     "a flipped bit in the checksums": lambda folder: flip_a_bit(folder / "checksums.json"),
