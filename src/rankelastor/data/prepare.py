@@ -15,7 +15,7 @@ from rankelastor.data.settings import DataSettings
 from rankelastor.data.used_by import User, copy_users, join_users, users_of
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener, SilentProgress
-from rankelastor.storage import whole_folder
+from rankelastor.storage import remove_leftovers, whole_folder
 
 _logger = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ def prepare(
     folder = Path(settings.prepared)
     _refuse_foreign_folder(folder)
     if not force and (dataset := _open_if_current(folder, settings)) is not None:
+        remove_leftovers(folder)
         return dataset
     sources = find_source_files(settings.files)
     with whole_folder(folder) as building:  # waits while another process prepares it
