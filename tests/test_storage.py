@@ -174,10 +174,10 @@ def test_links_of_other_users_are_not_followed(tmp_path: Path, monkeypatch: pyte
     victim = planted(tmp_path) / "precious.txt"
     (tmp_path / "o.txt").symlink_to(victim)
     monkeypatch.setattr("rankelastor.storage.is_own", lambda _: False)
-    monkeypatch.setattr(Path, "lstat", lambda path: SimpleNamespace(st_uid=98765, st_mode=0o120777))
-    with pytest.raises(StorageError, match=r"no link of another user, but user 98765 made it"):
-        with whole_file(tmp_path / "o.txt") as temporary:
-            temporary.write_text("new")
+    monkeypatch.setattr(Path, "lstat", lambda _: SimpleNamespace(st_uid=98765, st_mode=0o120777))
+    message = r"no link of another user, but user 98765 made it"
+    with pytest.raises(StorageError, match=message), whole_file(tmp_path / "o.txt") as temporary:
+        temporary.write_text("new")
     assert victim.read_text() == "precious"
 
 

@@ -73,7 +73,7 @@ def require_own_folder(folder: Path) -> None:
     status = folder.lstat()
     if stat.S_ISLNK(status.st_mode):
         raise StorageError(
-            f"{folder} must be a folder of temporary files, but it is a link to {os.readlink(folder)}, which would be "
+            f"{folder} must be a folder of temporary files, but it is a link to {folder.readlink()}, which would be "
             "emptied; remove the link"
         )
     if not stat.S_ISDIR(status.st_mode):

@@ -159,7 +159,7 @@ def _resolve(path: Path) -> Path:
     if path.is_symlink() and not (is_own(path.lstat()) or path.lstat().st_uid == 0):
         raise StorageError(
             f"{path} must be no link of another user, but user {path.lstat().st_uid} made it, and it leads to "
-            f"{os.readlink(path)}; remove it, or choose another name"
+            f"{path.readlink()}; remove it, or choose another name"
         )
     return path.resolve()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rankelastor.data.building.build import build
 from rankelastor.data.fingerprint import compare
-from rankelastor.data.manifest import FORMAT_VERSION, MANIFEST_FILE, Manifest
+from rankelastor.data.manifest import MANIFEST_FILE, Manifest
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.data.settings import DataSettings
@@ -18,6 +18,7 @@ from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.storage import remove_leftovers, whole_folder
 
 _logger = logging.getLogger(__name__)
+_SEVERAL_SPELLINGS = 1
 
 
 def _is_run(user: User) -> bool:
@@ -116,7 +117,7 @@ def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | 
         _logger.info("preparing %s again: %s", folder, "; ".join(now.differences))
         return None
     _logger.info("%s is up to date: nothing to prepare", folder)
-    if dataset.manifest.format_version != FORMAT_VERSION:
+    if dataset.manifest.format_version == _SEVERAL_SPELLINGS:
         _logger.warning(
             "%s has format version %d, in which one value may have several spellings (12.0 and 12); "
             "it is used as it is; `rankelastor prepare RECIPE --force` makes a new one",

@@ -80,7 +80,9 @@ def train(
             ranker = training.ranker
             fitted = fit(
                 training,
-                save_best=lambda: save_weights(ranker, run.best_weights),
+                save_best=lambda: save_weights(
+                    ranker, run.best_weights, features=inputs.dataset.manifest.feature_digest
+                ),
                 observers=[_MetricsWriter(run), log, *observers],
                 progress=progress,
             )
