@@ -1,6 +1,7 @@
 # make demo    set up .venv and run the demo
 # make test    run the default test suite and measure its coverage
 # make bench   compare the speed with a baseline written like the published code (8 minutes)
+# make fuzz    try 100,000 damaged inputs of each reader (hours; atheris is used if it is installed)
 # make check   run ruff, mypy, import-linter and typos
 # make format  fix and format the code with ruff
 # make clean   remove everything that these made
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 
-.PHONY: bench demo test check format setup clean
+.PHONY: bench demo test fuzz check format setup clean
 
 demo: setup
 	$(BIN)/rankelastor demo
@@ -20,6 +21,9 @@ test: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed --short
+
+fuzz: setup
+	$(BIN)/python -m tests.fuzz.run
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -43,4 +47,4 @@ $(READY): constraints.txt pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo prepared runs reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) fuzz demo prepared runs reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -18,7 +18,14 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
-    embedding = build_embedding(schema, embedding_dim=settings.embedding_width(schema))
+    try:
+        embedding = build_embedding(schema, embedding_dim=settings.embedding_width(schema))
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        raise SettingsError(
+            f"model.embedding_dim must be a width that memory can hold, but {settings.embedding_width(schema)} was given"
+        ) from None
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 

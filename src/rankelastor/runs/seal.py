@@ -28,7 +28,7 @@ from rankelastor.storage import whole_file
 SEAL_FILE = "checksums.json"
 FORMAT_VERSION = 1
 _INPUTS = ("config.yaml", "environment.json", "features/**/*")
-_OUTPUTS = ("metrics.jsonl", "checkpoints/best.safetensors")
+_OUTPUTS = ("metrics.jsonl", "spectrum/*", "checkpoints/best.safetensors")
 _RESULT = "result.json"
 _FREE = ("data", "training.execution")
 """Settings of config.yaml that may be changed by hand: where the data lie, and how to compute."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.raw.column_names import quote_names, require_columns
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.data.raw.source_files import SourceFile
-from rankelastor.errors import DataError
+from rankelastor.errors import DataError, RankElastorError
 from rankelastor.extras import how_to_install
 
 Piece = tuple[pl.Series, NDArray[np.float32]]
@@ -180,5 +179,7 @@ def _h5py(path: Path) -> Any:
 def _explain_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} must be a readable file of vectors, but {error}") from error
+    except (RankElastorError, MemoryError):
+        raise
+    except Exception as error:  # NumPy, zipfile and h5py raise almost anything for a damaged file
+        raise DataError(f"{path} must be a readable file of vectors, but {error or type(error).__name__}") from error

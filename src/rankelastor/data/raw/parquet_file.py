@@ -19,8 +19,9 @@ BATCH_ROWS = 65_536
 PIECE_BYTES = 16 << 20
 """Approximate largest uncompressed size of a piece: pieces of long lists and texts have fewer rows."""
 
-_BYTES_PER_VALUE = 4
-"""Smallest size of a list element in memory, even if the file stores it in a few bits."""
+_SAMPLE_ROWS = 64
+_MOST_SAMPLES = 8
+"""Row groups of which the first rows are measured."""
 
 
 def column_names(file: Path) -> tuple[str, ...]:
@@ -66,32 +67,39 @@ def read_batches(
                 schema = pa.schema([parquet.schema_arrow.field(name) for name in wanted])
                 yield pa.RecordBatch.from_pylist([], schema=schema), size
             return
-        batches = parquet.iter_batches(batch_size=_rows_of_a_piece(parquet.metadata, wanted), columns=list(wanted))
+        batches = parquet.iter_batches(batch_size=_rows_of_a_piece(parquet, list(wanted)), columns=list(wanted))
         for batch in batches:
             require_utf8(batch, file, rows_read + 1)
             rows_read += batch.num_rows
             yield batch, size * rows_read // num_rows
 
 
-def _rows_of_a_piece(metadata: pq.FileMetaData, columns: Collection[str]) -> int:
-    """Compute the number of rows at which a piece of the widest row group has about ``PIECE_BYTES``."""
-    wanted = set(columns)
-    bytes_per_row = 1.0
-    for group in (metadata.row_group(index) for index in range(metadata.num_row_groups)):
-        chunks = (group.column(index) for index in range(group.num_columns))
-        # The path of a list extends that of its column, as in "seen.list.element"; names may contain dots too.
-        size = sum(
-            max(chunk.total_uncompressed_size, _BYTES_PER_VALUE * chunk.num_values)  # pages may be dictionary-encoded
-            for chunk in chunks
-            if chunk.path_in_schema in wanted or chunk.path_in_schema.rsplit(".", 2)[0] in wanted
-        )
-        bytes_per_row = max(bytes_per_row, size / max(1, group.num_rows))
-    return max(1, min(BATCH_ROWS, int(PIECE_BYTES / bytes_per_row)))
+def _rows_of_a_piece(parquet: pq.ParquetFile, wanted: list[str]) -> int:
+    """Estimate the number of rows at which a piece has about ``PIECE_BYTES``.
+
+    Sizes of single columns are not asked for: in a damaged file, pyarrow's way to them ends the process.
+    """
+    metadata = parquet.metadata
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    stored = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=0.0)
+    share = len(wanted) / max(1, len(parquet.schema_arrow.names))
+    step = -(-len(groups) // _MOST_SAMPLES)
+    samples = (_bytes_per_row(parquet, index, wanted) for index in range(0, len(groups), step))
+    return max(1, min(BATCH_ROWS, int(PIECE_BYTES / max(1.0, stored * share, *samples))))
+
+
+def _bytes_per_row(parquet: pq.ParquetFile, group: int, wanted: list[str]) -> float:
+    """Measure the bytes in memory of the first rows of a row group, per row."""
+    batches = parquet.iter_batches(batch_size=_SAMPLE_ROWS, row_groups=[group], columns=wanted)
+    batch = next(batches, None)
+    return batch.nbytes / batch.num_rows if batch is not None and batch.num_rows else 0.0
 
 
 @contextmanager
 def _explain_errors(file: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} must have names in UTF-8, but has not: {error}") from error
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DataError(f"{file} must be a readable Parquet file, but {error}") from error
