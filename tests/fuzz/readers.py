@@ -1,4 +1,4 @@
-"""Readers of foreign bytes, each with a valid input: whatever the bytes are, only a ``RankElastorError`` may come out."""
+"""Readers of foreign bytes, each with a valid input: only a ``RankElastorError`` may come out of any bytes."""
 
 from __future__ import annotations
 
@@ -91,15 +91,15 @@ def _write(write: Callable[[Path], object], name: str) -> bytes:
         return file.read_bytes()
 
 
-def _prepared(name: str) -> tuple[bytes, Callable[[Path], object]]:
+def _prepared(folder: Path, name: str) -> tuple[bytes, Callable[[Path], object]]:
     """Make a file of a prepared folder, and what reads the folder with that file replaced by another."""
-    kept = TemporaryDirectory()
-    folder = Path(kept.name)
-    (folder / "train.csv").write_text(ROWS)
+    folder.mkdir()
+    for split in ("train", "valid"):
+        (folder / f"{split}.csv").write_text(ROWS)
     settings = DataSettings.model_validate(
         {
             "prepared": str(folder / "prepared"),
-            "files": {"folder": str(folder), "train": "train.csv", "valid": "train.csv"},
+            "files": {"folder": str(folder), "train": "train.csv", "valid": "valid.csv"},
             "label": "click",
             "fields": [{"kind": "categorical", "column": "site"}, {"kind": "numeric", "column": "age"}],
         }
@@ -108,7 +108,6 @@ def _prepared(name: str) -> tuple[bytes, Callable[[Path], object]]:
     whole = (folder / "prepared" / name).read_bytes()
 
     def read(file: Path) -> None:
-        assert kept, "the folder lives as long as its reader"
         (folder / "prepared" / name).write_bytes(file.read_bytes())
         dataset = PreparedDataset.open(folder / "prepared")
         for split in dataset.splits:
@@ -155,12 +154,12 @@ def _result(file: Path) -> None:
     read_result(file.read_bytes().decode(errors="replace"), source=str(file))
 
 
-def all_readers() -> dict[str, Reader]:
-    """Make the readers by name."""
+def all_readers(folder: Path) -> dict[str, Reader]:
+    """Make the readers by name; ``folder`` is a place for what they need."""
     table = pa.table({"click": [1, 0] * 40, "site": ["a", "b"] * 40, "seen": [["a"], ["b", "c"]] * 40})
     vocabulary = Vocabulary.fit(pl.Series(["a", "b", "c"]), np.array([3, 2, 2]), min_count=1, blank="value")
-    schema, read_schema = _prepared(MANIFEST_FILE)
-    shard, read_shard = _prepared("train/part-00000.arrow")
+    schema, read_schema = _prepared(folder / "schema", MANIFEST_FILE)
+    shard, read_shard = _prepared(folder / "shard", "train/part-00000.arrow")
     arrays = {"key": np.array(["a", "b"]), "value": np.ones((2, 3), np.float32)}
     seal = {"format_version": 1, "config": "", "files": {"a": {"num_bytes": 1, "sha256": "0"}}}
 

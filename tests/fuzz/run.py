@@ -13,11 +13,11 @@ import time
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from tests.fuzz.readers import all_readers, mutate
-
-_SHOWN = 5
+from tests.fuzz.readers import Reader, all_readers, mutate
+from tests.fuzz.test_readers import NAMES
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("number", nargs="?", type=int, default=100_000, help="inputs per reader")
     parser.add_argument("readers", nargs="*", help="names of readers; all if none is given")
     arguments = parser.parse_args()
-    names = arguments.readers or list(all_readers())
+    names = arguments.readers or NAMES
     failed = [name for name in names if not _passes(name, arguments.number)]
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
@@ -43,15 +43,20 @@ def _passes(name: str, number: int) -> bool:
 
 
 def _fuzz(name: str, number: int) -> None:
-    reader, place = all_readers()[name], Path("fuzz") / _file(name)
+    place = Path("fuzz") / _file(name)
     place.parent.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder:
+        _feed(all_readers(Path(folder))[name], place, number)
+
+
+def _feed(reader: Reader, place: Path, number: int) -> None:
 
     def check(data: bytes) -> None:
         place.write_bytes(data)  # what is left here after a crash caused it
         reader(data)
 
     if find_spec("atheris") is not None:
-        corpus = place.parent / f"corpus-{_file(name)}"
+        corpus = place.parent / f"corpus-{place.name}"
         corpus.mkdir(exist_ok=True)
         (corpus / "base").write_bytes(reader.base)
         atheris = import_module("atheris")

@@ -4,7 +4,6 @@
 """
 
 import os
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -33,9 +32,9 @@ NAMES = (
 
 
 @pytest.fixture(scope="module")
-def readers() -> Iterator[dict[str, Reader]]:
+def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
     """All readers by name."""
-    yield all_readers()
+    return all_readers(tmp_path_factory.mktemp("readers"))
 
 
 def test_every_reader_is_fuzzed_and_reads_its_own_input(readers: dict[str, Reader]) -> None:

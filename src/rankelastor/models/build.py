@@ -23,8 +23,9 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise
+        width = settings.embedding_width(schema)
         raise SettingsError(
-            f"model.embedding_dim must be a width that memory can hold, but {settings.embedding_width(schema)} was given"
+            f"model.embedding_dim must be a width that memory can hold, but {width} was given"
         ) from None
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 

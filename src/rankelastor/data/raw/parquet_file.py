@@ -19,9 +19,11 @@ BATCH_ROWS = 65_536
 PIECE_BYTES = 16 << 20
 """Approximate largest uncompressed size of a piece: pieces of long lists and texts have fewer rows."""
 
-_SAMPLE_ROWS = 64
-_MOST_SAMPLES = 8
-"""Row groups of which the first rows are measured."""
+_BYTES_PER_VALUE = 4
+"""Smallest size of a list element in memory, even if the file stores it in a few bits."""
+
+_MOST_SAMPLES = 16
+"""Row groups that are measured."""
 
 
 def column_names(file: Path) -> tuple[str, ...]:
@@ -75,24 +77,30 @@ def read_batches(
 
 
 def _rows_of_a_piece(parquet: pq.ParquetFile, wanted: list[str]) -> int:
-    """Estimate the number of rows at which a piece has about ``PIECE_BYTES``.
-
-    Sizes of single columns are not asked for: in a damaged file, pyarrow's way to them ends the process.
-    """
-    metadata = parquet.metadata
-    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
-    stored = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=0.0)
-    share = len(wanted) / max(1, len(parquet.schema_arrow.names))
-    step = -(-len(groups) // _MOST_SAMPLES)
-    samples = (_bytes_per_row(parquet, index, wanted) for index in range(0, len(groups), step))
-    return max(1, min(BATCH_ROWS, int(PIECE_BYTES / max(1.0, stored * share, *samples))))
+    """Compute the number of rows at which a piece of the widest row group has about ``PIECE_BYTES``; of many, some."""
+    num_groups = parquet.metadata.num_row_groups
+    sampled = range(0, num_groups, -(-num_groups // _MOST_SAMPLES) or 1)
+    widest = max((_bytes_per_row(parquet, group, wanted) for group in sampled), default=1.0)
+    return max(1, min(BATCH_ROWS, int(PIECE_BYTES / max(1.0, widest))))
 
 
 def _bytes_per_row(parquet: pq.ParquetFile, group: int, wanted: list[str]) -> float:
-    """Measure the bytes in memory of the first rows of a row group, per row."""
-    batches = parquet.iter_batches(batch_size=_SAMPLE_ROWS, row_groups=[group], columns=wanted)
-    batch = next(batches, None)
-    return batch.nbytes / batch.num_rows if batch is not None and batch.num_rows else 0.0
+    """Compute the bytes in memory per row of a row group.
+
+    A row of the columns is read first: in a damaged file, that is an error, while asking for the sizes of a column that
+    was not read ends the process.
+    """
+    for _ in parquet.iter_batches(batch_size=1, row_groups=[group], columns=wanted):
+        break
+    metadata, names = parquet.metadata.row_group(group), set(wanted)
+    paths = (parquet.schema.column(index).path for index in range(len(parquet.schema)))
+    # The path of a list extends that of its column, as in "seen.list.element"; names may contain dots too.
+    chunks = [
+        metadata.column(index) for index, path in enumerate(paths) if path in names or path.rsplit(".", 2)[0] in names
+    ]
+    # Pages may be dictionary-encoded.
+    size = sum(max(chunk.total_uncompressed_size, _BYTES_PER_VALUE * chunk.num_values) for chunk in chunks)
+    return float(size / max(1, metadata.num_rows))
 
 
 @contextmanager
