@@ -25,6 +25,7 @@ from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import fit
 from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
 from rankelastor.training.run_alarms import early_alarms
+from rankelastor.training.side_by_side import counted_training
 from rankelastor.training.speed import current_memory_bytes, speed_of
 from rankelastor.training.train_log import TrainLog
 
@@ -69,7 +70,7 @@ def train(
             training does not fit in memory; nothing of it is left.
     """
     began = time.perf_counter()
-    with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
+    with borrowed_cores(recipe.training.execution.threads), counted_training(), TrainLog() as log:
         inputs = RunInputs.of(recipe, progress=progress)
         alarms = early_alarms(inputs)
         held_before = current_memory_bytes(inputs.device)
