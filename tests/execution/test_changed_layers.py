@@ -523,6 +523,23 @@ def test_parameters_shared_by_two_layers(name: str) -> None:
 
 
 @both_ways
+def test_a_bias_of_another_length_never_reaches_a_kernel() -> None:
+    for name, parameter in copied().named_parameters():
+        if not name.endswith("bias"):
+            continue
+        changed = copied()
+        owner, _, last = name.rpartition(".")
+        lowering = Lowering(changed)
+        lowering.current()
+        setattr(changed.get_submodule(owner), last, nn.Parameter(torch.full((1,), 0.5)))  # PyTorch broadcasts it
+        torch.testing.assert_close(lowering.current()(INPUT), changed(INPUT), rtol=1e-4, atol=1e-5)
+        if parameter.shape[-1] > 2:
+            setattr(changed.get_submodule(owner), last, nn.Parameter(parameter.detach()[..., :2]))
+            with pytest.raises(RuntimeError):
+                lowering.current()(INPUT)
+
+
+@both_ways
 def test_a_network_that_is_its_own_layer_twice_counts_its_gradients_twice() -> None:
     mixing = FullMixing(num_tokens=TOKENS, token_dim=DIM)
     model = nn.Sequential(mixing, mixing)
