@@ -42,7 +42,7 @@ def test_damage_is_told_in_words(tmp_path: Path) -> None:
     file.write_bytes(b"abc")
     whole = checksum_of_file(file)
     assert find_damage(file, whole) is None
-    file.write_bytes(b"abd")
+    file.write_bytes(b"abx")
     assert find_damage(file, whole) == "its contents are not what was written (the checksum differs)"
     file.write_bytes(b"ab")
     assert find_damage(file, whole) == "it has 2 bytes and not 3"

@@ -30,8 +30,10 @@ FORMAT_VERSION = 1
 _INPUTS = ("config.yaml", "environment.json", "features/**/*")
 _OUTPUTS = ("metrics.jsonl", "spectrum/*", "checkpoints/best.safetensors")
 _RESULT = "result.json"
-_FREE = ("data", "training.execution")
+_FREE = ("data", "training.execution", "training.evaluation_batch_size")
 """Settings of config.yaml that may be changed by hand: where the data lie, and how to compute."""
+_TIED = "negatives_kept"
+"""The one data setting on which probabilities depend."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Seal:
             raise damaged_part(
                 self.folder,
                 "config.yaml",
-                f"settings other than {' and '.join(_FREE)} are not those of the training",
+                f"settings other than {', '.join(_FREE)} are not those of the training",
             )
 
 
@@ -142,6 +144,8 @@ def _files(folder: Path, patterns: Iterable[str]) -> list[Path]:
 def _checksum_of_settings(folder: Path) -> str:
     """Compute the checksum of the settings in ``config.yaml`` as they stand there, without those that are free."""
     values = read_plain_yaml(folder / "config.yaml")
+    data = values.get("data")
+    tied = data.get(_TIED) if isinstance(data, dict) else None
     for path in _FREE:
         *parents, last = path.split(".")
         place: Any = values
@@ -150,6 +154,6 @@ def _checksum_of_settings(folder: Path) -> str:
         if isinstance(place, dict):
             place.pop(last, None)
     try:
-        return checksum_of_json(values)
+        return checksum_of_json([values, tied])
     except (TypeError, ValueError):  # dates, or keys of several types, which no recipe holds
         return ""
