@@ -70,13 +70,11 @@ def _cut_values(message: str) -> str:
         >>> _cut_values("must be a number, but '" + "7" * 5000 + "' was given")
         "must be a number, but '7777777777777777777777777777777777777777 … (5,000 characters)' was given"
     """
-    message = message[:_LONGEST_MESSAGE]
-    for pattern, quotes in ((_QUOTED, 1), (_UNBROKEN, 0)):
-        message = pattern.sub(lambda match, quotes=quotes: _cut(match[0], quotes), message)
-    return message
+    message = _QUOTED.sub(lambda match: _cut(match[0], quotes=1), message[:_LONGEST_MESSAGE])
+    return _UNBROKEN.sub(lambda match: _cut(match[0], quotes=0), message)
 
 
-def _cut(value: str, quotes: int) -> str:
+def _cut(value: str, *, quotes: int) -> str:
     start = value[: LONGEST_VALUE // 2 + quotes]
     return f"{start} … ({len(value) - 2 * quotes:,} characters){value[len(value) - quotes :]}"
 
