@@ -185,7 +185,11 @@ def all_readers(folder: Path) -> dict[str, Reader]:
         "CSV in zstd": Reader(pa.compress(ROWS.encode(), codec="zstd", asbytes=True), csv, "rows.csv.zst"),
         "Parquet": Reader(_write(lambda file: pq.write_table(table, file), "rows.parquet"), csv, "rows.parquet"),
         "npy": Reader(_write(lambda file: np.save(file, arrays["value"]), "v.npy"), _vectors(".npy"), "v.npy"),
-        "npz": Reader(_write(lambda file: np.savez(file, **arrays), "v.npz"), _vectors(".npz"), "v.npz"),
+        "npz": Reader(
+            _write(lambda file: np.savez(file, key=arrays["key"], value=arrays["value"]), "v.npz"),
+            _vectors(".npz"),
+            "v.npz",
+        ),
     }
 
 
