@@ -198,8 +198,8 @@ class PreparedDataset:
         if self.manifest.checksums is None:
             for name in self.splits:
                 self.split(name)
-        for name, expected in (self.manifest.checksums or {}).items():
-            _require_size(self.folder / name, expected.num_bytes)
+        for path, expected in (self.manifest.checksums or {}).items():
+            _require_size(self.folder / path, expected.num_bytes)
 
     def _frame(self, shard: Shard) -> pl.DataFrame:
         columns: dict[str, NDArray[Any] | pl.Series] = {}
