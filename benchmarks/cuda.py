@@ -2,11 +2,12 @@
 
     python -m benchmarks.cuda --out report.json
 
-Each case trains a RankElastor network of about 1, 10 or 100 million dense parameters on Criteo-like batches that lie on
-the device (13 numbers, 26 fields, 0.5 million embedding rows), in bf16, in each way to compute a step: ``eager``,
+Each case trains a network of about 1, 10 or 100 million dense parameters on Criteo-like batches that lie on the device
+(13 numbers, 26 fields, 0.5 million embedding rows), in bf16: RankElastor of 8 tokens, and a RankMixer of 100 million
+parameters with the 16 tokens of width 768 and the 2 blocks of its paper. Ways of computing a step: ``eager``,
 ``recorded`` (the whole step as one CUDA graph), ``compiled`` (the network by torch.compile with CUDA graphs of its own)
-and ``both`` (compiled, the whole step as one CUDA graph). The FLOPs are those of the matrix products of both passes; the
-peak is the best of several bf16 products of 8192 x 8192 matrices, measured in the same process.
+and ``both`` (compiled, and the whole step as one CUDA graph). FLOPs are those of the matrix products of both passes;
+the peak is the best of several bf16 products of 8192 x 8192 matrices, measured in the same process.
 """
 
 from __future__ import annotations
@@ -28,13 +29,50 @@ from rankelastor.execution.machine_peak import machine_peak
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import cost_of
 from rankelastor.models.ffns import FFNS
+from rankelastor.models.heads import HEADS
+from rankelastor.models.layer_settings import LayerSettings
+from rankelastor.models.mixer import MixerSettings
 from rankelastor.models.rankelastor import RankElastorSettings
+from rankelastor.models.rankmixer import RankMixerSettings
 from rankelastor.models.tokenizers import TOKENIZERS
+from rankelastor.schema import Batch
 from rankelastor.training.step import Stepper
 
 CUDA = torch.device("cuda")
-SIZES = {"1M": (16, 32, 1), "10M": (16, 72, 2), "100M": (16, 192, 4)}
-"""Number of tokens, their width and the number of blocks, by the millions of dense parameters that they come to."""
+
+
+def _tokenizer() -> LayerSettings:
+    return TOKENIZERS.settings("joint", {"hidden_dims": []})
+
+
+def rankelastor(token_dim: int, num_blocks: int) -> RankElastorSettings:
+    """Make a RankElastor of 8 tokens."""
+    return RankElastorSettings(
+        kind="rankelastor",
+        embedding_dim=16,
+        num_tokens=8,
+        token_dim=token_dim,
+        num_blocks=num_blocks,
+        tokenizer=_tokenizer(),
+        ffn=FFNS.settings("glu", {"hidden_dims": [token_dim], "expansion": 3}),
+    )
+
+
+MODELS: dict[str, MixerSettings] = {
+    "rankelastor-1M": rankelastor(56, 1),
+    "rankelastor-10M": rankelastor(144, 2),
+    "rankelastor-100M": rankelastor(448, 2),
+    "rankmixer-100M": RankMixerSettings(
+        kind="rankmixer",
+        embedding_dim=16,
+        num_tokens=16,
+        token_dim=768,
+        num_blocks=2,
+        tokenizer=_tokenizer(),
+        ffn=FFNS.settings("mlp", {"hidden_dims": [1920]}),
+        head=HEADS.settings("pooled", {}),
+    ),
+}
 BATCHES = (4096, 16384, 65536)
 WAYS = {
     "eager": {"compile": "never", "record": "never"},
@@ -49,7 +87,7 @@ NUM_BATCHES = 4
 class Case:
     """A network, a batch size and a way of computing steps, with what was measured."""
 
-    size: str
+    model: str
     batch_size: int
     way: str
     dense_parameters: int
@@ -61,24 +99,14 @@ class Case:
     peak_memory_gb: float
 
 
-def workload(size: str, batch_size: int) -> Workload:
-    """Make the workload of this size."""
-    num_tokens, token_dim, num_blocks = SIZES[size]
-    model = RankElastorSettings(
-        kind="rankelastor",
-        embedding_dim=16,
-        num_tokens=num_tokens,
-        token_dim=token_dim,
-        num_blocks=num_blocks,
-        tokenizer=TOKENIZERS.settings("joint", {"hidden_dims": []}),
-        ffn=FFNS.settings("glu", {"hidden_dims": [token_dim], "expansion": 3}),
-    )
-    return Workload(size, model, 13, 26, 500_000, embedding_l2=1e-5, batch_size=batch_size)
+def workload(model: str, batch_size: int) -> Workload:
+    """Make the workload of this model."""
+    return Workload(model, MODELS[model], 13, 26, 500_000, embedding_l2=1e-5, batch_size=batch_size)
 
 
-def measure(size: str, batch_size: int, way: str, *, seconds: float) -> Case:
+def measure(model: str, batch_size: int, way: str, *, seconds: float) -> Case:
     """Train for about this time after the steps that compile and record."""
-    load = workload(size, batch_size)
+    load = workload(model, batch_size)
     cost = cost_of(load.model, load.schema)
     execution = ExecutionSettings.model_validate({"device": "cuda", "precision": "bf16", **WAYS[way]})
     torch.manual_seed(1)
@@ -96,7 +124,7 @@ def measure(size: str, batch_size: int, way: str, *, seconds: float) -> Case:
     stepper.close()
     flops = cost.training_flops_per_example * batch_size / step
     return Case(
-        size=size,
+        model=model,
         batch_size=batch_size,
         way=way,
         dense_parameters=cost.dense_parameters,
@@ -109,7 +137,7 @@ def measure(size: str, batch_size: int, way: str, *, seconds: float) -> Case:
     )
 
 
-def _seconds_per_step(stepper: Stepper, batches: list, *, count: int) -> float:
+def _seconds_per_step(stepper: Stepper, batches: list[Batch], *, count: int) -> float:
     torch.cuda.synchronize()
     began = time.perf_counter()
     for index in range(count):
@@ -120,7 +148,7 @@ def _seconds_per_step(stepper: Stepper, batches: list, *, count: int) -> float:
 
 def main(
     out: Annotated[Path, typer.Option(help="File of the report, JSON.")],
-    sizes: Annotated[str, typer.Option(help="Sizes to measure, separated by commas.")] = ",".join(SIZES),
+    models: Annotated[str, typer.Option(help="Models to measure, separated by commas.")] = ",".join(MODELS),
     batches: Annotated[str, typer.Option(help="Batch sizes, separated by commas.")] = ",".join(map(str, BATCHES)),
     ways: Annotated[str, typer.Option(help="Ways of computing a step, separated by commas.")] = ",".join(WAYS),
     seconds: Annotated[float, typer.Option(help="Seconds to measure each case for.")] = 1.5,
@@ -130,13 +158,13 @@ def main(
     report = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, "peak_tflops": round(peak / 1e12, 1)}
     typer.echo(json.dumps(report))
     cases: list[dict[str, object]] = []
-    for size in sizes.split(","):
+    for model in models.split(","):
         for batch_size in map(int, batches.split(",")):
             for way in ways.split(","):
                 try:
-                    case = asdict(measure(size, batch_size, way, seconds=seconds))
+                    case = asdict(measure(model, batch_size, way, seconds=seconds))
                 except torch.OutOfMemoryError:
-                    case = {"size": size, "batch_size": batch_size, "way": way, "failed": "out of memory"}
+                    case = {"model": model, "batch_size": batch_size, "way": way, "failed": "out of memory"}
                 gc.collect()
                 torch.cuda.empty_cache()
                 typer.echo(json.dumps(case))

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.execution import compiling
-from rankelastor.execution.compiling import CompiledNetwork, should_compile
+from rankelastor.execution.compiling import LARGE_WORK, CompiledNetwork, should_compile
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.embedding.embedded import Embedded
@@ -67,12 +67,14 @@ def logits(compiled: CompiledNetwork, ranker: Ranker, examples: Batch) -> Tensor
 
 
 @pytest.mark.parametrize(
-    ("chosen", "on_cpu", "on_cuda"), [("auto", False, True), ("always", True, True), ("never", False, False)]
+    ("chosen", "on_cpu", "on_cuda", "if_large"),
+    [("auto", False, False, True), ("always", True, True, True), ("never", False, False, False)],
 )
-def test_auto_compiles_on_cuda_alone(chosen: str, on_cpu: bool, on_cuda: bool) -> None:
+def test_auto_compiles_large_steps_on_cuda_alone(chosen: str, on_cpu: bool, on_cuda: bool, if_large: bool) -> None:
     execution = training_settings(compile=chosen).execution
-    assert should_compile(execution, CPU) is on_cpu
-    assert should_compile(execution, torch.device("cuda")) is on_cuda
+    assert should_compile(execution, CPU, work=2 * LARGE_WORK) is on_cpu
+    assert should_compile(execution, torch.device("cuda"), work=LARGE_WORK / 2) is on_cuda
+    assert should_compile(execution, torch.device("cuda"), work=LARGE_WORK) is if_large
 
 
 def test_cuda_graphs_of_the_passes_are_asked_for_on_cuda_where_no_step_is_recorded(
@@ -284,7 +286,7 @@ def cuda_steps(training: TrainingSettings, sizes: tuple[int, ...]) -> tuple[list
 def test_on_cuda_graphs_learn_what_eager_steps_do(precision: str, tolerance: float) -> None:
     training = partial(training_settings, learning_rate=0.01, embedding_l2=0.1, precision=precision)
     sizes = (64, 64, 64, 64, 9, 64, 64)  # losses are read at the end: no graph may write over them
-    runs = [cuda_steps(training(compile=chosen), sizes) for chosen in ("auto", "never")]
+    runs = [cuda_steps(training(compile=chosen, record="never"), sizes) for chosen in ("always", "never")]
     assert [compiled for *_, compiled in runs] == [True, False]
     assert runs[0][0] == pytest.approx(runs[1][0], abs=tolerance)
 
@@ -306,7 +308,7 @@ def test_on_cuda_a_recorded_step_draws_new_dropout_masks() -> None:
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_on_cuda_a_watched_step_between_compiled_ones_is_heard() -> None:
     ranker = fresh().to("cuda")
-    stepper = stepper_of(ranker)
+    stepper = stepper_of(ranker, training_settings(compile="always", record="never"))
     heard: list[int] = []
     for seed in range(6):
         if seed == 4:

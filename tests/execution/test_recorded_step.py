@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -67,7 +67,7 @@ def test_a_step_is_recorded_after_the_warm_ups_and_replayed_but_for_small_batche
 
 
 def drop_more(model: nn.Sequential) -> None:
-    model[1].p = 0.5
+    cast("nn.Dropout", model[1]).p = 0.5
 
 
 def freeze(model: nn.Sequential) -> None:

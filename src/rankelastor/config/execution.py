@@ -21,8 +21,8 @@ class ExecutionSettings(Settings):
     )
     compile: Literal["auto", "always", "never"] = Field(
         "auto",
-        description="Whether to compile the training step with `torch.compile` (on CUDA with CUDA graphs); `auto` "
-        "compiles on CUDA only.",
+        description="Whether to compile the network with `torch.compile`; `auto` compiles large steps on CUDA only, "
+        "where it saves more than the 20 seconds that it takes.",
     )
     record: Literal["auto", "never"] = Field(
         "auto",

@@ -77,7 +77,7 @@ class Stepper:
         self.objective = objective or BinaryCrossEntropy(
             parts_learn_from=ranker.parts_learn_from, part_weight=ranker.part_weight
         )
-        self._compiled = compile_for_training(ranker.network, execution)
+        self._compiled = compile_for_training(ranker.network, execution, batch_size=batch_size)
         self._num_cores = torch.get_num_threads()
         self._is_tiny = self._device.type == "cpu" and is_tiny_work(ranker, batch_size)
         self._num_threads = 1 if self._compiled else choose_num_threads(ranker, batch_size)
