@@ -27,10 +27,13 @@ class NumericFeature:
     """A feature of one number per example, already transformed (float32).
 
     ``serving_number`` takes the place of every number when scoring; None: the numbers of the rows are used.
+    ``num_edges``: the number is a position among so many edges, k + w between edge k and edge k + 1 (edges are counted
+    from 1; 0 is a blank), and its embedding lies between theirs; None: the number scales one vector.
     """
 
     name: str
     serving_number: float | None = None
+    num_edges: int | None = None
 
 
 @dataclass(frozen=True)

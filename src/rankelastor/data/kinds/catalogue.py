@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
 
 from pydantic import Field
 
-from rankelastor.data.kinds import calendar, categorical, group, hashed, numeric, quantile, sequence
+from rankelastor.data.kinds import calendar, categorical, group, hashed, numeric, piecewise_linear, quantile, sequence
 from rankelastor.data.kinds.field import ColumnSettings
 from rankelastor.data.kinds.spec import FeatureSpec
 
@@ -38,6 +38,7 @@ KINDS: tuple[FieldKind, ...] = (
     FieldKind(sequence.SequenceField, sequence.SequenceSpec),
     FieldKind(numeric.NumericField, numeric.NumericSpec),
     FieldKind(quantile.QuantileField, quantile.QuantileSpec),
+    FieldKind(piecewise_linear.PiecewiseLinearField, piecewise_linear.PiecewiseLinearSpec),
     FieldKind(calendar.CalendarField, calendar.CalendarSpec),
     FieldKind(group.GroupField, None),
 )
