@@ -111,7 +111,9 @@ def read_log(name: str, num_rows: int) -> tuple[pl.DataFrame, list[str]]:
     return frame.drop("impression").head(num_rows), ["depth", "position"]
 
 
-def recipe_of(frame: pl.DataFrame, numbers: list[str], variant: str, deviation: float, seed: int, folder: Path) -> Recipe:
+def recipe_of(
+    frame: pl.DataFrame, numbers: list[str], variant: str, deviation: float, seed: int, folder: Path
+) -> Recipe:
     """Draft the recipe of a log with one way to give the numbers."""
     draft = infer(frame, label="label")
     field = NUMBERS.get(variant, NUMBERS["standardise" if variant == "periodic" else "log"])
@@ -178,7 +180,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
-    lines = [json.loads(line) for line in arguments.results.read_text().splitlines()] if arguments.results.exists() else []
+    lines = (
+        [json.loads(line) for line in arguments.results.read_text().splitlines()] if arguments.results.exists() else []
+    )
     if arguments.table:
         show(lines)
         return

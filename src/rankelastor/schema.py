@@ -52,6 +52,7 @@ class CategoricalFeature:
     ``shares`` names the feature whose ids and embedding rows this one uses; None: it has its own.
     ``pretrained`` describes the pretrained vectors that are its embedding rows; None: the rows are learned.
     ``serving_id`` takes the place of every id when scoring; None: the ids of the rows are used.
+    ``element_of`` names the sequence whose element it is; None: it is a column of the example itself.
     """
 
     name: str
@@ -59,6 +60,7 @@ class CategoricalFeature:
     shares: str | None = None
     pretrained: PretrainedVectors | None = None
     serving_id: int | None = None
+    element_of: str | None = None
 
 
 @dataclass(frozen=True)

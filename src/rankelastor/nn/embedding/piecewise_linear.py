@@ -43,7 +43,7 @@ class PiecewiseLinear(nn.Module):
     def __init__(self, *, num_edges: Sequence[int], first_row: int) -> None:
         super().__init__()
         last_edge = torch.tensor(list(num_edges), dtype=torch.int64)
-        self.num_rows = int(last_edge.sum()) + len(num_edges)
+        self.num_rows = sum(num_edges) + len(num_edges)
         starts = first_row + torch.cumsum(last_edge + 1, dim=0) - (last_edge + 1)
         self.register_buffer("last_edge", last_edge, persistent=False)
         self.register_buffer("offset", starts - 1, persistent=False)
