@@ -74,7 +74,11 @@ def recipe_of(variant: str, seed: int, train_rows: pl.DataFrame, folder: Path) -
                 "prepared": str(folder / "prepared"),
                 "files": {"folder": str(folder)} | {name: f"{name}.parquet" for name in ("train", "valid", "test")},
                 "label": "label",
-                "fields": [{"kind": "categorical", "column": plain}, *sequences, {"kind": "group", "column": "user_id"}],
+                "fields": [
+                    {"kind": "categorical", "column": plain},
+                    *sequences,
+                    {"kind": "group", "column": "user_id"},
+                ],
             },
             "model": model,
             "training": draft.training.value.model_dump(exclude_unset=True)

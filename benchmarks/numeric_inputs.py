@@ -27,7 +27,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-import rankelastor.models.build as build
+from rankelastor.models import build
 from rankelastor.config.training import TrainingSettings
 from rankelastor.drafting.infer import infer
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
@@ -45,9 +45,9 @@ NUMBERS = {
 
 
 class PeriodicNumbers(FieldEmbedding):
-    """ReLU(W [sin(2 pi c x), cos(2 pi c x)] + b) of each number, with 16 learned frequencies c ~ N(0, 0.3).
+    """W [sin(2 pi c x), cos(2 pi c x)] + b of each number, with 16 learned frequencies c ~ N(0, 0.3).
 
-    Source: Gorishniy et al. 2022, arXiv 2203.05556, equations 4 and 5 (PLR).
+    Source: Gorishniy et al. 2022, arXiv 2203.05556, equations 4 and 5 (PL).
     """
 
     def __init__(self, *, num_numeric: int, embedding_dim: int, **arguments: Any) -> None:
@@ -59,7 +59,25 @@ class PeriodicNumbers(FieldEmbedding):
     def _numbers(self, found: Tensor, numbers: Tensor) -> list[Tensor]:  # noqa: ARG002
         angles = 2 * torch.pi * numbers.unsqueeze(2) * self.frequencies
         waves = torch.cat([angles.sin(), angles.cos()], dim=2)
-        return [torch.relu(torch.einsum("bfk,fke->bfe", waves, self.maps) + self.shifts) + 0 * self.numeric_vectors]
+        return [torch.einsum("bfk,fke->bfe", waves, self.maps) + self.shifts + 0 * self.numeric_vectors]
+
+
+class PeriodicReluNumbers(PeriodicNumbers):
+    """ReLU of it (PLR)."""
+
+    def _numbers(self, found: Tensor, numbers: Tensor) -> list[Tensor]:
+        return [torch.relu(super()._numbers(found, numbers)[0])]
+
+
+class ReluNumbers(FieldEmbedding):
+    """ReLU(x w + b), as a control: what the nonlinearity alone gives."""
+
+    def __init__(self, *, num_numeric: int, embedding_dim: int, **arguments: Any) -> None:
+        super().__init__(num_numeric=num_numeric, embedding_dim=embedding_dim, **arguments)
+        self.shifts = nn.Parameter(torch.randn(num_numeric, embedding_dim))
+
+    def _numbers(self, found: Tensor, numbers: Tensor) -> list[Tensor]:  # noqa: ARG002
+        return [torch.relu(numbers.unsqueeze(2) * self.numeric_vectors + self.shifts)]
 
 
 class NormedNumbers(FieldEmbedding):
@@ -71,7 +89,15 @@ class NormedNumbers(FieldEmbedding):
         return [normed.unflatten(1, self.numeric_vectors.shape)]
 
 
-EMBEDDINGS = {"periodic": PeriodicNumbers, "norm of their own": NormedNumbers}
+EMBEDDINGS = {
+    "periodic": (PeriodicReluNumbers, "standardise"),
+    "periodic log": (PeriodicReluNumbers, "log"),
+    "periodic linear": (PeriodicNumbers, "standardise"),
+    "relu": (ReluNumbers, "standardise"),
+    "norm of their own": (NormedNumbers, "log"),
+}
+"""Embeddings that take the place of the library's, and the transform of the numbers that they read."""
+_STEP = 0.7
 DEVIATIONS = (1e-4, 1e-2, 5e-2)
 
 
@@ -86,7 +112,7 @@ def made_log(num_rows: int) -> pl.DataFrame:
         random.normal(0, 0.7, 2_000)[item]
         + random.normal(0, 0.5, 1_000)[user]
         + 0.8 * np.sin(2.5 * wave)
-        + 1.2 * (step > 0.7)
+        + 1.2 * (step > _STEP)
         - 0.4 * (np.log(price) - 3)
         + matters * (item % 3 - 1)
         - 1
@@ -112,11 +138,11 @@ def read_log(name: str, num_rows: int) -> tuple[pl.DataFrame, list[str]]:
 
 
 def recipe_of(
-    frame: pl.DataFrame, numbers: list[str], variant: str, deviation: float, seed: int, folder: Path
+    frame: pl.DataFrame, numbers: list[str], *, variant: str, deviation: float, seed: int, folder: Path
 ) -> Recipe:
     """Draft the recipe of a log with one way to give the numbers."""
     draft = infer(frame, label="label")
-    field = NUMBERS.get(variant, NUMBERS["standardise" if variant == "periodic" else "log"])
+    field = NUMBERS[EMBEDDINGS[variant][1] if variant in EMBEDDINGS else variant]
     ids = [{"kind": "categorical", "column": name} for name in frame.columns if name not in {"label", *numbers}]
     training = draft.training.value.model_dump(exclude_unset=True)
     model = draft.model.value.model_dump(exclude_unset=True) | {"initial_deviation": deviation}
@@ -142,10 +168,10 @@ def recipe_of(
 def run(log: str, variant: str, deviation: float, seed: int, num_rows: int) -> dict[str, Any]:
     """Train once; return the line of the results."""
     frame, numbers = read_log(log, num_rows)
-    build.FieldEmbedding = EMBEDDINGS.get(variant, FieldEmbedding)  # type: ignore[misc] # what is compared
+    build.FieldEmbedding = EMBEDDINGS.get(variant, (FieldEmbedding,))[0]  # type: ignore[misc] # what is compared
     with tempfile.TemporaryDirectory() as temporary:
         frame.write_csv(Path(temporary) / "log.csv")
-        recipe = recipe_of(frame, numbers, variant, deviation, seed, Path(temporary))
+        recipe = recipe_of(frame, numbers, variant=variant, deviation=deviation, seed=seed, folder=Path(temporary))
         result = train(recipe, folder=Path(temporary) / "run").result
     metrics = {name: result.test[name] for name in ("auc", "logloss")}
     where = {"log": log, "variant": variant, "deviation": deviation, "seed": seed, "rows": len(frame)}
