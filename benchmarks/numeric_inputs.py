@@ -27,9 +27,9 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from rankelastor.models import build
 from rankelastor.config.training import TrainingSettings
 from rankelastor.drafting.infer import infer
+from rankelastor.models import build
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.nn.norm import rms_norm
 from rankelastor.recipes.recipe import Recipe
