@@ -4,8 +4,8 @@
     python benchmarks/history_inputs.py results.jsonl --table
 
 The log is ml1m_history (RANKELASTOR_DATA), whole users drawn by the seed until there are ``--rows`` rows, and the
-training has the same seed. The recipe is what ``rankelastor init`` drafts; the two sequence fields alone differ. A run is
-one line of the file, and runs that stand there are not done again.
+training has the same seed. The recipe is what ``rankelastor init`` drafts; the two sequence fields alone differ. A
+run is one line of the file, and runs that stand there are not done again.
 """
 
 from __future__ import annotations

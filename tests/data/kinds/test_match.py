@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ def match(part: MatchPart, *, max_length: int = 4) -> MatchSpec:
     )
 
 
-def encode(spec: MatchSpec, past: list[list[str] | None], item: list[str | None]) -> list[int]:
+def encode(spec: MatchSpec, past: Sequence[list[str] | None], item: Sequence[str | None]) -> list[int]:
     table = {"past": pa.array(past, pa.list_(pa.string())), "item": pa.array(item, pa.string())}
     source = CellSource(RawRows(pa.RecordBatch.from_pydict(table), Path("log.parquet")), ["NA"], Numbering.none())
     ids: list[int] = spec.encode(spec.parse(source)).tolist()

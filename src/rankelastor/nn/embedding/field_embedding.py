@@ -1,6 +1,6 @@
 """Field embeddings: one vector per feature, from one table with offsets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -43,6 +43,8 @@ class FieldEmbedding(nn.Module):
         served_ids: the id that takes the place of every id of a categorical feature, by feature, in evaluation mode.
         served_numbers: the number that takes the place of those of a numeric feature, by feature, in evaluation mode.
         num_edges: number of edges of each numeric feature whose numbers are positions among edges.
+        numbers: makes the layer, for a ``num_numbers`` and an ``embedding_dim``, that embeds the other numbers in place
+            of scaled vectors.
         deviation: standard deviation of the initial rows.
 
     Example:
@@ -86,6 +88,7 @@ class FieldEmbedding(nn.Module):
         served_ids: Mapping[int, int] | None = None,
         served_numbers: Mapping[int, float] | None = None,
         num_edges: Mapping[int, int] | None = None,
+        numbers: Callable[..., nn.Module] | None = None,
         deviation: PositiveFloat = EMBEDDING_STD,
     ) -> None:
         super().__init__()
@@ -109,7 +112,11 @@ class FieldEmbedding(nn.Module):
         self.piecewise = self._piecewise(num_numeric, dict(num_edges or {}), first_row=num_rows)
         num_rows += 0 if self.piecewise is None else self.piecewise.num_rows
         self.table = nn.Parameter(torch.empty(num_rows, embedding_dim))
-        self.numeric_vectors = nn.Parameter(torch.empty(len(self._scaled), embedding_dim))
+        num_scaled = len(self._scaled) if numbers is None else 0
+        self.numeric_vectors = nn.Parameter(torch.empty(num_scaled, embedding_dim))
+        self.numbers = None
+        if numbers is not None and self._scaled:
+            self.numbers = numbers(num_numbers=len(self._scaled), embedding_dim=embedding_dim)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -180,12 +187,19 @@ class FieldEmbedding(nn.Module):
     ) -> list[Float[Tensor, "batch numeric dim"]]:
         """Compute the vectors of the numeric features: none, or one tensor in declared order."""
         if self.piecewise is None:
-            return [numbers.unsqueeze(-1) * self.numeric_vectors] if len(self.numeric_vectors) else []
+            return [self._scale(numbers)] if self._scaled else []
         vectors = self.piecewise(found[:, -2 * len(self._interpolated) :], numbers[:, self._interpolated])
         if self.number_order is None:
             return [vectors]
-        scaled = numbers[:, self._scaled].unsqueeze(-1) * self.numeric_vectors
-        return [torch.cat([scaled, vectors], dim=1).index_select(1, self.number_order)]
+        both = torch.cat([self._scale(numbers[:, self._scaled]), vectors], dim=1)
+        return [both.index_select(1, self.number_order)]
+
+    def _scale(self, numbers: Float[Tensor, "batch number"]) -> Float[Tensor, "batch number dim"]:
+        """Embed the numbers that are no positions among edges."""
+        if self.numbers is None:
+            return numbers.unsqueeze(-1) * self.numeric_vectors
+        vectors: Tensor = self.numbers(numbers)
+        return vectors
 
     def _sequences(self, found: Float[Tensor, "batch column dim"], batch: Batch) -> tuple[EmbeddedSequence, ...]:
         if batch.sequence is None or not self.max_lengths:
