@@ -204,8 +204,8 @@ class FieldEmbedding(nn.Module):
     def _sequences(self, found: Float[Tensor, "batch column dim"], batch: Batch) -> tuple[EmbeddedSequence, ...]:
         if batch.sequence is None or not self.max_lengths:
             return ()
-        first = self.num_categorical
-        found_elements = found[:, first : first + sum(self.max_lengths)].split(self.max_lengths, dim=1)
+        widths = [*self.max_lengths, *([2] * len(self._interpolated))]
+        found_elements = found[:, self.num_categorical :].split(widths, dim=1)[: len(self.max_lengths)]
         ids = batch.sequence.split(self.max_lengths, dim=1)
         sequences = []
         for feature, (elements, element_ids) in enumerate(zip(found_elements, ids, strict=True), self.num_categorical):
