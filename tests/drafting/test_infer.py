@@ -161,6 +161,18 @@ def test_lists_are_sequences_that_share_the_rows_of_their_column() -> None:
     assert (text.separator, text.shares, text.last, text.matches) == ("^", None, 0, None)
 
 
+@pytest.mark.parametrize(("spelling", "shared"), [("i{}", "item"), ("{}", None)])
+def test_elements_that_are_texts_of_another_column_share_its_rows_whatever_the_name(
+    spelling: str, shared: str | None
+) -> None:
+    rng = random.Random(5)
+    items = [spelling.format(rng.randrange(50)) for _ in range(ROWS)]
+    lists = [[spelling.format(rng.randrange(50)) for _ in range(rng.randrange(6))] for _ in range(ROWS)]
+    (past,) = choice(infer(table(item=items, past=lists)), "past").fields
+    assert isinstance(past, SequenceField)
+    assert past.shares == shared
+
+
 def test_a_name_that_a_last_element_would_take_is_left_to_its_column() -> None:
     rng = random.Random(5)
     lists = [[rng.randrange(50) for _ in range(rng.randrange(6))] for _ in range(ROWS)]
