@@ -51,4 +51,4 @@ class PeriodicNumbers(nn.Module):
         """Encode the numbers."""
         angles = 2 * torch.pi * numbers.unsqueeze(2) * self.frequencies
         waves = torch.cat([angles.sin(), angles.cos()], dim=2)
-        return torch.einsum("bfw,fwe->bfe", waves, self.weight) + self.bias
+        return torch.einsum("bnf,nfd->bnd", waves, self.weight) + self.bias
