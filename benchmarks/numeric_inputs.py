@@ -85,7 +85,7 @@ class NormedNumbers(FieldEmbedding):
 
     def _numbers(self, found: Tensor, numbers: Tensor) -> list[Tensor]:  # noqa: ARG002
         flat = (numbers.unsqueeze(2) * self.numeric_vectors).flatten(1)
-        normed = rms_norm(flat, torch.ones_like(flat[0])) * self.deviation
+        normed = rms_norm(flat, torch.ones_like(flat[0])) * self._initial_std
         return [normed.unflatten(1, self.numeric_vectors.shape)]
 
 
@@ -145,7 +145,7 @@ def recipe_of(
     field = NUMBERS[EMBEDDINGS[variant][1] if variant in EMBEDDINGS else variant]
     ids = [{"kind": "categorical", "column": name} for name in frame.columns if name not in {"label", *numbers}]
     training = draft.training.value.model_dump(exclude_unset=True)
-    model = draft.model.value.model_dump(exclude_unset=True) | {"initial_deviation": deviation}
+    model = draft.model.value.model_dump(exclude_unset=True) | {"embedding_std": deviation}
     name = f"{variant}-{deviation}-{seed}".replace(" ", "-")
     return Recipe.model_validate(
         {

@@ -65,7 +65,7 @@ def test_numbers_may_be_waves_or_places_among_edges_in_any_model(kind: str) -> N
     schema = FeatureSchema((*SCHEMA.features, NumericFeature("length", num_edges=3)))
     batch = replace(BATCH, numeric=torch.cat([BATCH.numeric, torch.tensor([[0.0], [1.5], [3.0]])], dim=1))
     torch.manual_seed(0)
-    ranker = build_ranker(small(kind, numbers={"kind": "periodic"}, initial_deviation=0.1), schema)
+    ranker = build_ranker(small(kind, numbers={"kind": "periodic"}, embedding_std=0.1), schema)
     ranker(batch).sum().backward()
     numbers = ranker.embedding.numbers
     assert isinstance(numbers, PeriodicNumbers)

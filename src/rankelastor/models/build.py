@@ -28,7 +28,7 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     width = row_width(settings, schema)
     numbers = number_layer(settings.numbers)
     try:
-        embedding = build_embedding(schema, embedding_dim=width, deviation=settings.initial_deviation, numbers=numbers)
+        embedding = build_embedding(schema, embedding_dim=width, initial_std=settings.embedding_std, numbers=numbers)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise
@@ -42,7 +42,7 @@ def build_embedding(
     schema: FeatureSchema,
     *,
     embedding_dim: int,
-    deviation: float = EMBEDDING_STD,
+    initial_std: float = EMBEDDING_STD,
     numbers: Callable[..., nn.Module] | None = None,
 ) -> FieldEmbedding:
     """Make the embedding of the features, with initial rows; pretrained vectors are zero until they are set.
@@ -50,7 +50,7 @@ def build_embedding(
     Args:
         schema: the features.
         embedding_dim: width of an embedding.
-        deviation: standard deviation of the initial rows.
+        initial_std: standard deviation of the initial rows.
         numbers: makes the layer that embeds numbers; None: each scales a vector.
     """
     places = {feature.name: place for place, feature in enumerate(schema.with_ids)}
@@ -72,7 +72,7 @@ def build_embedding(
         },
         num_edges={place: each.num_edges for place, each in enumerate(schema.numeric) if each.num_edges is not None},
         numbers=numbers,
-        deviation=deviation,
+        initial_std=initial_std,
     )
 
 

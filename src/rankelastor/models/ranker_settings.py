@@ -25,10 +25,9 @@ class RankerSettings(Settings, ABC):
 
     kind: str
     embedding_dim: PositiveInt = Field(10, description="Width of the embedding of each field.")
-    initial_deviation: PositiveFloat = Field(
+    embedding_std: PositiveFloat = Field(
         EMBEDDING_STD,
-        description="Standard deviation of the initial embedding rows; the published code has 1e-4. Rows that start "
-        "near 0 count for little beside numeric fields, whose vectors start larger.",
+        description="Standard deviation of the initial embedding rows; vectors of numeric fields begin far larger.",
     )
     numbers: NumberSettings | None = Field(
         None,

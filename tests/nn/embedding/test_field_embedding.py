@@ -60,11 +60,11 @@ def test_initial_values_are_the_published_ones() -> None:
     assert embed.table[0].abs().sum() == 0
 
 
-def test_the_deviation_scales_the_same_initial_rows() -> None:
+def test_the_standard_deviation_scales_the_same_initial_rows() -> None:
     torch.manual_seed(0)
     published = FieldEmbedding(num_ids=[6], num_numeric=1, embedding_dim=3)
     torch.manual_seed(0)
-    larger = FieldEmbedding(num_ids=[6], num_numeric=1, embedding_dim=3, deviation=1e-2)
+    larger = FieldEmbedding(num_ids=[6], num_numeric=1, embedding_dim=3, initial_std=1e-2)
     torch.testing.assert_close(larger.table, 100 * published.table)
     assert torch.equal(larger.numeric_vectors, published.numeric_vectors)
 

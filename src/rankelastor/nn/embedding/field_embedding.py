@@ -13,7 +13,6 @@ from rankelastor.nn.embedding.piecewise_linear import PiecewiseLinear
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.nn.sequence.pooling import masked_mean
-from rankelastor.nn.sizes import PositiveFloat
 from rankelastor.schema import Batch
 
 
@@ -45,7 +44,7 @@ class FieldEmbedding(nn.Module):
         num_edges: number of edges of each numeric feature whose numbers are positions among edges.
         numbers: makes the layer, for a ``num_numbers`` and an ``embedding_dim``, that embeds the other numbers in place
             of scaled vectors.
-        deviation: standard deviation of the initial rows.
+        initial_std: standard deviation of the initial rows.
 
     Example:
         >>> def batch(ids, numbers, sequence=None):
@@ -89,10 +88,10 @@ class FieldEmbedding(nn.Module):
         served_numbers: Mapping[int, float] | None = None,
         num_edges: Mapping[int, int] | None = None,
         numbers: Callable[..., nn.Module] | None = None,
-        deviation: PositiveFloat = EMBEDDING_STD,
+        initial_std: float = EMBEDDING_STD,
     ) -> None:
         super().__init__()
-        self.deviation = deviation
+        self._initial_std = initial_std
         self._served_ids = dict(served_ids or {})
         self._served_numbers = dict(served_numbers or {})
         self.num_categorical = len(num_ids) - len(max_lengths)
@@ -120,8 +119,8 @@ class FieldEmbedding(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw initial values: rows N(0, deviation), padding zero, numeric vectors Xavier normal (1 -> e)."""
-        nn.init.normal_(self.table, std=self.deviation)
+        """Draw initial values: rows N(0, initial_std), padding zero, numeric vectors Xavier normal (1 -> e)."""
+        nn.init.normal_(self.table, std=self._initial_std)
         nn.init.normal_(self.numeric_vectors, std=(2.0 / (1 + self.numeric_vectors.shape[1])) ** 0.5)
         with torch.no_grad():
             self.table[0].zero_()
