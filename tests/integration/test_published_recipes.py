@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -133,54 +132,47 @@ def test_every_published_model_fits_its_fields_and_has_the_published_parameters(
 
 
 @pytest.mark.parametrize(
-    ("name", "num_tokens", "token_dim", "embedding_dim", "num_blocks", "mixing", "ffn"),
+    ("name", "sizes", "mixing", "ffn"),
     [
-        ("criteo_x1/rankelastor", 15, 26, 10, 1, "full", ([64, 64], 3)),
-        ("criteo_x1/rankelastor_e20", 26, 30, 20, 1, "full", ([64, 64], 3)),
-        ("criteo_x1/rankelastor_e20_v1", 26, 30, 20, 1, "full", ([24, 24], 1.5)),
-        ("criteo_x1/rankelastor_e20_v2", 26, 30, 20, 1, "full", ([24, 24], 2)),
-        ("criteo_x1/rankelastor_e20_v3", 26, 30, 20, 2, "full", ([24, 24], 2)),
-        ("criteo_x1/rankelastor_e20_v4", 26, 30, 20, 2, "full", ([24, 24], 3)),
-        ("criteo_x1/rankelastor_e20_v5", 26, 30, 20, 2, "full", ([48, 48], 3)),
-        ("criteo_x1/rankelastor_e20_v6", 26, 30, 20, 3, "full", ([48, 48], 3)),
-        ("criteo_x1/rankelastor_e20_v7", 26, 30, 20, 4, "full", ([64, 64], 3)),
-        ("criteo_x1/rankelastor_e20_fast", 26, 30, 20, 2, "kronecker", ([24, 24], 3)),
-        ("criteo_x1/rankmixer_e20", 26, 26, 20, 2, "split", ([200, 200], None)),
-        ("avazu_x4/rankelastor", 24, 16, 16, 4, "full", ([16], 3)),
-        ("avazu_x4/rankelastor_e32", 24, 32, 32, 3, "full", ([32], 3)),
-        ("avazu_x4/rankelastor_e64", 24, 64, 64, 5, "full", ([64], 3)),
-        ("avazu_x4/rankelastor_e64_v1", 24, 64, 64, 1, "full", ([64], 1)),
-        ("avazu_x4/rankelastor_e64_v2", 24, 64, 64, 2, "full", ([64], 1.5)),
-        ("avazu_x4/rankelastor_e64_v3", 24, 64, 64, 2, "full", ([64], 2)),
-        ("avazu_x4/rankelastor_e64_v4", 24, 64, 64, 3, "full", ([64], 2)),
-        ("avazu_x4/rankelastor_e64_v5", 24, 64, 64, 3, "full", ([64], 3)),
-        ("avazu_x4/rankelastor_e64_v6", 24, 64, 64, 4, "full", ([64], 3)),
-        ("avazu_x4/rankelastor_e64_v7", 24, 64, 64, 5, "full", ([64], 3)),
-        ("avazu_x4/rankelastor_e64_fast", 24, 48, 64, 5, "kronecker", ([64], 3)),
-        ("avazu_x4/rankmixer_e64", 24, 48, 64, 5, "split", ([400, 400], None)),
+        ("criteo_x1/rankelastor", (15, 26, 10, 1), "full", ([64, 64], 3)),
+        ("criteo_x1/rankelastor_e20", (26, 30, 20, 1), "full", ([64, 64], 3)),
+        ("criteo_x1/rankelastor_e20_v1", (26, 30, 20, 1), "full", ([24, 24], 1.5)),
+        ("criteo_x1/rankelastor_e20_v2", (26, 30, 20, 1), "full", ([24, 24], 2)),
+        ("criteo_x1/rankelastor_e20_v3", (26, 30, 20, 2), "full", ([24, 24], 2)),
+        ("criteo_x1/rankelastor_e20_v4", (26, 30, 20, 2), "full", ([24, 24], 3)),
+        ("criteo_x1/rankelastor_e20_v5", (26, 30, 20, 2), "full", ([48, 48], 3)),
+        ("criteo_x1/rankelastor_e20_v6", (26, 30, 20, 3), "full", ([48, 48], 3)),
+        ("criteo_x1/rankelastor_e20_v7", (26, 30, 20, 4), "full", ([64, 64], 3)),
+        ("criteo_x1/rankelastor_e20_fast", (26, 30, 20, 2), "kronecker", ([24, 24], 3)),
+        ("criteo_x1/rankmixer_e20", (26, 26, 20, 2), "split", ([200, 200], None)),
+        ("avazu_x4/rankelastor", (24, 16, 16, 4), "full", ([16], 3)),
+        ("avazu_x4/rankelastor_e32", (24, 32, 32, 3), "full", ([32], 3)),
+        ("avazu_x4/rankelastor_e64", (24, 64, 64, 5), "full", ([64], 3)),
+        ("avazu_x4/rankelastor_e64_v1", (24, 64, 64, 1), "full", ([64], 1)),
+        ("avazu_x4/rankelastor_e64_v2", (24, 64, 64, 2), "full", ([64], 1.5)),
+        ("avazu_x4/rankelastor_e64_v3", (24, 64, 64, 2), "full", ([64], 2)),
+        ("avazu_x4/rankelastor_e64_v4", (24, 64, 64, 3), "full", ([64], 2)),
+        ("avazu_x4/rankelastor_e64_v5", (24, 64, 64, 3), "full", ([64], 3)),
+        ("avazu_x4/rankelastor_e64_v6", (24, 64, 64, 4), "full", ([64], 3)),
+        ("avazu_x4/rankelastor_e64_v7", (24, 64, 64, 5), "full", ([64], 3)),
+        ("avazu_x4/rankelastor_e64_fast", (24, 48, 64, 5), "kronecker", ([64], 3)),
+        ("avazu_x4/rankmixer_e64", (24, 48, 64, 5), "split", ([400, 400], None)),
     ],
 )
 def test_the_authors_models_have_the_published_sizes(
-    name: str,
-    num_tokens: int,
-    token_dim: int,
-    embedding_dim: int,
-    num_blocks: int,
-    mixing: str,
-    ffn: tuple[list[int], float | None],
+    name: str, sizes: tuple[int, int, int, int], mixing: str, ffn: tuple[list[int], float | None]
 ) -> None:
     recipe = loaded(name)
-    model: Any = recipe.model
+    model, training = recipe.model, recipe.training
     assert isinstance(model, MixerSettings)
-    assert (model.num_tokens, model.token_dim) == (num_tokens, token_dim)
-    assert (model.embedding_dim, model.num_blocks) == (embedding_dim, num_blocks)
+    assert (model.num_tokens, model.token_dim, model.embedding_dim, model.num_blocks) == sizes
     assert {each.kind for each in model.mixing_of_blocks} == {mixing}
-    assert (list(model.ffn.hidden_dims), getattr(model.ffn, "expansion", None)) == ffn
+    given = model.ffn.model_dump()
+    assert (list(given["hidden_dims"]), given.get("expansion")) == ffn
     assert model.head.kind == "mlp"
-    rate = 1e-4 if "e64" in name else 1e-3
-    criteo = name.startswith("criteo")
-    assert recipe.training.seed == 2019
-    assert recipe.training.optimiser.learning_rate == rate
-    assert recipe.training.batch_size == (4096 if criteo else 10_000)
-    assert recipe.training.optimiser.embedding_l2 == (1e-5 if criteo else 0)
-    assert recipe.training.stopping.monitor == ("auc" if criteo else {"auc": 1, "logloss": -1})
+    is_criteo = name.startswith("criteo")
+    assert training.seed == 2019
+    assert training.optimiser.learning_rate == (1e-4 if "e64" in name else 1e-3)
+    assert training.batch_size == (4096 if is_criteo else 10_000)
+    assert training.optimiser.embedding_l2 == (1e-5 if is_criteo else 0)
+    assert training.stopping.monitor == ("auc" if is_criteo else {"auc": 1, "logloss": -1})

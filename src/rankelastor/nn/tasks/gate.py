@@ -47,7 +47,8 @@ def representations_of(networks: Sequence[nn.Module], embedded: Embedded) -> Flo
     what follows treats the parts alike: the examples' rows by the whole first, then by each part.
     """
     outputs = torch.stack([relu(network(embedded)) for network in networks], dim=1)
-    return outputs if outputs.dim() == 3 else outputs.movedim(3, 0).flatten(0, 1)  # noqa: PLR2004 - no parts
+    has_parts = outputs.dim() > 3  # noqa: PLR2004 - (batch, expert, out)
+    return outputs.movedim(3, 0).flatten(0, 1) if has_parts else outputs
 
 
 def repeated_for_parts(x: Float[Tensor, "batch dim"], rows: Tensor) -> Float[Tensor, "rows dim"]:
@@ -64,4 +65,5 @@ def side_by_side(logits: Float[Tensor, "rows task"], *, num_examples: int) -> Fl
     """
     if len(logits) == num_examples:
         return logits
-    return logits.unflatten(0, (-1, num_examples)).movedim(0, 2)
+    of_parts: Tensor = logits.unflatten(0, (-1, num_examples))
+    return of_parts.movedim(0, 2)

@@ -85,7 +85,7 @@ class WithProducts(nn.Module):
         return logits
 
 
-def _logit_of_logarithm(logarithm: Float[Tensor, "batch *part"]) -> Float[Tensor, "batch *part"]:
+def _logit_of_logarithm(logarithm: Float[Tensor, " *batch"]) -> Float[Tensor, " *batch"]:
     """Compute log(p / (1 - p)) from log p without losing small p or small 1 - p."""
     bounded = logarithm.clamp_max(_MOST)
     return bounded - torch.log(-torch.expm1(bounded))
