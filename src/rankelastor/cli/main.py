@@ -33,6 +33,7 @@ VERBS = (
     "profile",
     "schema",
     "import_fuxictr",
+    "import_published",
 )
 """The verbs, one line each, in the order in which the help lists them: each is the module in ``cli/`` of its name."""
 
