@@ -60,7 +60,7 @@ class PublishedFiles:
     def write_log(self) -> None:
         rng = np.random.default_rng(3)
         values = rng.integers(NUM_ROWS, size=200)
-        train = pl.DataFrame({"label": rng.integers(2, size=200), **{name: values for name in COLUMNS}})
+        train = pl.DataFrame({"label": rng.integers(2, size=200), **dict.fromkeys(COLUMNS, values)})
         extra = train[:2].with_columns(
             pl.lit(99, pl.Int64).alias(name) for name in COLUMNS
         )  # a value that the checkpoint lacks

@@ -14,6 +14,7 @@ from tests.interop.published_files import ARRAYS, COLUMNS, DIM, MODEL, NUM_ROWS,
 
 from rankelastor.errors import RunError, SettingsError
 from rankelastor.evaluation.evaluate import evaluate
+from rankelastor.models.mixer import MixerSettings
 from rankelastor.runs.load import load_run
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.spectrum.runs.measure_run import measure_run
@@ -57,13 +58,13 @@ def test_a_checkpoint_that_was_trained_on_several_devices_has_wrapped_names(publ
 
 def test_a_file_that_would_run_code_is_refused(published: PublishedFiles) -> None:
     torch.save({"weight": torch.zeros(1), "hook": PublishedFiles}, published.checkpoint)
-    with pytest.raises(SettingsError, match="must hold tensors alone.*not unpickled because it could run code"):
+    with pytest.raises(SettingsError, match=r"must hold tensors alone.*not unpickled because it could run code"):
         published.imported()
 
 
 def test_files_that_are_no_checkpoints_are_refused(published: PublishedFiles) -> None:
     published.checkpoint.write_bytes(b"nothing")
-    with pytest.raises(SettingsError, match="small.model must"):
+    with pytest.raises(SettingsError, match=r"small\.model must"):
         published.imported()
     torch.save([torch.zeros(1)], published.checkpoint)
     with pytest.raises(SettingsError, match="must map names to tensors, but does not"):
@@ -72,7 +73,7 @@ def test_files_that_are_no_checkpoints_are_refused(published: PublishedFiles) ->
     with pytest.raises(SettingsError, match="must hold the embeddings of features"):
         published.imported()
     published.checkpoint.unlink()
-    with pytest.raises(SettingsError, match="a checkpoint must be a file, but .*small.model is none"):
+    with pytest.raises(SettingsError, match=r"a checkpoint must be a file, but .*small\.model is none"):
         published.imported()
 
 
@@ -107,15 +108,16 @@ def test_names_of_the_published_settings_are_understood(published: PublishedFile
     }
     torch.save(state, published.checkpoint)
     model = published.imported().recipe.model
+    assert isinstance(model, MixerSettings)
     assert ([each.kind for each in model.mixing_of_blocks], model.head.kind) == (["identity", "full"], "mean")
 
 
 def test_fields_in_another_order_are_refused(published: PublishedFiles) -> None:
     published.write_recipe([*COLUMNS[1:], COLUMNS[0]])
-    with pytest.raises(SettingsError, match="field 1 of the recipe must be c0 .* but is c1"):
+    with pytest.raises(SettingsError, match=r"field 1 of the recipe must be c0 .* but is c1"):
         published.imported()
     published.write_recipe(COLUMNS[:-1])
-    with pytest.raises(SettingsError, match="must have the 9 fields of feature_map.json, but has 8|num_tokens must"):
+    with pytest.raises(SettingsError, match=r"must have the 9 fields of feature_map\.json, but has 8|num_tokens must"):
         published.imported(run=published.folder / "other")
 
 

@@ -22,11 +22,11 @@ def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "import-published",
-        epilog="Example: rankelastor import-published best.model --settings config --data criteo.yaml --run runs/theirs",
+        epilog="Example: rankelastor import-published best.model --settings config --data data.yaml --run runs/theirs",
     )(import_published)
 
 
-def import_published(
+def import_published(  # noqa: PLR0917 - options of a command line
     checkpoint: Annotated[
         Path, typer.Argument(metavar="CHECKPOINT", help="The file of tensors that the published code saved.")
     ],

@@ -45,8 +45,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SettingsError(
-            f"{path} must hold tensors alone, as torch.save(model.state_dict(), ...) writes them, but holds more, which "
-            f"is not unpickled because it could run code: {str(error).splitlines()[0]}"
+            f"{path} must hold tensors alone, as torch.save(model.state_dict(), ...) writes them, but holds more, "
+            f"which is not unpickled because it could run code: {str(error).splitlines()[0]}"
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError) as error:
         raise SettingsError(f"{path} must be a checkpoint of PyTorch, but cannot be read: {error}") from None

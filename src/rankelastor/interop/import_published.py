@@ -96,8 +96,8 @@ def _check_model(experiment: Experiment) -> None:
     name = experiment.model.get("model")
     if name != PUBLISHED_MODEL:
         raise SettingsError(
-            f"the checkpoint's model must be {PUBLISHED_MODEL}, the published code's, but {experiment.expid} has {name!r}; "
-            "`rankelastor import-fuxictr` makes a recipe of it"
+            f"the checkpoint's model must be {PUBLISHED_MODEL}, the published code's, but {experiment.expid} has "
+            f"{name!r}; `rankelastor import-fuxictr` makes a recipe of it"
         )
 
 
@@ -146,7 +146,7 @@ def _ranker(
 
 def _blanks(dataset: Mapping[str, Any]) -> dict[str, str]:
     """Say what FuxiCTR puts in the place of a blank: 0 in columns of numbers, unless ``fill_na`` says otherwise."""
-    blanks = {}
+    blanks: dict[str, str] = {}
     for column in dataset.get("feature_cols", []):
         names = column["name"] if isinstance(column["name"], list) else [column["name"]]
         fill = column.get("fill_na", "" if column.get("dtype", "str") in _TEXT_TYPES else "0")

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rankelastor.data.cells.spelling import spell_texts
+from rankelastor.data.cells.spelling import TextRule, spell_texts
 from rankelastor.data.cells.texts import BLANK
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.features.vocabulary import Vocabulary
@@ -117,7 +117,7 @@ def _by_our_spelling(spec: FeatureSpec, indices: Mapping[str, int]) -> dict[str,
     if isinstance(spec, CalendarSpec):
         spelled = [_CALENDAR[spec.part](text) for text in indices]
     else:
-        rule = getattr(spec, "text", "canonical")
+        rule: TextRule = getattr(spec, "text", "canonical")
         spelled = spell_texts(pa.array(list(indices), pa.string()), rule).to_pylist()
     by_text: dict[str, int] = {}
     for text, index in sorted(zip(spelled, indices.values(), strict=True), key=lambda pair: pair[1]):
