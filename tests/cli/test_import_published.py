@@ -33,4 +33,4 @@ def test_json_holds_notes_and_counts(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     printed = json.loads(done.stdout)
     assert printed["matched"][0] == {"field": "c0", "num_values": 8, "num_unknown": 1, "num_lost": 0}
-    assert printed["notes"] == []
+    assert {note["outcome"] for note in printed["notes"]} <= {"no equal", "ignored by FuxiCTR", "differs"}
