@@ -119,6 +119,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "interop/fuxictr/protocol.py": ("interop/fuxictr/test_convert.py", STEP),
     "interop/fuxictr/ranker.py": ("interop/fuxictr/test_convert.py", STEP),
     "interop/fuxictr/reading.py": ("interop/fuxictr/test_bad_settings.py", STEP),
+    "interop/checkpoint.py": ("interop/test_import_published.py", "reads the checkpoints that are imported there"),
     "metrics/undefined.py": ("metrics/test_report.py", "the reasons why metrics are left out"),
     "models/autoint.py": ("models/test_references.py", "a model, held against loops over numbers"),
     "models/deep.py": ("models/test_mlp.py", "the layers that deep models share"),
