@@ -11,6 +11,7 @@ from rankelastor.models.sequences import places_of, schema_with_tokens, with_seq
 from rankelastor.models.shallow_tower import with_tower, without_features
 from rankelastor.models.tasks import network_of_tasks, schema_of_outputs
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
+from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.schema import FeatureSchema
 
@@ -21,11 +22,15 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
-    embedding = build_embedding(schema, embedding_dim=row_width(settings, schema))
+    embedding = build_embedding(
+        schema, embedding_dim=row_width(settings, schema), initial_std=settings.embedding_std
+    )
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 
-def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedding:
+def build_embedding(
+    schema: FeatureSchema, *, embedding_dim: int, initial_std: float = EMBEDDING_STD
+) -> FieldEmbedding:
     """Make the embedding of the features, with initial rows; pretrained vectors are zero until they are set."""
     places = {feature.name: place for place, feature in enumerate(schema.with_ids)}
     return FieldEmbedding(
@@ -44,6 +49,7 @@ def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedd
         served_numbers={
             place: each.serving_number for place, each in enumerate(schema.numeric) if each.serving_number is not None
         },
+        initial_std=initial_std,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
 from rankelastor.config.base import Settings
 from rankelastor.models.sequences import SequenceSettings
 from rankelastor.models.shallow_tower import ShallowTowerSettings
 from rankelastor.models.tasks import TaskSettings
+from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.schema import FeatureSchema
 
 
@@ -23,6 +24,10 @@ class RankerSettings(Settings, ABC):
 
     kind: str
     embedding_dim: PositiveInt = Field(10, description="Width of the embedding of each field.")
+    embedding_std: PositiveFloat = Field(
+        EMBEDDING_STD,
+        description="Standard deviation of the initial embedding rows; vectors of numeric fields begin far larger.",
+    )
     sequence: SequenceSettings | None = Field(
         None,
         description="How sequences are read for a target before the network; none: a sequence is the mean of its "

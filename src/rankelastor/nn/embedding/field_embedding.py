@@ -40,6 +40,7 @@ class FieldEmbedding(nn.Module):
             are trained.
         served_ids: the id that takes the place of every id of a categorical feature, by feature, in evaluation mode.
         served_numbers: the number that takes the place of those of a numeric feature, by feature, in evaluation mode.
+        initial_std: standard deviation of the initial rows.
 
     Example:
         >>> def batch(ids, numbers, sequence=None):
@@ -80,8 +81,10 @@ class FieldEmbedding(nn.Module):
         pretrained: Mapping[int, tuple[int, bool]] | None = None,
         served_ids: Mapping[int, int] | None = None,
         served_numbers: Mapping[int, float] | None = None,
+        initial_std: float = EMBEDDING_STD,
     ) -> None:
         super().__init__()
+        self._initial_std = initial_std
         self._served_ids = dict(served_ids or {})
         self._served_numbers = dict(served_numbers or {})
         self.num_categorical = len(num_ids) - len(max_lengths)
@@ -102,8 +105,8 @@ class FieldEmbedding(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the published initial values: rows N(0, 1e-4), padding zero, numeric vectors Xavier normal (1 -> e)."""
-        nn.init.normal_(self.table, std=EMBEDDING_STD)
+        """Draw initial values: rows N(0, initial_std), padding zero, numeric vectors Xavier normal (1 -> e)."""
+        nn.init.normal_(self.table, std=self._initial_std)
         nn.init.normal_(self.numeric_vectors, std=(2.0 / (1 + self.numeric_vectors.shape[1])) ** 0.5)
         with torch.no_grad():
             self.table[0].zero_()
