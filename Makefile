@@ -1,5 +1,6 @@
 # make demo    set up .venv and run the demo
 # make test    run the default test suite and measure its coverage
+# make test-faults  kill trainings and preparations many times and fill disks (docs/reliability.md)
 # make bench   compare the speed with a baseline written like the published code (8 minutes)
 # make check   run ruff, mypy, import-linter and typos
 # make format  fix and format the code with ruff
@@ -7,16 +8,20 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KILLS ?= 20
 READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 
-.PHONY: bench demo test check format setup clean
+.PHONY: bench demo test test-faults check format setup clean
 
 demo: setup
 	$(BIN)/rankelastor demo
 
 test: setup
 	$(BIN)/pytest -n 2 --cov
+
+test-faults: setup
+	RANKELASTOR_KILLS=$(KILLS) $(BIN)/pytest -m fault
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed --short

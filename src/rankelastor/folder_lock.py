@@ -32,6 +32,40 @@ def lock_folder(folder: Path) -> Iterator[None]:
         os.close(holder)
 
 
+def try_to_hold(folder: Path) -> int | None:
+    """Lock an existing folder without waiting; return the descriptor to close later, or None if another holds the lock.
+
+    On file systems without locks it is taken for granted.
+    """
+    holder = os.open(folder, os.O_RDONLY)
+    if sys.platform == "win32":
+        return holder
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(holder)
+        return None
+    except OSError:
+        _logger.warning("the file system of %s has no locks: do not let a second process write there", folder)
+    return holder
+
+
+def is_held(folder: Path) -> bool:
+    """Whether another process holds the lock of an existing folder; False on file systems without locks."""
+    if sys.platform == "win32":
+        return False
+    holder = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(holder)
+    return False
+
+
 def _hold(folder: Path) -> int:
     while True:
         folder.mkdir(exist_ok=True)

@@ -25,9 +25,17 @@ def train(
     run: Annotated[
         Path | None,
         typer.Option(
-            "--run", "--to", metavar="DIR", help="The run folder; it must not exist.", show_default="runs/NAME"
+            "--run",
+            "--to",
+            metavar="DIR",
+            help="The run folder: new, or that of an unfinished run of the same settings, which goes on.",
+            show_default="runs/NAME",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run, which must be there; training.epochs may be larger now."),
+    ] = False,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,8 +44,12 @@ def train(
     Prepares the data first if that has not been done. Samples the rank of the representations during training, see
     the settings `spectrum`; `rankelastor spectrum RUN` shows the samples. What is shown while training also stands in
     train.log in the run folder.
+
+    Ctrl-C saves the state after the present step; the same command goes on from there, and ends with the same numbers
+    as a run that was never stopped.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.stop_signals import stopping_between_steps
     from rankelastor.cli.tables import comparison_lines, describe_speed, metrics_view
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.data.used_by import User, add_user
@@ -52,7 +64,10 @@ def train(
     folder = run or default_run_folder(settings)
     with Bar() as bar:
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
-        trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)
+        with stopping_between_steps() as interruption:
+            trained = train_recipe(
+                settings, folder=folder, observers=observers, progress=bar, resume=resume, interruption=interruption
+            )
     add_user(settings.data.prepared, User.of_recipe(recipe))
     if as_json:
         print_json({"folder": str(trained.folder), **trained.result.as_dict()})

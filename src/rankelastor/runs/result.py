@@ -147,6 +147,7 @@ class RunResult:
         calibration: calibration by split before and after the correction of logits; empty if none was needed.
         predictions: distribution of the probabilities by split and by task.
         alarms: what is likely wrong, see ``rankelastor.alarms``.
+        skipped_steps: number of steps that were left out because their loss was not finite.
 
     Example:
         >>> from rankelastor.runs.run_folder import RunFolder
@@ -173,6 +174,7 @@ class RunResult:
     calibration: Mapping[SplitName, CalibrationFigures] = field(default_factory=dict)
     predictions: Mapping[SplitName, Mapping[str, ProbabilityFigures]] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
+    skipped_steps: int = 0
 
     @property
     def summary(self) -> str:
@@ -212,6 +214,7 @@ class RunResult:
             "best_epoch": self.best_epoch,
             "epochs": self.epochs,
             "steps": self.steps,
+            "skipped_steps": self.skipped_steps or None,
             "examples_per_second": self.examples_per_second,
             "data_wait_share": self.data_wait_share,
             "compiled": self.compiled,

@@ -8,7 +8,8 @@
     features/          schema.json and vocabulary/, with which new raw rows are encoded
     metrics.jsonl      one line per evaluation
     train.log          what happened when, for people
-    checkpoints/       best.safetensors
+    checkpoints/       best.safetensors; of an unfinished run also best_valid.safetensors and step-.../, see
+                       runs/checkpoints.py
     result.json        final metrics, cost, wall time; only a finished run has one, see runs/result.py
 
 ``FORMAT_VERSION`` numbers the layouts that readers must distinguish:
@@ -22,9 +23,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from rankelastor.errors import RUN_FOLDER, RunError
 from rankelastor.places import in_full, refuse_address
@@ -67,7 +68,7 @@ class RunFolder:
         with explain_storage_errors(run.path):
             run.path.mkdir(parents=True)
         try:
-            run._write_text("config.yaml", dump_yaml(recipe))
+            run.write_recipe(recipe)
         except BaseException:
             run.remove()
             raise
@@ -110,7 +111,17 @@ class RunFolder:
     @property
     def best_weights(self) -> Path:
         """Path of the weights of the best evaluation."""
-        return self.path / "checkpoints" / "best.safetensors"
+        return self.checkpoints / "best.safetensors"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Path of the folder with weights and checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def best_valid(self) -> Path:
+        """Path of the probabilities of valid of the best evaluation, which only an unfinished run has."""
+        return self.checkpoints / "best_valid.safetensors"
 
     @property
     def train_log(self) -> Path:
@@ -149,6 +160,61 @@ class RunFolder:
             raise RunError(f"a finished run must hold result.json, but {self.path} does not: it was stopped early")
         return read_result(path.read_text(encoding="utf-8"), source=str(path))
 
+    def environment(self) -> Mapping[str, Any]:
+        """Read ``environment.json``; empty if the run was stopped before it was written.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        path = self.path / "environment.json"
+        return _read_mapping(path) if path.is_file() else {}
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether a version that writes checkpoints made the folder."""
+        return bool(self.environment().get("resumable", False))
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Write ``config.yaml``."""
+        self._write_text("config.yaml", dump_yaml(recipe))
+
+    def write_metrics(self, lines: Iterable[Mapping[str, object]]) -> None:
+        """Replace ``metrics.jsonl``."""
+        self._write_text("metrics.jsonl", "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+
+    def metrics(self) -> list[Mapping[str, Any]]:
+        """Read ``metrics.jsonl``; a last line without a line end, as left by a killed run, is ignored.
+
+        Raises:
+            RunError: a line is no JSON mapping.
+        """
+        path = self.path / "metrics.jsonl"
+        if not path.is_file():
+            return []
+        *lines, _unfinished = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        try:
+            found = [json.loads(line) for line in lines]
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{path} must hold lines of JSON, but does not: {error}") from None
+        return [line for line in found if isinstance(line, Mapping)]
+
+    def clear(self) -> None:
+        """Remove all but the log and ``config.yaml``, so that the run starts over."""
+        for path in self.path.iterdir():
+            if path.name in {"train.log", "config.yaml"}:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def reopen(self) -> None:
+        """Make a finished run an unfinished one again."""
+        (self.path / "result.json").unlink(missing_ok=True)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
     def write_environment(self, facts: Mapping[str, object]) -> None:
         """Write ``environment.json``: the format version and the given facts."""
         self._write_json("environment.json", {"format_version": FORMAT_VERSION, **facts})
@@ -176,7 +242,7 @@ class RunFolder:
             temporary.write_text(text, encoding="utf-8")
 
 
-def _read_mapping(path: Path) -> Mapping[str, object]:
+def _read_mapping(path: Path) -> Mapping[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
