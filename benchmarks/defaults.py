@@ -87,8 +87,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rare_0": {"rare": 0.0},
     "rare_.1": {"rare": 0.1},
     "rankmixer": {"model": "rankmixer"},
+    "inside": {"patience": 8, "more": {"evaluate_every": 0.25}},
+    "cosine_2": {"more": {"epochs": 2, "schedule": {"kind": "cosine", "warmup_epochs": 0.1}}},
+    "cosine_4": {"more": {"epochs": 4, "schedule": {"kind": "cosine", "warmup_epochs": 0.2}}},
+    "cosine_8": {"more": {"epochs": 8, "schedule": {"kind": "cosine", "warmup_epochs": 0.2}}},
+    "warmup": {"more": {"schedule": {"kind": "plateau", "warmup_epochs": 0.5}}},
+    "adamw_.1": {"optimiser": {"weight_decay": 0.1}},
+    "adamw_1": {"optimiser": {"weight_decay": 1.0}},
+    "adagrad_.02": {"optimiser": {"embedding_rule": "rowwise_adagrad", "embedding_learning_rate": 0.02}},
+    "adagrad_.1": {"optimiser": {"embedding_rule": "rowwise_adagrad", "embedding_learning_rate": 0.1}},
+    "rows_x3": {"optimiser": {"embedding_learning_rate": 3e-3}},
+    "rows_/3": {"optimiser": {"embedding_learning_rate": 3e-4}},
 }
-"""Changes of the base by variant."""
+"""Changes of the base by variant; a name with + between names joins the changes of several."""
 
 BASE: dict[str, Any] = {
     "steps": 75,
@@ -108,6 +119,7 @@ BASE: dict[str, Any] = {
     "numeric": "standardise",
     "rare": 0.5,
     "model": "rankelastor",
+    "optimiser": {},
     "more": {},
 }
 
@@ -141,7 +153,7 @@ def run_all(  # noqa: PLR0917 - options of a command line
 def run(log: str, variant: str, seed: int, cuts: Path) -> dict[str, Any]:
     """Train one variant on one log and measure it on test, as it is and with a slope and offset fitted on valid."""
     folder = cut_log(log, cuts, seed=seed)
-    chosen = BASE | VARIANTS[variant]
+    chosen = settings_of(variant)
     with tempfile.TemporaryDirectory() as temporary:
         place = folder / f"prepared-{chosen['numeric']}-{chosen['min_count']}"
         recipe = recipe_from_values(_recipe(folder, place, chosen, seed))
@@ -176,6 +188,16 @@ def run(log: str, variant: str, seed: int, cuts: Path) -> dict[str, Any]:
     }
 
 
+def settings_of(variant: str) -> dict[str, Any]:
+    """Join the changes of a variant to the base."""
+    chosen = dict(BASE)
+    for name in variant.split("+"):
+        changes = VARIANTS[name]
+        joined = {key: {**chosen[key], **changes.get(key, {})} for key in ("optimiser", "more")}
+        chosen |= changes | joined
+    return chosen
+
+
 def platt(label: NDArray[np.float32], probability: NDArray[np.float64]) -> tuple[float, float]:
     """Fit slope and offset of the logits."""
     logits = logit(np.clip(probability, 1e-7, 1 - 1e-7))
@@ -205,8 +227,9 @@ def _recipe(folder: Path, prepared: Path, chosen: Mapping[str, Any], seed: int) 
             "threads": 1,
             "baseline": False,
             "batch_size": chosen["batch"] or batch_size(rows, chosen["steps"]),
-            "learning_rate": chosen["learning_rate"],
-            "embedding_l2": chosen["l2"],
+            "optimiser": {
+                "learning_rate": chosen["learning_rate"], "embedding_l2": chosen["l2"], **chosen["optimiser"]
+            },
             "rate_drop": chosen["rate_drop"],
             "patience": chosen["patience"],
             "monitor": chosen["monitor"],
