@@ -21,7 +21,17 @@ from rankelastor.data.synthetic import write_click_log
 LABEL = "label"
 _SHARES = {"train": 0.7, "valid": 0.15, "test": 0.15}
 _USERS = 420
-_SIZES = {"user": 300, "ad": 120, "site": 60, "campaign": 20, "category": 12, "city": 30, "device": 8, "hour": 24, "slot": 6}
+_SIZES = {
+    "user": 300,
+    "ad": 120,
+    "site": 60,
+    "campaign": 20,
+    "category": 12,
+    "city": 30,
+    "device": 8,
+    "hour": 24,
+    "slot": 6,
+}
 
 
 def cut_log(name: str, folder: Path, *, seed: int) -> Path:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import polars as pl
 import torch
 import typer
 from default_logs import LABEL, cut_log
@@ -228,7 +229,9 @@ def _recipe(folder: Path, prepared: Path, chosen: Mapping[str, Any], seed: int) 
             "baseline": False,
             "batch_size": chosen["batch"] or batch_size(rows, chosen["steps"]),
             "optimiser": {
-                "learning_rate": chosen["learning_rate"], "embedding_l2": chosen["l2"], **chosen["optimiser"]
+                "learning_rate": chosen["learning_rate"],
+                "embedding_l2": chosen["l2"],
+                **chosen["optimiser"],
             },
             "rate_drop": chosen["rate_drop"],
             "patience": chosen["patience"],
@@ -245,8 +248,6 @@ def batch_size(rows: int, steps: int) -> int:
 
 
 def _num_rows(folder: Path) -> int:
-    import polars as pl
-
     return int(pl.scan_parquet(folder / "train.parquet").select(pl.len()).collect().item())
 
 
@@ -303,11 +304,17 @@ def _line(  # noqa: PLR0917
     """Write the mean differences by log (of the base: its values), their mean, and on how many logs it is better."""
     cells, means = [], []
     for log in logs:
-        paired = [(row[metric], bases[log, row["seed"]][metric]) for row in rows if (log, row["seed"]) in bases and row["log"] == log]
+        paired = [
+            (row[metric], bases[log, row["seed"]][metric])
+            for row in rows
+            if (log, row["seed"]) in bases and row["log"] == log
+        ]
         if not paired:
             cells.append("")
             continue
-        is_base = all(one == other for one, other in paired) and rows[0]["variant"] == next(iter(bases.values()))["variant"]
+        is_base = (
+            all(one == other for one, other in paired) and rows[0]["variant"] == next(iter(bases.values()))["variant"]
+        )
         means.append(statistics.fmean(one if is_base else one - other for one, other in paired))
         cells.append(f"{1000 * means[-1]:.1f}" if is_base else f"{1000 * means[-1]:+.1f}")
     mean = statistics.fmean(means) if means else math.nan

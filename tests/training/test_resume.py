@@ -319,7 +319,8 @@ def test_more_epochs_are_allowed_when_resuming_and_recorded(values: dict[str, An
 def test_more_epochs_are_refused_where_the_learning_rate_falls_over_all_of_them(
     values: dict[str, Any], tmp_path: Path
 ) -> None:
-    recipe = stopped(values, tmp_path / "run", **{"training.schedule": {"kind": "cosine"}})
+    values["training"]["schedule"] = {"kind": "cosine"}
+    recipe = stopped(values, tmp_path / "run")
     longer = with_overrides(recipe, {"training.epochs": 3})
     with pytest.raises(RunError, match=r"training\.schedule falls over training\.epochs, which must stay"):
         train(longer, folder=tmp_path / "run", resume=True)

@@ -9,7 +9,8 @@ from rankelastor.config.base import Settings, one_of
 
 class _WarmingUp(Settings):
     warmup_epochs: NonNegativeFloat = Field(
-        0.0, description="Epochs, also a part of one, over which the learning rate rises in equal steps to its full value."
+        0.0,
+        description="Epochs, also a part of one, over which the learning rate rises in equal steps to its full value.",
     )
 
 

@@ -23,8 +23,8 @@ class StoppingSettings(Settings):
         0.1,
         gt=0,
         le=1,
-        description="Factor by which an evaluation that is no better multiplies the learning rate; 1 keeps it, and so does "
-        "a `training.schedule` other than the plateau.",
+        description="Factor by which an evaluation that is no better multiplies the learning rate; 1 keeps it, and so "
+        "does a `training.schedule` other than the plateau.",
     )
     min_learning_rate: NonNegativeFloat = Field(1e-6, description="The learning rate never falls below this.")
     patience: PositiveInt = Field(

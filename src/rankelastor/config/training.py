@@ -96,7 +96,9 @@ class TrainingSettings(Settings):
         8192, description="Number of examples scored at a time in evaluation and prediction."
     )
     optimiser: OptimiserSettings = Field(OptimiserSettings(), description="Learning rate, penalty and clipping.")
-    schedule: Annotated[ScheduleSettings, Field(description="How the learning rate rises and falls.")] = PlateauSchedule()
+    schedule: Annotated[ScheduleSettings, Field(description="How the learning rate rises and falls.")] = (
+        PlateauSchedule()
+    )
     evaluate_every: Annotated[
         int | float | None,
         AfterValidator(_check_steps_or_share),

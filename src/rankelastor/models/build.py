@@ -22,15 +22,11 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
-    embedding = build_embedding(
-        schema, embedding_dim=row_width(settings, schema), initial_std=settings.embedding_std
-    )
+    embedding = build_embedding(schema, embedding_dim=row_width(settings, schema), initial_std=settings.embedding_std)
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 
-def build_embedding(
-    schema: FeatureSchema, *, embedding_dim: int, initial_std: float = EMBEDDING_STD
-) -> FieldEmbedding:
+def build_embedding(schema: FeatureSchema, *, embedding_dim: int, initial_std: float = EMBEDDING_STD) -> FieldEmbedding:
     """Make the embedding of the features, with initial rows; pretrained vectors are zero until they are set."""
     places = {feature.name: place for place, feature in enumerate(schema.with_ids)}
     return FieldEmbedding(

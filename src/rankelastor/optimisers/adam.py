@@ -81,7 +81,7 @@ class DenseAdam:
         )
 
     def _decay(self) -> None:
-        weights = [parameter for parameter in self._decayed if parameter.grad is not None]
+        weights: list[Tensor] = [parameter for parameter in self._decayed if parameter.grad is not None]
         if self._weight_decay and weights:
             torch._foreach_mul_(weights, 1 - self.learning_rate * self._weight_decay)
 

@@ -35,5 +35,5 @@ def rate_factor(schedule: ScheduleSettings, step: int, *, steps_per_epoch: int, 
         return 1.0
     last = (schedule.epochs or num_epochs) * steps_per_epoch
     done = min(1.0, max(0, begun - warmup) / max(1, last - warmup))
-    share = schedule.final_share
+    share: float = schedule.final_share
     return share + (1 - share) * (1 + math.cos(math.pi * done)) / 2

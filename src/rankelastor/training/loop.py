@@ -126,9 +126,7 @@ class _Loop:
         self._interruption = interruption or Interruption()
         self.epochs = Epochs(training, observers, self._interruption)
         self._evaluations = Evaluations(training, observers, save_best=save_best, progress=progress)
-        self._evaluated_batches = evaluation_batches(
-            training.settings.evaluate_every, num_batches=len(training.train)
-        )
+        self._evaluated_batches = evaluation_batches(training.settings.evaluate_every, num_batches=len(training.train))
         weights = sum(parameter.nbytes for parameter in training.ranker.parameters())
         self._num_bytes = _WITH_MOMENTS * weights
 

@@ -261,7 +261,9 @@ class Stepper:
     def _touch(self, rows: Tensor) -> TouchedRows | None:
         if self._lazy is None or not self._table.requires_grad:
             return None
-        return self._threads.submit(self._lazy.touch, rows.flatten(), learning_rate=self._learning_rate_of_rows).result()
+        return self._threads.submit(
+            self._lazy.touch, rows.flatten(), learning_rate=self._learning_rate_of_rows
+        ).result()
 
     def _step_table_densely(self, gradient: BatchGradient) -> None:
         with one_core():  # these sums are too short to pay for starting threads
