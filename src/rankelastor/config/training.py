@@ -85,6 +85,15 @@ class TrainingSettings(Settings):
 
     also_known: ClassVar[tuple[str, ...]] = tuple(short.rpartition(".")[2] for short in SHORT_PATHS)
 
+    protocol: Annotated[
+        Literal["auto", "published"] | None,
+        Field(
+            description="How settings are chosen that a recipe leaves out: `auto` looks at the rows, fields and ids of "
+            "its data, which `rankelastor describe` shows with reasons; `published` is the protocol of the published "
+            "figures, in which no rare value is replaced by out of vocabulary and the output bias starts at 0; null is "
+            "`auto` in a recipe of `version: 2`, and the defaults listed here in one of version 1."
+        ),
+    ] = None
     seed: int = Field(
         1, ge=0, lt=2**63, description="Seed of the initial weights, the order of the rows, and the dropout masks."
     )
