@@ -88,6 +88,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rare_0": {"rare": 0.0},
     "rare_.1": {"rare": 0.1},
     "rankmixer": {"model": "rankmixer"},
+    "mlp": {"model": "mlp"},
+    "deepfm": {"model": "deepfm"},
+    "fm": {"model": "fm"},
+    "logistic_regression": {"model": "logistic_regression"},
     "inside": {"patience": 8, "more": {"evaluate_every": 0.25}},
     "cosine_2": {"more": {"epochs": 2, "schedule": {"kind": "cosine", "warmup_epochs": 0.1}}},
     "cosine_4": {"more": {"epochs": 4, "schedule": {"kind": "cosine", "warmup_epochs": 0.2}}},
@@ -263,6 +267,10 @@ def _field(name: str, kind: str, kinds: Mapping[str, str], chosen: Mapping[str, 
 def _model(chosen: Mapping[str, Any], *, num_fields: int) -> dict[str, Any]:
     dim, dropout = chosen["token_dim"], chosen["dropout"]
     std = {} if chosen["std"] is None else {"embedding_std": chosen["std"]}
+    if chosen["model"] not in {"rankelastor", "rankmixer"}:
+        sizes = {"hidden_dims": [8 * dim, 4 * dim], "dropout": dropout} if chosen["model"] in {"mlp", "deepfm"} else {}
+        width = {} if chosen["model"] == "logistic_regression" else {"embedding_dim": chosen["embedding_dim"]}
+        return {"kind": chosen["model"], **width, **sizes, **std}
     ffn = {"rankelastor": {"kind": "glu", "hidden_dims": [dim]}, "rankmixer": {"kind": "mlp", "hidden_dims": [8 * dim]}}
     return {
         "kind": chosen["model"],

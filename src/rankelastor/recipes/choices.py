@@ -57,7 +57,7 @@ def batch_size(num_rows: int) -> int:
     """
     least, most = _BATCHES
     wanted = max(1, num_rows // STEPS_PER_EPOCH)
-    return max(least, min(most, 2 ** (wanted.bit_length() - 1)))
+    return max(least, min(most, 1 << (wanted.bit_length() - 1)))
 
 
 def _training(facts: Facts) -> list[Choice]:
@@ -76,10 +76,9 @@ def _training(facts: Facts) -> list[Choice]:
 
 
 def _model(facts: Facts, kind: str) -> list[Choice]:
-    common = [
-        Choice("model.embedding_dim", _sizes(facts)[0], f"{facts.num_rows:,} train rows"),
-        Choice("model.embedding_std", 1e-2, "ids begin as large as the numbers beside them, nearly"),
-    ]
+    common = [Choice("model.embedding_std", 1e-2, "ids begin closer to the numbers beside them")]
+    if kind != "logistic_regression":  # its rows have one weight
+        common.append(Choice("model.embedding_dim", _sizes(facts)[0], f"{facts.num_rows:,} train rows"))
     return [*common, *_OF_MODELS[kind](facts)] if kind in _OF_MODELS else common
 
 

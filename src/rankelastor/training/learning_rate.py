@@ -28,7 +28,7 @@ def rate_factor(schedule: ScheduleSettings, step: int, *, steps_per_epoch: int, 
     """
     stretch = max(1, steps_per_epoch // CHANGES_PER_EPOCH)
     begun = step // stretch * stretch
-    warmup = round(schedule.warmup_epochs * steps_per_epoch)
+    warmup: int = round(schedule.warmup_epochs * steps_per_epoch)
     if begun + stretch < warmup:
         return (begun + stretch) / warmup
     if not isinstance(schedule, CosineSchedule):
