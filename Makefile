@@ -2,6 +2,7 @@
 # make test    run the default test suite and measure its coverage
 # make test-faults  kill trainings and preparations many times and fill disks (docs/reliability.md)
 # make bench   compare the speed with a baseline written like the published code (8 minutes)
+# make fuzz    try 100,000 damaged inputs of each reader (hours; atheris is used if it is installed)
 # make check   run ruff, mypy, import-linter and typos
 # make format  fix and format the code with ruff
 # make clean   remove everything that these made
@@ -12,7 +13,7 @@ KILLS ?= 20
 READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 
-.PHONY: bench demo test test-faults check format setup clean
+.PHONY: bench demo test test-faults fuzz check format setup clean
 
 demo: setup
 	$(BIN)/rankelastor demo
@@ -25,6 +26,9 @@ test-faults: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed --short
+
+fuzz: setup
+	$(BIN)/python -m tests.fuzz.run
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -48,4 +52,4 @@ $(READY): constraints.txt pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo prepared runs reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) fuzz demo prepared runs reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

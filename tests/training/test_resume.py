@@ -245,7 +245,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
         (folder / "state.safetensors").read_bytes()[:-9]
     ),
     "an empty file": lambda folder: (folder / "state.safetensors").write_bytes(b""),
-    "an empty folder": lambda folder: empty(folder),
+    "an empty folder": empty,
 }
 
 

@@ -34,6 +34,7 @@ VERBS = (
     "models",
     "profile",
     "schema",
+    "verify",
     "import_fuxictr",
 )
 """The verbs, one line each, in the order in which the help lists them: each is the module in ``cli/`` of its name."""

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from rankelastor.errors import RunError
 from rankelastor.runs.tensor_file import write_pieces, write_tensors
-from rankelastor.storage import whole_folder
+from rankelastor.storage import remove_leftovers, whole_file, whole_folder
 
 FORMAT_VERSION = 1
 _PREFIX, _EVALUATED = "step-", "-evaluated"
@@ -56,11 +56,8 @@ class Checkpoint:
         """Put a file of the checkpoint at ``target`` if it has such a file, and return whether it has."""
         source = self.path / name
         if source.is_file():
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
-            temporary.unlink(missing_ok=True)
-            share_file(source, temporary)
-            temporary.replace(target)
-            temporary.unlink(missing_ok=True)  # a rename onto a link to the same file does nothing
+            with whole_file(target) as temporary:
+                share_file(source, temporary)
         return source.is_file()
 
 
@@ -136,6 +133,12 @@ def remove_all_but(folder: Path, newest: int) -> None:
     """Remove the checkpoints with fewest steps, all but ``newest`` of them."""
     for path in list_checkpoints(folder)[newest:]:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process left that was killed while it wrote a checkpoint."""
+    for path in folder.glob(f".{_PREFIX}*.partial"):
+        remove_leftovers(folder / path.name.removeprefix(".").removesuffix(".partial"))
 
 
 def share_file(source: Path, target: Path) -> None:

@@ -126,15 +126,27 @@ def load_run(folder: str | Path, *, device: torch.device | None = None) -> Loade
         SettingsError: the recipe asks for CUDA, and this machine has none.
     """
     run = RunFolder.open(folder)
+    require_whole(run)
     recipe = run.recipe()
     encoder = _load_encoder(run)
     ranker = build_ranker(recipe.model, encoder.schema)
-    weights = read_weights(run.best_weights)
+    weights = read_weights(run.best_weights, features=encoder.manifest.feature_digest or "features without checksums")
     if run.format_version == 1:
         weights = rename_weights(weights)
     set_weights(ranker, weights, source=run.best_weights)
     ranker = ranker.to(device or choose_device(recipe.training.execution))
     return LoadedRun(folder=run.path, recipe=recipe, encoder=encoder, ranker=ranker.eval())
+
+
+def require_whole(run: RunFolder) -> None:
+    """Check settings and environment of a run against its checksums; features and weights hold their own.
+
+    Raises:
+        RunError: one of them is missing or damaged.
+    """
+    if (seal := run.seal()) is not None:
+        seal.require_settings()
+        seal.require_whole("environment.json")
 
 
 def _load_encoder(run: RunFolder) -> RowEncoder:

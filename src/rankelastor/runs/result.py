@@ -252,7 +252,7 @@ def read_result(text: str, *, source: str) -> RunResult:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(key) for key in first["loc"])
         raise RunError(f"{source} must hold the result of a run, but {place}: {first['msg'].lower()}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise RunError(f"{source} must hold a JSON mapping, but does not: {error}") from None
     if "valid" not in result.metrics:
         raise RunError(f"{source} must hold the result of a run, but valid: field required")

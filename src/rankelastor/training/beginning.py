@@ -15,7 +15,7 @@ from rankelastor.data.used_by import User, add_user
 from rankelastor.errors import RunError
 from rankelastor.evaluation.scoring import Predictions, restored_predictions
 from rankelastor.models.ranker import Ranker
-from rankelastor.runs.checkpoints import Checkpoint
+from rankelastor.runs.checkpoints import Checkpoint, remove_unfinished
 from rankelastor.runs.environment import describe_arithmetic, describe_environment
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.runs.tensor_file import write_tensors
@@ -50,6 +50,8 @@ def begin(opened: OpenedRun, inputs: RunInputs, training: Training, *, began: fl
         return Start(began=began)
     check_identity(checkpoint, inputs.recipe, inputs.dataset.fingerprint)
     _warn_of_other_bits(checkpoint, describe_arithmetic(inputs.device))
+    remove_unfinished(run.checkpoints)
+    _copy_features(run, inputs)
     _record(run, checkpoint, inputs)
     for path in (run.best_weights, run.best_valid):
         checkpoint.copy_of(path.name, path)
@@ -78,15 +80,16 @@ def checkpointer_of(run: RunFolder, inputs: RunInputs) -> Checkpointer:
 class BestSaver:
     """Saves the best weights with the probabilities that they give for valid, which a resumed run needs again."""
 
-    def __init__(self, run: RunFolder, ranker: Ranker, checkpointer: Checkpointer) -> None:
+    def __init__(self, run: RunFolder, inputs: RunInputs, ranker: Ranker, checkpointer: Checkpointer) -> None:
         self._run = run
+        self._features = inputs.dataset.manifest.feature_digest
         self._ranker = ranker
         self._checkpointer = checkpointer
 
     def __call__(self, predictions: Predictions) -> None:
         """Replace the files, when the last checkpoint has been linked to the former ones."""
         self._checkpointer.wait()
-        save_weights(self._ranker, self._run.best_weights)
+        save_weights(self._ranker, self._run.best_weights, features=self._features)
         with whole_file(self._run.best_valid) as temporary:
             write_tensors({_PROBABILITY: torch.from_numpy(predictions.probability)}, temporary)
 
@@ -102,8 +105,7 @@ def _best_predictions(run: RunFolder, training: Training) -> Predictions:
 
 def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
     """Copy the vocabularies of the features to the run folder, write its environment, and note who uses the data."""
-    with explain_storage_errors(run.features):
-        copy_feature_state(inputs.dataset.folder, run.features)
+    _copy_features(run, inputs)
     run.write_environment(
         {
             **describe_environment(inputs.device),
@@ -118,6 +120,11 @@ def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
     add_user(inputs.dataset.folder, User.of_run(run.path))
 
 
+def _copy_features(run: RunFolder, inputs: RunInputs) -> None:
+    with explain_storage_errors(run.features):
+        copy_feature_state(inputs.dataset.folder, run.features)
+
+
 def _record(run: RunFolder, checkpoint: Checkpoint, inputs: RunInputs) -> None:
     """Note in the environment of the run that it goes on, and with how many epochs; a finished run is reopened."""
     facts = dict(run.environment())
@@ -130,8 +137,8 @@ def _record(run: RunFolder, checkpoint: Checkpoint, inputs: RunInputs) -> None:
         "arithmetic": describe_arithmetic(inputs.device),
     }
     run.reopen()
-    run.write_environment({**facts, "resumed": [*facts.get("resumed", []), resumed]})
     run.write_recipe(inputs.recipe)
+    run.write_environment({**facts, "resumed": [*facts.get("resumed", []), resumed]})
 
 
 def _warn_of_other_bits(checkpoint: Checkpoint, now: Mapping[str, object]) -> None:

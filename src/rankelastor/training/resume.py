@@ -198,9 +198,7 @@ def _is_new(path: Path) -> bool:
 
 def _remove_leftovers(path: Path) -> None:
     if path.is_dir():
-        for item in path.iterdir():
-            item.unlink()
-        path.rmdir()
+        shutil.rmtree(path)
 
 
 _ABSENT = object()

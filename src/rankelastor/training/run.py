@@ -35,6 +35,7 @@ from rankelastor.training.loop import FitResult, Start, fit
 from rankelastor.training.observers import Evaluation, ResumePoint, SilentObserver, TrainingObserver
 from rankelastor.training.resume import open_run
 from rankelastor.training.run_alarms import early_alarms
+from rankelastor.training.side_by_side import counted_training
 from rankelastor.training.speed import current_memory_bytes, speed_of
 from rankelastor.training.train_log import TrainLog
 
@@ -103,7 +104,7 @@ def train(
             training does not fit in memory; nothing of it is left.
     """
     began = time.perf_counter()
-    with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
+    with borrowed_cores(recipe.training.execution.threads), counted_training(), TrainLog() as log:
         inputs = RunInputs.of(recipe, progress=progress)
         alarms = early_alarms(inputs)
         held_before = current_memory_bytes(inputs.device)
@@ -116,7 +117,7 @@ def train(
             with closing(checkpointer_of(run, inputs)) as checkpointer:
                 fitted = fit(
                     training,
-                    save_best=BestSaver(run, training.ranker, checkpointer),
+                    save_best=BestSaver(run, inputs, training.ranker, checkpointer),
                     checkpointer=checkpointer,
                     start=start,
                     observers=[_MetricsWriter(run), log, *observers],
