@@ -38,7 +38,7 @@ def main(cuts: Path, output: Path) -> None:
             row = {"log": log, "variant": variant, "seed": int(seed), **_measure(folder, fit)}
             with output.open("a") as file:
                 file.write(json.dumps(row) + "\n")
-            print(f"{log:10} {variant:10} {seed} AUC {row['auc']:.4f} logloss {row['logloss']:.4f}", flush=True)
+            print(f"{log:10} {variant:10} {seed} AUC {row['auc']:.4f} logloss {row['logloss']:.4f}", flush=True)  # noqa: T201
 
 
 def _lines(file: Path) -> list[str]:

@@ -88,6 +88,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rare_0": {"rare": 0.0},
     "rare_.1": {"rare": 0.1},
     "rankmixer": {"model": "rankmixer"},
+    "first_order": {"first_order": True},
+    "no_norm": {"tokenizer": {"norm": False}},
+    "linear_tokens": {"tokenizer": {"hidden_dims": []}},
+    "no_norm_linear": {"tokenizer": {"norm": False, "hidden_dims": []}},
+    "split": {"network": {"tokenizer": {"kind": "split"}}},
+    "mean_head": {"network": {"head": {"kind": "mean"}}},
+    "no_blocks": {"num_blocks": 0},
     "mlp": {"model": "mlp"},
     "deepfm": {"model": "deepfm"},
     "fm": {"model": "fm"},
@@ -124,6 +131,9 @@ BASE: dict[str, Any] = {
     "numeric": "standardise",
     "rare": 0.5,
     "model": "rankelastor",
+    "first_order": False,
+    "tokenizer": {},
+    "network": {},
     "optimiser": {},
     "more": {},
 }
@@ -278,9 +288,11 @@ def _model(chosen: Mapping[str, Any], *, num_fields: int) -> dict[str, Any]:
         "num_tokens": max(2, min(chosen["num_tokens"], num_fields)),
         "token_dim": dim,
         "num_blocks": chosen["num_blocks"],
-        "tokenizer": {"kind": "joint", "hidden_dims": [8 * dim], "dropout": dropout},
+        "first_order": chosen["first_order"],
+        "tokenizer": {"kind": "joint", "hidden_dims": [8 * dim], "dropout": dropout, **chosen["tokenizer"]},
         "ffn": {**ffn[chosen["model"]], "dropout": dropout},
         **std,
+        **chosen["network"],
     }
 
 

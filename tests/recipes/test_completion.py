@@ -47,9 +47,9 @@ def test_what_a_recipe_gives_is_kept_under_either_path() -> None:
     completed = complete_for(recipe, FACTS).recipe
     assert (completed.training.batch_size, completed.training.stopping.patience) == (7, 9)
     assert completed.training.stopping.rate_drop == 0.25
-    assert not {"training.batch_size", "training.stopping.patience", "training.stopping.rate_drop"} & chosen(
-        recipe
-    ).keys()
+    assert (
+        not {"training.batch_size", "training.stopping.patience", "training.stopping.rate_drop"} & chosen(recipe).keys()
+    )
 
 
 def test_null_is_given_too() -> None:

@@ -1,4 +1,4 @@
-"""Choose batch size, training settings and model size for a number of rows, as a recipe of version 2 leaves them out."""
+"""Choose batch size, training and model size for a number of rows, as a recipe of version 2 leaves them out."""
 
 from __future__ import annotations
 

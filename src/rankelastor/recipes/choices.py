@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rankelastor.recipes.facts import Facts
+from rankelastor.recipes.facts import TYPICAL, Facts
 
 STEPS_PER_EPOCH = 100
 _BATCHES = (32, 4096)
@@ -41,6 +41,18 @@ def choose(facts: Facts, model_kind: str) -> tuple[Choice, ...]:
         (64, 6)
     """
     return (*_training(facts), *_model(facts, model_kind))
+
+
+def chosen_keys(model_kind: str) -> frozenset[str]:
+    """Name the settings of a model that have a rule of its own; none for a model without rules.
+
+    Example:
+        >>> sorted(chosen_keys("mlp")), sorted(chosen_keys("finalmlp"))
+        (['dropout', 'hidden_dims'], [])
+    """
+    if model_kind not in _OF_MODELS:
+        return frozenset()
+    return frozenset(choice.path.rpartition(".")[2] for choice in _OF_MODELS[model_kind](TYPICAL))
 
 
 def steps_per_epoch(facts: Facts, batch_size: int) -> int:
