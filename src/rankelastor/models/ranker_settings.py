@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
 from rankelastor.config.base import Settings
+from rankelastor.models.numbers import NumberSettings
 from rankelastor.models.sequences import SequenceSettings
 from rankelastor.models.shallow_tower import ShallowTowerSettings
 from rankelastor.models.tasks import TaskSettings
@@ -27,6 +28,11 @@ class RankerSettings(Settings, ABC):
     embedding_std: PositiveFloat = Field(
         EMBEDDING_STD,
         description="Standard deviation of the initial embedding rows; vectors of numeric fields begin far larger.",
+    )
+    numbers: NumberSettings | None = Field(
+        None,
+        description="How the numbers of `numeric` fields are embedded; none: each number times one learned vector, as "
+        "published. `periodic` wants `transform: standardise`.",
     )
     sequence: SequenceSettings | None = Field(
         None,
