@@ -282,7 +282,7 @@ def cuda_steps(training: TrainingSettings, sizes: tuple[int, ...]) -> tuple[list
 @pytest.mark.cuda
 @cuda
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 2e-2)])
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 6e-2)])
 def test_on_cuda_graphs_learn_what_eager_steps_do(precision: str, tolerance: float) -> None:
     training = partial(training_settings, learning_rate=0.01, embedding_l2=0.1, precision=precision)
     sizes = (64, 64, 64, 64, 9, 64, 64)  # losses are read at the end: no graph may write over them
