@@ -99,7 +99,13 @@ def evaluate_with_unseen(
         loader = BatchLoader(run.dataset(prepared).split(split), batch_size=training.evaluation_batch_size)
         tasks = run.encoder.schema.tasks
         predictions = score_split(
-            run.ranker, loader, training.execution, tasks=tasks, odds=run.recipe.odds, progress=progress
+            run.ranker,
+            loader,
+            training.execution,
+            tasks=tasks,
+            odds=run.recipe.odds,
+            calibration=run.calibration,
+            progress=progress,
         )
         by_value = metrics_by_value(by, predictions, loader, run.encoder) if by else ()
         unseen = count_unseen(loader, run.encoder.manifest)

@@ -12,7 +12,7 @@ from rankelastor.schema import Batch
 
 
 class RowScorer:
-    """Compute the probabilities of raw rows, piece by piece, corrected for what training did to the odds.
+    """Compute the probabilities of raw rows, piece by piece, corrected for the odds of training and calibrated.
 
     Args:
         run: the run, whose encoder and ranker are used.
@@ -27,6 +27,7 @@ class RowScorer:
             training.execution,
             batch_size=training.evaluation_batch_size,
             logit_shift=run.recipe.odds.logit_shift,
+            calibration=run.calibration,
         )
 
     def __call__(self, rows: RawRows) -> Float64[ndarray, "row task"]:

@@ -15,6 +15,7 @@ from numpy import ndarray
 from scipy.special import expit, logit
 from torch import Tensor
 
+from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.errors import RunError
 from rankelastor.execution.cores import compute_threads, one_core
@@ -39,7 +40,7 @@ class Predictions:
     """Labels and probabilities of a split, one row per example and one column per task.
 
     ``tasks`` names the columns. ``group`` and ``weight`` are None where the data have none. The probabilities are those
-    after the correction by ``odds``.
+    after the correction by ``odds``, and calibrated if the run is.
     """
 
     label: Float32[ndarray, "example task"]
@@ -74,13 +75,26 @@ class Predictions:
             for task, label, score in columns
         }
 
+    @property
+    def logits(self) -> Float64[ndarray, "example task"]:
+        """Logits of the probabilities, finite."""
+        limits = np.finfo(np.float64)
+        found: Float64[ndarray, "example task"] = logit(np.clip(self.probability, limits.tiny, 1 - limits.epsneg))
+        return found
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        """Copy predictions that are not calibrated yet with calibrated ones."""
+        if not calibration.changes_logits:
+            return self
+        return replace(self, probability=expit(calibration(self.logits)))
+
     def uncorrected(self) -> Self:
-        """Copy the predictions with the probabilities that the ranker gives without the correction by ``odds``."""
-        return replace(self, probability=_shifted(self.probability, -self.odds.logit_shift))
+        """Copy predictions that are not calibrated with those before the correction by ``odds``."""
+        return replace(self, probability=expit(self.logits - self.odds.logit_shift))
 
     def corrected(self, odds: Odds) -> Self:
         """Copy predictions that are not corrected yet with those corrected by ``odds``."""
-        return replace(self, probability=_shifted(self.probability, odds.logit_shift), odds=odds)
+        return replace(self, probability=expit(self.logits + odds.logit_shift), odds=odds)
 
     def where(self, chosen: Bool[ndarray, " example"]) -> Self:
         """Select the predictions for the chosen examples."""
@@ -91,15 +105,6 @@ class Predictions:
             group=None if self.group is None else self.group[chosen],
             weight=None if self.weight is None else self.weight[chosen],
         )
-
-
-def _shifted(probability: Float64[ndarray, "example task"], shift: float) -> Float64[ndarray, "example task"]:
-    """Add to the logits of probabilities."""
-    limits = np.finfo(np.float64)
-    shifted: Float64[ndarray, "example task"] = expit(
-        logit(np.clip(probability, limits.tiny, 1 - limits.epsneg)) + shift
-    )
-    return shifted
 
 
 class Examples(Protocol):
@@ -131,13 +136,21 @@ class Scorer:
         execution: settings, of which the precision is used.
         batch_size: largest number of examples to score at a time.
         logit_shift: what is added to each logit, see ``Odds``.
+        calibration: what is done to the logits after that.
     """
 
     def __init__(
-        self, ranker: Ranker, execution: ExecutionSettings, *, batch_size: int, logit_shift: float = 0.0
+        self,
+        ranker: Ranker,
+        execution: ExecutionSettings,
+        *,
+        batch_size: int,
+        logit_shift: float = 0.0,
+        calibration: Calibration = NO_CALIBRATION,
     ) -> None:
         self._ranker = ranker
         self._logit_shift = logit_shift
+        self._calibration = calibration
         self._network = Lowering(ranker.network)
         self._modules = list(ranker.modules())
         self._execution = execution
@@ -153,7 +166,11 @@ class Scorer:
         Raises:
             RunError: the ranker's logits are not all finite.
         """
-        return _checked_probabilities(self._logits(batch), self._logit_shift)
+        logits = _checked(self._logits(batch)).double() + self._logit_shift
+        if self._calibration.changes_logits:
+            logits = torch.from_numpy(self._calibration(logits.cpu().numpy()))
+        probabilities: Float64[ndarray, "batch task"] = torch.sigmoid(logits).cpu().numpy()
+        return probabilities
 
     def close(self) -> None:
         """Stop the threads."""
@@ -180,14 +197,13 @@ class Scorer:
             return network(self._ranker.embedding(part.to(self._device)))
 
 
-def _checked_probabilities(logits: Tensor, logit_shift: float) -> Float64[ndarray, "batch task"]:
+def _checked(logits: Tensor) -> Tensor:
     if not torch.isfinite(logits).all():
         raise RunError(
             "the ranker's logits must be finite, but some are not: training has diverged; "
             "try a smaller training.learning_rate, or training.precision=fp32"
         )
-    scores: Float64[ndarray, "batch task"] = torch.sigmoid(logits.double() + logit_shift).cpu().numpy()
-    return scores
+    return logits
 
 
 def score_split(
@@ -197,6 +213,7 @@ def score_split(
     *,
     tasks: Sequence[str],
     odds: Odds | None = None,
+    calibration: Calibration = NO_CALIBRATION,
     progress: ProgressListener | None = None,
 ) -> Predictions:
     """Score all examples in evaluation mode, then restore the ranker's mode.
@@ -207,6 +224,7 @@ def score_split(
         execution: settings, of which the precision is used.
         tasks: names of the label columns.
         odds: how training changed the odds of the label; probabilities are corrected for it. None: not at all.
+        calibration: what is done to the logits after that.
         progress: receives the number of examples scored.
 
     Raises:
@@ -217,7 +235,9 @@ def score_split(
     ranker.eval()
     progress.begin("scoring", total=examples.num_rows, unit="examples")
     odds = odds or UNCHANGED
-    scorer = Scorer(ranker, execution, batch_size=examples.batch_size, logit_shift=odds.logit_shift)
+    scorer = Scorer(
+        ranker, execution, batch_size=examples.batch_size, logit_shift=odds.logit_shift, calibration=calibration
+    )
     columns = _Columns()
     try:
         for batch in examples.epoch():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration, read_calibration
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import PREPARED_FOLDER, DataError, RunError, StalePreparedError
@@ -45,12 +46,14 @@ class LoadedRun:
         recipe: the resolved recipe.
         encoder: encodes raw rows as batches.
         ranker: the model with the best weights, in evaluation mode.
+        calibration: what is done to its logits after the correction by ``recipe.odds``.
     """
 
     folder: Path
     recipe: Recipe
     encoder: RowEncoder
     ranker: Ranker
+    calibration: Calibration = NO_CALIBRATION
 
     def __repr__(self) -> str:
         run = RunFolder(self.folder)
@@ -134,7 +137,8 @@ def load_run(folder: str | Path, *, device: torch.device | None = None) -> Loade
         weights = rename_weights(weights)
     set_weights(ranker, weights, source=run.best_weights)
     ranker = ranker.to(device or choose_device(recipe.training.execution))
-    return LoadedRun(folder=run.path, recipe=recipe, encoder=encoder, ranker=ranker.eval())
+    calibration = read_calibration(run.path, tasks=encoder.schema.tasks)
+    return LoadedRun(folder=run.path, recipe=recipe, encoder=encoder, ranker=ranker.eval(), calibration=calibration)
 
 
 def _load_encoder(run: RunFolder) -> RowEncoder:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rankelastor.calibration.calibration import read_calibration
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import copy_feature_state
 from rankelastor.data.raw.frames import Frame
@@ -28,6 +29,7 @@ from rankelastor.runs.run_folder import RunFolder, default_run_folder
 from rankelastor.runs.weights import load_weights, save_weights
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.storage import explain_storage_errors
+from rankelastor.training.calibration import calibrate
 from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import fit
@@ -62,8 +64,13 @@ class TrainedRun:
     @cached_property
     def _loaded(self) -> LoadedRun:
         run = RunFolder.open(self.folder)
+        encoder = RowEncoder.load(run.features)
         return LoadedRun(
-            folder=self.folder, recipe=run.recipe(), encoder=RowEncoder.load(run.features), ranker=self.ranker
+            folder=self.folder,
+            recipe=run.recipe(),
+            encoder=encoder,
+            ranker=self.ranker,
+            calibration=read_calibration(self.folder, tasks=encoder.schema.tasks),
         )
 
 
@@ -118,8 +125,16 @@ def train(
             load_weights(ranker, run.best_weights)
             for observer in observers:
                 observer.on_end()
+            calibration = calibrate(run.path, fitted.best_predictions, recipe.training.calibration)
             result = final_result(
-                inputs, ranker.eval(), fitted, speed=speed, began=began, early_alarms=alarms, progress=progress
+                inputs,
+                ranker.eval(),
+                fitted,
+                speed=speed,
+                began=began,
+                early_alarms=alarms,
+                calibration=calibration,
+                progress=progress,
             )
             run.write_result(result)
             log.say(f"finished: best epoch {result.best_epoch} of {result.epochs}, {format_duration(result.seconds)}")
