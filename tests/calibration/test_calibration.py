@@ -1,7 +1,6 @@
 """The calibration of a run: one calibrator per task, in a file of its own."""
 
 import json
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +60,19 @@ def test_a_newer_file_is_refused(tmp_path: Path) -> None:
         read_calibration(tmp_path, tasks=["click"])
 
 
-def test_what_was_chosen_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="rankelastor")
+def test_a_makeshift_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     fit_calibration("platt", LABELS, LOGITS, tasks=["click", "like"])
-    fit_calibration("platt", LABELS[:5, [0]], LOGITS[:5, [0]], tasks=["click"])
+    assert not caplog.records
+    fit_calibration("platt", LABELS[:5], LOGITS[:5], tasks=["click", "like"])
     messages = [record.getMessage() for record in caplog.records]
-    assert messages[0].startswith("probabilities of click are calibrated by platt (slope 0.")
-    assert messages[1].startswith("probabilities of like are calibrated by platt (slope 1.")
-    assert messages[2].startswith("probabilities stay as they are: valid holds ")
+    assert messages[0].startswith("calibration of click is none, since valid holds ")
+    assert len(messages) == 2
+
+
+def test_that_auto_does_not_help_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    right = np.random.default_rng(2).normal(0, 1, (400, 1))
+    label = (np.random.default_rng(102).random((400, 1)) < expit(right)).astype(np.float32)
+    choice = fit_calibration("auto", label, right, tasks=["click"]).choices["click"]
+    assert choice.kind == "none"
+    assert "does not lower the logloss" in choice.reason
+    assert not caplog.records

@@ -77,7 +77,7 @@ def fit_calibration(
     tasks: Sequence[str],
     weight: Float[ndarray, " example"] | None = None,
 ) -> Calibration:
-    """Choose a calibrator for each task, see ``choose_calibrator``, and log what was chosen.
+    """Choose a calibrator for each task, see ``choose_calibrator``; warn if it cannot be what was asked for.
 
     Args:
         kind: what was asked for; ``none`` gives no calibration.
@@ -96,20 +96,10 @@ def fit_calibration(
         }
     )
     for task, choice in found.choices.items():
-        _say(task if len(tasks) > 1 else "", choice)
+        if choice.is_makeshift:
+            of = f" of {task}" if len(tasks) > 1 else ""
+            _logger.warning("calibration%s is %s, since %s", of, choice.kind, choice.reason)
     return found
-
-
-def _say(task: str, choice: CalibratorChoice) -> None:
-    of = f" of {task}" if task else ""
-    if choice.kind == "none":
-        _logger.info("probabilities%s stay as they are: %s", of, choice.reason)
-        return
-    values = ", ".join(
-        f"{name} {value:.4f}" for name, value in choice.calibrator.as_dict().items() if isinstance(value, float)
-    )
-    because = f": {choice.reason}" if choice.reason else ""
-    _logger.info("probabilities%s are calibrated by %s%s%s", of, choice.kind, f" ({values})" * bool(values), because)
 
 
 def read_calibration(folder: Path, *, tasks: Sequence[str]) -> Calibration:

@@ -11,6 +11,8 @@ from jaxtyping import Float, Float64, Shaped
 from numpy import ndarray
 from scipy.special import logit
 
+_DECIMALS = 6
+
 
 class Calibrator(Protocol):
     """A function from logits to calibrated logits that never falls."""
@@ -51,6 +53,20 @@ class AffineCalibrator:
         """Convert to plain values for JSON."""
         return {"slope": self.slope, "offset": self.offset}
 
+    def describe(self) -> str:
+        """Describe in words what is done.
+
+        Example:
+            >>> AffineCalibrator(0.5).describe(), AffineCalibrator(offset=-0.25).describe()
+            ('logits are multiplied by 0.5000', '-0.2500 is added to the logits')
+        """
+        multiplied = f"logits are multiplied by {self.slope:.4f}"
+        if self.offset == 0:
+            return multiplied
+        if self.slope == 1:
+            return f"{self.offset:+.4f} is added to the logits"
+        return f"{multiplied} and {self.offset:+.4f} is added"
+
 
 UNCALIBRATED = AffineCalibrator()
 """Leaves every logit as it is."""
@@ -76,12 +92,23 @@ class IsotonicCalibrator:
 
     def __call__(self, logits: Float[ndarray, " example"]) -> Float64[ndarray, " example"]:
         """Compute the calibrated logits."""
-        calibrated: Float64[ndarray, " example"] = logit(np.interp(logits, self.logits, self.probabilities))
+        probabilities = np.interp(rounded(logits), self.logits, self.probabilities)
+        calibrated: Float64[ndarray, " example"] = logit(probabilities)
         return calibrated
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain values for JSON."""
         return {"logits": list(self.logits), "probabilities": list(self.probabilities)}
+
+
+def rounded(logits: Float[ndarray, " example"]) -> Float64[ndarray, " example"]:
+    """Round logits to six decimals, so that rows on one step stay on it, whatever the last bits of their logits.
+
+    Example:
+        >>> rounded(np.array([0.1 + 0.2])).tolist()
+        [0.3]
+    """
+    return logits.astype(np.float64).round(_DECIMALS)
 
 
 def calibrator_from(values: Mapping[str, Any]) -> Calibrator:

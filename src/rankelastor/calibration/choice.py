@@ -12,7 +12,7 @@ from numpy import ndarray
 from scipy.special import expit
 
 from rankelastor.calibration.affine_fit import fit_offset, fit_platt, fit_temperature
-from rankelastor.calibration.calibrators import UNCALIBRATED, Calibrator
+from rankelastor.calibration.calibrators import UNCALIBRATED, AffineCalibrator, Calibrator
 from rankelastor.calibration.isotonic_fit import fit_isotonic
 from rankelastor.config.calibration import CalibrationKind
 from rankelastor.metrics.likelihood import logloss
@@ -56,6 +56,25 @@ class CalibratorChoice:
     num_negative: int = 0
     held_out_before: float | None = None
     held_out_after: float | None = None
+
+    @property
+    def is_makeshift(self) -> bool:
+        """Whether it is not what was asked for, although nobody found that it does not help."""
+        return bool(self.reason) and self.held_out_before is None
+
+    def describe(self) -> str:
+        """Describe the calibrator in a line.
+
+        Example:
+            >>> CalibratorChoice("platt", AffineCalibrator(0.61, -0.2)).describe()
+            'platt, logits are multiplied by 0.6100 and -0.2000 is added'
+            >>> CalibratorChoice("none", UNCALIBRATED, "valid holds too few rows").describe()
+            'none, since valid holds too few rows'
+        """
+        since = f", since {self.reason}" if self.reason else ""
+        if not isinstance(self.calibrator, AffineCalibrator) or self.kind == "none":
+            return f"{self.kind}{since}"
+        return f"{self.kind}, {self.calibrator.describe()}{since}"
 
 
 def choose_calibrator(

@@ -7,7 +7,7 @@ from jaxtyping import Float, Shaped
 from numpy import ndarray
 from scipy.optimize import isotonic_regression
 
-from rankelastor.calibration.calibrators import IsotonicCalibrator
+from rankelastor.calibration.calibrators import IsotonicCalibrator, rounded
 
 
 def fit_isotonic(
@@ -33,7 +33,7 @@ def fit_isotonic(
     Source: Zadrozny and Elkan 2002, Transforming classifier scores into accurate multiclass probability estimates.
     """
     weight = np.ones(len(label)) if weight is None else weight.astype(np.float64) / weight.mean(dtype=np.float64)
-    places, place_of = np.unique(logits.astype(np.float64), return_inverse=True)
+    places, place_of = np.unique(rounded(logits), return_inverse=True)
     mass = np.bincount(place_of, weights=weight)
     positive = np.bincount(place_of, weights=weight * (label > 0))
     mass[0] += 1

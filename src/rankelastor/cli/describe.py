@@ -107,7 +107,7 @@ def _report(folder: Path, *, top: int, as_json: bool) -> None:
 
 def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> None:
     from rankelastor.cli.model_facts import model_facts
-    from rankelastor.cli.tables import metrics_table
+    from rankelastor.cli.tables import calibration_lines, metrics_table
     from rankelastor.models.cost import cost_of
     from rankelastor.models.outline import outline
 
@@ -125,6 +125,8 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
     if result is not None:
         console.print()
         console.print(metrics_table(dict(result.metrics.items())))
+        for line in calibration_lines(result):
+            print_words(line)
     cost = cost_of(recipe.model, schema)
     print_words(
         f"\n{cost.dense_parameters:,} dense parameters, {cost.embedding_parameters:,} embedding parameters, "

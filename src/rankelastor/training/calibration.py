@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration, fit_calibration
@@ -16,8 +17,16 @@ _METRICS = ("calibration_ratio", "expected_calibration_error")
 _METRICS_OF_CALIBRATED = ("auc", "logloss", *_METRICS)
 
 
-def calibrate(folder: Path, valid: Predictions, settings: CalibrationSettings) -> Calibration:
+def calibrate(
+    folder: Path, valid: Predictions, settings: CalibrationSettings, *, say: Callable[[str], None]
+) -> Calibration:
     """Fit the calibration of a run on its predictions for valid, corrected by their odds, and store it in the run.
+
+    Args:
+        folder: the run folder.
+        valid: predictions for valid that are not calibrated.
+        settings: what the recipe asks for.
+        say: receives a line about the calibrator of each task, for the log of the run.
 
     Raises:
         StorageError: ``calibration.json`` cannot be written.
@@ -28,6 +37,8 @@ def calibrate(folder: Path, valid: Predictions, settings: CalibrationSettings) -
         settings.kind, valid.label, valid.logits, tasks=valid.tasks, weight=valid.metric_weight
     )
     calibration.write(folder)
+    for task, choice in calibration.choices.items():
+        say(f"calibration{f' of {task}' if len(valid.tasks) > 1 else ''}: {choice.describe()}")
     return calibration
 
 

@@ -125,7 +125,7 @@ def train(
             load_weights(ranker, run.best_weights)
             for observer in observers:
                 observer.on_end()
-            calibration = calibrate(run.path, fitted.best_predictions, recipe.training.calibration)
+            calibration = calibrate(run.path, fitted.best_predictions, recipe.training.calibration, say=log.say)
             result = final_result(
                 inputs,
                 ranker.eval(),
