@@ -40,6 +40,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "cli/training_view.py": ("cli/test_main.py", "what train prints while it works"),
     "config/annotations.py": ("config/test_explain.py", "places of mistakes, which messages name"),
     "config/base.py": ("architecture/test_public_names.py", "the base of all settings, each of which is looked at"),
+    "config/calibration.py": ("training/test_calibration_by_valid.py", SETTINGS),
     "config/execution.py": ("execution/test_device.py", SETTINGS),
     "config/optimiser.py": ("training/test_step.py", SETTINGS),
     "config/spectrum.py": ("spectrum/runs/test_observer.py", SETTINGS),
