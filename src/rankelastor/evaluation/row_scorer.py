@@ -6,7 +6,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from rankelastor.data.raw.rows import RawRows
-from rankelastor.evaluation.scoring import Scorer
+from rankelastor.evaluation.run_scorer import RunScorer
 from rankelastor.runs.load import LoadedRun
 from rankelastor.schema import Batch
 
@@ -21,14 +21,7 @@ class RowScorer:
     def __init__(self, run: LoadedRun) -> None:
         training = run.recipe.training
         self._encoder = run.encoder
-        self._num_tasks = len(run.encoder.schema.tasks)
-        self._scorer = Scorer(
-            run.ranker,
-            training.execution,
-            batch_size=training.evaluation_batch_size,
-            logit_shift=run.recipe.odds.logit_shift,
-            calibration=run.calibration,
-        )
+        self._scorer = RunScorer(run, batch_size=training.evaluation_batch_size)
 
     def __call__(self, rows: RawRows) -> Float64[ndarray, "row task"]:
         """Encode and score some rows.
@@ -41,7 +34,11 @@ class RowScorer:
 
     def score(self, batch: Batch) -> Float64[ndarray, "row task"]:
         """Score rows that are encoded."""
-        return self._scorer(batch).reshape(batch.num_examples, self._num_tasks)
+        return self._scorer(batch)
+
+    def with_members(self, batch: Batch) -> tuple[Float64[ndarray, "row task"], Float64[ndarray, "row member task"]]:
+        """Score rows that are encoded, with each member of an ensemble, too."""
+        return self._scorer.with_members(batch)
 
     def close(self) -> None:
         """Stop the threads."""

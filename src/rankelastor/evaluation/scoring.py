@@ -15,7 +15,7 @@ from numpy import ndarray
 from scipy.special import expit, logit
 from torch import Tensor
 
-from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration
+from rankelastor.calibration.calibration import Calibration
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.errors import RunError
 from rankelastor.execution.cores import compute_threads, one_core
@@ -88,6 +88,10 @@ class Predictions:
             return self
         return replace(self, probability=expit(calibration(self.logits)))
 
+    def with_probability(self, probability: Float64[ndarray, "example task"]) -> Self:
+        """Copy the predictions with other probabilities for the same examples."""
+        return replace(self, probability=probability)
+
     def uncorrected(self) -> Self:
         """Copy predictions that are not calibrated with those before the correction by ``odds``."""
         return replace(self, probability=expit(self.logits - self.odds.logit_shift))
@@ -136,21 +140,13 @@ class Scorer:
         execution: settings, of which the precision is used.
         batch_size: largest number of examples to score at a time.
         logit_shift: what is added to each logit, see ``Odds``.
-        calibration: what is done to the logits after that.
     """
 
     def __init__(
-        self,
-        ranker: Ranker,
-        execution: ExecutionSettings,
-        *,
-        batch_size: int,
-        logit_shift: float = 0.0,
-        calibration: Calibration = NO_CALIBRATION,
+        self, ranker: Ranker, execution: ExecutionSettings, *, batch_size: int, logit_shift: float = 0.0
     ) -> None:
         self._ranker = ranker
         self._logit_shift = logit_shift
-        self._calibration = calibration
         self._network = Lowering(ranker.network)
         self._modules = list(ranker.modules())
         self._execution = execution
@@ -166,11 +162,16 @@ class Scorer:
         Raises:
             RunError: the ranker's logits are not all finite.
         """
-        logits = _checked(self._logits(batch)).double() + self._logit_shift
-        if self._calibration.changes_logits:
-            logits = torch.from_numpy(self._calibration(logits.cpu().numpy()))
-        probabilities: Float64[ndarray, "batch task"] = torch.sigmoid(logits).cpu().numpy()
-        return probabilities
+        return sigmoid(self.logits(batch) + self._logit_shift)
+
+    def logits(self, batch: Batch) -> Float64[ndarray, "batch task"]:
+        """Compute the logits of one batch without the shift.
+
+        Raises:
+            RunError: they are not all finite.
+        """
+        logits: Float64[ndarray, "batch task"] = _checked(self._logits(batch)).double().cpu().numpy()
+        return logits
 
     def close(self) -> None:
         """Stop the threads."""
@@ -197,6 +198,17 @@ class Scorer:
             return network(self._ranker.embedding(part.to(self._device)))
 
 
+def sigmoid(logits: Float64[ndarray, "*shape"]) -> Float64[ndarray, "*shape"]:
+    """Compute the probabilities of logits in float64.
+
+    Example:
+        >>> sigmoid(np.array([0.0])).tolist()
+        [0.5]
+    """
+    probabilities: Float64[ndarray, "*shape"] = torch.sigmoid(torch.from_numpy(logits)).numpy()
+    return probabilities
+
+
 def _checked(logits: Tensor) -> Tensor:
     if not torch.isfinite(logits).all():
         raise RunError(
@@ -213,7 +225,6 @@ def score_split(
     *,
     tasks: Sequence[str],
     odds: Odds | None = None,
-    calibration: Calibration = NO_CALIBRATION,
     progress: ProgressListener | None = None,
 ) -> Predictions:
     """Score all examples in evaluation mode, then restore the ranker's mode.
@@ -224,7 +235,6 @@ def score_split(
         execution: settings, of which the precision is used.
         tasks: names of the label columns.
         odds: how training changed the odds of the label; probabilities are corrected for it. None: not at all.
-        calibration: what is done to the logits after that.
         progress: receives the number of examples scored.
 
     Raises:
@@ -235,10 +245,8 @@ def score_split(
     ranker.eval()
     progress.begin("scoring", total=examples.num_rows, unit="examples")
     odds = odds or UNCHANGED
-    scorer = Scorer(
-        ranker, execution, batch_size=examples.batch_size, logit_shift=odds.logit_shift, calibration=calibration
-    )
-    columns = _Columns()
+    scorer = Scorer(ranker, execution, batch_size=examples.batch_size, logit_shift=odds.logit_shift)
+    columns = Columns()
     try:
         for batch in examples.epoch():
             columns.add(batch, scorer(batch))
@@ -250,7 +258,7 @@ def score_split(
     return columns.join(tasks, odds)
 
 
-class _Columns:
+class Columns:
     """Predictions collected batch by batch."""
 
     def __init__(self) -> None:
@@ -260,6 +268,7 @@ class _Columns:
         self._weight: list[Float32[ndarray, " batch"]] = []
 
     def add(self, batch: Batch, probability: Float64[ndarray, "batch task"]) -> None:
+        """Add a batch with its labels."""
         assert batch.labels is not None, "a prepared split has labels"
         self._probability.append(probability)
         self._label.append(batch.labels.numpy())
@@ -269,6 +278,7 @@ class _Columns:
             self._weight.append(batch.weight.numpy())
 
     def join(self, tasks: Sequence[str], odds: Odds) -> Predictions:
+        """Join what was added."""
         return Predictions(
             label=np.concatenate(self._label),
             probability=np.concatenate(self._probability),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -158,8 +159,39 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class MemberFigures:
+    """The figures of one member of an ensemble.
+
+    Attributes:
+        folder: its run folder, relative to that of the ensemble.
+        model: kind of the model.
+        seed: seed of its training.
+        metrics: its metrics by split, not calibrated.
+        best_epoch: epoch with the best evaluation.
+        epochs: number of epochs trained.
+        seconds: wall time of its training.
+    """
+
+    folder: str
+    model: str
+    seed: int
+    metrics: Mapping[SplitName, MetricValues]
+    best_epoch: int
+    epochs: int
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return PurePosixPath(self.folder).name
+
+
+@dataclass(frozen=True)
 class RunResult:
     """The result of a finished run.
+
+    Of an ensemble, costs, steps and examples per second are sums over the members, the epochs are those of the member
+    that took most, and executor, precision and speed are those of the first.
 
     Attributes:
         recipe: name of the recipe.
@@ -183,6 +215,7 @@ class RunResult:
         calibrators: the calibrator of each task; empty if the recipe asks for none.
         predictions: distribution of the probabilities by split and by task.
         alarms: what is likely wrong, see ``rankelastor.alarms``.
+        members: the members of an ensemble; empty for a single run.
 
     Example:
         >>> from rankelastor.runs.run_folder import RunFolder
@@ -210,11 +243,14 @@ class RunResult:
     calibrators: Mapping[str, CalibratorFigures] = field(default_factory=dict)
     predictions: Mapping[SplitName, Mapping[str, ProbabilityFigures]] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
+    members: tuple[MemberFigures, ...] = ()
 
     @property
     def summary(self) -> str:
         """Model, AUC of each split, best epoch and wall time in one line."""
         aucs = [f"{split} AUC {values['auc']:.6f}" for split, values in self.metrics.items() if "auc" in values]
+        if self.members:
+            return ", ".join([f"ensemble of {len(self.members)} {self.model}", *aucs, f"{self.seconds:.1f} s"])
         epoch = f"best epoch {self.best_epoch} of {self.epochs}"
         return ", ".join([self.model, *aucs, epoch, f"{self.seconds:.1f} s"])
 
@@ -265,6 +301,7 @@ class RunResult:
             }
             or None,
             "alarms": [alarm.as_dict() for alarm in self.alarms],
+            "members": [asdict(member) for member in self.members] or None,
         }
         return _drop_none(values)
 

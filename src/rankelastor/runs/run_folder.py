@@ -67,7 +67,7 @@ class RunFolder:
         with explain_storage_errors(run.path):
             run.path.mkdir(parents=True)
         try:
-            run._write_text("config.yaml", dump_yaml(recipe))
+            run.write_recipe(recipe)
         except BaseException:
             run.remove()
             raise
@@ -148,6 +148,10 @@ class RunFolder:
         if not self.has_result:
             raise RunError(f"a finished run must hold result.json, but {self.path} does not: it was stopped early")
         return read_result(path.read_text(encoding="utf-8"), source=str(path))
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Write ``config.yaml``."""
+        self._write_text("config.yaml", dump_yaml(recipe))
 
     def write_environment(self, facts: Mapping[str, object]) -> None:
         """Write ``environment.json``: the format version and the given facts."""

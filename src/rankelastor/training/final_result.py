@@ -82,5 +82,5 @@ def final_result(
         else {},
         calibrators=calibrators_of(calibration),
         predictions={split: distribution_of(predictions[split].probability, dataset.schema.tasks) for split in metrics},
-        alarms=(*early_alarms, *run_alarms(inputs, predictions, unseen, compared)),
+        alarms=(*early_alarms, *run_alarms(inputs.dataset, predictions, unseen, compared)),
     )
