@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
 from rankelastor.cli.console import console, print_json, print_words
+from rankelastor.errors import SettingsError
 from rankelastor.percent import percent
+
+if TYPE_CHECKING:
+    from rankelastor.recipes.recipe import Recipe
 
 
 def register(app: typer.Typer) -> None:
@@ -20,12 +24,32 @@ def register(app: typer.Typer) -> None:
     )(train)
 
 
-def train(
+def train(  # noqa: PLR0917 - typer passes keyword arguments
     recipe: RecipePath,
     run: Annotated[
         Path | None,
         typer.Option(
             "--run", "--to", metavar="DIR", help="The run folder; it must not exist.", show_default="runs/NAME"
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            min=2,
+            help="Train N runs, with seeds from training.seed on, as one: an ensemble, the mean of their logits.",
+            show_default="one run",
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help="With --seeds: how many runs are trained at a time.",
+            show_default="by cores and memory",
         ),
     ] = None,
     assignments: Assignments = None,
@@ -35,7 +59,7 @@ def train(
 
     Prepares the data first if that has not been done. Samples the rank of the representations during training, see
     the settings `spectrum`; `rankelastor spectrum RUN` shows the samples. What is shown while training also stands in
-    train.log in the run folder.
+    train.log in the run folder. An ensemble whose training was stopped goes on with the members that are missing.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.tables import comparison_lines, describe_speed, metrics_view
@@ -47,9 +71,16 @@ def train(
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.training.run import train as train_recipe
 
+    if processes is not None and seeds is None:
+        raise SettingsError(
+            "--processes says how many members are trained at a time, but --seeds was not given; add it"
+        )
     keep_large_blocks()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     folder = run or default_run_folder(settings)
+    if seeds is not None:
+        _train_ensemble(settings, recipe, folder, seeds=seeds, processes=processes, as_json=as_json)
+        return
     with Bar() as bar:
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
         trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)
@@ -68,5 +99,38 @@ def train(
         f"{result.examples_per_second:,.0f} examples/s in training steps, "
         f"which waited for data {percent(result.data_wait_share, digits=1)} of the time\n"
         f"{result.precision}, {result.executor}: {describe_speed(result.speed.as_dict())}\n"
+        f"run folder: {trained.folder}"
+    )
+
+
+def _train_ensemble(
+    settings: Recipe, recipe: Path, folder: Path, *, seeds: int, processes: int | None, as_json: bool
+) -> None:
+    from rankelastor.cli.ensemble_view import EnsembleView, result_members_table
+    from rankelastor.cli.progress import Bar
+    from rankelastor.cli.tables import comparison_lines, metrics_view
+    from rankelastor.data.used_by import User, add_user
+    from rankelastor.ensembles.train import train_ensemble
+    from rankelastor.progress import format_duration
+
+    with Bar() as bar:
+        trained = train_ensemble(
+            settings, seeds=seeds, folder=folder, num_processes=processes, listener=EnsembleView(bar), progress=bar
+        )
+    add_user(settings.data.prepared, User.of_recipe(recipe))
+    result = trained.result
+    if as_json:
+        print_json({"folder": str(trained.folder), **result.as_dict()})
+        return
+    console.print(metrics_view(dict(result.metrics.items())))
+    console.print()
+    console.print(result_members_table(result))
+    for line in comparison_lines(result):
+        print_words(line)
+    seconds = " + ".join(format_duration(member.seconds) for member in result.members)
+    print_words(
+        f"\n{len(result.members)} members, {result.cost.dense_parameters:,} dense and "
+        f"{result.cost.embedding_parameters:,} embedding parameters together\n"
+        f"{format_duration(result.seconds)} in all, of the members {seconds}\n"
         f"run folder: {trained.folder}"
     )

@@ -1,8 +1,8 @@
-"""A process that trains one member: ``python -m rankelastor.ensembles.member_process``.
+"""A process that trains members: ``python -m rankelastor.ensembles.member_process``.
 
-The first line of its standard input is the order, as JSON: the recipe and the run folder. It writes its events to
-standard output, a line of JSON each. When its standard input ends, so does the training: the process that gave the
-order is gone, or wants it to stop.
+Each line of its standard input is an order, as JSON: the recipe of a member and its run folder. It carries them out one
+after the other, so that what it imported is used again, and writes events to standard output, a line of JSON each. When
+its standard input ends, so does a training that goes on: the process that gave the order is gone, or wants it to stop.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import _thread
 import json
 import logging
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable
@@ -25,9 +26,12 @@ from rankelastor.spectrum.runs.observer import SpectrumObserver
 from rankelastor.training.run import train
 
 FAILED = 2
-"""Exit code if the training failed; the last event says why."""
+"""Exit code if a training failed; the last event says why."""
 _INPUT = 0
+_BYTES_AT_A_TIME = 65536
 _INTERRUPTED = 130
+_ALARMS = "rankelastor.alarms"
+"""Logger of what is likely wrong, which the ensemble judges as a whole."""
 
 
 def train_member(recipe: Recipe, folder: Path, send: Callable[[Event], None]) -> None:
@@ -41,21 +45,48 @@ def train_member(recipe: Recipe, folder: Path, send: Callable[[Event], None]) ->
 
 
 def main() -> int:
-    """Take the order from standard input, carry it out, and return the exit code."""
-    order = json.loads(_first_line())
+    """Carry out the orders from standard input, and return the exit code."""
     sender = _LineSender(sys.stdout.buffer)
     logging.getLogger("rankelastor").addHandler(_WarningSender(sender))
     logging.getLogger("rankelastor").setLevel(logging.INFO)  # train.log keeps what the terminal need not show
-    threading.Thread(target=_stop_with_input, daemon=True).start()
     keep_large_blocks()
+    orders = _Orders()
     try:
-        train_member(Recipe.model_validate(order["recipe"]), Path(order["folder"]), sender)
+        while (order := orders.next()) is not None:
+            values = json.loads(order)
+            train_member(Recipe.model_validate(values["recipe"]), Path(values["folder"]), sender)
     except RankElastorError as error:
         sender({"event": "error", "message": str(error)})
         return FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED
     return 0
+
+
+class _Orders:
+    """The lines of standard input. Its end interrupts the main thread while that carries out an order."""
+
+    def __init__(self) -> None:
+        self._lines: queue.Queue[bytes | None] = queue.Queue()
+        self._is_busy = False
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def next(self) -> bytes | None:
+        """Wait for the next order; None if there are no more."""
+        self._is_busy = False
+        line = self._lines.get()
+        self._is_busy = line is not None
+        return line
+
+    def _read(self) -> None:
+        rest = b""
+        while found := os.read(_INPUT, _BYTES_AT_A_TIME):
+            *lines, rest = (rest + found).split(b"\n")
+            for line in lines:
+                self._lines.put(line)
+        self._lines.put(None)
+        if self._is_busy:
+            _thread.interrupt_main()
 
 
 class _LineSender:
@@ -79,25 +110,8 @@ class _WarningSender(logging.Handler):
         self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._send({"event": "warning", "message": record.getMessage()})
-
-
-def _first_line() -> bytes:
-    """Read up to the first end of a line, and nothing that follows it."""
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(_INPUT, 1)
-        if not byte:
-            break
-        line += byte
-    return line
-
-
-def _stop_with_input() -> None:
-    """Interrupt the training when standard input ends."""
-    while os.read(_INPUT, 1):
-        pass
-    _thread.interrupt_main()
+        if record.name != _ALARMS:
+            self._send({"event": "warning", "message": record.getMessage()})
 
 
 if __name__ == "__main__":

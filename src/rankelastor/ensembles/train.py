@@ -16,7 +16,7 @@ from rankelastor.ensembles.processes import share_machine
 from rankelastor.ensembles.side_by_side import train_members
 from rankelastor.errors import RUN_FOLDER, RunError, SettingsError
 from rankelastor.execution.cores import borrowed_cores
-from rankelastor.progress import ProgressListener, format_duration
+from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.ensemble_folder import MEMBERS, is_ensemble, member_folders, write_members
@@ -99,7 +99,7 @@ def train_ensemble(
             trained = finish_ensemble(
                 run.path, began=began - before, say=log.say, early_alarms=alarms, progress=progress
             )
-            log.say(f"finished: {trained.result.summary}, {format_duration(trained.result.seconds)}")
+            log.say(f"finished: {trained.result.summary}")
     return trained
 
 
