@@ -1,16 +1,19 @@
 # make demo    set up .venv and run the demo
 # make test    run the default test suite and measure its coverage
+# make test-faults  kill trainings and preparations many times and fill disks (docs/reliability.md)
 # make bench   compare the speed with a baseline written like the published code (8 minutes)
+# make fuzz    try 100,000 damaged inputs of each reader (hours; atheris is used if it is installed)
 # make check   run ruff, mypy, import-linter and typos
 # make format  fix and format the code with ruff
 # make clean   remove everything that these made
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KILLS ?= 20
 READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --no-cache-dir
 
-.PHONY: bench demo test check format setup clean
+.PHONY: bench demo test test-faults fuzz check format setup clean
 
 demo: setup
 	$(BIN)/rankelastor demo
@@ -18,8 +21,14 @@ demo: setup
 test: setup
 	$(BIN)/pytest -n 2 --cov
 
+test-faults: setup
+	RANKELASTOR_KILLS=$(KILLS) $(BIN)/pytest -m fault
+
 bench: setup
 	$(BIN)/python -m benchmarks.speed --short
+
+fuzz: setup
+	$(BIN)/python -m tests.fuzz.run
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -43,4 +52,4 @@ $(READY): constraints.txt pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo prepared runs reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) fuzz demo prepared runs reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,13 +1,16 @@
 import errno
+import os
 import shutil
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from rankelastor import storage
 from rankelastor.errors import StorageError
-from rankelastor.storage import whole_file, whole_folder
+from rankelastor.storage import remove_leftovers, whole_file, whole_folder
 
 
 def fill_the_disk(*_: object) -> None:
@@ -139,3 +142,92 @@ def test_one_writer_waits_for_the_other(tmp_path: Path, caplog: pytest.LogCaptur
     assert [path.name for path in tmp_path.glob("f/*")] == ["b"]
     assert "another process is writing" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def planted(tmp_path: Path) -> Path:
+    """Make a folder that a link must not lead to."""
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "precious.txt").write_text("precious")
+    return tmp_path / "victim"
+
+
+@pytest.mark.parametrize("name", [".f.partial", ".f.old"])
+def test_a_link_planted_beside_a_folder_is_refused_and_its_target_stays(tmp_path: Path, name: str) -> None:
+    victim = planted(tmp_path)
+    (tmp_path / name).symlink_to(victim)
+    with pytest.raises(StorageError, match=rf"{name} must be .*, but it is a link"), whole_folder(tmp_path / "f"):
+        pass
+    assert [path.name for path in victim.iterdir()] == ["precious.txt"]
+    assert not (tmp_path / "f").exists()
+
+
+def test_a_folder_of_another_user_is_not_emptied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".f.partial").mkdir()
+    (tmp_path / ".f.partial" / "theirs.txt").write_text("theirs")
+    monkeypatch.setattr("os.geteuid", lambda: 98765)
+    with pytest.raises(StorageError, match="must be yours, but it belongs to the user"), whole_folder(tmp_path / "f"):
+        pass
+    assert (tmp_path / ".f.partial" / "theirs.txt").exists()
+
+
+def test_links_of_other_users_are_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    victim = planted(tmp_path) / "precious.txt"
+    (tmp_path / "o.txt").symlink_to(victim)
+    monkeypatch.setattr("rankelastor.storage.is_own", lambda _: False)
+    monkeypatch.setattr(Path, "lstat", lambda _: SimpleNamespace(st_uid=98765, st_mode=0o120777))
+    message = r"no link of another user, but user 98765 made it"
+    with pytest.raises(StorageError, match=message), whole_file(tmp_path / "o.txt") as temporary:
+        temporary.write_text("new")
+    assert victim.read_text() == "precious"
+
+
+def test_temporary_files_cannot_be_reached_or_guessed_by_others(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "o.txt") as first, whole_file(tmp_path / "o.txt") as second:
+        assert first.parent != second.parent
+        assert str(os.getpid()) not in first.parent.name.split(".")
+        assert first.parent.stat().st_mode & 0o077 == 0
+        first.write_text("first")
+        second.write_text("second")
+    assert (tmp_path / "o.txt").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["o.txt"]
+
+
+def test_what_a_killed_writer_of_a_file_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / ".o.txt.abcd.partial").mkdir()
+    (tmp_path / ".o.txt.abcd.partial" / "o.txt").write_text("half")
+    (tmp_path / ".o.txt.mine.partial").mkdir()
+    (tmp_path / ".o.txt.mine.partial" / "other").write_text("no temporary file of ours")
+    with whole_file(tmp_path / "o.txt") as temporary:
+        temporary.write_text("whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"o.txt", ".o.txt.mine.partial"}
+
+
+def test_leftovers_beside_a_folder_are_removed_unless_in_use(tmp_path: Path) -> None:
+    (tmp_path / ".f.partial" / "staged").mkdir(parents=True)
+    remove_leftovers(tmp_path / "f")
+    assert list(tmp_path.iterdir()) == []
+    with whole_folder(tmp_path / "f") as temporary:
+        (temporary / "new.txt").write_text("new")
+        remove_leftovers(tmp_path / "f")
+        assert (temporary / "new.txt").exists()
+
+
+def test_files_and_folders_reach_the_disk_before_they_are_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    flush = storage._flush_to_disk
+
+    def note(path: Path) -> None:
+        flush(path)
+        flushed.append(path.name)
+
+    monkeypatch.setattr(storage, "_flush_to_disk", note)
+    with whole_folder(tmp_path / "f") as temporary:
+        (temporary / "train").mkdir()
+        (temporary / "train" / "rows.arrow").write_text("rows")
+    assert flushed == ["rows.arrow", "train", ".f.partial", tmp_path.name]
+    flushed.clear()
+    with whole_file(tmp_path / "o.txt") as temporary:
+        temporary.write_text("new")
+    assert flushed == ["o.txt", tmp_path.name]

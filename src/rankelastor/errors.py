@@ -14,6 +14,8 @@ of a function would help, the message names it (``overwrite=True``), and the err
 is, so that the command line can name its option instead.
 """
 
+import re
+
 OVERWRITE = "overwrite=True"
 FORCE = "force=True"
 OUTPUT_FORMAT = "output_format=..."
@@ -21,6 +23,14 @@ PREPARED_FOLDER = "prepared=..."
 PREPARE_AGAIN = "rankelastor.prepare(recipe.data, force=True)"
 RUN_FOLDER = "folder=..."
 SOURCE_PLACE = "place=..."
+
+
+LONGEST_VALUE = 80
+"""Characters of a value that a message shows."""
+_LONGEST_MESSAGE = 20_000
+_QUOTED = re.compile(r"""(?<!\w)(['"])(?:(?!\1)[^\n]|\1(?=\w)){81,}\1(?!\w)""")
+_UNBROKEN = re.compile(r"[^\s/]{256,}")
+"""Longer than any name of a file."""
 
 
 class RankElastorError(Exception):
@@ -32,7 +42,7 @@ class RankElastorError(Exception):
     """
 
     def __init__(self, message: str, *, python: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(_cut_values(message))
         self.python = python
 
 
@@ -54,3 +64,30 @@ class RunError(RankElastorError):
 
 class StorageError(RankElastorError):
     """A file or folder cannot be written: the disk is full, permission is denied, or the path is taken."""
+
+
+def _cut_values(message: str) -> str:
+    """Cut quoted values of more than 80 characters, and other text without a space that is no path.
+
+    Example:
+        >>> _cut_values("must be a number, but '" + "7" * 5000 + "' was given")
+        "must be a number, but '7777777777777777777777777777777777777777 … (5,000 characters)' was given"
+    """
+    message = _QUOTED.sub(lambda match: _cut(match[0], quotes=1), message[:_LONGEST_MESSAGE])
+    return _UNBROKEN.sub(lambda match: _cut(match[0], quotes=0), message)
+
+
+def _cut(value: str, *, quotes: int) -> str:
+    start = value[: LONGEST_VALUE // 2 + quotes]
+    return f"{start} … ({len(value) - 2 * quotes:,} characters){value[len(value) - quotes :]}"
+
+
+def shorten(value: object) -> str:
+    """Write a value for a message: its ``repr``, cut in the middle where it has more than 80 characters.
+
+    Example:
+        >>> shorten("a" * 1000)
+        "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa … (1,002 characters)"
+    """
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE // 2]} … ({len(text):,} characters)"

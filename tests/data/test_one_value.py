@@ -340,6 +340,7 @@ def make_version_1(folder: Path) -> None:
     """Turn a prepared folder whose texts are as written into one of format version 1, which had no rules for texts."""
     values = json.loads((folder / "schema.json").read_text())
     values["format_version"] = 1
+    del values["checksums"], values["digest"]
     for entry in (*values["features"], *values["settings"]["fields"], values["csv"]):
         for name in ("text", "unit", "infinite", "decimal", "thousands"):
             entry.pop(name, None)

@@ -3,7 +3,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from tests.data.older_folders import change_cell, make_older
 
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepare import prepare
@@ -51,8 +54,8 @@ def test_a_folder_that_is_missing_or_not_prepared_is_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"format_version": 99}', r"must have the format version 2 or lower, but has 99"),
-        ("{}", r"must have the format version 2 or lower, but has None"),
+        ('{"format_version": 99}', r"must have the format version 3 or lower, but has 99"),
+        ("{}", r"must have the format version 3 or lower, but has None"),
         ("[]", r"schema.json must describe a prepared folder, but holds list"),
         ("{", r"schema.json must be readable JSON"),
         ('{"format_version": 1}', r"schema.json: .*is missing, but required"),
@@ -64,13 +67,115 @@ def test_a_damaged_description_is_refused(tmp_path: Path, text: str, message: st
         PreparedDataset.open(tmp_path)
 
 
-def test_a_missing_or_short_shard_is_noticed(small_prepared: PreparedDataset) -> None:
+def test_a_missing_or_foreign_shard_is_noticed(small_prepared: PreparedDataset) -> None:
     shutil.copy(small_prepared.folder / "valid" / "part-00000.arrow", small_prepared.folder / "train")
-    with pytest.raises(DataError, match=r"train must hold 4 rows, but holds 2"):
+    with pytest.raises(DataError, match=r"train/part-00000.arrow must be whole, but "):
         small_prepared.split("train")
     (small_prepared.folder / "valid" / "part-00000.arrow").unlink()
-    with pytest.raises(DataError, match=r"part-00000.arrow must be a shard"):
+    with pytest.raises(DataError, match=r"valid/part-00000.arrow must be whole, but there is no such file"):
         small_prepared.split("valid")
+
+
+def test_a_folder_without_checksums_has_the_rows_that_it_says(small_prepared: PreparedDataset) -> None:
+    make_older(small_prepared.folder)
+    dataset = PreparedDataset.open(small_prepared.folder)
+    shutil.copy(dataset.folder / "valid" / "part-00000.arrow", dataset.folder / "train")
+    with pytest.raises(DataError, match=r"train must hold 4 rows, but holds 2"):
+        dataset.split("train")
+    (dataset.folder / "valid" / "part-00000.arrow").unlink()
+    with pytest.raises(DataError, match=r"part-00000.arrow must be a shard"):
+        dataset.split("valid")
+
+
+def files_of(folder: Path) -> list[str]:
+    """List the files of a prepared folder."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def use(dataset: PreparedDataset) -> None:
+    """Do what training does with a prepared folder: open it and read all of it."""
+    dataset = PreparedDataset.open(dataset.folder)
+    for name in dataset.splits:
+        dataset.split(name)
+
+
+@pytest.mark.parametrize("name", ["schema.json", "train/part-00000.arrow", "vocabulary/site.parquet"])
+def test_a_flipped_bit_in_any_byte_of_any_file_is_noticed(small_prepared: PreparedDataset, name: str) -> None:
+    file = small_prepared.folder / name
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 1 + len(whole) // 60):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :])
+        with pytest.raises(DataError, match=r"must be whole|schema\.json must|format version"):
+            use(small_prepared)
+    file.write_bytes(whole)
+    use(small_prepared)
+
+
+def test_verifying_names_each_damaged_file(small_prepared: PreparedDataset) -> None:
+    assert small_prepared.find_damage() == {}
+    (small_prepared.folder / "valid" / "part-00000.arrow").unlink()
+    shard = small_prepared.folder / "train" / "part-00000.arrow"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    assert small_prepared.find_damage() == {
+        "train/part-00000.arrow": "its contents are not what was written (the checksum differs)",
+        "valid/part-00000.arrow": "there is no such file",
+    }
+
+
+def test_a_shard_is_read_for_its_checksum_once(
+    small_prepared: PreparedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_prepared.split("train")
+    monkeypatch.setattr("rankelastor.checksums.checksum_of_file", None)
+    assert small_prepared.split("train").num_rows == 4
+
+
+def test_a_folder_of_an_earlier_version_is_used_as_it_is(small: DataSettings) -> None:
+    dataset = prepare(small)
+    make_older(dataset.folder)
+    older = PreparedDataset.open_matching(small)
+    assert (older.manifest.format_version, older.manifest.checksums) == (2, None)
+    assert older.fingerprint == dataset.fingerprint
+    assert older.frame("train").equals(dataset.frame("train"))
+    assert prepare(small).manifest.format_version == 2
+    assert older.find_damage() == {}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("label", 7.0, "it has labels other than 0 and 1"),
+        ("numeric", float("nan"), "it has numbers that are not finite"),
+        ("categorical", 5, "the ids of site must lie in 0 to 4, but 1 to 5 were found"),
+        ("categorical", -1, "the ids of site must lie in 0 to 4, but -1 to 3 were found"),
+    ],
+)
+def test_impossible_values_of_an_older_folder_are_refused(
+    small_prepared: PreparedDataset, column: str, value: float, message: str
+) -> None:
+    make_older(small_prepared.folder)
+    change_cell(small_prepared.folder / "train" / "part-00000.arrow", column, value)
+    with pytest.raises(DataError, match=f"part-00000.arrow must be a shard of a prepared folder, but {message}"):
+        PreparedDataset.open(small_prepared.folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.slice(1), "it holds 2 values and not 3"),
+        (lambda table: table.take([2, 1, 0]), "its ids are not 1, 2, 3, ... by falling counts"),
+        (lambda table: table.set_column(0, "value", pa.array([1, 2, 3])), "its values are int64 and not texts"),
+        (lambda table: table.set_column(0, "value", pa.array([None] * 3, pa.string())), "it has empty cells"),
+    ],
+)
+def test_an_impossible_vocabulary_of_an_older_folder_is_refused(
+    small_prepared: PreparedDataset, change: Callable[[pa.Table], pa.Table], message: str
+) -> None:
+    make_older(small_prepared.folder)
+    file = small_prepared.folder / "vocabulary" / "site.parquet"
+    pq.write_table(change(pq.read_table(file)), file)
+    with pytest.raises(DataError, match=f"site.parquet must be a readable vocabulary, but {message}"):
+        RowEncoder.load(small_prepared.folder)
 
 
 def test_open_matching_takes_a_folder_made_from_these_settings(small: DataSettings) -> None:
@@ -117,6 +222,6 @@ def test_a_copy_of_a_damaged_feature_state_is_refused(small_prepared: PreparedDa
     shutil.rmtree(small_prepared.folder / "vocabulary")
     with pytest.raises(
         DataError,
-        match=r"site.parquet must be a readable vocabulary, .*run `rankelastor\.prepare\(recipe\.data, force=True\)`",
+        match=r"site.parquet must be whole, but there is no .*run `rankelastor\.prepare\(recipe\.data, force=True\)`",
     ):
         copy_feature_state(small_prepared.folder, tmp_path)

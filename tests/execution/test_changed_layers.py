@@ -523,6 +523,25 @@ def test_parameters_shared_by_two_layers(name: str) -> None:
 
 
 @both_ways
+def test_a_bias_of_another_length_never_reaches_a_kernel() -> None:
+    model = copied().eval()  # dropout draws nothing
+    lowering = Lowering(model)
+    for name, former in list(model.named_parameters()):
+        owner, _, last = name.rpartition(".")
+        for values in (torch.full((1,), 0.5), former.detach()[..., :2]):  # PyTorch broadcasts one value alone
+            if last == "bias" and former.shape[-1] > 2:
+                setattr(model.get_submodule(owner), last, nn.Parameter(values))
+                try:
+                    expected = model(INPUT)
+                except RuntimeError:
+                    with pytest.raises(RuntimeError):
+                        lowering.current()(INPUT)
+                else:
+                    torch.testing.assert_close(lowering.current()(INPUT), expected, rtol=1e-4, atol=1e-5)
+                setattr(model.get_submodule(owner), last, former)
+
+
+@both_ways
 def test_a_network_that_is_its_own_layer_twice_counts_its_gradients_twice() -> None:
     mixing = FullMixing(num_tokens=TOKENS, token_dim=DIM)
     model = nn.Sequential(mixing, mixing)

@@ -74,3 +74,40 @@ def test_the_compiler_may_bring_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("cc") is None:
         pytest.skip("needs a C compiler")
     assert library._compiler()[1:] == ["-m64"]
+
+
+def test_a_library_that_another_user_could_have_written_is_built_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    built = tmp_path / "kernels.so"
+    marker = tmp_path / "marker"
+    marker.touch()
+
+    def build(path: Path) -> None:
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o700)
+
+    monkeypatch.setattr(library, "_build", build)
+    monkeypatch.setattr(library, "_connect", lambda loaded: loaded)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: Path(name).resolve())
+    built.touch()
+    built.chmod(0o666)
+    with pytest.raises(OSError, match="must be a file that only its user can write"):
+        library._open_own(built)
+    assert str(library._load(built)) == str(built)
+    assert built.stat().st_mode & 0o022 == 0
+    built.unlink()
+    built.symlink_to(marker)
+    assert str(library._load(built)) == str(built)
+    assert not built.is_symlink()
+
+
+def test_a_cache_below_a_folder_that_others_can_write_to_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "open" / "cache"))
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    assert tmp_path not in library._cache_folder().parents
+    (tmp_path / "open").chmod(0o755)
+    assert library._cache_folder() == tmp_path / "open" / "cache" / "rankelastor"

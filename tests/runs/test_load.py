@@ -1,16 +1,21 @@
 """Tests that runs are loaded on the device asked for, also from folders of version 0.1.0."""
 
 import json
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.data.older_folders import make_older
 
-from rankelastor.errors import RunError
+from rankelastor.errors import RankElastorError, RunError
 from rankelastor.evaluation.evaluate import evaluate
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.load import load_run
+from rankelastor.runs.run_folder import RunFolder
+from rankelastor.runs.weights import read_weights
 from rankelastor.training.run import TrainedRun, train
 
 OLD_NAMES = {
@@ -54,6 +59,85 @@ def test_a_damaged_run_is_to_be_restored_since_preparing_does_not_help(run: Trai
     assert "prepare(" not in str(caught.value)
 
 
+def flip(file: Path, place: int) -> None:
+    """Flip a bit of the byte at a place of a file, counted from its end if negative."""
+    data = bytearray(file.read_bytes())
+    data[place] ^= 0x40
+    file.write_bytes(data)
+
+
+WEIGHTS = "checkpoints/best.safetensors"
+
+
+def test_a_flipped_bit_anywhere_in_the_weights_is_refused(run: TrainedRun) -> None:
+    file = run.folder / WEIGHTS
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 1 + len(whole) // 300):
+        flip(file, place)
+        with pytest.raises(RunError, match=r"best\.safetensors must (be whole|hold)|newer version"):
+            read_weights(file)
+        file.write_bytes(whole)
+    load_run(run.folder)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "environment.json", "checksums.json", "features/schema.json"])
+def test_a_flipped_bit_in_any_part_is_refused_or_changes_nothing(run: TrainedRun, name: str) -> None:
+    expected = load_run(run.folder)
+    whole = (run.folder / name).read_bytes()
+    for place in range(0, len(whole), 1 + len(whole) // 10):
+        flip(run.folder / name, place)
+        with suppress(RankElastorError):
+            loaded = load_run(run.folder)
+            assert loaded.recipe.model == expected.recipe.model
+            assert loaded.encoder.manifest == expected.encoder.manifest
+        (run.folder / name).write_bytes(whole)
+
+
+def test_a_changed_model_is_refused_and_a_moved_data_folder_is_not(run: TrainedRun) -> None:
+    config = run.folder / "config.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("prepared: ", "prepared: /elsewhere"))
+    assert load_run(run.folder).recipe.data.prepared.startswith("/elsewhere")
+    assert "dropout: 0.0" in text
+    config.write_text(text.replace("dropout: 0.0", "dropout: 0.5"))
+    with pytest.raises(RunError, match=r"config.yaml must be whole, but settings other than data, training.execution"):
+        load_run(run.folder)
+
+
+def test_parts_of_another_run_are_refused(run: TrainedRun, recipe: Recipe, tmp_path: Path) -> None:
+    data = recipe.data.model_copy(update={"prepared": str(tmp_path / "other_prepared")})
+    files = Path(recipe.data.files.folder)
+    train_file = files / "train.csv"
+    lines = train_file.read_text().splitlines(keepends=True)
+    train_file.write_text("".join([lines[0], *reversed(lines[1:])]))
+    other = train(recipe.model_copy(update={"data": data}), folder=tmp_path / "other")
+    shutil.rmtree(run.folder / "features")
+    shutil.copytree(other.folder / "features", run.folder / "features")
+    with pytest.raises(RunError, match=r"must hold weights that were trained on the features beside it"):
+        load_run(run.folder)
+
+
+def test_a_run_without_its_checksums_is_refused(run: TrainedRun) -> None:
+    (run.folder / "checksums.json").unlink()
+    with pytest.raises(RunError, match=r"a run folder must hold checksums.json, but .*run does not"):
+        load_run(run.folder)
+
+
+def test_a_damaged_result_is_refused(run: TrainedRun) -> None:
+    file = run.folder / "result.json"
+    file.write_text(file.read_text().replace('"best_epoch": ', '"best_epoch": 1'))
+    with pytest.raises(RunError, match=r"result.json must be whole, but it has"):
+        RunFolder.open(run.folder).result()
+
+
+def test_weights_of_earlier_versions_must_be_finite(run: TrainedRun) -> None:
+    tensors = load_file(run.folder / WEIGHTS)
+    tensors["network.head.out.bias"].fill_(float("nan"))
+    save_file(tensors, run.folder / WEIGHTS)
+    with pytest.raises(RunError, match=r"must hold finite weights, but network.head.out.bias is not finite"):
+        load_run(run.folder)
+
+
 def test_the_ranker_goes_to_the_device_asked_for(run: TrainedRun) -> None:
     loaded = load_run(run.folder, device=torch.device("cpu"))
     assert next(loaded.ranker.parameters()).device == torch.device("cpu")
@@ -65,5 +149,7 @@ def test_a_folder_of_version_0_1_0_evaluates_as_it_did(run: TrainedRun) -> None:
     old = {old_name(name): tensor for name, tensor in load_file(weights).items()}
     assert any(name.startswith("backbone.blocks.0.pffn.ffn.1.lift") for name in old)
     save_file(old, weights)
+    make_older(run.folder / "features")
+    (run.folder / "checksums.json").unlink()
     (run.folder / "environment.json").write_text(json.dumps({"packages": {"rankelastor": "0.1.0"}}))
     assert evaluate(run.folder, split="test").as_dict() == run.result.test

@@ -19,7 +19,7 @@ def run(recipe: Recipe, tmp_path: Path) -> RunFolder:
 def test_a_folder_tells_its_format(run: RunFolder) -> None:
     run.write_environment({"device": "cpu"})
     assert RunFolder.open(run.path).format_version == FORMAT_VERSION
-    assert json.loads((run.path / "environment.json").read_text()) == {"format_version": 2, "device": "cpu"}
+    assert json.loads((run.path / "environment.json").read_text()) == {"format_version": 3, "device": "cpu"}
 
 
 def test_a_folder_that_does_not_tell_is_of_version_0_1_0(run: RunFolder) -> None:
@@ -29,8 +29,8 @@ def test_a_folder_that_does_not_tell_is_of_version_0_1_0(run: RunFolder) -> None
 
 
 def test_a_newer_format_is_refused(run: RunFolder) -> None:
-    (run.path / "environment.json").write_text('{"format_version": 3}')
-    with pytest.raises(RunError, match=r"must have format_version 2 or lower, but .*run has 3: a newer version of"):
+    (run.path / "environment.json").write_text('{"format_version": 4}')
+    with pytest.raises(RunError, match=r"must have format_version 3 or lower, but .*run has 4: a newer version of"):
         RunFolder.open(run.path)
 
 

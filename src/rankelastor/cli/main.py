@@ -28,11 +28,14 @@ VERBS = (
     "spectrum",
     "predict",
     "embeddings",
+    "runs",
+    "repeat",
     "theory",
     "describe",
     "models",
     "profile",
     "schema",
+    "verify",
     "import_fuxictr",
 )
 """The verbs, one line each, in the order in which the help lists them: each is the module in ``cli/`` of its name."""
@@ -68,8 +71,8 @@ def _options(
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signal handler's signature
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second SIGTERM must not interrupt the cleanup
-    raise TerminatedError
+    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleanup
+    raise TerminatedError(number)
 
 
 def _wait_asleep() -> None:
@@ -83,8 +86,10 @@ def _wait_asleep() -> None:
 
 
 def main() -> None:
-    """Run the command line; the exit code is 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM."""
+    """Run the command line; the exit code is 2 for a user's mistake, 130, 143 or 129 for Ctrl-C, SIGTERM or SIGHUP."""
     accept_any_character()
     _wait_asleep()
     signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+        signal.signal(signal.SIGHUP, _terminate)
     app()

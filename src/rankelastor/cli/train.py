@@ -29,9 +29,17 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
     run: Annotated[
         Path | None,
         typer.Option(
-            "--run", "--to", metavar="DIR", help="The run folder; it must not exist.", show_default="runs/NAME"
+            "--run",
+            "--to",
+            metavar="DIR",
+            help="The run folder: new, or that of an unfinished run of the same settings, which goes on.",
+            show_default="runs/NAME",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run, which must be there; training.epochs may be larger now."),
+    ] = False,
     seeds: Annotated[
         int | None,
         typer.Option(
@@ -59,9 +67,13 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
 
     Prepares the data first if that has not been done. Samples the rank of the representations during training, see
     the settings `spectrum`; `rankelastor spectrum RUN` shows the samples. What is shown while training also stands in
-    train.log in the run folder. An ensemble whose training was stopped goes on with the members that are missing.
+    train.log in the run folder.
+
+    Ctrl-C saves the state after the present step; the same command goes on from there, and ends with the same numbers
+    as a run that was never stopped. An ensemble goes on with the members that are missing.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.stop_signals import stopping_between_steps
     from rankelastor.cli.tables import comparison_lines, describe_speed, metrics_view
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.data.used_by import User, add_user
@@ -75,6 +87,8 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         raise SettingsError(
             "--processes says how many members are trained at a time, but --seeds was not given; add it"
         )
+    if resume and seeds is not None:
+        raise SettingsError("--resume is for a single run, but --seeds was given too: an ensemble goes on by itself")
     keep_large_blocks()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     folder = run or default_run_folder(settings)
@@ -83,7 +97,10 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         return
     with Bar() as bar:
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
-        trained = train_recipe(settings, folder=folder, observers=observers, progress=bar)
+        with stopping_between_steps() as interruption:
+            trained = train_recipe(
+                settings, folder=folder, observers=observers, progress=bar, resume=resume, interruption=interruption
+            )
     add_user(settings.data.prepared, User.of_recipe(recipe))
     if as_json:
         print_json({"folder": str(trained.folder), **trained.result.as_dict()})
@@ -108,14 +125,21 @@ def _train_ensemble(
 ) -> None:
     from rankelastor.cli.ensemble_view import EnsembleView, result_members_table
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.stop_signals import stopping_between_steps
     from rankelastor.cli.tables import comparison_lines, metrics_view
     from rankelastor.data.used_by import User, add_user
     from rankelastor.ensembles.train import train_ensemble
     from rankelastor.progress import format_duration
 
-    with Bar() as bar:
+    with Bar() as bar, stopping_between_steps() as interruption:
         trained = train_ensemble(
-            settings, seeds=seeds, folder=folder, num_processes=processes, listener=EnsembleView(bar), progress=bar
+            settings,
+            seeds=seeds,
+            folder=folder,
+            num_processes=processes,
+            listener=EnsembleView(bar),
+            progress=bar,
+            interruption=interruption,
         )
     add_user(settings.data.prepared, User.of_recipe(recipe))
     result = trained.result

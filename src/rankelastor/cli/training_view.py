@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from rankelastor.cli.progress import Bar
 from rankelastor.models.ranker import Ranker
 from rankelastor.training.evaluation_line import evaluation_line
-from rankelastor.training.observers import Evaluation, SilentObserver, Step
+from rankelastor.training.observers import Evaluation, ResumePoint, SilentObserver, Step
 
 _REFRESH_SECONDS = 0.2
 
@@ -18,7 +20,7 @@ class TrainingView(SilentObserver):
     def __init__(self, bar: Bar, *, label: str = "") -> None:
         self._bar = bar
         self._label = f"{label} " if label else ""
-        self._num_epochs = self._num_examples = self._pending = 0
+        self._num_epochs = self._num_examples = self._pending = self._done_before = 0
         self._last_refresh = 0.0
         self._figures: dict[str, float] = {}
 
@@ -27,11 +29,20 @@ class TrainingView(SilentObserver):
         del ranker
         self._num_epochs, self._num_examples = num_epochs, num_examples
 
+    def state(self) -> dict[str, Any]:
+        """Return nothing: the view is drawn anew."""
+        return {}
+
+    def on_resume(self, point: ResumePoint, state: Mapping[str, Any]) -> None:
+        """Begin the first stage where training goes on."""
+        del state
+        self._done_before = point.num_examples
+
     def on_epoch_start(self, epoch: int) -> None:
         """Begin the stage of the epoch."""
         title = f"{self._label}epoch {epoch}/{self._num_epochs}"
         self._bar.begin(title, total=self._num_examples, unit="examples")
-        self._pending = 0
+        self._pending, self._done_before = self._done_before, 0
 
     def on_step(self, step: Step) -> None:
         """Advance the stage a few times per second."""

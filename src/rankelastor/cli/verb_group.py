@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
-TERMINATED = 143
+_SIGNALLED = 128
 
 _NARROW = 60
 QUIET_HELP = "Show no progress; results, warnings and errors stay."
@@ -29,7 +30,15 @@ _STREAM_ERRORS = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quot
 
 
 class TerminatedError(KeyboardInterrupt):
-    """Raised on SIGTERM; as with Ctrl-C, incomplete files are removed."""
+    """Raised on SIGTERM and SIGHUP; as with Ctrl-C, incomplete files are removed.
+
+    Args:
+        number: number of the signal.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.number = number
 
 
 class VerbGroup(TyperGroup):
@@ -68,7 +77,8 @@ class ReportingGroup(VerbGroup):
             raise typer.Exit(USER_MISTAKE) from None
         except KeyboardInterrupt as stop:
             print_error("stopped; all files on disk are complete")
-            raise typer.Exit(TERMINATED if isinstance(stop, TerminatedError) else INTERRUPTED) from None
+            code = _SIGNALLED + stop.number if isinstance(stop, TerminatedError) else INTERRUPTED
+            raise typer.Exit(code) from None
         except OSError as error:
             if error.filename is not None or error.errno not in _STREAM_ERRORS:
                 raise

@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema
 
 from rankelastor.config.base import Settings
 from rankelastor.config.calibration import CalibrationSettings
+from rankelastor.config.checkpoint import CheckpointSettings
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.config.objective import CrossEntropyObjective, ObjectiveSettings
 from rankelastor.config.optimiser import OptimiserSettings
@@ -132,6 +133,17 @@ class TrainingSettings(Settings):
             "the same valid rows."
         ),
     ] = True
+    checkpoint: CheckpointSettings = Field(
+        CheckpointSettings(), description="When the state of the training is written, so that it can be resumed."
+    )
+    on_nan: Annotated[
+        Literal["stop", "skip"],
+        Field(
+            description="What happens at a step whose loss or gradient is NaN or infinite: stop ends the run and keeps "
+            "the last good weights, skip leaves the step out and counts it. On CUDA only the loss of each epoch is "
+            "looked at, and the run stops."
+        ),
+    ] = "stop"
 
     @model_validator(mode="wrap")
     @classmethod

@@ -11,11 +11,13 @@ from io import BufferedReader
 from typing import Any
 
 from rankelastor.data.features.vector_files import find_vector_files
-from rankelastor.data.manifest import FORMAT_VERSION, Manifest, SourceRecord
+from rankelastor.data.manifest import Manifest, SourceRecord
 from rankelastor.data.raw.source_files import SourceFile, find_source_files
 from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
 
+_CONTENT_VERSION = 2
+"""Rises when the same files and settings give other rows; checksums (format version 3) did not change them."""
 _LATER = {
     "labels": None,
     "weight": None,
@@ -78,9 +80,9 @@ def file_states(sources: Iterable[SourceFile]) -> tuple[tuple[int, int], ...]:
 
 
 def compute_fingerprint(settings: dict[str, Any], sources: Iterable[SourceRecord]) -> str:
-    """Hash the settings that matter, the contents of the sources and the format version; times do not count."""
+    """Hash the settings that matter, the contents of the sources and ``_CONTENT_VERSION``; times do not count."""
     contents = [(record.split, record.name, record.digest) for record in sources]
-    text = json.dumps([FORMAT_VERSION, settings, contents], sort_keys=True, ensure_ascii=False)
+    text = json.dumps([_CONTENT_VERSION, settings, contents], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

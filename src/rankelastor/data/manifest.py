@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,22 +11,36 @@ from typing import Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer
 
+from rankelastor.checksums import Checksum, checksum_of_json, checksums_below, find_damage
 from rankelastor.config.base import Settings
 from rankelastor.config.explain import explain_validation_error
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.catalogue import AnyFeatureSpec
 from rankelastor.data.kinds.spec import FeatureSpec, VocabularyFile
 from rankelastor.data.raw.csv_settings import CsvSettings
-from rankelastor.errors import PREPARE_AGAIN, DataError
+from rankelastor.errors import PREPARE_AGAIN, DataError, shorten
 from rankelastor.places import in_full, refuse_address
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature, SplitName
 
 MANIFEST_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabulary"
 VECTOR_FOLDER = "vectors"
-FORMAT_VERSION: Literal[2] = 2
-"""Version 1 spelled typed values as Arrow writes them and texts as written; its folders are still read so."""
-_READABLE_VERSIONS = (1, 2)
+FORMAT_VERSION: Literal[3] = 3
+"""The layouts that readers must distinguish.
+
+- 1: typed values are spelled as Arrow writes them and texts as written; such folders are still read so.
+- 2: one value has one spelling.
+- 3: ``schema.json`` holds checksums of all files, and of itself.
+"""
+_READABLE_VERSIONS = (1, 2, 3)
+_FIRST_WITH_CHECKSUMS = 3
+
+
+class FileChecksum(Settings):
+    """Size and checksum of a file of the folder, see ``rankelastor.checksums``."""
+
+    num_bytes: int
+    sha256: str
 
 
 class SplitSummary(Settings):
@@ -60,10 +75,11 @@ class Manifest(Settings):
     ``settings`` are the data settings that affect the result; ``fingerprint`` is one hash of these, of the contents
     of the sources and of the format version. Encoding new rows needs only ``csv`` and ``features``.
     ``label`` is the column of the (first) label; ``labels`` maps each task to its column if tasks are named, and is
-    None otherwise. ``weight`` is the column of weights, or None.
+    None otherwise. ``weight`` is the column of weights, or None. ``checksums`` holds one for each other file of the
+    folder, by its path in it; folders of earlier versions have none.
     """
 
-    format_version: Literal[1, 2] = FORMAT_VERSION
+    format_version: Literal[1, 2, 3] = FORMAT_VERSION
     fingerprint: str
     label: str
     labels: dict[str, str] | None = None
@@ -75,6 +91,7 @@ class Manifest(Settings):
     csv: CsvSettings
     settings: dict[str, Any]
     sources: tuple[SourceRecord, ...]
+    checksums: dict[str, FileChecksum] | None = None
 
     @property
     def feature_schema(self) -> FeatureSchema:
@@ -88,7 +105,40 @@ class Manifest(Settings):
 
     @model_serializer(mode="wrap")
     def _omit_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _omit_none(handler(self), "labels", "weight")
+        return _omit_none(handler(self), "labels", "weight", "checksums")
+
+    @property
+    def feature_digest(self) -> str | None:
+        """Hash of what turns raw rows into ids and numbers, which ties weights to it; None without checksums."""
+        if self.checksums is None:
+            return None
+        files = {name: each.sha256 for name, each in self.checksums.items() if name.startswith(VOCABULARY_FOLDER)}
+        return checksum_of_json([self.fingerprint, files])
+
+    def with_checksums(self, folder: Path) -> Manifest:
+        """Return the manifest with the checksums of all files that lie in ``folder``."""
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        found = checksums_below(folder, files)
+        checksums = {name: FileChecksum(num_bytes=each.num_bytes, sha256=each.sha256) for name, each in found.items()}
+        return self.model_copy(update={"checksums": checksums})
+
+    def find_damage(self, folder: Path, name: str, *, again: bool = False) -> str | None:
+        """Say what is wrong with the file ``name`` of ``folder``; None: nothing, or the folder has no checksums."""
+        if self.checksums is None:
+            return None
+        if name not in self.checksums:
+            return f"{MANIFEST_FILE} holds no checksum of it"
+        expected = self.checksums[name]
+        return find_damage(folder / name, Checksum(expected.num_bytes, expected.sha256), again=again)
+
+    def require_whole(self, folder: Path, name: str) -> None:
+        """Check the file ``name`` of ``folder`` against its checksum, once in a process while it does not change.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        if (damage := self.find_damage(folder, name)) is not None:
+            raise damaged_file(folder / name, damage)
 
     @property
     def numeric(self) -> tuple[FeatureSpec, ...]:
@@ -119,8 +169,11 @@ class Manifest(Settings):
         self.write_file(folder / MANIFEST_FILE)
 
     def write_file(self, file: Path) -> None:
-        """Write the contents of ``schema.json`` to ``file``."""
-        file.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        """Write the contents of ``schema.json`` to ``file``, with a ``digest`` of all the rest."""
+        values = json.loads(self.model_dump_json())
+        if self.format_version >= _FIRST_WITH_CHECKSUMS:
+            values["digest"] = checksum_of_json(values)
+        file.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -133,9 +186,11 @@ class Manifest(Settings):
         version = values.get("format_version")
         if version not in _READABLE_VERSIONS:
             raise DataError(
-                f"{folder} must have the format version {FORMAT_VERSION} or lower, but has {version!r}; "
+                f"{folder} must have the format version {FORMAT_VERSION} or lower, but has {shorten(version)}; "
                 "run `rankelastor prepare RECIPE` with this version of rankelastor"
             )
+        if version >= _FIRST_WITH_CHECKSUMS and values.pop("digest", None) != checksum_of_json(values):
+            raise damaged_file(folder / MANIFEST_FILE, "its contents are not what was written (the checksum differs)")
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -147,13 +202,23 @@ def build_schema(specs: Iterable[FeatureSpec], tasks: Iterable[str]) -> FeatureS
     return FeatureSchema(tuple(spec.feature for spec in specs), tuple(tasks))
 
 
+def damaged_file(path: Path, damage: str) -> DataError:
+    """Make the error of a damaged file of a prepared folder."""
+    return DataError(
+        f"{path} must be whole, but {damage}; run `{PREPARE_AGAIN}`, or restore it from a copy", python=PREPARE_AGAIN
+    )
+
+
 def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:
     """Read the vocabulary of each feature that has one, by feature name, with the feature's rule for blanks.
 
     Raises:
         DataError: a vocabulary is missing or damaged.
     """
-    return {name: read_vocabulary(folder, file) for name, file in manifest.vocabulary_files.items()}
+    files = manifest.vocabulary_files
+    for file in files.values():
+        manifest.require_whole(folder, f"{VOCABULARY_FOLDER}/{file.file}")
+    return {name: read_vocabulary(folder, file) for name, file in files.items()}
 
 
 def read_vocabulary(folder: Path, file: VocabularyFile) -> Vocabulary:
@@ -163,7 +228,7 @@ def read_vocabulary(folder: Path, file: VocabularyFile) -> Vocabulary:
         DataError: the vocabulary is missing or damaged.
     """
     assert file.blank is not None, "the manifest resolves it"
-    return Vocabulary.read(folder / VOCABULARY_FOLDER / file.file, blank=file.blank)
+    return Vocabulary.read(folder / VOCABULARY_FOLDER / file.file, blank=file.blank, num_ids=file.num_ids)
 
 
 def _omit_none(values: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -173,7 +238,7 @@ def _omit_none(values: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _read_json(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST_FILE
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - a folder that may not be entered is no error here
         what = "it has no " + MANIFEST_FILE if folder.is_dir() else "it does not exist"
         refuse_address(folder, what="a prepared folder", error=DataError)
         raise DataError(
@@ -181,7 +246,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
         )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise DataError(
             f"{path} must be readable JSON, but {error}; run `{PREPARE_AGAIN}`", python=PREPARE_AGAIN
         ) from error

@@ -8,16 +8,17 @@ from pathlib import Path
 
 from rankelastor.data.building.build import build
 from rankelastor.data.fingerprint import compare
-from rankelastor.data.manifest import FORMAT_VERSION, MANIFEST_FILE, Manifest
+from rankelastor.data.manifest import MANIFEST_FILE, Manifest
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.used_by import User, copy_users, join_users, users_of
 from rankelastor.errors import FORCE, DataError
 from rankelastor.progress import ProgressListener, SilentProgress
-from rankelastor.storage import whole_folder
+from rankelastor.storage import remove_leftovers, whole_folder
 
 _logger = logging.getLogger(__name__)
+_SEVERAL_SPELLINGS = 1
 
 
 def _is_run(user: User) -> bool:
@@ -52,6 +53,7 @@ def prepare(
     folder = Path(settings.prepared)
     _refuse_foreign_folder(folder)
     if not force and (dataset := _open_if_current(folder, settings)) is not None:
+        remove_leftovers(folder)
         return dataset
     sources = find_source_files(settings.files)
     with whole_folder(folder) as building:  # waits while another process prepares it
@@ -116,7 +118,7 @@ def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | 
         _logger.info("preparing %s again: %s", folder, "; ".join(now.differences))
         return None
     _logger.info("%s is up to date: nothing to prepare", folder)
-    if dataset.manifest.format_version != FORMAT_VERSION:
+    if dataset.manifest.format_version == _SEVERAL_SPELLINGS:
         _logger.warning(
             "%s has format version %d, in which one value may have several spellings (12.0 and 12); "
             "it is used as it is; preparing it again by force makes a new one",

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from rankelastor.data.features.vocabulary import require_vocabulary
 from rankelastor.data.fingerprint import compare
-from rankelastor.data.manifest import MANIFEST_FILE, VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SourceRecord
+from rankelastor.data.manifest import (
+    MANIFEST_FILE,
+    VECTOR_FOLDER,
+    VOCABULARY_FOLDER,
+    Manifest,
+    SourceRecord,
+    damaged_file,
+    read_vocabularies,
+)
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.shards import Shard, open_shard, shard_path
 from rankelastor.errors import PREPARE_AGAIN, DataError, StalePreparedError, StorageError
@@ -58,7 +66,9 @@ class PreparedDataset:
     def open(cls, folder: str | Path) -> Self:
         """Open a prepared folder.
 
-        The footer of every file is read, so that damage is noticed now and not during training.
+        The size of every file and the checksums of the vocabularies are compared now. The checksum of a shard is
+        compared when its split is first read. In a folder of an earlier version, which has no checksums, all shards are
+        read now, and their values must be possible ones.
 
         Raises:
             DataError: the folder is missing, was not prepared, or was written by an incompatible version; or one of
@@ -125,8 +135,9 @@ class PreparedDataset:
         if name not in self.manifest.splits:
             raise DataError(f"{self.folder} must have the split {name!r}, but has only {', '.join(self.splits)}")
         summary = self.manifest.splits[name]
-        paths = [shard_path(self.folder / name, index) for index in range(summary.num_shards)]
-        shards = tuple(open_shard(path, self.schema) for path in paths)
+        if summary.num_shards < 1:
+            raise DataError(f"{self.folder / name} must hold a shard, but schema.json says {summary.num_shards}")
+        shards = tuple(self._open_shard(shard_path(self.folder / name, index)) for index in range(summary.num_shards))
         held = sum(shard.num_rows for shard in shards)
         if held != summary.num_rows:
             raise DataError(
@@ -151,6 +162,9 @@ class PreparedDataset:
             DataError: a file is missing or damaged.
         """
         files = self.manifest.vocabulary_files
+        for spec in self.manifest.features:
+            if spec.vectors is not None:
+                self.manifest.require_whole(self.folder, f"{VECTOR_FOLDER}/{spec.vectors.file}")
         return {
             spec.name: _open_vectors(
                 self.folder / VECTOR_FOLDER / spec.vectors.file, files[spec.name].num_ids, spec.vectors.dim
@@ -159,11 +173,33 @@ class PreparedDataset:
             if spec.vectors is not None
         }
 
+    def find_damage(self) -> dict[str, str]:
+        """Read all files again and say what is wrong, by path in the folder; empty if nothing is.
+
+        In a folder of an earlier version without checksums, values that cannot be are found, and no others.
+        """
+        if self.manifest.checksums is not None:
+            found = {name: self.manifest.find_damage(self.folder, name, again=True) for name in self.manifest.checksums}
+            return {name: damage for name, damage in found.items() if damage is not None}
+        try:
+            self._require_whole()
+            read_vocabularies(self.folder, self.manifest)
+        except DataError as error:
+            return {"": str(error)}
+        return {}
+
+    def _open_shard(self, path: Path) -> Shard:
+        self.manifest.require_whole(self.folder, path.relative_to(self.folder).as_posix())
+        return open_shard(path, self.schema, is_known_whole=self.manifest.checksums is not None)
+
     def _require_whole(self) -> None:
         _require_vocabularies(self.folder, self.manifest)
         self.pretrained_vectors()
-        for name in self.splits:
-            self.split(name)
+        if self.manifest.checksums is None:
+            for name in self.splits:
+                self.split(name)
+        for path, expected in (self.manifest.checksums or {}).items():
+            _require_size(self.folder / path, expected.num_bytes)
 
     def _frame(self, shard: Shard) -> pl.DataFrame:
         columns: dict[str, NDArray[Any] | pl.Series] = {}
@@ -196,6 +232,15 @@ def copy_feature_state(prepared_folder: str | Path, target_folder: str | Path) -
     shutil.copy2(source / MANIFEST_FILE, target / MANIFEST_FILE)
 
 
+def _require_size(path: Path, num_bytes: int) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise damaged_file(path, f"it cannot be read: {error.strerror or error}") from error
+    if size != num_bytes:
+        raise damaged_file(path, f"it has {size:,} bytes and not {num_bytes:,}")
+
+
 def _lists_by_feature(shard: Shard, schema: FeatureSchema) -> dict[str, pl.Series]:
     lists: dict[str, pl.Series] = {}
     start = 0
@@ -213,7 +258,7 @@ def _lists_by_feature(shard: Shard, schema: FeatureSchema) -> dict[str, pl.Serie
 def _open_vectors(path: Path, num_ids: int, dim: int) -> NDArray[np.float32]:
     try:
         vectors: NDArray[np.float32] = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged header raises almost anything in NumPy
         raise _damaged_vectors(path, error) from error
     if vectors.shape != (num_ids, dim) or vectors.dtype != np.float32:
         raise _damaged_vectors(path, f"it holds {vectors.dtype} {vectors.shape}, and not float32 {(num_ids, dim)}")
@@ -228,4 +273,5 @@ def _damaged_vectors(path: Path, reason: object) -> DataError:
 
 def _require_vocabularies(folder: Path, manifest: Manifest) -> None:
     for vocabulary in manifest.vocabulary_files.values():
+        manifest.require_whole(folder, f"{VOCABULARY_FOLDER}/{vocabulary.file}")
         require_vocabulary(folder / VOCABULARY_FOLDER / vocabulary.file, num_ids=vocabulary.num_ids)

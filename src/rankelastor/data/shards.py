@@ -166,8 +166,13 @@ def shard_path(folder: Path, index: int) -> Path:
     return folder / f"part-{index:05d}.arrow"
 
 
-def open_shard(path: Path, schema: FeatureSchema) -> Shard:
+def open_shard(path: Path, schema: FeatureSchema, *, is_known_whole: bool = False) -> Shard:
     """Map a shard into memory; its rows are read from disk on access.
+
+    Args:
+        path: the file.
+        schema: the features and tasks that it must have.
+        is_known_whole: its checksum was right. Otherwise all of it is read now, and its values must be possible ones.
 
     Raises:
         DataError: the file is missing or damaged.
@@ -175,7 +180,9 @@ def open_shard(path: Path, schema: FeatureSchema) -> Shard:
     try:
         with pa.memory_map(str(path)) as mapped:
             batch = pa.ipc.open_file(mapped).get_batch(0)
-        return Shard(
+        if not is_known_whole:
+            batch.validate(full=True)
+        shard = Shard(
             categorical=_view_matrix(batch, "categorical", len(schema.categorical), np.dtype(np.int32)),
             numeric=_view_matrix(batch, "numeric", len(schema.numeric), np.dtype(np.float32)),
             labels=_view_labels(batch, len(schema.tasks)),
@@ -185,10 +192,39 @@ def open_shard(path: Path, schema: FeatureSchema) -> Shard:
             else None,
             weight=_view(batch.column("weight"), np.dtype(np.float32)) if "weight" in batch.schema.names else None,
         )
-    except (OSError, ValueError, KeyError) as error:  # Arrow's errors are ValueErrors and KeyErrors
+        if not is_known_whole:
+            require_possible_values(shard, schema)
+    except (OSError, ValueError, KeyError, TypeError) as error:  # Arrow's errors are ValueErrors and KeyErrors
         raise DataError(
             f"{path} must be a shard of a prepared folder, but {error}; run `{PREPARE_AGAIN}`", python=PREPARE_AGAIN
         ) from error
+    return shard
+
+
+def require_possible_values(shard: Shard, schema: FeatureSchema) -> None:
+    """Check the values of a shard that has no checksum: ids of the features, labels 0 and 1, finite numbers.
+
+    Raises:
+        ValueError: a value is not possible.
+    """
+    for place, categorical in enumerate(schema.categorical):
+        _require_ids(shard.categorical[:, place], categorical.name, categorical.num_ids)
+    start = 0
+    for sequence in schema.sequence:
+        assert shard.sequence is not None, "it was read"
+        _require_ids(shard.sequence[:, start : start + sequence.max_length], sequence.name, sequence.num_ids)
+        start += sequence.max_length
+    if not np.isin(shard.labels, [0.0, 1.0]).all():
+        raise ValueError("it has labels other than 0 and 1")
+    if not np.isfinite(shard.numeric).all():
+        raise ValueError("it has numbers that are not finite")
+    if shard.weight is not None and not (np.isfinite(shard.weight) & (shard.weight >= 0)).all():
+        raise ValueError("it has weights that are negative or not finite")
+
+
+def _require_ids(ids: NDArray[np.int32], name: str, num_ids: int) -> None:
+    if ids.size and not 0 <= ids.min() <= ids.max() < num_ids:
+        raise ValueError(f"the ids of {name} must lie in 0 to {num_ids - 1}, but {ids.min()} to {ids.max()} were found")
 
 
 def _matrix(values: NDArray[np.int32] | NDArray[np.float32]) -> pa.Array:

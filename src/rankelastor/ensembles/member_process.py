@@ -2,7 +2,8 @@
 
 Each line of its standard input is an order, as JSON: the recipe of a member and its run folder. It carries them out one
 after the other, so that what it imported is used again, and writes events to standard output, a line of JSON each. When
-its standard input ends, so does a training that goes on: the process that gave the order is gone, or wants it to stop.
+its standard input ends, a training that goes on saves its state and stops: the process that gave the order is gone, or
+wants it to stop.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from rankelastor.errors import RankElastorError
 from rankelastor.execution.allocator import keep_large_blocks
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.spectrum.runs.observer import SpectrumObserver
+from rankelastor.training.interruption import Interruption
 from rankelastor.training.run import train
 
 FAILED = 2
@@ -34,13 +37,16 @@ _ALARMS = "rankelastor.alarms"
 """Logger of what is likely wrong, which the ensemble judges as a whole."""
 
 
-def train_member(recipe: Recipe, folder: Path, send: Callable[[Event], None]) -> None:
-    """Train one member in its run folder, and send its events.
+def train_member(
+    recipe: Recipe, folder: Path, send: Callable[[Event], None], *, interruption: Interruption | None = None
+) -> None:
+    """Train one member in its run folder, or go on with it, and send its events.
 
     Raises:
         RankElastorError: the training failed.
     """
-    train(recipe, folder=folder, observers=[EventSender(send), SpectrumObserver(recipe.spectrum, folder)])
+    observers = [EventSender(send), SpectrumObserver(recipe.spectrum, folder)]
+    train(recipe, folder=folder, observers=observers, interruption=interruption)
     send({"event": "end"})
 
 
@@ -50,11 +56,13 @@ def main() -> int:
     logging.getLogger("rankelastor").addHandler(_WarningSender(sender))
     logging.getLogger("rankelastor").setLevel(logging.INFO)  # train.log keeps what the terminal need not show
     keep_large_blocks()
-    orders = _Orders()
+    orders, interruption = _Orders(), Interruption()
+    signal.signal(signal.SIGINT, lambda *_: interruption.request(KeyboardInterrupt()))
     try:
         while (order := orders.next()) is not None:
             values = json.loads(order)
-            train_member(Recipe.model_validate(values["recipe"]), Path(values["folder"]), sender)
+            recipe = Recipe.model_validate(values["recipe"])
+            train_member(recipe, Path(values["folder"]), sender, interruption=interruption)
     except RankElastorError as error:
         sender({"event": "error", "message": str(error)})
         return FAILED

@@ -12,28 +12,35 @@ from rankelastor.ensembles.member_events import Event, MemberListener, hand_over
 from rankelastor.ensembles.member_process import train_member
 from rankelastor.ensembles.worker import Worker, WorkerEvents
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.training.interruption import Interruption
 
 _logger = logging.getLogger(__name__)
 
 
 def train_members(
-    members: Mapping[Path, Recipe], *, num_processes: int, listeners: Sequence[MemberListener] = ()
+    members: Mapping[Path, Recipe],
+    *,
+    num_processes: int,
+    listeners: Sequence[MemberListener] = (),
+    interruption: Interruption | None = None,
 ) -> None:
     """Train the members, at most ``num_processes`` at a time; with one, in this process.
 
-    If one fails, or this process is interrupted, the others are stopped.
+    If one fails, or this process is interrupted, the others save their state and stop.
 
     Args:
         members: the recipe of each member by its run folder.
         num_processes: how many are trained at a time.
         listeners: receive the progress.
+        interruption: hands requests to stop to a training in this process.
 
     Raises:
         RunError: the training of a member failed; the message names it.
     """
     if min(num_processes, len(members)) <= 1:
         for folder, recipe in members.items():
-            train_member(recipe, folder, partial(hand_over, member=folder.name, listeners=tuple(listeners)))
+            send = partial(hand_over, member=folder.name, listeners=tuple(listeners))
+            train_member(recipe, folder, send, interruption=interruption)
         return
     _Workers(members, tuple(listeners)).run(min(num_processes, len(members)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from rankelastor.ensembles.processes import share_machine
 from rankelastor.ensembles.side_by_side import train_members
 from rankelastor.errors import RUN_FOLDER, RunError, SettingsError
 from rankelastor.execution.cores import borrowed_cores
+from rankelastor.folder_lock import try_to_hold
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
@@ -25,6 +27,7 @@ from rankelastor.runs.run_folder import RunFolder, default_run_folder
 from rankelastor.storage import explain_storage_errors
 from rankelastor.training.evaluation_line import evaluation_line
 from rankelastor.training.inputs import RunInputs
+from rankelastor.training.interruption import Interruption
 from rankelastor.training.observers import Evaluation
 from rankelastor.training.run import TrainedRun
 from rankelastor.training.run_alarms import early_alarms
@@ -43,11 +46,13 @@ def train_ensemble(
     num_processes: int | None = None,
     listener: MemberListener | None = None,
     progress: ProgressListener | None = None,
+    interruption: Interruption | None = None,
 ) -> TrainedRun:
     """Train the recipe's ranker with several seeds, and make one run of them: the mean of their logits, calibrated.
 
     Each member is a run of its own in ``members/seed-S`` of the run folder. A folder that holds an unfinished ensemble
-    of the same recipe and seeds is gone on with: members that have finished stay as they are.
+    of the same recipe and seeds is gone on with: members that have finished stay as they are, one that was stopped goes
+    on from its last checkpoint.
 
     Args:
         recipe: data, model and training.
@@ -56,6 +61,7 @@ def train_ensemble(
         num_processes: how many members are trained at a time; None goes by cores and memory.
         listener: receives the progress of the members.
         progress: receives the progress of preparation and scoring.
+        interruption: hands requests to stop to a training in this process.
 
     Example:
         >>> from rankelastor import load_recipe, train_ensemble
@@ -94,6 +100,7 @@ def train_ensemble(
                 _missing(recipes),
                 num_processes=sharing.num_processes,
                 listeners=[_Log(log), listener or SilentListener()],
+                interruption=interruption,
             )
             before = sum(RunFolder(member).result().seconds for member in done)
             trained = finish_ensemble(
@@ -118,10 +125,12 @@ def _member(recipe: Recipe, seed: int, num_threads: int | None) -> Recipe:
 
 
 def _missing(recipes: Mapping[Path, Recipe]) -> dict[Path, Recipe]:
-    """Choose the members that have not finished; what is left of an unfinished one is removed."""
+    """Choose the members that have not finished; one that has begun goes on with as many threads as before."""
     missing = {folder: recipe for folder, recipe in recipes.items() if not RunFolder(folder).has_result}
-    for folder in missing:
-        RunFolder(folder).remove()
+    for folder, recipe in missing.items():
+        if (folder / "config.yaml").is_file():
+            threads = RunFolder(folder).recipe().training.execution.threads
+            missing[folder] = with_overrides(recipe, {"training.execution.threads": threads})
     return missing
 
 
@@ -136,14 +145,19 @@ def _ensemble_folder(path: Path, recipe: Recipe, names: Sequence[str]) -> Iterat
     else:
         run = RunFolder.create(path, recipe)
         write_members(run.path, names)
+    holder = try_to_hold(path)
+    if holder is None:
+        raise RunError(f"one process at a time must train an ensemble, but another one trains {path}; wait for its end")
     try:
         yield run
     except BaseException:
         if any(member.exists() for member in member_folders(path)):
-            _logger.warning("%s keeps the members that have finished; train again to go on", path)
+            _logger.warning("%s keeps the members that have begun; train again to go on", path)
         else:
             run.remove()
         raise
+    finally:
+        os.close(holder)
 
 
 def _same_ensemble(path: Path, recipe: Recipe, names: Sequence[str]) -> RunFolder:

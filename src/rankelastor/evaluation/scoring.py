@@ -258,6 +258,17 @@ def score_split(
     return columns.join(tasks, odds)
 
 
+def restored_predictions(
+    examples: Examples, probability: Float64[ndarray, "example task"], *, tasks: Sequence[str], odds: Odds
+) -> Predictions:
+    """Put stored probabilities, which were corrected by ``odds``, beside the labels of the same examples."""
+    columns, start = Columns(), 0
+    for batch in examples.epoch():
+        columns.add(batch, probability[start : start + batch.num_examples])
+        start += batch.num_examples
+    return columns.join(tasks, odds)
+
+
 class Columns:
     """Predictions collected batch by batch."""
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from rankelastor.execution.forked import require_working_threads
 from rankelastor.models.ranker import Ranker
 
 Result = TypeVar("Result")
@@ -49,11 +50,15 @@ def borrowed_cores(num_threads: int | None) -> Iterator[None]:
         ...     inside = torch.get_num_threads()
         >>> inside, torch.get_num_threads() == before
         (1, True)
+
+    Raises:
+        RankElastorError: this process was forked after its parent computed with several threads.
     """
     before, flushed = torch.get_num_threads(), _flushes_denormals()
     try:
         if num_threads is not None:
             torch.set_num_threads(num_threads)
+        require_working_threads()
         yield
     finally:
         torch.set_num_threads(before)

@@ -111,7 +111,8 @@ class SlicedGradients:
         self._loss = loss
         self._networks = list(networks)
         self._slice_examples = slice_examples
-        self._bytes_per_example: float | None = None
+        self.bytes_per_example: float | None = None
+        """What the plain layers keep per example, measured on the first batch; None before that."""
         self._precision = precision
         self._threads = threads
 
@@ -156,9 +157,9 @@ class SlicedGradients:
             return max(1, batch.num_examples)
         if self._slice_examples is not None:
             return self._slice_examples
-        if self._bytes_per_example is None:
-            self._bytes_per_example = bytes_per_example(self._ranker, batch)
-        most = max(_SMALLEST_SLICE, int(SLICE_BYTES / self._bytes_per_example))
+        if self.bytes_per_example is None:
+            self.bytes_per_example = bytes_per_example(self._ranker, batch)
+        most = max(_SMALLEST_SLICE, int(SLICE_BYTES / self.bytes_per_example))
         num_slices = -(-batch.num_examples // most)
         if batch.num_examples * self._ranker.num_dense_parameters >= BUSY_WORK:
             for_threads = max(2, len(self._networks))

@@ -21,7 +21,15 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
-    embedding = build_embedding(schema, embedding_dim=row_width(settings, schema))
+    try:
+        embedding = build_embedding(schema, embedding_dim=row_width(settings, schema))
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        width = row_width(settings, schema)
+        raise SettingsError(
+            f"model.embedding_dim must be a width that memory can hold, but {width} was given"
+        ) from None
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 

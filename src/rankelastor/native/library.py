@@ -10,6 +10,7 @@ import os
 import platform
 import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
 import threading
@@ -69,14 +70,51 @@ def _loaded() -> ctypes.CDLL | None:
 
 
 def _load(library: Path) -> ctypes.CDLL:
-    """Load the library; build it first if it is missing or damaged."""
-    if library.exists():
+    """Load the library; build it first if it is missing, damaged, or could have been written by another user."""
+    if os.path.lexists(library):
         try:
-            return _connect(ctypes.CDLL(str(library)))
-        except OSError:
-            logger.info("%s cannot be loaded and is built again", library)
+            return _connect(_open_own(library))
+        except OSError as error:
+            logger.info("%s cannot be loaded and is built again: %s", library, error)
     _build(library)
-    return _connect(ctypes.CDLL(str(library)))
+    return _connect(_open_own(library))
+
+
+def _open_own(library: Path) -> ctypes.CDLL:
+    """Open a file, check that nobody else could have written it, and load what was opened and checked.
+
+    Loading by the number of the open file leaves no time to put another one in its place.
+
+    Raises:
+        OSError: it is a link or no file, or its owner or mode would let another user write it.
+    """
+    descriptor = os.open(library, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or not _is_safe(status):
+            raise OSError(f"{library} must be a file that only its user can write")
+        opened = Path(f"/proc/self/fd/{descriptor}")
+        return ctypes.CDLL(str(opened if opened.exists() else library))
+    finally:
+        os.close(descriptor)
+
+
+def _is_safe(status: os.stat_result, *, may_be_sticky: bool = False) -> bool:
+    """Whether only the current user or root owns and can write a file or folder.
+
+    In a sticky folder, others can write but not rename what is not theirs.
+    """
+    if not hasattr(os, "geteuid"):
+        return True
+    is_sticky = may_be_sticky and bool(status.st_mode & stat.S_ISVTX)
+    is_own_group = status.st_gid == status.st_uid  # the group of one user, which many systems make
+    writers = status.st_mode & (0o002 if is_own_group else 0o022)
+    return status.st_uid in {os.geteuid(), 0} and (is_sticky or not writers)
+
+
+def _parents_are_safe(folder: Path) -> bool:
+    """Whether no other user can put something else in the place of a folder or of one above it."""
+    return all(_is_safe(parent.stat(), may_be_sticky=True) for parent in folder.resolve().parents)
 
 
 def _connect(library: ctypes.CDLL) -> ctypes.CDLL:
@@ -101,6 +139,7 @@ def _build(library: Path) -> None:
         sources = [str(source) for source in _SOURCES if source.suffix == ".c"]
         command = [*_compiler(), *_FLAGS, "-o", str(made), *sources, "-lm"]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BUILD_SECONDS)  # noqa: S603
+        made.chmod(0o700)
         made.replace(library)  # atomic, so that several processes can build at the same time
 
 
@@ -132,15 +171,14 @@ def _processor_features() -> str:
 
 
 def _cache_folder() -> Path:
-    """Find a cache folder that no other user can write to, since its contents are executed."""
+    """Find a cache folder that no other user can write to or replace, since its contents are executed."""
     for folder in _possible_folders():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            status = folder.stat()
+            status = folder.lstat()
         except OSError:
             continue
-        is_ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-        if is_ours and not status.st_mode & 0o022 and os.access(folder, os.W_OK):
+        if _is_safe(status) and _parents_are_safe(folder) and os.access(folder, os.W_OK):
             return folder
     return _folder_of_this_process()
 

@@ -45,3 +45,11 @@ class MeanLoss:
     def value(self) -> float:
         """Compute the mean over the examples of all batches added; nan without examples."""
         return float(torch.as_tensor(self._loss, dtype=torch.float64) / self._total) if self._total else float("nan")
+
+    def state(self) -> tuple[float, float]:
+        """Return the sums so far: of the losses, and of the weights."""
+        return float(self._loss), float(self._total)
+
+    def restore(self, loss: float, total: float) -> None:
+        """Go on from the sums that ``state`` gave."""
+        self._loss, self._total = loss, total

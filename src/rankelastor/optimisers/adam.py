@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
+
+from rankelastor.optimisers.copying import copy_exactly
+
+_MOMENTS = ("first", "second", "steps")
 
 
 class DenseAdam:
@@ -66,6 +70,41 @@ class DenseAdam:
         """Remove the gradients of all parameters."""
         for parameter in self.parameters:
             parameter.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Collect the moments and numbers of steps of the parameters that were stepped, by position; not copied."""
+        return {
+            f"{index}.{name}": tensor
+            for index, parameter in enumerate(self.parameters)
+            if parameter in self._moments
+            for name, tensor in zip(_MOMENTS, self._moments[parameter], strict=True)
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the moments that ``state`` gave for parameters of the same shapes.
+
+        Raises:
+            ValueError: the moments are those of other parameters.
+
+        Example:
+            >>> weights = [nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))]
+            >>> first, second = (DenseAdam([weight], learning_rate=0.1, betas=(0.9, 0.999)) for weight in weights)
+            >>> weights[0].grad = torch.tensor([1.0, -1.0])
+            >>> first.step()
+            >>> second.restore(first.state())
+            >>> second.state()["0.first"]
+            tensor([ 0.1000, -0.1000])
+        """
+        known = {f"{index}.{name}" for index in range(len(self.parameters)) for name in _MOMENTS}
+        if not state.keys() <= known:
+            raise ValueError(f"moments of {len(self.parameters)} parameters are known, not {min(state.keys() - known)}")
+        self._moments = {}
+        for index, parameter in enumerate(self.parameters):
+            given = [state.get(f"{index}.{name}") for name in _MOMENTS]
+            if all(tensor is None for tensor in given):
+                continue
+            for own, tensor in zip(self._moments_of(parameter), given, strict=True):
+                copy_exactly(own, tensor, name=f"moments of parameter {index}")
 
     def _moments_of(self, parameter: nn.Parameter) -> tuple[Tensor, Tensor, Tensor]:
         """Return the first moment, the second moment and the number of steps taken; zeros before the first step."""

@@ -15,21 +15,23 @@ from pydantic import ValidationError
 from rankelastor.config.base import Settings
 from rankelastor.config.explain import explain_validation_error
 from rankelastor.config.short_paths import SHORT_PATHS, other_paths
-from rankelastor.errors import SettingsError
+from rankelastor.errors import SettingsError, shorten
 from rankelastor.places import in_full, refuse_address
 from rankelastor.recipes.beside import warn_of_files_beside
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.recipes.yaml_text import parse_yaml, read_yaml_text
 from rankelastor.suggestions import what_lies_near
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>[^}]*))?\}")
+_SECRET = re.compile(r"SECRET|TOKEN|PASSW|CREDENTIAL|PRIVATE|AUTH|(^|_)(API|ACCESS)?KEY(S?$|_)", re.IGNORECASE)
 
 
 def load_recipe(recipe: str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Read a recipe from YAML, or take it as plain values.
 
     ``extends: other.yaml`` names a base file, relative to this one, whose keys this file overrides. ``${NAME}`` and
-    ``${NAME:-default}`` in a text are replaced by an environment variable. Both hold for values, too; their ``extends``
-    is relative to the current folder.
+    ``${NAME:-default}`` in a path (``data.prepared``, ``data.files``, files of vectors) are replaced by an environment
+    variable. Both hold for values, too; their ``extends`` is relative to the current folder.
 
     Args:
         recipe: the YAML file, or the settings as they stand in YAML: ``{"name": "mine", "data": {...}, ...}``.
@@ -92,7 +94,7 @@ def parse_overrides(assignments: Iterable[str]) -> dict[str, Any]:
         dotted, equals, text = assignment.partition("=")
         if not equals or not dotted:
             raise SettingsError(f"a change must read PATH=VALUE, but {assignment!r} was given; try training.seed=2")
-        overrides[dotted.strip()] = _parse_yaml(text, source=f"the value of {dotted}")
+        overrides[dotted.strip()] = parse_yaml(text, source=f"the value of {dotted}")
     return overrides
 
 
@@ -103,10 +105,10 @@ def dump_yaml(settings: Settings) -> str:
 
 
 def _read_with_bases(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    if path.resolve() in seen:
+    if _absolute(path) in seen:
         raise SettingsError(f"{path}: extends must not lead back to the file itself, but does; remove it")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_yaml_text(path)
     except FileNotFoundError:
         refuse_address(path, what="a recipe", error=SettingsError)
         place = Path(in_full(path))
@@ -115,12 +117,12 @@ def _read_with_bases(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         ) from None
     except IsADirectoryError:
         raise SettingsError(f"a recipe must be a YAML file, but {path} is a folder") from None
-    except (UnicodeDecodeError, PermissionError) as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise SettingsError(f"a recipe must be a readable UTF-8 text, but {path} is not: {error}") from None
-    values = _parse_yaml(text, source=str(path))
+    values = parse_yaml(text, source=str(path))
     if not isinstance(values, dict):
         raise SettingsError(f"{path} must hold settings as `key: value`, but holds {type(values).__name__}")
-    return _merge_bases(values, folder=path.parent, source=str(path), seen=(*seen, path.resolve()))
+    return _merge_bases(values, folder=path.parent, source=str(path), seen=(*seen, _absolute(path)))
 
 
 def _merge_bases(values: dict[str, Any], *, folder: Path, source: str, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -137,28 +139,13 @@ def _merge_bases(values: dict[str, Any], *, folder: Path, source: str, seen: tup
     return _merge(inherited, values)
 
 
-def _parse_yaml(text: str, *, source: str) -> Any:
+def _absolute(path: Path) -> Path:
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that also rejects duplicate keys
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{source} must be YAML, but {error}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """A safe loader that rejects duplicate keys and reads 1e-3 as a number."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", node.start_mark)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        return mapping
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+        return path.resolve()
+    except (OSError, ValueError) as error:  # too long, a null character, or links in a circle
+        raise SettingsError(
+            f"a recipe must be a readable UTF-8 text, but {shorten(str(path))} is not: {error}"
+        ) from None
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -222,12 +209,28 @@ def _expand_variables(value: Any, path: tuple[str, ...]) -> Any:
         return {key: _expand_variables(item, (*path, str(key))) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_expand_variables(item, (*path, str(index))) for index, item in enumerate(value)]
-    if isinstance(value, str):
+    if isinstance(value, str) and (found := _VARIABLE.search(value)):
+        _require_path(path, found[0])
         return _VARIABLE.sub(lambda match: _variable(match, path), value)
     return value
 
 
+def _require_path(path: tuple[str, ...], variable: str) -> None:
+    """Raise unless a setting is a path: what an environment holds must not reach files that are published."""
+    is_path = path == ("data", "prepared") or path[:2] == ("data", "files") or "pretrained" in path
+    if not is_path:
+        raise SettingsError(
+            f"{'.'.join(path)}: environment variables can stand in paths alone (data.prepared, data.files, files of "
+            f"vectors), but {shorten(variable)} was given; try --set {'.'.join(path)}=..."
+        )
+
+
 def _variable(match: re.Match[str], path: tuple[str, ...]) -> str:
+    if _SECRET.search(match["name"]):
+        raise SettingsError(
+            f"{'.'.join(path)}: an environment variable in a path is written to config.yaml, but {match['name']} may "
+            "hold a secret; try a variable with another name"
+        )
     value = os.environ.get(match["name"]) or match["default"]
     if value is None:
         raise SettingsError(

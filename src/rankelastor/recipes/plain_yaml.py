@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from rankelastor.errors import SettingsError
+from rankelastor.recipes.yaml_text import parse_yaml, read_yaml_text
 
 
 def read_plain_yaml(path: str | Path) -> dict[Any, Any]:
@@ -17,11 +18,10 @@ def read_plain_yaml(path: str | Path) -> dict[Any, Any]:
         SettingsError: the file cannot be read, is not YAML, or does not hold a mapping.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} must be YAML, but {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_yaml_text(Path(path))
+    except (OSError, ValueError) as error:
         raise SettingsError(f"{path} must be a readable UTF-8 text, but {error}") from None
+    values = parse_yaml(text, source=str(path), refuse_repeated_keys=False)
     if not isinstance(values, dict):
         raise SettingsError(f"{path} must hold settings as `key: value`, but holds {type(values).__name__}")
     return values

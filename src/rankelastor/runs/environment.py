@@ -30,6 +30,19 @@ def describe_environment(device: torch.device) -> dict[str, object]:
     }
 
 
+def describe_arithmetic(device: torch.device) -> dict[str, object]:
+    """Collect what the bits of a result depend on beside settings and data, as plain values."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "processor": _processor(),
+        "instruction set": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "kernels": has_kernels(),
+        "torch": _version("torch"),
+        "numpy": _version("numpy"),
+    }
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)

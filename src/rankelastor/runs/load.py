@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from rankelastor.calibration.calibration import FILE_NAME as CALIBRATION_FILE
 from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration, read_calibration
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import PreparedDataset
@@ -19,6 +20,7 @@ from rankelastor.models.ensemble import EnsembleRanker
 from rankelastor.models.ranker import Ranker
 from rankelastor.places import in_full
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.ensemble_folder import FILE_NAME as ENSEMBLE_FILE
 from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.migration import rename_weights
 from rankelastor.runs.result import ProbabilityFigures
@@ -133,12 +135,13 @@ def load_run(folder: str | Path, *, device: torch.device | None = None) -> Loade
         SettingsError: the recipe asks for CUDA, and this machine has none.
     """
     run = RunFolder.open(folder)
+    require_whole(run)
     recipe = run.recipe()
     if members := member_folders(run.path):
         return _load_ensemble(run, recipe, members, device=device)
     encoder = _load_encoder(run)
     ranker = build_ranker(recipe.model, encoder.schema)
-    weights = read_weights(run.best_weights)
+    weights = read_weights(run.best_weights, features=encoder.manifest.feature_digest or "features without checksums")
     if run.format_version == 1:
         weights = rename_weights(weights)
     set_weights(ranker, weights, source=run.best_weights)
@@ -196,6 +199,17 @@ def check_same_data(members: Sequence[LoadedRun]) -> None:
                 f"members of an ensemble must say the same of their data, but data.negatives_kept is {kept[0]} in "
                 f"{first.folder} and {kept[1]} in {member.folder}; train one of them again"
             )
+
+
+def require_whole(run: RunFolder) -> None:
+    """Check settings, environment, calibration and list of members; features and weights hold their own checksums.
+
+    Raises:
+        RunError: one of them is missing or damaged.
+    """
+    if (seal := run.seal()) is not None:
+        seal.require_settings()
+        seal.require_whole("environment.json", ENSEMBLE_FILE, CALIBRATION_FILE)
 
 
 def _load_encoder(run: RunFolder) -> RowEncoder:

@@ -216,6 +216,7 @@ class RunResult:
         predictions: distribution of the probabilities by split and by task.
         alarms: what is likely wrong, see ``rankelastor.alarms``.
         members: the members of an ensemble; empty for a single run.
+        skipped_steps: number of steps that were left out because their loss was not finite.
 
     Example:
         >>> from rankelastor.runs.run_folder import RunFolder
@@ -244,6 +245,7 @@ class RunResult:
     predictions: Mapping[SplitName, Mapping[str, ProbabilityFigures]] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
     members: tuple[MemberFigures, ...] = ()
+    skipped_steps: int = 0
 
     @property
     def summary(self) -> str:
@@ -285,6 +287,7 @@ class RunResult:
             "best_epoch": self.best_epoch,
             "epochs": self.epochs,
             "steps": self.steps,
+            "skipped_steps": self.skipped_steps or None,
             "examples_per_second": self.examples_per_second,
             "data_wait_share": self.data_wait_share,
             "compiled": self.compiled,
@@ -324,7 +327,7 @@ def read_result(text: str, *, source: str) -> RunResult:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(key) for key in first["loc"])
         raise RunError(f"{source} must hold the result of a run, but {place}: {first['msg'].lower()}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise RunError(f"{source} must hold a JSON mapping, but does not: {error}") from None
     if "valid" not in result.metrics:
         raise RunError(f"{source} must hold the result of a run, but valid: field required")

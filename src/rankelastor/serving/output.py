@@ -86,6 +86,15 @@ def _refuse_nested_columns(rows: pa.RecordBatch) -> None:
             )
 
 
+def _frame(rows: pa.RecordBatch) -> pl.DataFrame:
+    """Take rows over to Polars, without the metadata of their schema, which may be no text."""
+    table = pa.Table.from_arrays(rows.columns, names=rows.schema.names)
+    try:
+        return cast("pl.DataFrame", pl.from_arrow(table))
+    except pl.exceptions.PanicException as error:
+        raise DataError(f"the rows must be ones that can be written as CSV, but {error}") from None
+
+
 class _CsvWriter:
     def __init__(self, file: BinaryIO, csv: CsvSettings, *, delimiter: str) -> None:
         self._file, self._csv, self._delimiter = file, csv, delimiter
@@ -97,7 +106,7 @@ class _CsvWriter:
         self._names = self._names or rows.schema.names
         if rows.schema.names != self._names:
             raise _other_columns(self._names, rows.schema.names)
-        frame = cast("pl.DataFrame", pl.from_arrow(pa.Table.from_batches([rows])))
+        frame = _frame(rows)
         # A blank cell was read as an empty text, which would be written as quotes.
         text = frame.with_columns(pl.col(pl.String).replace("", None)).write_csv(
             separator=self._delimiter,

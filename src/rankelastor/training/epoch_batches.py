@@ -44,6 +44,7 @@ def epoch_batches(
     read_ahead: int,
     device: torch.device,
     rare_as_unseen: RareAsUnseen | None,
+    first_batch: int = 0,
 ) -> ReadAhead[Batch]:
     """Iterate over the batches of one epoch on the device; use the result as a context manager.
 
@@ -53,8 +54,9 @@ def epoch_batches(
         read_ahead: number of batches that a thread prepares ahead; 0 prepares each when it is needed.
         device: device of the batches.
         rare_as_unseen: replacement of rare ids in each batch; None replaces nothing.
+        first_batch: number of batches of the epoch that are left out, because they are done.
     """
-    source = train.epoch(epoch)
+    source = train.epoch(epoch, first_batch=first_batch)
     if rare_as_unseen is not None:
-        source = rare_as_unseen.replace_in(source, first_step=(epoch - 1) * len(train) + 1)
+        source = rare_as_unseen.replace_in(source, first_step=(epoch - 1) * len(train) + first_batch + 1)
     return ReadAhead(source, depth=read_ahead, prepare=copies_to(device))

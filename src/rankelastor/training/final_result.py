@@ -69,6 +69,7 @@ def final_result(
         best_epoch=fitted.best.epoch,
         epochs=fitted.num_epochs,
         steps=fitted.num_steps,
+        skipped_steps=fitted.num_skipped,
         examples_per_second=round(fitted.examples_per_second, 1),
         data_wait_share=round(fitted.data_wait_share, 6),
         compiled=fitted.executor == "compiled",

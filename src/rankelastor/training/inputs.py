@@ -20,11 +20,11 @@ from rankelastor.training.checks import check_training
 from rankelastor.training.epoch_batches import scoring_loader, training_loader
 from rankelastor.training.fresh_ranker import fresh_ranker
 from rankelastor.training.label_counts import LabelCounts, count_labels
-from rankelastor.training.loop import Training
 from rankelastor.training.memory_check import check_memory
 from rankelastor.training.memory_forecast import MemoryForecast
 from rankelastor.training.output_bias import set_output_bias
 from rankelastor.training.rare_as_unseen import RareAsUnseen
+from rankelastor.training.training import Training
 
 _logger = logging.getLogger(__name__)
 

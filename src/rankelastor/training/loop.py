@@ -1,61 +1,35 @@
-"""The training loop: epochs, evaluations, the best weights."""
+"""The training loop: epochs, evaluations, checkpoints, the best weights."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from dataclasses import dataclass, field
 
 from rankelastor.config.execution import ExecutorName
-from rankelastor.config.training import TrainingSettings
-from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.errors import RunError
-from rankelastor.evaluation.scoring import Predictions, score_split
-from rankelastor.models.ranker import Ranker
-from rankelastor.nn.scheduled import scheduled_modules
-from rankelastor.objectives.mean_loss import MeanLoss
-from rankelastor.objectives.odds import UNCHANGED, Odds
+from rankelastor.evaluation.scoring import Predictions
+from rankelastor.execution.random_state import random_state, set_random_state
 from rankelastor.progress import ProgressListener
-from rankelastor.schema import Batch
-from rankelastor.training.epoch_batches import epoch_batches
-from rankelastor.training.objective import objective_of
-from rankelastor.training.observers import Evaluation, Step, TrainingObserver
-from rankelastor.training.rare_as_unseen import RareAsUnseen
-from rankelastor.training.step import Stepper
-from rankelastor.training.stopping import Plateau
+from rankelastor.runs.checkpoints import Checkpoint
+from rankelastor.training.checkpointer import Checkpointer
+from rankelastor.training.epochs import Epochs
+from rankelastor.training.evaluations import Evaluations
+from rankelastor.training.interruption import Interruption
+from rankelastor.training.observers import (
+    Evaluation,
+    ResumePoint,
+    TrainingObserver,
+    observer_states,
+    resume_observers,
+)
+from rankelastor.training.snapshot import Snapshot
+from rankelastor.training.training import Training
 
-
-@dataclass(frozen=True)
-class Training:
-    """A ranker with its data and settings of training.
-
-    Attributes:
-        ranker: the model, changed in place.
-        train: loader of the train split, shuffled by (seed, epoch).
-        valid: loader of the valid split, which is scored after each epoch.
-        settings: settings of training.
-        tasks: names of the label columns.
-        rare_as_unseen: replacement of rare ids in each training batch; None replaces nothing.
-        odds: how training changes the odds of the label; the scores of valid are corrected for it.
-    """
-
-    ranker: Ranker
-    train: BatchLoader
-    valid: BatchLoader
-    settings: TrainingSettings
-    tasks: Sequence[str]
-    rare_as_unseen: RareAsUnseen | None = None
-    odds: Odds = UNCHANGED
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the ranker."""
-        return next(self.ranker.parameters()).device
+_RANDOM = "random."
+_WITH_MOMENTS = 3
+"""Weights and the two moments of Adam."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +41,7 @@ class FitResult:
         best_predictions: predictions of that evaluation for the valid split.
         num_epochs: number of epochs trained.
         num_steps: number of optimiser steps.
+        num_skipped: number of steps that were left out because their loss was not finite.
         examples_per_second: training speed, without evaluations.
         data_wait_share: share of the training time spent waiting for batches.
         executor: how the steps were computed.
@@ -76,17 +51,36 @@ class FitResult:
     best_predictions: Predictions
     num_epochs: int
     num_steps: int
+    num_skipped: int
     examples_per_second: float
     data_wait_share: float
     executor: ExecutorName
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where a training starts.
+
+    Attributes:
+        checkpoint: the state to go on from; None starts anew.
+        best_predictions: reads the predictions of the best evaluation of that state.
+        began: ``time.perf_counter()`` when the run began, without the time between its parts.
+    """
+
+    checkpoint: Checkpoint | None = None
+    best_predictions: Callable[[], Predictions] | None = None
+    began: float = field(default_factory=time.perf_counter)
+
+
 def fit(
     training: Training,
     *,
-    save_best: Callable[[], None],
+    save_best: Callable[[Predictions], None],
+    checkpointer: Checkpointer,
+    start: Start | None = None,
     observers: Sequence[TrainingObserver] = (),
     progress: ProgressListener | None = None,
+    interruption: Interruption | None = None,
 ) -> FitResult:
     """Train until early stopping or the last epoch.
 
@@ -94,159 +88,124 @@ def fit(
 
     Args:
         training: the ranker, its data and settings.
-        save_best: saves the weights; called after each evaluation that improved.
+        save_best: saves the weights and the predictions of valid; called after each evaluation that improved.
+        checkpointer: writes the state while training goes on, and when it is stopped.
+        start: where to start; None starts anew.
         observers: called at every step and evaluation.
         progress: receives the progress of scoring the valid split.
+        interruption: requests to stop; None makes one that nobody uses.
 
     Raises:
-        RunError: the loss is not finite, or no evaluation defined the monitored metric.
+        RunError: the loss is not finite, no evaluation defined the monitored metric, or the checkpoint is that of
+            another training.
     """
-    settings, train = training.settings, training.train
-    epochs = _Epochs(training, observers)
-    evaluations = _Evaluations(training, observers, save_best=save_best, progress=progress)
-    for observer in observers:
-        observer.on_start(training.ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
-    epoch = 0
-    with closing(epochs.stepper):
-        for epoch in range(1, settings.epochs + 1):
-            next_learning_rate = evaluations.judge(epoch, train_loss=epochs.run(epoch))
-            if next_learning_rate is None:
-                break
-            epochs.stepper.set_learning_rate(next_learning_rate)
-    best, best_predictions = evaluations.best()
-    return FitResult(
-        best=best,
-        best_predictions=best_predictions,
-        num_epochs=epoch,
-        num_steps=epoch * len(train),
-        examples_per_second=epoch * train.num_rows / epochs.seconds,
-        data_wait_share=epochs.seconds_waited / epochs.seconds,
-        executor=epochs.stepper.executor,
-    )
+    loop = _Loop(training, save_best, checkpointer, start or Start(), observers, progress, interruption)
+    with closing(loop.epochs.stepper):
+        return loop.run()
 
 
-class _Epochs:
-    """The training steps epoch by epoch, with the time that they take."""
+class _Loop:
+    """The loop with all of its state."""
 
-    def __init__(self, training: Training, observers: Sequence[TrainingObserver]) -> None:
-        settings = training.settings
-        self._training = training
-        self._observers = observers
-        self._scheduled = scheduled_modules(training.ranker)
-        self.stepper = Stepper(
-            training.ranker,
-            settings.optimiser,
-            settings.execution,
-            batch_size=settings.batch_size,
-            objective=objective_of(settings, training.tasks, training.ranker),
-        )
-        self.seconds = 0.0
-        self.seconds_waited = 0.0
-
-    def run(self, epoch: int) -> float:
-        """Run the steps of an epoch, counted from 1; return the mean loss over its examples.
-
-        Raises:
-            RunError: the mean loss is not finite.
-        """
-        began = time.perf_counter()
-        training = self._training
-        training.ranker.train()
-        for observer in self._observers:
-            observer.on_epoch_start(epoch)
-        with epoch_batches(
-            training.train,
-            epoch=epoch,
-            read_ahead=training.settings.execution.read_ahead,
-            device=training.device,
-            rare_as_unseen=training.rare_as_unseen,
-        ) as batches:
-            losses = MeanLoss(self.stepper.objective.total)
-            for index, batch in enumerate(batches, start=(epoch - 1) * len(training.train) + 1):
-                losses.add(self._step(epoch, index, batch), batch)
-        mean_loss = losses.value()
-        _check_finite(mean_loss, epoch)
-        self.stepper.complete_rows()
-        self.seconds += time.perf_counter() - began
-        self.seconds_waited += batches.waited_seconds
-        return mean_loss
-
-    def _step(self, epoch: int, index: int, batch: Batch) -> Tensor:
-        for module in self._scheduled:
-            module.set_epochs_done((index - 1) / len(self._training.train))
-        loss = self.stepper.step(batch)
-        for observer in self._observers:
-            observer.on_step(Step(epoch=epoch, index=index, batch=batch, loss=loss))
-        return loss
-
-
-class _Evaluations:
-    """The evaluations after each epoch: keep the best one, and choose the next learning rate."""
-
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         training: Training,
+        save_best: Callable[[Predictions], None],
+        checkpointer: Checkpointer,
+        start: Start,
         observers: Sequence[TrainingObserver],
-        *,
-        save_best: Callable[[], None],
         progress: ProgressListener | None,
+        interruption: Interruption | None,
     ) -> None:
         self._training = training
+        self._checkpointer = checkpointer
+        self._start = start
         self._observers = observers
-        self._save_best = save_best
-        self._progress = progress
-        self._learning_rate = training.settings.optimiser.learning_rate
-        self._plateau = Plateau(training.settings.stopping, learning_rate=self._learning_rate)
-        self._best: tuple[Evaluation, Predictions] | None = None
-        self._began = time.perf_counter()
+        self._interruption = interruption or Interruption()
+        self.epochs = Epochs(training, observers, self._interruption)
+        self._evaluations = Evaluations(training, observers, save_best=save_best, progress=progress)
+        weights = sum(parameter.nbytes for parameter in training.ranker.parameters())
+        self._num_bytes = _WITH_MOMENTS * weights
 
-    def judge(self, epoch: int, *, train_loss: float) -> float | None:
-        """Evaluate after an epoch; return the learning rate of the next epoch, or None to stop."""
-        training = self._training
-        predictions = score_split(
-            training.ranker,
-            training.valid,
-            training.settings.execution,
-            tasks=training.tasks,
-            odds=training.odds,
-            progress=self._progress,
-        )
-        metrics = predictions.metrics().as_dict()
-        decision = self._plateau.judge(metrics)
-        evaluation = Evaluation(
-            epoch=epoch,
-            step=epoch * len(training.train),
-            learning_rate=self._learning_rate,
-            train_loss=round(train_loss, 6),
-            metrics=metrics,
-            improved=decision.improved,
-            seconds=round(time.perf_counter() - self._began, 3),
-        )
-        if decision.improved:
-            self._best = evaluation, predictions
-            self._save_best()
+    def run(self) -> FitResult:
+        settings, train = self._training.settings, self._training.train
         for observer in self._observers:
-            observer.on_evaluation(evaluation)
-        self._learning_rate = decision.learning_rate
-        return None if decision.stop else decision.learning_rate
+            observer.on_start(self._training.ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
+        if self._start.checkpoint is not None:
+            self._restore(self._start.checkpoint)
+        try:
+            while self.epochs.epoch <= settings.epochs and not self._evaluations.has_stopped:
+                self._run_epoch()
+        except KeyboardInterrupt:
+            if not self._interruption.is_inside:
+                self._checkpointer.save(self._take())
+            raise
+        self._checkpointer.at_end(self._num_bytes, self._take)
+        return self._result()
 
-    def best(self) -> tuple[Evaluation, Predictions]:
-        """Return the best evaluation and its predictions.
+    def _run_epoch(self) -> None:
+        train_loss = self.epochs.run(self._write_if_due)
+        predictions = self._evaluations.score()
+        with self._interruption.whole():
+            self._evaluations.judge(predictions, epoch=self.epochs.epoch, train_loss=train_loss)
+            self.epochs.stepper.set_learning_rate(self._evaluations.learning_rate)
+            self.epochs.begin_next()
+        self._write_if_due()
 
-        Raises:
-            RunError: no evaluation defined the monitored metric.
-        """
-        if self._best is None:
+    def _write_if_due(self) -> None:
+        self._checkpointer.after_step(self.epochs.step, self._num_bytes, self._take)
+
+    def _take(self, copied: bool = False) -> Snapshot:  # noqa: FBT001, FBT002 - called back with it alone
+        tensors = self.epochs.stepper.state()
+        states = random_state(self._training.device)
+        values = {
+            "epochs": self.epochs.state(),
+            "evaluations": self._evaluations.state(),
+            "learning_rate": self.epochs.stepper.learning_rate,
+            "observers": observer_states(self._observers),
+            "seconds": time.perf_counter() - self._start.began,
+        }
+        tensors |= {f"{_RANDOM}{name}": state for name, state in states.items()}
+        is_evaluated = self.epochs.batch == 0 and self.epochs.step > 0
+        return Snapshot.of(self.epochs.step, values, tensors, is_evaluated=is_evaluated, copied=copied)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        values, tensors = checkpoint.values, dict(checkpoint.tensors)
+        states = {name: tensors.pop(name) for name in checkpoint.tensors if name.startswith(_RANDOM)}
+        try:
+            self.epochs.restore(values["epochs"])
+            self.epochs.stepper.restore(tensors, learning_rate=float(values["learning_rate"]))
+            assert self._start.best_predictions is not None, "a checkpoint has predictions"
+            self._evaluations.restore(values["evaluations"], self._start.best_predictions)
+            resume_observers(self._observers, self._point(), values["observers"])
+            random = {name.removeprefix(_RANDOM): state for name, state in states.items()}
+            set_random_state(random, self._training.device)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise RunError(
-                f"training.monitor={self._training.settings.stopping.monitor} must be defined for the valid split, "
-                "but was not in any evaluation; try training.monitor=logloss"
-            )
-        return self._best
+                f"a checkpoint must be that of this model and these settings, but {checkpoint.path} is not: {error}; "
+                "remove it, so that an older one is taken"
+            ) from error
 
+    def _point(self) -> ResumePoint:
+        epochs, train = self.epochs, self._training.train
+        return ResumePoint(
+            epoch=epochs.epoch,
+            batch=epochs.batch,
+            step=epochs.step,
+            num_examples=min(epochs.batch * train.batch_size, train.num_rows),
+            num_evaluations=self._evaluations.number,
+        )
 
-def _check_finite(mean_loss: float, epoch: int) -> None:
-    if not math.isfinite(mean_loss):
-        raise RunError(
-            f"the training loss must stay finite, but was {mean_loss} in epoch {epoch}; "
-            "try a smaller training.learning_rate"
+    def _result(self) -> FitResult:
+        best, best_predictions = self._evaluations.best()
+        train, epochs = self._training.train, self.epochs
+        return FitResult(
+            best=best,
+            best_predictions=best_predictions,
+            num_epochs=self._evaluations.number,
+            num_steps=epochs.step,
+            num_skipped=epochs.num_skipped,
+            examples_per_second=self._evaluations.number * train.num_rows / epochs.seconds,
+            data_wait_share=epochs.seconds_waited / epochs.seconds,
+            executor=epochs.stepper.executor,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -70,3 +72,53 @@ class SilentObserver:
 
     def on_end(self) -> None:
         """Do nothing."""
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """Where a training goes on: after ``batch`` batches of ``epoch``, which are ``step`` steps in all.
+
+    ``num_examples`` is the number of examples in those batches, and ``num_evaluations`` that of the evaluations so far.
+    """
+
+    epoch: int
+    batch: int
+    step: int
+    num_examples: int
+    num_evaluations: int
+
+
+@runtime_checkable
+class ResumableObserver(Protocol):
+    """An observer with a state of its own, which checkpoints keep; observers without these methods are left as new."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the state as values for JSON; called between steps."""
+
+    def on_resume(self, point: ResumePoint, state: Mapping[str, Any]) -> None:
+        """Go on at a point; called after ``on_start``. The state is empty if the checkpoint has none of this observer.
+
+        What the observer wrote after that point comes again, so files are to be cut there.
+        """
+
+
+def observer_states(observers: Sequence[TrainingObserver]) -> dict[str, Mapping[str, Any]]:
+    """Collect the states of the observers that have one, by class and position among those of the class."""
+    return {name: observer.state() for name, observer in _named(observers)}
+
+
+def resume_observers(
+    observers: Sequence[TrainingObserver], point: ResumePoint, states: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Hand each observer its state."""
+    for name, observer in _named(observers):
+        observer.on_resume(point, states.get(name, {}))
+
+
+def _named(observers: Sequence[TrainingObserver]) -> Iterator[tuple[str, ResumableObserver]]:
+    seen: Counter[str] = Counter()
+    for observer in observers:
+        if isinstance(observer, ResumableObserver):
+            name = type(observer).__qualname__
+            yield f"{name} {seen[name]}", observer
+            seen[name] += 1

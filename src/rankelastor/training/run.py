@@ -4,37 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.calibration.calibration import read_calibration
+from rankelastor.alarms.alarm import Alarm
+from rankelastor.calibration.calibration import Calibration, read_calibration
 from rankelastor.data.encoder import RowEncoder
-from rankelastor.data.prepared import copy_feature_state
 from rankelastor.data.raw.frames import Frame
-from rankelastor.data.used_by import User, add_user
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, format_duration
 from rankelastor.recipes.recipe import Recipe
-from rankelastor.runs.environment import describe_environment
+from rankelastor.runs.checkpoints import list_checkpoints
 from rankelastor.runs.load import LoadedRun
 from rankelastor.runs.result import RunResult
 from rankelastor.runs.run_folder import RunFolder, default_run_folder
-from rankelastor.runs.weights import load_weights, save_weights
+from rankelastor.runs.weights import load_weights
 from rankelastor.serving.predict_proba import predict_proba
-from rankelastor.storage import explain_storage_errors
+from rankelastor.training.beginning import BestSaver, begin, checkpointer_of
 from rankelastor.training.calibration import calibrate
 from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
-from rankelastor.training.loop import fit
-from rankelastor.training.observers import Evaluation, SilentObserver, TrainingObserver
+from rankelastor.training.interruption import Interruption
+from rankelastor.training.loop import FitResult, Start, fit
+from rankelastor.training.observers import Evaluation, ResumePoint, SilentObserver, TrainingObserver
+from rankelastor.training.resume import open_run
 from rankelastor.training.run_alarms import early_alarms
+from rankelastor.training.side_by_side import counted_training
 from rankelastor.training.speed import current_memory_bytes, speed_of
 from rankelastor.training.train_log import TrainLog
 
@@ -80,6 +83,8 @@ def train(
     folder: str | Path | None = None,
     observers: Sequence[TrainingObserver] = (),
     progress: ProgressListener | None = None,
+    resume: bool = False,
+    interruption: Interruption | None = None,
 ) -> TrainedRun:
     """Train the recipe's ranker and test it.
 
@@ -87,85 +92,112 @@ def train(
     machine give identical results. PyTorch's number of threads is restored on return and on errors; its global
     generator is seeded.
 
+    An unfinished run of the same settings goes on from its last checkpoint. On the same CPU with the same number of
+    threads the result is then the same bit for bit as that of a run that was never stopped.
+
     Args:
         recipe: data, model and training.
-        folder: the run folder, which must not exist; None selects ``runs/<name of the recipe>``.
+        folder: the run folder; None selects ``runs/<name of the recipe>``. It must not exist, or must hold an
+            unfinished run of the same settings.
         observers: called at every step and evaluation.
         progress: receives the progress of preparation and scoring.
+        resume: whether there must be a run to go on with. ``training.epochs`` may then be larger than it was.
+        interruption: hands requests to stop to the training, which saves its state before it raises them.
 
     Raises:
-        RunError: the folder exists, or training diverged.
+        RunError: the folder holds something else, another process trains in it, or training diverged.
         StalePreparedError: the prepared folder was made from other settings or sources.
         SettingsError: sizes of the model do not fit each other, the monitor is not defined for the data, or the
             training does not fit in memory; nothing of it is left.
     """
     began = time.perf_counter()
-    with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
+    with borrowed_cores(recipe.training.execution.threads), counted_training(), TrainLog() as log:
         inputs = RunInputs.of(recipe, progress=progress)
         alarms = early_alarms(inputs)
         held_before = current_memory_bytes(inputs.device)
-        with _new_run_folder(Path(folder or default_run_folder(recipe)), recipe) as run:
+        path = Path(folder or default_run_folder(recipe))
+        with open_run(path, recipe, resume=resume) as opened, _removed_if_empty(opened.folder):
+            run = opened.folder
             log.open(run.train_log)
-            _write_inputs(run, inputs)
             training = inputs.training()
-            ranker = training.ranker
-            fitted = fit(
-                training,
-                save_best=lambda: save_weights(ranker, run.best_weights),
-                observers=[_MetricsWriter(run), log, *observers],
-                progress=progress,
-            )
-            speed = speed_of(
-                inputs.cost,
-                examples_per_second=fitted.examples_per_second,
-                execution=recipe.training.execution,
-                device=inputs.device,
-                forecast_bytes=held_before + inputs.memory.total,
-            )
-            load_weights(ranker, run.best_weights)
-            for observer in observers:
-                observer.on_end()
-            calibration = calibrate(run.path, fitted.best_predictions, recipe.training.calibration, say=log.say)
-            result = final_result(
-                inputs,
-                ranker.eval(),
-                fitted,
-                speed=speed,
-                began=began,
-                early_alarms=alarms,
-                calibration=calibration,
-                progress=progress,
-            )
-            run.write_result(result)
+            start = begin(opened, inputs, training, began=began)
+            with closing(checkpointer_of(run, inputs)) as checkpointer:
+                fitted = fit(
+                    training,
+                    save_best=BestSaver(run, inputs, training.ranker, checkpointer),
+                    checkpointer=checkpointer,
+                    start=start,
+                    observers=[_MetricsWriter(run), log, *observers],
+                    progress=progress,
+                    interruption=interruption,
+                )
+                calibration = calibrate(run.path, fitted.best_predictions, recipe.training.calibration, say=log.say)
+                result = _finish(
+                    inputs,
+                    run,
+                    training.ranker,
+                    fitted,
+                    start,
+                    observers,
+                    alarms,
+                    held_before,
+                    calibration=calibration,
+                    progress=progress,
+                )
+                checkpointer.remove()
+                run.best_valid.unlink(missing_ok=True)
             log.say(f"finished: best epoch {result.best_epoch} of {result.epochs}, {format_duration(result.seconds)}")
-    return TrainedRun(folder=run.path, ranker=ranker, result=result)
+    return TrainedRun(folder=run.path, ranker=training.ranker, result=result)
 
 
-def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
-    """Copy the vocabularies of the features to the run folder, write its environment, and note who uses the data."""
-    with explain_storage_errors(run.features):
-        copy_feature_state(inputs.dataset.folder, run.features)
-    run.write_environment(
-        {
-            **describe_environment(inputs.device),
-            "precision": inputs.precision,
-            "seed": inputs.recipe.training.seed,
-            "data_fingerprint": inputs.dataset.fingerprint,
-            "prepared": str(inputs.dataset.folder.resolve()),
-        }
+def _finish(  # noqa: PLR0917
+    inputs: RunInputs,
+    run: RunFolder,
+    ranker: Ranker,
+    fitted: FitResult,
+    start: Start,
+    observers: Sequence[TrainingObserver],
+    alarms: tuple[Alarm, ...],
+    held_before: int,
+    *,
+    calibration: Calibration,
+    progress: ProgressListener | None,
+) -> RunResult:
+    """Test the best weights and write the result."""
+    speed = speed_of(
+        inputs.cost,
+        examples_per_second=fitted.examples_per_second,
+        execution=inputs.recipe.training.execution,
+        device=inputs.device,
+        forecast_bytes=held_before + inputs.memory.total,
     )
-    add_user(inputs.dataset.folder, User.of_run(run.path))
+    load_weights(ranker, run.best_weights)
+    for observer in observers:
+        observer.on_end()
+    result = final_result(
+        inputs,
+        ranker.eval(),
+        fitted,
+        speed=speed,
+        began=start.began,
+        early_alarms=alarms,
+        calibration=calibration,
+        progress=progress,
+    )
+    run.write_result(result)
+    return result
 
 
 @contextmanager
-def _new_run_folder(path: Path, recipe: Recipe) -> Iterator[RunFolder]:
-    """Make a run folder, and remove it if the run fails or is stopped before it has weights."""
-    run = RunFolder.create(path, recipe)
+def _removed_if_empty(run: RunFolder) -> Iterator[None]:
+    """Remove a run folder if the run fails or is stopped before it has weights or a checkpoint."""
     try:
-        yield run
+        yield
     except BaseException:
-        if run.best_weights.is_file():
-            logger.warning("%s keeps the best weights so far; evaluate and predict can use them", run.path)
+        if list_checkpoints(run.checkpoints):
+            logger.warning("%s keeps the state of the training; train again to go on", run)
+        elif run.best_weights.is_file():
+            logger.warning("%s keeps the best weights so far; evaluate and predict can use them", run)
         else:
             run.remove()
         raise
@@ -176,6 +208,17 @@ class _MetricsWriter(SilentObserver):
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
+        self._lines: list[dict[str, Any]] = []
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        self._run.append_metrics(asdict(evaluation))
+        values = asdict(evaluation)
+        self._lines.append(values)
+        self._run.append_metrics(values)
+
+    def state(self) -> dict[str, Any]:
+        return {"lines": list(self._lines)}
+
+    def on_resume(self, point: ResumePoint, state: Mapping[str, Any]) -> None:
+        del point
+        self._lines = list(state["lines"])
+        self._run.write_metrics(self._lines)

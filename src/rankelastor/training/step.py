@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +23,11 @@ from rankelastor.optimisers.adam import DenseAdam
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, TouchedRows
 from rankelastor.optimisers.lazy_rows.sums import sum_by_row
 from rankelastor.schema import Batch
+from rankelastor.training.not_finite import NotFiniteError
 
 ADAM_BETAS = (0.9, 0.999)
 _LOOKUPS_FOR_LAZY = 2
+_TABLE = "embedding.table"
 
 
 class Stepper:
@@ -65,7 +68,8 @@ class Stepper:
         self._device = next(ranker.parameters()).device
         self._table = ranker.embedding.table
         self._learning_rate = optimiser.learning_rate
-        self._dense = [parameter for parameter in ranker.parameters() if parameter is not self._table]
+        self._named_dense = {name: p for name, p in ranker.named_parameters() if p is not self._table}
+        self._dense = list(self._named_dense.values())
         self._lazy = self._lazy_rows()
         optimised = self._dense if self._lazy else [*self._dense, self._table]
         self._optimiser = DenseAdam(optimised, learning_rate=optimiser.learning_rate, betas=ADAM_BETAS)
@@ -122,6 +126,11 @@ class Stepper:
         """Number of CPU cores that compute one slice."""
         return 1 if self._is_tiny else self._num_cores // self._num_threads
 
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next step."""
+        return self._learning_rate
+
     def set_learning_rate(self, learning_rate: float) -> None:
         """Set the learning rate from the next step on; Adam's moments are kept."""
         self.complete_rows()
@@ -133,12 +142,58 @@ class Stepper:
         if self._lazy is not None:
             self._lazy.complete(learning_rate=self._learning_rate, run_all=self._threads.map)
 
+    @property
+    def bytes_per_example(self) -> float | None:
+        """What decides about the size of slices, measured at the first step; None before it, and on CUDA."""
+        return None if self._gradients is None else self._gradients.bytes_per_example
+
+    @bytes_per_example.setter
+    def bytes_per_example(self, measured: float | None) -> None:
+        if self._gradients is not None:
+            self._gradients.bytes_per_example = measured
+
+    def state(self) -> dict[str, Tensor]:
+        """Collect weights, buffers and the state of the optimiser as they stand, lazy rows included; not copied."""
+        parts: dict[str, Mapping[str, Tensor]] = {"model": self._ranker.state_dict(), "adam": self._optimiser.state()}
+        if self._lazy is not None:
+            parts["rows"] = self._lazy.state()
+        return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+
+    def restore(self, state: Mapping[str, Tensor], *, learning_rate: float) -> None:
+        """Take over what ``state`` gave, and the learning rate of that time.
+
+        Raises:
+            ValueError: the state is that of another model or optimiser.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "adam": {}, "rows": {}}
+        for key, tensor in state.items():
+            part, _, name = key.partition(".")
+            if part not in parts:
+                raise ValueError(f"{key[:80]} is no part of a training")
+            parts[part][name] = tensor
+        if bool(parts["rows"]) != (self._lazy is not None):
+            kinds = ("lazily", "densely") if parts["rows"] else ("densely", "lazily")
+            raise ValueError("embedding rows were updated {} there and are updated {} here".format(*kinds))
+        try:
+            self._ranker.load_state_dict(parts["model"])
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        self._optimiser.restore(parts["adam"])
+        if self._lazy is not None:
+            self._lazy.restore(parts["rows"])
+        self._learning_rate = learning_rate
+        self._optimiser.learning_rate = learning_rate
+
     def close(self) -> None:
         """Shut the threads down."""
         self._threads.shutdown()
 
     def step(self, batch: Batch) -> Tensor:
-        """Take one step; return the loss of the batch without L2, as a tensor on the device."""
+        """Take one step; return the loss of the batch without L2, as a tensor on the device.
+
+        Raises:
+            NotFiniteError: on the CPU, the loss or a gradient is NaN or infinite; no weight was changed.
+        """
         if self._gradients is None:
             return self._step_on_cuda(batch)
         if self._is_tiny:
@@ -154,10 +209,12 @@ class Stepper:
         self._on_phase("optimiser")
         for parameter, gradient in zip(self._dense, result.parameters, strict=True):
             parameter.grad = gradient
+        if not math.isfinite(result.loss):
+            raise self._not_finite(result.loss, result.found)
         if self._lazy is None or touched is None or result.found is None:
             self._threads.submit(self._step_table_densely, result).result()
         else:
-            self._threads.submit(self._step_lazily, self._lazy, touched, result.found).result()
+            self._threads.submit(self._step_lazily, self._lazy, touched, result.found, result.loss).result()
         self._on_phase("done")
         return result.loss
 
@@ -170,22 +227,38 @@ class Stepper:
         with one_core():  # these sums are too short to pay for starting threads
             found = gradient.found
             self._table.grad = None if found is None else sum_by_row(gradient.rows, found, len(self._table))
-            self._step_densely()
+            norm = self._add_penalty()
+            if not math.isfinite(norm):
+                raise self._not_finite(gradient.loss, found)
+            self._step_densely(norm)
 
-    def _step_densely(self) -> None:
+    def _add_penalty(self) -> Tensor:
+        """Add the gradient of L2; return the norm of all gradients."""
         if self._settings.embedding_l2 and self._table.requires_grad:
             add_l2_gradient(self._table, self._settings.embedding_l2)
+        return nn.utils.get_total_norm([p.grad for p in [*self._dense, self._table] if p.grad is not None])
+
+    def _step_densely(self, norm: Tensor) -> None:
         if self._settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_([*self._dense, self._table], self._settings.clip_norm)
+            nn.utils.clip_grads_with_norm_([*self._dense, self._table], self._settings.clip_norm, norm)
         self._optimiser.step()
 
+    def _not_finite(self, loss: Tensor, lookup_gradients: Tensor | None) -> NotFiniteError:
+        """Collect the norms of the gradients of a step that is not taken, as they stand."""
+        norms = {name: float(p.grad.norm()) for name, p in self._named_dense.items() if p.grad is not None}
+        if lookup_gradients is not None:
+            norms[_TABLE] = float(lookup_gradients.norm())
+        return NotFiniteError(float(loss), norms)
+
     @torch.no_grad()
-    def _step_lazily(self, lazy: LazyRows, touched: TouchedRows, lookup_gradients: Tensor) -> None:
+    def _step_lazily(self, lazy: LazyRows, touched: TouchedRows, lookup_gradients: Tensor, loss: Tensor) -> None:
         gradient, squared_norm = lazy.gradient(touched, lookup_gradients)
+        dense = nn.utils.get_total_norm([parameter.grad for parameter in self._dense if parameter.grad is not None])
+        norm = (squared_norm + dense.double().square()).sqrt()
+        if not math.isfinite(norm):
+            raise self._not_finite(loss, lookup_gradients)
         scale: Tensor | float = 1.0
         if self._settings.clip_norm is not None:
-            dense = nn.utils.get_total_norm([parameter.grad for parameter in self._dense if parameter.grad is not None])
-            norm = (squared_norm + dense.double().square()).sqrt()
             scale = (self._settings.clip_norm / (norm + 1e-6)).clamp_max(1)
             gradients = [gradient, *(p.grad for p in self._dense if p.grad is not None)]
             torch._foreach_mul_(gradients, scale.to(gradient.dtype))
@@ -207,7 +280,7 @@ class Stepper:
         self._on_phase("backward")
         torch.autograd.backward(loss)
         self._on_phase("optimiser")
-        self._step_densely()
+        self._step_densely(self._add_penalty())
         self._on_phase("done")
         return loss.detach()
 

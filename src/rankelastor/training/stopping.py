@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,3 +59,21 @@ class Plateau:
         return PlateauDecision(
             improved=improved, learning_rate=self._learning_rate, stop=self._failures >= self._settings.patience
         )
+
+    def state(self) -> dict[str, float | int | None]:
+        """Return the learning rate, the best value (None before the first) and the failures, as values for JSON."""
+        best = self._best if math.isfinite(self._best) else None
+        return {"learning_rate": self._learning_rate, "best": best, "failures": self._failures}
+
+    def restore(self, *, learning_rate: float, best: float | None, failures: int) -> None:
+        """Go on from the values that ``state`` gave.
+
+        Example:
+            >>> first, second = (Plateau(StoppingSettings(patience=2), learning_rate=0.1) for _ in range(2))
+            >>> _ = first.judge({"auc": 0.7}), first.judge({"auc": 0.6})
+            >>> second.restore(**first.state())
+            >>> second.judge({"auc": 0.65}).stop
+            True
+        """
+        self._learning_rate, self._failures = learning_rate, failures
+        self._best = float("-inf") if best is None else best

@@ -4,6 +4,7 @@ import gzip
 import random
 import re
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -291,3 +292,26 @@ def test_a_file_without_the_declared_header_is_explained(tmp_path: Path) -> None
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent.csv must be a readable file, but it does not exist"):
         next(read_rows(tmp_path / "absent.csv", HEADER))
+
+
+def test_a_ragged_row_of_other_bytes_than_utf8_is_named_and_nothing_else_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"\xef\xbb\xbfclick,\xc3\xa4,user\n1,a,b\n0,\xff\xfe\xc3\xb6,b,c\n")
+    with pytest.raises(
+        DataError, match=r"a.csv, row 2 must have 3 cells, one per column, but has 4: '0,\ufffd\ufffdö,b,c'"
+    ):
+        list(read_rows(file, CsvSettings()))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_line_without_end_in_a_small_file_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv.zst"
+    file.write_bytes(pa.compress(b"a" * (64 << 20), codec="zstd", asbytes=True))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"a.csv.zst must have rows of less than 8 MiB, but its first lines have more"):
+        list(read_rows(file, CsvSettings()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 << 20

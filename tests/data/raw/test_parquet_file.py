@@ -1,3 +1,4 @@
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,15 @@ def test_long_rows_come_in_pieces_of_few(tmp_path: Path, monkeypatch: pytest.Mon
     assert max(piece.table.get_total_buffer_size() for piece in pieces) < 20_000
     assert [text for piece in pieces for text in piece.column("long").to_pylist()] == long
     assert next(read_rows(file, CsvSettings(), ["short"])).num_rows > 5 * pieces[0].num_rows
+
+
+def test_a_damaged_file_is_a_message_and_not_the_end_of_the_process(tmp_path: Path) -> None:
+    """Statistics that contradict the schema: pyarrow ends the process if it is asked for the sizes of the column."""
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"site": ["a", "b"] * 10, "age": range(20)}), file)
+    whole = file.read_bytes()
+    for place in range(len(whole) - 400, len(whole) - 8, 2):
+        file.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+        with suppress(DataError):
+            for _ in read_rows(file, CsvSettings()):
+                pass

@@ -100,7 +100,7 @@ def _build(
         csv=settings.csv,
         settings=relevant_settings(settings),
         sources=records,
-    )
+    ).with_checksums(folder)
     manifest.write(folder)
     return manifest
 

@@ -21,13 +21,16 @@ from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.raw.column_names import quote_names, require_columns
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.data.raw.source_files import SourceFile
-from rankelastor.errors import DataError
+from rankelastor.errors import DataError, RankElastorError
 from rankelastor.extras import how_to_install
 
 Piece = tuple[pl.Series, NDArray[np.float32]]
 """Some keys as text, and their vectors, float32 (key, dim)."""
 
 _PIECE_ROWS = 65_536
+
+
+_MAGIC = b"\x93NUMPY"
 
 
 def find_vector_files(folder: str | Path, vectors: Iterable[PretrainedSettings]) -> tuple[SourceFile, ...]:
@@ -70,9 +73,11 @@ def read_vectors(folder: str | Path, settings: PretrainedSettings, *, text: Text
                 yield from _read_parquet(path, settings, text)
             case "npy":
                 assert settings.keys is not None, "settings require it for .npy"
-                yield from _pieces(_read_keys(Path(folder) / settings.keys, text), np.load(path, mmap_mode="r"), path)
+                yield from _pieces(_read_keys(Path(folder) / settings.keys, text), _map_array(path), path)
             case "npz":
-                with np.load(path) as arrays:
+                with path.open("rb") as file, zipfile.ZipFile(file):  # raises for what is no zip
+                    file.seek(0)
+                    arrays = np.load(file)
                     key, vector = _array_names(list(arrays), path, settings)
                     yield from _pieces(_texts(arrays[key], path, text), arrays[vector], path)
             case "h5":
@@ -127,11 +132,20 @@ def _read_keys(path: Path, text: TextRule) -> pl.Series:
     """Read one key per line of a text file, or the array of an ``.npy`` file."""
     with _explain_errors(path):
         if path.suffix.lower() == ".npy":
-            return _texts(np.load(path), path, text)
+            return _texts(_map_array(path), path, text)
         # Not str.splitlines: it also splits at U+2028, form feeds and others, which may occur in a key.
         content = path.read_bytes().decode("utf-8-sig").removesuffix("\n")
         lines = [line.removesuffix("\r") for line in content.split("\n")] if content else []
         return spell_all(pa.array(lines, pa.string()), (), text)
+
+
+def _map_array(path: Path) -> NDArray[Any]:
+    """Map an ``.npy`` file into memory; its header must fit the size of the file."""
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise ValueError("it does not begin as an .npy file does")
+    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    return array
 
 
 def _pieces(keys: pl.Series, vectors: Any, path: Path) -> Iterator[Piece]:
@@ -180,5 +194,7 @@ def _h5py(path: Path) -> Any:
 def _explain_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} must be a readable file of vectors, but {error}") from error
+    except RankElastorError:
+        raise
+    except Exception as error:  # NumPy, zipfile and h5py raise almost anything for a damaged file
+        raise DataError(f"{path} must be a readable file of vectors, but {error or type(error).__name__}") from error

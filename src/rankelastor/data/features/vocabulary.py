@@ -113,17 +113,24 @@ class Vocabulary:
         )  # the other columns hold distinct values
 
     @classmethod
-    def read(cls, path: Path, *, blank: BlankIds) -> Self:
-        """Read what ``write`` wrote.
+    def read(cls, path: Path, *, blank: BlankIds, num_ids: int | None = None) -> Self:
+        """Read what ``write`` wrote, and check it: texts without gaps, in order of ids, which falls with the counts.
+
+        Args:
+            path: the Parquet file.
+            blank: the rule for the blank text.
+            num_ids: the number of ids that it must give; None: any.
 
         Raises:
-            DataError: the file is missing or damaged.
+            DataError: the file is missing or damaged, or holds another number of values.
         """
         try:
-            table = pq.read_table(path, columns=["value", "count"])
+            table = pq.read_table(path, columns=["value", "count", "id"])
+            if (damage := _find_damage(table, num_ids)) is not None:
+                raise _damaged(path, damage)
             values = pl.Series("value", table["value"], dtype=pl.String)
             return cls(values, table["count"].to_numpy(), blank)
-        except (pa.ArrowException, OSError, KeyError) as error:
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise _damaged(path, error) from error
 
     @cached_property
@@ -140,7 +147,7 @@ def read_counts(path: Path) -> NDArray[np.int64]:
     """
     try:
         counts: NDArray[np.int64] = pq.read_table(path, columns=["count"])["count"].to_numpy()
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise _damaged(path, error) from error
     return counts
 
@@ -153,10 +160,25 @@ def require_vocabulary(path: Path, *, num_ids: int) -> None:
     """
     try:
         num_values = pq.read_metadata(path).num_rows
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from error
     if num_values + 2 != num_ids:
         raise _damaged(path, f"it holds {num_values} values and not {num_ids - 2}")
+
+
+def _find_damage(table: pa.Table, num_ids: int | None) -> str | None:
+    """Say what in a table is not as ``Vocabulary.write`` writes it; None if nothing is."""
+    value, count, ids = (table[name] for name in ("value", "count", "id"))
+    if num_ids is not None and len(value) + 2 != num_ids:
+        return f"it holds {len(value)} values and not {num_ids - 2}"
+    if not (pa.types.is_string(value.type) or pa.types.is_large_string(value.type)):
+        return f"its values are {value.type} and not texts"
+    if not (pa.types.is_integer(count.type) and pa.types.is_integer(ids.type)):
+        return f"its counts are {count.type}, its ids {ids.type}, and not whole numbers"
+    if value.null_count or count.null_count or ids.null_count:
+        return "it has empty cells"
+    in_order = np.array_equal(ids.to_numpy(), np.arange(1, len(value) + 1)) and np.all(np.diff(count.to_numpy()) <= 0)
+    return None if in_order else "its ids are not 1, 2, 3, ... by falling counts"
 
 
 def _damaged(path: Path, reason: object) -> DataError:

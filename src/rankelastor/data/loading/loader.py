@@ -93,6 +93,10 @@ class BatchLoader:
             for columns in gather(self._split, rows, stops):
                 yield _batch(columns)
 
+    def rows(self, epoch: int, batch: int) -> list[int]:
+        """List the row numbers of one batch, counted from 0, in the split."""
+        return [int(row) for row in self._order_of(epoch).rows(*self._steps.bounds(batch))]
+
     def state(self, *, epoch: int, batch: int) -> dict[str, Any]:
         """Describe a position as values for JSON: ``batch`` batches of ``epoch`` are done.
 

@@ -62,13 +62,15 @@ def download(
     progress: ProgressListener,
     *,
     headers: Mapping[str, str] | None = None,
+    most_bytes: int | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
     """Download ``url`` to ``target``; ``<target>.partial`` holds the bytes until the file is complete.
 
     A broken connection is opened again, with a Range request if the server supports it; three consecutive attempts
     without a new byte end the download. A later call resumes it. ``headers`` (credentials, for example) are sent to
-    the server of ``url`` alone: a redirect is followed without them.
+    the server of ``url`` alone: a redirect is followed without them. ``most_bytes`` ends the download of a file that
+    does not end by itself; what was stored is removed.
 
     Raises:
         DataError: the server does not answer, refuses, or stops sending.
@@ -81,7 +83,7 @@ def download(
     while vain < _VAIN_ATTEMPTS:
         before = partial.size
         try:
-            if _fetch_rest(url, partial, progress, headers or {}):
+            if _fetch_rest(url, partial, progress, headers or {}, most_bytes):
                 partial.finish(target)
                 return
             reason = "the connection was cut"
@@ -98,7 +100,9 @@ def download(
     )
 
 
-def _fetch_rest(url: str, partial: _Partial, progress: ProgressListener, headers: Mapping[str, str]) -> bool:
+def _fetch_rest(
+    url: str, partial: _Partial, progress: ProgressListener, headers: Mapping[str, str], most_bytes: int | None
+) -> bool:
     """Append the bytes that the server sends; return whether the file is complete."""
     try:
         response = urlopen(_request(url, partial, headers), timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the scheme is checked
@@ -113,6 +117,11 @@ def _fetch_rest(url: str, partial: _Partial, progress: ProgressListener, headers
         with partial.path.open("r+b") as file:
             file.seek(start)
             while piece := response.read(_PIECE_BYTES):
+                if most_bytes is not None and file.tell() + len(piece) > most_bytes:
+                    partial.path.unlink()
+                    raise DataError(
+                        f"{url} must have at most {most_bytes:,} bytes, but the server sends more; try another mirror"
+                    )
                 file.write(piece)
                 progress.advance(len(piece))
         progress.end()

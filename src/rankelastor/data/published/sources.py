@@ -78,7 +78,7 @@ class Mirror:
         """Download the zip, or the rest of an interrupted download."""
         target = workplace / dataset.archive
         if not target.exists():
-            download(self.place(dataset), target, progress)
+            download(self.place(dataset), target, progress, most_bytes=dataset.most_bytes)
         return target
 
     def place(self, dataset: PublishedDataset) -> str:
@@ -99,7 +99,7 @@ class Hub:
         target = workplace / dataset.archive
         if not target.exists():
             url, headers = self._address(dataset)
-            download(url, target, progress, headers=headers)
+            download(url, target, progress, headers=headers, most_bytes=dataset.most_bytes)
         return target
 
     def place(self, dataset: PublishedDataset) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import lzma
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +21,21 @@ from rankelastor.progress import ProgressListener
 
 _PIECE_BYTES = 1 << 20
 _ENCRYPTED = 0x1
+_OF_DAMAGE = (None, errno.EINVAL)
+"""Numbers of the OSErrors of a damaged zip: bz2 gives none, and a place before the beginning is invalid."""
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    LookupError,
+    ValueError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+)
+"""What `zipfile` and its decompressors raise for damaged archives."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +92,11 @@ def md5_of(path: Path, progress: ProgressListener) -> str:
 def _explain_errors(archive: Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except OSError as error:
+        if error.errno not in _OF_DAMAGE:
+            raise
+        raise DataError(f"{archive} must be a complete zip file, but {error}; fetch it again") from error
+    except _DAMAGE as error:
         raise DataError(f"{archive} must be a complete zip file, but {error}; fetch it again") from error
 
 

@@ -121,5 +121,7 @@ def _open(file: Path) -> Iterator[ColumnReader]:
     try:
         with _READERS[contents.kind](file) as reader:
             yield reader
-    except (pa.ArrowException, OSError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} must have names in UTF-8, but has not: {error}") from error
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DataError(f"{file} must be a readable {contents.title} file, but {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -138,24 +139,40 @@ def _ragged(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...]
         return "error"
 
     try:
-        with CsvStream(file, read_ahead=READ_AHEAD) as stream:
-            types = {name: pa.binary() for name in names}
+        with _Latin1Stream(file, read_ahead=READ_AHEAD) as stream:
+            shown = tuple(_as_latin1(name) for name in names)
+            types = {name: pa.binary() for name in shown}
             for _ in parse_batches(
-                stream, settings, names, column_types=types, parallel=False, invalid_row_handler=note
+                stream, settings, shown, column_types=types, parallel=False, invalid_row_handler=note
             ):
                 pass
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, pa.ArrowKeyError):
         pass
     if not found:
         return DataError(f"{file}: every row must have one cell per column, but {text}")
     row = found[0]
     number = row.number - (1 if settings.header else 0)
-    mark = _other_delimiter(row.text, row.expected_columns)
+    line = row.text.encode("latin-1").decode("utf-8", errors="replace")
+    mark = _other_delimiter(line, row.expected_columns)
     advice = f"try csv.delimiter: {json.dumps(mark)}" if mark else "fix the row, or check csv.delimiter and csv.quote"
     return DataError(
         f"{file}, row {number} must have {row.expected_columns} cells, one per column, "
-        f"but has {row.actual_columns}: {row.text[:80]!r}; {advice}"
+        f"but has {row.actual_columns}: {line[:80]!r}; {advice}"
     )
+
+
+class _Latin1Stream(CsvStream):
+    """A stream in which each byte is one character: Arrow shows rows as text, and bytes may be no UTF-8."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Read bytes; each one that is not ASCII becomes two."""
+        is_first = len(self.positions) == 1
+        data = super().read(size if size < 0 else max(1, size // 2))
+        return (data.removeprefix(codecs.BOM_UTF8) if is_first else data).decode("latin-1").encode()
+
+
+def _as_latin1(name: str) -> str:
+    return name.encode().decode("latin-1")
 
 
 def _other_delimiter(text: str, num_columns: int) -> str:

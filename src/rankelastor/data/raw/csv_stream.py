@@ -39,11 +39,18 @@ class CsvStream(io.RawIOBase):
 
     ``position`` is the number of stored bytes read so far, ``positions`` that after each ``read``: Arrow reads blocks
     ahead of the one that it parses, in its own thread. ``tail`` holds the last few decompressed bytes,
-    ``num_quotes`` counts the byte ``quote``.
+    ``num_quotes`` counts the byte ``quote``. More than ``most_bytes`` decompressed bytes are an error: a small file can
+    hold a line of many gigabytes.
     """
 
     def __init__(
-        self, file: Path, *, allow_nul: bool = False, quote: str | None = None, read_ahead: float = float("inf")
+        self,
+        file: Path,
+        *,
+        allow_nul: bool = False,
+        quote: str | None = None,
+        read_ahead: float = float("inf"),
+        most_bytes: float = float("inf"),
     ) -> None:
         super().__init__()
         self.file = file
@@ -54,6 +61,7 @@ class CsvStream(io.RawIOBase):
         self._turn = threading.Condition()
         self._text = CompressedFile(file, contents_of(file).compression)
         self._allow_nul = allow_nul
+        self._bytes_left = most_bytes
         self.positions = [0]
         self.tail = b""
 
@@ -88,6 +96,12 @@ class CsvStream(io.RawIOBase):
         data: bytes = self._text.read(None if size < 0 else size)
         if not self._allow_nul and b"\0" in data:
             raise NulByteError(f"{self.file} holds a NUL byte")
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
+            raise DataError(
+                f"{self.file} must have rows of less than {READ_BYTES >> 20} MiB, but its first lines have more; is it "
+                "a text file with one row per line?"
+            )
         self.positions.append(self._text.position)
         self.tail = (self.tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         if self._quote is not None:
@@ -162,7 +176,7 @@ def holds_rows(file: Path, settings: CsvSettings) -> bool:
 def _first_records(file: Path, settings: CsvSettings, *, at_most: int) -> list[tuple[str, ...]]:
     """Read the first non-empty lines. Bytes that are not UTF-8 become lone surrogates."""
     with (
-        CsvStream(file, allow_nul=True) as stream,
+        CsvStream(file, allow_nul=True, most_bytes=at_most * READ_BYTES) as stream,
         io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
     ):
         records = csv.reader(

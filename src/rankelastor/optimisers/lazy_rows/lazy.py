@@ -15,14 +15,16 @@ Adam.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from rankelastor.native.calling import kernels_take
 from rankelastor.native.library import kernels
+from rankelastor.optimisers.copying import copy_exactly
 from rankelastor.optimisers.lazy_rows.kernels import RowKernels
 from rankelastor.optimisers.lazy_rows.operations import (
     EXACT_STEPS,
@@ -102,3 +104,21 @@ class LazyRows:
         behind = (self._state.complete < self._state.step).nonzero().flatten()
         changes = run_all(lambda chunk: self._arithmetic.catch_up(chunk, learning_rate), behind.split(_CHUNK_ROWS))
         self._sum_of_squares = sum(changes, self._sum_of_squares)
+
+    def state(self) -> dict[str, Tensor]:
+        """Collect moments, row counters, the history of scales and the running sum as they stand; not copied.
+
+        Rows that are behind stay behind, so that taking the state changes nothing.
+        """
+        return {**self._state.state(), "sum_of_squares": self._sum_of_squares}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what ``state`` gave, after the values of the table.
+
+        Raises:
+            ValueError: it belongs to another table.
+        """
+        self._state.restore(state)
+        sum_of_squares = torch.zeros((), dtype=torch.float64)
+        copy_exactly(sum_of_squares, state.get("sum_of_squares"), name="the sum of squares")
+        self._sum_of_squares = sum_of_squares

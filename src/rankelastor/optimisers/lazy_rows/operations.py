@@ -5,6 +5,7 @@ See ``lazy.py`` for the definition; ``kernels.py`` computes the same row by row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+
+from rankelastor.optimisers.copying import copy_exactly
 
 EXACT_STEPS = 32
 STRIDE_SHARE = 8
@@ -37,12 +40,41 @@ class RowState:
     def begin_step(self, scale: Tensor | float) -> None:
         """Begin a new step whose gradient was scaled by ``scale``, the clipping factor."""
         self.step += 1
-        if self.step == len(self.scale):
+        self._make_room()
+        self.scale[self.step] = scale
+        self.scale_sum[self.step] = self.scale_sum[self.step - 1] + scale
+
+    def state(self) -> dict[str, Tensor]:
+        """Collect all that the next steps depend on, rows that are behind as they stand; not copied."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "complete": self.complete,
+            "scale": self.scale[: self.step + 1],
+            "scale_sum": self.scale_sum[: self.step + 1],
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what ``state`` gave for a table of the same shape.
+
+        Raises:
+            ValueError: it belongs to another table.
+        """
+        for name in ("first", "second", "complete"):
+            copy_exactly(getattr(self, name), state.get(name), name=f"{name} of the rows")
+        if "scale" not in state or not len(state["scale"]):
+            raise ValueError("the history of scales is missing")
+        self.step = len(state["scale"]) - 1
+        self._make_room()
+        for name in ("scale", "scale_sum"):
+            copy_exactly(getattr(self, name)[: self.step + 1], state.get(name), name=f"{name} of the steps")
+
+    def _make_room(self) -> None:
+        """Make the history long enough for the present step."""
+        while self.step >= len(self.scale):
             self.scale = torch.cat([self.scale, torch.ones_like(self.scale)])
             self.scale_sum = torch.cat([self.scale_sum, torch.zeros_like(self.scale_sum)])
             self._set_bias_corrections()
-        self.scale[self.step] = scale
-        self.scale_sum[self.step] = self.scale_sum[self.step - 1] + scale
 
     def _set_bias_corrections(self) -> None:
         steps = torch.arange(len(self.scale), dtype=torch.float64)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -18,8 +19,8 @@ from rankelastor.percent import percent
 from rankelastor.spectrum.measures import all_measures, find_measure
 from rankelastor.spectrum.runs.sampled_steps import is_sampled
 from rankelastor.spectrum.runs.tensorboard import TensorBoardWriter
-from rankelastor.spectrum.runs.training_samples import StageSample, TrainingSample, append_sample
-from rankelastor.training.observers import SilentObserver, Step
+from rankelastor.spectrum.runs.training_samples import StageSample, TrainingSample, append_sample, cut_samples
+from rankelastor.training.observers import ResumePoint, SilentObserver, Step
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,18 @@ class SpectrumObserver(SilentObserver):
         self._points = dict(ranker.points)
         self._num_steps = 0
         self._warned.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return what has been warned of; the samples stand in their file."""
+        return {"warned": sorted(self._warned)}
+
+    def on_resume(self, point: ResumePoint, state: Mapping[str, Any]) -> None:
+        """Cut the samples at the step at which training goes on."""
+        self._num_steps = point.step
+        self._warned = set(state.get("warned", ()))
+        cut_samples(self._folder, last_step=point.step)
+        if self._tensorboard is not None:
+            self._tensorboard.resume(point.step)
 
     def on_epoch_start(self, epoch: int) -> None:
         """Register hooks if the first step of the epoch is to be sampled."""

@@ -32,6 +32,7 @@ class TensorBoardWriter:
             )
         self._folder = run_folder / TENSORBOARD_FOLDER
         self._opened: SummaryWriter | None = None
+        self._first_step: int | None = None
 
     def add(self, sample: TrainingSample) -> None:
         """Write all means of the sample at its step."""
@@ -39,6 +40,10 @@ class TensorBoardWriter:
         for stage, values in sample.stages.items():
             for measure, mean in values.means.items():
                 writer.add_scalar(f"{measure}/{stage}", mean, sample.step)
+
+    def resume(self, step: int) -> None:
+        """Let the scalars of later steps, which come again, replace those that are there."""
+        self._first_step = step + 1
 
     def close(self) -> None:
         """Flush to disk and close the file."""
@@ -50,5 +55,5 @@ class TensorBoardWriter:
         if self._opened is None:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an optional package
 
-            self._opened = SummaryWriter(str(self._folder))
+            self._opened = SummaryWriter(str(self._folder), purge_step=self._first_step)
         return self._opened

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from rankelastor.errors import RunError
-from rankelastor.storage import explain_storage_errors
+from rankelastor.storage import explain_storage_errors, whole_file
 
 SAMPLES_FILE = Path("spectrum") / "samples.jsonl"
 """Path relative to the run folder."""
@@ -51,6 +51,20 @@ def append_sample(run_folder: Path, sample: TrainingSample) -> None:
         path.parent.mkdir(exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(sample), allow_nan=False) + "\n")
+
+
+def cut_samples(run_folder: Path, *, last_step: int) -> None:
+    """Remove the samples of steps after ``last_step``, which a resumed training takes again.
+
+    Raises:
+        RunError: a line is not a valid sample.
+    """
+    samples = read_samples(run_folder)
+    if not (run_folder / SAMPLES_FILE).is_file():
+        return
+    with whole_file(run_folder / SAMPLES_FILE) as temporary:
+        kept = [json.dumps(asdict(sample), allow_nan=False) for sample in samples if sample.step <= last_step]
+        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def read_samples(run_folder: Path) -> tuple[TrainingSample, ...]:

@@ -1,0 +1,159 @@
+"""The training steps epoch by epoch, with the time that they take."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rankelastor.errors import RunError
+from rankelastor.nn.scheduled import scheduled_modules
+from rankelastor.objectives.mean_loss import MeanLoss
+from rankelastor.schema import Batch
+from rankelastor.training.epoch_batches import epoch_batches
+from rankelastor.training.interruption import Interruption
+from rankelastor.training.not_finite import NotFiniteError, as_run_error
+from rankelastor.training.objective import objective_of
+from rankelastor.training.observers import Step, TrainingObserver
+from rankelastor.training.skipping import BufferCopies
+from rankelastor.training.step import Stepper
+from rankelastor.training.training import Training
+
+
+class Epochs:
+    """The steps of one training.
+
+    Args:
+        training: the ranker, its data and settings.
+        observers: called at every step.
+        interruption: requests to stop wait for the end of a step.
+    """
+
+    def __init__(self, training: Training, observers: Sequence[TrainingObserver], interruption: Interruption) -> None:
+        settings = training.settings
+        self._training = training
+        self._observers = observers
+        self._interruption = interruption
+        self._scheduled = scheduled_modules(training.ranker)
+        self.stepper = Stepper(
+            training.ranker,
+            settings.optimiser,
+            settings.execution,
+            batch_size=settings.batch_size,
+            objective=objective_of(settings, training.tasks, training.ranker),
+        )
+        self.epoch = 1
+        """Number of the present epoch, counted from 1."""
+        self.batch = 0
+        """Number of its batches that are done."""
+        self.num_skipped = 0
+        """Number of steps that were left out because their loss or gradient was not finite."""
+        self._losses = MeanLoss(self.stepper.objective.total)
+        self._copies = BufferCopies(training.ranker) if settings.on_nan == "skip" else None
+        self.seconds = 0.0
+        self.seconds_waited = 0.0
+
+    @property
+    def step(self) -> int:
+        """Number of steps that are done."""
+        return (self.epoch - 1) * len(self._training.train) + self.batch
+
+    def run(self, after_step: Callable[[], None]) -> float:
+        """Take the remaining steps of the present epoch; return the mean loss over the examples of the epoch.
+
+        Args:
+            after_step: called between steps.
+
+        Raises:
+            RunError: a loss or gradient is not finite.
+        """
+        training, last = self._training, time.perf_counter()
+        training.ranker.train()
+        for observer in self._observers:
+            observer.on_epoch_start(self.epoch)
+        waited_before = self.seconds_waited
+        with epoch_batches(
+            training.train,
+            epoch=self.epoch,
+            read_ahead=training.settings.execution.read_ahead,
+            device=training.device,
+            rare_as_unseen=training.rare_as_unseen,
+            first_batch=self.batch,
+        ) as batches:
+            for batch in batches:
+                with self._interruption.whole():
+                    self._take(batch)
+                now = time.perf_counter()
+                self.seconds, last = self.seconds + now - last, now
+                self.seconds_waited = waited_before + batches.waited_seconds
+                after_step()
+        mean_loss = self._losses.value()
+        _check_finite(mean_loss, self.epoch)
+        self.stepper.complete_rows()
+        self.seconds += time.perf_counter() - last
+        return mean_loss
+
+    def begin_next(self) -> None:
+        """Go on to the next epoch."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self._losses = MeanLoss(self.stepper.objective.total)
+
+    def state(self) -> dict[str, Any]:
+        """Return position, sums of losses and times, as values for JSON."""
+        return {
+            "position": self._training.train.state(epoch=self.epoch, batch=self.batch),
+            "losses": self._losses.state(),
+            "bytes_per_example": self.stepper.bytes_per_example,
+            "num_skipped": self.num_skipped,
+            "seconds": self.seconds,
+            "seconds_waited": self.seconds_waited,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a value of ``state``; weights and optimiser are the stepper's.
+
+        Raises:
+            RunError: the position is that of other data or settings.
+            KeyError, TypeError, ValueError: the state has not the form of ``state``.
+        """
+        self.epoch, self.batch = self._training.train.restore(state["position"])
+        self._losses.restore(*map(float, state["losses"]))
+        self.stepper.bytes_per_example = state["bytes_per_example"]
+        self.num_skipped = int(state["num_skipped"])
+        self.seconds, self.seconds_waited = float(state["seconds"]), float(state["seconds_waited"])
+
+    def _take(self, batch: Batch) -> None:
+        """Take one step, or leave it out; either counts as a step."""
+        for module in self._scheduled:
+            module.set_epochs_done(self.step / len(self._training.train))
+        loss = self._take_or_skip(batch)
+        self.batch += 1
+        for observer in self._observers:
+            observer.on_step(Step(epoch=self.epoch, index=self.step, batch=batch, loss=loss))
+
+    def _take_or_skip(self, batch: Batch) -> Tensor:
+        if self._copies is not None:
+            self._copies.take()
+        try:
+            loss = self.stepper.step(batch)
+        except NotFiniteError as error:
+            if self._copies is None:
+                rows = self._training.train.rows(self.epoch, self.batch)
+                raise as_run_error(error, epoch=self.epoch, step=self.step + 1, rows=rows) from None
+            self._copies.restore()
+            self.num_skipped += 1
+            return torch.tensor(error.loss)
+        self._losses.add(loss, batch)
+        return loss
+
+
+def _check_finite(mean_loss: float, epoch: int) -> None:
+    if not math.isfinite(mean_loss):
+        raise RunError(
+            f"the training loss must stay finite, but was {mean_loss} in epoch {epoch}; "
+            "try a smaller training.learning_rate"
+        )

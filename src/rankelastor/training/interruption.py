@@ -1,0 +1,43 @@
+"""Requests to stop that wait until a step is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Interruption:
+    """A request to stop, such as Ctrl-C, that may come at any moment of a training.
+
+    Within a step it waits for the end of the step, so that the state can be saved; elsewhere it is raised at once. A
+    program that handles signals itself hands one to ``train`` and calls ``request`` in its handler.
+
+    Example:
+        >>> interruption = Interruption()
+        >>> with interruption.whole():
+        ...     interruption.request(KeyboardInterrupt())
+        ...     weight = 1  # the step goes on to its end
+        Traceback (most recent call last):
+        KeyboardInterrupt
+    """
+
+    def __init__(self) -> None:
+        self.is_inside = False
+        """Whether a step has begun and not ended, which is also so after an error within it."""
+        self._requested: BaseException | None = None
+
+    def request(self, error: BaseException) -> None:
+        """Raise ``error`` now, or at the end of the step that is being taken."""
+        if not self.is_inside:
+            raise error
+        self._requested = error
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Let requests wait within the context, unless it raises an error itself."""
+        self.is_inside = True
+        yield
+        self.is_inside = False
+        requested, self._requested = self._requested, None
+        if requested is not None:
+            raise requested

@@ -1,0 +1,35 @@
+"""Warn of trainings that run side by side in the threads of one process: they share PyTorch's generator."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_logger = logging.getLogger(__name__)
+_lock = threading.Lock()
+_running = 0
+
+
+@contextmanager
+def counted_training() -> Iterator[None]:
+    """Count a training while it runs, and warn if another one runs in this process at the same time.
+
+    Initial values and the seeds of dropout come from PyTorch's generator, which all threads share: trainings side by
+    side take numbers from each other. Processes do not.
+    """
+    global _running  # noqa: PLW0603 - it is about the process
+    with _lock:
+        _running += 1
+        others = _running - 1
+    try:
+        if others:
+            _logger.warning(
+                "another training runs in this process, so that neither can be repeated number by number: both draw "
+                "from PyTorch's one generator; use a process for each"
+            )
+        yield
+    finally:
+        with _lock:
+            _running -= 1

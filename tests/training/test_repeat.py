@@ -1,0 +1,45 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rankelastor.errors import RunError
+from rankelastor.recipes.load import with_overrides
+from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.run_folder import RunFolder
+from rankelastor.training.repeat import compare_runs, repeat_run
+from rankelastor.training.run import train
+
+
+def test_a_run_repeats_bit_for_bit(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, folder=tmp_path / "run")
+    found = repeat_run(tmp_path / "run", to=tmp_path / "again")
+    assert found.is_identical
+    assert found.largest_difference == 0
+    assert found.environment == {}
+    assert found.verdict == "the same bit for bit: all weights and all metrics"
+    assert RunFolder.open(tmp_path / "again").has_result
+
+
+def test_a_run_with_other_numbers_is_measured(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, folder=tmp_path / "run")
+    train(with_overrides(recipe, {"training.seed": 2}), folder=tmp_path / "other")
+    environment = tmp_path / "other" / "environment.json"
+    values = json.loads(environment.read_text())
+    environment.write_text(json.dumps(values | {"threads": 99}))
+    runs = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "other")
+    found = compare_runs(*runs, tolerance=1e-9)
+    before, now = (run.result().test["logloss"] for run in runs)
+    assert found.metrics["test.logloss"] == (before, now)
+    assert not found.is_identical
+    assert not found.is_within_tolerance
+    assert found.environment["threads"] == (values["threads"], 99)
+    assert "beyond the tolerance of 1e-09" in found.verdict
+    assert replace(found, tolerance=1.0).is_within_tolerance
+
+
+def test_only_a_finished_run_repeats(recipe: Recipe, tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run", recipe)
+    with pytest.raises(RunError, match=r"must hold result\.json"):
+        repeat_run(tmp_path / "run")
