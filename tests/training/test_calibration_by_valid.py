@@ -2,61 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from scipy.special import expit, logit
+from tests.training.item_log import recipe, write_log
 
 from rankelastor.calibration.calibrators import AffineCalibrator
 from rankelastor.errors import RunError, SettingsError
 from rankelastor.evaluation.evaluate import evaluate
-from rankelastor.recipes.load import recipe_from_values
-from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.serving.predict import predict
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.serving.serving_run import load_run
 from rankelastor.training.run import TrainedRun, train
-
-
-def write_log(folder: Path, *, num_rows: int = 3000, rate: float = 0.3) -> pl.DataFrame:
-    """Rows of 300 items with rates around ``rate``, so that a ranker that is trained long learns items by heart."""
-    draws = np.random.default_rng(11)
-    item = draws.integers(0, 300, num_rows)
-    true = expit(draws.normal(logit(rate), 0.7, 300))[item]
-    like = (draws.random(num_rows) < 0.5).astype(int)
-    frame = pl.DataFrame({"click": (draws.random(num_rows) < true).astype(int), "like": like, "item": item})
-    frame.write_csv(folder / "log.csv")
-    return frame
-
-
-def recipe(folder: Path, kind: str | None, *, data: dict[str, Any] | None = None, **training: Any) -> Recipe:
-    values: dict[str, Any] = {
-        "name": "x",
-        "data": {
-            "prepared": str(folder / "prep"),
-            "files": {"all": str(folder / "log.csv")},
-            "split": {"kind": "random", "valid": 0.3, "test": 0.3, "seed": 1},
-            "label": "click",
-            "fields": [{"kind": "categorical", "column": "item"}],
-            **(data or {}),
-        },
-        "model": {"kind": "mlp", "embedding_dim": 8, "hidden_dims": [16]},
-        "training": {
-            "batch_size": 64,
-            "epochs": 6,
-            "learning_rate": 0.02,
-            "patience": 6,
-            "rate_drop": 1.0,
-            "device": "cpu",
-            "baseline": False,
-            **({} if kind is None else {"calibration": {"kind": kind}}),
-            **training,
-        },
-    }
-    return recipe_from_values({key: value for key, value in values.items() if value is not None})
 
 
 @pytest.fixture(scope="module")

@@ -69,8 +69,8 @@ def members_table(
     members: Mapping[str, Mapping[str, Any]], ensemble: Mapping[str, Any], split: str, *, name: str = "ensemble"
 ) -> FittedTable:
     """Show the metrics of each member of an ensemble, their mean, and those of the ensemble."""
-    names = [name for name in _SHOWN if name in ensemble]
-    table = FittedTable(split, *(METRICS[name].title for each in names))
+    names = [each for each in _SHOWN if each in ensemble]
+    table = FittedTable(split, *(METRICS[each].title for each in names))
     for member, metrics in members.items():
         table.add_row(Text(member), *(format_metric(metrics.get(each)) for each in names))
     means = mean_of_members(list(members.values()))
