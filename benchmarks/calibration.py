@@ -1,7 +1,7 @@
 """Compare kinds of calibration, single runs and ensembles, on the test split of logs, and what each costs in time.
 
-Every recipe is trained once per seed without calibration; calibrators and means of logits are then made of the same runs,
-so that all differences are paired. Runs that are there already are used again.
+Every recipe is trained once per seed without calibration; calibrators and means of logits are then made of the same
+runs, so that all differences are paired. Runs that are there already are used again.
 
 Example:
     python benchmarks/calibration.py recipes/private/criteo_10k/rankelastor.yaml --seeds 1,2,3,4,5,6
@@ -46,7 +46,7 @@ class Scored:
     test: Predictions
 
 
-def main(
+def main(  # noqa: PLR0917 - typer passes keyword arguments
     recipes: Annotated[list[Path], typer.Argument(help="Recipes; each is a log.")],
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "1,2,3,4,5,6",
     members: Annotated[int, typer.Option(help="Members of an ensemble: neighbouring seeds.")] = 3,
@@ -150,8 +150,8 @@ def _table(found: Mapping[str, Any]) -> str:
     single, ensemble = found["single"]["none"], found["ensemble"]["none"]
     gain = statistics.mean(row["logloss"] for row in ensemble) - statistics.mean(row["logloss"] for row in single)
     lines.append(
-        f"\nvalid {found['valid_rows']:,} rows, test {found['test_rows']:,}; a training {found['train_seconds']:.1f} s; "
-        f"the ensemble's mean logloss is {gain:+.4f} from that of single runs"
+        f"\nvalid {found['valid_rows']:,} rows, test {found['test_rows']:,}; a training "
+        f"{found['train_seconds']:.1f} s; the ensemble's mean logloss is {gain:+.4f} from that of single runs"
     )
     return "\n".join(lines)
 

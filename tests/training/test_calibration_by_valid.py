@@ -90,7 +90,7 @@ def test_a_damaged_calibration_is_refused(runs: dict[str, TrainedRun]) -> None:
     path = runs["auto"].folder / "calibration.json"
     whole = path.read_text()
     path.write_text(whole[:20])
-    with pytest.raises(RunError, match=r"calibration\.json must hold a calibrator"):
+    with pytest.raises(RunError, match=r"calibration\.json must be whole, but it has 20 bytes"):
         load_run(runs["auto"].folder)
     path.write_text(whole)
 
