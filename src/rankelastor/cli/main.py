@@ -23,6 +23,7 @@ VERBS = (
     "data",
     "prepare",
     "train",
+    "ensemble",
     "evaluate",
     "spectrum",
     "predict",
