@@ -95,6 +95,7 @@ def main(  # noqa: PLR0917 - options of a command line
     fuxictr_python: Annotated[Path, typer.Option(help="The Python of the environment with fuxictr.")],
     model_zoo: Annotated[Path, typer.Option(help="The folder model_zoo of a checkout of FuxiCTR 2.3.")],
     timed: Annotated[bool, typer.Option("--time", help="Time steps and scoring, too.")] = False,  # noqa: FBT002
+    models: Annotated[str, typer.Option(help="Models to time, with commas between.")] = ",".join(TIMED),
     rounds: Annotated[int, typer.Option(help="Rounds of the timing.")] = 7,
     threads: Annotated[int, typer.Option(help="Threads of either side.")] = 2,
     output: Annotated[Path | None, typer.Option(help="Write the times to this JSON file.")] = None,
@@ -108,7 +109,7 @@ def main(  # noqa: PLR0917 - options of a command line
         worker.close()
         if timed:
             fuxictr = FuxiCtr(fuxictr_python.absolute(), model_zoo, TIMED, Path(folder), threads=threads)
-            _time_all(fuxictr, Path(folder), rounds=rounds, output=output)
+            _time_all(fuxictr, Path(folder), names=models.split(","), rounds=rounds, output=output)
             fuxictr.close()
     if failed:
         sys.exit(f"these differ by more than {TOLERANCE}: {', '.join(failed)}")
@@ -123,13 +124,13 @@ def _agrees(name: str, worker: FuxiCtr, file: Path) -> bool:
     return found["float64"] < TOLERANCE and found["fp32"] < TOLERANCE_FP32 * max(1.0, found["largest"])
 
 
-def _time_all(fuxictr: FuxiCtr, folder: Path, *, rounds: int, output: Path | None) -> None:
+def _time_all(fuxictr: FuxiCtr, folder: Path, *, names: list[str], rounds: int, output: Path | None) -> None:
     keep_large_blocks()
-    lines = {name: _time(name, fuxictr, folder, rounds=rounds) for name in TIMED}
-    typer.echo(
-        "| model | step: FuxiCTR, ours | ratio | scoring: FuxiCTR, ours | ratio |\n| --- | --- | --- | --- | --- |"
-    )
-    for name, found in lines.items():
+    lines = {}
+    typer.echo("| model | step: FuxiCTR, ours | ratio | scoring: FuxiCTR, ours | ratio |")
+    typer.echo("| --- | --- | --- | --- | --- |")
+    for name in names:
+        found = lines[name] = _time(name, fuxictr, folder, rounds=rounds)
         cells = []
         for action in ("train", "infer"):
             theirs, ours = (median(found[side][action]) for side in ("fuxictr", "ours"))
@@ -138,9 +139,8 @@ def _time_all(fuxictr: FuxiCtr, folder: Path, *, rounds: int, output: Path | Non
             cells += [f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"]
         typer.echo(f"| {name} | {' | '.join(cells)} |")
     if output is not None:
-        output.write_text(
-            json.dumps({"versions": fuxictr.versions, "seconds": lines}, indent=2) + "\n", encoding="utf-8"
-        )
+        text = json.dumps({"versions": fuxictr.versions, "seconds": lines}, indent=2)
+        output.write_text(text + "\n", encoding="utf-8")
 
 
 def _time(name: str, fuxictr: FuxiCtr, folder: Path, *, rounds: int) -> dict[str, dict[str, list[float]]]:

@@ -47,7 +47,7 @@ def page_of(model: ModelOverview, body: str) -> str:
     schema = frappe_schema()
     parts = [
         f"# `{model.kind}`",
-        f"{model.idea}\n\nSource: {model.source} File: `src/rankelastor/models/{model.kind}.py`.\n[All models](../models.md)",
+        f"{model.idea}\n\nSource: {model.source}\nFile: `src/rankelastor/models/{model.kind}.py`. [All](../models.md)",
         f"{BEGIN}\n\n{body}\n\n{END}",
         f"## Settings\n\n{_settings(model.settings)}",
         f"## Cost\n\n{_cost(cost_of(recipe.model, schema), model.kind)}",
