@@ -28,6 +28,7 @@ def final_result(
     speed: Speed,
     began: float,
     early_alarms: tuple[Alarm, ...] = (),
+    test: bool = True,
     progress: ProgressListener | None = None,
 ) -> RunResult:
     """Score the test split, if there is one, and collect all figures of the run.
@@ -39,12 +40,13 @@ def final_result(
         speed: speed of the training.
         began: ``time.perf_counter()`` when the run began.
         early_alarms: alarms that were given before the first step.
+        test: whether the test split is scored.
         progress: receives the progress of scoring.
     """
     recipe, dataset = inputs.recipe, inputs.dataset
     predictions: dict[SplitName, Predictions] = {"valid": fitted.best_predictions}
     metrics: dict[SplitName, MetricValues] = {"valid": fitted.best.metrics}
-    if "test" in dataset.splits:
+    if test and "test" in dataset.splits:
         loader = scoring_loader(dataset, "test", recipe.training)
         predictions["test"] = score_split(
             ranker, loader, recipe.training.execution, tasks=dataset.schema.tasks, odds=recipe.odds, progress=progress

@@ -36,6 +36,10 @@ class Evaluation:
     seconds: float
 
 
+class Discarded(Exception):  # noqa: N818 - no mistake: an observer asks for it
+    """Raised by an observer to end a training whose run is not wanted any more; its run folder is removed."""
+
+
 class TrainingObserver(Protocol):
     """An observer of training, which must not change it; ``SilentObserver`` is a base class with empty methods."""
 
