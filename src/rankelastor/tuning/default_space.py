@@ -42,8 +42,8 @@ def _candidates(recipe: Recipe) -> Iterator[tuple[str, Draw]]:
     training, model = recipe.training, recipe.model.model_dump(mode="json")
     rate, l2, batch = training.optimiser.learning_rate, training.optimiser.embedding_l2, training.batch_size
     yield "training.optimiser.learning_rate", Draw("log", (rate / _RATE_FACTOR, rate * _RATE_FACTOR))
-    around = (min(l2, _L2[0] * _L2_FACTOR) / _L2_FACTOR, l2 * _L2_FACTOR) if l2 else _L2
-    yield "training.optimiser.embedding_l2", Draw("log", (max(around[0], 1e-9), min(around[1], 1.0)))
+    around = (min(l2, _L2[1]) / _L2_FACTOR, l2 * _L2_FACTOR / 10) if l2 else _L2
+    yield "training.optimiser.embedding_l2", Draw("log", around)
     sizes = {max(_SMALLEST_BATCH, batch // 4), max(_SMALLEST_BATCH, batch // 2), batch, 2 * batch}
     yield "training.batch_size", Draw("one_of", tuple(sorted(sizes)))
     yield "model.embedding_std", Draw("log", _STD)

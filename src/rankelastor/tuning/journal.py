@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from optuna import Study, Trial, create_study
 from optuna.distributions import (
     BaseDistribution,
@@ -67,7 +68,7 @@ class Journal:
         """
         index = len(self.records)
         # A sampler of its own for each trial has no state that would have to be stored.
-        self._study.sampler = TPESampler(seed=1_000_003 * self._seed + index, n_startup_trials=_RANDOM_TRIALS)
+        self._study.sampler = TPESampler(seed=_mixed(self._seed, index), n_startup_trials=_RANDOM_TRIALS)
         if fixed is None:
             trial = self._study.ask(self._distributions)
             drawn = {name: draw.value_of(trial.params[name]) for name, draw in self._space.draws.items()}
@@ -128,6 +129,10 @@ def distribution_of(draw: Draw) -> BaseDistribution:
     if draw.kind == "integer":
         return IntDistribution(low, high)
     return FloatDistribution(float(low), float(high), log=draw.kind == "log")
+
+
+def _mixed(seed: int, index: int) -> int:
+    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
 
 
 def _open(path: Path) -> Study:

@@ -82,8 +82,7 @@ def tune(
         raise SettingsError(f"trials must be at least 1, but {trials} was given")
     inputs = RunInputs.of(recipe, progress=progress)
     base = with_overrides(inputs.recipe, _OF_TRIALS)
-    drawn_from = _space(space, base, inputs)
-    drawn_from.check(base)
+    drawn_from = _checked_space(space, inputs)
     home = TuneFolder(folder or Path("tune") / recipe.name)
     identity = identity_of(base, drawn_from, seed=seed, fingerprint=inputs.dataset.fingerprint)
     with home.opened(identity):
@@ -107,12 +106,29 @@ def tune(
         return _result(home, inputs.recipe, drawn_from, journal.records)
 
 
-def _space(space: Space | Mapping[str, Any] | str | Path | None, base: Recipe, inputs: RunInputs) -> Space:
+def space_of(
+    recipe: Recipe,
+    space: Space | Mapping[str, Any] | str | Path | None = None,
+    *,
+    progress: ProgressListener | None = None,
+) -> Space:
+    """Return the space that ``tune`` would draw from, after checking that it goes with the recipe.
+
+    Raises:
+        SettingsError: it does not.
+    """
+    return _checked_space(space, RunInputs.of(recipe, progress=progress))
+
+
+def _checked_space(space: Space | Mapping[str, Any] | str | Path | None, inputs: RunInputs) -> Space:
     if space is None:
-        return default_space(base, inputs.dataset.schema)
-    if isinstance(space, Space):
-        return space
-    return Space.of(space) if isinstance(space, Mapping) else Space.read(space)
+        space = default_space(inputs.recipe, inputs.dataset.schema)
+    elif isinstance(space, Mapping):
+        space = Space.of(space)
+    elif not isinstance(space, Space):
+        space = Space.read(space)
+    space.check(inputs.recipe)
+    return space
 
 
 def _as_it_stands(recipe: Recipe, space: Space) -> dict[str, Any]:
