@@ -3,7 +3,7 @@
 Example:
     >>> import rankelastor
     >>> rankelastor.__all__
-    ['evaluate', 'infer', 'load_recipe', 'load_run', 'predict', 'predict_proba', 'prepare', 'train']
+    ['evaluate', 'infer', 'load_recipe', 'load_run', 'predict', 'predict_proba', 'prepare', 'train', 'tune']
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from rankelastor.serving.predict_proba import predict_proba
     from rankelastor.serving.serving_run import load_run
     from rankelastor.training.run import train
+    from rankelastor.tuning.tune import tune
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "infer", "load_recipe", "load_run", "predict", "predict_proba", "prepare", "train"]
+__all__ = ["evaluate", "infer", "load_recipe", "load_run", "predict", "predict_proba", "prepare", "train", "tune"]
 
 _HOMES = {
     "evaluate": "rankelastor.evaluation.evaluate",
@@ -33,6 +34,7 @@ _HOMES = {
     "predict_proba": "rankelastor.serving.predict_proba",
     "prepare": "rankelastor.data.prepare",
     "train": "rankelastor.training.run",
+    "tune": "rankelastor.tuning.tune",
 }
 
 

@@ -44,7 +44,8 @@ def _candidates(recipe: Recipe) -> Iterator[tuple[str, Draw]]:
     yield "training.optimiser.learning_rate", Draw("log", (rate / _RATE_FACTOR, rate * _RATE_FACTOR))
     around = (min(l2, _L2[1]) / _L2_FACTOR, l2 * _L2_FACTOR / 10) if l2 else _L2
     yield "training.optimiser.embedding_l2", Draw("log", around)
-    sizes = {max(_SMALLEST_BATCH, batch // 4), max(_SMALLEST_BATCH, batch // 2), batch, 2 * batch}
+    least = min(batch, _SMALLEST_BATCH)
+    sizes = {max(least, batch // 4), max(least, batch // 2), batch, 2 * batch}
     yield "training.batch_size", Draw("one_of", tuple(sorted(sizes)))
     yield "model.embedding_std", Draw("log", _STD)
     if "embedding_dim" in model:

@@ -40,18 +40,18 @@ class Draw:
         if not isinstance(given, Mapping) or len(given) != 1 or next(iter(given)) not in get_args(DrawKind):
             raise SettingsError(
                 f"{name} must say how it is drawn, with one of {', '.join(get_args(DrawKind))}, but "
-                f"{shorten(repr(given))} was given; {_HOW}"
+                f"{shorten(given)} was given; {_HOW}"
             )
         ((kind, values),) = given.items()
         if not isinstance(values, list | tuple) or len(values) < 2:  # noqa: PLR2004 - one value is no choice
             raise SettingsError(
-                f"{name} must have two values or more to choose from, but {shorten(repr(values))} was given; {_HOW}"
+                f"{name} must have two values or more to choose from, but {shorten(values)} was given; {_HOW}"
             )
         draw = cls(kind, tuple(values))
         if kind != "one_of":
             draw._check_range(name)
         elif len({json.dumps(value) for value in values}) < len(values):
-            raise SettingsError(f"{name} must name each value once, but {shorten(repr(list(values)))} was given")
+            raise SettingsError(f"{name} must name each value once, but {shorten(list(values))} was given")
         return draw
 
     def value_of(self, drawn: Any) -> Any:
@@ -91,9 +91,7 @@ class Draw:
         for value in values:
             is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
             if not is_number or (self.kind == "integer" and value != int(value)):
-                raise SettingsError(
-                    f"{name}.{self.kind} must have {wanted} as ends, but {shorten(repr(value))} was given"
-                )
+                raise SettingsError(f"{name}.{self.kind} must have {wanted} as ends, but {shorten(value)} was given")
         low, high = values
         if low >= high:
             raise SettingsError(f"{name}.{self.kind} must begin below its end, but [{low}, {high}] was given")

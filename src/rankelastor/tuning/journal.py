@@ -33,6 +33,7 @@ _RECORD = "record"
 _RANDOM_TRIALS = 5
 """Trials that are drawn at random, before the sampler learns from them."""
 _TRIALS_BEFORE_PRUNING = 4
+_EVALUATIONS_BEFORE_PRUNING = 2
 
 
 class Journal:
@@ -105,7 +106,7 @@ class OpenTrial:
     def is_hopeless(self, best_so_far: float, *, num_evaluations: int) -> bool:
         """Tell whether the trial is worse than the median of the others after as many evaluations."""
         self._trial.report(best_so_far, step=num_evaluations)
-        return self._trial.should_prune()
+        return bool(self._trial.should_prune())
 
     def end(self, record: TrialRecord) -> None:
         """Store what became of the trial."""
@@ -142,7 +143,9 @@ def _open(path: Path) -> Study:
                 storage=JournalStorage(JournalFileBackend(str(path))),
                 study_name=_NAME,
                 direction="maximize",
-                pruner=MedianPruner(n_startup_trials=_TRIALS_BEFORE_PRUNING, n_warmup_steps=1),
+                pruner=MedianPruner(
+                    n_startup_trials=_TRIALS_BEFORE_PRUNING, n_warmup_steps=_EVALUATIONS_BEFORE_PRUNING
+                ),
                 load_if_exists=True,
             )
         except (ValueError, KeyError, TypeError, AssertionError) as error:
