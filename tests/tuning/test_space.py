@@ -35,7 +35,7 @@ def test_a_space_that_is_none_is_explained(values: Any, message: str) -> None:
     [
         (
             {"model.num_token": {"integer": [2, 4]}},
-            r"space: model.num_token must be drawn from .* but 2 does not fit: unknown setting .*; did you mean num_tok",
+            "space: model.num_token must be drawn from .* but 2 does not fit: unknown setting .*; did you mean num_tok",
         ),
         ({"model.ffn.dropout": {"between": [0, 1.5]}}, r"but 1.5 does not fit: model.ffn.dropout must be less than 1"),
         ({"training.batch_size": {"one_of": [64, "many"]}}, "but 'many' does not fit: training.batch_size"),

@@ -79,12 +79,10 @@ def test_a_tuning_that_was_stopped_goes_on_as_if_it_had_not_been(recipe: Recipe,
 def test_a_folder_of_another_tuning_is_refused(recipe: Recipe, tmp_path: Path) -> None:
     folder = tmp_path / "tune"
     tune(recipe, trials=1, folder=folder, space=SPACE)
-    for change, what in [
-        ({"seed": 2}, "another seed"),
-        ({"space": {"training.learning_rate": {"log": [1e-4, 1e-2]}}}, "another space"),
-    ]:
+    other_space = {"training.learning_rate": {"log": [1e-4, 1e-2]}}
+    for space, seed, what in [(SPACE, 2, "another seed"), (other_space, 1, "another space")]:
         with pytest.raises(RunError, match=f"holds a tuning with {what}; remove it, or name another"):
-            tune(recipe, trials=2, folder=folder, **({"space": SPACE} | change))  # type: ignore[arg-type] # by name
+            tune(recipe, trials=2, folder=folder, space=space, seed=seed)
     with pytest.raises(RunError, match="holds a tuning with another recipe"):
         tune(with_overrides(recipe, {"training.seed": 9}), trials=2, folder=folder, space=SPACE)
     tune(with_overrides(recipe, {"training.execution.threads": 1}), trials=1, folder=folder, space=SPACE)
