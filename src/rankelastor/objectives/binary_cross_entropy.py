@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -66,21 +66,6 @@ class BinaryCrossEntropy:
         self._positive_weight = None if positive_weight == 1 else positive_weight
         self._parts_learn_from = parts_learn_from
         self._part_weight = part_weight
-
-    @classmethod
-    def by_name(cls, weights: Mapping[str, float], *, tasks: Sequence[str]) -> Self:
-        """Make the objective from task weights by name; tasks that are not named have weight 1.
-
-        Raises:
-            ValueError: a name is not a task, or a weight is not allowed.
-
-        Example:
-            >>> objective = BinaryCrossEntropy.by_name({"like": 0.5}, tasks=("click", "like"))
-        """
-        unknown = sorted(set(weights).difference(tasks))
-        if unknown:
-            raise ValueError(f"task weights must name tasks of {list(tasks)}, but {unknown} were given")
-        return cls([weights.get(task, 1.0) for task in tasks])
 
     def total(self, batch: Batch) -> Tensor | float:
         """Sum the weights of the examples; without weights each example counts 1.
