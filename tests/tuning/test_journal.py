@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_another_seed_draws_other_values(tmp_path: Path) -> None:
 
 
 def test_the_recipe_as_it_stands_is_told_to_the_sampler_if_it_lies_inside(tmp_path: Path) -> None:
-    inside = {"training.learning_rate": 1e-3, "model.num_blocks": 2}
+    inside: dict[str, Any] = {"training.learning_rate": 1e-3, "model.num_blocks": 2}
     for name, fixed in [("inside", inside), ("outside", inside | {"model.num_blocks": 9}), ("partly", {"model.x": 1})]:
         journal = Journal(tmp_path / name, SPACE, seed=1)
         trial = journal.ask(fixed=fixed)
