@@ -24,6 +24,7 @@ VERBS = (
     "prepare",
     "train",
     "tune",
+    "ensemble",
     "evaluate",
     "spectrum",
     "predict",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankelastor.alarms.alarm import Alarm
+from rankelastor.calibration.calibration import Calibration, read_calibration
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.raw.frames import Frame
 from rankelastor.execution.cores import borrowed_cores
@@ -28,6 +29,7 @@ from rankelastor.runs.run_folder import RunFolder, default_run_folder
 from rankelastor.runs.weights import load_weights
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.beginning import BestSaver, begin, checkpointer_of
+from rankelastor.training.calibration import calibrate
 from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
@@ -65,8 +67,13 @@ class TrainedRun:
     @cached_property
     def _loaded(self) -> LoadedRun:
         run = RunFolder.open(self.folder)
+        encoder = RowEncoder.load(run.features)
         return LoadedRun(
-            folder=self.folder, recipe=run.recipe(), encoder=RowEncoder.load(run.features), ranker=self.ranker
+            folder=self.folder,
+            recipe=run.recipe(),
+            encoder=encoder,
+            ranker=self.ranker,
+            calibration=read_calibration(self.folder, tasks=encoder.schema.tasks),
         )
 
 
@@ -126,6 +133,7 @@ def train(
                     progress=progress,
                     interruption=interruption,
                 )
+                calibration = calibrate(run.path, fitted.best_predictions, recipe.training.calibration, say=log.say)
                 result = _finish(
                     inputs,
                     run,
@@ -135,6 +143,7 @@ def train(
                     observers,
                     alarms,
                     held_before,
+                    calibration=calibration,
                     test=test,
                     progress=progress,
                 )
@@ -154,6 +163,7 @@ def _finish(  # noqa: PLR0917
     alarms: tuple[Alarm, ...],
     held_before: int,
     *,
+    calibration: Calibration,
     test: bool,
     progress: ProgressListener | None,
 ) -> RunResult:
@@ -169,7 +179,15 @@ def _finish(  # noqa: PLR0917
     for observer in observers:
         observer.on_end()
     result = final_result(
-        inputs, ranker.eval(), fitted, speed=speed, began=start.began, early_alarms=alarms, test=test, progress=progress
+        inputs,
+        ranker.eval(),
+        fitted,
+        speed=speed,
+        began=start.began,
+        early_alarms=alarms,
+        calibration=calibration,
+        test=test,
+        progress=progress,
     )
     run.write_result(result)
     return result
