@@ -9,11 +9,12 @@ pytest.importorskip("optuna", reason="the extra `tune` is not installed")
 from rankelastor.errors import RunError, SettingsError
 from rankelastor.recipes.load import load_recipe, with_overrides
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.training.observers import SilentObserver, Step, TrainingObserver
 from rankelastor.training.run import train
 from rankelastor.tuning import tune as tune_module
-from rankelastor.tuning.record import TrialRecord
+from rankelastor.tuning.record import TrialRecord, ranked
 from rankelastor.tuning.trial import monitor_value
 from rankelastor.tuning.tune import tune
 
@@ -74,6 +75,21 @@ def test_a_tuning_that_was_stopped_goes_on_as_if_it_had_not_been(recipe: Recipe,
     assert without_times(stopped.trials) == without_times(straight.trials)
     more = tune(recipe, trials=4, folder=tmp_path / "stopped", space=SPACE)
     assert without_times(more.trials[:3]) == without_times(straight.trials)
+
+
+def test_the_best_trials_become_an_ensemble(recipe: Recipe, tmp_path: Path) -> None:
+    folder = tmp_path / "tune"
+    result = tune(recipe, trials=2, folder=folder, space=SPACE, average=2)
+    ensemble = RunFolder.open(folder / "average-2")
+    names = [f"{trial.index:03d}" for trial in ranked(result.trials)]
+    assert [member.name for member in member_folders(ensemble.path)] == names
+    assert set(ensemble.result().metrics) == {"valid", "test"}
+    before = (ensemble.path / "result.json").stat().st_mtime_ns
+    tune(recipe, trials=2, folder=folder, space=SPACE, average=2)
+    assert (ensemble.path / "result.json").stat().st_mtime_ns == before
+    tune(recipe, trials=3, folder=folder, space=SPACE, average=2)
+    with pytest.raises(SettingsError, match=r"average must be at least 2 and at most 4, .* but 5 was given"):
+        tune(recipe, trials=4, folder=folder, space=SPACE, average=5)
 
 
 def test_a_folder_of_another_tuning_is_refused(recipe: Recipe, tmp_path: Path) -> None:

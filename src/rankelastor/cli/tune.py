@@ -49,6 +49,15 @@ def tune(  # noqa: PLR0917 - typer's arguments
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 1,
+    average: Annotated[
+        int,
+        typer.Option(
+            "--average",
+            metavar="K",
+            min=0,
+            help="Make an ensemble of the K best trials in the end, at most 5, and test it.",
+        ),
+    ] = 0,
     show_space: Annotated[
         bool, typer.Option("--show-space", help="Print the settings that would be drawn as YAML, and train nothing.")
     ] = False,
@@ -62,14 +71,18 @@ def tune(  # noqa: PLR0917 - typer's arguments
     looked at. A draw is one of {log: [1e-4, 1e-2]}, {between: [0, 0.5]}, {integer: [1, 3]}, {one_of: [8, 16, 32]};
     several settings with commas between get one value.
 
+    --average K makes an ensemble of the best trials, as `rankelastor ensemble` does, whose test split is scored.
+
     Ctrl-C stops; the same command goes on, and a larger N adds trials.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.stop_signals import stopping_between_steps
+    from rankelastor.cli.tables import metrics_view
     from rankelastor.cli.tune_view import TuneView, trials_table
     from rankelastor.data.used_by import User, add_user
     from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.recipes.load import load_recipe, parse_overrides
+    from rankelastor.runs.run_folder import RunFolder
     from rankelastor.tuning.tune import space_of
     from rankelastor.tuning.tune import tune as tune_recipe
 
@@ -86,6 +99,7 @@ def tune(  # noqa: PLR0917 - typer's arguments
                 folder=to,
                 space=space,
                 seed=seed,
+                average=average,
                 listener=TuneView(bar, num_trials=trials),
                 progress=bar,
                 interruption=interruption,
@@ -97,4 +111,9 @@ def tune(  # noqa: PLR0917 - typer's arguments
     console.print(trials_table(result.trials))
     best = result.folder / "best.yaml"
     what = "the recipe as it stands" if not result.best.drawn else f"trial {result.best.index}"
-    print_words(f"\nbest on valid: {what}; its recipe: {best}\nNext: rankelastor train {best}")
+    print_words(f"\nbest on valid: {what}; its recipe: {best}")
+    if average:
+        run = RunFolder.open(result.folder / f"average-{average}")
+        console.print(metrics_view(dict(run.result().metrics.items())))
+        print_words(f"ensemble of the {average} best trials: {run.path}")
+    print_words(f"Next: rankelastor train {best}")

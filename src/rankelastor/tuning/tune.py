@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from rankelastor.ensembles.make import make_ensemble
 from rankelastor.errors import SettingsError
 from rankelastor.extras import how_to_install
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.observers import TrainingObserver
@@ -25,8 +28,9 @@ from rankelastor.tuning.tune_folder import TuneFolder, identity_of
 KEPT_RUNS = 5
 """Best trials whose run folders are kept."""
 _MOST_MISFITS = 5
-_OF_TRIALS = {"training.baseline": False}
-"""What a trial leaves out, since it is asked for its valid metrics alone."""
+_OF_TRIALS = {"training.baseline": False, "training.calibration.kind": "none"}
+"""What a trial leaves out: it is asked for its valid metrics alone, and of an ensemble the mean is calibrated."""
+_LEAST_AVERAGED = 2
 
 
 class TuneListener(Protocol):
@@ -46,6 +50,7 @@ def tune(
     folder: str | Path | None = None,
     space: Space | Mapping[str, Any] | str | Path | None = None,
     seed: int = 1,
+    average: int = 0,
     listener: TuneListener | None = None,
     progress: ProgressListener | None = None,
     interruption: Interruption | None = None,
@@ -62,6 +67,8 @@ def tune(
         folder: folder of the tuning; None selects ``tune/<name of the recipe>``.
         space: what is drawn, or a YAML file of it; None chooses by the recipe, see ``default_space``.
         seed: seed of the draws; the trials are trained with the seed of the recipe.
+        average: number of best trials of which an ensemble is made in the end, see ``make_ensemble``; its run folder is
+            ``average-K`` in that of the tuning, and its test split is scored. 0 makes none.
         listener: hears of the trials.
         progress: receives the progress of preparation and scoring.
         interruption: hands requests to stop to the training, which saves its state before it raises them.
@@ -80,6 +87,12 @@ def tune(
 
     if trials < 1:
         raise SettingsError(f"trials must be at least 1, but {trials} was given")
+    if average and not _LEAST_AVERAGED <= average <= min(trials, KEPT_RUNS):
+        most = min(trials, KEPT_RUNS)
+        raise SettingsError(
+            f"average must be at least {_LEAST_AVERAGED} and at most {most}, the number of trials and of runs "
+            f"that are kept, but {average} was given"
+        )
     inputs = RunInputs.of(recipe, progress=progress)
     base = with_overrides(inputs.recipe, _OF_TRIALS)
     drawn_from = _checked_space(space, inputs)
@@ -103,7 +116,10 @@ def tune(
             if listener is not None:
                 listener.on_trial(record, best[0] if best else None)
             _require_fits(journal.records, drawn_from)
-        return _result(home, inputs.recipe, drawn_from, journal.records)
+        result = _result(home, inputs.recipe, drawn_from, journal.records)
+        if average:
+            _make_average(home, result, average, inputs, progress=progress)
+        return result
 
 
 def space_of(
@@ -164,6 +180,30 @@ def _result(home: TuneFolder, recipe: Recipe, space: Space, records: tuple[Trial
     was = "" if first.value is None else f"The recipe as it stood got {_figures(first)}. "
     home.write_best(tuned, best[0], reasons=f"{was}Best of {len(records)} trials; the test split was not looked at.")
     return TuneResult(home.path, records, tuned)
+
+
+def _make_average(
+    home: TuneFolder, result: TuneResult, number: int, inputs: RunInputs, *, progress: ProgressListener | None
+) -> None:
+    """Make the ensemble of the best trials, unless it is there."""
+    best = ranked(result.trials)[:number]
+    if len(best) < number:
+        raise SettingsError(
+            f"average must be at most the number of trials that finished, which is {len(best)}, but {number} was given"
+        )
+    runs = [home.trial(record.index) for record in best]
+    target = home.average(number)
+    if target.exists():
+        if [path.name for path in member_folders(target)] == [path.name for path in runs]:
+            return
+        shutil.rmtree(target)  # further trials have changed which are the best
+    make_ensemble(
+        runs,
+        target,
+        calibration=inputs.recipe.training.calibration.kind,
+        prepared=inputs.dataset.folder,
+        progress=progress,
+    )
 
 
 def _figures(record: TrialRecord) -> str:

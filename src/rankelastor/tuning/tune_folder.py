@@ -6,6 +6,7 @@
     journal.log   the trials, see tuning/journal.py
     trials/       run folders of the best trials, `000` for the recipe as it stands; their test split is not scored
     best.yaml     the recipe with the settings of the best trial
+    average-K/    run folder of the ensemble of the K best trials, if one was asked for
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ class TuneFolder:
     def trial(self, index: int) -> Path:
         """The run folder of a trial."""
         return self.path / "trials" / f"{index:03d}"
+
+    def average(self, number: int) -> Path:
+        """The run folder of the ensemble of so many trials."""
+        return self.path / f"average-{number}"
 
     @contextmanager
     def opened(self, identity: dict[str, Any]) -> Iterator[None]:
