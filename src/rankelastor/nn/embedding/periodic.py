@@ -10,7 +10,7 @@ from rankelastor.nn.sizes import PositiveFloat, PositiveInt
 
 
 class PeriodicNumbers(nn.Module):
-    """ReLU(W_f [sin(2 pi c_f x), cos(2 pi c_f x)] + b_f) for a number x of field f: (batch, field) to (batch, field, e).
+    """ReLU(W_f [sin(2 pi c_f x), cos(2 pi c_f x)] + b_f) of number x in field f: (batch, field) -> (batch, field, e).
 
     Numbers should spread over a few units, as `transform: standardise` makes them, or `log` those that are skewed: the
     frequencies start near 0, and waves far shorter than the differences between numbers tell nothing.
