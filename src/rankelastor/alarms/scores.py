@@ -53,7 +53,8 @@ def worse_than_mean(facts: ScoreFacts) -> Iterator[Alarm]:
             facts.about,
             f"the normalised entropy of {facts.name} is {entropy:.4f}, above 1: predicting the mean label rate "
             f"({facts.label_rate or 0:.4f}) for every row would be better; try training.calibration.kind=auto, "
-            "training.monitor=logloss, a smaller training.learning_rate, a larger training.embedding_l2, a smaller model, or more rows",
+            "training.monitor=logloss, a smaller training.learning_rate, a larger training.embedding_l2, a smaller "
+            "model, or more rows",
         )
 
 
