@@ -26,6 +26,9 @@ _LATER = {
     "infinite": "refuse",
     "decimal": ".",
     "thousands": None,
+    "serving_value": None,
+    "last": 0,
+    "matches": None,
 }
 """Settings that were added later, and the values that leave everything as it was."""
 
