@@ -99,7 +99,9 @@ class BinaryCrossEntropy:
         *,
         total: Tensor | float,
     ) -> Float[Tensor, ""]:
-        positive = None if self._positive_weight is None else logits.new_tensor(self._positive_weight).float()
+        positive = (
+            None if self._positive_weight is None else logits.new_full((), self._positive_weight, dtype=torch.float32)
+        )
         losses = partial(binary_cross_entropy_with_logits, logits.float(), labels, weight=weight, pos_weight=positive)
         if self._task_weights is None:
             return losses(reduction="sum") / (total * logits.shape[1])
