@@ -89,6 +89,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rare_.1": {"rare": 0.1},
     "rankmixer": {"model": "rankmixer"},
     "first_order": {"first_order": True},
+    "pooled_history": {"history": False},
     "no_norm": {"tokenizer": {"norm": False}},
     "linear_tokens": {"tokenizer": {"hidden_dims": []}},
     "no_norm_linear": {"tokenizer": {"norm": False, "hidden_dims": []}},
@@ -137,6 +138,7 @@ BASE: dict[str, Any] = {
     "rare": 0.5,
     "model": "rankelastor",
     "first_order": False,
+    "history": True,
     "tokenizer": {},
     "network": {},
     "optimiser": {},
@@ -175,7 +177,7 @@ def run(log: str, variant: str, seed: int, cuts: Path) -> dict[str, Any]:
     folder = cut_log(log, cuts, seed=seed)
     chosen = settings_of(variant)
     with tempfile.TemporaryDirectory() as temporary:
-        place = folder / f"prepared-{chosen['numeric']}-{chosen['min_count']}"
+        place = folder / f"prepared-{chosen['numeric']}-{chosen['min_count']}-{chosen['history']}"
         recipe = recipe_from_values(_recipe(folder, place, chosen, seed))
         began = time.perf_counter()
         trained = train(recipe, folder=Path(temporary) / "run")
@@ -275,7 +277,8 @@ def _field(name: str, kind: str, kinds: Mapping[str, str], chosen: Mapping[str, 
         return {"column": name, **_NUMERIC[chosen["numeric"]]}
     if kind == "sequence":
         shared = name.removeprefix("history_")
-        return {"kind": "sequence", "column": name, "max_length": 30, "shares": shared if shared in kinds else None}
+        made = {"last": 1, "matches": shared} if chosen["history"] else {}
+        return {"kind": "sequence", "column": name, "max_length": 30, "shares": shared, **made}
     return {"kind": "categorical", "column": name, "min_count": chosen["min_count"]}
 
 
