@@ -195,6 +195,10 @@ class Batch:
         """Copy the batch to page-locked memory, from which copies to CUDA run asynchronously."""
         return self._map(lambda tensor: tensor.pin_memory())
 
+    def clone(self) -> Self:
+        """Copy the batch to memory of its own on the same device."""
+        return self._map(lambda tensor: tensor.clone())
+
     def _map(self, change: Callable[[Tensor], Tensor]) -> Self:
         present = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{name: change(tensor) for name, tensor in present.items() if tensor is not None})

@@ -147,7 +147,7 @@ def test_a_run_with_a_compiled_step_scores_and_stores_as_any(
             raise RuntimeError("no compiler")
         return call
 
-    monkeypatch.setattr("rankelastor.execution.compiling.compiler_for", lambda _device: compile_call)
+    monkeypatch.setattr("rankelastor.execution.compiling.compiler_for", lambda _settings, _device: compile_call)
     recipe = with_overrides(recipe, {"model.ffn.dropout": 0.0})  # compiled dropout draws other masks
     plain = train(recipe, folder=tmp_path / "plain")
     run = train(with_overrides(recipe, {"training.compile": "always"}), folder=tmp_path / "run")

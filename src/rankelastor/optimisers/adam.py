@@ -50,12 +50,25 @@ class DenseAdam:
         decayed: Iterable[nn.Parameter] = (),
     ) -> None:
         self.parameters = list(parameters)
-        self.learning_rate = learning_rate
+        on_cuda = any(parameter.is_cuda for parameter in self.parameters)
+        self._rate: Tensor | float = torch.tensor(learning_rate, device="cuda") if on_cuda else learning_rate
         self._betas = betas
         self._eps = eps
         self._weight_decay = weight_decay
         self._decayed = list(decayed)
         self._moments: dict[nn.Parameter, tuple[Tensor, Tensor, Tensor]] = {}
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size; on CUDA it lies on the device, so that a recorded step reads it anew."""
+        return float(self._rate)
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: float) -> None:
+        if isinstance(self._rate, Tensor):
+            self._rate.fill_(learning_rate)
+        else:
+            self._rate = learning_rate
 
     @torch.no_grad()
     def step(self) -> None:
@@ -74,7 +87,7 @@ class DenseAdam:
             amsgrad=False,
             beta1=self._betas[0],
             beta2=self._betas[1],
-            lr=self.learning_rate,
+            lr=self._rate,
             weight_decay=0.0,
             eps=self._eps,
             maximize=False,

@@ -57,9 +57,8 @@ def save_weights(module: nn.Module, path: Path, *, features: str | None = None) 
     content = memoryview(save(tensors))
     end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
     header = json.loads(bytes(content[_LENGTH_BYTES:end]))
-    told = {"format_version": FORMAT_VERSION, "checksum": _checksum(header, content[end:])}
-    if features is not None:
-        told["features"] = features
+    told = {"format_version": FORMAT_VERSION} | ({} if features is None else {"features": features})
+    told["checksum"] = _checksum(told, header, content[end:])
     text = json.dumps({_METADATA: told, **header}, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _LENGTH_BYTES)
     with whole_file(path) as temporary, temporary.open("wb") as file:
@@ -152,14 +151,15 @@ def _check(content: memoryview, path: Path) -> WeightsOrigin:
     header: dict[str, Any] = json.loads(bytes(content[_LENGTH_BYTES:end]))
     told = header.pop(_METADATA, {})
     _require_sizes(header, len(content) - end)
-    if "checksum" not in told:
+    if told in ({}, {"format": "pt"}):  # written by version 0.1.0, or by another program
         return WeightsOrigin(None, has_checksum=False)
+    checksum = told.pop("checksum")
     if told.get("format_version") != FORMAT_VERSION:
         raise RunError(
             f"{path} must have format_version {FORMAT_VERSION}, but has {shorten(told.get('format_version'))}: a newer "
             "version of rankelastor wrote it; update rankelastor"
         )
-    if told["checksum"] != _checksum(header, content[end:]):
+    if checksum != _checksum(told, header, content[end:]):
         raise RunError(
             f"{path} must be whole, but the weights are damaged: they are not what was written (the checksum differs); "
             "restore the file from a copy, or train again"
@@ -179,9 +179,9 @@ def _require_sizes(header: Mapping[str, Any], num_bytes: int) -> None:
             )
 
 
-def _checksum(header: Mapping[str, Any], data: memoryview) -> str:
-    """Compute the checksum of names, types, shapes and values of tensors."""
-    return checksum_of_json([dict(header), checksum_of_bytes(data)])
+def _checksum(told: Mapping[str, Any], header: Mapping[str, Any], data: memoryview) -> str:
+    """Compute the checksum of what a file says of itself, and of names, types, shapes and values of tensors."""
+    return checksum_of_json([dict(told), dict(header), checksum_of_bytes(data)])
 
 
 def _require_finite(tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankelastor.alarms.alarm import Alarm
+from rankelastor.calibration.calibration import Calibration, read_calibration
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.raw.frames import Frame
 from rankelastor.execution.cores import borrowed_cores
@@ -28,6 +29,7 @@ from rankelastor.runs.run_folder import RunFolder, default_run_folder
 from rankelastor.runs.weights import load_weights
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.beginning import BestSaver, begin, checkpointer_of
+from rankelastor.training.calibration import calibrate
 from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
@@ -65,8 +67,13 @@ class TrainedRun:
     @cached_property
     def _loaded(self) -> LoadedRun:
         run = RunFolder.open(self.folder)
+        encoder = RowEncoder.load(run.features)
         return LoadedRun(
-            folder=self.folder, recipe=run.recipe(), encoder=RowEncoder.load(run.features), ranker=self.ranker
+            folder=self.folder,
+            recipe=run.recipe(),
+            encoder=encoder,
+            ranker=self.ranker,
+            calibration=read_calibration(self.folder, tasks=encoder.schema.tasks),
         )
 
 
@@ -124,8 +131,18 @@ def train(
                     progress=progress,
                     interruption=interruption,
                 )
+                calibration = calibrate(run.path, fitted.best_predictions, recipe.training.calibration, say=log.say)
                 result = _finish(
-                    inputs, run, training.ranker, fitted, start, observers, alarms, held_before, progress=progress
+                    inputs,
+                    run,
+                    training.ranker,
+                    fitted,
+                    start,
+                    observers,
+                    alarms,
+                    held_before,
+                    calibration=calibration,
+                    progress=progress,
                 )
                 checkpointer.remove()
                 run.best_valid.unlink(missing_ok=True)
@@ -143,6 +160,7 @@ def _finish(  # noqa: PLR0917
     alarms: tuple[Alarm, ...],
     held_before: int,
     *,
+    calibration: Calibration,
     progress: ProgressListener | None,
 ) -> RunResult:
     """Test the best weights and write the result."""
@@ -157,7 +175,14 @@ def _finish(  # noqa: PLR0917
     for observer in observers:
         observer.on_end()
     result = final_result(
-        inputs, ranker.eval(), fitted, speed=speed, began=start.began, early_alarms=alarms, progress=progress
+        inputs,
+        ranker.eval(),
+        fitted,
+        speed=speed,
+        began=start.began,
+        early_alarms=alarms,
+        calibration=calibration,
+        progress=progress,
     )
     run.write_result(result)
     return result

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from rankelastor.config.execution import ExecutionSettings, ExecutorName
 from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.errors import SettingsError
-from rankelastor.execution.compiling import CompiledNetwork, compile_for_training
+from rankelastor.execution.compiling import CompiledNetwork, compile_for_training, should_record
 from rankelastor.execution.cores import choose_num_threads, compute_threads, is_tiny_work, one_core
 from rankelastor.execution.device import autocast, precision_dtype
 from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.phases import PhaseListener, ignore_phase
+from rankelastor.execution.recorded_step import RecordedStep
 from rankelastor.execution.slices import BatchGradient, Loss, SlicedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
@@ -80,13 +81,20 @@ class Stepper:
         self.objective = objective or BinaryCrossEntropy(
             parts_learn_from=ranker.parts_learn_from, part_weight=ranker.part_weight
         )
-        self._compiled = compile_for_training(ranker.network, execution)
+        self._compiled = compile_for_training(ranker.network, execution, batch_size=batch_size)
         self._num_cores = torch.get_num_threads()
         self._is_tiny = self._device.type == "cpu" and is_tiny_work(ranker, batch_size)
         self._num_threads = 1 if self._compiled else choose_num_threads(ranker, batch_size)
         self._threads = compute_threads(self._num_threads)
         self._networks = self._networks_of_threads()
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
+        self._recorded = self._recorded_step()
+
+    def _recorded_step(self) -> RecordedStep | None:
+        """Record whole steps on CUDA, unless their phases are listened to."""
+        if not should_record(self._execution, self._device) or self._on_phase is not ignore_phase:
+            return None
+        return RecordedStep(self._compute_on_cuda, self._ranker)
 
     def _rowwise_adagrad(self) -> RowwiseAdagrad | None:
         if self._settings.embedding_rule != "rowwise_adagrad":
@@ -146,6 +154,8 @@ class Stepper:
         """How the steps are computed, unless a module has hooks."""
         if self._compiled is not None and self._compiled.is_compiled:
             return "compiled"
+        if self._recorded is not None and self._recorded.is_recorded:
+            return "recorded"
         return "kernels" if any(network.uses_kernels for network in self._networks) else "eager"
 
     @property
@@ -319,6 +329,9 @@ class Stepper:
         """Take one step on CUDA without synchronising, so that its queue fills while Python prepares the next step."""
         self._on_phase("copy")
         batch = batch.to(self._device)
+        return self._compute_on_cuda(batch) if self._recorded is None else self._recorded(batch)
+
+    def _compute_on_cuda(self, batch: Batch) -> Tensor:
         self._on_phase("optimiser")
         self._optimiser.zero_grad()
         self._table.grad = None  # before the forward pass: a CUDA graph overwrites the gradients of its last run

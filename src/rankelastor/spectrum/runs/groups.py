@@ -14,7 +14,7 @@ from rankelastor.errors import RunError
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.run_folder import RunFolder
 
-OF_NO_MATTER = ("name", "training.seed", "training.execution", "spectrum")
+OF_NO_MATTER = ("name", "training.seed", "training.execution", "training.calibration", "training.baseline", "spectrum")
 """Settings in which the runs of a group may differ: none of them but the seed changes what a model learns."""
 _NUMBER_AT_THE_END = re.compile(r"[-_.]?(seed)?[-_.=]?\d+$")
 _SEPARATORS = "-_.= "
