@@ -153,3 +153,11 @@ def test_long_epochs_are_evaluated_within() -> None:
         for rows in (900_000, 5_000_000, 33_000_000)
     ]
     assert shares == [None, 0.25, 0.1]
+
+
+def test_probabilities_are_calibrated_unless_the_protocol_is_the_published_one() -> None:
+    recipe = load_recipe(VALUES)
+    assert complete_for(recipe, FACTS).recipe.training.calibration.kind == "auto"
+    published = {"protocol": "published", "calibration": {"kind": "platt"}}
+    with pytest.raises(SettingsError, match=r"goes with training\.calibration\.kind=none, but platt"):
+        load_recipe(VALUES | {"training": published})

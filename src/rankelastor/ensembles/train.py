@@ -77,6 +77,7 @@ def train_ensemble(
     with TrainLog() as log:
         with borrowed_cores(recipe.training.execution.threads):
             inputs = RunInputs.of(recipe, progress=progress)
+            recipe = inputs.recipe  # completed for the data, so that members choose nothing by themselves
             alarms = early_alarms(inputs)
             sharing = share_machine(
                 len(chosen),

@@ -12,8 +12,10 @@ from rankelastor.recipes.facts import TYPICAL
 from rankelastor.recipes.merging import merge_settings, nested, value_at
 
 _SECOND_VERSION = 2
-PUBLISHED: Mapping[str, Any] = {"training": {"rare_as_unseen": {"share": 0.0}, "output_bias": "zero"}}
-"""The published protocol replaces nothing by unseen, and starts the output bias at zero."""
+PUBLISHED: Mapping[str, Any] = {
+    "training": {"rare_as_unseen": {"share": 0.0}, "output_bias": "zero", "calibration": {"kind": "none"}}
+}
+"""The published protocol replaces nothing by unseen, starts the output bias at zero, and calibrates nothing."""
 
 
 def protocol_of(values: Mapping[str, Any]) -> str | None:

@@ -61,6 +61,7 @@ class Recipe(Settings):
             for path, value, expected in (
                 ("rare_as_unseen.share", training.rare_as_unseen.share, 0.0),
                 ("output_bias", training.output_bias.replace("auto", "zero"), "zero"),
+                ("calibration.kind", training.calibration.kind, "none"),
             ):
                 if value != expected:
                     raise ValueError(
