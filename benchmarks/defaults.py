@@ -49,6 +49,9 @@ _NUMERIC: dict[str, dict[str, Any]] = {
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
+    # out of the box: a recipe of version 2 that names its model alone
+    "auto": {"numeric": "quantile", "auto": True},
+    "auto_rankmixer": {"numeric": "quantile", "auto": True, "model": "rankmixer"},
     # the settings with which docs/use.md began
     "newcomer": {"batch": 4096, "l2": 1e-5, "rate_drop": 0.1, "patience": 2, "monitor": "auc", "min_count": 5},
     "newcomer_few_steps_only": {"batch": 4096},
@@ -137,6 +140,7 @@ BASE: dict[str, Any] = {
     "numeric": "standardise",
     "rare": 0.5,
     "model": "rankelastor",
+    "auto": False,
     "first_order": False,
     "history": True,
     "tokenizer": {},
@@ -198,7 +202,7 @@ def run(log: str, variant: str, seed: int, cuts: Path) -> dict[str, Any]:
         "variant": variant,
         "seed": seed,
         "auc": float(roc_auc_score(*test)),
-        "logloss": float(log_loss(*test)),
+        "logloss": result.test["logloss"],
         "calibrated": float(log_loss(test[0], expit(slope * logit(np.clip(test[1], 1e-7, 1 - 1e-7)) + offset))),
         "constant": float(log_loss(test[0], np.full(len(test[0]), rate))),
         "slope": slope,
@@ -235,19 +239,23 @@ def platt(label: NDArray[np.float32], probability: NDArray[np.float64]) -> tuple
 def _recipe(folder: Path, prepared: Path, chosen: Mapping[str, Any], seed: int) -> dict[str, Any]:
     kinds = json.loads((folder / "columns.json").read_text())
     rows = _num_rows(folder)
-    return {
+    common = {"seed": seed, "threads": 1, "baseline": False}
+    data = {
         "name": "screened",
         "data": {
             "prepared": str(prepared),
             "files": {"folder": str(folder), **{split: f"{split}.parquet" for split in ("train", "valid", "test")}},
             "label": LABEL,
-            "fields": [_field(name, kind, kinds, chosen) for name, kind in kinds.items()],
+            "fields": [_field(name, kind, chosen) for name, kind in kinds.items()],
         },
+    }
+    if chosen["auto"]:
+        return {**data, "version": 2, "model": {"kind": chosen["model"]}, "training": common}
+    return {
+        **data,
         "model": _model(chosen, num_fields=len(kinds)),
         "training": {
-            "seed": seed,
-            "threads": 1,
-            "baseline": False,
+            **common,
             "batch_size": chosen["batch"] or batch_size(rows, chosen["steps"]),
             "optimiser": {
                 "learning_rate": chosen["learning_rate"],
@@ -272,7 +280,7 @@ def _num_rows(folder: Path) -> int:
     return int(pl.scan_parquet(folder / "train.parquet").select(pl.len()).collect().item())
 
 
-def _field(name: str, kind: str, kinds: Mapping[str, str], chosen: Mapping[str, Any]) -> dict[str, Any]:
+def _field(name: str, kind: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "numeric":
         return {"column": name, **_NUMERIC[chosen["numeric"]]}
     if kind == "sequence":
