@@ -160,4 +160,4 @@ def test_probabilities_are_calibrated_unless_the_protocol_is_the_published_one()
     assert complete_for(recipe, FACTS).recipe.training.calibration.kind == "auto"
     published = {"protocol": "published", "calibration": {"kind": "platt"}}
     with pytest.raises(SettingsError, match=r"goes with training\.calibration\.kind=none, but platt"):
-        load_recipe(VALUES | {"training": published})
+        load_recipe(VALUES | {"model": {"kind": "fm"}, "training": published})
