@@ -161,3 +161,19 @@ def test_probabilities_are_calibrated_unless_the_protocol_is_the_published_one()
     published = {"protocol": "published", "calibration": {"kind": "platt"}}
     with pytest.raises(SettingsError, match=r"goes with training\.calibration\.kind=none, but platt"):
         load_recipe(VALUES | {"model": {"kind": "fm"}, "training": published})
+
+
+def test_numbers_are_standardised_where_nothing_is_said() -> None:
+    fields = [
+        {"kind": "numeric", "column": "price"},
+        {"kind": "numeric", "column": "depth", "transform": "as_is"},
+        {"kind": "categorical", "column": "site"},
+    ]
+    data = VALUES["data"] | {"fields": fields}
+    recipe = load_recipe(VALUES | {"data": data})
+    assert [getattr(field, "transform", None) for field in recipe.data.fields] == ["standardise", "as_is", None]
+    assert chosen(recipe)["data.fields.numeric.transform"] == "standardise"
+    assert complete_for(recipe, FACTS).recipe.data == recipe.data
+    assert "data.fields.numeric.transform" not in chosen(load_recipe(VALUES))
+    old = load_recipe(VALUES | {"version": 1, "data": data, "model": {"kind": "fm"}})
+    assert [getattr(field, "transform", None) for field in old.data.fields] == ["as_is", "as_is", None]
