@@ -21,7 +21,7 @@ class Recorded:
         self.calls.append(("end", None))
 
     def say(self, line: str) -> None:
-        self.calls.append(("say", line.split("  ")[0]))
+        self.calls.append(("say", line.partition("  ")[0]))
 
 
 def test_an_evaluation_within_an_epoch_ends_its_stage_and_the_next_step_begins_it_where_it_was() -> None:

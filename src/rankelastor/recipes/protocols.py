@@ -70,7 +70,7 @@ def leaves_transforms_out(given: Mapping[str, Any]) -> bool:
 
 
 def _standardised(field: Any) -> Any:
-    """Standardise a field of numbers that does not say how it is transformed: as they are, numbers may be of any size."""
+    """Standardise a field of numbers that names no transform: as they are, numbers may be of any size."""
     if isinstance(field, Mapping) and field.get("kind") == "numeric" and "transform" not in field:
         return {**field, "transform": TRANSFORM}
     return field
