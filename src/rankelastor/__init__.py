@@ -4,7 +4,7 @@ Example:
     >>> import rankelastor
     >>> rankelastor.__all__
     ['evaluate', 'infer', 'load_recipe', 'load_run', 'make_ensemble', 'predict', 'predict_proba', 'prepare', 'train', \
-'train_ensemble']
+'train_ensemble', 'tune']
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rankelastor.serving.predict_proba import predict_proba
     from rankelastor.serving.serving_run import load_run
     from rankelastor.training.run import train
+    from rankelastor.tuning.tune import tune
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "prepare",
     "train",
     "train_ensemble",
+    "tune",
 ]
 
 _HOMES = {
@@ -49,6 +51,7 @@ _HOMES = {
     "prepare": "rankelastor.data.prepare",
     "train": "rankelastor.training.run",
     "train_ensemble": "rankelastor.ensembles.train",
+    "tune": "rankelastor.tuning.tune",
 }
 
 

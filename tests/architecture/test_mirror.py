@@ -47,6 +47,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "cli/stop_signals.py": ("integration/test_killed_training.py", "processes are sent signals there"),
     "cli/theory.py": ("cli/test_main.py", VERB),
     "cli/train.py": ("cli/test_main.py", VERB),
+    "cli/tune_view.py": ("cli/test_tune.py", "what tune prints"),
     "config/annotations.py": ("config/test_explain.py", "places of mistakes, which messages name"),
     "config/base.py": ("architecture/test_public_names.py", "the base of all settings, each of which is looked at"),
     "config/calibration.py": ("training/test_calibration_by_valid.py", SETTINGS),
@@ -231,6 +232,9 @@ COVERED: dict[str, tuple[str, str]] = {
     "training/skipping.py": ("training/test_not_finite.py", "what a step that is left out puts back"),
     "training/snapshot.py": ("training/test_resume.py", "the state that checkpoints hold"),
     "training/training.py": ("training/test_run.py", "a training's parts, without code of their own"),
+    "tuning/record.py": ("tuning/test_tune.py", "what became of trials, and the best of them"),
+    "tuning/trial.py": ("tuning/test_tune.py", STEP),
+    "tuning/tune_folder.py": ("tuning/test_tune.py", "the folder of a tuning, and what is refused"),
 }
 """For modules without a test file of their name: the test file that covers them, and why it does."""
 

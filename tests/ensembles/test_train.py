@@ -14,7 +14,7 @@ from rankelastor.ensembles.train import train_ensemble
 from rankelastor.errors import RunError, SettingsError
 from rankelastor.evaluation.evaluate import evaluate, evaluate_with_unseen
 from rankelastor.folder_lock import lock_folder
-from rankelastor.recipes.load import with_overrides
+from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.load import load_run
 from rankelastor.runs.run_folder import RunFolder
@@ -135,7 +135,7 @@ def test_another_ensemble_in_the_folder_is_refused(ensemble: TrainedRun, item_re
     (folder / "result.json").unlink()
     with pytest.raises(RunError, match="holds an unfinished ensemble of seed-1, seed-2, seed-3"):
         train_ensemble(item_recipe, seeds=2, folder=folder, num_processes=1)
-    with pytest.raises(RunError, match="holds an unfinished ensemble of other settings"):
+    with pytest.raises(RunError, match=r"of other settings: training\.batch_size was 64 there and is 32 here"):
         train_ensemble(with_overrides(item_recipe, {"training.batch_size": 32}), folder=folder, num_processes=1)
 
 
@@ -172,6 +172,19 @@ def test_seeds_must_be_several_and_differ(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         train_ensemble(item_recipe, seeds=seeds, folder=tmp_path / "run")
+
+
+def test_members_have_what_was_chosen_for_the_data(tiny: Recipe, tmp_path: Path) -> None:
+    values = {"name": "chosen", "version": 2, "data": tiny.data, "model": {"kind": "mlp"}, "training": {"epochs": 1}}
+    recipe = recipe_from_values(values)
+    run = train_ensemble(recipe, seeds=2, folder=tmp_path / "run", num_processes=1)
+    assert run.result.calibrators["click"].kind == "none"  # ten rows are too few for what auto asks for
+    members = [member.folder for member in load_run(run.folder).members]
+    settings = [RunFolder(place).recipe() for place in (run.folder, *members)]
+    assert [each.training.calibration.kind for each in settings] == ["auto", "none", "none"]
+    assert len({each.training.batch_size for each in settings}) == 1
+    (run.folder / "result.json").unlink()
+    assert train_ensemble(recipe, seeds=2, folder=run.folder, num_processes=1).result.metrics == run.result.metrics
 
 
 def test_the_spectrum_is_that_of_the_members(tiny: Recipe, tmp_path: Path) -> None:

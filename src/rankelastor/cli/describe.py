@@ -148,19 +148,19 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
     _warn_of_dominant_mixing(recipe.model, schema)
 
 
-def _choice_table(choices: tuple[Choice, ...]) -> FittedTable:
-    table = FittedTable("setting", "chosen", "why", left=3)
-    for choice in choices:
-        table.add_row(*(escape(text) for text in (choice.path, flow_yaml(choice.value), choice.reason)))
-    return table
-
-
 def _of_members(result: RunResult | None) -> str:
     """Say whose cost is shown if the run is an ensemble."""
     if result is None or not result.members:
         return ""
     kinds = {member.model for member in result.members}
     return f"each of {len(result.members)} members: " if len(kinds) == 1 else "the first member: "
+
+
+def _choice_table(choices: tuple[Choice, ...]) -> FittedTable:
+    table = FittedTable("setting", "chosen", "why", left=3)
+    for choice in choices:
+        table.add_row(*(escape(text) for text in (choice.path, flow_yaml(choice.value), choice.reason)))
+    return table
 
 
 def _odds_line(recipe: Recipe) -> str:

@@ -23,6 +23,7 @@ VERBS = (
     "data",
     "prepare",
     "train",
+    "tune",
     "ensemble",
     "evaluate",
     "spectrum",

@@ -29,6 +29,7 @@ from rankelastor.training.evaluation_line import evaluation_line
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.observers import Evaluation
+from rankelastor.training.resume import differences
 from rankelastor.training.run import TrainedRun
 from rankelastor.training.run_alarms import early_alarms
 from rankelastor.training.train_log import TrainLog
@@ -36,6 +37,7 @@ from rankelastor.training.train_log import TrainLog
 _logger = logging.getLogger(__name__)
 _OF_MEMBERS = {"training.calibration.kind": "none", "training.baseline": False}
 """What the ensemble does once, and no member: the mean of the logits is calibrated, never a member."""
+_EXECUTION = "training.execution."
 
 
 def train_ensemble(
@@ -77,7 +79,7 @@ def train_ensemble(
     with TrainLog() as log:
         with borrowed_cores(recipe.training.execution.threads):
             inputs = RunInputs.of(recipe, progress=progress)
-            recipe = inputs.recipe  # completed for the data, so that members choose nothing by themselves
+            recipe = inputs.recipe  # with all that was chosen for the data
             alarms = early_alarms(inputs)
             sharing = share_machine(
                 len(chosen),
@@ -168,8 +170,8 @@ def _same_ensemble(path: Path, recipe: Recipe, names: Sequence[str]) -> RunFolde
         what = "holds a finished ensemble"
     elif [member.name for member in member_folders(path)] != list(names):
         what = f"holds an unfinished ensemble of {', '.join(member.name for member in member_folders(path))}"
-    elif _without_execution(run.recipe()) != _without_execution(recipe):
-        what = "holds an unfinished ensemble of other settings"
+    elif found := _differences(run.recipe(), recipe):
+        what = f"holds an unfinished ensemble of other settings: {found}"
     if what is not None:
         raise RunError(
             f"a run folder must be new, but {path} {what}; remove it, or name another with {RUN_FOLDER}",
@@ -179,9 +181,10 @@ def _same_ensemble(path: Path, recipe: Recipe, names: Sequence[str]) -> RunFolde
     return run
 
 
-def _without_execution(recipe: Recipe) -> Recipe:
-    training = recipe.training
-    return recipe.model_copy(update={"training": training.model_copy(update={"execution": None})})
+def _differences(stored: Recipe, given: Recipe) -> str:
+    """Say in which settings recipes differ, apart from how they are computed."""
+    found = differences(stored, given)
+    return "; ".join(text for path, text in found.items() if not path.startswith(_EXECUTION))
 
 
 def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:

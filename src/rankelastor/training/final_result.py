@@ -30,6 +30,7 @@ def final_result(
     began: float,
     early_alarms: tuple[Alarm, ...] = (),
     calibration: Calibration = NO_CALIBRATION,
+    test: bool = True,
     progress: ProgressListener | None = None,
 ) -> RunResult:
     """Score the test split, if there is one, and collect all figures of the run.
@@ -42,11 +43,12 @@ def final_result(
         began: ``time.perf_counter()`` when the run began.
         early_alarms: alarms that were given before the first step.
         calibration: what is done to the logits after the correction by the odds.
+        test: whether the test split is scored.
         progress: receives the progress of scoring.
     """
     recipe, dataset = inputs.recipe, inputs.dataset
     scores: dict[SplitName, Predictions] = {"valid": fitted.best_predictions}
-    if "test" in dataset.splits:
+    if test and "test" in dataset.splits:
         loader = scoring_loader(dataset, "test", recipe.training)
         scores["test"] = score_split(
             ranker, loader, recipe.training.execution, tasks=dataset.schema.tasks, odds=recipe.odds, progress=progress

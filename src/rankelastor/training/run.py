@@ -34,7 +34,7 @@ from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.loop import FitResult, Start, fit
-from rankelastor.training.observers import Evaluation, ResumePoint, SilentObserver, TrainingObserver
+from rankelastor.training.observers import Discarded, Evaluation, ResumePoint, SilentObserver, TrainingObserver
 from rankelastor.training.resume import open_run
 from rankelastor.training.run_alarms import early_alarms
 from rankelastor.training.side_by_side import counted_training
@@ -85,6 +85,7 @@ def train(
     progress: ProgressListener | None = None,
     resume: bool = False,
     interruption: Interruption | None = None,
+    test: bool = True,
 ) -> TrainedRun:
     """Train the recipe's ranker and test it.
 
@@ -103,6 +104,7 @@ def train(
         progress: receives the progress of preparation and scoring.
         resume: whether there must be a run to go on with. ``training.epochs`` may then be larger than it was.
         interruption: hands requests to stop to the training, which saves its state before it raises them.
+        test: whether the test split is scored at the end; a run that is one of many is compared by valid alone.
 
     Raises:
         RunError: the folder holds something else, another process trains in it, or training diverged.
@@ -145,6 +147,7 @@ def train(
                     alarms,
                     held_before,
                     calibration=calibration,
+                    test=test,
                     progress=progress,
                 )
                 checkpointer.remove()
@@ -164,6 +167,7 @@ def _finish(  # noqa: PLR0917
     held_before: int,
     *,
     calibration: Calibration,
+    test: bool,
     progress: ProgressListener | None,
 ) -> RunResult:
     """Test the best weights and write the result."""
@@ -185,6 +189,7 @@ def _finish(  # noqa: PLR0917
         began=start.began,
         early_alarms=alarms,
         calibration=calibration,
+        test=test,
         progress=progress,
     )
     run.write_result(result)
@@ -196,6 +201,9 @@ def _removed_if_empty(run: RunFolder) -> Iterator[None]:
     """Remove a run folder if the run fails or is stopped before it has weights or a checkpoint."""
     try:
         yield
+    except Discarded:
+        run.remove()
+        raise
     except BaseException:
         if list_checkpoints(run.checkpoints):
             logger.warning("%s keeps the state of the training; train again to go on", run)
