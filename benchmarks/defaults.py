@@ -51,6 +51,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
     # out of the box: a recipe of version 2 that names its model alone
     "auto": {"numeric": "quantile", "auto": True},
+    "auto_few": {"numeric": "quantile", "auto": True},  # the same, after the choice for few labels was added
     "auto_rankmixer": {"numeric": "quantile", "auto": True, "model": "rankmixer"},
     # the settings with which docs/use.md began
     "newcomer": {"batch": 4096, "l2": 1e-5, "rate_drop": 0.1, "patience": 2, "monitor": "auc", "min_count": 5},

@@ -43,7 +43,7 @@ def test_describe_shows_what_was_chosen_of_a_recipe_and_of_its_run(short: Recipe
         for place in (file, tmp_path / "run")
     )
     chosen = json.loads(of_recipe.stdout)["chosen"]
-    assert {"path": "training.stopping.patience", "value": 4}.items() <= next(
+    assert {"path": "training.stopping.patience", "value": 8}.items() <= next(
         each for each in chosen if each["path"] == "training.stopping.patience"
     ).items()
     assert [each["path"] for each in json.loads(of_run.stdout)["chosen"]] == [each["path"] for each in chosen]

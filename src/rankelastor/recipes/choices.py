@@ -83,28 +83,54 @@ def _training(facts: Facts) -> list[Choice]:
         Choice("training.optimiser.learning_rate", *_learning_rate(facts)),
         Choice("training.optimiser.embedding_l2", l2, f"{rows}: fewer rows hold the embeddings back more"),
         Choice("training.stopping.rate_drop", 0.5, "small valid splits are noisy, so that the rate falls slowly"),
-        Choice("training.stopping.patience", 4, "small valid splits are noisy, so that training waits longer"),
+        Choice("training.stopping.patience", *_patience(facts)),
         Choice("training.stopping.monitor", *_monitor(facts)),
         Choice("training.evaluate_every", *_evaluate_every(facts)),
+        *_output_bias(facts),
         Choice(
             "training.calibration", {"kind": "auto"}, "kept only where it lowers the logloss of held-out rows of valid"
         ),
     ]
 
 
+def _has_few_labels(facts: Facts) -> bool:
+    """Tell whether valid is too small for a calibration of more than an offset."""
+    return facts.num_fewer_valid < _FEW_OF_A_LABEL
+
+
+def _few_labels(facts: Facts) -> str:
+    return f"valid has {facts.num_fewer_valid:,} rows of a label, too few to calibrate or to rank by"
+
+
+def _patience(facts: Facts) -> tuple[int, str]:
+    if _has_few_labels(facts):
+        return 8, "two epochs of four evaluations each"
+    return 4, "small valid splits are noisy, so that training waits longer"
+
+
+def _output_bias(facts: Facts) -> list[Choice]:
+    if not _has_few_labels(facts):
+        return []
+    return [Choice("training.output_bias", "base_rate", f"{_few_labels(facts)}: training begins at the label rate")]
+
+
 def _learning_rate(facts: Facts) -> tuple[float, str]:
+    if _has_few_labels(facts):
+        return 5e-4, f"{_few_labels(facts)}: training must not be over-confident after its first steps"
     if facts.num_rows <= _LONG_EPOCH:
         return 2e-3, "the best of four on small logs"
     return 1e-3, "the rate of the published figures on large logs"
 
 
 def _monitor(facts: Facts) -> tuple[str, str]:
-    if facts.num_fewer_valid < _FEW_OF_A_LABEL:
-        return "logloss", f"valid has {facts.num_fewer_valid:,} rows of a label, too few to calibrate or to rank by"
+    if _has_few_labels(facts):
+        return "logloss", _few_labels(facts)
     return "auc", "the AUC rises longer than the logloss falls; calibration mends over-confident probabilities"
 
 
 def _evaluate_every(facts: Facts) -> tuple[float | None, str]:
+    if _has_few_labels(facts):
+        return 0.25, f"{_few_labels(facts)}: the first epoch may already be too long"
     rows = f"an epoch has {facts.num_rows:,} rows"
     if facts.num_rows > _LONGER_EPOCH:
         return 0.1, f"{rows}, too many to wait for its end"
