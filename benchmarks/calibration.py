@@ -134,8 +134,8 @@ def _calibrated(scored: Scored, kind: CalibrationKind) -> dict[str, Any]:
 
 def _table(found: Mapping[str, Any]) -> str:
     lines = [
-        "| model | calibration | test AUC | test logloss | paired difference | ratio | fitting |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| model | calibration | test AUC | test logloss | paired difference | worst | ratio | fitting |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for model in ("single", "ensemble"):
         before = [each["logloss"] for each in found[model]["none"]]
@@ -145,8 +145,9 @@ def _table(found: Mapping[str, Any]) -> str:
             kept = sum(row["fitted"] not in ([], ["none"]) for row in rows)
             name = f"{kind} (fitted in {kept} of {len(rows)})" if kind == "auto" else kind
             milliseconds = statistics.mean(row["fit_seconds"] for row in rows) * 1e3
-            shown = ["", ""] if kind == "none" else [_spread(gains, sign=True), f"{milliseconds:.0f} ms"]
-            lines.append(f"| {model} | {name} | {auc} | {logloss} | {shown[0]} | {ratio} | {shown[1]} |")
+            shown = [_spread(gains, sign=True), f"{max(gains):+.4f}", f"{milliseconds:.0f} ms"]
+            difference, worst, fitting = ["", "", ""] if kind == "none" else shown
+            lines.append(f"| {model} | {name} | {auc} | {logloss} | {difference} | {worst} | {ratio} | {fitting} |")
     single, ensemble = found["single"]["none"], found["ensemble"]["none"]
     gain = statistics.mean(row["logloss"] for row in ensemble) - statistics.mean(row["logloss"] for row in single)
     lines.append(
@@ -158,8 +159,8 @@ def _table(found: Mapping[str, Any]) -> str:
 
 def _spread(values: Sequence[float], *, sign: bool = False) -> str:
     """Format the mean and the standard deviation over seeds."""
-    mean, spread = statistics.mean(values), statistics.stdev(values) if len(values) > 1 else float("nan")
-    return f"{mean:+.4f} ± {spread:.4f}" if sign else f"{mean:.4f} ± {spread:.4f}"
+    mean = f"{statistics.mean(values):+.4f}" if sign else f"{statistics.mean(values):.4f}"
+    return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
 
 
 if __name__ == "__main__":

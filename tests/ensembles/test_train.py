@@ -22,6 +22,7 @@ from rankelastor.runs.weights import read_weights
 from rankelastor.serving.embeddings import export_embeddings
 from rankelastor.serving.predict import predict
 from rankelastor.serving.predict_proba import predict_proba
+from rankelastor.spectrum.runs.groups import group_runs
 from rankelastor.spectrum.runs.measure_run import measure_run
 from rankelastor.training.repeat import repeat_run
 from rankelastor.training.run import TrainedRun
@@ -192,6 +193,8 @@ def test_the_spectrum_is_that_of_the_members(tiny: Recipe, tmp_path: Path) -> No
     spectrum = measure_run(run.folder, num_examples=10)
     assert [seed.seed for seed in spectrum.seeds] == [5, 9]
     assert (spectrum.name, spectrum.test_auc) == ("run", run.result.test["auc"])
+    with pytest.raises(RunError, match="is an ensemble, whose members are a group already; leave grouping out"):
+        group_runs([run.folder])
 
 
 def test_verbs_for_single_models_name_the_members(ensemble: TrainedRun, tmp_path: Path) -> None:
