@@ -147,8 +147,10 @@ def test_the_auc_is_watched_where_valid_is_large_enough_to_calibrate_on(num_fewe
     assert chosen(load_recipe(VALUES), Facts(9_000, 6, 3_000, num_fewer_valid))["training.stopping.monitor"] == monitor
 
 
-def test_with_few_labels_training_begins_at_the_label_rate_and_goes_slowly() -> None:
+def test_with_few_rows_and_labels_training_begins_at_the_label_rate_and_goes_slowly() -> None:
     few, many = (chosen(load_recipe(VALUES), Facts(1_000, 6, 500, number)) for number in (11, 300))
+    rare = chosen(load_recipe(VALUES), Facts(10_000, 6, 500, 11))
+    assert "training.output_bias" not in rare
     assert few["training.output_bias"] == "base_rate"
     assert "training.output_bias" not in many
     assert few["training.optimiser.learning_rate"] < many["training.optimiser.learning_rate"]

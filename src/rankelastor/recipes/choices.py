@@ -23,6 +23,7 @@ _LARGEST = (16, 16, 32, 2)
 _REGULARISATION = ((250_000, 5e-2), (1_000_000, 1e-2), (10_000_000, 1e-4))
 _WEAKEST = 1e-5
 _FEW_OF_A_LABEL = 50
+_TINY_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -98,25 +99,34 @@ def _has_few_labels(facts: Facts) -> bool:
     return facts.num_fewer_valid < _FEW_OF_A_LABEL
 
 
+def _is_tiny(facts: Facts) -> bool:
+    """Tell whether the first epoch may already be too long, and no calibration mends that."""
+    return _has_few_labels(facts) and facts.num_rows < _TINY_ROWS
+
+
+def _tiny(facts: Facts) -> str:
+    return f"{facts.num_rows:,} train rows, and {_few_labels(facts)}"
+
+
 def _few_labels(facts: Facts) -> str:
     return f"valid has {facts.num_fewer_valid:,} rows of a label, too few to calibrate or to rank by"
 
 
 def _patience(facts: Facts) -> tuple[int, str]:
-    if _has_few_labels(facts):
+    if _is_tiny(facts):
         return 8, "two epochs of four evaluations each"
     return 4, "small valid splits are noisy, so that training waits longer"
 
 
 def _output_bias(facts: Facts) -> list[Choice]:
-    if not _has_few_labels(facts):
+    if not _is_tiny(facts):
         return []
-    return [Choice("training.output_bias", "base_rate", f"{_few_labels(facts)}: training begins at the label rate")]
+    return [Choice("training.output_bias", "base_rate", f"{_tiny(facts)}: training begins at the label rate")]
 
 
 def _learning_rate(facts: Facts) -> tuple[float, str]:
-    if _has_few_labels(facts):
-        return 5e-4, f"{_few_labels(facts)}: training must not be over-confident after its first steps"
+    if _is_tiny(facts):
+        return 5e-4, f"{_tiny(facts)}: training must not be over-confident after its first steps"
     if facts.num_rows <= _LONG_EPOCH:
         return 2e-3, "the best of four on small logs"
     return 1e-3, "the rate of the published figures on large logs"
@@ -129,8 +139,8 @@ def _monitor(facts: Facts) -> tuple[str, str]:
 
 
 def _evaluate_every(facts: Facts) -> tuple[float | None, str]:
-    if _has_few_labels(facts):
-        return 0.25, f"{_few_labels(facts)}: the first epoch may already be too long"
+    if _is_tiny(facts):
+        return 0.25, f"{_tiny(facts)}: the first epoch may already be too long"
     rows = f"an epoch has {facts.num_rows:,} rows"
     if facts.num_rows > _LONGER_EPOCH:
         return 0.1, f"{rows}, too many to wait for its end"
