@@ -69,8 +69,6 @@ class RunInputs:
         dataset = open_or_prepare(recipe.data, progress=progress)
         completed = complete(recipe, dataset.manifest)
         recipe = completed.recipe
-        for choice in completed.choices:
-            _logger.info("chosen: %s=%s, by %s", choice.path, choice.value, choice.reason)
         check_training(recipe.training, dataset)
         device = choose_device(recipe.training.execution)
         cost = cost_of(recipe.model, dataset.schema)

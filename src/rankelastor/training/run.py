@@ -115,10 +115,13 @@ def train(
     began = time.perf_counter()
     with borrowed_cores(recipe.training.execution.threads), counted_training(), TrainLog() as log:
         inputs = RunInputs.of(recipe, progress=progress)
+        recipe = inputs.recipe
+        for choice in inputs.choices:
+            log.say(f"chosen: {choice.path}={choice.value} ({choice.reason})")
         alarms = early_alarms(inputs)
         held_before = current_memory_bytes(inputs.device)
         path = Path(folder or default_run_folder(recipe))
-        with open_run(path, inputs.recipe, resume=resume) as opened, _removed_if_empty(opened.folder):
+        with open_run(path, recipe, resume=resume) as opened, _removed_if_empty(opened.folder):
             run = opened.folder
             log.open(run.train_log)
             training = inputs.training()
