@@ -42,6 +42,7 @@ class Stepper:
         execution: how a step is computed.
         batch_size: size of the largest batch, which decides about several threads and lazy updates.
         objective: loss of a batch; None selects ``BinaryCrossEntropy`` with equal weights of all tasks.
+        generator: generator of the CPU that dropout masks depend on, on the CPU; None takes PyTorch's global one.
         on_phase: called at the beginning of each phase of a step, for the profile.
 
     Raises:
@@ -58,9 +59,11 @@ class Stepper:
         *,
         batch_size: int,
         objective: Loss | None = None,
+        generator: torch.Generator | None = None,
         on_phase: PhaseListener = ignore_phase,
     ) -> None:
         self._ranker = ranker
+        self._generator = generator
         self._on_phase = on_phase
         self._settings = optimiser
         self._execution = execution
@@ -111,6 +114,7 @@ class Stepper:
             networks=self._networks,
             slice_examples=self._execution.slice_examples,
             precision=precision_dtype(self._execution, self._device),
+            generator=self._generator,
             on_phase=self._on_phase,
         )
 
