@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from tests.models.every_model import VARIANTS, small
+from tests.models.test_tasks import SHARINGS
 from tests.training.resumed_runs import EVERY_STEP, Kill, KilledError, assert_same, stop_and_go_on
 
 from rankelastor.errors import RunError, StorageError
@@ -93,7 +94,6 @@ SELDOM = {
     "the last step",
     "a rotation that follows the tokens",
     "from the base rate",
-    "a network of two towers",
     "a monitor of two metrics",
 }
 """Cases of the matrix that only the slow suite tries."""
@@ -129,7 +129,6 @@ MATRIX: dict[str, tuple[dict[str, Any], list[int]]] = {
     "a rotation that follows the tokens": ({"model.rotation": {"kind": "eigenvalue"}}, [9]),
     "without reading ahead": ({"training.read_ahead": 0}, [9]),
     "from the base rate": ({"training.output_bias": "base_rate"}, [9]),
-    "a network of two towers": ({"model.shallow_tower": {"fields": ["site"], "hidden_dims": [4]}}, [9]),
     "a monitor of two metrics": ({"training.monitor": {"auc": 1.0, "gauc": 0.5}}, [9]),
 }
 
@@ -161,22 +160,11 @@ def test_every_model_of_the_catalogue_goes_on(name: str, values: dict[str, Any],
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
-SHARINGS: dict[str, dict[str, Any] | None] = {
-    "one network": None,
-    "mmoe": {"kind": "mmoe", "num_experts": 2},
-    "ple": {"kind": "ple", "num_shared": 1, "num_own": 1},
-    "esmm": {"kind": "esmm", "after": {"buy": "click"}},
-}
-
-
-@pytest.mark.parametrize(
-    "sharing",
-    [pytest.param(name, marks=[pytest.mark.slow] if index > 1 else []) for index, name in enumerate(SHARINGS)],
-)
+@pytest.mark.parametrize("sharing", ["one network", *(pytest.param(name, marks=pytest.mark.slow) for name in SHARINGS)])
 def test_several_labels_go_on(sharing: str, values: dict[str, Any], tmp_path: Path) -> None:
     values["data"]["labels"] = {name: name for name in (values["data"].pop("label"), "buy")}
     values["training"]["task_weights"] = {"buy": 0.5}
-    if (tasks := SHARINGS[sharing]) is not None:
+    if (tasks := SHARINGS.get(sharing)) is not None:
         values["model"] = small("mlp", tasks=tasks).model_dump(mode="json")
     recipe = recipe_from_values(values)
     train(recipe, folder=tmp_path / "whole")
