@@ -27,10 +27,13 @@ class NumericFeature:
     """A feature of one number per example, already transformed (float32).
 
     ``serving_number`` takes the place of every number when scoring; None: the numbers of the rows are used.
+    ``num_edges``: the number is a position among so many edges, k + w between edge k and edge k + 1 (edges are counted
+    from 1; 0 is a blank), and its embedding lies between theirs; None: the number scales one vector.
     """
 
     name: str
     serving_number: float | None = None
+    num_edges: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class CategoricalFeature:
     ``shares`` names the feature whose ids and embedding rows this one uses; None: it has its own.
     ``pretrained`` describes the pretrained vectors that are its embedding rows; None: the rows are learned.
     ``serving_id`` takes the place of every id when scoring; None: the ids of the rows are used.
+    ``element_of`` names the sequence whose element it is; None: it is a column of the example itself.
     """
 
     name: str
@@ -56,6 +60,7 @@ class CategoricalFeature:
     shares: str | None = None
     pretrained: PretrainedVectors | None = None
     serving_id: int | None = None
+    element_of: str | None = None
 
 
 @dataclass(frozen=True)

@@ -100,3 +100,55 @@ def test_a_field_that_shares_serves_blanks_as_they_were_prepared(
     (rows,) = read_rows(tmp_path / "raw" / "train.csv", encoder.csv)
     (prepared,) = BatchLoader(dataset.split("train"), batch_size=10).epoch()
     assert torch.equal(encoder.encode(rows).categorical, prepared.categorical)
+
+
+@pytest.mark.parametrize("separator", ["|", None])
+def test_what_is_made_of_a_history_is_encoded_alike_in_preparing_and_serving(
+    write_files: Callable[..., Path], settings_for: Callable[..., DataSettings], tmp_path: Path, separator: str | None
+) -> None:
+    items, lists = [7, 3, None, 3, 8], [[3, 7], [], [7], [3, 3, 8, 3], None]
+    write_files({})
+    columns: dict[str, object] = {"click": [1, 0, 1, 0, 1], "item": items, "past": lists}
+    if separator is not None:
+        columns["past"] = [None if each is None else separator.join(map(str, each)) for each in lists]
+    for name in ("train", "valid"):
+        frame = pl.DataFrame(columns)
+        path = tmp_path / "raw" / name
+        frame.write_csv(f"{path}.csv") if separator else frame.write_parquet(f"{path}.parquet")
+    past = {"kind": "sequence", "column": "past", "separator": separator, "max_length": 3, "shares": "item"}
+    fields = [past | {"last": 2, "matches": "item"}, {"kind": "categorical", "column": "item"}]
+    suffix = "csv" if separator else "parquet"
+    files = {"folder": str(tmp_path / "raw"), "train": f"train.{suffix}", "valid": f"valid.{suffix}"}
+    dataset = prepare(settings_for({"fields": fields, "files": files}))
+    encoder = RowEncoder.load(dataset.folder)
+    assert encoder.columns == ("past", "item")
+    (rows,) = read_rows(tmp_path / "raw" / f"train.{suffix}", encoder.csv, encoder.columns)
+    batch = encoder.encode(rows)
+    (prepared,) = BatchLoader(dataset.split("train"), batch_size=10).epoch()
+    assert torch.equal(batch.categorical, prepared.categorical)
+    assert batch.sequence is not None
+    assert prepared.sequence is not None
+    assert torch.equal(batch.sequence, prepared.sequence)
+    names = [feature.name for feature in encoder.schema.categorical]
+    assert names == ["past_last_1", "past_last_2", "past_times_seen", "past_steps_ago", "item"]
+    # by count: 3 (two items, three elements) is 1, 7 is 2, then 8 and the blank
+    seen, ago = batch.categorical[:, 2].tolist(), batch.categorical[:, 3].tolist()
+    assert (seen, ago) == ([2, 0, 0, 3, 0], [2, 0, 0, 2, 0])
+    assert batch.categorical[:, 0].tolist() == [2, 0, 2, 1, 0]
+    assert batch.categorical[3, 1] == batch.categorical[4, 4]  # 8 in the list and 8 as an item
+
+
+def test_last_elements_do_not_count_in_the_vocabulary(
+    write_files: Callable[..., Path], settings_for: Callable[..., DataSettings], tmp_path: Path
+) -> None:
+    text = "click,item,past\n1,a,b|c\n0,a,\n1,b,c\n"
+    write_files({"train.csv": text, "valid.csv": text})
+    past = {"kind": "sequence", "column": "past", "separator": "|", "max_length": 3, "shares": "item"}
+    vocabularies = []
+    for last in (0, 2):
+        fields = [{"kind": "categorical", "column": "item"}, past | {"last": last}]
+        dataset = prepare(settings_for({"prepared": str(tmp_path / str(last)), "fields": fields}))
+        vocabularies.append(RowEncoder.load(dataset.folder).vocabularies["item"])
+    without, with_last = vocabularies
+    assert without.values.to_list() == with_last.values.to_list()
+    assert without.counts.tolist() == with_last.counts.tolist()

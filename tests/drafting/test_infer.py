@@ -154,10 +154,31 @@ def test_lists_are_sequences_that_share_the_rows_of_their_column() -> None:
     (seen,) = choice(draft, "seen_items").fields
     assert isinstance(seen, SequenceField)
     assert (seen.separator, seen.shares, seen.max_length) == (None, "item_id", 5)
+    assert (seen.last, seen.matches) == (1, "item_id")
     texts: list[object] = ["^".join(map(str, each)) for each in lists]
     (text,) = choice(infer(table(item_id=items, seen=texts)), "seen").fields
     assert isinstance(text, SequenceField)
-    assert (text.separator, text.shares) == ("^", None)
+    assert (text.separator, text.shares, text.last, text.matches) == ("^", None, 0, None)
+
+
+@pytest.mark.parametrize(("spelling", "shared"), [("i{}", "item"), ("{}", None)])
+def test_elements_that_are_texts_of_another_column_share_its_rows_whatever_the_name(
+    spelling: str, shared: str | None
+) -> None:
+    rng = random.Random(5)
+    items = [spelling.format(rng.randrange(50)) for _ in range(ROWS)]
+    lists = [[spelling.format(rng.randrange(50)) for _ in range(rng.randrange(6))] for _ in range(ROWS)]
+    (past,) = choice(infer(table(item=items, past=lists)), "past").fields
+    assert isinstance(past, SequenceField)
+    assert past.shares == shared
+
+
+def test_a_name_that_a_last_element_would_take_is_left_to_its_column() -> None:
+    rng = random.Random(5)
+    lists = [[rng.randrange(50) for _ in range(rng.randrange(6))] for _ in range(ROWS)]
+    items = [rng.randrange(50) for _ in range(ROWS)]
+    draft = infer(table(item_id=items, seen_items=lists, seen_items_last_1=drawn(["a", "b"])))
+    assert choice(draft, "seen_items").fields[0].name == "seen_items_history"
 
 
 def test_lists_that_differ_in_every_row_are_still_lists() -> None:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 import pytest
 import torch
 from pydantic import TypeAdapter
+from tests.models.every_model import small
 
 from rankelastor.errors import SettingsError
 from rankelastor.models import mixings
@@ -11,6 +12,7 @@ from rankelastor.models.build import build_network, build_ranker
 from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.mlp import MlpSettings
 from rankelastor.models.ranker_settings import RankerSettings
+from rankelastor.nn.embedding.periodic import PeriodicNumbers
 from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.identity import IdentityMixing
 from rankelastor.nn.mixing.kronecker import KroneckerMixing
@@ -56,6 +58,22 @@ MIXINGS = [
     {"kind": "block", "block_dim": 4, "global_map": {"kind": "sinkhorn"}},
     {"kind": "identity"},
 ]
+
+
+@pytest.mark.parametrize("kind", ["rankelastor", "mlp", "logistic_regression", "fm", "deepfm"])
+def test_numbers_may_be_waves_or_places_among_edges_in_any_model(kind: str) -> None:
+    schema = FeatureSchema((*SCHEMA.features, NumericFeature("length", num_edges=3)))
+    batch = replace(BATCH, numeric=torch.cat([BATCH.numeric, torch.tensor([[0.0], [1.5], [3.0]])], dim=1))
+    torch.manual_seed(0)
+    ranker = build_ranker(small(kind, numbers={"kind": "periodic"}, embedding_std=0.1), schema)
+    ranker(batch).sum().backward()
+    numbers = ranker.embedding.numbers
+    assert isinstance(numbers, PeriodicNumbers)
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in numbers.parameters())
+    learned = ranker.embedding.table.grad
+    assert learned is not None
+    assert learned[-4:].any(dim=1).tolist() == [True, True, True, True]  # three edges and the blank
+    assert 0.05 < ranker.embedding.table.std() < 0.2
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda changes: changes["tokenizer"]["kind"])

@@ -19,6 +19,7 @@ from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.slices import couples_examples
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import cost_of
+from rankelastor.models.sequences import places_of
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.runs.load import load_run
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature
@@ -68,6 +69,17 @@ def test_by_default_every_sequence_is_read_for_the_field_whose_rows_it_shares() 
     fields = embedded.fields.clone()
     fields[:, 1] = vector
     torch.testing.assert_close(ranker(batch), inner(type(embedded)(fields)))  # type: ignore[operator]
+
+
+def test_an_element_of_a_sequence_is_no_target() -> None:
+    newest = CategoricalFeature("history_last_1", 9, shares="item", element_of="history")
+    settings = small("mlp", sequence={"kind": "target_attention"})
+    schema = FeatureSchema((newest, *SCHEMA.features[:4]))
+    (place,) = places_of(settings.sequence, schema)  # type: ignore[arg-type] # given above
+    assert schema.names[place.target] == "item"
+    own = (SequenceFeature("gap", 4, max_length=3), CategoricalFeature("gap_last_1", 4, shares="gap", element_of="gap"))
+    with pytest.raises(SettingsError, match="the sequence gap shares rows with no categorical field; try one of site"):
+        build_ranker(settings, FeatureSchema((SCHEMA.features[0], *own)))
 
 
 @pytest.mark.parametrize("output", ["vector", "tokens"])

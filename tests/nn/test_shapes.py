@@ -23,6 +23,8 @@ from rankelastor.nn.dropout import Dropout, PerTokenDropout
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.nn.embedding.field_matrix import FieldMatrix
 from rankelastor.nn.embedding.field_norm import FieldNorm
+from rankelastor.nn.embedding.periodic import PeriodicNumbers
+from rankelastor.nn.embedding.piecewise_linear import PiecewiseLinear
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 from rankelastor.nn.ffn.gate import PaperGate, PublishedGate, UnitExpansionGate
 from rankelastor.nn.ffn.glu import PerTokenGlu, PerTokenGluLayer
@@ -150,6 +152,13 @@ ENTRIES: dict[type[nn.Module], Entry] = {
         ((2, 4, 5), (2, 2, 5), (2, 3, 4), (3, 3, 5)),
         call=assembled,
     ),
+    PeriodicNumbers: Entry(
+        lambda: PeriodicNumbers(num_numbers=3, embedding_dim=5),
+        (2, 3),
+        (2, 3, 5),
+        ((3,), (1, 2, 3)),
+        ((2, 4), (2, 2)),
+    ),
     BatchNorm: Entry(lambda: BatchNorm(6), (2, 6), (2, 6), ((6,), (1, 2, 6)), ((2, 5), (2, 1))),
     FieldMatrix: Entry(FieldMatrix, (2, 4, 6), (2, 4, 6), ((4, 6), (1, 2, 4, 6)), ()),
     FieldNorm: of_fields(lambda: FieldNorm(num_fields=4, dim=6), out=(2, 4, 6)),
@@ -262,6 +271,7 @@ OF_IDS: dict[type[nn.Module], Callable[[], nn.Module]] = {
 """Layers that take ids of any shape."""
 
 WITHOUT_SHAPES: dict[type[nn.Module], tuple[str, str]] = {
+    PiecewiseLinear: ("it takes rows and positions", "nn/embedding/test_piecewise_linear.py"),
     SinkhornMaps: ("it takes nothing and returns two tensors", "nn/mixing/test_unimixer.py"),
     SequenceLayer: ("it is abstract", "nn/sequence/test_encoder.py"),
     SequenceNetwork: ("it takes embedded features", "models/test_sequences.py"),

@@ -59,7 +59,9 @@ class RowEncoder:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that rows must have; neither the label nor a column with a serving value is one of them."""
-        return tuple(dict.fromkeys(spec.column for spec in self.manifest.features if not spec.is_served))
+        return tuple(
+            dict.fromkeys(column for spec in self.manifest.features if not spec.is_served for column in spec.columns)
+        )
 
     def encode(self, rows: RawRows) -> Batch:
         """Encode raw rows as a batch on the CPU, without labels and group.

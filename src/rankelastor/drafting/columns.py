@@ -117,10 +117,15 @@ def _sequence(profile: ColumnProfile, around: Surroundings) -> ColumnChoice | No
         {"kind": "sequence", "column": profile.name}
         | ({} if lists.separator is None else {"separator": lists.separator})
         | {"max_length": lists.max_length}
-        | ({} if shared is None else {"shares": shared})
+        | ({} if shared is None else {"shares": shared, "last": 1, "matches": shared})
     )
+    names = {feature.name for feature in field.plan(profile.name)}
+    if names & {other.name for other in others}:
+        field = field.model_copy(update={"name": f"{profile.name}_history"})
     what = "lists" if lists.separator is None else f"texts with {lists.separator!r} between elements"
-    of = f", {len(lists.elements):,} different elements" if shared is None else f"; the elements are values of {shared}"
+    of = f", {len(lists.elements):,} different elements"
+    if shared is not None:
+        of = f"; the elements are values of {shared}, so the last one and matches with the row's are features too"
     return ColumnChoice(profile.name, (field,), f"{what}{of}; nearly all have at most {lists.max_length}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,6 +16,9 @@ _LEAST_SHARE = 0.2
 _LONGEST_ELEMENT = 40
 _MOST_POSITIONS = 100
 _USUAL = 0.95
+_MOST, _NEARLY_ALL = 0.5, 0.9
+_TOO_MANY_FOR_CHANCE = 200
+_FEW_TEXTS = 5
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,27 @@ def looks_like_json(profile: ColumnProfile) -> bool:
 
 
 def find_shared(profile: ColumnProfile, lists: ListColumn, others: Sequence[ColumnProfile]) -> str | None:
-    """Find the column whose values the elements are: it shares a word of the name, and holds most of them."""
-    related = [other for other in others if (other.words & profile.words) - {"id"} and other.lists is None]
-    by_share = {other.name: _share_held(lists.elements, other) for other in related}
+    """Find the column whose values the elements are.
+
+    It shares a word of the name and holds most of them; or it holds nearly all, and they are too many, or no numbers,
+    to be so by chance.
+    """
+    flat = [other for other in others if other.lists is None]
+    by_name = [other for other in flat if (other.words & profile.words) - {"id"}]
+    found = _best(lists, by_name, least=_MOST)
+    if found is None and (len(lists.elements) >= _TOO_MANY_FOR_CHANCE or _are_texts(lists.elements)):
+        found = _best(lists, flat, least=_NEARLY_ALL)
+    return found
+
+
+def _best(lists: ListColumn, columns: Sequence[ColumnProfile], *, least: float) -> str | None:
+    by_share = {column.name: _share_held(lists.elements, column) for column in columns}
     best = max(by_share, key=lambda name: by_share[name], default=None)
-    return best if best is not None and by_share[best] >= 0.5 else None  # noqa: PLR2004 - most of them
+    return best if best is not None and by_share[best] >= least else None
+
+
+def _are_texts(elements: Collection[str]) -> bool:
+    return len(elements) >= _FEW_TEXTS and not any(any(mark.isdigit() for mark in text[:1]) for text in elements)
 
 
 def _share_held(elements: frozenset[str], other: ColumnProfile) -> float:

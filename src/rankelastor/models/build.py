@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
 from rankelastor.errors import SettingsError
+from rankelastor.models.numbers import number_layer
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.models.sequences import places_of, schema_with_tokens, with_sequences
 from rankelastor.models.shallow_tower import with_tower, without_features
 from rankelastor.models.tasks import network_of_tasks, schema_of_outputs
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
+from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.schema import FeatureSchema
 
@@ -21,20 +25,34 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
     """
+    width = row_width(settings, schema)
+    numbers = number_layer(settings.numbers)
     try:
-        embedding = build_embedding(schema, embedding_dim=row_width(settings, schema))
+        embedding = build_embedding(schema, embedding_dim=width, initial_std=settings.embedding_std, numbers=numbers)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise
-        width = row_width(settings, schema)
         raise SettingsError(
             f"model.embedding_dim must be a width that memory can hold, but {width} was given"
         ) from None
     return Ranker(embedding=embedding, network=build_network(settings, schema))
 
 
-def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedding:
-    """Make the embedding of the features, with initial rows; pretrained vectors are zero until they are set."""
+def build_embedding(
+    schema: FeatureSchema,
+    *,
+    embedding_dim: int,
+    initial_std: float = EMBEDDING_STD,
+    numbers: Callable[..., nn.Module] | None = None,
+) -> FieldEmbedding:
+    """Make the embedding of the features, with initial rows; pretrained vectors are zero until they are set.
+
+    Args:
+        schema: the features.
+        embedding_dim: width of an embedding.
+        initial_std: standard deviation of the initial rows.
+        numbers: makes the layer that embeds numbers; None: each scales a vector.
+    """
     places = {feature.name: place for place, feature in enumerate(schema.with_ids)}
     return FieldEmbedding(
         num_ids=[feature.num_ids for feature in schema.with_ids],
@@ -52,6 +70,9 @@ def build_embedding(schema: FeatureSchema, *, embedding_dim: int) -> FieldEmbedd
         served_numbers={
             place: each.serving_number for place, each in enumerate(schema.numeric) if each.serving_number is not None
         },
+        num_edges={place: each.num_edges for place, each in enumerate(schema.numeric) if each.num_edges is not None},
+        numbers=numbers,
+        initial_std=initial_std,
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
 from rankelastor.config.base import Settings
+from rankelastor.models.numbers import NumberSettings
 from rankelastor.models.sequences import SequenceSettings
 from rankelastor.models.shallow_tower import ShallowTowerSettings
 from rankelastor.models.tasks import TaskSettings
+from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.schema import FeatureSchema
 
 
@@ -23,6 +25,15 @@ class RankerSettings(Settings, ABC):
 
     kind: str
     embedding_dim: PositiveInt = Field(10, description="Width of the embedding of each field.")
+    embedding_std: PositiveFloat = Field(
+        EMBEDDING_STD,
+        description="Standard deviation of the initial embedding rows; vectors of numeric fields begin far larger.",
+    )
+    numbers: NumberSettings | None = Field(
+        None,
+        description="How the numbers of `numeric` fields are embedded; none: each number times one learned vector, as "
+        "published. `periodic` wants `transform: standardise`.",
+    )
     sequence: SequenceSettings | None = Field(
         None,
         description="How sequences are read for a target before the network; none: a sequence is the mean of its "

@@ -114,7 +114,8 @@ def _place(
 
 
 def _target(settings: SequenceLayerSettings, schema: FeatureSchema, feature: SequenceFeature) -> str:
-    names = [categorical.name for categorical in schema.categorical]
+    candidates = [categorical for categorical in schema.categorical if categorical.element_of is None]
+    names = [candidate.name for candidate in candidates]
     if settings.target is not None:
         if settings.target not in names:
             raise SizesDoNotFit(
@@ -123,7 +124,7 @@ def _target(settings: SequenceLayerSettings, schema: FeatureSchema, feature: Seq
             )
         return settings.target
     owner = feature.shares or feature.name
-    shared = [each.name for each in schema.categorical if owner in {each.name, each.shares}]
+    shared = [each.name for each in candidates if owner in {each.name, each.shares}]
     if not shared:
         raise SizesDoNotFit(
             f"sequence.target must be given, since the sequence {feature.name} shares rows with no categorical field; "

@@ -120,7 +120,7 @@ class _Sizes:
     @classmethod
     def of(cls, ranker: Ranker, schema: FeatureSchema, *, batch_size: int) -> _Sizes:
         table = FLOAT_BYTES * ranker.embedding.table.numel()
-        num_columns = len(ranker.embedding.offsets)
+        num_columns = ranker.embedding.num_columns
         return cls(
             dense=FLOAT_BYTES * sum(parameter.numel() for parameter in ranker.parameters()) - table,
             table=table,

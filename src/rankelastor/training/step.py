@@ -89,7 +89,7 @@ class Stepper:
 
     def _lazy_rows(self) -> LazyRows | None:
         num_rows = len(self._table)
-        lookups = self._batch_size * len(self._ranker.embedding.offsets)
+        lookups = self._batch_size * self._ranker.embedding.num_columns
         if self._execution.embedding_updates == "lazy" and self._device.type != "cpu":
             raise SettingsError(
                 f"training.embedding_updates=lazy must run on the CPU, but the device is {self._device.type}; "

@@ -78,6 +78,21 @@ def test_the_group_is_read_and_may_be_a_feature_too(plan: Callable[..., FieldPla
             SettingsError,
             r"data.fields.1: a group must be one column, but group C\* matches 'C1', 'C2'",
         ),
+        (
+            [{"kind": "sequence", "column": "user", "max_length": 2, "matches": "itm"}],
+            DataError,
+            r"log.csv must have the column 'itm', .*check data.fields.0.matches",
+        ),
+        (
+            [{"kind": "sequence", "column": "user", "max_length": 2, "matches": "click"}],
+            SettingsError,
+            r"data.fields.0: a field must not read the label, but 'click' is data.label",
+        ),
+        (
+            [{"kind": "sequence", "column": "user", "max_length": 2, "last": 1}, categorical("C1", name="user_last_1")],
+            SettingsError,
+            r"'user_last_1' comes from data.fields.0 \(sequence user\) and from data.fields.1",
+        ),
         ([{"kind": "group", "column": "user"}], SettingsError, r"data.fields must hold a feature, but only a group"),
     ],
 )
@@ -94,3 +109,12 @@ def test_a_missing_label_or_time_column_is_named(plan: Callable[..., FieldPlan])
     split = {"files": {"all": "x.csv"}, "split": {"kind": "time", "column": "when"}}
     with pytest.raises(DataError, match=r"must have the column 'when', .*check data.split.column"):
         plan([categorical("C1")], **split)
+
+
+def test_a_column_that_is_matched_is_read_once_by_value(plan: Callable[..., FieldPlan]) -> None:
+    history = {"kind": "sequence", "column": "user", "max_length": 2, "matches": "C1"}
+    planned = plan([history, {"kind": "quantile", "column": "C1", "num_buckets": 2}])
+    assert [feature.name for feature in planned.features] == ["user", "user_times_seen", "user_steps_ago", "C1"]
+    assert planned.columns == ("user", "C1", "click")
+    assert planned.distinct_columns == ("user", "C1", "click")
+    assert planned.number_columns == ()

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from rankelastor.data.building.field_plan import vocabulary_owner
 from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.catalogue import FieldSettings
@@ -36,21 +37,33 @@ def encode_field(tmp_path: Path) -> EncodeField:
     def encode(field: dict[str, Any], train: Any, cells: Any = None, blanks: tuple[str, ...] = ()) -> list[Encoded]:
         settings = TypeAdapter[Any](FieldSettings).validate_python({"column": "x"} | field)
         output = FeatureOutput(tmp_path, tmp_path / "vectors", FileNames(suffix=".npy"))
-        encoded = []
-        for feature in settings.plan("x"):
-            interner, vocabulary = Interner(), None
-            numbering = Numbering.none() if feature.vocabulary is None else Numbering.provisional(interner)
-            parsed = feature.parse(CellSource(rows_of(train), blanks, numbering))
-            if feature.vocabulary is not None:
-                vocabulary = VocabularyFit(feature.vocabulary, interner, "x.parquet")
-            fit = feature.fit(vocabulary)
+        features = list(settings.plan("x"))
+        rules = {feature.name: feature.vocabulary for feature in features}
+        vocabularies: dict[str | None, VocabularyFit] = {}
+        interners = {name: Interner() for name, own in rules.items() if own is not None and own.shares is None}
+        parsed, encoded = {}, []
+        for feature in features:
+            owner = vocabulary_owner(feature)
+            numbering = Numbering.none() if owner is None else Numbering.provisional(interners[owner])
+            parsed[feature.name] = feature.parse(CellSource(rows_of(train), blanks, numbering))
+        for name, interner in interners.items():
+            own = rules[name]
+            assert own is not None
+            vocabularies[name] = VocabularyFit(own, interner, "x.parquet")
+        fits = {feature.name: feature.fit(vocabularies.get(vocabulary_owner(feature))) for feature in features}
+        for name, fit in fits.items():
             while not fit.done:
-                fit.add(parsed)
+                fit.add(parsed[name])
                 fit.end_pass()
-            fitted = vocabulary.close() if vocabulary is not None else None
-            spec = fit.finish(output)
-            served = Numbering.none() if fitted is None else Numbering(fitted.ids, once_per_text=True)
-            staged = parsed if fitted is None else parsed.translate(fitted.ids_of_codes(interner))
+        for vocabulary in vocabularies.values():
+            vocabulary.close()
+        for feature in features:
+            spec, staged, served = fits[feature.name].finish(output), parsed[feature.name], Numbering.none()
+            owner = vocabulary_owner(feature)
+            if owner is not None and feature.vocabulary is not None:
+                fitted = vocabularies[owner].with_blank(feature.vocabulary.blank)
+                served = Numbering(fitted.ids, once_per_text=True)
+                staged = staged.translate(fitted.ids_of_codes(interners[owner]))
             again = spec.encode(spec.parse(CellSource(rows_of(train), blanks, served)))
             assert np.array_equal(spec.encode(staged), again), "prepare and serving encode alike"
             assert type(spec).model_validate_json(spec.model_dump_json()) == spec

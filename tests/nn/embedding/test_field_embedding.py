@@ -60,6 +60,15 @@ def test_initial_values_are_the_published_ones() -> None:
     assert embed.table[0].abs().sum() == 0
 
 
+def test_the_standard_deviation_scales_the_same_initial_rows() -> None:
+    torch.manual_seed(0)
+    published = FieldEmbedding(num_ids=[6], num_numeric=1, embedding_dim=3)
+    torch.manual_seed(0)
+    larger = FieldEmbedding(num_ids=[6], num_numeric=1, embedding_dim=3, initial_std=1e-2)
+    torch.testing.assert_close(larger.table, 100 * published.table)
+    assert torch.equal(larger.numeric_vectors, published.numeric_vectors)
+
+
 def test_a_sequence_is_the_mean_of_the_rows_it_shares() -> None:
     embed = FieldEmbedding(num_ids=[3, 4, 3, 5], num_numeric=0, embedding_dim=2, max_lengths=[3, 2], shares={2: 0})
     embed.table.data = torch.arange(20.0).view(10, 2)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankelastor.data.cells.spelling import TextRule
-from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature
+from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature, columns_of
 from rankelastor.data.kinds.sharing import require_valid_sharing
 from rankelastor.data.raw.column_names import advise_on_delimiter, quote_names, require_columns
 from rankelastor.data.settings import DataSettings, Target
@@ -40,19 +40,21 @@ class FieldPlan:
     def columns(self) -> tuple[str, ...]:
         """Every column to read, each once."""
         others = (*self._label_columns, self.group, self.time, self.weight)
-        return tuple(dict.fromkeys([*(feature.column for feature in self.features), *filter(None, others)]))
+        read = [column for feature in self.features for column in columns_of(feature)]
+        return tuple(dict.fromkeys([*read, *filter(None, others)]))
 
     @property
     def distinct_columns(self) -> tuple[str, ...]:
         """The columns to read dictionary-encoded, so that each distinct text is parsed once."""
-        columns = (feature.column for feature in self.features if feature.reads == "distinct_texts")
+        texts = [feature for feature in self.features if feature.reads == "distinct_texts"]
+        columns = [column for feature in texts for column in columns_of(feature)]
         return tuple(dict.fromkeys([*columns, *self._label_columns, *filter(None, [self.weight])]))
 
     @property
     def number_columns(self) -> tuple[str, ...]:
         """The columns that are read as numbers only."""
         texts = {*self._label_columns, self.group, self.time, self.weight} | {
-            feature.column for feature in self.features if feature.reads != "numbers"
+            column for feature in self.features if feature.reads != "numbers" for column in columns_of(feature)
         }
         return tuple(dict.fromkeys(feature.column for feature in self.features if feature.column not in texts))
 
@@ -112,6 +114,7 @@ def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterato
             continue
         for column in _match_columns(field, names, reserved, place, file):
             for feature in field.plan(column):
+                _check_other_columns(feature, names, reserved, place, file)
                 yield f"{place} ({_show(field)})", feature
 
 
@@ -139,11 +142,7 @@ def _match_columns(
 ) -> list[str]:
     matched: dict[str, None] = {}
     for pattern in field.patterns:
-        if pattern in reserved:
-            what = "weight" if reserved[pattern] == "data.weight" else "label"
-            raise SettingsError(
-                f"{place}: a field must not read the {what}, but {pattern!r} is {reserved[pattern]}; remove it"
-            )
+        _refuse_reserved(pattern, reserved, place)
         if pattern in names:
             matched[pattern] = None
         elif "*" in pattern or "?" in pattern:
@@ -158,6 +157,22 @@ def _match_columns(
         else:
             require_columns(names, [pattern], file, advice=f"check {place}.column")
     return list(matched)
+
+
+def _check_other_columns(
+    feature: PlannedFeature, names: Sequence[str], reserved: Mapping[str, str], place: str, file: Path
+) -> None:
+    for column in columns_of(feature)[1:]:
+        _refuse_reserved(column, reserved, place)
+        require_columns(names, [column], file, advice=f"check {place}.matches")
+
+
+def _refuse_reserved(column: str, reserved: Mapping[str, str], place: str) -> None:
+    if column in reserved:
+        what = "weight" if reserved[column] == "data.weight" else "label"
+        raise SettingsError(
+            f"{place}: a field must not read the {what}, but {column!r} is {reserved[column]}; remove it"
+        )
 
 
 def _matches(pattern: str, name: str) -> bool:

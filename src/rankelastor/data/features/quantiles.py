@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,57 @@ class OrderStatistics:
         self._counts = np.zeros((len(self._wanted), 1 << _DIGIT_BITS), dtype=np.int64)
 
 
+class ColumnQuantiles:
+    """The numbers of a column at ranks that depend on how many there are: a pass that counts, then the selection.
+
+    Blank (NaN) and infinite numbers are left out.
+
+    Args:
+        places: gives the wanted ranks for a number of numbers, which is at least 1.
+
+    Example:
+        >>> found = ColumnQuantiles(lambda count: [0, count - 1])
+        >>> while not found.done:
+        ...     found.add(np.array([3.0, -1.0, np.nan, 7.5]))
+        ...     found.end_pass()
+        >>> found.values.tolist()
+        [-1.0, 7.5]
+    """
+
+    def __init__(self, places: Callable[[int], Iterable[int]]) -> None:
+        self._places = places
+        self._num_numbers = 0
+        self._selection: OrderStatistics | None = None
+        self._is_empty = False
+
+    @property
+    def done(self) -> bool:
+        """Whether no further pass is needed."""
+        return self._is_empty or (self._selection is not None and self._selection.done)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The numbers at the wanted ranks, once ``done``; empty if the column holds no number."""
+        return np.empty(0) if self._selection is None else self._selection.values
+
+    def add(self, numbers: NDArray[np.float64]) -> None:
+        """Add a piece in this pass."""
+        numbers = numbers[np.isfinite(numbers)]
+        if self._selection is None:
+            self._num_numbers += len(numbers)
+        else:
+            self._selection.add(numbers)
+
+    def end_pass(self) -> None:
+        """End a pass, in which every piece was added once."""
+        if self._selection is not None:
+            self._selection.end_pass()
+        elif self._num_numbers:
+            self._selection = OrderStatistics(self._places(self._num_numbers))
+        else:
+            self._is_empty = True
+
+
 def edge_places(num_rows: int, num_buckets: int) -> list[int]:
     """List the ranks in the sorted column at which buckets of equal mass start, including rank 0.
 
@@ -96,10 +147,14 @@ def edge_places(num_rows: int, num_buckets: int) -> list[int]:
 def distinct_edges(starts: NDArray[np.float64]) -> tuple[float, ...]:
     """List the edges between buckets: the distinct numbers at ``edge_places``, so that no bucket is empty.
 
+    There is none without numbers.
+
     Example:
         >>> distinct_edges(np.array([1.0, 1.0, 4.0, 4.0, 9.0]))
         (4.0, 9.0)
     """
+    if not len(starts):
+        return ()
     smallest, *others = starts.tolist()
     return tuple(sorted({start for start in others if start > smallest}))
 
@@ -118,6 +173,21 @@ def bucket_ids(numbers: NDArray[np.float64], edges: NDArray[np.float64], blank: 
     # With `value`, the id of blanks precedes out of vocabulary; with `out_of_vocabulary`, it is that id.
     ids[is_blank] = PADDING_ID if blank == "padding" else len(edges) + 2
     return ids
+
+
+def positions_among(numbers: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Find the position of each number among edges: k + w if it lies the share w of the way from edge k to the next.
+
+    Edges are counted from 1. A number below the first or above the last edge has the position of that edge; NaN is a
+    blank and has position 0.
+
+    Example:
+        >>> positions_among(np.array([1.0, 2.5, 99.0, -7.0, np.nan]), np.array([1.0, 2.0, 4.0])).tolist()
+        [1.0, 2.25, 3.0, 1.0, 0.0]
+    """
+    is_blank = np.isnan(numbers)
+    places = np.interp(np.where(is_blank, edges[0], numbers), edges, np.arange(1, len(edges) + 1))
+    return np.where(is_blank, 0, places).astype(np.float32)
 
 
 def num_bucket_ids(edges: tuple[float, ...], blank: BlankIds) -> int:

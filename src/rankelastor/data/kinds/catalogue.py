@@ -7,17 +7,37 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
 
 from pydantic import Field
 
-from rankelastor.data.kinds import calendar, categorical, group, hashed, numeric, quantile, sequence
+from rankelastor.data.kinds import (
+    calendar,
+    categorical,
+    group,
+    hashed,
+    last_element,
+    match,
+    numeric,
+    piecewise_linear,
+    quantile,
+    sequence,
+)
 from rankelastor.data.kinds.field import ColumnSettings
 from rankelastor.data.kinds.spec import FeatureSpec
 
 
 @dataclass(frozen=True)
 class FieldKind:
-    """A field kind: the class of its settings and the class of its fitted features (None if it makes no feature)."""
+    """A field kind: the class of its settings and the class of its fitted features (None if it makes no feature).
+
+    ``further`` are the classes of fitted features that its settings may plan beside that one.
+    """
 
     settings: type[ColumnSettings]
     spec: type[FeatureSpec] | None
+    further: tuple[type[FeatureSpec], ...] = ()
+
+    @property
+    def specs(self) -> tuple[type[FeatureSpec], ...]:
+        """All classes of its fitted features."""
+        return self.further if self.spec is None else (self.spec, *self.further)
 
     @property
     def name(self) -> str:
@@ -35,9 +55,10 @@ class FieldKind:
 KINDS: tuple[FieldKind, ...] = (
     FieldKind(categorical.CategoricalField, categorical.CategoricalSpec),
     FieldKind(hashed.HashedField, hashed.HashedSpec),
-    FieldKind(sequence.SequenceField, sequence.SequenceSpec),
+    FieldKind(sequence.SequenceField, sequence.SequenceSpec, further=(last_element.LastElementSpec, match.MatchSpec)),
     FieldKind(numeric.NumericField, numeric.NumericSpec),
     FieldKind(quantile.QuantileField, quantile.QuantileSpec),
+    FieldKind(piecewise_linear.PiecewiseLinearField, piecewise_linear.PiecewiseLinearSpec),
     FieldKind(calendar.CalendarField, calendar.CalendarSpec),
     FieldKind(group.GroupField, None),
 )
@@ -49,6 +70,6 @@ else:
     # Pydantic chooses the class by ``kind``; an unknown kind is an error that lists the known kinds.
     FieldSettings = Annotated[Union[tuple(kind.settings for kind in KINDS)], Field(discriminator="kind")]  # noqa: UP007
     AnyFeatureSpec = Annotated[
-        Union[tuple(kind.spec for kind in KINDS if kind.spec is not None)],  # noqa: UP007 - built from the table
+        Union[tuple(spec for kind in KINDS for spec in kind.specs)],  # noqa: UP007 - built from the table
         Field(discriminator="kind"),
     ]

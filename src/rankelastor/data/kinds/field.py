@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import Field, model_validator
 
@@ -168,6 +168,28 @@ class PlannedFeature(Protocol):
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Make the fit; ``vocabulary`` is given if the feature has rules for one."""
         ...
+
+
+@runtime_checkable
+class ReadsOtherColumns(Protocol):
+    """A planned feature that compares its column with others."""
+
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """Names of the columns that it reads beside its own."""
+        ...
+
+
+def columns_of(feature: PlannedFeature) -> tuple[str, ...]:
+    """List the columns that a feature reads, its own first.
+
+    Example:
+        >>> from rankelastor.data.kinds.sequence import SequenceField
+        >>> field = SequenceField(kind="sequence", column="past", max_length=3, matches="item")
+        >>> [columns_of(feature) for feature in field.plan("past")]
+        [('past',), ('past', 'item'), ('past', 'item')]
+    """
+    return (feature.column, *(feature.other_columns if isinstance(feature, ReadsOtherColumns) else ()))
 
 
 @dataclass

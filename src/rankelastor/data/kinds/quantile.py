@@ -14,7 +14,7 @@ from rankelastor.data.cells.numbers import Infinite, NumberRules, parse_numbers_
 from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.data.cells.typed_times import TimeUnit
 from rankelastor.data.features.quantiles import (
-    OrderStatistics,
+    ColumnQuantiles,
     bucket_ids,
     distinct_edges,
     edge_places,
@@ -83,32 +83,21 @@ class _QuantileFit:
 
     def __init__(self, planned: PlannedQuantile) -> None:
         self._planned = planned
-        self._num_numbers = 0
-        self._selection: OrderStatistics | None = None
-        self._all_blank = False
+        self._quantiles = ColumnQuantiles(lambda count: edge_places(count, planned.settings.num_buckets))
 
     @property
     def done(self) -> bool:
-        return self._all_blank or (self._selection is not None and self._selection.done)
+        return self._quantiles.done
 
     def add(self, cells: Cells) -> None:
-        numbers = cells.values[np.isfinite(cells.values)]
-        if self._selection is None:
-            self._num_numbers += len(numbers)
-        else:
-            self._selection.add(numbers)
+        self._quantiles.add(cells.values)
 
     def end_pass(self) -> None:
-        if self._selection is not None:
-            self._selection.end_pass()
-        elif self._num_numbers:
-            self._selection = OrderStatistics(edge_places(self._num_numbers, self._planned.settings.num_buckets))
-        else:
-            self._all_blank = True
+        self._quantiles.end_pass()
 
     def finish(self, _output: FeatureOutput) -> QuantileSpec:
         planned, blank = self._planned, self._planned.settings.blank
-        edges = () if self._selection is None else distinct_edges(self._selection.values)
+        edges = distinct_edges(self._quantiles.values)
         return QuantileSpec(
             name=planned.name,
             column=planned.column,

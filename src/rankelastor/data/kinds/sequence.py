@@ -7,14 +7,24 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
-from rankelastor.data.cells.lists import JSON, cell_lists, pad_left
+from rankelastor.data.cells.lists import JSON, pad_left
 from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.kinds.field import TEXT_MEANING, ColumnSettings, FeatureFit, FieldName, Reads
+from rankelastor.data.kinds.field import (
+    TEXT_MEANING,
+    ColumnSettings,
+    FeatureFit,
+    FieldName,
+    PlannedFeature,
+    Reads,
+)
+from rankelastor.data.kinds.last_element import PlannedLastElement
+from rankelastor.data.kinds.list_rules import ListRules
+from rankelastor.data.kinds.match import MATCH_PARTS, MatchSpec, PlannedMatch
 from rankelastor.data.kinds.sharing import refuse_rules_with_shares
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning, VocabularyFile, meaning_of_values
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFeatureFit, VocabularyFit
@@ -65,9 +75,46 @@ class SequenceField(ColumnSettings):
         "vocabulary. Elements beyond `max_length` are not counted.",
     )
 
-    def plan(self, column: str) -> Iterator[PlannedSequence]:
-        """Plan one feature."""
-        yield PlannedSequence(self.name or column, column, self)
+    last: NonNegativeInt = Field(
+        0,
+        description="Number of newest elements that are also features of their own, `<field>_last_1` (the newest), "
+        "`<field>_last_2` and so on, with the embedding rows of the sequence; 0 for none.",
+    )
+    matches: FieldName | None = Field(
+        None,
+        description="A column of the candidate, such as the item or the category of the row, that is looked for among "
+        "the elements: two features more, how often they hold its value (`<field>_times_seen`) and how many steps ago "
+        "they last did (`<field>_steps_ago`; the newest element is 1). Null for none.",
+    )
+
+    def plan(self, column: str) -> Iterator[PlannedFeature]:
+        """Plan the sequence, then its last elements and its matches."""
+        name = self.name or column
+        yield PlannedSequence(name, column, self)
+        for place in range(1, self.last + 1):
+            rules = ListRules(self.separator, place, self.text)
+            yield PlannedLastElement(f"{name}_last_{place}", column, name, place, rules, self.shares or name)
+        for part in MATCH_PARTS if self.matches is not None else ():
+            yield PlannedMatch(
+                MatchSpec(
+                    name=f"{name}_{part}",
+                    column=column,
+                    part=part,
+                    candidate=self.matches or "",
+                    separator=self.separator,
+                    max_length=self.max_length,
+                    text=self.text,
+                )
+            )
+
+    @model_validator(mode="after")
+    def _last_elements_are_read(self) -> Self:
+        if self.last > self.max_length:
+            raise ValueError(
+                f"last must be at most max_length = {self.max_length}, but {self.last} was given; try a larger "
+                "max_length"
+            )
+        return self
 
     @model_validator(mode="after")
     def _the_shared_field_has_the_rules(self) -> Self:
@@ -97,13 +144,8 @@ class PlannedSequence:
 
     def parse(self, source: CellSource) -> Cells:
         """Number the elements of each list."""
-        return _number_lists(
-            source,
-            self.column,
-            separator=self.settings.separator,
-            max_length=self.settings.max_length,
-            text=self.settings.text,
-        )
+        settings = self.settings
+        return _number_lists(source, self.column, ListRules(settings.separator, settings.max_length, settings.text))
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Count the elements."""
@@ -148,7 +190,7 @@ class SequenceSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Number the elements of each list."""
-        return _number_lists(source, self.column, separator=self.separator, max_length=self.max_length, text=self.text)
+        return _number_lists(source, self.column, ListRules(self.separator, self.max_length, self.text))
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Pad the lists of ids on the left: int32 (row, position)."""
@@ -165,13 +207,6 @@ class SequenceSpec(FeatureSpec):
         return IdMeaning(None, meaning_of_values(vocabulary).text_of)
 
 
-def _number_lists(source: CellSource, column: str, *, separator: str | None, max_length: int, text: TextRule) -> Cells:
-    lists = cell_lists(
-        source.rows,
-        column,
-        separator=separator,
-        max_length=max_length,
-        blanks=source.blanks,
-        spelling=source.spelling(text),
-    )
+def _number_lists(source: CellSource, column: str, rules: ListRules) -> Cells:
+    lists = rules.read(source, column)
     return Cells(source.numbering.number(lists.elements.values)[lists.elements.codes], lists.offsets)

@@ -84,6 +84,11 @@ class FeatureSpec(Settings):
         """Say what its ids or numbers stand for; ``vocabulary`` is given if the feature has one."""
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The raw columns to read: ``column``, and others if the feature compares them with it."""
+        return (self.column,)
+
+    @property
     def is_served(self) -> bool:
         """Whether one value takes the place of the column when scoring, so that rows may lack it."""
         return False

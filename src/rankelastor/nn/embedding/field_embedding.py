@@ -1,6 +1,6 @@
 """Field embeddings: one vector per feature, from one table with offsets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rankelastor.nn.embedding.embedded import Embedded, EmbeddedSequence
+from rankelastor.nn.embedding.piecewise_linear import PiecewiseLinear
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.nn.sequence.pooling import masked_mean
@@ -24,7 +25,7 @@ class FieldEmbedding(nn.Module):
     A categorical id looks up a row; all fields share one table, each with its own range of rows. Id 0 is padding:
     row 0, which is zero and stays zero. A sequence becomes the mean of the rows of its ids that are not padding.
     Ids of all features, of sequences too, are looked up at once. A numeric value x becomes x * w with one learned
-    vector w for its field.
+    vector w for its field; a position among edges is interpolated between the rows of two edges.
 
     Below, "id features" are the categorical ones followed by the sequences.
 
@@ -40,6 +41,10 @@ class FieldEmbedding(nn.Module):
             are trained.
         served_ids: the id that takes the place of every id of a categorical feature, by feature, in evaluation mode.
         served_numbers: the number that takes the place of those of a numeric feature, by feature, in evaluation mode.
+        num_edges: number of edges of each numeric feature whose numbers are positions among edges.
+        numbers: makes the layer, for a ``num_numbers`` and an ``embedding_dim``, that embeds the other numbers in place
+            of scaled vectors.
+        initial_std: standard deviation of the initial rows.
 
     Example:
         >>> def batch(ids, numbers, sequence=None):
@@ -61,12 +66,13 @@ class FieldEmbedding(nn.Module):
         >>> embedded.fields.shape, embedded.sequences[0].elements.shape, embed.table.shape
         (torch.Size([1, 2, 4]), torch.Size([1, 2, 4]), torch.Size([3, 4]))
 
-    Source: initial values N(0, 1e-4) and Xavier normal as in the code published with arXiv 2605.23191.
+    Source: initial rows N(0, 1e-4) and Xavier normal as in the code published with arXiv 2605.23191.
     """
 
     offsets: Tensor
     in_table: Tensor
     order: Tensor | None
+    number_order: Tensor | None
 
     def __init__(
         self,
@@ -80,8 +86,12 @@ class FieldEmbedding(nn.Module):
         pretrained: Mapping[int, tuple[int, bool]] | None = None,
         served_ids: Mapping[int, int] | None = None,
         served_numbers: Mapping[int, float] | None = None,
+        num_edges: Mapping[int, int] | None = None,
+        numbers: Callable[..., nn.Module] | None = None,
+        initial_std: float = EMBEDDING_STD,
     ) -> None:
         super().__init__()
+        self._initial_std = initial_std
         self._served_ids = dict(served_ids or {})
         self._served_numbers = dict(served_numbers or {})
         self.num_categorical = len(num_ids) - len(max_lengths)
@@ -97,13 +107,20 @@ class FieldEmbedding(nn.Module):
         )
         self.row_ranges = self._row_ranges(num_ids)
         self._register_columns(order)
-        self.table = nn.Parameter(torch.empty(self._num_rows(num_ids), embedding_dim))
-        self.numeric_vectors = nn.Parameter(torch.empty(num_numeric, embedding_dim))
+        num_rows = self._num_rows(num_ids)
+        self.piecewise = self._piecewise(num_numeric, dict(num_edges or {}), first_row=num_rows)
+        num_rows += 0 if self.piecewise is None else self.piecewise.num_rows
+        self.table = nn.Parameter(torch.empty(num_rows, embedding_dim))
+        num_scaled = len(self._scaled) if numbers is None else 0
+        self.numeric_vectors = nn.Parameter(torch.empty(num_scaled, embedding_dim))
+        self.numbers = None
+        if numbers is not None and self._scaled:
+            self.numbers = numbers(num_numbers=len(self._scaled), embedding_dim=embedding_dim)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the published initial values: rows N(0, 1e-4), padding zero, numeric vectors Xavier normal (1 -> e)."""
-        nn.init.normal_(self.table, std=EMBEDDING_STD)
+        """Draw initial values: rows N(0, initial_std), padding zero, numeric vectors Xavier normal (1 -> e)."""
+        nn.init.normal_(self.table, std=self._initial_std)
         nn.init.normal_(self.numeric_vectors, std=(2.0 / (1 + self.numeric_vectors.shape[1])) ** 0.5)
         with torch.no_grad():
             self.table[0].zero_()
@@ -111,12 +128,17 @@ class FieldEmbedding(nn.Module):
     def rows_of(self, batch: Batch) -> Integer[Tensor, "batch column"]:
         """Find the row of the table for each id of a batch.
 
-        The columns are the categorical features, then the positions of the sequences. Padding maps to row 0, every
-        other id into the range of its feature. Ids with pretrained vectors have no row and get row 0.
+        The columns are the categorical features, then the positions of the sequences, then two for each number that is
+        a position among edges. Padding maps to row 0, every other id into the range of its feature. Ids with
+        pretrained vectors have no row and get row 0.
         """
-        ids = _join_ids(self._as_served(batch))
+        batch = self._as_served(batch)
+        ids = _join_ids(batch)
         has_row = (ids != 0) & self.in_table if self.pretrained else ids != 0
-        return torch.where(has_row, ids + self.offsets, 0)
+        rows = torch.where(has_row, ids + self.offsets, 0)
+        if self.piecewise is None:
+            return rows
+        return torch.cat([rows, self.piecewise.rows_of(batch.numeric[:, self._interpolated])], dim=1)
 
     def look_up(self, rows: Integer[Tensor, "*batch"]) -> Float[Tensor, "*batch embedding_dim"]:
         """Look up rows of the table; the padding row gets no gradient."""
@@ -132,14 +154,18 @@ class FieldEmbedding(nn.Module):
         batch = self._as_served(batch)
         sequences = self._sequences(found, batch)
         # A slice is taken only where it is needed, since its gradient is a copy.
-        single = found[:, : self.num_categorical] if sequences else found
+        single = found[:, : self.num_categorical] if sequences or self.piecewise is not None else found
         if self.pretrained:
             single = self._insert_pretrained(single, batch.categorical)
         pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
-        scaled = [batch.numeric.unsqueeze(-1) * self.numeric_vectors] if len(self.numeric_vectors) else []
-        parts = [*scaled, single, *pooled]
+        parts = [*self._numbers(found, batch.numeric), single, *pooled]
         fields = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         return Embedded(fields if self.order is None else fields.index_select(1, self.order), sequences)
+
+    @property
+    def num_columns(self) -> int:
+        """Number of rows that are looked up for an example."""
+        return len(self.offsets) + 2 * len(self._interpolated)
 
     def forward(self, batch: Batch) -> Embedded:
         """Embed a batch: ``assemble(look_up(rows_of(batch)), batch)``."""
@@ -155,10 +181,30 @@ class FieldEmbedding(nn.Module):
             numeric=_with_columns(batch.numeric, self._served_numbers),
         )
 
+    def _numbers(
+        self, found: Float[Tensor, "batch column dim"], numbers: Float[Tensor, "batch numeric"]
+    ) -> list[Float[Tensor, "batch numeric dim"]]:
+        """Compute the vectors of the numeric features: none, or one tensor in declared order."""
+        if self.piecewise is None:
+            return [self._scale(numbers)] if self._scaled else []
+        vectors = self.piecewise(found[:, -2 * len(self._interpolated) :], numbers[:, self._interpolated])
+        if self.number_order is None:
+            return [vectors]
+        both = torch.cat([self._scale(numbers[:, self._scaled]), vectors], dim=1)
+        return [both.index_select(1, self.number_order)]
+
+    def _scale(self, numbers: Float[Tensor, "batch number"]) -> Float[Tensor, "batch number dim"]:
+        """Embed the numbers that are no positions among edges."""
+        if self.numbers is None:
+            return numbers.unsqueeze(-1) * self.numeric_vectors
+        vectors: Tensor = self.numbers(numbers)
+        return vectors
+
     def _sequences(self, found: Float[Tensor, "batch column dim"], batch: Batch) -> tuple[EmbeddedSequence, ...]:
         if batch.sequence is None or not self.max_lengths:
             return ()
-        found_elements = found[:, self.num_categorical :].split(self.max_lengths, dim=1)
+        widths = [*self.max_lengths, *([2] * len(self._interpolated))]
+        found_elements = found[:, self.num_categorical :].split(widths, dim=1)[: len(self.max_lengths)]
         ids = batch.sequence.split(self.max_lengths, dim=1)
         sequences = []
         for feature, (elements, element_ids) in enumerate(zip(found_elements, ids, strict=True), self.num_categorical):
@@ -197,6 +243,18 @@ class FieldEmbedding(nn.Module):
             ranges[feature] = slice(stop, stop + num_ids[feature] - 1)
             stop = ranges[feature].stop
         return [ranges.get(owner) for owner in self._owners]
+
+    def _piecewise(self, num_numeric: int, num_edges: Mapping[int, int], *, first_row: int) -> PiecewiseLinear | None:
+        """Divide the numeric features into those that scale a vector and those that lie among edges."""
+        self._interpolated = sorted(num_edges)
+        self._scaled = [feature for feature in range(num_numeric) if feature not in num_edges]
+        order = [*self._scaled, *self._interpolated]
+        in_place = not self._scaled or not self._interpolated
+        places = None if in_place else torch.tensor([order.index(feature) for feature in range(num_numeric)])
+        self.register_buffer("number_order", places, persistent=False)
+        if not num_edges:
+            return None
+        return PiecewiseLinear(num_edges=[num_edges[feature] for feature in self._interpolated], first_row=first_row)
 
     def _register_columns(self, order: Sequence[int] | None) -> None:
         """Register the offset from ids to rows of each id column, and which columns have rows at all."""
