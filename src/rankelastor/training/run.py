@@ -32,6 +32,7 @@ from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.loop import FitResult, Start, fit
+from rankelastor.training.memory_check import out_of_memory_explained
 from rankelastor.training.observers import Evaluation, ResumePoint, SilentObserver, TrainingObserver
 from rankelastor.training.resume import open_run
 from rankelastor.training.run_alarms import early_alarms
@@ -115,7 +116,11 @@ def train(
             log.open(run.train_log)
             training = inputs.training()
             start = begin(opened, inputs, training, began=began)
-            with _generators_of(training), closing(checkpointer_of(run, inputs)) as checkpointer:
+            with (
+                out_of_memory_explained(recipe, inputs.dataset, device=inputs.device),
+                _generators_of(training),
+                closing(checkpointer_of(run, inputs)) as checkpointer,
+            ):
                 fitted = fit(
                     training,
                     save_best=BestSaver(run, inputs, training.ranker, checkpointer),
