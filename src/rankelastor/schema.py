@@ -191,7 +191,7 @@ class Batch:
         """Make a batch of the same columns that holds nothing but padding and zeros.
 
         Example:
-            >>> batch = Batch(categorical=torch.ones(0, 3), numeric=torch.zeros(0, 1), labels=None, group=None)
+            >>> batch = Batch(categorical=torch.ones(0, 3, dtype=torch.int32), numeric=torch.zeros(0, 1), labels=None, group=None)
             >>> batch.padding(2).categorical.shape
             torch.Size([2, 3])
         """

@@ -331,7 +331,7 @@ def test_other_settings_are_refused_with_the_difference(values: dict[str, Any], 
 def test_other_data_are_refused(values: dict[str, Any], log_folder: Path, tmp_path: Path) -> None:
     recipe = stopped(values, tmp_path / "run")
     with (log_folder / "train.csv").open("a") as file:
-        file.write("1,0,i1,s1,0.5,u1\n")
+        file.write("1,0,i1,s1,0.5,u1,i1\n")
     shutil.rmtree(tmp_path / "prepared")
     with pytest.raises(RunError, match="must be resumed with the data that it began with, but they have changed"):
         train(recipe, folder=tmp_path / "run")
