@@ -229,6 +229,11 @@ class PublishedStep:
         self._embedding_l2 = embedding_l2
         self._optimiser = torch.optim.Adam(ranker.parameters(), lr=learning_rate)
 
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Change the learning rate of all parameters."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate
+
     def step(self, batch: Batch) -> float:
         """Train on one batch and return its mean cross-entropy as a float, as in the published code."""
         self._optimiser.zero_grad()

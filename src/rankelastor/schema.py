@@ -191,8 +191,8 @@ class Batch:
         """Make a batch of the same columns that holds nothing but padding and zeros.
 
         Example:
-            >>> batch = Batch(categorical=torch.ones(0, 3, dtype=torch.int32), numeric=torch.zeros(0, 1), labels=None, group=None)
-            >>> batch.padding(2).categorical.shape
+            >>> ids = torch.ones(0, 3, dtype=torch.int32)
+            >>> Batch(categorical=ids, numeric=torch.zeros(0, 1), labels=None, group=None).padding(2).categorical.shape
             torch.Size([2, 3])
         """
         return self._map(lambda tensor: tensor.new_zeros(num_examples, *tensor.shape[1:]))
@@ -204,6 +204,10 @@ class Batch:
     def pin_memory(self) -> Self:
         """Copy the batch to page-locked memory, from which copies to CUDA run asynchronously."""
         return self._map(lambda tensor: tensor.pin_memory())
+
+    def clone(self) -> Self:
+        """Copy the batch to memory of its own on the same device."""
+        return self._map(lambda tensor: tensor.clone())
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Self:
         present = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.execution import compiling
-from rankelastor.execution.compiling import CompiledNetwork, should_compile
+from rankelastor.execution.compiling import LARGE_WORK, CompiledNetwork, should_compile
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.embedding.embedded import Embedded
@@ -67,20 +67,26 @@ def logits(compiled: CompiledNetwork, ranker: Ranker, examples: Batch) -> Tensor
 
 
 @pytest.mark.parametrize(
-    ("chosen", "on_cpu", "on_cuda"), [("auto", False, True), ("always", True, True), ("never", False, False)]
+    ("chosen", "on_cpu", "on_cuda", "if_large"),
+    [("auto", False, False, True), ("always", True, True, True), ("never", False, False, False)],
 )
-def test_auto_compiles_on_cuda_alone(chosen: str, on_cpu: bool, on_cuda: bool) -> None:
+def test_auto_compiles_large_steps_on_cuda_alone(chosen: str, on_cpu: bool, on_cuda: bool, if_large: bool) -> None:
     execution = training_settings(compile=chosen).execution
-    assert should_compile(execution, CPU) is on_cpu
-    assert should_compile(execution, torch.device("cuda")) is on_cuda
+    assert should_compile(execution, CPU, work=2 * LARGE_WORK) is on_cpu
+    assert should_compile(execution, torch.device("cuda"), work=LARGE_WORK / 2) is on_cuda
+    assert should_compile(execution, torch.device("cuda"), work=LARGE_WORK) is if_large
 
 
-def test_cuda_graphs_are_asked_for_on_cuda_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_graphs_of_the_passes_are_asked_for_on_cuda_where_no_step_is_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(torch, "compile", lambda _call, **options: asked.append(options))
-    for name in ("cuda", "cpu"):
-        compiling.compiler_for(torch.device(name))(lambda embedded: embedded.fields)
-    assert [(options["mode"], options["dynamic"]) for options in asked] == [("reduce-overhead", False), (None, False)]
+    for name, record in (("cuda", "never"), ("cuda", "auto"), ("cpu", "never")):
+        compiler = compiling.compiler_for(training_settings(record=record).execution, torch.device(name))
+        compiler(lambda embedded: embedded.fields)
+    assert [options["mode"] for options in asked] == ["reduce-overhead", None, None]
+    assert not any(options["dynamic"] for options in asked)
 
 
 def steps(
@@ -99,7 +105,7 @@ def steps(
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_compiled_steps_learn_what_eager_ones_do(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "compiler_for", lambda _device: traced)
+    monkeypatch.setattr(compiling, "compiler_for", lambda _settings, _device: traced)
     training = partial(training_settings, learning_rate=0.01, slice_examples=8, precision=precision)
     sizes = (32, 32, 32, 5, 32)  # the end of an epoch, and the next one
     runs = [steps(training(compile=chosen), sizes) for chosen in ("always", "never")]
@@ -115,7 +121,7 @@ def test_compiled_steps_learn_what_eager_ones_do(precision: str, monkeypatch: py
 
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_compiled_dropout_is_drawn_anew_and_repeatably(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "compiler_for", lambda _device: traced)
+    monkeypatch.setattr(compiling, "compiler_for", lambda _settings, _device: traced)
     training = training_settings(learning_rate=1e-12, slice_examples=8, compile="always")
     first, second = (steps(training, (32, 32, 32), dropout=0.4, threads=2) for _ in range(2))
     assert first[0] == second[0]
@@ -251,7 +257,7 @@ def no_backward(call: Call) -> Call:
 def test_what_cannot_be_compiled_runs_eagerly_and_says_so_once(
     broken: Callable[[Call], Call], reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(compiling, "compiler_for", lambda _device: broken)
+    monkeypatch.setattr(compiling, "compiler_for", lambda _settings, _device: broken)
     compiling._warn_that_compiling_failed.cache_clear()
     training = partial(training_settings, learning_rate=0.01, slice_examples=8)
     failed, eager, again = (steps(training(compile=chosen), (16, 16, 24)) for chosen in ("always", "never", "always"))
@@ -276,11 +282,11 @@ def cuda_steps(training: TrainingSettings, sizes: tuple[int, ...]) -> tuple[list
 @pytest.mark.cuda
 @cuda
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 2e-2)])
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 6e-2)])
 def test_on_cuda_graphs_learn_what_eager_steps_do(precision: str, tolerance: float) -> None:
     training = partial(training_settings, learning_rate=0.01, embedding_l2=0.1, precision=precision)
     sizes = (64, 64, 64, 64, 9, 64, 64)  # losses are read at the end: no graph may write over them
-    runs = [cuda_steps(training(compile=chosen), sizes) for chosen in ("auto", "never")]
+    runs = [cuda_steps(training(compile=chosen, record="never"), sizes) for chosen in ("always", "never")]
     assert [compiled for *_, compiled in runs] == [True, False]
     assert runs[0][0] == pytest.approx(runs[1][0], abs=tolerance)
 
@@ -302,7 +308,7 @@ def test_on_cuda_a_recorded_step_draws_new_dropout_masks() -> None:
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_on_cuda_a_watched_step_between_compiled_ones_is_heard() -> None:
     ranker = fresh().to("cuda")
-    stepper = stepper_of(ranker)
+    stepper = stepper_of(ranker, training_settings(compile="always", record="never"))
     heard: list[int] = []
     for seed in range(6):
         if seed == 4:

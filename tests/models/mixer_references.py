@@ -69,7 +69,7 @@ def relu_experts(ffn: Any, token: int, x: Vector) -> Vector:
 def top_k_experts(ffn: Any, token: int, x: Vector) -> Vector:
     scores = own_map(ffn.router, token, x)
     best = sorted(range(len(scores)), key=lambda number: -scores[number])[: ffn.num_chosen]
-    total = sum(math.exp(scores[number]) for number in best)
+    total = sum(math.exp(score) for score in scores)
     out = swiglu(ffn.shared, token, x)
     for number in best:
         gate = ffn.factor * math.exp(scores[number]) / total

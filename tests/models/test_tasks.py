@@ -15,6 +15,7 @@ from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import cost_of
 from rankelastor.recipes.load import recipe_from_values
+from rankelastor.schema import CategoricalFeature, FeatureSchema
 
 TASKS = replace(SCHEMA, tasks=("click", "buy"))
 SHARINGS: dict[str, dict[str, Any]] = {
@@ -33,14 +34,61 @@ def test_every_model_has_a_logit_per_task_and_learns_everywhere(name: str, shari
     ranker = build_ranker(settings, TASKS)
     torch.nn.init.normal_(ranker.embedding.table[1:].data)
     logits = ranker(BATCH)
-    assert logits.shape == (3, 2)
+    assert logits.shape[:2] == (3, 2)
     logits.sum().backward()
     assert all(parameter.grad is not None for parameter in ranker.parameters())
     ranker.eval()
+    assert ranker(BATCH).shape == (3, 2)
     torch.testing.assert_close(torch.cat([ranker(part) for part in BATCH.split(1)]), ranker(BATCH))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         ranker(next(BATCH.split(1)))
     assert cost_of(settings, TASKS).flops_per_example == counter.get_total_flops()
+
+
+PARTS = {
+    "finalnet": ("whole", 1.0, 3),
+    "tokenmixer_large": ("labels", 0.1, 3),
+    "rankmixer_paper-experts": ("labels", 1.0, 2),
+}
+"""Models with parts: what these learn from, their weight, and how many logits a task has while training."""
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+@pytest.mark.parametrize("name", PARTS)
+def test_the_parts_of_a_model_learn_under_every_sharing(name: str, sharing: str) -> None:
+    torch.manual_seed(0)
+    ranker = build_ranker(small(name, tasks=SHARINGS[sharing]), TASKS)
+    torch.nn.init.normal_(ranker.embedding.table[1:].data)
+    source, weight, num_logits = PARTS[name]
+    assert (ranker.parts_learn_from, ranker.part_weight) == (source, weight)
+    logits = ranker(BATCH)
+    assert logits.shape == (3, 2, num_logits)
+    logits[:, :, 1:].square().sum().backward()
+    of_parts = [
+        parameter.grad
+        for place, parameter in ranker.network.named_parameters()
+        if any(word in place for word in ("auxiliary", "training_router", ".blocks.1."))
+    ]
+    assert of_parts
+    assert any(grad is not None and grad.abs().max() > 0 for grad in of_parts)
+
+
+def test_what_stands_around_a_network_hides_not_what_its_parts_learn_from() -> None:
+    position = CategoricalFeature("position", 5, serving_id=2)
+    schema = FeatureSchema((*SCHEMA.features, position))
+    ranker = build_ranker(small("tokenmixer_large", shallow_tower={"hidden_dims": [3]}), schema)
+    assert (ranker.parts_learn_from, ranker.part_weight) == ("labels", 0.1)
+
+
+def test_the_logits_of_parts_are_those_of_the_towers_on_their_representations() -> None:
+    ranker = build_ranker(small("tokenmixer_large", tasks=SHARINGS["shared_bottom"]), TASKS)
+    torch.nn.init.normal_(ranker.embedding.table[1:].data)
+    shared: Any = ranker.network
+    outputs = shared.network(ranker.embedding(BATCH))
+    logits = ranker(BATCH)
+    for part in range(3):
+        representation = outputs[:, :, part].relu().unsqueeze(1).expand(-1, 2, -1)
+        torch.testing.assert_close(logits[:, :, part], shared.towers(representation))
 
 
 def test_the_points_of_experts_are_told_apart() -> None:

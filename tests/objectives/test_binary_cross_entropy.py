@@ -103,22 +103,10 @@ def test_a_batch_whose_weights_are_all_zero_has_no_loss_and_no_gradient() -> Non
     assert not torch.autograd.grad(loss, logits)[0].any()
 
 
-def test_task_weights_by_name_follow_the_order_of_the_tasks() -> None:
-    logits, batch = drawn()
-    tasks = ("click", "like", "share")
-    named = BinaryCrossEntropy.by_name({"share": 0.25, "click": 2.0}, tasks=tasks)
-    assert loss_of(named, logits, batch) == loss_of(BinaryCrossEntropy([2.0, 1.0, 0.25]), logits, batch)
-
-
 @pytest.mark.parametrize("weights", [[-1.0, 1.0], [0.0, 0.0], [float("nan"), 1.0], [float("inf")], []])
 def test_task_weights_that_are_no_weights_are_errors(weights: list[float]) -> None:
     with pytest.raises(ValueError, match="must be 0 or more and not all 0"):
         BinaryCrossEntropy(weights)
-
-
-def test_a_weight_of_an_unknown_task_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"must name tasks of \['click'\], but \['clicks'\] were given"):
-        BinaryCrossEntropy.by_name({"clicks": 1.0}, tasks=["click"])
 
 
 def test_a_number_of_logits_other_than_that_of_the_labels_is_our_own_mistake() -> None:

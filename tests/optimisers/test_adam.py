@@ -44,3 +44,20 @@ def test_zero_grad_removes_the_gradients() -> None:
     optimiser.step()
     assert [weight.grad for weight in weights] == [None, None]
     assert [weight.tolist() for weight in weights] == [[1.0, 1.0]] * 2
+
+
+@pytest.mark.parametrize("weight_decay", [0.1, 1.0])
+def test_with_weight_decay_the_decayed_parameters_are_those_of_pytorchs_adamw(weight_decay: float) -> None:
+    ours, theirs = parameters(), parameters()
+    optimiser = DenseAdam(ours, learning_rate=0.05, betas=(0.9, 0.999), weight_decay=weight_decay, decayed=ours[::2])
+    groups = [{"params": theirs[::2], "weight_decay": weight_decay}, {"params": theirs[1::2], "weight_decay": 0.0}]
+    reference = torch.optim.AdamW(groups, lr=0.05, betas=(0.9, 0.999), foreach=False)
+    generator = torch.Generator().manual_seed(4)
+    for _ in range(5):
+        for own, other in zip(ours, theirs, strict=True):
+            own.grad = torch.randn(own.shape, generator=generator)
+            other.grad = own.grad.clone()
+        optimiser.step()
+        reference.step()
+    for own, other in zip(ours, theirs, strict=True):
+        assert torch.allclose(own, other, atol=1e-6)

@@ -36,6 +36,14 @@ def test_lazy_updates_need_no_gradient_of_the_whole_table(recipe: Recipe) -> Non
     assert lazy.optimiser == dense.optimiser
 
 
+def test_row_wise_adagrad_keeps_one_number_for_each_row(recipe: Recipe) -> None:
+    ranker = build_ranker(recipe.model, open_or_prepare(recipe.data).schema)
+    table = ranker.embedding.table
+    num_dense = sum(parameter.numel() for parameter in ranker.parameters()) - table.numel()
+    parts = forecast(recipe, training__optimiser__embedding_rule="rowwise_adagrad")
+    assert parts.optimiser == 8 * num_dense + 4 * len(table)
+
+
 def test_activations_grow_with_the_batch_until_slices_bound_them(recipe: Recipe) -> None:
     one, four = (forecast(recipe, training__batch_size=size).activations for size in (1, 4))
     assert four == pytest.approx(4 * one)

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.errors import SettingsError
+from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.recipes.load import recipe_from_values
+from rankelastor.schema import Batch
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.objective import objective_of
 from rankelastor.training.run import train
@@ -20,6 +23,15 @@ def with_training(values: dict[str, Any], **changes: Any) -> dict[str, Any]:
 def test_the_default_is_the_published_cross_entropy() -> None:
     objective = objective_of(TrainingSettings(), ["click"])
     assert not hasattr(objective, "couples_examples")
+
+
+def test_task_weights_follow_the_order_of_the_tasks() -> None:
+    settings = TrainingSettings(task_weights={"share": 0.25, "click": 2.0})
+    logits = torch.tensor([[0.5, -1.0, 2.0], [0.0, 3.0, -0.5]])
+    ids, labels = torch.ones(2, 1, dtype=torch.int32), torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    batch = Batch(categorical=ids, numeric=torch.zeros(2, 0), labels=labels, group=None)
+    named, placed = objective_of(settings, ("click", "like", "share")), BinaryCrossEntropy([2.0, 1.0, 0.25])
+    assert named(logits, batch, total=2.0) == placed(logits, batch, total=2.0)
 
 
 @pytest.mark.parametrize("kind", ["pairwise", "listwise"])

@@ -130,6 +130,28 @@ MATRIX: dict[str, tuple[dict[str, Any], list[int]]] = {
     "without reading ahead": ({"training.read_ahead": 0}, [9]),
     "from the base rate": ({"training.output_bias": "base_rate"}, [9]),
     "a monitor of two metrics": ({"training.monitor": {"auc": 1.0, "gauc": 0.5}}, [9]),
+    "row-wise Adagrad, a cosine, and evaluations within epochs": (
+        {
+            "training.optimiser.embedding_rule": "rowwise_adagrad",
+            "training.optimiser.embedding_learning_rate": 0.02,
+            "training.schedule": {"kind": "cosine", "warmup_epochs": 0.5},
+            "training.evaluate_every": 0.5,
+        },
+        [4, 11],
+    ),
+    "AdamW, rows with a rate of their own, and a warm-up": (
+        {
+            "training.optimiser.weight_decay": 0.1,
+            "training.optimiser.embedding_learning_rate": 0.01,
+            "training.embedding_updates": "dense",
+            "training.schedule": {"kind": "plateau", "warmup_epochs": 1.5},
+        },
+        [8],
+    ),
+    "early stopping within an epoch": (
+        {"training.min_delta": 0.9, "training.patience": 2, "training.epochs": 6, "training.evaluate_every": 3},
+        [9],
+    ),
 }
 
 
@@ -348,6 +370,16 @@ def test_more_epochs_are_allowed_when_resuming_and_recorded(values: dict[str, An
     noted = json.loads((tmp_path / "run" / "environment.json").read_text())["resumed"]
     assert [(part["after_step"], part["epochs_before"], part["epochs"]) for part in noted] == [(8, 2, 3)]
     assert RunFolder.open(tmp_path / "run").recipe().training.epochs == 3
+
+
+def test_more_epochs_are_refused_where_the_learning_rate_falls_over_all_of_them(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    values["training"]["schedule"] = {"kind": "cosine"}
+    recipe = stopped(values, tmp_path / "run")
+    longer = with_overrides(recipe, {"training.epochs": 3})
+    with pytest.raises(RunError, match=r"training\.schedule falls over training\.epochs, which must stay"):
+        train(longer, folder=tmp_path / "run", resume=True)
 
 
 def test_fewer_epochs_are_refused(values: dict[str, Any], tmp_path: Path) -> None:

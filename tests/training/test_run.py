@@ -81,6 +81,34 @@ def test_the_best_weights_are_restored_before_the_test(recipe: Recipe, tmp_path:
     assert evaluate(run.folder, split="valid").as_dict() == best["metrics"] == run.result.valid
 
 
+def test_evaluations_within_an_epoch_are_kept_and_the_best_of_them_is_tested(recipe: Recipe, tmp_path: Path) -> None:
+    settings = {"training.evaluate_every": 2, "training.batch_size": 2, "training.epochs": 2, "training.patience": 9}
+    run = train(with_overrides(recipe, settings), folder=tmp_path / "run")
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    per_epoch = -(-run.result.steps // 2)
+    expected = [*range(2, per_epoch, 2), per_epoch]
+    assert [line["step"] for line in lines] == [*expected, *(per_epoch + step for step in expected)]
+    assert [line["epochs_done"] for line in lines] == pytest.approx(
+        [line["step"] / per_epoch for line in lines], abs=1e-6
+    )
+    best = max(lines, key=lambda line: line["metrics"]["auc"])
+    assert evaluate(run.folder, split="valid").as_dict() == best["metrics"] == run.result.valid
+
+
+def test_early_stopping_within_an_epoch_leaves_the_rest_of_it_out(recipe: Recipe, tmp_path: Path) -> None:
+    settings = {"training.evaluate_every": 1, "training.batch_size": 2, "training.epochs": 9, "training.patience": 2}
+    run = train(with_overrides(recipe, settings | {"training.min_delta": 9.0}), folder=tmp_path / "run")
+    assert (run.result.steps, run.result.epochs) == (3, 1)
+
+
+def test_the_rate_of_a_cosine_stands_in_the_evaluations(recipe: Recipe, tmp_path: Path) -> None:
+    schedule = {"kind": "cosine", "final_share": 0.5}
+    settings = {"training.schedule": schedule, "training.batch_size": 100, "training.epochs": 2}
+    run = train(with_overrides(recipe, settings | {"training.learning_rate": 0.008}), folder=tmp_path / "run")
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["learning_rate"] for line in lines] == pytest.approx([0.008, 0.006])  # one step an epoch
+
+
 def test_a_run_reads_back_and_evaluates_the_same(recipe: Recipe, tmp_path: Path) -> None:
     run = train(recipe, folder=tmp_path / "run")
     assert evaluate(run.folder, split="test").as_dict() == run.result.test
@@ -119,7 +147,7 @@ def test_a_run_with_a_compiled_step_scores_and_stores_as_any(
             raise RuntimeError("no compiler")
         return call
 
-    monkeypatch.setattr("rankelastor.execution.compiling.compiler_for", lambda _device: compile_call)
+    monkeypatch.setattr("rankelastor.execution.compiling.compiler_for", lambda _settings, _device: compile_call)
     recipe = with_overrides(recipe, {"model.ffn.dropout": 0.0})  # compiled dropout draws other masks
     plain = train(recipe, folder=tmp_path / "plain")
     run = train(with_overrides(recipe, {"training.compile": "always"}), folder=tmp_path / "run")

@@ -115,6 +115,59 @@ def test_lazy_updates_equal_dense_ones_where_gaps_are_short() -> None:
         assert torch.allclose(one, other, atol=2e-5), name
 
 
+def step_all(settings: TrainingSettings) -> dict[str, torch.Tensor]:
+    """Take six steps of three examples, and return the parameters."""
+    ranker = fresh_ranker().eval()
+    stepper = stepper_of(ranker, settings)
+    for seed in range(6):
+        stepper.step(batch(seed, 3))
+    stepper.complete_rows()
+    stepper.close()
+    return dict(ranker.named_parameters())
+
+
+def test_row_wise_adagrad_is_that_of_loops_and_the_rest_is_adam() -> None:
+    optimiser = {
+        "embedding_rule": "rowwise_adagrad", "embedding_learning_rate": 0.2, "learning_rate": 0.01,
+        "clip_norm": None, "embedding_l2": 0.1,
+    }  # fmt: skip
+    ours = step_all(training_settings(optimiser=optimiser))
+    ranker = fresh_ranker().eval()
+    table = ranker.embedding.table
+    adam = torch.optim.Adam([p for p in ranker.parameters() if p is not table], lr=0.01)
+    sums = [0.0] * len(table)
+    for examples in [batch(seed, 3) for seed in range(6)]:
+        ranker.zero_grad()
+        binary_cross_entropy_with_logits(ranker(examples), examples.labels).backward()  # type: ignore[arg-type]
+        adam.step()
+        assert table.grad is not None
+        with torch.no_grad():
+            for row in set(examples.categorical.flatten().tolist()) - {0}:
+                gradient = table.grad[row] + 0.1 * table[row]
+                sums[row] += gradient.square().mean().item()
+                table[row] -= 0.2 * gradient / (sums[row] ** 0.5 + 1e-8)
+    for name, expected in ranker.named_parameters():
+        assert torch.allclose(ours[name], expected, atol=1e-5), name
+
+
+def test_weight_decay_shrinks_the_products_alone() -> None:
+    decayed, plain = (step_all(training_settings(optimiser={"weight_decay": decay})) for decay in (0.5, 0.0))
+    assert decayed["network.tokenizer.mlp.out.weight"].norm() < plain["network.tokenizer.mlp.out.weight"].norm()
+
+
+@pytest.mark.parametrize("updates", ["dense", "lazy"])
+def test_rows_of_their_own_rate_move_by_it(updates: str) -> None:
+    def settings(**optimiser: float) -> TrainingSettings:
+        return training_settings(optimiser=optimiser, embedding_updates=updates, batch_size=3)
+
+    slow = step_all(settings(embedding_learning_rate=1e-9, learning_rate=0.01))
+    same, plain = (step_all(settings(learning_rate=0.01, **more)) for more in ({"embedding_learning_rate": 0.01}, {}))
+    before = dict(fresh_ranker().named_parameters())
+    assert torch.allclose(slow["embedding.table"], before["embedding.table"], atol=1e-6)
+    assert not torch.allclose(slow["network.tokenizer.mlp.out.weight"], before["network.tokenizer.mlp.out.weight"])
+    assert all(torch.equal(same[name], plain[name]) for name in plain)
+
+
 @pytest.mark.parametrize("updates", ["dense", "lazy"])
 def test_a_table_frozen_between_steps_stays_as_it_is(updates: str) -> None:
     ranker = fresh_ranker()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from rankelastor.models.layer_settings import LayerSettings
     from rankelastor.models.outline import OutlineNode
     from rankelastor.models.ranker_settings import RankerSettings
+    from rankelastor.recipes.choices import Choice
+    from rankelastor.recipes.completion import Completed
     from rankelastor.recipes.recipe import Recipe
     from rankelastor.runs.result import RunResult
+    from rankelastor.runs.run_folder import RunFolder
     from rankelastor.schema import Feature, FeatureSchema
 
 
@@ -111,10 +114,11 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
     from rankelastor.models.cost import cost_of
     from rankelastor.models.outline import outline
 
-    recipe, manifest = _recipe_and_manifest(place, assignments)
+    completed, manifest = _recipe_and_manifest(place, assignments)
+    recipe = completed.recipe
     result = _result(place) if not assignments else None
     if as_json:
-        print_json(model_facts(recipe, manifest, result))
+        print_json(model_facts(completed, manifest, result))
         return
     schema = manifest.feature_schema
     console.print(_field_table(manifest))
@@ -122,6 +126,9 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
         console.print(f"\n{odds_line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
     print_unbroken(_model_tree(outline(recipe.model, schema)))  # a deep tree leaves no room to break its lines
+    if completed.choices:
+        print_words("\nThe recipe leaves out what follows; it was chosen for these data:\n")
+        console.print(_choice_table(completed.choices))
     if result is not None:
         console.print()
         console.print(metrics_table(dict(result.metrics.items())))
@@ -132,6 +139,13 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
         f"report on the data: rankelastor describe {recipe.data.prepared}"
     )
     _warn_of_dominant_mixing(recipe.model, schema)
+
+
+def _choice_table(choices: tuple[Choice, ...]) -> FittedTable:
+    table = FittedTable("setting", "chosen", "why", left=3)
+    for choice in choices:
+        table.add_row(*(escape(text) for text in (choice.path, flow_yaml(choice.value), choice.reason)))
+    return table
 
 
 def _odds_line(recipe: Recipe) -> str:
@@ -182,26 +196,44 @@ def _warn_of_dominant_mixing(model: RankerSettings, schema: FeatureSchema) -> No
 
 def _as_yaml(mixing: LayerSettings) -> str:
     """Format the settings that differ from their defaults as YAML on one line."""
+    return flow_yaml({"kind": mixing.kind} | mixing.model_dump(mode="json", exclude_defaults=True))
+
+
+def flow_yaml(value: Any) -> str:
+    """Format a value as YAML on one line."""
     import yaml
 
-    values = {"kind": mixing.kind} | mixing.model_dump(mode="json", exclude_defaults=True)
-    return yaml.safe_dump(values, default_flow_style=True, sort_keys=False, width=1000).strip()
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000)
+    return text.removesuffix("...\n").strip()
 
 
-def _recipe_and_manifest(place: Path, assignments: list[str]) -> tuple[Recipe, Manifest]:
+def _recipe_and_manifest(place: Path, assignments: list[str]) -> tuple[Completed, Manifest]:
     from rankelastor.cli.progress import Bar
     from rankelastor.data.manifest import Manifest
     from rankelastor.data.prepare import open_or_prepare
+    from rankelastor.recipes.completion import Completed, complete
     from rankelastor.recipes.load import load_recipe, parse_overrides, with_overrides
     from rankelastor.runs.run_folder import RunFolder
 
     overrides = parse_overrides(assignments)
     if place.is_dir():
         run = RunFolder.open(place)
-        return with_overrides(run.recipe(), overrides), Manifest.read(run.features)
+        recipe, manifest = with_overrides(run.recipe(), overrides), Manifest.read(run.features)
+        return Completed(recipe, _choices_of_run(run, recipe)), manifest
     recipe = load_recipe(place, overrides)
     with Bar() as bar:
-        return recipe, open_or_prepare(recipe.data, progress=bar).manifest
+        manifest = open_or_prepare(recipe.data, progress=bar).manifest
+    return complete(recipe, manifest), manifest
+
+
+def _choices_of_run(run: RunFolder, recipe: Recipe) -> tuple[Choice, ...]:
+    """Read what was chosen for a run, with the values that it has."""
+    from rankelastor.recipes.choices import Choice
+    from rankelastor.recipes.merging import value_at
+
+    chosen = run.environment().get("chosen", {})
+    values = recipe.model_dump(mode="json")
+    return tuple(Choice(path, value_at(values, path), reason) for path, reason in chosen.items())
 
 
 def _result(place: Path) -> RunResult | None:

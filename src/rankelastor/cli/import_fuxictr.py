@@ -51,7 +51,7 @@ def import_fuxictr(
     if as_json:
         print_json({"recipe": str(to), "notes": [asdict(note) for note in imported.notes]})
         return
-    _print_notes(imported.notes)
+    print_notes(imported.notes)
     data = imported.recipe.data
     print_words(
         f"{to}: recipe of {expid}\nIt reads {data.files.folder} (relative to the working directory): change "
@@ -59,7 +59,8 @@ def import_fuxictr(
     )
 
 
-def _print_notes(notes: tuple[Note, ...]) -> None:
+def print_notes(notes: tuple[Note, ...]) -> None:
+    """Print what an import says of settings, a table for each outcome."""
     from rankelastor.interop.fuxictr.notes import OUTCOMES
 
     for outcome, heading in OUTCOMES.items():

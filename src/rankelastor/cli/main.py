@@ -36,6 +36,7 @@ VERBS = (
     "schema",
     "verify",
     "import_fuxictr",
+    "import_published",
 )
 """The verbs, one line each, in the order in which the help lists them: each is the module in ``cli/`` of its name."""
 

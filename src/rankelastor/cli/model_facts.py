@@ -11,15 +11,16 @@ from rankelastor.schema import Feature, NumericFeature
 
 if TYPE_CHECKING:
     from rankelastor.data.manifest import Manifest
-    from rankelastor.recipes.recipe import Recipe
+    from rankelastor.recipes.completion import Completed
     from rankelastor.runs.result import RunResult
 
 
-def model_facts(recipe: Recipe, manifest: Manifest, result: RunResult | None) -> dict[str, Any]:
-    """Collect the settings, the fields, the model as a tree, its cost, and the result of a finished run."""
-    schema = manifest.feature_schema
+def model_facts(completed: Completed, manifest: Manifest, result: RunResult | None) -> dict[str, Any]:
+    """Collect settings, choices, the fields, the model as a tree, its cost, and the result of a finished run."""
+    recipe, schema = completed.recipe, manifest.feature_schema
     return {
         "recipe": recipe.model_dump(mode="json"),
+        "chosen": [asdict(choice) for choice in completed.choices],
         "fields": [{"name": spec.name, "kind": spec.describe(), **_ids(spec.feature)} for spec in manifest.features],
         "num_rows": {name: split.num_rows for name, split in manifest.splits.items()},
         "model": _tree(outline(recipe.model, schema)),

@@ -61,11 +61,13 @@ def _costs(path: Path, kinds: list[str]) -> dict[str, Cost | None]:
     from rankelastor.cli.progress import Bar
     from rankelastor.data.prepare import open_or_prepare
     from rankelastor.models.overview import cost_with_settings_of
+    from rankelastor.recipes.completion import complete
     from rankelastor.recipes.load import load_recipe
 
     recipe = load_recipe(path)
     with Bar() as bar:
-        schema = open_or_prepare(recipe.data, progress=bar).manifest.feature_schema
+        manifest = open_or_prepare(recipe.data, progress=bar).manifest
+    recipe, schema = complete(recipe, manifest).recipe, manifest.feature_schema
     return {kind: cost_with_settings_of(recipe.model, kind, schema) for kind in kinds}
 
 

@@ -20,7 +20,8 @@ class TrainingView(SilentObserver):
     def __init__(self, bar: Bar, *, label: str = "") -> None:
         self._bar = bar
         self._label = f"{label} " if label else ""
-        self._num_epochs = self._num_examples = self._pending = self._done_before = 0
+        self._num_epochs = self._num_examples = self._pending = self._done_before = self._seen = 0
+        self._epoch_to_show: int | None = None
         self._last_refresh = 0.0
         self._figures: dict[str, float] = {}
 
@@ -40,13 +41,17 @@ class TrainingView(SilentObserver):
 
     def on_epoch_start(self, epoch: int) -> None:
         """Begin the stage of the epoch."""
-        title = f"{self._label}epoch {epoch}/{self._num_epochs}"
-        self._bar.begin(title, total=self._num_examples, unit="examples")
-        self._pending, self._done_before = self._done_before, 0
+        self._begin(epoch)
+        self._pending = self._seen = self._done_before
+        self._done_before = 0
 
     def on_step(self, step: Step) -> None:
-        """Advance the stage a few times per second."""
+        """Advance the stage a few times per second; an evaluation within the epoch has ended it."""
+        if self._epoch_to_show is not None:
+            self._begin(self._epoch_to_show)
+            self._pending = self._seen
         self._pending += step.batch.num_examples
+        self._seen += step.batch.num_examples
         if time.monotonic() - self._last_refresh < _REFRESH_SECONDS:
             return
         self._figures |= {"step": step.index, "loss": step.loss.item()}
@@ -54,9 +59,14 @@ class TrainingView(SilentObserver):
         self._pending, self._last_refresh = 0, time.monotonic()
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """Print a line with the metrics and end the stage of the epoch."""
+        """Print a line with the metrics and end the stage of the epoch; its next step begins it again."""
         self._bar.end()
+        self._epoch_to_show = evaluation.epoch
         if "auc" in evaluation.metrics:
             self._figures["valid_auc"] = evaluation.metrics["auc"]
         line = evaluation_line(evaluation, num_epochs=self._num_epochs, num_examples=self._num_examples)
         self._bar.say(self._label + line)
+
+    def _begin(self, epoch: int) -> None:
+        self._bar.begin(f"{self._label}epoch {epoch}/{self._num_epochs}", total=self._num_examples, unit="examples")
+        self._epoch_to_show = None

@@ -21,6 +21,7 @@ SHORT_PATHS: Mapping[str, str] = MappingProxyType(
         "training.patience": "training.stopping.patience",
         "training.precision": "training.execution.precision",
         "training.compile": "training.execution.compile",
+        "training.record": "training.execution.record",
         "training.device": "training.execution.device",
         "training.threads": "training.execution.threads",
         "training.slice_examples": "training.execution.slice_examples",

@@ -8,7 +8,7 @@ from rankelastor.config.base import Settings
 
 
 class StoppingSettings(Settings):
-    """When to lower the learning rate and when to stop, by the evaluation of the valid split after each epoch."""
+    """When to lower the learning rate and when to stop, by the evaluations of the valid split."""
 
     monitor: str | Annotated[dict[str, float], Field(min_length=1)] = Field(
         "auc",
@@ -23,7 +23,8 @@ class StoppingSettings(Settings):
         0.1,
         gt=0,
         le=1,
-        description="Factor by which an evaluation that is no better multiplies the learning rate; 1 keeps it.",
+        description="Factor by which an evaluation that is no better multiplies the learning rate; 1 keeps it, and so "
+        "does a `training.schedule` other than the plateau.",
     )
     min_learning_rate: NonNegativeFloat = Field(1e-6, description="The learning rate never falls below this.")
     patience: PositiveInt = Field(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
@@ -20,6 +21,7 @@ from rankelastor.config.checkpoint import CheckpointSettings
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.config.objective import CrossEntropyObjective, ObjectiveSettings
 from rankelastor.config.optimiser import OptimiserSettings
+from rankelastor.config.schedule import PlateauSchedule, ScheduleSettings
 from rankelastor.config.short_paths import SHORT_PATHS, group_settings, restore_written_paths
 from rankelastor.config.stopping import StoppingSettings
 
@@ -57,6 +59,15 @@ class WindowOrder(Settings):
     window_rows: PositiveInt = Field(1_000_000, description="Number of rows per window.")
 
 
+def _check_steps_or_share(every: float | None) -> float | None:
+    if every is not None and not (0 < every < 1 or (every >= 1 and every == int(every))):
+        raise ValueError(
+            "evaluate_every must be a whole number of steps, or a share of an epoch above 0 and below 1, but "
+            f"{every} was given; try 0.25"
+        )
+    return every
+
+
 OrderSettings = Annotated[UniformOrder | WindowOrder, Field(discriminator="kind")]
 OutputBias = Literal["auto", "zero", "base_rate"]
 
@@ -74,6 +85,15 @@ class TrainingSettings(Settings):
 
     also_known: ClassVar[tuple[str, ...]] = tuple(short.rpartition(".")[2] for short in SHORT_PATHS)
 
+    protocol: Annotated[
+        Literal["auto", "published"] | None,
+        Field(
+            description="How settings are chosen that a recipe leaves out: `auto` looks at the rows, fields and ids of "
+            "its data, which `rankelastor describe` shows with reasons; `published` is the protocol of the published "
+            "figures, in which no rare value is replaced by out of vocabulary and the output bias starts at 0; null is "
+            "`auto` in a recipe of `version: 2`, and the defaults listed here in one of version 1."
+        ),
+    ] = None
     seed: int = Field(
         1, ge=0, lt=2**63, description="Seed of the initial weights, the order of the rows, and the dropout masks."
     )
@@ -85,6 +105,18 @@ class TrainingSettings(Settings):
         8192, description="Number of examples scored at a time in evaluation and prediction."
     )
     optimiser: OptimiserSettings = Field(OptimiserSettings(), description="Learning rate, penalty and clipping.")
+    schedule: Annotated[ScheduleSettings, Field(description="How the learning rate rises and falls.")] = (
+        PlateauSchedule()
+    )
+    evaluate_every: Annotated[
+        int | float | None,
+        AfterValidator(_check_steps_or_share),
+        Field(
+            description="How often the valid split is scored within an epoch: a whole number counts steps, a number "
+            "below 1 is a share of an epoch, as in 0.25; null scores after each epoch alone. The end of an epoch is "
+            "always scored, and `training.stopping` counts all of these evaluations."
+        ),
+    ] = None
     stopping: StoppingSettings = Field(
         StoppingSettings(), description="When the learning rate falls, and when the run ends."
     )

@@ -93,11 +93,10 @@ def _left_out(columns: Sequence[ColumnChoice]) -> Iterator[str]:
 def _rest(draft: Draft) -> Iterator[str]:
     yield from _comment(draft.model.reason)
     yield "model:"
-    yield from _lines(draft.model.value.model_dump(mode="json", exclude_unset=True), indent=2)
-    yield from _comment(draft.training.reason)
-    yield "training:"
-    values = draft.training.value.model_dump(mode="json", exclude_unset=True)
-    yield from _lines(values, indent=2)
+    yield from _lines({"kind": draft.model.value.kind}, indent=2)
+    size = f"batches of {draft.training.value.batch_size:,}"
+    yield from _comment(f"training is chosen for the data, too: about {size}, {draft.training.reason}")
+    yield "version: 2"
 
 
 def _lines(values: Mapping[str, Any], *, indent: int) -> Iterator[str]:

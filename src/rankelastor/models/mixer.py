@@ -19,6 +19,7 @@ from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
 from rankelastor.nn.block import Block
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
+from rankelastor.nn.interaction.first_order import split_first_order
 from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.nn.tokenizer.with_sequences import WithSequenceTokens
 from rankelastor.schema import FeatureSchema
@@ -41,6 +42,11 @@ class MixerSettings(RankerSettings, ABC):
     rotation: RotationSettings | None = Field(None, description="Rotation of the tokens before each mixing, or none.")
     ffn: FfnSettings = Field(description="The per-token FFN of each block: every token has its own weights.")
     head: HeadSettings = Field(HEADS.settings("mlp"), description="How tokens become one logit per task.")
+    first_order: bool = Field(
+        False,  # noqa: FBT003 - a default
+        description="Whether weights of first order are added to the logits, one for each value of a field as in a "
+        "linear model; they are a further column of the embedding rows.",
+    )
 
     @model_validator(mode="after")
     def _check_mixings(self) -> Self:
@@ -56,6 +62,10 @@ class MixerSettings(RankerSettings, ABC):
         """Mixing of each block."""
         return self.mixings or (self.mixing,) * self.num_blocks
 
+    def embedding_width(self, schema: FeatureSchema) -> int:
+        """Width of the rows: ``embedding_dim``, and one weight per task if there are weights of first order."""
+        return self.embedding_dim + (len(schema.tasks) if self.first_order else 0)
+
     def network(self, schema: FeatureSchema) -> MixerNetwork:
         """Make tokenizer, blocks and head."""
         sizes = {"num_tokens": self.num_tokens, "token_dim": self.token_dim}
@@ -63,6 +73,7 @@ class MixerSettings(RankerSettings, ABC):
             tokenizer=self._tokenizer(schema),
             blocks=[self._block(mixing, sizes) for mixing in self.mixing_of_blocks],
             head=HEADS.build(self.head, sizes | {"num_tasks": len(schema.tasks)}),
+            embedding_dim=self.embedding_dim if self.first_order else None,
         )
 
     def _tokenizer(self, schema: FeatureSchema) -> nn.Module:
@@ -96,10 +107,21 @@ class MixerSettings(RankerSettings, ABC):
 
 
 class MixerNetwork(nn.Module):
-    """Tokenizer, blocks and head: embedded fields -> tokens (batch, token, dim) -> logits (batch, task)."""
+    """Tokenizer, blocks and head: embedded fields -> tokens (batch, token, dim) -> logits (batch, task).
 
-    def __init__(self, *, tokenizer: nn.Module, blocks: Sequence[Block], head: nn.Module) -> None:
+    Args:
+        tokenizer: field embeddings -> tokens.
+        blocks: tokens -> tokens, one after the other.
+        head: tokens -> logits.
+        embedding_dim: width of an embedding if the columns behind it are weights of first order, whose sum is added to
+            the logits; None if there are none.
+    """
+
+    def __init__(
+        self, *, tokenizer: nn.Module, blocks: Sequence[Block], head: nn.Module, embedding_dim: int | None = None
+    ) -> None:
         super().__init__()
+        self.embedding_dim = embedding_dim
         self.field_matrix = FieldMatrix()
         self.tokenizer = tokenizer
         self.blocks = nn.ModuleList(blocks)
@@ -131,7 +153,13 @@ class MixerNetwork(nn.Module):
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
         """Compute the logits of embedded features."""
-        tokens = self.tokenizer(self.field_matrix(embedded.fields))
+        if self.embedding_dim is None:
+            return self._logits(embedded.fields)
+        fields, weights = split_first_order(embedded.fields, embedding_dim=self.embedding_dim)
+        return self._logits(fields) + weights.sum(dim=1)
+
+    def _logits(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, "batch task"]:
+        tokens = self.tokenizer(self.field_matrix(fields))
         for block in self.blocks:
             tokens = block(tokens)
         logits: Tensor = self.head(tokens)

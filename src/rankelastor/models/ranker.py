@@ -40,14 +40,20 @@ class Ranker(nn.Module):
     @property
     def parts_learn_from(self) -> PartLabels:
         """Labels of the parts whose logits the network returns while training; by default those of the whole."""
-        source: PartLabels = getattr(self.network, "parts_learn_from", "whole")
+        source: PartLabels = getattr(self._network_with_parts, "parts_learn_from", "whole")
         return source
 
     @property
     def part_weight(self) -> float:
         """Weight of the loss of each part of the network; 1 by default."""
-        weight: float = getattr(self.network, "part_weight", 1.0)
+        weight: float = getattr(self._network_with_parts, "part_weight", 1.0)
         return weight
+
+    @property
+    def _network_with_parts(self) -> nn.Module:
+        """The network of the model that says what its parts learn; others may stand around it, such as a tower."""
+        inside = (module for module in self.network.modules() if hasattr(module, "parts_learn_from"))
+        return next(inside, self.network)
 
     @property
     def num_dense_parameters(self) -> int:

@@ -36,7 +36,8 @@ class PerTokenLinear(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
         """Map each token with its own weights."""
-        return torch.baddbmm(self.bias.unsqueeze(1), tokens.transpose(0, 1), self.weight).transpose(0, 1)
+        mapped = torch.bmm(tokens.transpose(0, 1), self.weight)
+        return (mapped + self.bias.unsqueeze(1).to(mapped.dtype)).transpose(0, 1)
 
 
 class PerTokenMap(PerTokenLinear):

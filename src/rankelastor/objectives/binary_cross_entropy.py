@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -67,21 +67,6 @@ class BinaryCrossEntropy:
         self._parts_learn_from = parts_learn_from
         self._part_weight = part_weight
 
-    @classmethod
-    def by_name(cls, weights: Mapping[str, float], *, tasks: Sequence[str]) -> Self:
-        """Make the objective from task weights by name; tasks that are not named have weight 1.
-
-        Raises:
-            ValueError: a name is not a task, or a weight is not allowed.
-
-        Example:
-            >>> objective = BinaryCrossEntropy.by_name({"like": 0.5}, tasks=("click", "like"))
-        """
-        unknown = sorted(set(weights).difference(tasks))
-        if unknown:
-            raise ValueError(f"task weights must name tasks of {list(tasks)}, but {unknown} were given")
-        return cls([weights.get(task, 1.0) for task in tasks])
-
     def total(self, batch: Batch) -> Tensor | float:
         """Sum the weights of the examples; without weights each example counts 1.
 
@@ -114,7 +99,9 @@ class BinaryCrossEntropy:
         *,
         total: Tensor | float,
     ) -> Float[Tensor, ""]:
-        positive = None if self._positive_weight is None else logits.new_tensor(self._positive_weight).float()
+        positive = (
+            None if self._positive_weight is None else logits.new_full((), self._positive_weight, dtype=torch.float32)
+        )
         losses = partial(binary_cross_entropy_with_logits, logits.float(), labels, weight=weight, pos_weight=positive)
         if self._task_weights is None:
             return losses(reduction="sum") / (total * logits.shape[1])

@@ -16,6 +16,8 @@ _MOMENTS = ("first", "second", "steps")
 class DenseAdam:
     """Adam with PyTorch's fused operation: p <- p - rate * m / (sqrt(v) + eps), with bias-corrected moments m and v.
 
+    With ``weight_decay`` this is AdamW: before the step, p <- (1 - rate * weight_decay) * p for the decayed parameters.
+
     The parameters are the same bit for bit as with ``torch.optim.Adam(parameters, fused=True)``, whose constructor
     imports PyTorch's compiler, which takes longer than a short training.
 
@@ -23,6 +25,8 @@ class DenseAdam:
         parameters: changed in place by ``step``; one without a gradient is skipped, and its moments stay.
         learning_rate: step size; it may be changed at any time.
         betas: decay rates of the first and of the second moment.
+        weight_decay: strength of the decoupled decay; 0 is Adam.
+        decayed: the parameters that decay.
 
     Example:
         >>> weight = nn.Parameter(torch.tensor([1.0]))
@@ -32,21 +36,44 @@ class DenseAdam:
         >>> round(weight.item(), 6)
         0.9
 
-    Source: arXiv 1412.6980, algorithm 1.
+    Source: arXiv 1412.6980, algorithm 1; the decay: arXiv 1711.05101, algorithm 2.
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], *, learning_rate: float, betas: tuple[float, float], eps: float = 1e-8
+        self,
+        parameters: Iterable[nn.Parameter],
+        *,
+        learning_rate: float,
+        betas: tuple[float, float],
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decayed: Iterable[nn.Parameter] = (),
     ) -> None:
         self.parameters = list(parameters)
-        self.learning_rate = learning_rate
+        on_cuda = any(parameter.is_cuda for parameter in self.parameters)
+        self._rate: Tensor | float = torch.tensor(learning_rate, device="cuda") if on_cuda else learning_rate
         self._betas = betas
         self._eps = eps
+        self._weight_decay = weight_decay
+        self._decayed = list(decayed)
         self._moments: dict[nn.Parameter, tuple[Tensor, Tensor, Tensor]] = {}
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size; on CUDA it lies on the device, so that a recorded step reads it anew."""
+        return float(self._rate)
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: float) -> None:
+        if isinstance(self._rate, Tensor):
+            self._rate.fill_(learning_rate)
+        else:
+            self._rate = learning_rate
 
     @torch.no_grad()
     def step(self) -> None:
         """Take one step with the gradients of the parameters."""
+        self._decay()
         stepped = [parameter for parameter in self.parameters if parameter.grad is not None]
         moments = [self._moments_of(parameter) for parameter in stepped]
         adam(
@@ -60,11 +87,16 @@ class DenseAdam:
             amsgrad=False,
             beta1=self._betas[0],
             beta2=self._betas[1],
-            lr=self.learning_rate,
+            lr=self._rate,
             weight_decay=0.0,
             eps=self._eps,
             maximize=False,
         )
+
+    def _decay(self) -> None:
+        weights: list[Tensor] = [parameter for parameter in self._decayed if parameter.grad is not None]
+        if self._weight_decay and weights:
+            torch._foreach_mul_(weights, 1 - self.learning_rate * self._weight_decay)
 
     def zero_grad(self) -> None:
         """Remove the gradients of all parameters."""

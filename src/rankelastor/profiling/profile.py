@@ -23,6 +23,7 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.profiling.stage_clock import StageClock, StagePass
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.recipes.completion import complete
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches, training_loader
@@ -102,6 +103,7 @@ def profile(
     _check_counts(num_steps, num_warmup)
     with borrowed_cores(recipe.training.execution.threads):
         dataset = open_or_prepare(recipe.data, progress=progress)
+        recipe = complete(recipe, dataset.manifest).recipe
         return _profile(
             recipe, dataset, num_steps=num_steps, num_warmup=num_warmup, progress=progress or SilentProgress()
         )

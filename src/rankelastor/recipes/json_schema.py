@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rankelastor.recipes.choices import chosen_keys
 from rankelastor.recipes.recipe import Recipe
 
 
@@ -14,7 +15,16 @@ def recipe_json_schema() -> dict[str, Any]:
     """
     schema = whole_recipe_schema()
     schema.pop("required", None)
+    for part in schema["$defs"].values():
+        chosen = {key for key in part.get("required", ()) if key in chosen_keys(_kind(part))}
+        if chosen:  # a recipe of version 2 may leave it out
+            part["required"] = [key for key in part["required"] if key not in chosen]
     return schema
+
+
+def _kind(part: dict[str, Any]) -> str:
+    """Return the kind that a part of the schema describes; empty if it has none."""
+    return str(part.get("properties", {}).get("kind", {}).get("const", ""))
 
 
 def whole_recipe_schema() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from rankelastor.config.short_paths import SHORT_PATHS, other_paths
 from rankelastor.errors import SettingsError, shorten
 from rankelastor.places import in_full, refuse_address
 from rankelastor.recipes.beside import warn_of_files_beside
+from rankelastor.recipes.merging import merge_settings
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.recipes.yaml_text import parse_yaml, read_yaml_text
 from rankelastor.suggestions import what_lies_near
@@ -76,7 +77,7 @@ def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
         >>> from rankelastor.recipes.load import with_overrides
         >>> # with_overrides(recipe, {"training.seed": 2, "model.ffn.dropout": 0.1})
     """
-    values = recipe.model_dump(mode="json")
+    values = recipe.given
     for dotted, value in overrides.items():
         _assign(values, dotted, value)
     return recipe_from_values(values)
@@ -136,7 +137,7 @@ def _merge_bases(values: dict[str, Any], *, folder: Path, source: str, seen: tup
     for written in [*SHORT_PATHS, *SHORT_PATHS.values()]:
         if _has(values, written):
             _remove_other_paths(inherited, written)
-    return _merge(inherited, values)
+    return merge_settings(inherited, values)
 
 
 def _absolute(path: Path) -> Path:
@@ -146,17 +147,6 @@ def _absolute(path: Path) -> Path:
         raise SettingsError(
             f"a recipe must be a readable UTF-8 text, but {shorten(str(path))} is not: {error}"
         ) from None
-
-
-def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Merge ``changes`` over ``base``, mapping by mapping; a changed ``kind`` replaces its whole mapping."""
-    if "kind" in changes and "kind" in base and changes["kind"] != base["kind"]:
-        return changes
-    merged = dict(base)
-    for key, value in changes.items():
-        both_mappings = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merge(base[key], value) if both_mappings else value
-    return merged
 
 
 def _has(values: Mapping[str, Any], dotted: str) -> bool:

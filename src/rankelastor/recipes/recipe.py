@@ -1,8 +1,10 @@
 """A recipe: one complete experiment."""
 
-from typing import Literal, Self
+import copy
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from rankelastor.config.base import Settings
 from rankelastor.config.spectrum import SpectrumSettings
@@ -12,6 +14,7 @@ from rankelastor.errors import SettingsError
 from rankelastor.metrics.monitor import check_directions, monitor_names
 from rankelastor.models.catalogue import ModelSettings
 from rankelastor.objectives.odds import Odds
+from rankelastor.recipes.protocols import fill, plain_values, protocol_of
 
 
 class Recipe(Settings):
@@ -32,8 +35,39 @@ class Recipe(Settings):
     version: Literal[1, 2] = Field(
         1,
         description="Version of the defaults. A recipe without it has version 1, and its results do not change; "
-        "the defaults of version 2 are the same so far.",
+        "in version 2 what a recipe leaves out is chosen for its data, see `training.protocol`.",
     )
+    _given: dict[str, Any] | None = PrivateAttr(None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _fill_by_protocol(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(values, Mapping):
+            return validate(values)
+        given = plain_values(values)
+        protocol = protocol_of(given)
+        if protocol not in {"auto", "published"}:
+            return validate(values)
+        recipe = validate(fill(given, protocol))
+        recipe._given = given  # noqa: SLF001 - it is of this class
+        return recipe
+
+    @model_validator(mode="after")
+    def _check_protocol(self) -> Self:
+        training = self.training
+        if training.protocol == "auto" and self.version == 1:
+            raise ValueError("training.protocol=auto needs version: 2, but the recipe has version 1; add version: 2")
+        if training.protocol == "published":
+            for path, value, expected in (
+                ("rare_as_unseen.share", training.rare_as_unseen.share, 0.0),
+                ("output_bias", training.output_bias.replace("auto", "zero"), "zero"),
+            ):
+                if value != expected:
+                    raise ValueError(
+                        f"training.protocol=published goes with training.{path}={expected}, but {value} was given; "
+                        "leave one of the two out"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _check_monitor(self) -> Self:
@@ -103,6 +137,16 @@ class Recipe(Settings):
                 f"{self.training.negatives_kept} leaves rows out; leave it out"
             )
         return self
+
+    @property
+    def chooses(self) -> bool:
+        """Whether settings that the recipe leaves out are chosen for its data."""
+        return self.version == 2 and self.training.protocol != "published"  # noqa: PLR2004 - the version
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The values that the recipe was read from; all of its settings where nothing depends on what is left out."""
+        return self.model_dump(mode="json") if self._given is None else copy.deepcopy(self._given)
 
     @property
     def odds(self) -> Odds:

@@ -128,7 +128,7 @@ def demo_recipe(model: RankerSettings, data: DataSettings, *, seed: int) -> Reci
     """Build the recipe with which the demo trains ``model``; the training is the same for both models."""
     optimiser = OptimiserSettings(learning_rate=2e-3, embedding_l2=1e-3)
     training = TrainingSettings(seed=seed, epochs=10, batch_size=2048, optimiser=optimiser)
-    return Recipe(name=f"demo-{model.kind}", data=data, model=model, training=training)
+    return Recipe(name=f"demo-{model.kind}", data=data, model=model, training=training, version=2)
 
 
 def _clear_runs(folder: Path) -> None:

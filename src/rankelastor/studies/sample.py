@@ -32,6 +32,8 @@ _SIZES = {
 _RECIPE = """\
 # A synthetic click log, written by `rankelastor sample`. truth.json holds the best AUC that any model can reach on it.
 # Paths count from the folder in which rankelastor is called.
+# What is left out, such as the batch size and the sizes of the model, is chosen for the data: `rankelastor describe`.
+version: 2
 name: sample
 data:
   prepared: {prepared}             # written by `rankelastor prepare`: vocabularies and encoded columns
@@ -48,19 +50,9 @@ data:
       min_count: 2                           # a value seen once in train counts as unseen
     - {{kind: numeric, column: [price, age, depth], transform: standardise}}
 model:
-  kind: rankelastor                          # or rankmixer, dcn_v2, mlp
-  embedding_dim: 8
-  num_tokens: 6
-  token_dim: 12
-  num_blocks: 2
-  tokenizer: {{kind: split, dropout: 0.0}}
-  ffn: {{kind: glu, hidden_dims: [12], dropout: 0.1}}
+  kind: rankelastor                          # or rankmixer, deepfm, mlp
 training:
   seed: 1
-  epochs: 6
-  batch_size: 512
-  learning_rate: 4e-3
-  embedding_l2: 1e-3
 """
 
 

@@ -114,6 +114,7 @@ def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
             "data_fingerprint": inputs.dataset.fingerprint,
             "prepared": str(inputs.dataset.folder.resolve()),
             "resumable": True,
+            **({"chosen": {each.path: each.reason for each in inputs.choices}} if inputs.choices else {}),
         }
     )
     add_user(inputs.dataset.folder, User.of_run(run.path))

@@ -16,6 +16,7 @@ from rankelastor.objectives.mean_loss import MeanLoss
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.interruption import Interruption
+from rankelastor.training.learning_rate import rate_factor
 from rankelastor.training.not_finite import NotFiniteError, as_run_error
 from rankelastor.training.objective import objective_of
 from rankelastor.training.observers import Step, TrainingObserver
@@ -57,22 +58,36 @@ class Epochs:
         self._copies = BufferCopies(training.ranker) if settings.on_nan == "skip" else None
         self.seconds = 0.0
         self.seconds_waited = 0.0
+        self.learning_rate = settings.optimiser.learning_rate
+        """Learning rate before the factor of the schedule."""
+        self._last = time.perf_counter()
+
+    @property
+    def num_epochs(self) -> float:
+        """Number of epochs that are done, also in parts."""
+        return self.step / len(self._training.train)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all batches of the present epoch are done."""
+        return self.batch == len(self._training.train)
 
     @property
     def step(self) -> int:
         """Number of steps that are done."""
         return (self.epoch - 1) * len(self._training.train) + self.batch
 
-    def run(self, after_step: Callable[[], None]) -> float:
-        """Take the remaining steps of the present epoch; return the mean loss over the examples of the epoch.
+    def run(self, after_step: Callable[[], bool]) -> None:
+        """Take the remaining steps of the present epoch.
 
         Args:
-            after_step: called between steps.
+            after_step: called between steps, and after the last one; tells whether to go on.
 
         Raises:
             RunError: a loss or gradient is not finite.
         """
-        training, last = self._training, time.perf_counter()
+        training = self._training
+        self._last = time.perf_counter()
         training.ranker.train()
         for observer in self._observers:
             observer.on_epoch_start(self.epoch)
@@ -88,15 +103,31 @@ class Epochs:
             for batch in batches:
                 with self._interruption.whole():
                     self._take(batch)
-                now = time.perf_counter()
-                self.seconds, last = self.seconds + now - last, now
+                self._count_time()
                 self.seconds_waited = waited_before + batches.waited_seconds
-                after_step()
+                if not after_step():
+                    return
+
+    def pause(self) -> float:
+        """Bring all weights up to date for an evaluation; return the mean loss over the examples of the epoch so far.
+
+        Raises:
+            RunError: the mean loss is not finite.
+        """
         mean_loss = self._losses.value()
         _check_finite(mean_loss, self.epoch)
         self.stepper.complete_rows()
-        self.seconds += time.perf_counter() - last
+        self._count_time()
         return mean_loss
+
+    def go_on(self) -> None:
+        """Go on with the steps after an evaluation, whose time is not counted."""
+        self._training.ranker.train()
+        self._last = time.perf_counter()
+
+    def _count_time(self) -> None:
+        now = time.perf_counter()
+        self.seconds, self._last = self.seconds + now - self._last, now
 
     def begin_next(self) -> None:
         """Go on to the next epoch."""
@@ -126,15 +157,29 @@ class Epochs:
         self.stepper.bytes_per_example = state["bytes_per_example"]
         self.num_skipped = int(state["num_skipped"])
         self.seconds, self.seconds_waited = float(state["seconds"]), float(state["seconds_waited"])
+        self._last = time.perf_counter()
 
     def _take(self, batch: Batch) -> None:
         """Take one step, or leave it out; either counts as a step."""
+        self._set_learning_rate()
         for module in self._scheduled:
             module.set_epochs_done(self.step / len(self._training.train))
         loss = self._take_or_skip(batch)
         self.batch += 1
         for observer in self._observers:
             observer.on_step(Step(epoch=self.epoch, index=self.step, batch=batch, loss=loss))
+
+    def _set_learning_rate(self) -> None:
+        """Set the rate of the schedule, if it has changed."""
+        settings = self._training.settings
+        factor = rate_factor(
+            settings.schedule,
+            self.step,
+            steps_per_epoch=len(self._training.train),
+            num_epochs=settings.epochs,
+        )
+        if self.learning_rate * factor != self.stepper.learning_rate:
+            self.stepper.set_learning_rate(self.learning_rate * factor)
 
     def _take_or_skip(self, batch: Batch) -> Tensor:
         if self._copies is not None:

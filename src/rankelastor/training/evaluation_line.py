@@ -33,18 +33,18 @@ def evaluation_line(evaluation: Evaluation, *, num_epochs: int, num_examples: in
         epoch 2/10  step 40  train loss 0.500000  valid auc 0.750000  logloss 0.400000  lr 0.001  200 examples/s
         30.0 s  at most 2:00 left  best
     """
-    seconds, epoch = evaluation.seconds, evaluation.epoch
+    seconds, done = evaluation.seconds, evaluation.progress
     metrics = [f"{name} {evaluation.metrics[name]:.6f}" for name in _SHOWN if name in evaluation.metrics]
     parts = [
-        f"epoch {epoch}/{num_epochs}",
+        f"epoch {round(done, 2):g}/{num_epochs}",
         f"step {evaluation.step:,}",
         f"train loss {evaluation.train_loss:.6f}",
         *([f"valid {metrics[0]}", *metrics[1:]] if metrics else []),
         f"lr {evaluation.learning_rate:g}",
     ]
     if seconds > 0:
-        parts.append(f"{epoch * num_examples / seconds:,.0f} examples/s")
+        parts.append(f"{done * num_examples / seconds:,.0f} examples/s")
     parts.append(format_duration(seconds))
-    if epoch < num_epochs:
-        parts.append(f"at most {format_duration(seconds / epoch * (num_epochs - epoch))} left")
+    if done < num_epochs:
+        parts.append(f"at most {format_duration(seconds / done * (num_epochs - done))} left")
     return "  ".join([*parts, *(["best"] if evaluation.improved else [])])

@@ -1,4 +1,4 @@
-"""The evaluations after each epoch: keep the best one, and choose the next learning rate."""
+"""The evaluations after and within epochs: keep the best one, and choose the next learning rate."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Evaluations:
         self._best: tuple[Evaluation, Predictions] | None = None
         self._began = time.perf_counter()
         self.learning_rate = training.settings.optimiser.learning_rate
-        """Learning rate of the present epoch."""
+        """Learning rate before the factor of the schedule."""
+        self._falls_on_plateaus = training.settings.schedule.kind == "plateau"
         self.has_stopped = False
         """Whether early stopping has ended the training."""
 
@@ -50,6 +51,11 @@ class Evaluations:
     def number(self) -> int:
         """Number of evaluations so far."""
         return len(self._all)
+
+    @property
+    def last_step(self) -> int:
+        """Number of steps before the last evaluation; 0 before the first."""
+        return self._all[-1].step if self._all else 0
 
     def score(self) -> Predictions:
         """Score the valid split; nothing is changed."""
@@ -63,14 +69,33 @@ class Evaluations:
             progress=self._progress,
         )
 
-    def judge(self, predictions: Predictions, *, epoch: int, train_loss: float) -> None:
-        """Measure predictions after an epoch, keep the best, and choose the next learning rate."""
+    def judge(
+        self,
+        predictions: Predictions,
+        *,
+        epoch: int,
+        step: int,
+        epochs_done: float,
+        learning_rate: float,
+        train_loss: float,
+    ) -> None:
+        """Measure predictions, keep the best, and choose the next learning rate.
+
+        Args:
+            predictions: of the valid split.
+            epoch: number of the present epoch.
+            step: number of steps that are done.
+            epochs_done: number of epochs that are done, also in parts.
+            learning_rate: that of the last step.
+            train_loss: mean loss over the examples of the epoch so far.
+        """
         metrics = predictions.metrics().as_dict()
         decision = self._plateau.judge(metrics)
         evaluation = Evaluation(
             epoch=epoch,
-            step=epoch * len(self._training.train),
-            learning_rate=self.learning_rate,
+            step=step,
+            epochs_done=round(epochs_done, 6),
+            learning_rate=learning_rate,
             train_loss=round(train_loss, 6),
             metrics=metrics,
             improved=decision.improved,
@@ -80,7 +105,9 @@ class Evaluations:
             self._save_best(predictions)
             self._best = evaluation, predictions
         self._all.append(evaluation)
-        self.learning_rate, self.has_stopped = decision.learning_rate, decision.stop
+        if self._falls_on_plateaus:
+            self.learning_rate = decision.learning_rate
+        self.has_stopped = decision.stop
         for observer in self._observers:
             observer.on_evaluation(evaluation)
 
@@ -101,7 +128,7 @@ class Evaluations:
         """Return all but the best predictions, as values for JSON."""
         return {
             "all": [asdict(evaluation) for evaluation in self._all],
-            "best_epoch": None if self._best is None else self._best[0].epoch,
+            "best": None if self._best is None else self._all.index(self._best[0]),
             "learning_rate": self.learning_rate,
             "has_stopped": self.has_stopped,
             "plateau": self._plateau.state(),
@@ -115,9 +142,9 @@ class Evaluations:
             KeyError, TypeError: the state has not the form of ``state``.
         """
         self._all = [Evaluation(**values) for values in state["all"]]
-        best_epoch = state["best_epoch"]
-        if best_epoch is not None:
-            self._best = self._all[best_epoch - 1], best_predictions()
+        best = state["best"]
+        if best is not None:
+            self._best = self._all[best], best_predictions()
         self.learning_rate, self.has_stopped = float(state["learning_rate"]), bool(state["has_stopped"])
         self._plateau.restore(**state["plateau"])
         self._began = time.perf_counter() - float(state["seconds"])

@@ -18,6 +18,8 @@ from rankelastor.models.cost import Cost, cost_of
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.progress import ProgressListener
+from rankelastor.recipes.choices import Choice
+from rankelastor.recipes.completion import complete
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.checks import check_training
 from rankelastor.training.epoch_batches import scoring_loader, training_loader
@@ -43,6 +45,7 @@ class RunInputs:
         cost: cost of the model.
         memory: forecast of the memory.
         labels: labels of train by task.
+        choices: the settings that were chosen because the recipe left them out.
     """
 
     recipe: Recipe
@@ -51,10 +54,13 @@ class RunInputs:
     cost: Cost
     memory: MemoryForecast
     labels: tuple[LabelCounts, ...]
+    choices: tuple[Choice, ...] = ()
 
     @classmethod
     def of(cls, recipe: Recipe, *, progress: ProgressListener | None = None) -> Self:
         """Open the recipe's data, after preparing them if necessary, and check that settings and data fit each other.
+
+        What the recipe leaves out is chosen for the data, so that ``recipe`` of the inputs is complete.
 
         Raises:
             StalePreparedError: the prepared folder was made from other settings or sources.
@@ -62,11 +68,15 @@ class RunInputs:
                 the training does not fit in memory.
         """
         dataset = open_or_prepare(recipe.data, progress=progress)
+        completed = complete(recipe, dataset.manifest)
+        recipe = completed.recipe
+        for choice in completed.choices:
+            _logger.info("chosen: %s=%s, by %s", choice.path, choice.value, choice.reason)
         check_training(recipe.training, dataset)
         device = choose_device(recipe.training.execution)
         cost = cost_of(recipe.model, dataset.schema)
         memory = check_memory(recipe, dataset, device=device)
-        return cls(recipe, dataset, device, cost, memory, count_labels(dataset))
+        return cls(recipe, dataset, device, cost, memory, count_labels(dataset), completed.choices)
 
     @property
     def precision(self) -> Precision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -14,6 +15,7 @@ from rankelastor.progress import ProgressListener
 from rankelastor.runs.checkpoints import Checkpoint
 from rankelastor.training.checkpointer import Checkpointer
 from rankelastor.training.epochs import Epochs
+from rankelastor.training.evaluation_steps import evaluation_batches
 from rankelastor.training.evaluations import Evaluations
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.observers import (
@@ -38,7 +40,7 @@ class FitResult:
     Attributes:
         best: the best evaluation.
         best_predictions: predictions of that evaluation for the valid split.
-        num_epochs: number of epochs trained.
+        num_epochs: number of epochs trained, the one included that early stopping ended.
         num_steps: number of optimiser steps.
         num_skipped: number of steps that were left out because their loss was not finite.
         examples_per_second: training speed, without evaluations.
@@ -123,6 +125,7 @@ class _Loop:
         self._interruption = interruption or Interruption()
         self.epochs = Epochs(training, observers, self._interruption)
         self._evaluations = Evaluations(training, observers, save_best=save_best, progress=progress)
+        self._evaluated_batches = evaluation_batches(training.settings.evaluate_every, num_batches=len(training.train))
         weights = sum(parameter.nbytes for parameter in training.ranker.parameters())
         self._num_bytes = _WITH_MOMENTS * weights
 
@@ -143,13 +146,40 @@ class _Loop:
         return self._result()
 
     def _run_epoch(self) -> None:
-        train_loss = self.epochs.run(self._write_if_due)
-        predictions = self._evaluations.score()
+        if self._evaluate_if_due() and not self.epochs.is_done:  # due if an interruption came before it
+            self.epochs.run(self._after_step)
         with self._interruption.whole():
-            self._evaluations.judge(predictions, epoch=self.epochs.epoch, train_loss=train_loss)
-            self.epochs.stepper.set_learning_rate(self._evaluations.learning_rate)
+            if not self.epochs.is_done:
+                return  # early stopping within the epoch
             self.epochs.begin_next()
         self._write_if_due()
+
+    def _after_step(self) -> bool:
+        """Evaluate and write if either is due; tell whether to go on."""
+        self._write_if_due()  # before an evaluation, which may take long
+        goes_on = self._evaluate_if_due()
+        if self._is_evaluated and not self.epochs.is_done:
+            self._write_if_due()
+        return goes_on
+
+    def _evaluate_if_due(self) -> bool:
+        """Evaluate after the steps that the settings say, once; tell whether to go on with the epoch."""
+        epochs, evaluations = self.epochs, self._evaluations
+        if epochs.batch in self._evaluated_batches and evaluations.last_step < epochs.step:
+            train_loss = epochs.pause()
+            predictions = evaluations.score()
+            with self._interruption.whole():
+                evaluations.judge(
+                    predictions,
+                    epoch=epochs.epoch,
+                    step=epochs.step,
+                    epochs_done=epochs.num_epochs,
+                    learning_rate=epochs.stepper.learning_rate,
+                    train_loss=train_loss,
+                )
+                epochs.learning_rate = evaluations.learning_rate
+            epochs.go_on()
+        return not evaluations.has_stopped
 
     def _write_if_due(self) -> None:
         self._checkpointer.after_step(self.epochs.step, self._num_bytes, self._take)
@@ -165,8 +195,11 @@ class _Loop:
             "seconds": time.perf_counter() - self._start.began,
         }
         tensors |= {f"{_RANDOM}{name}": state for name, state in states.items()}
-        is_evaluated = self.epochs.batch == 0 and self.epochs.step > 0
-        return Snapshot.of(self.epochs.step, values, tensors, is_evaluated=is_evaluated, copied=copied)
+        return Snapshot.of(self.epochs.step, values, tensors, is_evaluated=self._is_evaluated, copied=copied)
+
+    @property
+    def _is_evaluated(self) -> bool:
+        return 0 < self.epochs.step == self._evaluations.last_step
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         values, tensors = checkpoint.values, dict(checkpoint.tensors)
@@ -176,6 +209,7 @@ class _Loop:
             self.epochs.stepper.restore(tensors, learning_rate=float(values["learning_rate"]))
             assert self._start.best_predictions is not None, "a checkpoint has predictions"
             self._evaluations.restore(values["evaluations"], self._start.best_predictions)
+            self.epochs.learning_rate = self._evaluations.learning_rate
             resume_observers(self._observers, self._point(), values["observers"])
             random = {name.removeprefix(_RANDOM): state for name, state in states.items()}
             self._training.generators.restore(random)
@@ -201,10 +235,10 @@ class _Loop:
         return FitResult(
             best=best,
             best_predictions=best_predictions,
-            num_epochs=self._evaluations.number,
+            num_epochs=math.ceil(epochs.num_epochs),
             num_steps=epochs.step,
             num_skipped=epochs.num_skipped,
-            examples_per_second=self._evaluations.number * train.num_rows / epochs.seconds,
+            examples_per_second=epochs.num_epochs * train.num_rows / epochs.seconds,
             data_wait_share=epochs.seconds_waited / epochs.seconds,
             executor=epochs.stepper.executor,
         )

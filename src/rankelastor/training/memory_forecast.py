@@ -34,7 +34,7 @@ class MemoryForecast:
     Attributes:
         weights: parameters and buffers.
         gradients: gradients, those of several slices or of two steps at once included.
-        optimiser: moments of Adam.
+        optimiser: moments of Adam, or sums of row-wise Adagrad.
         activations: what the layers of the slices that are computed at once keep for the backward pass.
         lookups: embedding rows of a batch, their gradients, and batches that are read ahead.
         evaluation: the scored valid split, and the copies that storing the weights takes, as far as they exceed what
@@ -82,7 +82,9 @@ def forecast_memory(
     sizes = _Sizes.of(ranker, schema, batch_size=batch_size)
     on_cpu = device.type != "cuda"
     lookups_of_step, num_rows = training.batch_size * sizes.num_columns, len(ranker.embedding.table)
-    lazy = on_cpu and updates_rows_lazily(training.execution, device, num_rows=num_rows, lookups=lookups_of_step)
+    by_row = training.optimiser.embedding_rule == "rowwise_adagrad"
+    lazily = updates_rows_lazily(training.execution, device, num_rows=num_rows, lookups=lookups_of_step)
+    lazy = on_cpu and (by_row or lazily)
     num_threads = choose_num_threads(ranker, batch_size) if on_cpu else 1
     slice_examples = _slice_examples(sizes, ranker, training, num_threads=num_threads) if on_cpu else batch_size
     num_slices = -(-batch_size // slice_examples)
@@ -99,7 +101,7 @@ def forecast_memory(
     return MemoryForecast(
         weights=sizes.dense + sizes.table + sizes.buffers,
         gradients=dense_gradients + table_gradients,
-        optimiser=2 * (sizes.dense + sizes.table),
+        optimiser=2 * sizes.dense + (FLOAT_BYTES * num_rows if by_row else 2 * sizes.table),
         activations=step - dense_gradients - table_gradients,
         lookups=lookups,
         evaluation=max(0, max(storing, held + scored) - step - lookups),

@@ -25,7 +25,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation of the valid split after an epoch. ``train_loss`` is the epoch's mean loss, without L2."""
+    """An evaluation of the valid split after an epoch, or within it.
+
+    ``train_loss`` is the mean loss of the epoch so far, without L2. ``epochs_done`` counts parts of epochs, too; None
+    stands for whole ones.
+    """
 
     epoch: int
     step: int
@@ -34,6 +38,12 @@ class Evaluation:
     metrics: dict[str, Any]
     improved: bool
     seconds: float
+    epochs_done: float | None = None
+
+    @property
+    def progress(self) -> float:
+        """Number of epochs that are done, also in parts."""
+        return float(self.epoch) if self.epochs_done is None else self.epochs_done
 
 
 class TrainingObserver(Protocol):

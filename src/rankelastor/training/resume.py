@@ -86,7 +86,7 @@ def _open_existing(run: RunFolder, recipe: Recipe, *, resume: bool) -> OpenedRun
     stored = run.recipe()
     found = differences(stored, recipe)
     more_epochs = recipe.training.epochs > stored.training.epochs
-    if resume and more_epochs:
+    if resume and more_epochs and not _falls_over_all_epochs(recipe):
         found.pop(_EPOCHS, None)
     if run.has_result and not (resume and more_epochs and not found):
         raise _finished(run, found, resume=resume)
@@ -103,6 +103,12 @@ def _open_existing(run: RunFolder, recipe: Recipe, *, resume: bool) -> OpenedRun
         return OpenedRun(run, None)
     logger.warning("%s holds an unfinished run of these settings: going on after step %d", run, checkpoint.step)
     return OpenedRun(run, checkpoint)
+
+
+def _falls_over_all_epochs(recipe: Recipe) -> bool:
+    """Tell whether more epochs would change the learning rate of those that are done."""
+    schedule = recipe.training.schedule
+    return schedule.kind == "cosine" and schedule.epochs is None
 
 
 def check_identity(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str) -> None:
@@ -227,7 +233,9 @@ def _not_new(run: RunFolder, what: str) -> RunError:
 
 def _refused(run: RunFolder, found: Mapping[str, str]) -> RunError:
     advice = "try the same settings, or train anew with " + RUN_FOLDER
-    if found.keys() == {_EPOCHS}:
+    if found.keys() == {_EPOCHS} and _falls_over_all_epochs(run.recipe()):
+        advice = f"training.schedule falls over training.epochs, which must stay; {advice}"
+    elif found.keys() == {_EPOCHS}:
         advice = f"training.epochs may only grow; {advice}"
     return RunError(
         f"a run must be resumed with its own settings, but for {run} {_listed(found)}; {advice}", python=RUN_FOLDER

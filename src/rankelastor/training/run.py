@@ -111,7 +111,7 @@ def train(
         alarms = early_alarms(inputs)
         held_before = current_memory_bytes(inputs.device)
         path = Path(folder or default_run_folder(recipe))
-        with open_run(path, recipe, resume=resume) as opened, _removed_if_empty(opened.folder):
+        with open_run(path, inputs.recipe, resume=resume) as opened, _removed_if_empty(opened.folder):
             run = opened.folder
             log.open(run.train_log)
             training = inputs.training()

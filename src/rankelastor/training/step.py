@@ -11,17 +11,20 @@ from torch import Tensor, nn
 from rankelastor.config.execution import ExecutionSettings, ExecutorName
 from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.errors import SettingsError
-from rankelastor.execution.compiling import CompiledNetwork, compile_for_training
+from rankelastor.execution.compiling import CompiledNetwork, compile_for_training, should_record
 from rankelastor.execution.cores import choose_num_threads, compute_threads, is_tiny_work, one_core
 from rankelastor.execution.device import autocast, precision_dtype
 from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.phases import PhaseListener, ignore_phase
+from rankelastor.execution.recorded_step import RecordedStep
 from rankelastor.execution.slices import BatchGradient, Loss, SlicedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.optimisers.adam import DenseAdam
+from rankelastor.optimisers.decay import decayed_parameters
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, TouchedRows
 from rankelastor.optimisers.lazy_rows.sums import sum_by_row
+from rankelastor.optimisers.rowwise_adagrad import RowwiseAdagrad
 from rankelastor.schema import Batch
 from rankelastor.training.not_finite import NotFiniteError
 
@@ -33,6 +36,7 @@ _TABLE = "embedding.table"
 class Stepper:
     """Adam with clipped gradients of loss + (lambda / 2) * sum of squares of all embedding rows.
 
+    The settings may choose AdamW for the products, row-wise Adagrad for the rows, and a learning rate of the rows.
     On the CPU a batch is computed in slices, see ``execution/slices.py``, and large tables are updated lazily, see
     ``optimisers/lazy_rows/lazy.py``; ``training.slice_examples`` and ``training.embedding_updates`` control both.
 
@@ -73,21 +77,35 @@ class Stepper:
         self._learning_rate = optimiser.learning_rate
         self._named_dense = {name: p for name, p in ranker.named_parameters() if p is not self._table}
         self._dense = list(self._named_dense.values())
+        self._rate_of_rows = (optimiser.embedding_learning_rate or optimiser.learning_rate) / optimiser.learning_rate
+        self._adagrad = self._rowwise_adagrad()
         self._lazy = self._lazy_rows()
-        optimised = self._dense if self._lazy else [*self._dense, self._table]
-        self._optimiser = DenseAdam(optimised, learning_rate=optimiser.learning_rate, betas=ADAM_BETAS)
+        self._optimiser, self._table_optimiser = self._optimisers()
         self.objective = objective or BinaryCrossEntropy(
             parts_learn_from=ranker.parts_learn_from, part_weight=ranker.part_weight
         )
-        self._compiled = compile_for_training(ranker.network, execution)
+        self._compiled = compile_for_training(ranker.network, execution, batch_size=batch_size)
         self._num_cores = torch.get_num_threads()
         self._is_tiny = self._device.type == "cpu" and is_tiny_work(ranker, batch_size)
         self._num_threads = 1 if self._compiled else choose_num_threads(ranker, batch_size)
         self._threads = compute_threads(self._num_threads)
         self._networks = self._networks_of_threads()
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
+        self._recorded = self._recorded_step()
 
-    def _lazy_rows(self) -> LazyRows | None:
+    def _recorded_step(self) -> RecordedStep | None:
+        """Record whole steps on CUDA, unless their phases are listened to."""
+        if not should_record(self._execution, self._device) or self._on_phase is not ignore_phase:
+            return None
+        return RecordedStep(self._compute_on_cuda, self._ranker)
+
+    def _rowwise_adagrad(self) -> RowwiseAdagrad | None:
+        if self._settings.embedding_rule != "rowwise_adagrad":
+            return None
+        return RowwiseAdagrad(self._table, l2=self._settings.embedding_l2)
+
+    def _lazy_rows(self) -> LazyRows | RowwiseAdagrad | None:
+        """Return the rule that updates the rows of a batch alone; None if the whole table is updated at every step."""
         num_rows = len(self._table)
         lookups = self._batch_size * self._ranker.embedding.num_columns
         if self._execution.embedding_updates == "lazy" and self._device.type != "cpu":
@@ -95,9 +113,26 @@ class Stepper:
                 f"training.embedding_updates=lazy must run on the CPU, but the device is {self._device.type}; "
                 "try training.embedding_updates=dense"
             )
+        if self._adagrad is not None:
+            return None if self._device.type == "cuda" else self._adagrad
         if not updates_rows_lazily(self._execution, self._device, num_rows=num_rows, lookups=lookups):
             return None
         return LazyRows(self._table, betas=ADAM_BETAS, l2=self._settings.embedding_l2)
+
+    def _optimisers(self) -> tuple[DenseAdam, DenseAdam | None]:
+        """Make Adam for the dense parameters, and for the table: together if their rates are the same."""
+        rate, has_own_rule = self._settings.learning_rate, self._lazy is not None or self._adagrad is not None
+        together = not has_own_rule and self._rate_of_rows == 1
+        dense = DenseAdam(
+            [*self._dense, self._table] if together else self._dense,
+            learning_rate=rate,
+            betas=ADAM_BETAS,
+            weight_decay=self._settings.weight_decay,
+            decayed=decayed_parameters(self._ranker.network),
+        )
+        if together or has_own_rule:
+            return dense, None
+        return dense, DenseAdam([self._table], learning_rate=rate * self._rate_of_rows, betas=ADAM_BETAS)
 
     def _networks_of_threads(self) -> Sequence[CompiledNetwork | Lowering]:
         if self._compiled is not None:
@@ -123,6 +158,8 @@ class Stepper:
         """How the steps are computed, unless a module has hooks."""
         if self._compiled is not None and self._compiled.is_compiled:
             return "compiled"
+        if self._recorded is not None and self._recorded.is_recorded:
+            return "recorded"
         return "kernels" if any(network.uses_kernels for network in self._networks) else "eager"
 
     @property
@@ -138,13 +175,22 @@ class Stepper:
     def set_learning_rate(self, learning_rate: float) -> None:
         """Set the learning rate from the next step on; Adam's moments are kept."""
         self.complete_rows()
+        self._take_learning_rate(learning_rate)
+
+    def _take_learning_rate(self, learning_rate: float) -> None:
         self._learning_rate = learning_rate
         self._optimiser.learning_rate = learning_rate
+        if self._table_optimiser is not None:
+            self._table_optimiser.learning_rate = learning_rate * self._rate_of_rows
+
+    @property
+    def _learning_rate_of_rows(self) -> float:
+        return self._learning_rate * self._rate_of_rows
 
     def complete_rows(self) -> None:
         """Bring all embedding rows up to date; required before anything but the next step reads them."""
         if self._lazy is not None:
-            self._lazy.complete(learning_rate=self._learning_rate, run_all=self._threads.map)
+            self._lazy.complete(learning_rate=self._learning_rate_of_rows, run_all=self._threads.map)
 
     @property
     def bytes_per_example(self) -> float | None:
@@ -159,8 +205,10 @@ class Stepper:
     def state(self) -> dict[str, Tensor]:
         """Collect weights, buffers and the state of the optimiser as they stand, lazy rows included; not copied."""
         parts: dict[str, Mapping[str, Tensor]] = {"model": self._ranker.state_dict(), "adam": self._optimiser.state()}
-        if self._lazy is not None:
-            parts["rows"] = self._lazy.state()
+        if self._table_optimiser is not None:
+            parts["table"] = self._table_optimiser.state()
+        if (rows := self._lazy or self._adagrad) is not None:
+            parts["rows"] = rows.state()
         return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
     def restore(self, state: Mapping[str, Tensor], *, learning_rate: float) -> None:
@@ -169,13 +217,14 @@ class Stepper:
         Raises:
             ValueError: the state is that of another model or optimiser.
         """
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "adam": {}, "rows": {}}
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "adam": {}, "table": {}, "rows": {}}
         for key, tensor in state.items():
             part, _, name = key.partition(".")
             if part not in parts:
                 raise ValueError(f"{key[:80]} is no part of a training")
             parts[part][name] = tensor
-        if bool(parts["rows"]) != (self._lazy is not None):
+        rows = self._lazy or self._adagrad
+        if bool(parts["rows"]) != (rows is not None):
             kinds = ("lazily", "densely") if parts["rows"] else ("densely", "lazily")
             raise ValueError("embedding rows were updated {} there and are updated {} here".format(*kinds))
         try:
@@ -183,10 +232,11 @@ class Stepper:
         except RuntimeError as error:
             raise ValueError(str(error)) from error
         self._optimiser.restore(parts["adam"])
-        if self._lazy is not None:
-            self._lazy.restore(parts["rows"])
-        self._learning_rate = learning_rate
-        self._optimiser.learning_rate = learning_rate
+        if self._table_optimiser is not None:
+            self._table_optimiser.restore(parts["table"])
+        if rows is not None:
+            rows.restore(parts["rows"])
+        self._take_learning_rate(learning_rate)
 
     def close(self) -> None:
         """Shut the threads down."""
@@ -225,7 +275,9 @@ class Stepper:
     def _touch(self, rows: Tensor) -> TouchedRows | None:
         if self._lazy is None or not self._table.requires_grad:
             return None
-        return self._threads.submit(self._lazy.touch, rows.flatten(), learning_rate=self._learning_rate).result()
+        return self._threads.submit(
+            self._lazy.touch, rows.flatten(), learning_rate=self._learning_rate_of_rows
+        ).result()
 
     def _step_table_densely(self, gradient: BatchGradient) -> None:
         with one_core():  # these sums are too short to pay for starting threads
@@ -239,8 +291,10 @@ class Stepper:
 
     def _add_penalty(self) -> None:
         """Add the gradient of L2."""
-        if self._settings.embedding_l2 and self._table.requires_grad:
+        if self._settings.embedding_l2 and self._table.requires_grad and self._adagrad is None:
             add_l2_gradient(self._table, self._settings.embedding_l2)
+        elif self._adagrad is not None and self._table.grad is not None:
+            self._adagrad.penalise(self._table.grad)
 
     def _present_gradients(self) -> list[Tensor]:
         return [parameter.grad for parameter in [*self._dense, self._table] if parameter.grad is not None]
@@ -249,6 +303,10 @@ class Stepper:
         if self._settings.clip_norm is not None:
             nn.utils.clip_grads_with_norm_([*self._dense, self._table], self._settings.clip_norm, norm)
         self._optimiser.step()
+        if self._table_optimiser is not None:
+            self._table_optimiser.step()
+        if self._adagrad is not None and self._table.grad is not None:
+            self._adagrad.step_densely(self._table.grad, learning_rate=self._learning_rate_of_rows)
 
     def _not_finite(self, loss: Tensor, lookup_gradients: Tensor | None) -> NotFiniteError:
         """Collect the norms of the gradients of a step that is not taken, as they stand."""
@@ -258,7 +316,9 @@ class Stepper:
         return NotFiniteError(float(loss), norms)
 
     @torch.no_grad()
-    def _step_lazily(self, lazy: LazyRows, touched: TouchedRows, lookup_gradients: Tensor, loss: Tensor) -> None:
+    def _step_lazily(
+        self, lazy: LazyRows | RowwiseAdagrad, touched: TouchedRows, lookup_gradients: Tensor, loss: Tensor
+    ) -> None:
         gradient, squared_norm = lazy.gradient(touched, lookup_gradients)
         dense = finite_norm([parameter.grad for parameter in self._dense if parameter.grad is not None])
         norm = (squared_norm + dense.double().square()).sqrt()
@@ -270,14 +330,18 @@ class Stepper:
             gradients = [gradient, *(p.grad for p in self._dense if p.grad is not None)]
             torch._foreach_mul_(gradients, scale.to(gradient.dtype))
         self._optimiser.step()
-        lazy.step(touched, gradient, learning_rate=self._learning_rate, scale=scale)
+        lazy.step(touched, gradient, learning_rate=self._learning_rate_of_rows, scale=scale)
 
     def _step_on_cuda(self, batch: Batch) -> Tensor:
         """Take one step on CUDA without synchronising, so that its queue fills while Python prepares the next step."""
         self._on_phase("copy")
         batch = batch.to(self._device)
+        return self._compute_on_cuda(batch) if self._recorded is None else self._recorded(batch)
+
+    def _compute_on_cuda(self, batch: Batch) -> Tensor:
         self._on_phase("optimiser")
-        self._optimiser.zero_grad()  # before the forward pass: a CUDA graph overwrites the gradients of its last run
+        self._optimiser.zero_grad()
+        self._table.grad = None  # before the forward pass: a CUDA graph overwrites the gradients of its last run
         self._on_phase("forward")
         with autocast(self._execution, self._device):
             compute = self._compiled.current() if self._compiled else self._ranker.network

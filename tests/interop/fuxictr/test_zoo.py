@@ -21,12 +21,12 @@ def imported_with(changed: Change, model: dict[str, Any]) -> Imported:
 def test_a_dnn_is_an_mlp(changed: Change) -> None:
     model = {"model": "DNN", "hidden_units": [400, 300], "hidden_activations": "Tanh", "net_dropout": 0.2}
     imported = imported_with(changed, model)
-    assert imported.recipe.model.model_dump() == {"kind": "mlp", "embedding_dim": 32, **DEEP}
+    assert imported.recipe.model.model_dump(exclude_none=True) == {"kind": "mlp", "embedding_dim": 32, **DEEP}
     assert "model" not in notes(imported, "no equal")
 
 
 def test_defaults_are_those_of_fuxictr(changed: Change) -> None:
-    dumped = imported_with(changed, {"model": "DNN"}).recipe.model.model_dump()
+    dumped = imported_with(changed, {"model": "DNN"}).recipe.model.model_dump(exclude_none=True)
     assert dumped == {
         "kind": "mlp",
         "embedding_dim": 32,
@@ -68,7 +68,7 @@ def test_all_of_dcn_v2_carries_over(changed: Change) -> None:
         "batch_norm": True,
     }
     imported = imported_with(changed, model)
-    assert imported.recipe.model.model_dump() == {
+    assert imported.recipe.model.model_dump(exclude_none=True) == {
         "kind": "dcn_v2",
         "embedding_dim": 32,
         "structure": "stacked_parallel",

@@ -28,3 +28,9 @@ def test_one_field_has_no_pair() -> None:
 def test_gradients_are_exact(share: BilinearName) -> None:
     layer = BilinearInteraction(num_fields=3, embedding_dim=2, share=share).double()
     require_exact_gradients(layer, torch.randn(2, 3, 2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("share", ["pair", "field", "all"])
+def test_more_fields_than_it_was_made_for_are_refused(share: BilinearName) -> None:
+    with pytest.raises(AssertionError, match="as many fields as the products were made for"):
+        BilinearInteraction(num_fields=3, embedding_dim=2, share=share)(torch.randn(1, 4, 2))

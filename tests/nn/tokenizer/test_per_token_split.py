@@ -64,3 +64,9 @@ def test_the_order_must_hold_every_field_once(order: list[str]) -> None:
 
 def test_gradients_are_exact() -> None:
     require_exact_gradients(made().double(), torch.randn(2, 3, 2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("num_fields", [2, 4])
+def test_more_or_fewer_fields_than_it_was_made_for_are_refused(num_fields: int) -> None:
+    with pytest.raises(AssertionError, match="as many fields as the tokenizer was made for"):
+        made()(torch.randn(1, num_fields, 2))

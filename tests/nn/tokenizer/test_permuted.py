@@ -34,3 +34,10 @@ def test_a_token_depends_on_its_fields_of_its_table_alone() -> None:
 def test_more_groups_than_fields_do_not_fit() -> None:
     with pytest.raises(SizesDoNotFit, match=r"at most 2 groups for the 2 fields, but leaves 3; try .* smaller by 1"):
         PermutedTokenizer(num_fields=2, embedding_dim=2, num_tables=1, num_tokens=3, token_dim=4, seed=0)
+
+
+@pytest.mark.parametrize("num_fields", [4, 6])
+def test_more_or_fewer_fields_than_it_was_made_for_are_refused(num_fields: int) -> None:
+    tokenizer = PermutedTokenizer(num_fields=5, embedding_dim=2, num_tables=2, num_tokens=2, token_dim=3, seed=0)
+    with pytest.raises(AssertionError, match="as many fields as the tokenizer was made for"):
+        tokenizer(torch.randn(1, num_fields, 4))

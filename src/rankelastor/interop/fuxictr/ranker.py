@@ -44,9 +44,13 @@ def ranker(model: FuxiCtrSettings) -> dict[str, Any]:
     return _stand_in(embedding_dim)
 
 
-def _published(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
-    model.note_all("ignored by FuxiCTR", _IGNORED)
-    settings = {
+def published_settings(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
+    """Read the settings of the published code that ``interop.published`` takes, but for ``num_fields``.
+
+    Raises:
+        SettingsError: a mixing, head or FFN that the published code does not have.
+    """
+    return {
         **_rotation(model),
         "embedding_dim": embedding_dim,
         "num_tokens": model.take("Token_num", 10),
@@ -58,7 +62,11 @@ def _published(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
         "ffn": _ffn(model),
         "head": _head(model),
     }
-    translated = model_settings(settings)
+
+
+def _published(model: FuxiCtrSettings, embedding_dim: int) -> dict[str, Any]:
+    model.note_all("ignored by FuxiCTR", _IGNORED)
+    translated = model_settings(published_settings(model, embedding_dim))
     _check_split_mixing(translated)
     values = translated.model_dump(mode="json")
     kinds = {mixing.kind for mixing in translated.mixing_of_blocks}

@@ -74,3 +74,12 @@ def _unknown(rule: str, given: str, known: Iterable[str]) -> str:
     hint = f" {near}" if near else ""
     more = f", ... ({len(names) - _LISTED} more)" if len(names) > _LISTED else ""
     return f"{rule}, but {given!r} was given;{hint} known are {', '.join(names[:_LISTED])}{more}"
+
+
+def experiments_in(folder: str | Path) -> tuple[str, ...]:
+    """List the experiments of a folder of settings by their ids, in order of name.
+
+    Raises:
+        SettingsError: the folder holds no settings of models, or files that are not YAML.
+    """
+    return tuple(sorted(name for name in _entries(Path(folder), "model_config") if name != _BASE))

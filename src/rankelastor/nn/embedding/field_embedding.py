@@ -219,7 +219,7 @@ class FieldEmbedding(nn.Module):
         for feature in range(self.num_categorical):
             vectors = self._pretrained_of(feature)
             if vectors is not None:
-                column = torch.tensor([feature], device=embeddings.device)
+                column = torch.full((1,), feature, device=embeddings.device)
                 embeddings = embeddings.index_copy(
                     1, column, vectors(ids[:, feature : feature + 1]).to(embeddings.dtype)
                 )

@@ -38,6 +38,7 @@ class BilinearInteraction(nn.Module):
         first, second = torch.triu_indices(num_fields, num_fields, offset=1).unbind()
         num_maps = {"pair": len(first), "field": num_fields - 1, "all": 1}[share]
         self.share = share
+        self.num_fields = num_fields
         self.register_buffer("first", first.clone(), persistent=False)
         self.register_buffer("second", second.clone(), persistent=False)
         self.weight = nn.Parameter(torch.empty(num_maps, embedding_dim, embedding_dim))
@@ -45,6 +46,7 @@ class BilinearInteraction(nn.Module):
 
     def forward(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, "batch pair dim"]:
         """Compute the product of each pair."""
+        assert fields.shape[1] == self.num_fields, "as many fields as the products were made for"
         if self.share == "pair":
             mapped = _map_each(fields.index_select(1, self.first), self.weight)
         elif self.share == "field":

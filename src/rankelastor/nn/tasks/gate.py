@@ -40,12 +40,30 @@ class ExpertGate(nn.Module):
         return (weights.unsqueeze(1) @ experts).squeeze(1)
 
 
-def logits_of(network: nn.Module, embedded: Embedded) -> Float[Tensor, "batch out"]:
-    """Compute the outputs of a network, without those that it returns for its parts while training."""
-    outputs: Tensor = network(embedded)
-    return outputs if outputs.dim() == 2 else outputs[:, :, 0]  # noqa: PLR2004 - (batch, out)
+def representations_of(networks: Sequence[nn.Module], embedded: Embedded) -> Float[Tensor, "rows expert dim"]:
+    """Compute ReLU(network(fields)) for each network, side by side.
+
+    What networks return for their parts while training, (batch, out, part), comes one part below the other, so that
+    what follows treats the parts alike: the examples' rows by the whole first, then by each part.
+    """
+    outputs = torch.stack([relu(network(embedded)) for network in networks], dim=1)
+    has_parts = outputs.dim() > 3  # noqa: PLR2004 - (batch, expert, out)
+    return outputs.movedim(3, 0).flatten(0, 1) if has_parts else outputs
 
 
-def representations_of(networks: Sequence[nn.Module], embedded: Embedded) -> Float[Tensor, "batch expert dim"]:
-    """Compute ReLU(network(fields)) for each network, side by side."""
-    return torch.stack([relu(logits_of(network, embedded)) for network in networks], dim=1)
+def repeated_for_parts(x: Float[Tensor, "batch dim"], rows: Tensor) -> Float[Tensor, "rows dim"]:
+    """Repeat what is known of the examples for each part that ``representations_of`` has rows of."""
+    return x.repeat(len(rows) // len(x), 1)
+
+
+def side_by_side(logits: Float[Tensor, "rows task"], *, num_examples: int) -> Float[Tensor, "batch task *part"]:
+    """Put the logits of the parts beside those of the whole: (batch, task), or (batch, task, 1 + part).
+
+    Example:
+        >>> side_by_side(torch.tensor([[1.0], [2.0], [10.0], [20.0]]), num_examples=2).tolist()
+        [[[1.0, 10.0]], [[2.0, 20.0]]]
+    """
+    if len(logits) == num_examples:
+        return logits
+    of_parts: Tensor = logits.unflatten(0, (-1, num_examples))
+    return of_parts.movedim(0, 2)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.tasks.gate import ExpertGate, representations_of
+from rankelastor.nn.tasks.gate import ExpertGate, repeated_for_parts, representations_of, side_by_side
 from rankelastor.nn.tasks.shared_bottom import joined_points
 from rankelastor.nn.tasks.towers import TaskTowers
 
@@ -50,9 +50,9 @@ class MultiGateExperts(nn.Module):
         """Experts, gates and towers."""
         return {"experts": list(self.experts), "gates": list(self.gates), "towers": [self.towers]}
 
-    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
-        """Compute the logits of embedded features."""
-        experts, x = representations_of(list(self.experts), embedded), embedded.fields.flatten(1)
+    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
+        """Compute the logits of embedded features, and while training those of the experts' parts."""
+        experts = representations_of(list(self.experts), embedded)
+        x = repeated_for_parts(embedded.fields.flatten(1), experts)
         mixed = torch.stack([gate(x, experts) for gate in self.gates], dim=1)
-        logits: Tensor = self.towers(mixed)
-        return logits
+        return side_by_side(self.towers(mixed), num_examples=len(embedded.fields))

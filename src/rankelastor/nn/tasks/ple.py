@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.tasks.gate import ExpertGate, representations_of
+from rankelastor.nn.tasks.gate import ExpertGate, repeated_for_parts, representations_of, side_by_side
 from rankelastor.nn.tasks.shared_bottom import joined_points
 from rankelastor.nn.tasks.towers import TaskTowers
 
@@ -137,14 +137,13 @@ class ProgressiveExtraction(nn.Module):
         later = {"later experts": list(self.later)} if len(self.later) else {}
         return {"experts": experts, "gates": list(self.gates), **later, "towers": [self.towers]}
 
-    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
-        """Compute the logits of embedded features."""
+    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
+        """Compute the logits of embedded features, and while training those of the experts' parts."""
         experts = [representations_of(networks, embedded) for networks in self._first]
-        x = embedded.fields.flatten(1)
+        x = repeated_for_parts(embedded.fields.flatten(1), experts[0])
         first, *gates = self.gates
         mixed = first([x] * len(experts), experts)
         for gate, layer in zip(gates, self.later, strict=True):
             inputs = list(mixed.unbind(1))
             mixed = gate(inputs, [expert(given) for expert, given in zip(layer.children(), inputs, strict=True)])
-        logits: Tensor = self.towers(mixed)
-        return logits
+        return side_by_side(self.towers(mixed), num_examples=len(embedded.fields))

@@ -33,8 +33,8 @@ class TaskProduct(nn.Module):
         super().__init__()
         self.before = dict(before)
 
-    def forward(self, logits: Float[Tensor, "batch task"]) -> Float[Tensor, "batch task"]:
-        """Multiply the probabilities, in logarithms."""
+    def forward(self, logits: Float[Tensor, "batch task *part"]) -> Float[Tensor, "batch task *part"]:
+        """Multiply the probabilities, in logarithms; of a network's parts each by itself."""
         each = logits.float().unbind(1) if logits.dtype == torch.bfloat16 else logits.unbind(1)
         columns = []
         for task, logit in enumerate(each):
@@ -79,13 +79,13 @@ class WithProducts(nn.Module):
         stages: Mapping[str, Sequence[nn.Module]] = getattr(self.network, "stages", {"network": [self.network]})
         return {**stages, "product": [self.product]}
 
-    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
+    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
         """Compute the logits of embedded features."""
         logits: Tensor = self.product(self.network(embedded))
         return logits
 
 
-def _logit_of_logarithm(logarithm: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+def _logit_of_logarithm(logarithm: Float[Tensor, " *batch"]) -> Float[Tensor, " *batch"]:
     """Compute log(p / (1 - p)) from log p without losing small p or small 1 - p."""
     bounded = logarithm.clamp_max(_MOST)
     return bounded - torch.log(-torch.expm1(bounded))

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankelastor.nn.embedding.embedded import Embedded
-from rankelastor.nn.tasks.gate import logits_of, representations_of
+from rankelastor.nn.tasks.gate import representations_of, side_by_side
 from rankelastor.nn.tasks.towers import TaskTowers
 
 
@@ -58,11 +58,11 @@ class SharedBottom(nn.Module):
         inner: Mapping[str, Sequence[nn.Module]] = getattr(self.network, "stages", {"network": [self.network]})
         return {**inner, "towers": [self.towers]}
 
-    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
-        """Compute the logits of embedded features."""
+    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
+        """Compute the logits of embedded features, and while training those of the network's parts."""
         representation = representations_of([self.network], embedded)
         logits: Tensor = self.towers(representation.expand(-1, self.num_tasks, -1))
-        return logits
+        return side_by_side(logits, num_examples=len(embedded.fields))
 
 
 class SeparateNetworks(nn.Module):
@@ -93,6 +93,6 @@ class SeparateNetworks(nn.Module):
         """One stage for each task."""
         return {f"task {index}": [network] for index, network in enumerate(self.networks)}
 
-    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task"]:
-        """Compute the logits of embedded features."""
-        return torch.cat([logits_of(network, embedded) for network in self.networks], dim=1)
+    def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
+        """Compute the logits of embedded features, and while training those of the networks' parts."""
+        return torch.cat([network(embedded) for network in self.networks], dim=1)

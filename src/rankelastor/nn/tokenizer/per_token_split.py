@@ -74,6 +74,7 @@ class PerTokenSplitTokenizer(nn.Module):
 
     def forward(self, embeddings: Float[Tensor, "batch field embedding_dim"]) -> Float[Tensor, "batch token dim"]:
         """Compute the tokens: the own map of each slice."""
+        assert embeddings.shape[1] == len(self.order), "as many fields as the tokenizer was made for"
         flat = self.norm(embeddings.index_select(1, self.order).flatten(1))
         tokens: Tensor = self.maps(pad(flat, (0, self.padding)).unflatten(1, (self.num_tokens, -1)))
         return tokens

@@ -45,6 +45,7 @@ class PermutedTokenizer(nn.Module):
                 f"num_tokens must leave at most {num_fields} groups for the {num_fields} fields, but leaves "
                 f"{num_tokens}; try a num_tokens that is smaller by {num_tokens - num_fields}"
             )
+        self.num_fields = num_fields
         self.embedding_dim = embedding_dim
         self.num_tokens = num_tokens
         self.groups = permuted_groups(num_fields, num_tokens, seed=seed)
@@ -59,6 +60,7 @@ class PermutedTokenizer(nn.Module):
 
     def forward(self, embeddings: Float[Tensor, "batch field width"]) -> Float[Tensor, "batch token dim"]:
         """Compute the tokens; the tables stand side by side in each field's embedding."""
+        assert embeddings.shape[1] == self.num_fields, "as many fields as the tokenizer was made for"
         tables = embeddings.split(self.embedding_dim, dim=2)
         rows = torch.cat([*tables, torch.zeros_like(tables[0][:, :1])], dim=1)
         tokens: Tensor = self.maps(rows.index_select(1, self.places).flatten(1).unflatten(1, (self.num_tokens, -1)))

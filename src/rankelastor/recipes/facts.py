@@ -1,0 +1,34 @@
+"""The facts about prepared data by which settings are chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from rankelastor.data.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the choice of settings looks at.
+
+    Attributes:
+        num_rows: rows of the train split.
+        num_features: features that become tokens.
+        num_ids: embedding rows of all features together.
+    """
+
+    num_rows: int
+    num_features: int
+    num_ids: int
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """Collect the facts of prepared data."""
+        schema = manifest.feature_schema
+        num_ids = sum(feature.num_ids for feature in schema.with_ids if feature.shares is None)
+        return cls(manifest.splits["train"].num_rows, max(1, schema.num_fields), num_ids)
+
+
+TYPICAL = Facts(num_rows=10_000, num_features=8, num_ids=5_000)
+"""Stands for data that are not prepared yet."""

@@ -1,0 +1,142 @@
+"""What a recipe of version 2 leaves out is chosen for its data; what it gives stays."""
+
+from typing import Any
+
+import pytest
+
+from rankelastor.data.prepare import open_or_prepare
+from rankelastor.errors import SettingsError
+from rankelastor.recipes.choices import choose
+from rankelastor.recipes.completion import complete, complete_for
+from rankelastor.recipes.facts import Facts
+from rankelastor.recipes.load import dump_yaml, load_recipe, with_overrides
+from rankelastor.recipes.recipe import Recipe
+
+FACTS = Facts(num_rows=9_000, num_features=6, num_ids=3_000)
+VALUES: dict[str, Any] = {
+    "name": "mine",
+    "version": 2,
+    "data": {
+        "prepared": "prepared",
+        "files": {"folder": "logs", "all": "clicks.csv"},
+        "split": {"kind": "random"},
+        "label": "click",
+        "fields": [{"kind": "categorical", "column": ["site", "ad"]}],
+    },
+    "model": {"kind": "rankelastor"},
+}
+
+
+def chosen(recipe: Recipe, facts: Facts = FACTS) -> dict[str, Any]:
+    return {choice.path: choice.value for choice in complete_for(recipe, facts).choices}
+
+
+def test_a_recipe_that_names_only_its_model_gets_all_that_has_a_rule() -> None:
+    recipe = load_recipe(VALUES)
+    completed = complete_for(recipe, FACTS)
+    assert completed.choices == choose(FACTS, "rankelastor")
+    training = completed.recipe.training
+    expected = {choice.path: choice.value for choice in completed.choices}
+    assert training.batch_size == expected["training.batch_size"]
+    assert training.stopping.patience == expected["training.stopping.patience"]
+    assert completed.recipe.model.embedding_std == expected["model.embedding_std"]
+
+
+def test_what_a_recipe_gives_is_kept_under_either_path() -> None:
+    recipe = load_recipe(VALUES | {"training": {"batch_size": 7, "patience": 9, "stopping": {"rate_drop": 0.25}}})
+    completed = complete_for(recipe, FACTS).recipe
+    assert (completed.training.batch_size, completed.training.stopping.patience) == (7, 9)
+    assert completed.training.stopping.rate_drop == 0.25
+    assert (
+        not {"training.batch_size", "training.stopping.patience", "training.stopping.rate_drop"} & chosen(recipe).keys()
+    )
+
+
+def test_null_is_given_too() -> None:
+    recipe = load_recipe(VALUES | {"training": {"evaluate_every": None}})
+    assert "training.evaluate_every" not in chosen(recipe)
+    assert complete_for(recipe, FACTS).recipe.training.evaluate_every is None
+
+
+def test_a_part_of_a_layer_is_completed_and_another_kind_is_left_as_it_is() -> None:
+    part = load_recipe(VALUES | {"model": {"kind": "rankelastor", "ffn": {"dropout": 0.4}}})
+    ffn = complete_for(part, FACTS).recipe.model.model_dump()["ffn"]
+    assert (ffn["kind"], ffn["dropout"]) == ("glu", 0.4)
+    assert "dropout" not in chosen(part)["model.ffn"]
+    other = load_recipe(VALUES | {"model": {"kind": "rankelastor", "ffn": {"kind": "mlp", "hidden_dims": [5]}}})
+    assert complete_for(other, FACTS).recipe.model.model_dump()["ffn"]["hidden_dims"] == (5,)
+    assert "model.ffn" not in chosen(other)
+
+
+def test_overrides_count_as_given_and_the_rest_is_still_chosen() -> None:
+    recipe = with_overrides(load_recipe(VALUES), {"training.seed": 3, "training.batch_size": 8})
+    assert recipe.given["training"] == {"seed": 3, "batch_size": 8}
+    assert "training.optimiser.learning_rate" in chosen(recipe)
+
+
+def test_a_completed_recipe_reads_back_with_nothing_left_to_choose(tmp_path: Any) -> None:
+    completed = complete_for(load_recipe(VALUES), FACTS).recipe
+    file = tmp_path / "config.yaml"
+    file.write_text(dump_yaml(completed))
+    again = load_recipe(file)
+    assert again == completed
+    assert chosen(again, Facts(50, 1, 9)) == {}
+
+
+@pytest.mark.parametrize("num_rows", [100, 1_000, 9_000, 30_000, 400_000, 5_000_000, 33_000_000])
+@pytest.mark.parametrize("kind", ["rankelastor", "rankmixer", "mlp", "deepfm"])
+def test_every_choice_is_valid_for_any_number_of_rows(num_rows: int, kind: str) -> None:
+    recipe = load_recipe(VALUES | {"model": {"kind": kind}})
+    completed = complete_for(recipe, Facts(num_rows, 3, num_rows)).recipe
+    assert completed.model.kind == kind
+    steps = num_rows / completed.training.batch_size
+    assert steps >= 50 or completed.training.batch_size == 32
+
+
+def test_a_model_without_a_rule_must_have_its_sizes_but_gets_the_rest() -> None:
+    with pytest.raises(SettingsError, match=r"model\.stream1 is missing, but required"):
+        load_recipe(VALUES | {"model": {"kind": "finalmlp"}})
+    linear = load_recipe(VALUES | {"model": {"kind": "logistic_regression"}})
+    assert "training.batch_size" in chosen(linear)
+
+
+def test_version_1_means_what_it_meant(recipe: Recipe) -> None:
+    assert (recipe.version, recipe.training.protocol) == (1, None)
+    completed = complete(recipe, open_or_prepare(recipe.data).manifest)
+    assert completed.recipe is recipe
+    assert completed.choices == ()
+
+
+def test_version_1_must_give_the_sizes_of_its_model() -> None:
+    with pytest.raises(SettingsError, match=r"model\.num_tokens is missing, but required"):
+        load_recipe({key: value for key, value in VALUES.items() if key != "version"})
+
+
+def test_auto_needs_version_2() -> None:
+    values = VALUES | {"version": 1, "model": {"kind": "fm"}, "training": {"protocol": "auto"}}
+    with pytest.raises(SettingsError, match=r"training\.protocol=auto needs version: 2"):
+        load_recipe(values)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_published_protocol_replaces_nothing_and_chooses_nothing(version: int) -> None:
+    values = VALUES | {"version": version, "model": {"kind": "fm"}, "training": {"protocol": "published"}}
+    recipe = load_recipe(values)
+    assert recipe.training.rare_as_unseen.share == 0
+    assert recipe.training.output_bias == "zero"
+    assert not recipe.chooses
+    assert recipe.training.batch_size == 4096
+
+
+def test_the_published_protocol_refuses_what_it_does_not_have() -> None:
+    values = VALUES | {"model": {"kind": "fm"}}
+    training = {"protocol": "published", "rare_as_unseen": {"share": 0.5}}
+    with pytest.raises(SettingsError, match=r"published goes with training\.rare_as_unseen\.share=0\.0, but 0\.5"):
+        load_recipe(values | {"training": training})
+
+
+def test_a_mistake_is_reported_where_it_was_made() -> None:
+    with pytest.raises(SettingsError, match=r"model\.num_tokens must be a whole number, but 'many' was given"):
+        load_recipe(VALUES | {"model": {"kind": "rankelastor", "num_tokens": "many"}})
+    with pytest.raises(SettingsError, match=r"training\.patience must be"):
+        load_recipe(VALUES | {"training": {"patience": 0}})
