@@ -66,6 +66,6 @@ class Ranker(nn.Module):
         Without training, a batch may have no rows.
         """
         if not batch.num_examples and not self.training:
-            return self(batch.padding(1))[:0]
+            return self.forward(batch.padding(1))[:0]
         logits: Tensor = self.network(self.embedding(batch))
         return logits

@@ -11,7 +11,6 @@ import torch
 from rankelastor.config.execution import Precision
 from rankelastor.data.prepare import open_or_prepare
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.execution.compiling import should_compile
 from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.execution.random_state import Generators
 from rankelastor.models.cost import Cost, cost_of
@@ -90,7 +89,7 @@ class RunInputs:
             SettingsError: the ranker does not fit in memory.
         """
         settings = self.recipe.training
-        is_compiled = should_compile(settings.execution, self.device)
+        is_compiled = settings.execution.compile == "always"
         generators = Generators.seeded(settings.seed, self.device, is_compiled=is_compiled)
         with OwnDraws(generators.own):
             ranker = fresh_ranker(self.recipe.model, self.dataset, cost=self.cost, device=self.device)
