@@ -102,6 +102,7 @@ def run(variant: str, seed: int, num_rows: int) -> dict[str, Any]:
 
 def show(lines: list[dict[str, Any]]) -> None:
     """Print the mean of each variant, and its difference from the mean alone, paired by seed."""
+    lines = list({(line["variant"], line["seed"]): line for line in lines}.values())  # two processes may do one run
     base = {line["seed"]: line for line in lines if line["variant"] == "mean"}
     for variant in dict.fromkeys(line["variant"] for line in lines):
         runs = [line for line in lines if line["variant"] == variant and line["seed"] in base]

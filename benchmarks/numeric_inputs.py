@@ -180,6 +180,8 @@ def run(log: str, variant: str, deviation: float, seed: int, num_rows: int) -> d
 
 def show(lines: list[dict[str, Any]]) -> None:
     """Print the mean of each variant, and its difference from ``log`` at the published deviation, paired by seed."""
+    keys = ("log", "variant", "deviation", "seed")
+    lines = list({tuple(line[key] for key in keys): line for line in lines}.values())  # two processes may do one run
     for log in dict.fromkeys(line["log"] for line in lines):
         here = [line for line in lines if line["log"] == log]
         base = {line["seed"]: line for line in here if (line["variant"], line["deviation"]) == ("log", 1e-4)}

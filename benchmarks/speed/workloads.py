@@ -45,7 +45,7 @@ class Workload:
         """Draw a batch with the given seed; ids follow Zipf's law within each field."""
         generator = np.random.default_rng(seed)
         count = self.batch_size if num_examples is None else num_examples
-        columns = [_zipf(generator, feature.num_ids, count) for feature in self.schema.categorical]
+        columns = [zipf_ids(generator, feature.num_ids, count) for feature in self.schema.categorical]
         return Batch(
             categorical=torch.from_numpy(np.stack(columns, axis=1)),
             numeric=torch.from_numpy(generator.random((count, self.num_numeric), dtype=np.float32)),
@@ -63,7 +63,7 @@ def _field_sizes(num_fields: int, num_rows: int) -> list[int]:
     return [1 + max(2, int(2 * ratio**i)) for i in range(num_fields)]
 
 
-def _zipf(generator: np.random.Generator, num_ids: int, count: int) -> np.ndarray:
+def zipf_ids(generator: np.random.Generator, num_ids: int, count: int) -> np.ndarray:
     """Draw ids 1 .. num_ids - 1 with probability proportional to rank ** -1.1, by inverting the continuous law."""
     most, power = float(num_ids - 1), 1.0 - ZIPF_EXPONENT
     uniform = generator.random(count)

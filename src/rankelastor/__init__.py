@@ -3,7 +3,8 @@
 Example:
     >>> import rankelastor
     >>> rankelastor.__all__
-    ['evaluate', 'infer', 'load_recipe', 'load_run', 'predict', 'predict_proba', 'prepare', 'train']
+    ['evaluate', 'infer', 'load_recipe', 'load_run', 'make_ensemble', 'predict', 'predict_proba', 'prepare', 'train', \
+'train_ensemble', 'tune']
 """
 
 from __future__ import annotations
@@ -14,25 +15,43 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rankelastor.data.prepare import prepare
     from rankelastor.drafting.infer import infer
+    from rankelastor.ensembles.make import make_ensemble
+    from rankelastor.ensembles.train import train_ensemble
     from rankelastor.evaluation.evaluate import evaluate
     from rankelastor.recipes.load import load_recipe
     from rankelastor.serving.predict import predict
     from rankelastor.serving.predict_proba import predict_proba
     from rankelastor.serving.serving_run import load_run
     from rankelastor.training.run import train
+    from rankelastor.tuning.tune import tune
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "infer", "load_recipe", "load_run", "predict", "predict_proba", "prepare", "train"]
+__all__ = [
+    "evaluate",
+    "infer",
+    "load_recipe",
+    "load_run",
+    "make_ensemble",
+    "predict",
+    "predict_proba",
+    "prepare",
+    "train",
+    "train_ensemble",
+    "tune",
+]
 
 _HOMES = {
     "evaluate": "rankelastor.evaluation.evaluate",
     "infer": "rankelastor.drafting.infer",
     "load_recipe": "rankelastor.recipes.load",
     "load_run": "rankelastor.serving.serving_run",
+    "make_ensemble": "rankelastor.ensembles.make",
     "predict": "rankelastor.serving.predict",
     "predict_proba": "rankelastor.serving.predict_proba",
     "prepare": "rankelastor.data.prepare",
     "train": "rankelastor.training.run",
+    "train_ensemble": "rankelastor.ensembles.train",
+    "tune": "rankelastor.tuning.tune",
 }
 
 

@@ -42,7 +42,7 @@ def test_a_misspelt_value_suggests_the_one_that_was_meant(recipe: Recipe) -> Non
 
 def test_a_kind_that_is_missing_names_the_kinds(recipe: Recipe) -> None:
     assert mistake(recipe, "model.ffn", {"hidden_dims": [3]}) == (
-        "model.ffn.kind is missing, but required; add one of 'mlp', 'glu', 'hyper_glu'"
+        "model.ffn.kind is missing, but required; add one of 'mlp', 'glu', 'hyper_glu', 'swiglu', 'top_k_experts'"
     )
 
 

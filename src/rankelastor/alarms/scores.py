@@ -52,8 +52,9 @@ def worse_than_mean(facts: ScoreFacts) -> Iterator[Alarm]:
             "worse_than_mean",
             facts.about,
             f"the normalised entropy of {facts.name} is {entropy:.4f}, above 1: predicting the mean label rate "
-            f"({facts.label_rate or 0:.4f}) for every row would be better; try training.monitor=logloss, a smaller "
-            "training.learning_rate, a larger training.embedding_l2, a smaller model, or more rows",
+            f"({facts.label_rate or 0:.4f}) for every row would be better; try training.calibration.kind=auto, "
+            "training.monitor=logloss, a smaller training.learning_rate, a larger training.embedding_l2, a smaller "
+            "model, or more rows",
         )
 
 
@@ -69,8 +70,8 @@ def no_better_than_linear(facts: ScoreFacts) -> Iterator[Alarm]:
         "a smaller training.batch_size (more steps an epoch), more training.patience, a larger training.learning_rate, "
         "or more rows"
         if ranks_worse
-        else "training.monitor=logloss, a larger training.embedding_l2 or fewer training.epochs, since it ranks better "
-        "but is too sure of itself"
+        else "training.calibration.kind=auto, training.monitor=logloss, a larger training.embedding_l2 or fewer "
+        "training.epochs, since it ranks better but is too sure of itself"
     )
     yield Alarm(
         "no_better_than_linear",
@@ -94,7 +95,7 @@ def calibration_off(facts: ScoreFacts) -> Iterator[Alarm]:
         facts.about,
         f"the mean prediction of {facts.name} is {ratio:.2f} times its label rate ({facts.mean:.4f} against "
         f"{rate:.4f}); if negatives were thinned, say so in data.negatives_kept; otherwise compare the label rates "
-        "of the splits (`rankelastor describe`), or try training.monitor=logloss",
+        "of the splits (`rankelastor describe`), or try training.calibration.kind=auto or training.monitor=logloss",
     )
 
 

@@ -109,8 +109,9 @@ def _report(folder: Path, *, top: int, as_json: bool) -> None:
 
 
 def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> None:
+    from rankelastor.cli.ensemble_view import result_members_table
     from rankelastor.cli.model_facts import model_facts
-    from rankelastor.cli.tables import metrics_table
+    from rankelastor.cli.tables import calibration_lines, metrics_table
     from rankelastor.models.cost import cost_of
     from rankelastor.models.outline import outline
 
@@ -132,13 +133,27 @@ def _describe_model(place: Path, assignments: list[str], *, as_json: bool) -> No
     if result is not None:
         console.print()
         console.print(metrics_table(dict(result.metrics.items())))
+        if result.members:
+            console.print()
+            console.print(result_members_table(result))
+        for line in calibration_lines(result):
+            print_words(line)
     cost = cost_of(recipe.model, schema)
     print_words(
-        f"\n{cost.dense_parameters:,} dense parameters, {cost.embedding_parameters:,} embedding parameters, "
+        f"\n{_of_members(result)}{cost.dense_parameters:,} dense parameters, "
+        f"{cost.embedding_parameters:,} embedding parameters, "
         f"{cost.flops_per_example:,} FLOPs per example (matrix products of a forward pass)\n"
         f"report on the data: rankelastor describe {recipe.data.prepared}"
     )
     _warn_of_dominant_mixing(recipe.model, schema)
+
+
+def _of_members(result: RunResult | None) -> str:
+    """Say whose cost is shown if the run is an ensemble."""
+    if result is None or not result.members:
+        return ""
+    kinds = {member.model for member in result.members}
+    return f"each of {len(result.members)} members: " if len(kinds) == 1 else "the first member: "
 
 
 def _choice_table(choices: tuple[Choice, ...]) -> FittedTable:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.text import Text
 
+from rankelastor.cli.ensemble_view import MEAN, mean_of_members, members_table
 from rankelastor.cli.fitted_table import FittedTable
 from rankelastor.cli.tables import format_metric, metrics_view, unseen_view
 from rankelastor.metrics.table import METRICS
@@ -29,7 +30,9 @@ def evaluation_view(evaluated: Mapping[Path, EvaluatedSplit], *, split: str) -> 
         intervals = intervals_table(found.intervals)
         by_value = (Text(), by_value_table(found.by_value)) if found.by_value else ()
         metrics = metrics_view({split: found.metrics.as_dict()})
-        return Group(metrics, Text(), intervals, unseen_view(found.unseen.as_dict()), *by_value)
+        by_member = {name: each.as_dict() for name, each in found.members.items()}
+        members = (Text(), members_table(by_member, found.metrics.as_dict(), split)) if by_member else ()
+        return Group(metrics, *members, Text(), intervals, unseen_view(found.unseen.as_dict()), *by_value)
     return Group(metrics_view({str(run): found.metrics.as_dict() for run, found in evaluated.items()}))
 
 
@@ -66,11 +69,18 @@ def evaluation_json(evaluated: Mapping[Path, EvaluatedSplit], *, split: str) -> 
             "unseen": {split: found.unseen.as_dict()},
             "alarms": [alarm.as_dict() for alarm in found.alarms],
             "intervals": {split: _intervals_json(found.intervals)},
+            **({"members": _members_json(found, split)} if found.members else {}),
             **({"by_value": {split: [each.as_dict() for each in found.by_value]}} if found.by_value else {}),
         }
         for run, found in evaluated.items()
     }
     return next(iter(values.values())) if len(values) == 1 else values
+
+
+def _members_json(found: EvaluatedSplit, split: str) -> dict[str, Any]:
+    """Collect the metrics of each member of an ensemble, and their mean."""
+    by_member = {name: each.as_dict() for name, each in found.members.items()}
+    return {split: {**by_member, MEAN: mean_of_members(list(by_member.values()))}}
 
 
 def _intervals_json(intervals: Mapping[str, Mapping[str, Interval]]) -> dict[str, Any]:

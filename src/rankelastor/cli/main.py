@@ -23,6 +23,8 @@ VERBS = (
     "data",
     "prepare",
     "train",
+    "tune",
+    "ensemble",
     "evaluate",
     "spectrum",
     "predict",

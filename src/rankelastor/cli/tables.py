@@ -9,11 +9,12 @@ from rich.console import Group
 from rich.markup import escape
 from rich.text import Text
 
+from rankelastor.calibration.calibrators import AffineCalibrator
 from rankelastor.cli.fitted_table import FittedTable
 from rankelastor.metrics.report import LEFT_OUT, TASKS
 from rankelastor.metrics.table import METRICS
 from rankelastor.percent import percent
-from rankelastor.runs.result import RunResult
+from rankelastor.runs.result import CalibratorFigures, RunResult
 
 _MOST_UNSEEN = 10
 _MEAN = "mean"
@@ -74,7 +75,7 @@ def left_out_lines(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def comparison_lines(result: RunResult) -> list[str]:
-    """Compare the ranker with logistic regression, and calibration with what it was before logits were corrected."""
+    """Compare the ranker with logistic regression, and calibration with what it was before logits were changed."""
     lines = []
     if (compared := result.baseline) is not None:
         lines.append(
@@ -82,12 +83,41 @@ def comparison_lines(result: RunResult) -> list[str]:
             f"logistic regression on {compared.num_train_rows:,} rows: AUC {_figure(compared.metrics, 'auc')}, "
             f"logloss {_figure(compared.metrics, 'logloss')}"
         )
-    lines += [
-        f"{split}: calibration ratio {_figure(figures.before, 'calibration_ratio')} before "
-        f"{figures.logit_shift:+.4f} was added to the logits, {_figure(figures.after, 'calibration_ratio')} after"
-        for split, figures in result.calibration.items()
+    for split, figures in result.calibration.items():
+        after = figures.after if figures.corrected is None else figures.corrected
+        if figures.logit_shift:
+            lines.append(
+                f"{split}: calibration ratio {_figure(figures.before, 'calibration_ratio')} before "
+                f"{figures.logit_shift:+.4f} was added to the logits, {_figure(after, 'calibration_ratio')} after"
+            )
+    return [*lines, *calibration_lines(result)]
+
+
+def calibration_lines(result: RunResult) -> list[str]:
+    """Say how the logits of each task are calibrated and why, and what that changes in each split."""
+    has_tasks = len(result.calibrators) > 1
+    lines = [
+        f"calibration{f' of {task}' if has_tasks else ''}: {describe_calibrator(figures)}"
+        for task, figures in result.calibrators.items()
     ]
+    if all(figures.kind == "none" for figures in result.calibrators.values()):
+        return lines
+    for split, figures in result.calibration.items():
+        before = figures.before if figures.corrected is None else figures.corrected
+        changes = (
+            f"{METRICS[name].title} {_figure(before, name)} -> {_figure(figures.after, name)}"
+            for name in ("logloss", "calibration_ratio", "auc")
+        )
+        lines.append(f"{split}, calibrated: {', '.join(changes)}")
     return lines
+
+
+def describe_calibrator(figures: CalibratorFigures) -> str:
+    """Describe a calibrator in words, with the reason if it is not what the recipe asks for."""
+    since = f", since {figures.reason}" if figures.reason else ""
+    if figures.slope is None or figures.offset is None:
+        return f"{figures.kind}{since}"
+    return f"{figures.kind}, {AffineCalibrator(figures.slope, figures.offset).describe()}{since}"
 
 
 def _figure(metrics: Mapping[str, Any], name: str) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
 from rankelastor.cli.console import console, print_json, print_words
+from rankelastor.errors import SettingsError
 from rankelastor.percent import percent
+
+if TYPE_CHECKING:
+    from rankelastor.recipes.recipe import Recipe
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +24,7 @@ def register(app: typer.Typer) -> None:
     )(train)
 
 
-def train(
+def train(  # noqa: PLR0917 - typer passes keyword arguments
     recipe: RecipePath,
     run: Annotated[
         Path | None,
@@ -36,6 +40,26 @@ def train(
         bool,
         typer.Option("--resume", help="Go on with the run, which must be there; training.epochs may be larger now."),
     ] = False,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            min=2,
+            help="Train N runs, with seeds from training.seed on, as one: an ensemble, the mean of their logits.",
+            show_default="one run",
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help="With --seeds: how many runs are trained at a time.",
+            show_default="by cores and memory",
+        ),
+    ] = None,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +70,7 @@ def train(
     train.log in the run folder.
 
     Ctrl-C saves the state after the present step; the same command goes on from there, and ends with the same numbers
-    as a run that was never stopped.
+    as a run that was never stopped. An ensemble goes on with the members that are missing.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.stop_signals import stopping_between_steps
@@ -59,9 +83,18 @@ def train(
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.training.run import train as train_recipe
 
+    if processes is not None and seeds is None:
+        raise SettingsError(
+            "--processes says how many members are trained at a time, but --seeds was not given; add it"
+        )
+    if resume and seeds is not None:
+        raise SettingsError("--resume is for a single run, but --seeds was given too: an ensemble goes on by itself")
     keep_large_blocks()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     folder = run or default_run_folder(settings)
+    if seeds is not None:
+        _train_ensemble(settings, recipe, folder, seeds=seeds, processes=processes, as_json=as_json)
+        return
     with Bar() as bar:
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
         with stopping_between_steps() as interruption:
@@ -83,5 +116,45 @@ def train(
         f"{result.examples_per_second:,.0f} examples/s in training steps, "
         f"which waited for data {percent(result.data_wait_share, digits=1)} of the time\n"
         f"{result.precision}, {result.executor}: {describe_speed(result.speed.as_dict())}\n"
+        f"run folder: {trained.folder}"
+    )
+
+
+def _train_ensemble(
+    settings: Recipe, recipe: Path, folder: Path, *, seeds: int, processes: int | None, as_json: bool
+) -> None:
+    from rankelastor.cli.ensemble_view import EnsembleView, result_members_table
+    from rankelastor.cli.progress import Bar
+    from rankelastor.cli.stop_signals import stopping_between_steps
+    from rankelastor.cli.tables import comparison_lines, metrics_view
+    from rankelastor.data.used_by import User, add_user
+    from rankelastor.ensembles.train import train_ensemble
+    from rankelastor.progress import format_duration
+
+    with Bar() as bar, stopping_between_steps() as interruption:
+        trained = train_ensemble(
+            settings,
+            seeds=seeds,
+            folder=folder,
+            num_processes=processes,
+            listener=EnsembleView(bar),
+            progress=bar,
+            interruption=interruption,
+        )
+    add_user(settings.data.prepared, User.of_recipe(recipe))
+    result = trained.result
+    if as_json:
+        print_json({"folder": str(trained.folder), **result.as_dict()})
+        return
+    console.print(metrics_view(dict(result.metrics.items())))
+    console.print()
+    console.print(result_members_table(result))
+    for line in comparison_lines(result):
+        print_words(line)
+    seconds = " + ".join(format_duration(member.seconds) for member in result.members)
+    print_words(
+        f"\n{len(result.members)} members, {result.cost.dense_parameters:,} dense and "
+        f"{result.cost.embedding_parameters:,} embedding parameters together\n"
+        f"{format_duration(result.seconds)} in all, of the members {seconds}\n"
         f"run folder: {trained.folder}"
     )

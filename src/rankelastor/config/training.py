@@ -17,6 +17,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from rankelastor.config.base import Settings
+from rankelastor.config.calibration import CalibrationSettings
 from rankelastor.config.checkpoint import CheckpointSettings
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.config.objective import CrossEntropyObjective, ObjectiveSettings
@@ -154,6 +155,9 @@ class TrainingSettings(Settings):
             "logarithm is added to the logits in evaluation and prediction. It needs a single label.",
         ),
     ] = 1.0
+    calibration: CalibrationSettings = Field(
+        CalibrationSettings(), description="Calibration of the probabilities by the valid split, when training ends."
+    )
     baseline: Annotated[
         bool,
         Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from rankelastor.data.raw.inputs import Table
 from rankelastor.evaluation.alarm_facts import score_facts, unseen_facts
 from rankelastor.evaluation.by_value import ValueMetrics, metrics_by_value
 from rankelastor.evaluation.labelled_rows import score_labelled
-from rankelastor.evaluation.scoring import Predictions, score_split
+from rankelastor.evaluation.run_scorer import score_run
+from rankelastor.evaluation.scoring import Predictions
 from rankelastor.evaluation.unseen import UnseenValues, count_unseen
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.metrics.intervals import Interval
@@ -57,6 +58,7 @@ class EvaluatedSplit:
     """Metrics of a split, figures on its values that training has not seen, and what is likely wrong.
 
     ``intervals`` are those of 95 % by task and metric; ``by_value`` are metrics for each value of a field, worst first.
+    ``members`` are the metrics of each member of an ensemble, by the name of its folder, without the calibration.
     """
 
     metrics: Metrics
@@ -64,6 +66,7 @@ class EvaluatedSplit:
     alarms: tuple[Alarm, ...] = ()
     intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     by_value: tuple[ValueMetrics, ...] = ()
+    members: Mapping[str, Metrics] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         unseen = percent(self.unseen.share_of_examples, digits=2)
@@ -95,16 +98,20 @@ def evaluate_with_unseen(
     with borrowed_cores(training.execution.threads):
         if on is not None:
             scored = score_labelled(run, on, progress=progress)
-            return _judged(run, scored.where, scored.predictions, scored.unseen, written=scored.written)
+            judged = _judged(run, scored.where, scored.predictions, scored.unseen, written=scored.written)
+            return replace(judged, members=_by_member(run, scored.members))
         loader = BatchLoader(run.dataset(prepared).split(split), batch_size=training.evaluation_batch_size)
-        tasks = run.encoder.schema.tasks
-        predictions = score_split(
-            run.ranker, loader, training.execution, tasks=tasks, odds=run.recipe.odds, progress=progress
-        )
+        found = score_run(run, loader, progress=progress)
+        predictions = found.predictions
         by_value = metrics_by_value(by, predictions, loader, run.encoder) if by else ()
         unseen = count_unseen(loader, run.encoder.manifest)
         judged = _judged(run, split, predictions, unseen, is_valid=split == "valid", is_train=split == "train")
-        return replace(judged, by_value=by_value)
+        return replace(judged, by_value=by_value, members=_by_member(run, found.members))
+
+
+def _by_member(run: LoadedRun, members: Sequence[Predictions]) -> dict[str, Metrics]:
+    named = zip(run.members, members, strict=True)
+    return {member.folder.name: predictions.metrics() for member, predictions in named}
 
 
 def _judged(

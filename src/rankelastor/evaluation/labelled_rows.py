@@ -21,6 +21,7 @@ from rankelastor.data.raw.inputs import Inputs, Table, open_inputs
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError
 from rankelastor.evaluation.row_scorer import RowScorer
+from rankelastor.evaluation.run_scorer import predictions_of_members
 from rankelastor.evaluation.scoring import Predictions
 from rankelastor.evaluation.unseen import UnseenValues
 from rankelastor.evaluation.unseen_in_rows import UnseenInRows
@@ -39,12 +40,14 @@ class LabelledScores:
         predictions: labels and probabilities.
         unseen: the counts of unseen values.
         written: an unseen value of each field that has one, as it is written.
+        members: the predictions of each member of an ensemble.
     """
 
     where: str
     predictions: Predictions
     unseen: UnseenValues
     written: Mapping[str, str]
+    members: tuple[Predictions, ...] = ()
 
 
 def score_labelled(run: LoadedRun, table: Table, *, progress: ProgressListener | None = None) -> LabelledScores:
@@ -81,6 +84,7 @@ class _Collected:
         self._groups = Interner()
         self._labels: list[Float32[ndarray, "row task"]] = []
         self._scores: list[Float64[ndarray, "row task"]] = []
+        self._members: list[Float64[ndarray, "row member task"]] = []
         self._weights: list[Float32[ndarray, " row"]] = []
         self._group_codes: list[Int64[ndarray, " row"]] = []
 
@@ -96,7 +100,9 @@ class _Collected:
         self._add_groups(rows)
         batch = encoder.encode(rows)
         self._labels.append(np.stack(labels, axis=1))
-        self._scores.append(score.score(batch))
+        scores, of_members = score.with_members(batch)
+        self._scores.append(scores)
+        self._members.append(of_members)
         self._unseen.add(rows, batch)
 
     def _add_groups(self, rows: RawRows) -> None:
@@ -122,4 +128,5 @@ class _Collected:
             weight=np.concatenate(self._weights) if self._weights else None,
             odds=self._run.recipe.odds,
         )
-        return LabelledScores(inputs.name, predictions, self._unseen.total(), self._unseen.written)
+        members = predictions_of_members(predictions, self._members)
+        return LabelledScores(inputs.name, predictions, self._unseen.total(), self._unseen.written, members)

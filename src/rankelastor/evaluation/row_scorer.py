@@ -6,13 +6,13 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from rankelastor.data.raw.rows import RawRows
-from rankelastor.evaluation.scoring import Scorer
+from rankelastor.evaluation.run_scorer import RunScorer
 from rankelastor.runs.load import LoadedRun
 from rankelastor.schema import Batch
 
 
 class RowScorer:
-    """Compute the probabilities of raw rows, piece by piece, corrected for what training did to the odds.
+    """Compute the probabilities of raw rows, piece by piece, corrected for the odds of training and calibrated.
 
     Args:
         run: the run, whose encoder and ranker are used.
@@ -21,13 +21,7 @@ class RowScorer:
     def __init__(self, run: LoadedRun) -> None:
         training = run.recipe.training
         self._encoder = run.encoder
-        self._num_tasks = len(run.encoder.schema.tasks)
-        self._scorer = Scorer(
-            run.ranker,
-            training.execution,
-            batch_size=training.evaluation_batch_size,
-            logit_shift=run.recipe.odds.logit_shift,
-        )
+        self._scorer = RunScorer(run, batch_size=training.evaluation_batch_size)
 
     def __call__(self, rows: RawRows) -> Float64[ndarray, "row task"]:
         """Encode and score some rows.
@@ -40,7 +34,11 @@ class RowScorer:
 
     def score(self, batch: Batch) -> Float64[ndarray, "row task"]:
         """Score rows that are encoded."""
-        return self._scorer(batch).reshape(batch.num_examples, self._num_tasks)
+        return self._scorer(batch)
+
+    def with_members(self, batch: Batch) -> tuple[Float64[ndarray, "row task"], Float64[ndarray, "row member task"]]:
+        """Score rows that are encoded, with each member of an ensemble, too."""
+        return self._scorer.with_members(batch)
 
     def close(self) -> None:
         """Stop the threads."""

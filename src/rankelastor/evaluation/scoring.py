@@ -15,6 +15,7 @@ from numpy import ndarray
 from scipy.special import expit, logit
 from torch import Tensor
 
+from rankelastor.calibration.calibration import Calibration
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.errors import RunError
 from rankelastor.execution.cores import compute_threads, one_core
@@ -39,7 +40,7 @@ class Predictions:
     """Labels and probabilities of a split, one row per example and one column per task.
 
     ``tasks`` names the columns. ``group`` and ``weight`` are None where the data have none. The probabilities are those
-    after the correction by ``odds``.
+    after the correction by ``odds``, and calibrated if the run is.
     """
 
     label: Float32[ndarray, "example task"]
@@ -74,13 +75,30 @@ class Predictions:
             for task, label, score in columns
         }
 
+    @property
+    def logits(self) -> Float64[ndarray, "example task"]:
+        """Logits of the probabilities, finite."""
+        limits = np.finfo(np.float64)
+        found: Float64[ndarray, "example task"] = logit(np.clip(self.probability, limits.tiny, 1 - limits.epsneg))
+        return found
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        """Copy predictions that are not calibrated yet with calibrated ones."""
+        if not calibration.changes_logits:
+            return self
+        return replace(self, probability=expit(calibration(self.logits)))
+
+    def with_probability(self, probability: Float64[ndarray, "example task"]) -> Self:
+        """Copy the predictions with other probabilities for the same examples."""
+        return replace(self, probability=probability)
+
     def uncorrected(self) -> Self:
-        """Copy the predictions with the probabilities that the ranker gives without the correction by ``odds``."""
-        return replace(self, probability=_shifted(self.probability, -self.odds.logit_shift))
+        """Copy predictions that are not calibrated with those before the correction by ``odds``."""
+        return replace(self, probability=expit(self.logits - self.odds.logit_shift))
 
     def corrected(self, odds: Odds) -> Self:
         """Copy predictions that are not corrected yet with those corrected by ``odds``."""
-        return replace(self, probability=_shifted(self.probability, odds.logit_shift), odds=odds)
+        return replace(self, probability=expit(self.logits + odds.logit_shift), odds=odds)
 
     def where(self, chosen: Bool[ndarray, " example"]) -> Self:
         """Select the predictions for the chosen examples."""
@@ -91,15 +109,6 @@ class Predictions:
             group=None if self.group is None else self.group[chosen],
             weight=None if self.weight is None else self.weight[chosen],
         )
-
-
-def _shifted(probability: Float64[ndarray, "example task"], shift: float) -> Float64[ndarray, "example task"]:
-    """Add to the logits of probabilities."""
-    limits = np.finfo(np.float64)
-    shifted: Float64[ndarray, "example task"] = expit(
-        logit(np.clip(probability, limits.tiny, 1 - limits.epsneg)) + shift
-    )
-    return shifted
 
 
 class Examples(Protocol):
@@ -153,7 +162,16 @@ class Scorer:
         Raises:
             RunError: the ranker's logits are not all finite.
         """
-        return _checked_probabilities(self._logits(batch), self._logit_shift)
+        return sigmoid(self.logits(batch) + self._logit_shift)
+
+    def logits(self, batch: Batch) -> Float64[ndarray, "batch task"]:
+        """Compute the logits of one batch without the shift.
+
+        Raises:
+            RunError: they are not all finite.
+        """
+        logits: Float64[ndarray, "batch task"] = _checked(self._logits(batch)).double().cpu().numpy()
+        return logits
 
     def close(self) -> None:
         """Stop the threads."""
@@ -180,14 +198,24 @@ class Scorer:
             return network(self._ranker.embedding(part.to(self._device)))
 
 
-def _checked_probabilities(logits: Tensor, logit_shift: float) -> Float64[ndarray, "batch task"]:
+def sigmoid(logits: Float64[ndarray, "*shape"]) -> Float64[ndarray, "*shape"]:
+    """Compute the probabilities of logits in float64.
+
+    Example:
+        >>> sigmoid(np.array([0.0])).tolist()
+        [0.5]
+    """
+    probabilities: Float64[ndarray, "*shape"] = torch.sigmoid(torch.from_numpy(logits)).numpy()
+    return probabilities
+
+
+def _checked(logits: Tensor) -> Tensor:
     if not torch.isfinite(logits).all():
         raise RunError(
             "the ranker's logits must be finite, but some are not: training has diverged; "
             "try a smaller training.learning_rate, or training.precision=fp32"
         )
-    scores: Float64[ndarray, "batch task"] = torch.sigmoid(logits.double() + logit_shift).cpu().numpy()
-    return scores
+    return logits
 
 
 def score_split(
@@ -218,7 +246,7 @@ def score_split(
     progress.begin("scoring", total=examples.num_rows, unit="examples")
     odds = odds or UNCHANGED
     scorer = Scorer(ranker, execution, batch_size=examples.batch_size, logit_shift=odds.logit_shift)
-    columns = _Columns()
+    columns = Columns()
     try:
         for batch in examples.epoch():
             columns.add(batch, scorer(batch))
@@ -234,14 +262,14 @@ def restored_predictions(
     examples: Examples, probability: Float64[ndarray, "example task"], *, tasks: Sequence[str], odds: Odds
 ) -> Predictions:
     """Put stored probabilities, which were corrected by ``odds``, beside the labels of the same examples."""
-    columns, start = _Columns(), 0
+    columns, start = Columns(), 0
     for batch in examples.epoch():
         columns.add(batch, probability[start : start + batch.num_examples])
         start += batch.num_examples
     return columns.join(tasks, odds)
 
 
-class _Columns:
+class Columns:
     """Predictions collected batch by batch."""
 
     def __init__(self) -> None:
@@ -251,6 +279,7 @@ class _Columns:
         self._weight: list[Float32[ndarray, " batch"]] = []
 
     def add(self, batch: Batch, probability: Float64[ndarray, "batch task"]) -> None:
+        """Add a batch with its labels."""
         assert batch.labels is not None, "a prepared split has labels"
         self._probability.append(probability)
         self._label.append(batch.labels.numpy())
@@ -260,6 +289,7 @@ class _Columns:
             self._weight.append(batch.weight.numpy())
 
     def join(self, tasks: Sequence[str], odds: Odds) -> Predictions:
+        """Join what was added."""
         return Predictions(
             label=np.concatenate(self._label),
             probability=np.concatenate(self._probability),

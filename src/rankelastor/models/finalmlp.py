@@ -34,7 +34,11 @@ class StreamSettings(LayerStyle):
 
 
 class FinalMlpSettings(RankerSettings):
-    """FinalMLP: two streams of hidden layers, each behind a gate of its own, and a bilinear fusion by heads."""
+    """FinalMLP: two streams of hidden layers, each behind a gate of its own, and a bilinear fusion by heads.
+
+    NOTE[DIFF]: in the benchmark code the fields of a context have embeddings of their own for the gate; here the gate
+    reads the field embeddings that the streams read. With equal rows the logits are equal (benchmarks/peers.py).
+    """
 
     kind: Literal["finalmlp"]
     stream1: Annotated[StreamSettings, Field(description="The first stream.")]

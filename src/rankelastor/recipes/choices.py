@@ -83,6 +83,9 @@ def _training(facts: Facts) -> list[Choice]:
         Choice("training.optimiser.embedding_l2", l2, f"{rows}: fewer rows hold the embeddings back more"),
         Choice("training.stopping.rate_drop", 0.5, "small valid splits are noisy, so that the rate falls slowly"),
         Choice("training.stopping.patience", 4, "small valid splits are noisy, so that training waits longer"),
+        Choice(
+            "training.calibration", {"kind": "auto"}, "kept only where it lowers the logloss of held-out rows of valid"
+        ),
         Choice("training.stopping.monitor", "logloss", "the AUC still rises when weights become over-confident"),
     ]
 

@@ -60,6 +60,7 @@ class Recipe(Settings):
         if training.protocol == "published":
             for path, value, expected in (
                 ("rare_as_unseen.share", training.rare_as_unseen.share, 0.0),
+                ("calibration.kind", training.calibration.kind, "none"),
                 ("output_bias", training.output_bias.replace("auto", "zero"), "zero"),
             ):
                 if value != expected:

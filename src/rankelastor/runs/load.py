@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from rankelastor.calibration.calibration import FILE_NAME as CALIBRATION_FILE
+from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration, read_calibration
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import PREPARED_FOLDER, DataError, RunError, StalePreparedError
 from rankelastor.execution.device import choose_device
 from rankelastor.models.build import build_ranker
+from rankelastor.models.ensemble import EnsembleRanker
 from rankelastor.models.ranker import Ranker
 from rankelastor.places import in_full
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.ensemble_folder import FILE_NAME as ENSEMBLE_FILE
+from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.migration import rename_weights
 from rankelastor.runs.result import ProbabilityFigures
 from rankelastor.runs.run_folder import RunFolder
@@ -45,12 +50,16 @@ class LoadedRun:
         recipe: the resolved recipe.
         encoder: encodes raw rows as batches.
         ranker: the model with the best weights, in evaluation mode.
+        calibration: what is done to its logits after the correction by ``recipe.odds``.
+        members: of an ensemble, the runs of which the ranker is the mean; else empty.
     """
 
     folder: Path
     recipe: Recipe
     encoder: RowEncoder
     ranker: Ranker
+    calibration: Calibration = NO_CALIBRATION
+    members: tuple[LoadedRun, ...] = ()
 
     def __repr__(self) -> str:
         run = RunFolder(self.folder)
@@ -114,7 +123,7 @@ class LoadedRun:
 
 
 def load_run(folder: str | Path, *, device: torch.device | None = None) -> LoadedRun:
-    """Load a run folder, also one that version 0.1.0 wrote.
+    """Load a run folder, also one that version 0.1.0 wrote, or an ensemble.
 
     Args:
         folder: the run folder.
@@ -122,12 +131,14 @@ def load_run(folder: str | Path, *, device: torch.device | None = None) -> Loade
 
     Raises:
         RunError: the folder is missing, has a newer format, is damaged, has no weights, or has weights of another
-            model.
+            model; or members of an ensemble are missing or stand on different data.
         SettingsError: the recipe asks for CUDA, and this machine has none.
     """
     run = RunFolder.open(folder)
     require_whole(run)
     recipe = run.recipe()
+    if members := member_folders(run.path):
+        return _load_ensemble(run, recipe, members, device=device)
     encoder = _load_encoder(run)
     ranker = build_ranker(recipe.model, encoder.schema)
     weights = read_weights(run.best_weights, features=encoder.manifest.feature_digest or "features without checksums")
@@ -135,18 +146,70 @@ def load_run(folder: str | Path, *, device: torch.device | None = None) -> Loade
         weights = rename_weights(weights)
     set_weights(ranker, weights, source=run.best_weights)
     ranker = ranker.to(device or choose_device(recipe.training.execution))
-    return LoadedRun(folder=run.path, recipe=recipe, encoder=encoder, ranker=ranker.eval())
+    calibration = read_calibration(run.path, tasks=encoder.schema.tasks)
+    return LoadedRun(folder=run.path, recipe=recipe, encoder=encoder, ranker=ranker.eval(), calibration=calibration)
+
+
+def _load_ensemble(
+    run: RunFolder, recipe: Recipe, folders: Sequence[Path], *, device: torch.device | None
+) -> LoadedRun:
+    members = [_load_member(run, folder, device=device) for folder in folders]
+    check_same_data(members)
+    encoder, shift = members[0].encoder, recipe.odds.logit_shift
+    ranker = EnsembleRanker(
+        [member.ranker for member in members],
+        logit_shifts=[member.recipe.odds.logit_shift - shift for member in members],
+    )
+    return LoadedRun(
+        folder=run.path,
+        recipe=recipe,
+        encoder=encoder,
+        ranker=ranker.eval(),
+        calibration=read_calibration(run.path, tasks=encoder.schema.tasks),
+        members=tuple(members),
+    )
+
+
+def _load_member(run: RunFolder, folder: Path, *, device: torch.device | None) -> LoadedRun:
+    if not RunFolder(folder).best_weights.is_file():
+        raise RunError(
+            f"an ensemble must have all of its members, but {folder} has no weights; train {run.path} again, which "
+            "goes on with the members that are missing"
+        )
+    return load_run(folder, device=device)
+
+
+def check_same_data(members: Sequence[LoadedRun]) -> None:
+    """Check that runs can be the members of one ensemble: they stand on the same prepared data.
+
+    Raises:
+        RunError: they do not.
+    """
+    first = members[0]
+    for member in members[1:]:
+        if member.encoder.manifest.fingerprint != first.encoder.manifest.fingerprint:
+            raise RunError(
+                f"members of an ensemble must be trained on the same prepared data, but {member.folder} was not "
+                f"trained on those of {first.folder}: another split, other fields or other files; train it on "
+                f"{first.recipe.data.prepared}"
+            )
+        kept = [each.recipe.data.negatives_kept for each in (first, member)]
+        if kept[0] != kept[1]:
+            raise RunError(
+                f"members of an ensemble must say the same of their data, but data.negatives_kept is {kept[0]} in "
+                f"{first.folder} and {kept[1]} in {member.folder}; train one of them again"
+            )
 
 
 def require_whole(run: RunFolder) -> None:
-    """Check settings and environment of a run against its checksums; features and weights hold their own.
+    """Check settings, environment, calibration and list of members; features and weights hold their own checksums.
 
     Raises:
         RunError: one of them is missing or damaged.
     """
     if (seal := run.seal()) is not None:
         seal.require_settings()
-        seal.require_whole("environment.json")
+        seal.require_whole("environment.json", ENSEMBLE_FILE, CALIBRATION_FILE)
 
 
 def _load_encoder(run: RunFolder) -> RowEncoder:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from rankelastor.errors import RankElastorError, RunError
 from rankelastor.folder_lock import is_held
 from rankelastor.runs.checkpoints import list_checkpoints, step_of
+from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.suggestions import what_lies_near
 
@@ -94,6 +95,8 @@ def size_on_disk(path: Path) -> int:
 def _facts(run: RunFolder) -> dict[str, Any]:
     recipe = run.recipe()
     facts: dict[str, Any] = {"name": recipe.name, "model": recipe.model.kind}
+    if members := member_folders(run.path):
+        facts["model"] = f"{len(members)} x {recipe.model.kind}"
     checkpoints = list_checkpoints(run.checkpoints)
     if checkpoints:
         facts["resumes_after"] = step_of(checkpoints[0])

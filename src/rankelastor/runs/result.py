@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -82,17 +83,52 @@ class BaselineFigures:
 
 @dataclass(frozen=True)
 class CalibrationFigures:
-    """Calibration of a split before and after logits were corrected for thinned negatives and weighted positives.
+    """Calibration of a split before and after logits were corrected and calibrated.
 
     Attributes:
-        logit_shift: what was added to each logit.
-        before: calibration metrics without it, see ``Metrics.as_dict``.
-        after: calibration metrics with it, which are among the metrics of the split, too.
+        logit_shift: what was added to each logit for thinned negatives and weighted positives.
+        before: calibration metrics without it, see ``Metrics.as_dict``; of a calibrated run also AUC and logloss.
+        after: the same metrics with it and calibrated, which are among the metrics of the split, too.
+        corrected: the same metrics with ``logit_shift`` alone; None where nothing was added or nothing calibrated.
     """
 
     logit_shift: float
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    corrected: Mapping[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to plain values for JSON; None is left out."""
+        return _drop_none(asdict(self))
+
+
+@dataclass(frozen=True)
+class CalibratorFigures:
+    """The calibrator of one task, fitted on the valid split.
+
+    Attributes:
+        kind: ``platt``, ``isotonic``, ``temperature``, ``offset``, or ``none``, which changes nothing.
+        num_positive: rows of valid with label 1 and a weight above 0.
+        num_negative: those with label 0.
+        reason: why it is not what the recipe asks for; None if it is.
+        slope: what logits are multiplied by; None of a step function and of ``none``.
+        offset: what is added then.
+        held_out_before: logloss of held-out rows of valid in nats without calibration; None if ``auto`` was not asked.
+        held_out_after: their logloss when they are calibrated by what is fitted on the other rows.
+    """
+
+    kind: str
+    num_positive: int
+    num_negative: int
+    reason: str | None = None
+    slope: float | None = None
+    offset: float | None = None
+    held_out_before: float | None = None
+    held_out_after: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to plain values for JSON; None is left out."""
+        return _drop_none(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -123,8 +159,39 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class MemberFigures:
+    """The figures of one member of an ensemble.
+
+    Attributes:
+        folder: its run folder, relative to that of the ensemble.
+        model: kind of the model.
+        seed: seed of its training.
+        metrics: its metrics by split, not calibrated.
+        best_epoch: epoch with the best evaluation.
+        epochs: number of epochs trained.
+        seconds: wall time of its training.
+    """
+
+    folder: str
+    model: str
+    seed: int
+    metrics: Mapping[SplitName, MetricValues]
+    best_epoch: int
+    epochs: int
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return PurePosixPath(self.folder).name
+
+
+@dataclass(frozen=True)
 class RunResult:
     """The result of a finished run.
+
+    Of an ensemble, costs, steps and examples per second are sums over the members, the epochs are those of the member
+    that took most, and executor, precision and speed are those of the first.
 
     Attributes:
         recipe: name of the recipe.
@@ -144,9 +211,11 @@ class RunResult:
         seconds: wall time of the run, including preparation.
         executor: how the steps were computed; None in a result of version 0.1.0, which did not record it.
         baseline: metrics of logistic regression on valid, and of the ranker on the same rows; None without a baseline.
-        calibration: calibration by split before and after the correction of logits; empty if none was needed.
+        calibration: calibration by split before and after logits were corrected and calibrated; empty if neither was.
+        calibrators: the calibrator of each task; empty if the recipe asks for none.
         predictions: distribution of the probabilities by split and by task.
         alarms: what is likely wrong, see ``rankelastor.alarms``.
+        members: the members of an ensemble; empty for a single run.
         skipped_steps: number of steps that were left out because their loss was not finite.
 
     Example:
@@ -172,14 +241,18 @@ class RunResult:
     executor: ExecutorName | None = field(default=None)
     baseline: BaselineFigures | None = None
     calibration: Mapping[SplitName, CalibrationFigures] = field(default_factory=dict)
+    calibrators: Mapping[str, CalibratorFigures] = field(default_factory=dict)
     predictions: Mapping[SplitName, Mapping[str, ProbabilityFigures]] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
+    members: tuple[MemberFigures, ...] = ()
     skipped_steps: int = 0
 
     @property
     def summary(self) -> str:
         """Model, AUC of each split, best epoch and wall time in one line."""
         aucs = [f"{split} AUC {values['auc']:.6f}" for split, values in self.metrics.items() if "auc" in values]
+        if self.members:
+            return ", ".join([f"ensemble of {len(self.members)} {self.model}", *aucs, f"{self.seconds:.1f} s"])
         epoch = f"best epoch {self.best_epoch} of {self.epochs}"
         return ", ".join([self.model, *aucs, epoch, f"{self.seconds:.1f} s"])
 
@@ -223,13 +296,15 @@ class RunResult:
             "speed": self.speed.as_dict(),
             "seconds": self.seconds,
             "baseline": None if self.baseline is None else asdict(self.baseline),
-            "calibration": {split: asdict(figures) for split, figures in self.calibration.items()} or None,
+            "calibration": {split: figures.as_dict() for split, figures in self.calibration.items()} or None,
+            "calibrators": {task: figures.as_dict() for task, figures in self.calibrators.items()} or None,
             "predictions": {
                 split: {task: asdict(figures) for task, figures in by_task.items()}
                 for split, by_task in self.predictions.items()
             }
             or None,
             "alarms": [alarm.as_dict() for alarm in self.alarms],
+            "members": [asdict(member) for member in self.members] or None,
         }
         return _drop_none(values)
 

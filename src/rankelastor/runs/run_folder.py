@@ -11,7 +11,10 @@
     checkpoints/       best.safetensors; of an unfinished run also best_valid.safetensors and step-.../, see
                        runs/checkpoints.py
     result.json        final metrics, cost, wall time; only a finished run has one, see runs/result.py
+    calibration.json   how logits are calibrated, if they are, see calibration/calibration.py
     checksums.json     checksums of all these but train.log, see runs/seal.py
+
+The folder of an ensemble has ``members/`` instead of ``checkpoints/``, see runs/ensemble_folder.py.
 
 ``FORMAT_VERSION`` numbers the layouts that readers must distinguish:
 
@@ -234,8 +237,9 @@ class RunFolder:
                 path.unlink()
 
     def reopen(self) -> None:
-        """Make a finished run an unfinished one again."""
-        (self.path / "result.json").unlink(missing_ok=True)
+        """Make a finished run an unfinished one again, without the calibration of weights that may change."""
+        for name in ("result.json", "calibration.json"):
+            (self.path / name).unlink(missing_ok=True)
 
     def __str__(self) -> str:
         return str(self.path)

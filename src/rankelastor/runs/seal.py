@@ -27,8 +27,8 @@ from rankelastor.storage import whole_file
 
 SEAL_FILE = "checksums.json"
 FORMAT_VERSION = 1
-_INPUTS = ("config.yaml", "environment.json", "features/**/*")
-_OUTPUTS = ("metrics.jsonl", "spectrum/*", "checkpoints/best.safetensors")
+_INPUTS = ("config.yaml", "environment.json", "ensemble.json", "features/**/*")
+_OUTPUTS = ("metrics.jsonl", "spectrum/*", "checkpoints/best.safetensors", "calibration.json")
 _RESULT = "result.json"
 _FREE = ("data", "training.execution", "training.evaluation_batch_size")
 """Settings of config.yaml that may be changed by hand: where the data lie, and how to compute."""

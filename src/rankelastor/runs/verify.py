@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from rankelastor.data.manifest import MANIFEST_FILE, Manifest
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import RankElastorError, RunError
+from rankelastor.runs.ensemble_folder import is_ensemble, member_folders
 from rankelastor.runs.load import load_run, require_whole
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.runs.seal import SEAL_FILE, Seal
@@ -87,7 +88,35 @@ def _verify_run(folder: Path) -> Verification:
         damage |= seal.find_damage(again=True)
     damage |= _damage_of_model(folder, damage)
     sizes = {} if seal is None else {name: each.num_bytes for name, each in seal.files.items()}
-    return Verification(folder, "run", len(sizes), sum(sizes.values()), damage, _others(folder, _checked(folder, seal)))
+    found = Verification(
+        folder, "run", len(sizes), sum(sizes.values()), damage, _others(folder, _checked(folder, seal))
+    )
+    return _with_members(found)
+
+
+def _with_members(found: Verification) -> Verification:
+    """Add what is known of the files of an ensemble's members, each by itself."""
+    try:
+        members = member_folders(found.folder)
+    except RankElastorError:  # which is among the damage already
+        return found
+    for member in members:
+        inside = f"{member.relative_to(found.folder).as_posix()}/"
+        if not (member / "config.yaml").is_file():
+            found = replace(found, damage={**found.damage, inside.rstrip("/"): "it does not exist"})
+            continue
+        checked = _verify_run(member)
+        found = replace(
+            found,
+            num_files=found.num_files + checked.num_files,
+            num_bytes=found.num_bytes + checked.num_bytes,
+            damage={**found.damage, **{f"{inside}{name}": damage for name, damage in checked.damage.items()}},
+            unchecked=(
+                *(name for name in found.unchecked if not name.startswith(inside)),
+                *(f"{inside}{name}" for name in checked.unchecked),
+            ),
+        )
+    return found
 
 
 def _damage_of_features(folder: Path) -> dict[str, str]:
@@ -107,7 +136,7 @@ def _damage_of_model(folder: Path, damage: dict[str, str]) -> dict[str, str]:
     try:
         run = RunFolder.open(folder)
         require_whole(run)
-        if run.best_weights.is_file():
+        if run.best_weights.is_file() or is_ensemble(folder):
             load_run(folder)
         if run.has_result:
             run.result()

@@ -18,7 +18,7 @@ from torch import Tensor
 from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.kinds.spec import FeatureSpec, IdMeaning
 from rankelastor.data.raw.column_names import quote_names
-from rankelastor.errors import OVERWRITE, SettingsError, StorageError
+from rankelastor.errors import OVERWRITE, RunError, SettingsError, StorageError
 from rankelastor.places import in_full
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.storage import whole_folder
@@ -119,7 +119,13 @@ def field_vectors(run: LoadedRun, fields: Collection[str] | None = None) -> Iter
 
     Raises:
         SettingsError: a field does not exist or has no vectors.
+        RunError: the run is an ensemble.
     """
+    if run.members:
+        raise RunError(
+            f"a run must be a single model to have embedding vectors, but {run.folder} is an ensemble; try one of its "
+            f"members, {run.members[0].folder}"
+        )
     owners = _owners(run)
     for name in fields or ():
         if name not in owners:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -45,4 +45,4 @@ def load_run(folder: str | Path, *, device: torch.device | None = None) -> Servi
         SettingsError: the recipe asks for CUDA, and this machine has none.
     """
     run = load_folder(folder, device=device)
-    return ServingRun(folder=run.folder, recipe=run.recipe, encoder=run.encoder, ranker=run.ranker)
+    return ServingRun(**{each.name: getattr(run, each.name) for each in fields(run)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from rankelastor.alarms.alarm import Alarm
+from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration
 from rankelastor.evaluation.distribution import distribution_of
 from rankelastor.evaluation.scoring import Predictions, score_split
 from rankelastor.evaluation.unseen import UnseenValues, count_unseen
@@ -12,7 +13,7 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.runs.result import MetricValues, RunResult, Speed
 from rankelastor.schema import SplitName
-from rankelastor.training.calibration import calibration_of
+from rankelastor.training.calibration import calibration_of, calibrators_of
 from rankelastor.training.compare import compare_with_baseline
 from rankelastor.training.epoch_batches import scoring_loader
 from rankelastor.training.inputs import RunInputs
@@ -28,6 +29,8 @@ def final_result(
     speed: Speed,
     began: float,
     early_alarms: tuple[Alarm, ...] = (),
+    calibration: Calibration = NO_CALIBRATION,
+    test: bool = True,
     progress: ProgressListener | None = None,
 ) -> RunResult:
     """Score the test split, if there is one, and collect all figures of the run.
@@ -39,17 +42,21 @@ def final_result(
         speed: speed of the training.
         began: ``time.perf_counter()`` when the run began.
         early_alarms: alarms that were given before the first step.
+        calibration: what is done to the logits after the correction by the odds.
+        test: whether the test split is scored.
         progress: receives the progress of scoring.
     """
     recipe, dataset = inputs.recipe, inputs.dataset
-    predictions: dict[SplitName, Predictions] = {"valid": fitted.best_predictions}
-    metrics: dict[SplitName, MetricValues] = {"valid": fitted.best.metrics}
-    if "test" in dataset.splits:
+    scores: dict[SplitName, Predictions] = {"valid": fitted.best_predictions}
+    if test and "test" in dataset.splits:
         loader = scoring_loader(dataset, "test", recipe.training)
-        predictions["test"] = score_split(
+        scores["test"] = score_split(
             ranker, loader, recipe.training.execution, tasks=dataset.schema.tasks, odds=recipe.odds, progress=progress
         )
-        metrics["test"] = predictions["test"].metrics().as_dict()
+    predictions = {split: each.calibrated(calibration) for split, each in scores.items()}
+    metrics: dict[SplitName, MetricValues] = {split: each.metrics().as_dict() for split, each in predictions.items()}
+    if not calibration.changes_logits:
+        metrics["valid"] = fitted.best.metrics
     unseen: dict[SplitName, UnseenValues] = {
         split: count_unseen(scoring_loader(dataset, split, recipe.training), dataset.manifest) for split in metrics
     }
@@ -73,7 +80,10 @@ def final_result(
         speed=speed,
         seconds=round(time.perf_counter() - began, 3),
         baseline=None if compared is None else compared.figures(),
-        calibration={split: calibration_of(predictions[split]) for split in metrics} if recipe.odds.logit_shift else {},
+        calibration={split: calibration_of(each, calibration) for split, each in scores.items()}
+        if recipe.odds.logit_shift or calibration.choices
+        else {},
+        calibrators=calibrators_of(calibration),
         predictions={split: distribution_of(predictions[split].probability, dataset.schema.tasks) for split in metrics},
-        alarms=(*early_alarms, *run_alarms(inputs, predictions, unseen, compared)),
+        alarms=(*early_alarms, *run_alarms(inputs.dataset, predictions, unseen, compared)),
     )

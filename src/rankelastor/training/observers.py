@@ -46,6 +46,10 @@ class Evaluation:
         return float(self.epoch) if self.epochs_done is None else self.epochs_done
 
 
+class Discarded(Exception):  # noqa: N818 - no mistake: an observer asks for it
+    """Raised by an observer to end a training whose run is not wanted any more; its run folder is removed."""
+
+
 class TrainingObserver(Protocol):
     """An observer of training, which must not change it; ``SilentObserver`` is a base class with empty methods."""
 

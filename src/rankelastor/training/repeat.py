@@ -14,6 +14,7 @@ import torch
 from rankelastor.errors import RunError
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import with_overrides
+from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.runs.weights import read_weights
 from rankelastor.storage import explain_storage_errors
@@ -110,6 +111,11 @@ def repeat_run(
         RunError: the run has not finished, or its data are no longer those that it was trained on.
     """
     run = RunFolder.open(folder)
+    if members := member_folders(run.path):
+        raise RunError(
+            f"a run must be a single one to be repeated, but {run} is an ensemble; repeat its members, such as "
+            f"{members[0]}"
+        )
     run.result()
     recipe = with_overrides(run.recipe(), {"training.checkpoint.keep_after_end": False, **_place_of_data(run)})
     with explain_storage_errors(run.path), tempfile.TemporaryDirectory(prefix="rankelastor-") as temporary:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankelastor.alarms.alarm import Alarm
+from rankelastor.calibration.calibration import Calibration, read_calibration
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.raw.frames import Frame
 from rankelastor.execution.cores import borrowed_cores
@@ -28,12 +29,13 @@ from rankelastor.runs.run_folder import RunFolder, default_run_folder
 from rankelastor.runs.weights import load_weights
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.beginning import BestSaver, begin, checkpointer_of
+from rankelastor.training.calibration import calibrate
 from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.loop import FitResult, Start, fit
 from rankelastor.training.memory_check import out_of_memory_explained
-from rankelastor.training.observers import Evaluation, ResumePoint, SilentObserver, TrainingObserver
+from rankelastor.training.observers import Discarded, Evaluation, ResumePoint, SilentObserver, TrainingObserver
 from rankelastor.training.resume import open_run
 from rankelastor.training.run_alarms import early_alarms
 from rankelastor.training.side_by_side import counted_training
@@ -67,8 +69,13 @@ class TrainedRun:
     @cached_property
     def _loaded(self) -> LoadedRun:
         run = RunFolder.open(self.folder)
+        encoder = RowEncoder.load(run.features)
         return LoadedRun(
-            folder=self.folder, recipe=run.recipe(), encoder=RowEncoder.load(run.features), ranker=self.ranker
+            folder=self.folder,
+            recipe=run.recipe(),
+            encoder=encoder,
+            ranker=self.ranker,
+            calibration=read_calibration(self.folder, tasks=encoder.schema.tasks),
         )
 
 
@@ -80,6 +87,7 @@ def train(
     progress: ProgressListener | None = None,
     resume: bool = False,
     interruption: Interruption | None = None,
+    test: bool = True,
 ) -> TrainedRun:
     """Train the recipe's ranker and test it.
 
@@ -98,6 +106,7 @@ def train(
         progress: receives the progress of preparation and scoring.
         resume: whether there must be a run to go on with. ``training.epochs`` may then be larger than it was.
         interruption: hands requests to stop to the training, which saves its state before it raises them.
+        test: whether the test split is scored at the end; a run that is one of many is compared by valid alone.
 
     Raises:
         RunError: the folder holds something else, another process trains in it, or training diverged.
@@ -117,7 +126,7 @@ def train(
             training = inputs.training()
             start = begin(opened, inputs, training, began=began)
             with (
-                out_of_memory_explained(recipe, inputs.dataset, device=inputs.device),
+                out_of_memory_explained(inputs.recipe, inputs.dataset, device=inputs.device),
                 _generators_of(training),
                 closing(checkpointer_of(run, inputs)) as checkpointer,
             ):
@@ -130,8 +139,19 @@ def train(
                     progress=progress,
                     interruption=interruption,
                 )
+                calibration = calibrate(run.path, fitted.best_predictions, recipe.training.calibration, say=log.say)
                 result = _finish(
-                    inputs, run, training.ranker, fitted, start, observers, alarms, held_before, progress=progress
+                    inputs,
+                    run,
+                    training.ranker,
+                    fitted,
+                    start,
+                    observers,
+                    alarms,
+                    held_before,
+                    calibration=calibration,
+                    test=test,
+                    progress=progress,
                 )
                 checkpointer.remove()
                 run.best_valid.unlink(missing_ok=True)
@@ -159,6 +179,8 @@ def _finish(  # noqa: PLR0917
     alarms: tuple[Alarm, ...],
     held_before: int,
     *,
+    calibration: Calibration,
+    test: bool,
     progress: ProgressListener | None,
 ) -> RunResult:
     """Test the best weights and write the result."""
@@ -173,7 +195,15 @@ def _finish(  # noqa: PLR0917
     for observer in observers:
         observer.on_end()
     result = final_result(
-        inputs, ranker.eval(), fitted, speed=speed, began=start.began, early_alarms=alarms, progress=progress
+        inputs,
+        ranker.eval(),
+        fitted,
+        speed=speed,
+        began=start.began,
+        early_alarms=alarms,
+        calibration=calibration,
+        test=test,
+        progress=progress,
     )
     run.write_result(result)
     return result
@@ -184,6 +214,9 @@ def _removed_if_empty(run: RunFolder) -> Iterator[None]:
     """Remove a run folder if the run fails or is stopped before it has weights or a checkpoint."""
     try:
         yield
+    except Discarded:
+        run.remove()
+        raise
     except BaseException:
         if list_checkpoints(run.checkpoints):
             logger.warning("%s keeps the state of the training; train again to go on", run)

@@ -54,13 +54,13 @@ def repeat_facts(dataset: PreparedDataset) -> RepeatFacts:
 
 
 def run_alarms(
-    inputs: RunInputs,
+    dataset: PreparedDataset,
     predictions: Mapping[SplitName, Predictions],
     unseen: Mapping[SplitName, UnseenValues],
     compared: Comparison | None,
 ) -> tuple[Alarm, ...]:
     """Give and log the alarms of a result."""
-    vocabularies = read_vocabularies(inputs.dataset.folder, inputs.dataset.manifest)
+    vocabularies = read_vocabularies(dataset.folder, dataset.manifest)
     facts: list[Facts] = []
     for split, of_split in predictions.items():
         is_valid = split == "valid"

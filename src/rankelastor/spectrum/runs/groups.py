@@ -12,9 +12,10 @@ from typing import Any
 
 from rankelastor.errors import RunError
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.ensemble_folder import is_ensemble
 from rankelastor.runs.run_folder import RunFolder
 
-OF_NO_MATTER = ("name", "training.seed", "training.execution", "spectrum")
+OF_NO_MATTER = ("name", "training.seed", "training.execution", "training.calibration", "training.baseline", "spectrum")
 """Settings in which the runs of a group may differ: none of them but the seed changes what a model learns."""
 _NUMBER_AT_THE_END = re.compile(r"[-_.]?(seed)?[-_.=]?\d+$")
 _SEPARATORS = "-_.= "
@@ -39,9 +40,15 @@ def group_runs(folders: Sequence[str | Path], *, by: Sequence[str] = ("recipe",)
             end; anything else is patterns of names, such as ``("a-*", "b-*")``.
 
     Raises:
-        RunError: a folder is no run, or runs of a group have the same seed.
+        RunError: a folder is no run or is an ensemble, or runs of a group have the same seed.
     """
     paths = [Path(folder) for folder in folders]
+    for path in paths:
+        if is_ensemble(path):
+            raise RunError(
+                f"runs of a group must be single runs, but {path} is an ensemble, whose members are a group already; "
+                "leave grouping out"
+            )
     recipes = {path: RunFolder.open(path).recipe() for path in paths}
     members: dict[str, list[Path]] = {}
     for path in paths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from rankelastor.execution.cores import borrowed_cores
 from rankelastor.models.outline import point_shapes
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.schema import SplitName
@@ -25,6 +27,7 @@ from rankelastor.spectrum.recording.problems import list_not_finite
 from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.spectrum.recording.statistics import Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap, mixing_map
+from rankelastor.spectrum.runs.over_seeds import over_seeds
 from rankelastor.spectrum.runs.run_spectrum import EmbeddingTable, RunSpectrum
 from rankelastor.spectrum.runs.training_samples import read_samples
 from rankelastor.spectrum.stages import StagePoints
@@ -54,7 +57,8 @@ def measure_run(
 ) -> RunSpectrum:
     """Measure the spectrum of a run's best weights over the first examples of a split of its prepared data.
 
-    A model without blocks has no trajectory and no verdict; its points and its embedding tables are measured.
+    A model without blocks has no trajectory and no verdict; its points and its embedding tables are measured. Of an
+    ensemble each member is measured, and the means over members are given, see ``over_seeds``.
 
     Args:
         folder: the run folder.
@@ -68,14 +72,41 @@ def measure_run(
     Raises:
         RunError: the run folder has no weights, or cannot be used.
         DataError: the prepared folder or the split is missing, or the split has no rows.
-        SettingsError: ``num_examples`` is less than 2, or a point does not exist (the message lists the known ones).
+        SettingsError: ``num_examples`` is less than 2, a point does not exist (the message lists the known ones), or
+            the members of an ensemble are different models.
     """
     if num_examples <= 1:
         raise SettingsError(f"the number of examples must be at least 2, but {num_examples} was given; try 8192")
+    if members := member_folders(folder):
+        measured = [
+            measure_run(
+                member,
+                split=split,
+                num_examples=num_examples,
+                more_points=more_points,
+                prepared=prepared,
+                progress=progress,
+            )
+            for member in members
+        ]
+        return _over_members(Path(folder), measured, name=name)
     run = load_run(folder)
     with borrowed_cores(run.recipe.training.execution.threads):
         rows = _rows(run, split, prepared)
         return _measure(run, rows, num_examples=num_examples, name=name, more_points=more_points, progress=progress)
+
+
+def _over_members(folder: Path, measured: Sequence[RunSpectrum], *, name: str | None) -> RunSpectrum:
+    models = [spectrum.model for spectrum in measured]
+    if len(set(models)) > 1:
+        raise SettingsError(
+            f"an ensemble must have members of one model to have a spectrum, but those of {folder} are "
+            f"{', '.join(models)}; measure its members, {folder}/members/*"
+        )
+    result = RunFolder.open(folder)
+    auc = result.result().metrics.get("test", {}).get("auc") if result.has_result else None
+    merged = over_seeds(folder.resolve().name if name is None else name, measured)
+    return replace(merged, folder=str(folder), test_auc=auc)
 
 
 def _measure(

@@ -1,0 +1,142 @@
+"""The calibration of a run: one calibrator per task, fitted on valid and stored as ``calibration.json``."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from jaxtyping import Float, Float64, Shaped
+from numpy import ndarray
+
+from rankelastor.calibration.calibrators import UNCALIBRATED, Calibrator, calibrator_from
+from rankelastor.calibration.choice import CalibratorChoice, FittedKind, choose_calibrator
+from rankelastor.config.calibration import CalibrationKind
+from rankelastor.errors import RunError
+from rankelastor.storage import whole_file
+
+FILE_NAME = "calibration.json"
+_FORMAT_VERSION = 1
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Calibrators by task, in the order of the tasks; without any, logits stay as they are.
+
+    Example:
+        >>> from rankelastor.calibration.calibrators import AffineCalibrator
+        >>> halved = Calibration({"click": CalibratorChoice("platt", AffineCalibrator(0.5, 0.0))})
+        >>> halved(np.array([[4.0]])).tolist(), Calibration()(np.array([[4.0]])).tolist()
+        ([[2.0]], [[4.0]])
+    """
+
+    choices: Mapping[str, CalibratorChoice] = field(default_factory=dict)
+
+    @property
+    def changes_logits(self) -> bool:
+        """Whether a logit may change."""
+        return any(choice.calibrator != UNCALIBRATED for choice in self.choices.values())
+
+    def __call__(self, logits: Float[ndarray, "example task"]) -> Float64[ndarray, "example task"]:
+        """Calibrate logits that are corrected for what training did to the odds."""
+        if not self.changes_logits or not logits.size:
+            return logits.astype(np.float64)
+        calibrators: Iterator[Calibrator] = (choice.calibrator for choice in self.choices.values())
+        return np.stack([each(column) for each, column in zip(calibrators, logits.T, strict=True)], axis=1)
+
+    def write(self, folder: Path) -> None:
+        """Write ``calibration.json`` into a run folder.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        values = {
+            "format_version": _FORMAT_VERSION,
+            "tasks": {
+                task: {"kind": choice.kind, **choice.calibrator.as_dict()} for task, choice in self.choices.items()
+            },
+        }
+        with whole_file(folder / FILE_NAME) as temporary:
+            temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+NO_CALIBRATION = Calibration()
+"""Leaves every logit as it is."""
+
+
+def fit_calibration(
+    kind: CalibrationKind,
+    label: Shaped[ndarray, "example task"],
+    logits: Float[ndarray, "example task"],
+    *,
+    tasks: Sequence[str],
+    weight: Float[ndarray, " example"] | None = None,
+) -> Calibration:
+    """Choose a calibrator for each task, see ``choose_calibrator``; warn if it cannot be what was asked for.
+
+    Args:
+        kind: what was asked for; ``none`` gives no calibration.
+        label: 0 or 1.
+        logits: finite, corrected for what training did to the odds.
+        tasks: names of the columns.
+        weight: weight of each example in metrics, or None.
+    """
+    if kind == "none":
+        return NO_CALIBRATION
+    columns = zip(tasks, label.T, logits.T, strict=True)
+    found = Calibration(
+        {
+            task: choose_calibrator(kind, np.ascontiguousarray(labels), np.ascontiguousarray(scores), weight)
+            for task, labels, scores in columns
+        }
+    )
+    for task, choice in found.choices.items():
+        if choice.is_makeshift:
+            of = f" of {task}" if len(tasks) > 1 else ""
+            _logger.warning("calibration%s is %s, since %s", of, choice.kind, choice.reason)
+    return found
+
+
+def read_calibration(folder: Path, *, tasks: Sequence[str]) -> Calibration:
+    """Read the calibration of a run folder; a folder without one has none.
+
+    Args:
+        folder: the run folder.
+        tasks: names of the run's tasks.
+
+    Raises:
+        RunError: the file is damaged, or belongs to other tasks.
+    """
+    path = folder / FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return NO_CALIBRATION
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} must hold the calibration of a run, but cannot be read: {error}") from None
+    try:
+        values = json.loads(text)
+        if values["format_version"] > _FORMAT_VERSION:
+            raise RunError(
+                f"{path} must have format_version {_FORMAT_VERSION} or lower, but has {values['format_version']}: a "
+                "newer version of rankelastor wrote it; update rankelastor"
+            )
+        choices = {task: _choice(values["tasks"][task]) for task in tasks}
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise RunError(
+            f"{path} must hold a calibrator for each of {list(tasks)}, but does not: {error}; restore it from a copy, "
+            "or train again"
+        ) from None
+    return Calibration(choices)
+
+
+def _choice(values: Mapping[str, Any]) -> CalibratorChoice:
+    kind: FittedKind = values["kind"]
+    if kind not in get_args(FittedKind):
+        raise ValueError(f"kind must be one of {list(get_args(FittedKind))}, but is {kind!r}")
+    return CalibratorChoice(kind, calibrator_from(values))

@@ -1,0 +1,1 @@
+"""Ensembles: train runs that differ by their seed, side by side, and make one run of several."""

@@ -1,0 +1,111 @@
+"""What is fitted depends on the rows of each class; auto keeps only what helps on held-out rows."""
+
+import numpy as np
+import pytest
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.special import expit
+
+from rankelastor.calibration.affine_fit import fit_offset, fit_platt
+from rankelastor.calibration.calibrators import UNCALIBRATED
+from rankelastor.calibration.choice import choose_calibrator
+from rankelastor.config.calibration import CALIBRATION_KINDS, CalibrationKind
+from rankelastor.metrics.likelihood import logloss
+
+
+def rows(
+    num_positive: int, num_negative: int, *, slope: float = 0.4, seed: int = 0
+) -> tuple[Int[ndarray, " row"], Float[ndarray, " row"]]:
+    """Rows of each class whose logits are 1 / slope times what they should be."""
+    draws = np.random.default_rng(seed)
+    label = np.repeat([1, 0], [num_positive, num_negative])
+    true = draws.normal(np.where(label == 1, 0.5, -0.5), 1.0)  # the logit of the label is the value itself
+    true += np.log(num_positive / num_negative)
+    order = draws.permutation(len(label))
+    return label[order], (true / slope)[order]
+
+
+def test_auto_takes_platt_for_over_confident_logits() -> None:
+    label, logits = rows(400, 2000)
+    choice = choose_calibrator("auto", label, logits)
+    assert choice.kind == "platt"
+    assert choice.calibrator == fit_platt(label, logits)
+    assert choice.reason == ""
+    assert (choice.num_positive, choice.num_negative) == (400, 2000)
+    assert choice.held_out_before is not None
+    assert choice.held_out_after is not None
+    assert choice.held_out_after < choice.held_out_before
+    assert choice.held_out_before == pytest.approx(logloss(label, expit(logits)))
+
+
+def test_auto_leaves_logits_that_are_right() -> None:
+    chosen = [choose_calibrator("auto", *rows(60, 60, slope=1.0, seed=seed)) for seed in range(20)]
+    left = [choice for choice in chosen if choice.kind == "none"]
+    assert len(left) > 10
+    assert all(choice.calibrator == UNCALIBRATED for choice in left)
+    assert all("does not lower the logloss of rows of valid that were held out" in choice.reason for choice in left)
+
+
+@pytest.mark.parametrize("kind", ["platt", "temperature", "isotonic", "auto"])
+def test_few_rows_of_a_class_allow_an_offset_alone(kind: CalibrationKind) -> None:
+    label, logits = rows(49, 3000)
+    choice = choose_calibrator(kind, label, logits + 2.0)
+    assert choice.kind == "offset"
+    assert choice.calibrator == fit_offset(label, logits + 2.0)
+    assert choice.reason == (
+        "valid holds 49 rows with label 1 and 3,000 with label 0, fewer than 50 of one, which allows an offset alone"
+    )
+    assert choose_calibrator(kind, *rows(50, 3000)).kind != "offset"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CALIBRATION_KINDS if kind != "none"])
+@pytest.mark.parametrize(("num_positive", "num_negative"), [(9, 3000), (3000, 9), (0, 500), (500, 0), (1, 1)])
+def test_very_few_rows_or_one_class_allow_nothing(kind: CalibrationKind, num_positive: int, num_negative: int) -> None:
+    label = np.repeat([1, 0], [num_positive, num_negative])
+    choice = choose_calibrator(kind, label, np.linspace(-1, 1, len(label)))
+    assert (choice.kind, choice.calibrator) == ("none", UNCALIBRATED)
+    assert choice.reason == (
+        f"valid holds {num_positive:,} rows with label 1 and {num_negative:,} with label 0, fewer than 10 of one"
+    )
+
+
+@pytest.mark.parametrize("kind", ["platt", "temperature", "auto"])
+def test_a_slope_that_is_not_above_0_is_not_taken(kind: CalibrationKind) -> None:
+    label, logits = rows(300, 300)
+    choice = choose_calibrator(kind, label, -logits)
+    assert choice.kind == "none"
+    assert choice.reason == f"the slope of {'platt' if kind == 'auto' else kind} on valid is not above 0"
+
+
+def test_a_kind_that_was_asked_for_is_fitted_whether_it_helps_or_not() -> None:
+    label, logits = rows(60, 60, slope=1.0, seed=1)
+    assert choose_calibrator("auto", label, logits).kind == "none"
+    for kind in ("platt", "temperature", "isotonic", "offset"):
+        assert choose_calibrator(kind, label, logits).kind == kind
+
+
+def test_none_fits_nothing() -> None:
+    choice = choose_calibrator("none", *rows(60, 60))
+    assert (choice.kind, choice.calibrator, choice.reason) == ("none", UNCALIBRATED, "")
+
+
+def test_rows_of_weight_0_do_not_count() -> None:
+    label, logits = rows(60, 60)
+    weight = np.where(np.arange(120) < 80, 1.0, 0.0)
+    choice = choose_calibrator("platt", label, logits, weight)
+    assert choice.kind == "offset"
+    assert choice.num_positive + choice.num_negative == 80
+
+
+def test_held_out_rows_do_not_see_their_own_labels() -> None:
+    """The logloss of held-out rows is that of a naive loop over five parts dealt out within each class."""
+    label, logits = rows(80, 120)
+    part = np.zeros(200, dtype=int)
+    for value in (0, 1):
+        part[label == value] = np.arange((label == value).sum()) % 5
+    held_out = np.zeros(200)
+    for each in range(5):
+        fitted = fit_platt(label[part != each], logits[part != each])
+        assert fitted is not None
+        held_out[part == each] = fitted(logits[part == each])
+    assert choose_calibrator("auto", label, logits).held_out_after == pytest.approx(logloss(label, expit(held_out)))
