@@ -65,6 +65,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "data/building/label_rates.py": ("data/test_prepare.py", STEP),
     "data/building/staging.py": ("data/test_prepare.py", STEP),
     "data/building/train_rows.py": ("data/test_prepare.py", STEP),
+    "data/building/sketch.py": ("training/test_size_check.py", "the fields that sizes are checked with there"),
     "data/cells/list_texts.py": ("data/cells/test_lists.py", "lists written as text, read by their one caller"),
     "data/cells/number_texts.py": ("data/cells/test_numbers.py", "marks of numbers, read by their one caller"),
     "data/cells/text_notes.py": ("data/test_one_value.py", "warnings that prepare logs"),

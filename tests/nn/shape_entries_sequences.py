@@ -96,7 +96,7 @@ TASKS: dict[type[nn.Module], Entry] = {
         mix_by_task,
     ),
     ExpertLayer: of_rows(lambda: ExpertLayer(num_experts=2, dim=6), out=(2, 2, 6)),
-    TaskProduct: Entry(lambda: TaskProduct({1: 0}), (2, 2), (2, 2), ((2,), (1, 2, 2)), ()),
+    TaskProduct: Entry(lambda: TaskProduct({1: 0}), (2, 2), (2, 2), ((2,),), ()),
     TaskTowers: of_tokens(lambda: TaskTowers(num_tasks=3, in_dim=6, hidden_dims=[8]), out=(2, 3)),
 }
 """For each layer of tasks that takes a tensor of numbers."""

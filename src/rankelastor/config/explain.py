@@ -134,9 +134,11 @@ def _suggest_key(place: Place, model: type[BaseModel]) -> str:
     known = sorted(owner.model_fields)
     listed = f"known here: {', '.join(known)}"
     near = did_you_mean(key, [*known, *getattr(owner, "also_known", ())])
-    elsewhere = list(dict.fromkeys(paths_of_key(key, model)))[:3]
-    if elsewhere and not near:
-        near = f"did you mean {' or '.join(elsewhere)}?"
+    elsewhere = list(dict.fromkeys(paths_of_key(key, model)))
+    if place.path in elsewhere and not near:
+        near = "only other kinds have it"
+    elif elsewhere and not near:
+        near = f"did you mean {' or '.join(elsewhere[:3])}?"
     return f"{near} ({listed})" if near else listed
 
 

@@ -32,7 +32,7 @@ class RankerSettings(Settings, ABC):
     numbers: NumberSettings | None = Field(
         None,
         description="How the numbers of `numeric` fields are embedded; none: each number times one learned vector, as "
-        "published. `periodic` wants `transform: standardise`.",
+        "published. `periodic` wants `transform: standardise`, or `log` for skewed numbers.",
     )
     sequence: SequenceSettings | None = Field(
         None,

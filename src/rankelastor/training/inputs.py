@@ -28,6 +28,7 @@ from rankelastor.training.memory_check import check_memory
 from rankelastor.training.memory_forecast import MemoryForecast
 from rankelastor.training.output_bias import set_output_bias
 from rankelastor.training.rare_as_unseen import RareAsUnseen
+from rankelastor.training.size_check import check_sizes
 from rankelastor.training.training import Training
 
 _logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class RunInputs:
             SettingsError: sizes do not fit each other, the monitor is not defined for the data, CUDA is missing, or
                 the training does not fit in memory.
         """
+        check_sizes(recipe)
         dataset = open_or_prepare(recipe.data, progress=progress)
         completed = complete(recipe, dataset.manifest)
         recipe = completed.recipe

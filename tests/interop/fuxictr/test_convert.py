@@ -212,3 +212,10 @@ def test_variants_of_the_published_code_carry_over(changed: Change) -> None:
     assert (values["ffn"]["kind"], values["ffn"]["bias"], values["ffn"]["expansion"]) == ("hyper_glu", False, 2.0)
     assert (values["head"]["kind"], values["tokenizer"]["activation"]) == ("mean", "silu")
     assert {"use_opq", "mixing_type", "interaction_mlp_params.bias"}.isdisjoint(notes(imported, "no equal"))
+
+
+def test_sizes_that_cannot_work_with_the_columns_are_said(changed: Change) -> None:
+    imported = import_experiment(changed("criteo_e10", {"Token_num": 16}), "criteo_e10")
+    (note,) = [note for note in imported.notes if note.outcome == "cannot work"]
+    assert "num_tokens must divide field * embedding_dim = 390" in note.text
+    assert "# Settings that cannot work with these data:" in imported.text()

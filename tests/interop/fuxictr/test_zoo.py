@@ -10,8 +10,16 @@ from tests.interop.fuxictr.test_convert import notes
 
 from rankelastor.errors import SettingsError
 from rankelastor.interop.fuxictr.convert import Imported, import_experiment
+from rankelastor.models.ranker_settings import RankerSettings
 
 DEEP = {"hidden_dims": (400, 300), "activation": "tanh", "norm": False, "batch_norm": False, "dropout": 0.2}
+
+
+def given(imported: Imported) -> dict[str, Any]:
+    """The settings of the model that differ from what every ranker has by default."""
+    common = {name: field.default for name, field in RankerSettings.model_fields.items()}
+    dumped = imported.recipe.model.model_dump()
+    return {name: value for name, value in dumped.items() if name not in common or value != common[name]}
 
 
 def imported_with(changed: Change, model: dict[str, Any]) -> Imported:
@@ -21,12 +29,12 @@ def imported_with(changed: Change, model: dict[str, Any]) -> Imported:
 def test_a_dnn_is_an_mlp(changed: Change) -> None:
     model = {"model": "DNN", "hidden_units": [400, 300], "hidden_activations": "Tanh", "net_dropout": 0.2}
     imported = imported_with(changed, model)
-    assert imported.recipe.model.model_dump(exclude_none=True) == {"kind": "mlp", "embedding_dim": 32, **DEEP}
+    assert given(imported) == {"kind": "mlp", "embedding_dim": 32, **DEEP}
     assert "model" not in notes(imported, "no equal")
 
 
 def test_defaults_are_those_of_fuxictr(changed: Change) -> None:
-    dumped = imported_with(changed, {"model": "DNN"}).recipe.model.model_dump(exclude_none=True)
+    dumped = given(imported_with(changed, {"model": "DNN"}))
     assert dumped == {
         "kind": "mlp",
         "embedding_dim": 32,
@@ -68,7 +76,7 @@ def test_all_of_dcn_v2_carries_over(changed: Change) -> None:
         "batch_norm": True,
     }
     imported = imported_with(changed, model)
-    assert imported.recipe.model.model_dump(exclude_none=True) == {
+    assert given(imported) == {
         "kind": "dcn_v2",
         "embedding_dim": 32,
         "structure": "stacked_parallel",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rankelastor.data.building.sketch import sketched_schema
+from rankelastor.errors import SettingsError
 from rankelastor.interop.fuxictr.columns import data_fields, label_column
 from rankelastor.interop.fuxictr.files import data_files, note_rest_of_files
 from rankelastor.interop.fuxictr.notes import OUTCOMES, FuxiCtrSettings, Note
@@ -15,6 +18,7 @@ from rankelastor.interop.fuxictr.protocol import protocol
 from rankelastor.interop.fuxictr.ranker import PUBLISHED_MODEL, ranker
 from rankelastor.interop.fuxictr.reading import Experiment, read_experiment
 from rankelastor.interop.fuxictr.zoo import ZOO_MODELS
+from rankelastor.models.cost import unfilled_ranker
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.plain_yaml import plain_yaml_text
 from rankelastor.recipes.recipe import Recipe
@@ -70,7 +74,18 @@ def import_experiment(folder: str | Path, expid: str) -> Imported:
     values = {"name": _run_name(expid), "data": data, "model": ranks, "training": training}
     imported = Imported(experiment, values, (*model.notes, *dataset.notes))
     assert imported.recipe.name == values["name"]
-    return imported
+    return replace(imported, notes=(*_notes_on_sizes(imported.recipe), *imported.notes))
+
+
+def _notes_on_sizes(recipe: Recipe) -> Iterator[Note]:
+    """Build the ranker for a sketch of the fields, so that sizes that do not fit these are said at once."""
+    schema = sketched_schema(recipe.data)
+    if schema is None:
+        return
+    try:
+        unfilled_ranker(recipe.model, schema)
+    except SettingsError as error:
+        yield Note("cannot work", "model", recipe.model.kind, str(error))
 
 
 def _note_rest(model: FuxiCtrSettings, dataset: FuxiCtrSettings) -> None:

@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeVar
 from rankelastor.errors import SettingsError
 
 Number = TypeVar("Number", int, float)
-Outcome = Literal["no equal", "ignored by FuxiCTR", "differs"]
+Outcome = Literal["cannot work", "no equal", "ignored by FuxiCTR", "differs"]
 
 OUTCOMES: dict[Outcome, str] = {
+    "cannot work": "settings that cannot work with these data",
     "no equal": "settings that have no equal here",
     "ignored by FuxiCTR": "settings that FuxiCTR accepts and ignores",
     "differs": "settings that mean something else here",

@@ -51,7 +51,7 @@ def protocol(model: FuxiCtrSettings) -> dict[str, Any]:
         "clip_norm": model.real("max_gradient_norm", 10),
         "monitor": _monitor(model),
         "patience": model.whole("early_stop_patience", 2),
-        "rare_as_unseen": {"share": 0.0},  # FuxiCTR replaces no rare value
+        "protocol": "published",  # FuxiCTR replaces no rare value
     }
     if model.take("reduce_lr_on_plateau", True) is False:  # noqa: FBT003 - a default
         values["rate_drop"] = 1.0
