@@ -49,6 +49,10 @@ _NUMERIC: dict[str, dict[str, Any]] = {
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
+    # out of the box: a recipe of version 2 that names its model alone
+    "auto": {"numeric": "quantile", "auto": True},
+    "auto_few": {"numeric": "quantile", "auto": True},  # the same, after the choice for few labels was added
+    "auto_rankmixer": {"numeric": "quantile", "auto": True, "model": "rankmixer"},
     # the settings with which docs/use.md began
     "newcomer": {"batch": 4096, "l2": 1e-5, "rate_drop": 0.1, "patience": 2, "monitor": "auc", "min_count": 5},
     "newcomer_few_steps_only": {"batch": 4096},
@@ -89,6 +93,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rare_.1": {"rare": 0.1},
     "rankmixer": {"model": "rankmixer"},
     "first_order": {"first_order": True},
+    "pooled_history": {"history": False},
     "no_norm": {"tokenizer": {"norm": False}},
     "linear_tokens": {"tokenizer": {"hidden_dims": []}},
     "no_norm_linear": {"tokenizer": {"norm": False, "hidden_dims": []}},
@@ -136,7 +141,9 @@ BASE: dict[str, Any] = {
     "numeric": "standardise",
     "rare": 0.5,
     "model": "rankelastor",
+    "auto": False,
     "first_order": False,
+    "history": True,
     "tokenizer": {},
     "network": {},
     "optimiser": {},
@@ -175,7 +182,7 @@ def run(log: str, variant: str, seed: int, cuts: Path) -> dict[str, Any]:
     folder = cut_log(log, cuts, seed=seed)
     chosen = settings_of(variant)
     with tempfile.TemporaryDirectory() as temporary:
-        place = folder / f"prepared-{chosen['numeric']}-{chosen['min_count']}"
+        place = folder / f"prepared-{chosen['numeric']}-{chosen['min_count']}-{chosen['history']}"
         recipe = recipe_from_values(_recipe(folder, place, chosen, seed))
         began = time.perf_counter()
         trained = train(recipe, folder=Path(temporary) / "run")
@@ -196,7 +203,7 @@ def run(log: str, variant: str, seed: int, cuts: Path) -> dict[str, Any]:
         "variant": variant,
         "seed": seed,
         "auc": float(roc_auc_score(*test)),
-        "logloss": float(log_loss(*test)),
+        "logloss": result.test["logloss"],
         "calibrated": float(log_loss(test[0], expit(slope * logit(np.clip(test[1], 1e-7, 1 - 1e-7)) + offset))),
         "constant": float(log_loss(test[0], np.full(len(test[0]), rate))),
         "slope": slope,
@@ -233,19 +240,23 @@ def platt(label: NDArray[np.float32], probability: NDArray[np.float64]) -> tuple
 def _recipe(folder: Path, prepared: Path, chosen: Mapping[str, Any], seed: int) -> dict[str, Any]:
     kinds = json.loads((folder / "columns.json").read_text())
     rows = _num_rows(folder)
-    return {
+    common = {"seed": seed, "threads": 1, "baseline": False}
+    data = {
         "name": "screened",
         "data": {
             "prepared": str(prepared),
             "files": {"folder": str(folder), **{split: f"{split}.parquet" for split in ("train", "valid", "test")}},
             "label": LABEL,
-            "fields": [_field(name, kind, kinds, chosen) for name, kind in kinds.items()],
+            "fields": [_field(name, kind, chosen) for name, kind in kinds.items()],
         },
+    }
+    if chosen["auto"]:
+        return {**data, "version": 2, "model": {"kind": chosen["model"]}, "training": common}
+    return {
+        **data,
         "model": _model(chosen, num_fields=len(kinds)),
         "training": {
-            "seed": seed,
-            "threads": 1,
-            "baseline": False,
+            **common,
             "batch_size": chosen["batch"] or batch_size(rows, chosen["steps"]),
             "optimiser": {
                 "learning_rate": chosen["learning_rate"],
@@ -270,12 +281,13 @@ def _num_rows(folder: Path) -> int:
     return int(pl.scan_parquet(folder / "train.parquet").select(pl.len()).collect().item())
 
 
-def _field(name: str, kind: str, kinds: Mapping[str, str], chosen: Mapping[str, Any]) -> dict[str, Any]:
+def _field(name: str, kind: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "numeric":
         return {"column": name, **_NUMERIC[chosen["numeric"]]}
     if kind == "sequence":
         shared = name.removeprefix("history_")
-        return {"kind": "sequence", "column": name, "max_length": 30, "shares": shared if shared in kinds else None}
+        made = {"last": 1, "matches": shared} if chosen["history"] else {}
+        return {"kind": "sequence", "column": name, "max_length": 30, "shares": shared, **made}
     return {"kind": "categorical", "column": name, "min_count": chosen["min_count"]}
 
 

@@ -61,12 +61,12 @@ def test_a_file_that_has_not_changed_is_read_once(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.slow
-def test_a_hundred_megabytes_take_a_tenth_of_a_second(tmp_path: Path) -> None:
+def test_a_hundred_megabytes_take_a_tenth_of_a_second_of_a_processor_with_sha_instructions(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(bytes(100_000_000))
     checksum_of_file(tmp_path / "a")
     seconds = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         checksum_of_file(tmp_path / "a")
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     assert min(seconds) < 0.1

@@ -187,6 +187,16 @@ class Batch:
         for start in range(0, self.num_examples, num_examples):
             yield self._map(itemgetter(slice(start, start + num_examples)))
 
+    def padding(self, num_examples: int) -> Self:
+        """Make a batch of the same columns that holds nothing but padding and zeros.
+
+        Example:
+            >>> ids = torch.ones(0, 3, dtype=torch.int32)
+            >>> Batch(categorical=ids, numeric=torch.zeros(0, 1), labels=None, group=None).padding(2).categorical.shape
+            torch.Size([2, 3])
+        """
+        return self._map(lambda tensor: tensor.new_zeros(num_examples, *tensor.shape[1:]))
+
     def to(self, device: torch.device) -> Self:
         """Copy the batch to another device; a copy from pinned memory does not block."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))

@@ -47,7 +47,6 @@ COVERED: dict[str, tuple[str, str]] = {
     "cli/stop_signals.py": ("integration/test_killed_training.py", "processes are sent signals there"),
     "cli/theory.py": ("cli/test_main.py", VERB),
     "cli/train.py": ("cli/test_main.py", VERB),
-    "cli/training_view.py": ("cli/test_main.py", "what train prints while it works"),
     "cli/tune_view.py": ("cli/test_tune.py", "what tune prints"),
     "config/annotations.py": ("config/test_explain.py", "places of mistakes, which messages name"),
     "config/base.py": ("architecture/test_public_names.py", "the base of all settings, each of which is looked at"),

@@ -10,7 +10,7 @@ from rankelastor.calibration.affine_fit import fit_offset, fit_platt
 from rankelastor.calibration.calibrators import UNCALIBRATED
 from rankelastor.calibration.choice import choose_calibrator
 from rankelastor.config.calibration import CALIBRATION_KINDS, CalibrationKind
-from rankelastor.metrics.likelihood import logloss
+from rankelastor.metrics.likelihood import logloss, row_losses
 
 
 def rows(
@@ -75,6 +75,23 @@ def test_a_slope_that_is_not_above_0_is_not_taken(kind: CalibrationKind) -> None
     choice = choose_calibrator(kind, label, -logits)
     assert choice.kind == "none"
     assert choice.reason == f"the slope of {'platt' if kind == 'auto' else kind} on valid is not above 0"
+
+
+def test_auto_wants_half_a_standard_error_of_gain() -> None:
+    """Whether a map is kept is decided by the gain of held-out rows over its standard error, computed naively."""
+    for seed in range(12):
+        label, logits = rows(80, 120, slope=0.8, seed=seed)
+        held_out = np.zeros(200)
+        part = np.zeros(200, dtype=int)
+        for value in (0, 1):
+            part[label == value] = np.arange((label == value).sum()) % 5
+        for each in range(5):
+            fitted = fit_platt(label[part != each], logits[part != each])
+            assert fitted is not None
+            held_out[part == each] = fitted(logits[part == each])
+        gains = row_losses(label, expit(logits)) - row_losses(label, expit(held_out))
+        is_kept = gains.mean() > 0.5 * gains.std() / np.sqrt(200)
+        assert choose_calibrator("auto", label, logits).kind == ("platt" if is_kept else "none")
 
 
 def test_a_kind_that_was_asked_for_is_fitted_whether_it_helps_or_not() -> None:

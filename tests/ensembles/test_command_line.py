@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from rankelastor.cli.ensemble import Kind
 from rankelastor.cli.main import app
+from rankelastor.config.calibration import CALIBRATION_KINDS
 from rankelastor.recipes.load import dump_yaml
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.run import TrainedRun
@@ -88,3 +90,7 @@ def test_options_that_do_not_belong_together_are_refused(trained: tuple[Path, Re
     for options in (["--processes", 2], ["--seeds", 2, "--resume"], ["--seeds", 1]):
         assert call("train", folder / "recipe.yaml", "--run", folder / "other", *options).exit_code != 0
     assert not (folder / "other").exists()
+
+
+def test_the_command_offers_the_kinds_of_calibration_that_there_are() -> None:
+    assert [kind.value for kind in Kind] == list(CALIBRATION_KINDS)

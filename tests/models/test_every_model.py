@@ -157,3 +157,8 @@ def test_a_compiled_network_gives_the_same_logits_and_gradients(name: str, witho
             torch.autograd.grad(call(fields).sum(), parameters, materialize_grads=True) for call in (network, traced)
         )
         torch.testing.assert_close(ours, theirs)
+
+
+@EVERY
+def test_a_batch_without_rows_has_no_logits(name: str) -> None:
+    assert fresh(name).eval()(BATCH.padding(0)).shape == (0, 1)

@@ -31,3 +31,15 @@ def test_a_mixer_names_both() -> None:
     assert [len(modules) for modules in ranker.stages.values()] == [1, 2, 2, 2, 1]
     staged = {module for modules in ranker.stages.values() for module in modules}
     assert {module for name, module in ranker.points.items() if name != "fields"} <= staged
+
+
+def test_weights_of_first_order_are_the_last_columns_and_are_added_to_the_logits() -> None:
+    ranker = build_ranker(settings(first_order=True), SCHEMA).eval()
+    width = ranker.embedding.table.shape[1]
+    assert width == settings().embedding_dim + len(SCHEMA.tasks)
+    fields = ranker.embedding(BATCH).fields
+    whole = ranker(BATCH)
+    with torch.no_grad():
+        ranker.embedding.table[:, -1] = 0
+        ranker.embedding.numeric_vectors[:, -1] = 0
+    torch.testing.assert_close(whole, ranker(BATCH) + fields[:, :, -1].sum(dim=1, keepdim=True))

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rankelastor.errors import SettingsError
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import cost_of
+from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.schema import CategoricalFeature, FeatureSchema
 
@@ -71,6 +72,25 @@ def test_the_parts_of_a_model_learn_under_every_sharing(name: str, sharing: str)
     ]
     assert of_parts
     assert any(grad is not None and grad.abs().max() > 0 for grad in of_parts)
+
+
+@pytest.mark.parametrize("sharing", ["mmoe", "ple"])
+def test_a_shared_network_is_exported_for_any_number_of_examples(sharing: str, without_shape_checks: None) -> None:
+    network = build_ranker(small("tokenmixer_large", tasks=SHARINGS[sharing]), TASKS).network.eval()
+    fields, more = torch.randn(6, 4, 4), torch.randn(9, 4, 4)
+
+    class FromFields(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, fields: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.network(Embedded(fields))
+            return logits
+
+    examples = torch.export.Dim("examples", min=2)
+    exported = torch.export.export(FromFields(), (fields,), dynamic_shapes=({0: examples},))
+    torch.testing.assert_close(exported.module()(more), network(Embedded(more)))
 
 
 def test_what_stands_around_a_network_hides_not_what_its_parts_learn_from() -> None:

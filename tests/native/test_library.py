@@ -2,6 +2,8 @@
 
 import logging
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -111,3 +113,21 @@ def test_a_cache_below_a_folder_that_others_can_write_to_is_not_used(
     assert tmp_path not in library._cache_folder().parents
     (tmp_path / "open").chmod(0o755)
     assert library._cache_folder() == tmp_path / "open" / "cache" / "rankelastor"
+
+
+def test_a_compiler_that_waits_for_a_busy_machine_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "_PROCESSOR_SECONDS", 1)
+    library._compile(["sleep", "1.1"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process's time are set on Linux")
+def test_a_compiler_that_computes_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "_PROCESSOR_SECONDS", 1)
+    with pytest.raises(subprocess.CalledProcessError):
+        library._compile(["sh", "-c", "while :; do :; done"])
+
+
+def test_a_compiler_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "_BUILD_SECONDS", 0.1)
+    with pytest.raises(subprocess.TimeoutExpired):
+        library._compile(["sleep", "60"])

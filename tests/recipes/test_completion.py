@@ -12,7 +12,7 @@ from rankelastor.recipes.facts import Facts
 from rankelastor.recipes.load import dump_yaml, load_recipe, with_overrides
 from rankelastor.recipes.recipe import Recipe
 
-FACTS = Facts(num_rows=9_000, num_features=6, num_ids=3_000)
+FACTS = Facts(num_rows=9_000, num_features=6, num_ids=3_000, num_fewer_valid=300)
 VALUES: dict[str, Any] = {
     "name": "mine",
     "version": 2,
@@ -39,7 +39,7 @@ def test_a_recipe_that_names_only_its_model_gets_all_that_has_a_rule() -> None:
     expected = {choice.path: choice.value for choice in completed.choices}
     assert training.batch_size == expected["training.batch_size"]
     assert training.stopping.patience == expected["training.stopping.patience"]
-    assert completed.recipe.model.embedding_std == expected["model.embedding_std"]
+    assert completed.recipe.model.embedding_dim == expected["model.embedding_dim"]
 
 
 def test_what_a_recipe_gives_is_kept_under_either_path() -> None:
@@ -80,17 +80,17 @@ def test_a_completed_recipe_reads_back_with_nothing_left_to_choose(tmp_path: Any
     file.write_text(dump_yaml(completed))
     again = load_recipe(file)
     assert again == completed
-    assert chosen(again, Facts(50, 1, 9)) == {}
+    assert chosen(again, Facts(50, 1, 9, 9)) == {}
 
 
 @pytest.mark.parametrize("num_rows", [100, 1_000, 9_000, 30_000, 400_000, 5_000_000, 33_000_000])
 @pytest.mark.parametrize("kind", ["rankelastor", "rankmixer", "mlp", "deepfm"])
 def test_every_choice_is_valid_for_any_number_of_rows(num_rows: int, kind: str) -> None:
     recipe = load_recipe(VALUES | {"model": {"kind": kind}})
-    completed = complete_for(recipe, Facts(num_rows, 3, num_rows)).recipe
+    completed = complete_for(recipe, Facts(num_rows, 3, num_rows, num_rows // 10)).recipe
     assert completed.model.kind == kind
     steps = num_rows / completed.training.batch_size
-    assert steps >= 50 or completed.training.batch_size == 32
+    assert steps >= 50 or completed.training.batch_size == 16
 
 
 def test_a_model_without_a_rule_must_have_its_sizes_but_gets_the_rest() -> None:
@@ -140,3 +140,50 @@ def test_a_mistake_is_reported_where_it_was_made() -> None:
         load_recipe(VALUES | {"model": {"kind": "rankelastor", "num_tokens": "many"}})
     with pytest.raises(SettingsError, match=r"training\.patience must be"):
         load_recipe(VALUES | {"training": {"patience": 0}})
+
+
+@pytest.mark.parametrize(("num_fewer_valid", "monitor"), [(49, "logloss"), (50, "auc")])
+def test_the_auc_is_watched_where_valid_is_large_enough_to_calibrate_on(num_fewer_valid: int, monitor: str) -> None:
+    assert chosen(load_recipe(VALUES), Facts(9_000, 6, 3_000, num_fewer_valid))["training.stopping.monitor"] == monitor
+
+
+def test_with_few_rows_and_labels_training_begins_at_the_label_rate_and_goes_slowly() -> None:
+    few, many = (chosen(load_recipe(VALUES), Facts(1_000, 6, 500, number)) for number in (11, 300))
+    rare = chosen(load_recipe(VALUES), Facts(10_000, 6, 500, 11))
+    assert "training.output_bias" not in rare
+    assert few["training.output_bias"] == "base_rate"
+    assert "training.output_bias" not in many
+    assert few["training.optimiser.learning_rate"] < many["training.optimiser.learning_rate"]
+    assert (few["training.evaluate_every"], many["training.evaluate_every"]) == (0.25, None)
+
+
+def test_long_epochs_are_evaluated_within() -> None:
+    shares = [
+        chosen(load_recipe(VALUES), Facts(rows, 6, rows, 900))["training.evaluate_every"]
+        for rows in (900_000, 5_000_000, 33_000_000)
+    ]
+    assert shares == [None, 0.25, 0.1]
+
+
+def test_probabilities_are_calibrated_unless_the_protocol_is_the_published_one() -> None:
+    recipe = load_recipe(VALUES)
+    assert complete_for(recipe, FACTS).recipe.training.calibration.kind == "auto"
+    published = {"protocol": "published", "calibration": {"kind": "platt"}}
+    with pytest.raises(SettingsError, match=r"goes with training\.calibration\.kind=none, but platt"):
+        load_recipe(VALUES | {"model": {"kind": "fm"}, "training": published})
+
+
+def test_numbers_are_standardised_where_nothing_is_said() -> None:
+    fields = [
+        {"kind": "numeric", "column": "price"},
+        {"kind": "numeric", "column": "depth", "transform": "as_is"},
+        {"kind": "categorical", "column": "site"},
+    ]
+    data = VALUES["data"] | {"fields": fields}
+    recipe = load_recipe(VALUES | {"data": data})
+    assert [getattr(field, "transform", None) for field in recipe.data.fields] == ["standardise", "as_is", None]
+    assert chosen(recipe)["data.fields.numeric.transform"] == "standardise"
+    assert complete_for(recipe, FACTS).recipe.data == recipe.data
+    assert "data.fields.numeric.transform" not in chosen(load_recipe(VALUES))
+    old = load_recipe(VALUES | {"version": 1, "data": data, "model": {"kind": "fm"}})
+    assert [getattr(field, "transform", None) for field in old.data.fields] == ["as_is", "as_is", None]

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from rankelastor.data.prepare import open_or_prepare
-from rankelastor.errors import SettingsError
+from rankelastor.errors import RunError, SettingsError
 from rankelastor.execution.free_memory import FreeMemory
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training import memory_check
 from rankelastor.training.memory_check import check_memory
+from rankelastor.training.observers import SilentObserver, Step
 from rankelastor.training.run import train
 from rankelastor.training.speed import peak_memory_bytes
 
@@ -56,3 +57,18 @@ def test_where_the_bound_is_unknown_nothing_is_refused(recipe: Recipe, monkeypat
     monkeypatch.setattr(memory_check, "free_memory", lambda _device: None)
     huge = with_overrides(recipe, {"model.embedding_dim": 6_000_000})
     assert check_memory(huge, open_or_prepare(recipe.data), device=torch.device("cpu")).total > GB
+
+
+class Full(SilentObserver):
+    """An observer that meets the error of PyTorch's allocator at the third step."""
+
+    def on_step(self, step: Step) -> None:
+        if step.index == 3:
+            torch.empty(1 << 60, dtype=torch.int8)
+
+
+def test_memory_that_runs_out_at_a_step_is_explained_and_the_run_can_go_on(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = with_overrides(recipe, {"training.checkpoint.every_steps": 1})
+    with pytest.raises(RunError, match=r"but memory ran out, though the forecast was 0\.. GB .+; try .+"):
+        train(recipe, folder=tmp_path / "run", observers=[Full()])
+    assert train(recipe, folder=tmp_path / "run").result.steps > 3

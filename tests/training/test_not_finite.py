@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rankelastor.errors import RunError
 from rankelastor.execution.slices import BatchGradient, SlicedGradients
+from rankelastor.models.ranker import Ranker
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.observers import SilentObserver, Step
@@ -82,3 +83,39 @@ def test_a_step_that_is_left_out_changes_nothing_and_is_counted(
     assert all(torch.equal(before[name], bad[name]) for name in before)
     assert not all(torch.equal(bad[name], after[name]) for name in bad)
     assert all(tensor.isfinite().all() for tensor in run.ranker.state_dict().values())
+
+
+@pytest.mark.parametrize("updates", ["lazy", "dense"])
+def test_a_gradient_whose_norm_overflows_float32_is_clipped(
+    updates: str, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SlicedGradients.__call__
+
+    def call(self: SlicedGradients, batch: Any, rows: Tensor) -> BatchGradient:
+        result = real(self, batch, rows)
+        gradient = result.parameters[0]
+        assert gradient is not None
+        gradient.fill_(1e30)
+        return result
+
+    monkeypatch.setattr(SlicedGradients, "__call__", call)
+    changed = with_overrides(recipe, {"training.embedding_updates": updates, "training.epochs": 1})
+    norms = Norms()
+    train(changed, folder=tmp_path / "run", observers=[norms])
+    assert norms.all == pytest.approx([changed.training.optimiser.clip_norm] * len(norms.all))
+
+
+class Norms(SilentObserver):
+    """An observer that notes the norm of the first dense gradient after each step."""
+
+    def __init__(self) -> None:
+        self.all: list[float] = []
+
+    def on_start(self, ranker: Ranker, *, num_epochs: int, num_examples: int) -> None:
+        del num_epochs, num_examples
+        self._parameter = next(p for p in ranker.parameters() if p is not ranker.embedding.table)
+
+    def on_step(self, step: Step) -> None:
+        del step
+        assert self._parameter.grad is not None
+        self.all.append(float(self._parameter.grad.norm()))

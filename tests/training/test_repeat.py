@@ -8,7 +8,7 @@ from rankelastor.errors import RunError
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.run_folder import RunFolder
-from rankelastor.training.repeat import compare_runs, repeat_run
+from rankelastor.training.repeat import _place_of_data, compare_runs, repeat_run
 from rankelastor.training.run import train
 
 
@@ -43,3 +43,13 @@ def test_only_a_finished_run_repeats(recipe: Recipe, tmp_path: Path) -> None:
     RunFolder.create(tmp_path / "run", recipe)
     with pytest.raises(RunError, match=r"must hold result\.json"):
         repeat_run(tmp_path / "run")
+
+
+def test_data_that_are_not_where_the_settings_say_are_taken_from_where_they_were(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    run = RunFolder.create(tmp_path / "run", with_overrides(recipe, {"data.prepared": "nowhere"}))
+    run.write_environment({"prepared": str(tmp_path)})
+    assert _place_of_data(run) == {"data.prepared": str(tmp_path)}
+    run.write_environment({"prepared": str(tmp_path / "gone")})
+    assert _place_of_data(run) == {}

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.models.every_model import VARIANTS, small
+from tests.models.test_tasks import SHARINGS
 from tests.training.resumed_runs import EVERY_STEP, Kill, KilledError, assert_same, stop_and_go_on
 
 from rankelastor.errors import RunError, StorageError
@@ -34,12 +36,14 @@ def log_folder(tmp_path: Path) -> Path:
     folder.mkdir()
     draws = np.random.default_rng(5)
     for split in ("train", "valid", "test"):
-        lines = ["click,buy,item,site,price,user"]
+        lines = ["click,buy,item,site,price,user,past"]
         for _ in range(NUM_ROWS):
             item, site = int(draws.integers(300)), int(draws.integers(6))
             click = int(draws.random() < 0.2 + 0.1 * site)
             buy = int(draws.random() < 0.5)
-            lines.append(f"{click},{buy},i{item},s{site},{draws.random():.3f},u{int(draws.integers(9))}")
+            price, user = draws.random(), int(draws.integers(9))
+            past = "|".join(f"i{int(draws.integers(300))}" for _ in range(int(draws.integers(4))))
+            lines.append(f"{click},{buy},i{item},s{site},{price:.3f},u{user},{past}")
         (folder / f"{split}.csv").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -89,6 +93,8 @@ SELDOM = {
     "thinned negatives",
     "the last step",
     "a rotation that follows the tokens",
+    "from the base rate",
+    "a monitor of two metrics",
 }
 """Cases of the matrix that only the slow suite tries."""
 MATRIX: dict[str, tuple[dict[str, Any], list[int]]] = {
@@ -122,6 +128,8 @@ MATRIX: dict[str, tuple[dict[str, Any], list[int]]] = {
     ),
     "a rotation that follows the tokens": ({"model.rotation": {"kind": "eigenvalue"}}, [9]),
     "without reading ahead": ({"training.read_ahead": 0}, [9]),
+    "from the base rate": ({"training.output_bias": "base_rate"}, [9]),
+    "a monitor of two metrics": ({"training.monitor": {"auc": 1.0, "gauc": 0.5}}, [9]),
     "row-wise Adagrad, a cosine, and evaluations within epochs": (
         {
             "training.optimiser.embedding_rule": "rowwise_adagrad",
@@ -167,18 +175,66 @@ QUICK = {"mlp-batch_norm", "multi_embedding"}
 )
 def test_every_model_of_the_catalogue_goes_on(name: str, values: dict[str, Any], tmp_path: Path) -> None:
     values["model"] = small(name).model_dump(mode="json")
+    values["data"]["fields"][0]["column"].append("user")  # which a model crosses with another
     recipe = recipe_from_values(values)
     train(recipe, folder=tmp_path / "whole")
     stop_and_go_on(recipe, tmp_path / "parts", at=[9])
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_several_labels_go_on(values: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("sharing", ["one network", *(pytest.param(name, marks=pytest.mark.slow) for name in SHARINGS)])
+def test_several_labels_go_on(sharing: str, values: dict[str, Any], tmp_path: Path) -> None:
     values["data"]["labels"] = {name: name for name in (values["data"].pop("label"), "buy")}
+    values["training"]["task_weights"] = {"buy": 0.5}
+    if (tasks := SHARINGS.get(sharing)) is not None:
+        values["model"] = small("mlp", tasks=tasks).model_dump(mode="json")
     recipe = recipe_from_values(values)
     train(recipe, folder=tmp_path / "whole")
     stop_and_go_on(recipe, tmp_path / "parts", at=[9])
     assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "target_attention",
+        pytest.param("transformer", marks=pytest.mark.slow),
+        pytest.param("hstu", marks=pytest.mark.slow),
+        pytest.param("mean", marks=pytest.mark.slow),
+    ],
+)
+def test_sequences_go_on(layer: str, values: dict[str, Any], tmp_path: Path) -> None:
+    past = {"kind": "sequence", "column": "past", "separator": "|", "max_length": 3, "shares": "item"}
+    values["data"]["fields"].append(past)
+    values["model"] = small("mlp", sequence={"kind": layer}).model_dump(mode="json")
+    recipe = recipe_from_values(values)
+    train(recipe, folder=tmp_path / "whole")
+    stop_and_go_on(recipe, tmp_path / "parts", at=[9])
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("kind", ["pairwise", pytest.param("listwise", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("order", ["uniform", pytest.param("window", marks=pytest.mark.slow)])
+def test_losses_within_groups_go_on(kind: str, order: str, values: dict[str, Any], tmp_path: Path) -> None:
+    values["training"] |= {"objective": {"kind": kind, "cross_entropy": 0.5}, "order": {"kind": order}}
+    recipe = recipe_from_values(values)
+    train(recipe, folder=tmp_path / "whole")
+    stop_and_go_on(recipe, tmp_path / "parts", at=[9])
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_trainings_side_by_side_in_threads_are_those_of_one_alone(values: dict[str, Any], tmp_path: Path) -> None:
+    recipe = recipe_from_values(values)
+    train(recipe, folder=tmp_path / "alone")
+    before = torch.get_rng_state()
+    threads = [threading.Thread(target=train, args=[recipe], kwargs={"folder": tmp_path / name}) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in "ab":
+        assert_same(tmp_path / "alone", tmp_path / name)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_two_threads_go_on(values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +353,7 @@ def test_other_settings_are_refused_with_the_difference(values: dict[str, Any], 
 def test_other_data_are_refused(values: dict[str, Any], log_folder: Path, tmp_path: Path) -> None:
     recipe = stopped(values, tmp_path / "run")
     with (log_folder / "train.csv").open("a") as file:
-        file.write("1,0,i1,s1,0.5,u1\n")
+        file.write("1,0,i1,s1,0.5,u1,i1\n")
     shutil.rmtree(tmp_path / "prepared")
     with pytest.raises(RunError, match="must be resumed with the data that it began with, but they have changed"):
         train(recipe, folder=tmp_path / "run")

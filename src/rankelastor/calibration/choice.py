@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,12 +16,15 @@ from rankelastor.calibration.affine_fit import fit_offset, fit_platt, fit_temper
 from rankelastor.calibration.calibrators import UNCALIBRATED, AffineCalibrator, Calibrator
 from rankelastor.calibration.isotonic_fit import fit_isotonic
 from rankelastor.config.calibration import CalibrationKind
-from rankelastor.metrics.likelihood import logloss
+from rankelastor.metrics.likelihood import row_losses
+from rankelastor.metrics.weighted import weighted_mean
 
 ENOUGH_OF_EACH_CLASS = 50
 """Rows of either class from which a slope or a step function is fitted."""
 ENOUGH_FOR_AN_OFFSET = 10
 """Rows of either class from which an offset alone is fitted."""
+LEAST_GAIN = 0.5
+"""Standard errors of the gain on held-out rows above which ``auto`` keeps a calibrator: less is as likely harm."""
 NUM_PARTS = 5
 """Parts of valid, each of which is held out once."""
 
@@ -86,7 +90,8 @@ def choose_calibrator(
     """Fit the kind that was asked for; with too few rows of a class an offset alone, or nothing.
 
     ``auto`` fits Platt's slope and offset, and keeps them if they lower the logloss of five parts of the rows, each
-    calibrated by what is fitted on the other four. Parts are dealt out in order within each class.
+    calibrated by what is fitted on the other four, by half a standard error. Parts are dealt out in order within each
+    class.
 
     Args:
         kind: what was asked for.
@@ -106,15 +111,7 @@ def choose_calibrator(
     found = _fitted(fitted, reason, label, logits, weight)
     if kind == "auto" and found.kind != "none":
         found = _kept_if_it_helps(found, label, logits, weight)
-    return CalibratorChoice(
-        found.kind,
-        found.calibrator,
-        found.reason,
-        num_positive,
-        num_negative,
-        found.held_out_before,
-        found.held_out_after,
-    )
+    return replace(found, num_positive=num_positive, num_negative=num_negative)
 
 
 def _allowed(kind: CalibrationKind, num_positive: int, num_negative: int) -> tuple[FittedKind, str]:
@@ -152,17 +149,24 @@ def _kept_if_it_helps(
     logits: Float[ndarray, " example"],
     weight: Float[ndarray, " example"] | None,
 ) -> CalibratorChoice:
-    """Keep a calibrator if its kind lowers the logloss of rows that were held out."""
+    """Keep a calibrator if its kind lowers the logloss of rows that were held out by half a standard error."""
     held_out = _held_out(found.kind, label, logits, weight)
-    before, after = (logloss(label, expit(each), weight=weight) for each in (logits, held_out))
-    if after < before:
-        return CalibratorChoice(
-            found.kind, found.calibrator, found.reason, held_out_before=before, held_out_after=after
-        )
-    reason = (
-        f"{found.kind} does not lower the logloss of rows of valid that were held out ({before:.6f} to {after:.6f})"
+    before, after = (row_losses(label, expit(each)) for each in (logits, held_out))
+    mass = np.ones(len(label)) if weight is None else weight.astype(np.float64)
+    gain = float(np.average(before - after, weights=mass))
+    error = math.sqrt(float((mass**2 * (before - after - gain) ** 2).sum())) / float(mass.sum())
+    measured = replace(
+        found,
+        held_out_before=weighted_mean(before, weight),
+        held_out_after=weighted_mean(after, weight),
     )
-    return CalibratorChoice("none", UNCALIBRATED, reason, held_out_before=before, held_out_after=after)
+    if gain > LEAST_GAIN * error:
+        return measured
+    reason = (
+        f"{found.kind} does not lower the logloss of rows of valid that were held out by half a standard error "
+        f"({measured.held_out_before:.6f} to {measured.held_out_after:.6f})"
+    )
+    return replace(measured, kind="none", calibrator=UNCALIBRATED, reason=reason)
 
 
 def _held_out(

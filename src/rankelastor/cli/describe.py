@@ -245,10 +245,12 @@ def _choices_of_run(run: RunFolder, recipe: Recipe) -> tuple[Choice, ...]:
     """Read what was chosen for a run, with the values that it has."""
     from rankelastor.recipes.choices import Choice
     from rankelastor.recipes.merging import value_at
+    from rankelastor.recipes.protocols import TRANSFORM
 
     chosen = run.environment().get("chosen", {})
     values = recipe.model_dump(mode="json")
-    return tuple(Choice(path, value_at(values, path), reason) for path, reason in chosen.items())
+    by_kind = {"data.fields.numeric.transform": TRANSFORM}  # of several fields
+    return tuple(Choice(path, by_kind.get(path, value_at(values, path)), reason) for path, reason in chosen.items())
 
 
 def _result(place: Path) -> RunResult | None:

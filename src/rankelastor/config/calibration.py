@@ -22,5 +22,6 @@ class CalibrationSettings(Settings):
         "none",
         description="`platt` multiplies the logit by a slope above 0 and adds an offset; `temperature` has the slope "
         "alone and `offset` the offset alone; `isotonic` is a rising step function, which may change the AUC; `auto` "
-        "is `platt` where it lowers the logloss of rows of valid that were held out while it was fitted, else `none`.",
+        "is `platt` where it lowers the logloss of rows of valid that were held out while it was fitted, by half a "
+        "standard error, else `none`.",
     )

@@ -91,7 +91,8 @@ class TrainingSettings(Settings):
         Field(
             description="How settings are chosen that a recipe leaves out: `auto` looks at the rows, fields and ids of "
             "its data, which `rankelastor describe` shows with reasons; `published` is the protocol of the published "
-            "figures, in which no rare value is replaced by out of vocabulary and the output bias starts at 0; null is "
+            "figures, in which no rare value is replaced by out of vocabulary, the output bias starts at 0 and nothing "
+            "is calibrated; null is "
             "`auto` in a recipe of `version: 2`, and the defaults listed here in one of version 1."
         ),
     ] = None

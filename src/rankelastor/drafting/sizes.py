@@ -33,7 +33,7 @@ def choose_training(num_rows: int) -> Choice[TrainingSettings]:
 
     Example:
         >>> choose_training(9_000).value.batch_size
-        64
+        128
     """
     settings = TrainingSettings.model_validate(_chosen(num_rows, 1)["training"])
     steps = -(-_train_rows(num_rows) // settings.batch_size)
@@ -46,6 +46,6 @@ def _train_rows(num_rows: int) -> int:
 
 def _chosen(num_rows: int, num_features: int) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for choice in choose(Facts(_train_rows(num_rows), num_features, num_rows), _KIND):
+    for choice in choose(Facts(_train_rows(num_rows), num_features, num_rows, num_rows), _KIND):
         values = merge_settings(values, nested(choice.path, choice.value))
     return values

@@ -89,6 +89,7 @@ class SlicedGradients:
         networks: one per thread; results do not depend on which thread computes a slice.
         slice_examples: examples per slice; None: equal slices that keep at most ``SLICE_BYTES``.
         precision: dtype of the matrix products.
+        generator: generator of the CPU that dropout masks depend on; None takes PyTorch's global one.
         on_phase: called at the beginning of each phase of each slice.
     """
 
@@ -102,9 +103,11 @@ class SlicedGradients:
         networks: Sequence[SliceNetwork],
         slice_examples: int | None = None,
         precision: torch.dtype = torch.float32,
+        generator: torch.Generator | None = None,
         on_phase: PhaseListener = ignore_phase,
     ) -> None:
         self._on_phase = on_phase
+        self._generator = generator
         self._ranker = ranker
         self._modules = list(ranker.modules())
         self._parameters = list(parameters)
@@ -130,7 +133,7 @@ class SlicedGradients:
         slices = list(enumerate(zip(batch.split(size), rows.split(size), strict=True)))
         num_shares = min(len(self._networks), len(slices))
         learning = [parameter for parameter in self._parameters if parameter.requires_grad]
-        context = _BatchContext(draw_seed(), self._loss.total(batch), learning)
+        context = _BatchContext(draw_seed(self._generator), self._loss.total(batch), learning)
         if must_run_in_order(*self._modules):
             parts = self._threads.submit(self._in_order, slices, num_shares, context).result()
         else:

@@ -61,6 +61,11 @@ class Ranker(nn.Module):
         return sum(parameter.numel() for parameter in self.network.parameters())
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch task *part"]:
-        """Compute the logits of a batch; while training some networks also return those of their parts."""
+        """Compute the logits of a batch; while training some networks also return those of their parts.
+
+        Without training, a batch may have no rows.
+        """
+        if not batch.num_examples and not self.training:
+            return self.forward(batch.padding(1))[:0]
         logits: Tensor = self.network(self.embedding(batch))
         return logits

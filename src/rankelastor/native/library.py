@@ -12,14 +12,18 @@ import shlex
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import torch
+
+if sys.platform != "win32":
+    import resource
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +40,10 @@ _FLAGS = [
     "-shared",
     "-fPIC",
 ]
-_BUILD_SECONDS = 60
+_PROCESSOR_SECONDS = 60
+"""Longest time of one processor for the compiler, so that a busy machine, where it waits, does not stop it."""
+_BUILD_SECONDS = 900
+"""Longest time by the clock, for a compiler that hangs."""
 
 _building = (
     threading.Lock()
@@ -138,9 +145,27 @@ def _build(library: Path) -> None:
         made = Path(scratch) / library.name
         sources = [str(source) for source in _SOURCES if source.suffix == ".c"]
         command = [*_compiler(), *_FLAGS, "-o", str(made), *sources, "-lm"]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BUILD_SECONDS)  # noqa: S603
+        _compile(command)
         made.chmod(0o700)
         made.replace(library)  # atomic, so that several processes can build at the same time
+
+
+def _compile(command: Sequence[str]) -> None:
+    """Run the compiler within limits of time.
+
+    Raises:
+        subprocess.SubprocessError: it failed, or took too long.
+    """
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            if sys.platform == "linux":
+                resource.prlimit(process.pid, resource.RLIMIT_CPU, (_PROCESSOR_SECONDS, _PROCESSOR_SECONDS))
+            _, message = process.communicate(timeout=_BUILD_SECONDS)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, stderr=message)
 
 
 def _compiler() -> list[str]:

@@ -13,9 +13,14 @@ ByteSource = Callable[[int], Tensor]
 """Function that draws the given number of uniform random bytes, uint8 (count,)."""
 
 
-def draw_seed() -> int:
-    """Draw a seed from PyTorch's global CPU generator: the same after the same ``torch.manual_seed``."""
-    return int(torch.randint(_LARGEST_SEED, ()))
+def draw_seed(generator: torch.Generator | None = None) -> int:
+    """Draw a seed from a generator of the CPU; None draws from PyTorch's global one.
+
+    Example:
+        >>> draw_seed(torch.Generator().manual_seed(7)) == draw_seed(torch.Generator().manual_seed(7))
+        True
+    """
+    return int(torch.randint(_LARGEST_SEED, (), generator=generator))
 
 
 def fresh_bytes(count: int) -> UInt8[Tensor, " count"]:

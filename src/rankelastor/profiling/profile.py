@@ -20,6 +20,7 @@ from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.execution.machine_peak import wait_for
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.profiling.stage_clock import StageClock, StagePass
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.recipes.completion import complete
@@ -113,8 +114,9 @@ def _profile(
 ) -> StepProfile:
     settings, device = recipe.training, choose_device(recipe.training.execution)
     num_rows = dataset.split("train").num_rows
-    torch.manual_seed(settings.seed)
-    ranker = build_ranker(recipe.model, dataset.schema).to(device).train()
+    generator = torch.Generator().manual_seed(settings.seed)
+    with OwnDraws(generator):
+        ranker = build_ranker(recipe.model, dataset.schema).to(device).train()
     clock = StageClock(device)
     stepper = Stepper(
         ranker,
@@ -122,6 +124,7 @@ def _profile(
         settings.execution,
         batch_size=settings.batch_size,
         objective=objective_of(settings, dataset.schema.tasks, ranker),
+        generator=generator,
         on_phase=clock.on_phase,
     )
     batches = _whole_batches(dataset, settings, device)

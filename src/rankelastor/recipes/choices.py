@@ -6,21 +6,24 @@ evidence in docs/results.md; benchmarks/defaults.py repeats it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from rankelastor.recipes.facts import TYPICAL, Facts
 
-STEPS_PER_EPOCH = 100
-_BATCHES = (32, 4096)
+_STEPS = 75
+_BATCHES = (16, 4096)
 _FEW_ROWS = 20_000
-_SMALL_ROWS = 1_000_000
-_MANY_ROWS = 10_000_000
-_SIZES = ((20_000, 8, 8, 8, 1), (500_000, 10, 8, 16, 1), (_MANY_ROWS, 16, 12, 24, 2))
+_LONG_EPOCH = 1_000_000
+_LONGER_EPOCH = 10_000_000
+_SIZES = ((20_000, 8, 8, 8, 1), (500_000, 10, 8, 16, 1), (_LONGER_EPOCH, 16, 12, 24, 2))
 _LARGEST = (16, 16, 32, 2)
-_REGULARISATION = ((_SMALL_ROWS, 1e-2), (_MANY_ROWS, 1e-4))
+_REGULARISATION = ((250_000, 5e-2), (1_000_000, 1e-2), (10_000_000, 1e-4))
 _WEAKEST = 1e-5
+_FEW_OF_A_LABEL = 50
+_TINY_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,9 @@ def choose(facts: Facts, model_kind: str) -> tuple[Choice, ...]:
     """Choose every setting that has a rule, for a model of this kind.
 
     Example:
-        >>> chosen = {choice.path: choice.value for choice in choose(Facts(9_000, 6, 2_000), "rankelastor")}
+        >>> chosen = {choice.path: choice.value for choice in choose(Facts(9_000, 6, 2_000, 300), "rankelastor")}
         >>> chosen["training.batch_size"], chosen["model.num_tokens"]
-        (64, 6)
+        (128, 6)
     """
     return (*_training(facts), *_model(facts, model_kind))
 
@@ -61,40 +64,96 @@ def steps_per_epoch(facts: Facts, batch_size: int) -> int:
 
 
 def batch_size(num_rows: int) -> int:
-    """Choose the power of two nearest to a hundred steps an epoch, never fewer than 50 of them where rows allow it.
+    """Choose the power of two that gives about 75 steps an epoch: more than 50 in any case, where rows allow it.
 
     Example:
         >>> [batch_size(rows) for rows in (100, 1_000, 9_000, 33_000_000)]
-        [32, 32, 64, 4096]
+        [16, 16, 128, 4096]
     """
     least, most = _BATCHES
-    wanted = max(1, num_rows // STEPS_PER_EPOCH)
-    return max(least, min(most, 1 << (wanted.bit_length() - 1)))
+    return max(least, min(most, 1 << round(math.log2(max(1.0, num_rows / _STEPS)))))
 
 
 def _training(facts: Facts) -> list[Choice]:
     size = batch_size(facts.num_rows)
     steps = steps_per_epoch(facts, size)
-    l2 = next((strength for rows, strength in _REGULARISATION if facts.num_rows <= rows), _WEAKEST)
+    l2 = next((strength for most, strength in _REGULARISATION if facts.num_rows <= most), _WEAKEST)
     rows = f"{facts.num_rows:,} train rows"
     return [
         Choice("training.batch_size", size, f"{steps:,} steps an epoch of {rows}"),
-        Choice("training.optimiser.learning_rate", 1e-3, "Adam's usual rate; benchmarks found none that is better"),
+        Choice("training.optimiser.learning_rate", *_learning_rate(facts)),
         Choice("training.optimiser.embedding_l2", l2, f"{rows}: fewer rows hold the embeddings back more"),
         Choice("training.stopping.rate_drop", 0.5, "small valid splits are noisy, so that the rate falls slowly"),
-        Choice("training.stopping.patience", 4, "small valid splits are noisy, so that training waits longer"),
+        Choice("training.stopping.patience", *_patience(facts)),
+        Choice("training.stopping.monitor", *_monitor(facts)),
+        Choice("training.evaluate_every", *_evaluate_every(facts)),
+        *_output_bias(facts),
         Choice(
             "training.calibration", {"kind": "auto"}, "kept only where it lowers the logloss of held-out rows of valid"
         ),
-        Choice("training.stopping.monitor", "logloss", "the AUC still rises when weights become over-confident"),
     ]
 
 
+def _has_few_labels(facts: Facts) -> bool:
+    """Tell whether valid is too small for a calibration of more than an offset."""
+    return facts.num_fewer_valid < _FEW_OF_A_LABEL
+
+
+def _is_tiny(facts: Facts) -> bool:
+    """Tell whether the first epoch may already be too long, and no calibration mends that."""
+    return _has_few_labels(facts) and facts.num_rows < _TINY_ROWS
+
+
+def _tiny(facts: Facts) -> str:
+    return f"{facts.num_rows:,} train rows, and {_few_labels(facts)}"
+
+
+def _few_labels(facts: Facts) -> str:
+    return f"valid has {facts.num_fewer_valid:,} rows of a label, too few to calibrate or to rank by"
+
+
+def _patience(facts: Facts) -> tuple[int, str]:
+    if _is_tiny(facts):
+        return 8, "two epochs of four evaluations each"
+    return 4, "small valid splits are noisy, so that training waits longer"
+
+
+def _output_bias(facts: Facts) -> list[Choice]:
+    if not _is_tiny(facts):
+        return []
+    return [Choice("training.output_bias", "base_rate", f"{_tiny(facts)}: training begins at the label rate")]
+
+
+def _learning_rate(facts: Facts) -> tuple[float, str]:
+    if _is_tiny(facts):
+        return 5e-4, f"{_tiny(facts)}: training must not be over-confident after its first steps"
+    if facts.num_rows <= _LONG_EPOCH:
+        return 2e-3, "the best of four on small logs"
+    return 1e-3, "the rate of the published figures on large logs"
+
+
+def _monitor(facts: Facts) -> tuple[str, str]:
+    if _has_few_labels(facts):
+        return "logloss", _few_labels(facts)
+    return "auc", "the AUC rises longer than the logloss falls; calibration mends over-confident probabilities"
+
+
+def _evaluate_every(facts: Facts) -> tuple[float | None, str]:
+    if _is_tiny(facts):
+        return 0.25, f"{_tiny(facts)}: the first epoch may already be too long"
+    rows = f"an epoch has {facts.num_rows:,} rows"
+    if facts.num_rows > _LONGER_EPOCH:
+        return 0.1, f"{rows}, too many to wait for its end"
+    if facts.num_rows > _LONG_EPOCH:
+        return 0.25, f"{rows}, too many to wait for its end"
+    return None, f"{rows}, so that its end comes soon"
+
+
 def _model(facts: Facts, kind: str) -> list[Choice]:
-    common = [Choice("model.embedding_std", 1e-2, "ids begin closer to the numbers beside them")]
-    if kind != "logistic_regression":  # its rows have one weight
-        common.append(Choice("model.embedding_dim", _sizes(facts)[0], f"{facts.num_rows:,} train rows"))
-    return [*common, *_OF_MODELS[kind](facts)] if kind in _OF_MODELS else common
+    if kind == "logistic_regression":  # its rows have one weight
+        return []
+    width = Choice("model.embedding_dim", _sizes(facts)[0], f"{facts.num_rows:,} train rows")
+    return [width, *_OF_MODELS[kind](facts)] if kind in _OF_MODELS else [width]
 
 
 def _sizes(facts: Facts) -> tuple[int, ...]:
@@ -126,6 +185,8 @@ def _mixer(facts: Facts, ffn: dict[str, Any]) -> list[Choice]:
         Choice("model.num_blocks", num_blocks, f"{rows}: more blocks need more of them"),
         Choice("model.tokenizer", tokenizer, "any number of features becomes any number of tokens"),
         Choice("model.ffn", ffn, f"{rows}: fewer rows need more dropout"),
+        Choice("model.head", {"kind": "linear"}, "a head with hidden layers over-fits sooner"),
+        Choice("model.first_order", True, "single values explain most of a small log"),  # noqa: FBT003 - a value
     ]
 
 

@@ -12,6 +12,7 @@ from rankelastor.recipes.choices import Choice, choose
 from rankelastor.recipes.facts import Facts
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.merging import merge_settings, nested, value_at
+from rankelastor.recipes.protocols import TRANSFORM, leaves_transforms_out
 from rankelastor.recipes.recipe import Recipe
 
 
@@ -45,7 +46,11 @@ def complete_for(recipe: Recipe, facts: Facts) -> Completed:
     completed = recipe_from_values(merge_settings(values, given), source=recipe.name)
     completed = recipe_from_values(completed.model_dump(mode="json"))  # all of it is given now
     left_out = [_left_out(choice, given) for choice in choose(facts, recipe.model.kind)]
-    return Completed(completed, tuple(choice for choice in left_out if choice is not None))
+    choices = [choice for choice in left_out if choice is not None]
+    if leaves_transforms_out(given):
+        reason = "numbers of any size beside ids must have about the same size"
+        choices.insert(0, Choice("data.fields.numeric.transform", TRANSFORM, reason))
+    return Completed(completed, tuple(choices))
 
 
 def _left_out(choice: Choice, given: Mapping[str, Any]) -> Choice | None:

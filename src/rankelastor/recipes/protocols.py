@@ -12,8 +12,12 @@ from rankelastor.recipes.facts import TYPICAL
 from rankelastor.recipes.merging import merge_settings, nested, value_at
 
 _SECOND_VERSION = 2
-PUBLISHED: Mapping[str, Any] = {"training": {"rare_as_unseen": {"share": 0.0}, "output_bias": "zero"}}
-"""The published protocol replaces nothing by unseen, and starts the output bias at zero."""
+TRANSFORM = "standardise"
+"""The transform of numbers in a recipe of version 2 that names none."""
+PUBLISHED: Mapping[str, Any] = {
+    "training": {"rare_as_unseen": {"share": 0.0}, "output_bias": "zero", "calibration": {"kind": "none"}}
+}
+"""The published protocol replaces nothing by unseen, starts the output bias at zero, and calibrates nothing."""
 
 
 def protocol_of(values: Mapping[str, Any]) -> str | None:
@@ -48,7 +52,28 @@ def fill(given: Mapping[str, Any], protocol: str) -> dict[str, Any]:
     for choice in choose(TYPICAL, kind) if isinstance(kind, str) else ():
         if choice.path.startswith("model."):
             sizes = merge_settings(sizes, nested(choice.path, choice.value))
-    return merge_settings(sizes, given)
+    filled = merge_settings(sizes, given)
+    if isinstance(fields := value_at(filled, "data.fields"), list):
+        filled["data"] = {**filled["data"], "fields": [_standardised(field) for field in fields]}
+    return filled
+
+
+def leaves_transforms_out(given: Mapping[str, Any]) -> bool:
+    """Tell whether a field of numbers says nothing about its transform.
+
+    Example:
+        >>> leaves_transforms_out({"data": {"fields": [{"kind": "numeric", "column": "price"}]}})
+        True
+    """
+    fields = value_at(given, "data.fields")
+    return isinstance(fields, list) and any(_standardised(field) != field for field in fields)
+
+
+def _standardised(field: Any) -> Any:
+    """Standardise a field of numbers that names no transform: as they are, numbers may be of any size."""
+    if isinstance(field, Mapping) and field.get("kind") == "numeric" and "transform" not in field:
+        return {**field, "transform": TRANSFORM}
+    return field
 
 
 def _plain(value: Any) -> Any:

@@ -46,6 +46,7 @@ class Epochs:
             settings.execution,
             batch_size=settings.batch_size,
             objective=objective_of(settings, training.tasks, training.ranker),
+            generator=training.generators.own,
         )
         self.epoch = 1
         """Number of the present epoch, counted from 1."""

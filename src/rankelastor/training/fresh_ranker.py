@@ -17,7 +17,7 @@ _WORDS_OF_THE_CPU_ALLOCATOR = ("DefaultCPUAllocator", "can't allocate memory")
 
 
 def fresh_ranker(settings: ModelSettings, dataset: PreparedDataset, *, cost: Cost, device: torch.device) -> Ranker:
-    """Build a ranker with initial values from PyTorch's generator and the pretrained vectors of the data set.
+    """Build a ranker with drawn initial values (see ``nn/own_draws.py``) and the pretrained vectors of the data set.
 
     Args:
         settings: settings of the model.

@@ -12,8 +12,10 @@ from rankelastor.config.execution import Precision
 from rankelastor.data.prepare import open_or_prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.execution.device import choose_device, precision_name
+from rankelastor.execution.random_state import Generators
 from rankelastor.models.cost import Cost, cost_of
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.choices import Choice
 from rankelastor.recipes.completion import complete
@@ -69,8 +71,6 @@ class RunInputs:
         dataset = open_or_prepare(recipe.data, progress=progress)
         completed = complete(recipe, dataset.manifest)
         recipe = completed.recipe
-        for choice in completed.choices:
-            _logger.info("chosen: %s=%s, by %s", choice.path, choice.value, choice.reason)
         check_training(recipe.training, dataset)
         device = choose_device(recipe.training.execution)
         cost = cost_of(recipe.model, dataset.schema)
@@ -83,14 +83,16 @@ class RunInputs:
         return precision_name(self.recipe.training.execution, self.device)
 
     def training(self) -> Training:
-        """Seed PyTorch, build a fresh ranker, and open the splits.
+        """Build a fresh ranker from the seed alone, and open the splits.
 
         Raises:
             SettingsError: the ranker does not fit in memory.
         """
         settings = self.recipe.training
-        torch.manual_seed(settings.seed)
-        ranker = fresh_ranker(self.recipe.model, self.dataset, cost=self.cost, device=self.device)
+        is_compiled = settings.execution.compile == "always"
+        generators = Generators.seeded(settings.seed, self.device, is_compiled=is_compiled)
+        with OwnDraws(generators.own):
+            ranker = fresh_ranker(self.recipe.model, self.dataset, cost=self.cost, device=self.device)
         if self.recipe.starts_at_base_rate:
             self._start_at_base_rate(ranker)
         return Training(
@@ -99,6 +101,7 @@ class RunInputs:
             valid=scoring_loader(self.dataset, "valid", settings),
             settings=settings,
             tasks=self.dataset.schema.tasks,
+            generators=generators,
             rare_as_unseen=RareAsUnseen.of(self.dataset, settings.rare_as_unseen, seed=settings.seed),
             odds=self.recipe.odds,
         )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from rankelastor.config.execution import ExecutorName
 from rankelastor.errors import RunError
 from rankelastor.evaluation.scoring import Predictions
-from rankelastor.execution.random_state import random_state, set_random_state
 from rankelastor.progress import ProgressListener
 from rankelastor.runs.checkpoints import Checkpoint
 from rankelastor.training.checkpointer import Checkpointer
@@ -187,7 +186,7 @@ class _Loop:
 
     def _take(self, copied: bool = False) -> Snapshot:  # noqa: FBT001, FBT002 - called back with it alone
         tensors = self.epochs.stepper.state()
-        states = random_state(self._training.device)
+        states = self._training.generators.state()
         values = {
             "epochs": self.epochs.state(),
             "evaluations": self._evaluations.state(),
@@ -213,7 +212,7 @@ class _Loop:
             self.epochs.learning_rate = self._evaluations.learning_rate
             resume_observers(self._observers, self._point(), values["observers"])
             random = {name.removeprefix(_RANDOM): state for name, state in states.items()}
-            set_random_state(random, self._training.device)
+            self._training.generators.restore(random)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise RunError(
                 f"a checkpoint must be that of this model and these settings, but {checkpoint.path} is not: {error}; "

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.errors import SettingsError
+from rankelastor.errors import RunError, SettingsError
 from rankelastor.execution.free_memory import FreeMemory, free_memory
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.training.fresh_ranker import is_out_of_memory
 from rankelastor.training.memory_forecast import MemoryForecast, forecast_memory
 
 _SETTINGS = (
@@ -36,6 +38,29 @@ def check_memory(recipe: Recipe, dataset: PreparedDataset, *, device: torch.devi
     if free is not None and forecast.total > free.num_bytes:
         raise SettingsError(_refusal(forecast, free, recipe, dataset, device=device))
     return forecast
+
+
+@contextmanager
+def out_of_memory_explained(recipe: Recipe, dataset: PreparedDataset, *, device: torch.device) -> Iterator[None]:
+    """Turn the error of an allocator, which the forecast did not foresee, into one that says what takes the memory.
+
+    Raises:
+        RunError: memory ran out; the message names the parts of the forecast, and a setting that lowers them.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and not is_out_of_memory(error):
+            raise
+        forecast = forecast_memory(recipe.model, recipe.training, dataset, device=device)
+
+        def total(changed: Recipe) -> int:
+            return forecast_memory(changed.model, changed.training, dataset, device=device).total
+
+        raise RunError(
+            f"training must fit in memory, but memory ran out, though the forecast was {forecast.total / 1e9:,.1f} GB "
+            f"({forecast}); {_what_to_try(recipe, total, forecast.total // 2)}, or stop what else takes memory"
+        ) from error
 
 
 def _refusal(

@@ -24,7 +24,8 @@ from rankelastor.training.run import train
 TOLERANCE = 1e-3
 """Largest difference of a metric that counts as the same where bits differ."""
 
-_OWN_KEYS = {"seconds", "resumed", "resumable", "format_version", "bf16_speed_up"}
+_OWN_KEYS = {"seconds", "resumed", "resumable", "format_version", "bf16_speed_up", "chosen", "prepared"}
+"""What stands in environment.json and is none of the machine's facts."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def repeat_run(
 ) -> Repetition:
     """Train a finished run again with the settings in its folder, and compare weights and metrics.
 
-    The data are those that the settings name: the prepared folder, or the raw files, from which it is made again.
+    The data are those that the settings name: the prepared folder, or the raw files, from which it is made again. If
+    there is none, they are taken from where they were when the run was trained.
 
     Args:
         folder: the run.
@@ -115,12 +117,20 @@ def repeat_run(
             f"{members[0]}"
         )
     run.result()
-    recipe = with_overrides(run.recipe(), {"training.checkpoint.keep_after_end": False})
+    recipe = with_overrides(run.recipe(), {"training.checkpoint.keep_after_end": False, **_place_of_data(run)})
     with explain_storage_errors(run.path), tempfile.TemporaryDirectory(prefix="rankelastor-") as temporary:
         again = RunFolder(to or Path(temporary) / "run")
         train(recipe, folder=again.path, observers=observers, progress=progress)
         _check_data(run, again)
         return compare_runs(run, again, tolerance=tolerance)
+
+
+def _place_of_data(run: RunFolder) -> dict[str, Any]:
+    """Choose the prepared folder that the run remembers, if there is none where its settings say."""
+    remembered = run.prepared
+    if remembered is None or not remembered.is_dir() or Path(run.recipe().data.prepared).is_dir():
+        return {}
+    return {"data.prepared": str(remembered)}
 
 
 def compare_runs(run: RunFolder, again: RunFolder, *, tolerance: float) -> Repetition:

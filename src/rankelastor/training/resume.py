@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from rankelastor.errors import RUN_FOLDER, RunError
 from rankelastor.folder_lock import try_to_hold
 from rankelastor.recipes.recipe import Recipe
@@ -118,7 +120,7 @@ def check_identity(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str
         RunError: it does not; the message names what differs.
     """
     identity: Mapping[str, Any] = checkpoint.values.get("identity", {})
-    stored = identity.get("recipe", {})
+    stored = _with_later_settings(identity.get("recipe", {}))
     given = recipe.model_dump(mode="json")
     before, now = _flat(stored), _flat(given)
     found = [
@@ -138,6 +140,14 @@ def check_identity(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str
             f"{RUN_FOLDER}",
             python=RUN_FOLDER,
         )
+
+
+def _with_later_settings(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add the settings that were added since a checkpoint was written, with the values that change nothing."""
+    try:
+        return Recipe.model_validate(dict(stored)).model_dump(mode="json")
+    except ValidationError:  # it is compared as it stands
+        return stored
 
 
 def _newest_whole(run: RunFolder) -> Checkpoint | None:

@@ -34,12 +34,14 @@ from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.loop import FitResult, Start, fit
+from rankelastor.training.memory_check import out_of_memory_explained
 from rankelastor.training.observers import Discarded, Evaluation, ResumePoint, SilentObserver, TrainingObserver
 from rankelastor.training.resume import open_run
 from rankelastor.training.run_alarms import early_alarms
 from rankelastor.training.side_by_side import counted_training
 from rankelastor.training.speed import current_memory_bytes, speed_of
 from rankelastor.training.train_log import TrainLog
+from rankelastor.training.training import Training
 
 logger = logging.getLogger(__name__)
 
@@ -90,8 +92,8 @@ def train(
     """Train the recipe's ranker and test it.
 
     The data are prepared first if the prepared folder does not exist. Two calls with the same recipe on the same
-    machine give identical results. PyTorch's number of threads is restored on return and on errors; its global
-    generator is seeded.
+    machine give identical results, in any thread. PyTorch's number of threads is restored on return and on errors; its
+    global generators are left alone, or restored if steps are compiled or run on CUDA.
 
     An unfinished run of the same settings goes on from its last checkpoint. On the same CPU with the same number of
     threads the result is then the same bit for bit as that of a run that was never stopped.
@@ -113,17 +115,24 @@ def train(
             training does not fit in memory; nothing of it is left.
     """
     began = time.perf_counter()
-    with borrowed_cores(recipe.training.execution.threads), counted_training(), TrainLog() as log:
+    with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
         inputs = RunInputs.of(recipe, progress=progress)
+        recipe = inputs.recipe
+        for choice in inputs.choices:
+            log.say(f"chosen: {choice.path}={choice.value} ({choice.reason})")
         alarms = early_alarms(inputs)
         held_before = current_memory_bytes(inputs.device)
         path = Path(folder or default_run_folder(recipe))
-        with open_run(path, inputs.recipe, resume=resume) as opened, _removed_if_empty(opened.folder):
+        with open_run(path, recipe, resume=resume) as opened, _removed_if_empty(opened.folder):
             run = opened.folder
             log.open(run.train_log)
             training = inputs.training()
             start = begin(opened, inputs, training, began=began)
-            with closing(checkpointer_of(run, inputs)) as checkpointer:
+            with (
+                out_of_memory_explained(inputs.recipe, inputs.dataset, device=inputs.device),
+                _generators_of(training),
+                closing(checkpointer_of(run, inputs)) as checkpointer,
+            ):
                 fitted = fit(
                     training,
                     save_best=BestSaver(run, inputs, training.ranker, checkpointer),
@@ -151,6 +160,16 @@ def train(
                 run.best_valid.unlink(missing_ok=True)
             log.say(f"finished: best epoch {result.best_epoch} of {result.epochs}, {format_duration(result.seconds)}")
     return TrainedRun(folder=run.path, ranker=training.ranker, result=result)
+
+
+@contextmanager
+def _generators_of(training: Training) -> Iterator[None]:
+    """Lend PyTorch's global generators to a training that draws from them."""
+    if not training.generators.uses_global:
+        yield
+        return
+    with counted_training(), training.generators.borrowed():
+        yield
 
 
 def _finish(  # noqa: PLR0917

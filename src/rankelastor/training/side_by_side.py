@@ -1,4 +1,4 @@
-"""Warn of trainings that run side by side in the threads of one process: they share PyTorch's generator."""
+"""Warn of trainings side by side in the threads of one process that draw from PyTorch's global generators."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _running = 0
 
 @contextmanager
 def counted_training() -> Iterator[None]:
-    """Count a training while it runs, and warn if another one runs in this process at the same time.
+    """Count a training on CUDA or with compiled steps, and warn if another one runs in this process at the same time.
 
-    Initial values and the seeds of dropout come from PyTorch's generator, which all threads share: trainings side by
-    side take numbers from each other. Processes do not.
+    Their dropout comes from PyTorch's generators, which all threads share: trainings side by side take numbers from
+    each other. Processes do not, nor do other trainings.
     """
     global _running  # noqa: PLW0603 - it is about the process
     with _lock:
@@ -26,8 +26,8 @@ def counted_training() -> Iterator[None]:
     try:
         if others:
             _logger.warning(
-                "another training runs in this process, so that neither can be repeated number by number: both draw "
-                "from PyTorch's one generator; use a process for each"
+                "another training on CUDA or with compiled steps runs in this process, so that neither can be repeated "
+                "number by number: both draw from PyTorch's one generator; use a process for each"
             )
         yield
     finally:

@@ -46,6 +46,7 @@ class Stepper:
         execution: how a step is computed.
         batch_size: size of the largest batch, which decides about several threads and lazy updates.
         objective: loss of a batch; None selects ``BinaryCrossEntropy`` with equal weights of all tasks.
+        generator: generator of the CPU that dropout masks depend on, on the CPU; None takes PyTorch's global one.
         on_phase: called at the beginning of each phase of a step, for the profile.
 
     Raises:
@@ -62,9 +63,11 @@ class Stepper:
         *,
         batch_size: int,
         objective: Loss | None = None,
+        generator: torch.Generator | None = None,
         on_phase: PhaseListener = ignore_phase,
     ) -> None:
         self._ranker = ranker
+        self._generator = generator
         self._on_phase = on_phase
         self._settings = optimiser
         self._execution = execution
@@ -146,6 +149,7 @@ class Stepper:
             networks=self._networks,
             slice_examples=self._execution.slice_examples,
             precision=precision_dtype(self._execution, self._device),
+            generator=self._generator,
             on_phase=self._on_phase,
         )
 
@@ -279,18 +283,21 @@ class Stepper:
         with one_core():  # these sums are too short to pay for starting threads
             found = gradient.found
             self._table.grad = None if found is None else sum_by_row(gradient.rows, found, len(self._table))
-            norm = self._add_penalty()
+            self._add_penalty()
+            norm = finite_norm(self._present_gradients())
             if not math.isfinite(norm):
                 raise self._not_finite(gradient.loss, found)
             self._step_densely(norm)
 
-    def _add_penalty(self) -> Tensor:
-        """Add the gradient of L2; return the norm of all gradients."""
+    def _add_penalty(self) -> None:
+        """Add the gradient of L2."""
         if self._settings.embedding_l2 and self._table.requires_grad and self._adagrad is None:
             add_l2_gradient(self._table, self._settings.embedding_l2)
         elif self._adagrad is not None and self._table.grad is not None:
             self._adagrad.penalise(self._table.grad)
-        return nn.utils.get_total_norm([p.grad for p in [*self._dense, self._table] if p.grad is not None])
+
+    def _present_gradients(self) -> list[Tensor]:
+        return [parameter.grad for parameter in [*self._dense, self._table] if parameter.grad is not None]
 
     def _step_densely(self, norm: Tensor) -> None:
         if self._settings.clip_norm is not None:
@@ -313,7 +320,7 @@ class Stepper:
         self, lazy: LazyRows | RowwiseAdagrad, touched: TouchedRows, lookup_gradients: Tensor, loss: Tensor
     ) -> None:
         gradient, squared_norm = lazy.gradient(touched, lookup_gradients)
-        dense = nn.utils.get_total_norm([parameter.grad for parameter in self._dense if parameter.grad is not None])
+        dense = finite_norm([parameter.grad for parameter in self._dense if parameter.grad is not None])
         norm = (squared_norm + dense.double().square()).sqrt()
         if not math.isfinite(norm):
             raise self._not_finite(loss, lookup_gradients)
@@ -344,7 +351,8 @@ class Stepper:
         self._on_phase("backward")
         torch.autograd.backward(loss)
         self._on_phase("optimiser")
-        self._step_densely(self._add_penalty())
+        self._add_penalty()
+        self._step_densely(nn.utils.get_total_norm(self._present_gradients()))
         self._on_phase("done")
         return loss.detach()
 
@@ -361,6 +369,17 @@ def updates_rows_lazily(execution: ExecutionSettings, device: torch.device, *, n
     if execution.embedding_updates == "auto":
         return device.type == "cpu" and num_rows > _LOOKUPS_FOR_LAZY * lookups
     return execution.embedding_updates == "lazy"
+
+
+def finite_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """Compute the norm of all gradients together, in float64 if it overflows otherwise; it waits for the result.
+
+    Example:
+        >>> finite_norm([torch.tensor([3e30, 4e30])])
+        tensor(5.0000e+30, dtype=torch.float64)
+    """
+    norm = nn.utils.get_total_norm(gradients)
+    return norm if math.isfinite(norm) else nn.utils.get_total_norm([gradient.double() for gradient in gradients])
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ import torch
 
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.execution.random_state import Generators
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.odds import UNCHANGED, Odds
 from rankelastor.training.rare_as_unseen import RareAsUnseen
@@ -24,6 +25,7 @@ class Training:
         valid: loader of the valid split, which is scored after each epoch.
         settings: settings of training.
         tasks: names of the label columns.
+        generators: where random numbers come from.
         rare_as_unseen: replacement of rare ids in each training batch; None replaces nothing.
         odds: how training changes the odds of the label; the scores of valid are corrected for it.
     """
@@ -33,6 +35,7 @@ class Training:
     valid: BatchLoader
     settings: TrainingSettings
     tasks: Sequence[str]
+    generators: Generators
     rare_as_unseen: RareAsUnseen | None = None
     odds: Odds = UNCHANGED
 

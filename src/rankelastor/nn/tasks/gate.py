@@ -53,7 +53,9 @@ def representations_of(networks: Sequence[nn.Module], embedded: Embedded) -> Flo
 
 def repeated_for_parts(x: Float[Tensor, "batch dim"], rows: Tensor) -> Float[Tensor, "rows dim"]:
     """Repeat what is known of the examples for each part that ``representations_of`` has rows of."""
-    return x.repeat(len(rows) // len(x), 1)
+    if rows.shape[0] == x.shape[0]:
+        return x
+    return x.repeat(rows.shape[0] // x.shape[0], 1)
 
 
 def side_by_side(logits: Float[Tensor, "rows task"], *, num_examples: int) -> Float[Tensor, "batch task *part"]:
@@ -63,7 +65,7 @@ def side_by_side(logits: Float[Tensor, "rows task"], *, num_examples: int) -> Fl
         >>> side_by_side(torch.tensor([[1.0], [2.0], [10.0], [20.0]]), num_examples=2).tolist()
         [[[1.0, 10.0]], [[2.0, 20.0]]]
     """
-    if len(logits) == num_examples:
+    if logits.shape[0] == num_examples:
         return logits
     of_parts: Tensor = logits.unflatten(0, (-1, num_examples))
     return of_parts.movedim(0, 2)

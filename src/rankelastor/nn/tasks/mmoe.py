@@ -55,4 +55,4 @@ class MultiGateExperts(nn.Module):
         experts = representations_of(list(self.experts), embedded)
         x = repeated_for_parts(embedded.fields.flatten(1), experts)
         mixed = torch.stack([gate(x, experts) for gate in self.gates], dim=1)
-        return side_by_side(self.towers(mixed), num_examples=len(embedded.fields))
+        return side_by_side(self.towers(mixed), num_examples=embedded.fields.shape[0])

@@ -146,4 +146,4 @@ class ProgressiveExtraction(nn.Module):
         for gate, layer in zip(gates, self.later, strict=True):
             inputs = list(mixed.unbind(1))
             mixed = gate(inputs, [expert(given) for expert, given in zip(layer.children(), inputs, strict=True)])
-        return side_by_side(self.towers(mixed), num_examples=len(embedded.fields))
+        return side_by_side(self.towers(mixed), num_examples=embedded.fields.shape[0])

@@ -62,7 +62,7 @@ class SharedBottom(nn.Module):
         """Compute the logits of embedded features, and while training those of the network's parts."""
         representation = representations_of([self.network], embedded)
         logits: Tensor = self.towers(representation.expand(-1, self.num_tasks, -1))
-        return side_by_side(logits, num_examples=len(embedded.fields))
+        return side_by_side(logits, num_examples=embedded.fields.shape[0])
 
 
 class SeparateNetworks(nn.Module):
