@@ -100,7 +100,8 @@ def test_every_choice_has_its_reason_in_the_recipe_and_on_the_terminal(here: Pat
         "different in every row, so nothing can be learned from it",
         "a time (iso); hour, weekday and weekend differ between rows",
         "'yes' counts as 1: it is the word for it",
-        "texts with '|' between elements; the elements are values of item; nearly all have at most 4",
+        "texts with '|' between elements; the elements are values of item, so the last one and matches with the row's",
+        "are features too; nearly all have at most 4",
         "when tells when: the newest rows are test, as when the model is used",
         "a semicolon cuts each line into 8 cells",
     ):

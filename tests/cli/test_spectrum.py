@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner, Result
 
 from rankelastor.cli.main import app
+from rankelastor.runs.seal import Seal
 from rankelastor.spectrum.runs.training_samples import read_samples
 from rankelastor.studies.demo import run_demo
 
@@ -21,6 +22,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "demo"
     run_demo(folder, num_rows=1000)
     return folder / "runs"
+
+
+def seal(run: Path) -> None:
+    """Compute the checksums of a run that was changed."""
+    Seal.of_finished(run, (run / "result.json").read_text(encoding="utf-8")).write()
 
 
 def invoke(*arguments: str | int | Path) -> Result:
@@ -58,6 +64,7 @@ def seeds(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         weights = load_file(run / "checkpoints" / "best.safetensors")
         scaled = {name: weight * (1 + 0.1 * seed) for name, weight in weights.items()}
         save_file(scaled, run / "checkpoints" / "best.safetensors")
+        seal(run)
     return folder
 
 
@@ -102,8 +109,9 @@ def test_nan_activations_are_reported(runs: Path, tmp_path: Path) -> None:
     run = shutil.copytree(runs / "rankmixer", tmp_path / "run")
     weights = load_file(run / "checkpoints" / "best.safetensors")
     poisoned = next(name for name in weights if "blocks.0.pffn" in name)
-    weights[poisoned] = torch.full_like(weights[poisoned], torch.nan)
+    weights[poisoned] = torch.full_like(weights[poisoned], torch.finfo(torch.float32).max)  # overflows behind it
     save_file(weights, run / "checkpoints" / "best.safetensors")
+    seal(run)
     result = invoke("spectrum", run, "--examples", 20, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "20 of 20 examples have NaN or infinite activations after block0.pffn" in result.output

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 
 from rankelastor.cli.tables import format_metric, left_out_lines, metrics_table, metrics_view, unseen_view
+from rankelastor.metrics.table import METRICS
 
 ONE = {"auc": 0.75, "num_examples": 1234}
 SEVERAL = {"auc": 0.625, "tasks": {"click": {"auc": 0.75, "gauc": 0.7}, "like": {"auc": 0.5}}}
@@ -75,9 +76,12 @@ def test_the_auc_of_unseen_is_shown_for_each_task() -> None:
 def test_a_metric_that_is_left_out_says_why_once_for_all_splits() -> None:
     reason = {"left_out": {"gauc": "no group holds both labels"}}
     assert left_out_lines({"valid": ONE | reason, "test": ONE | reason}) == [
-        "gAUC is left out of valid and test: no group holds both labels"
+        "gAUC is left out of valid and test: no group holds both labels",
+        "NDCG@10, mean reciprocal rank and hit rate@10 are left out of valid and test: data.fields has no group",
     ]
-    assert left_out_lines({"test": ONE}) == ["gAUC is left out of test: data.fields has no group"]
-    assert left_out_lines({"test": ONE | {"gauc": 0.6}}) == []
+    within_groups = {name: 0.6 for name, metric in METRICS.items() if metric.needs_group}
+    assert left_out_lines({"test": ONE | within_groups}) == []
+    del within_groups["gauc"]
+    assert left_out_lines({"test": ONE | within_groups}) == ["gAUC is left out of test: data.fields has no group"]
     shown = [" ".join(words) for words in lines(metrics_view({"valid": ONE | reason}))]
-    assert shown[-1] == "gAUC is left out of valid: no group holds both labels"
+    assert "gAUC is left out of valid: no group holds both labels" in shown

@@ -80,7 +80,7 @@ def test_threads_and_denormals_are_as_before_after_an_error(
         raise RankElastorError("stopped")
 
     monkeypatch.setattr(Stepper, "step", fail)
-    monkeypatch.setattr(Scorer, "__call__", fail)
+    monkeypatch.setattr(Scorer, "logits", fail)
     with pytest.raises(RankElastorError, match="stopped"):
         use(trained, tmp_path)
     assert seen == [3]

@@ -77,7 +77,7 @@ def test_a_run_without_a_test_split_says_so() -> None:
     [
         ({"seconds": "long"}, "result.json must hold the result of a run, but seconds: input should be a valid number"),
         ({"cost": {"dense_parameters": 1}}, "but cost.embedding_parameters: "),
-        ({"executor": "gpu"}, "but executor: input should be 'eager', 'kernels' or 'compiled'"),
+        ({"executor": "gpu"}, "but executor: input should be 'eager', 'kernels', 'compiled' or 'recorded'"),
     ],
 )
 def test_a_wrong_value_is_named(change: dict[str, Any], message: str) -> None:

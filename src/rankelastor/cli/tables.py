@@ -53,7 +53,7 @@ def metrics_view(splits: Mapping[str, Mapping[str, Any]]) -> Group:
 
 
 def left_out_lines(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say why metrics are left out; the same reason in several splits is said once.
+    """Say why metrics are left out; the same reason of several metrics or in several splits is said once.
 
     Example:
         >>> left_out_lines({"valid": {"auc": 0.7, "left_out": {"gauc": "no group holds both labels"}}})
@@ -68,10 +68,18 @@ def left_out_lines(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
                 reasons.setdefault(name, "data.fields has no group")
         for name, reason in reasons.items():
             splits_of.setdefault((name, reason), []).append(split)
+    titles_of: dict[tuple[str, str], list[str]] = {}
+    for (name, reason), where in splits_of.items():
+        titles_of.setdefault((reason, " and ".join(where)), []).append(METRICS[name].title)
     return [
-        f"{METRICS[name].title} is left out of {' and '.join(where)}: {reason}"
-        for (name, reason), where in splits_of.items()
+        f"{_listed(titles)} {'is' if len(titles) == 1 else 'are'} left out of {where}: {reason}"
+        for (reason, where), titles in titles_of.items()
     ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def comparison_lines(result: RunResult) -> list[str]:

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "tune",
-        epilog="Examples: rankelastor tune sample/recipe.yaml --trials 8  |  "
+        epilog="Example: rankelastor tune sample/recipe.yaml --trials 8  |  "
         "rankelastor tune recipe.yaml --show-space > space.yaml  |  "
         "rankelastor tune recipe.yaml --space space.yaml --trials 40",
     )(tune)

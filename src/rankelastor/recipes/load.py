@@ -211,7 +211,7 @@ def _require_path(path: tuple[str, ...], variable: str) -> None:
     if not is_path:
         raise SettingsError(
             f"{'.'.join(path)}: environment variables can stand in paths alone (data.prepared, data.files, files of "
-            f"vectors), but {shorten(variable)} was given; try --set {'.'.join(path)}=..."
+            f"vectors), but {shorten(variable)} was given; try its value in place of the variable"
         )
 
 
