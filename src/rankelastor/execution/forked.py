@@ -23,8 +23,8 @@ def require_working_threads() -> None:
     if _forked and torch.get_num_threads() > 1:
         raise RankElastorError(
             "a process must not be forked after its parent has computed with several threads, since these do not exist "
-            'in the child; start it with multiprocessing.get_context("spawn"), let a server load the model after it has '
-            "forked, or call torch.set_num_threads(1) in the child first"
+            'in the child; start it with multiprocessing.get_context("spawn"), let a server load the model after it '
+            "has forked, or call torch.set_num_threads(1) in the child first"
         )
     if torch.get_num_threads() > 1:
         _watch_forks()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +12,12 @@ from tests.observe_outputs import observe_outputs
 
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.loading.loader import BatchLoader
+from rankelastor.data.manifest import Manifest, SplitSummary
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.errors import DataError, RunError, SettingsError
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.runs.load import load_run
+from rankelastor.runs.seal import Seal
 from rankelastor.schema import Batch
 from rankelastor.spectrum.measures import MEASURES, stable_rank
 from rankelastor.spectrum.report.write import write_report
@@ -29,6 +30,11 @@ Spectra = tuple[RunSpectrum, ...]
 
 def copy_run(run: Path, folder: Path) -> Path:
     return Path(shutil.copytree(run, folder / "copy"))
+
+
+def seal(run: Path) -> None:
+    """Compute the checksums of a run that was changed."""
+    Seal.of_finished(run, (run / "result.json").read_text(encoding="utf-8")).write()
 
 
 def test_each_stage_is_the_mean_over_the_examples_of_the_split(
@@ -115,9 +121,13 @@ def change_test_split(run: Path, folder: Path, change: Callable[[dict[str, Any]]
     changed = Path(shutil.copytree(prepared, folder / "prepared"))
     recipe = copied / "config.yaml"
     recipe.write_text(recipe.read_text().replace(str(prepared), str(changed)))
-    manifest = json.loads((changed / "schema.json").read_text())
-    change(manifest["splits"])
-    (changed / "schema.json").write_text(json.dumps(manifest))
+    environment = copied / "environment.json"
+    environment.write_text(environment.read_text().replace(str(prepared), str(changed)))
+    seal(copied)
+    manifest = Manifest.read(changed)
+    splits = manifest.model_dump()["splits"]
+    change(splits)
+    manifest.model_copy(update={"splits": {name: SplitSummary(**each) for name, each in splits.items()}}).write(changed)
     return copied
 
 
@@ -129,7 +139,7 @@ def test_a_split_that_is_missing_is_refused(demo_runs: tuple[Path, Path], tmp_pa
 
 def test_a_split_without_rows_is_refused(demo_runs: tuple[Path, Path], tmp_path: Path) -> None:
     run = change_test_split(demo_runs[0], tmp_path, lambda splits: splits["test"].update(num_rows=0, num_shards=0))
-    with pytest.raises(DataError, match="must hold rows to be measured"):
+    with pytest.raises(DataError, match="test must hold a shard, but schema.json says 0"):
         measure_run(run)
 
 
@@ -142,8 +152,9 @@ def test_nan_activations_are_reported_and_not_hidden(demo_runs: tuple[Path, Path
     run = copy_run(demo_runs[0], tmp_path)
     weights = load_file(run / "checkpoints" / "best.safetensors")
     poisoned = next(name for name in weights if "blocks.1.pffn" in name)
-    weights[poisoned] = torch.full_like(weights[poisoned], torch.nan)
+    weights[poisoned] = torch.full_like(weights[poisoned], torch.finfo(torch.float32).max)  # overflows behind it
     save_file(weights, run / "checkpoints" / "best.safetensors")
+    seal(run)
     spectrum = measure_run(run, num_examples=20)
     assert "20 of 20 examples have NaN or infinite activations after block1.pffn" in spectrum.problems[0]
     assert "no trajectory and no verdict" in spectrum.problems[1]
