@@ -10,10 +10,17 @@ from rankelastor.training.run import train
 
 CHECKOUT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("RANKELASTOR_DATA", CHECKOUT / "../shared/data"))
-RECIPES = sorted(path for path in CHECKOUT.glob("recipes/private/*/*.yaml") if path.name != "data.yaml")
+RECIPES = [
+    pytest.param(
+        path, id=f"{path.parent.name}-{path.stem}", marks=() if path.stem == "rankelastor" else pytest.mark.slow
+    )
+    for path in sorted(CHECKOUT.glob("recipes/private/*/*.yaml"))
+    if path.name != "data.yaml"
+]
+"""Of each data set the recipe of RankElastor is in the default suite, and the others are slow."""
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize("path", RECIPES)
 def test_the_recipe_trains_and_tests(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not (DATA / path.parent.name).is_dir():
         pytest.skip(f"no data set {path.parent.name} in {DATA}; RANKELASTOR_DATA names the folder")
