@@ -74,7 +74,7 @@ def test_a_missing_vocabulary_is_named(dataset: PreparedDataset) -> None:
     (dataset.folder / "vocabulary" / "site.parquet").unlink()
     with pytest.raises(
         DataError,
-        match=r"site.parquet must be a readable vocabulary, .*run `rankelastor\.prepare\(recipe\.data, force=True\)`",
+        match=r"site.parquet must be whole, but there is no such file; run `rankelastor\.prepare\(.*force=True\)`",
     ):
         RowEncoder.load(dataset.folder)
 

@@ -263,7 +263,7 @@ def test_pretrained_vectors_lie_in_the_prepared_folder_by_id(
     assert second.fingerprint != first.fingerprint
     assert second.pretrained_vectors()["item"][1].tolist() == [7, 8, 9]
     (second.folder / "vectors" / "item.npy").unlink()
-    with pytest.raises(DataError, match=r"item.npy must be vectors of a prepared folder, but .*force=True"):
+    with pytest.raises(DataError, match=r"item.npy must be whole, but there is no such file; .*force=True"):
         PreparedDataset.open(second.folder)
 
 

@@ -35,7 +35,12 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         {"expansion": 3.0, "num_streams": 4, "norm": True, "dropout": 0.0, "bias": True},
     ),
     ("ffn", "swiglu", {"hidden_dim": 5}, {"down_scale": 1.0}),
-    ("ffn", "top_k_experts", {"hidden_dim": 5}, {"num_experts": 4, "num_active": 2, "down_scale": 1.0}),
+    (
+        "ffn",
+        "top_k_experts",
+        {"hidden_dim": 5},
+        {"num_experts": 4, "num_active": 2, "softmax": "all", "down_scale": 1.0},
+    ),
     ("tokenizer", "split", {}, MLP),
     ("tokenizer", "joint", {}, MLP),
     ("tokenizer", "grouped", {"groups": {"x": ("a",), "y": ("b", "c")}}, MLP),

@@ -96,7 +96,7 @@ def score_run(run: LoadedRun, examples: Examples, *, progress: ProgressListener 
 
 
 def predictions_of_members(
-    predictions: Predictions, members: list[Float64[ndarray, "batch member task"]]
+    predictions: Predictions, members: list[Float64[ndarray, "_ member task"]]
 ) -> tuple[Predictions, ...]:
     """Make the predictions of each member for the same examples from their probabilities, batch by batch."""
     by_member = np.moveaxis(np.concatenate(members), 1, 0)

@@ -139,7 +139,7 @@ def test_a_split_that_is_missing_is_refused(demo_runs: tuple[Path, Path], tmp_pa
 
 def test_a_split_without_rows_is_refused(demo_runs: tuple[Path, Path], tmp_path: Path) -> None:
     run = change_test_split(demo_runs[0], tmp_path, lambda splits: splits["test"].update(num_rows=0, num_shards=0))
-    with pytest.raises(DataError, match="test must hold a shard, but schema.json says 0"):
+    with pytest.raises(DataError, match=r"test must hold a shard, but schema\.json says 0"):
         measure_run(run)
 
 
