@@ -56,8 +56,8 @@ def left_out_lines(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say why metrics are left out; the same reason of several metrics or in several splits is said once.
 
     Example:
-        >>> left_out_lines({"valid": {"auc": 0.7, "left_out": {"gauc": "no group holds both labels"}}})
-        ['gAUC is left out of valid: no group holds both labels']
+        >>> left_out_lines({"valid": {"auc": 0.7, "left_out": {"gauc": "no group holds both labels"}}})[0]
+        'gAUC is left out of valid: no group holds both labels'
     """
     splits_of: dict[tuple[str, str], list[str]] = {}
     for split, metrics in splits.items():

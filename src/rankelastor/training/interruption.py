@@ -15,10 +15,10 @@ class Interruption:
     Example:
         >>> interruption = Interruption()
         >>> with interruption.whole():
-        ...     interruption.request(KeyboardInterrupt())
+        ...     interruption.request(SystemExit("stopped"))
         ...     weight = 1  # the step goes on to its end
         Traceback (most recent call last):
-        KeyboardInterrupt
+        SystemExit: stopped
     """
 
     def __init__(self) -> None:
