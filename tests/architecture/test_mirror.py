@@ -70,6 +70,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "data/cells/text_notes.py": ("data/test_one_value.py", "warnings that prepare logs"),
     "data/cells/typed_times.py": ("data/cells/test_numbers.py", "times of Parquet as numbers, units and all"),
     "data/encoded_rows.py": ("data/test_shards.py", "the rows that are written to shards and read again"),
+    "data/kinds/edges_fit.py": ("data/kinds/test_piecewise_linear.py", "the fit of both kinds with edges"),
     "data/kinds/list_rules.py": ("data/kinds/test_sequence.py", "how a sequence and what is made of it read lists"),
     "data/kinds/feature_output.py": ("docs/test_extending.py", "what every kind of field gives"),
     "data/kinds/field.py": ("docs/test_extending.py", "the base of every kind of field"),

@@ -18,13 +18,16 @@ from rankelastor.config.short_paths import SHORT_PATHS, other_paths
 from rankelastor.errors import SettingsError, shorten
 from rankelastor.places import in_full, refuse_address
 from rankelastor.recipes.beside import warn_of_files_beside
-from rankelastor.recipes.merging import merge_settings
+from rankelastor.recipes.merging import merge_settings, value_at
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.recipes.yaml_text import parse_yaml, read_yaml_text
 from rankelastor.suggestions import what_lies_near
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>[^}]*))?\}")
 _SECRET = re.compile(r"SECRET|TOKEN|PASSW|CREDENTIAL|PRIVATE|AUTH|(^|_)(API|ACCESS)?KEY(S?$|_)", re.IGNORECASE)
+
+_NOTHING = object()
+"""Stands for a setting that is not written, since null is a value."""
 
 
 def load_recipe(recipe: str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -135,7 +138,7 @@ def _merge_bases(values: dict[str, Any], *, folder: Path, source: str, seen: tup
         raise SettingsError(f"{source}: extends must name one file, but {base!r} was given")
     inherited = _read_with_bases(folder / base, seen)
     for written in [*SHORT_PATHS, *SHORT_PATHS.values()]:
-        if _has(values, written):
+        if value_at(values, written, _NOTHING) is not _NOTHING:
             _remove_other_paths(inherited, written)
     return merge_settings(inherited, values)
 
@@ -149,19 +152,10 @@ def _absolute(path: Path) -> Path:
         ) from None
 
 
-def _has(values: Mapping[str, Any], dotted: str) -> bool:
-    place: Any = values
-    for key in dotted.split("."):
-        if not isinstance(place, Mapping) or key not in place:
-            return False
-        place = place[key]
-    return True
-
-
 def _remove_other_paths(values: dict[str, Any], dotted: str) -> None:
     """Remove the setting from ``values`` under its other paths, since the path given now replaces them."""
     for other in other_paths(dotted):
-        if _has(values, other):
+        if value_at(values, other, _NOTHING) is not _NOTHING:
             *parents, last = other.split(".")
             place = values
             for key in parents:

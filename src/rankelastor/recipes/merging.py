@@ -37,8 +37,8 @@ def nested(path: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def value_at(values: Mapping[str, Any], path: str) -> Any:
-    """Return the value at a dotted path; None if there is none.
+def value_at(values: Mapping[str, Any], path: str, default: Any = None) -> Any:
+    """Return the value at a dotted path; ``default`` if there is none.
 
     Example:
         >>> value_at({"training": {"seed": 2}}, "training.seed"), value_at({}, "training.seed")
@@ -47,6 +47,6 @@ def value_at(values: Mapping[str, Any], path: str) -> Any:
     place: Any = values
     for key in path.split("."):
         if not isinstance(place, Mapping) or key not in place:
-            return None
+            return default
         place = place[key]
     return place

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rankelastor.data.cells.numbers import Infinite, NumberRules, parse_numbers_or_blanks
+from rankelastor.data.cells.numbers import Infinite
 from rankelastor.data.cells.typed_times import TimeUnit
-from rankelastor.data.features.quantiles import ColumnQuantiles, edge_places, positions_among
+from rankelastor.data.features.quantiles import edge_places, positions_among
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
-from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.edges_fit import EdgesFit, parse_numbers
 from rankelastor.data.kinds.field import INFINITE_MEANING, UNIT_MEANING, ColumnSettings, FeatureFit, Reads
 from rankelastor.data.kinds.spec import FeatureSpec, NumberMeaning
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
@@ -61,40 +61,21 @@ class PlannedPiecewiseLinear:
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers, NaN for blank cells."""
-        return _parse(source, self.column, self.settings.unit, self.settings.infinite)
+        return parse_numbers(source, self.column, self.settings.unit, self.settings.infinite)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Make the fit, which selects the edges."""
         assert vocabulary is None, "numbers need no vocabulary"
-        return _PiecewiseLinearFit(self)
+        num_buckets = self.settings.num_buckets
+        return EdgesFit(lambda count: [*edge_places(count, num_buckets), count - 1], self._spec)
 
-
-class _PiecewiseLinearFit:
-    """Fit in one pass that counts the numbers, then the passes of the exact selection of the edges."""
-
-    def __init__(self, planned: PlannedPiecewiseLinear) -> None:
-        self._planned = planned
-        num_buckets = planned.settings.num_buckets
-        self._quantiles = ColumnQuantiles(lambda count: [*edge_places(count, num_buckets), count - 1])
-
-    @property
-    def done(self) -> bool:
-        return self._quantiles.done
-
-    def add(self, cells: Cells) -> None:
-        self._quantiles.add(cells.values)
-
-    def end_pass(self) -> None:
-        self._quantiles.end_pass()
-
-    def finish(self, _output: FeatureOutput) -> PiecewiseLinearSpec:
-        planned = self._planned
+    def _spec(self, values: NDArray[Any]) -> PiecewiseLinearSpec:
         return PiecewiseLinearSpec(
-            name=planned.name,
-            column=planned.column,
-            edges=tuple(np.unique(self._quantiles.values).tolist()) or _ONLY_BLANKS,
-            unit=planned.settings.unit,
-            infinite=planned.settings.infinite,
+            name=self.name,
+            column=self.column,
+            edges=tuple(np.unique(values).tolist()) or _ONLY_BLANKS,
+            unit=self.settings.unit,
+            infinite=self.settings.infinite,
         )
 
 
@@ -113,7 +94,7 @@ class PiecewiseLinearSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers, NaN for blank cells."""
-        return _parse(source, self.column, self.unit, self.infinite)
+        return parse_numbers(source, self.column, self.unit, self.infinite)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Find the position of each number among the edges: float32 (row,)."""
@@ -127,8 +108,3 @@ class PiecewiseLinearSpec(FeatureSpec):
         """Say what the numbers stand for: positions among the edges, 0 for a blank."""
         assert vocabulary is None, "numbers need no vocabulary"
         return NumberMeaning("place among edges", 0.0)
-
-
-def _parse(source: CellSource, column: str, unit: TimeUnit | None, infinite: Infinite) -> Cells:
-    rules = NumberRules(source.marks, unit, infinite)
-    return Cells(parse_numbers_or_blanks(source.rows, column, blanks=source.blanks, rules=rules))

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rankelastor.data.cells.numbers import Infinite, NumberRules, parse_numbers_or_blanks
+from rankelastor.data.cells.numbers import Infinite
 from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.data.cells.typed_times import TimeUnit
 from rankelastor.data.features.quantiles import (
-    ColumnQuantiles,
     bucket_ids,
     distinct_edges,
     edge_places,
@@ -22,7 +21,7 @@ from rankelastor.data.features.quantiles import (
 )
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.kinds.cells import Cells, CellSource
-from rankelastor.data.kinds.feature_output import FeatureOutput
+from rankelastor.data.kinds.edges_fit import EdgesFit, parse_numbers
 from rankelastor.data.kinds.field import (
     BLANK_MEANING,
     INFINITE_MEANING,
@@ -70,41 +69,22 @@ class PlannedQuantile:
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers, NaN for blank cells."""
-        return _parse(source, self.column, self.settings.unit, self.settings.infinite)
+        return parse_numbers(source, self.column, self.settings.unit, self.settings.infinite)
 
     def fit(self, vocabulary: VocabularyFit | None) -> FeatureFit:
         """Make the fit, which selects the edges."""
         assert vocabulary is None, "numbers need no vocabulary"
-        return _QuantileFit(self)
+        return EdgesFit(lambda count: edge_places(count, self.settings.num_buckets), self._spec)
 
-
-class _QuantileFit:
-    """Fit in one pass that counts the numbers, then the passes of the exact selection of the edges."""
-
-    def __init__(self, planned: PlannedQuantile) -> None:
-        self._planned = planned
-        self._quantiles = ColumnQuantiles(lambda count: edge_places(count, planned.settings.num_buckets))
-
-    @property
-    def done(self) -> bool:
-        return self._quantiles.done
-
-    def add(self, cells: Cells) -> None:
-        self._quantiles.add(cells.values)
-
-    def end_pass(self) -> None:
-        self._quantiles.end_pass()
-
-    def finish(self, _output: FeatureOutput) -> QuantileSpec:
-        planned, blank = self._planned, self._planned.settings.blank
-        edges = distinct_edges(self._quantiles.values)
+    def _spec(self, values: NDArray[Any]) -> QuantileSpec:
+        blank, edges = self.settings.blank, distinct_edges(values)
         return QuantileSpec(
-            name=planned.name,
-            column=planned.column,
+            name=self.name,
+            column=self.column,
             edges=edges,
             blank=blank,
-            unit=planned.settings.unit,
-            infinite=planned.settings.infinite,
+            unit=self.settings.unit,
+            infinite=self.settings.infinite,
             num_ids=num_bucket_ids(edges, blank),
         )
 
@@ -126,7 +106,7 @@ class QuantileSpec(FeatureSpec):
 
     def parse(self, source: CellSource) -> Cells:
         """Parse the numbers, NaN for blank cells."""
-        return _parse(source, self.column, self.unit, self.infinite)
+        return parse_numbers(source, self.column, self.unit, self.infinite)
 
     def encode(self, cells: Cells) -> NDArray[Any]:
         """Find the bucket of each number: int32 (row,)."""
@@ -149,8 +129,3 @@ class QuantileSpec(FeatureSpec):
         lower = f"{self.edges[index - 2]:g} <= " if index > 1 else ""
         upper = f" < {self.edges[index - 1]:g}" if index <= len(self.edges) else ""
         return f"{lower}x{upper}"
-
-
-def _parse(source: CellSource, column: str, unit: TimeUnit | None, infinite: Infinite) -> Cells:
-    rules = NumberRules(source.marks, unit, infinite)
-    return Cells(parse_numbers_or_blanks(source.rows, column, blanks=source.blanks, rules=rules))
