@@ -59,15 +59,18 @@ def without_shape_checks() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+_OUR_LOGGING_LEVEL = logging.getLogger("rankelastor").level
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
-    """The command line sets logging up for its process; a test that calls it must not change the next one."""
+    """The command line sets logging up for its process; a test or the fixture of a module must not change the next."""
     root, ours = logging.getLogger(), logging.getLogger("rankelastor")
-    before = (list(root.handlers), root.level, ours.level)
+    before = (list(root.handlers), root.level)
+    ours.setLevel(_OUR_LOGGING_LEVEL)
     yield
     root.handlers[:] = before[0]
     root.setLevel(before[1])
-    ours.setLevel(before[2])
 
 
 @pytest.fixture

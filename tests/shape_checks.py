@@ -35,10 +35,13 @@ def tells_a_shape(hint: object) -> bool:
         >>> from torch import Tensor
         >>> tells_a_shape(Float[Tensor, " batch"] | None), tells_a_shape(list[int])
         (True, False)
+        >>> tells_a_shape(Callable[[Float[Tensor, " batch"]], int])
+        True
     """
     if isclass(hint) and issubclass(hint, AbstractArray):
         return True
-    return any(tells_a_shape(part) for part in get_args(hint))
+    parts = hint if isinstance(hint, list) else get_args(hint)  # a list holds the arguments of a Callable
+    return any(tells_a_shape(part) for part in parts)
 
 
 def _around_functions_with_shapes(*, typechecker: Any) -> Callable[[Any], Any]:
