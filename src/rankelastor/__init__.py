@@ -3,8 +3,8 @@
 Example:
     >>> import rankelastor
     >>> rankelastor.__all__
-    ['evaluate', 'infer', 'load_recipe', 'load_run', 'make_ensemble', 'predict', 'predict_proba', 'prepare', 'train', \
-'train_ensemble', 'tune']
+    ['bundle_run', 'evaluate', 'infer', 'load_recipe', 'load_run', 'make_ensemble', 'predict', 'predict_proba', \
+'prepare', 'train', 'train_ensemble', 'tune']
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rankelastor.bundles.make import bundle_run
     from rankelastor.data.prepare import prepare
     from rankelastor.drafting.infer import infer
     from rankelastor.ensembles.make import make_ensemble
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "bundle_run",
     "evaluate",
     "infer",
     "load_recipe",
@@ -41,6 +43,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "bundle_run": "rankelastor.bundles.make",
     "evaluate": "rankelastor.evaluation.evaluate",
     "infer": "rankelastor.drafting.infer",
     "load_recipe": "rankelastor.recipes.load",

@@ -37,6 +37,7 @@ VERBS = (
     "profile",
     "schema",
     "verify",
+    "bundle",
     "import_fuxictr",
     "import_published",
 )
