@@ -160,7 +160,7 @@ def _probabilities(run: LoadedRun, result: RunResult, sampled_negatives: float |
     if sampled_negatives is not None:
         yield (
             f"The log of the training held {percent(sampled_negatives)} of its negatives, so that "
-            f"{run.calibration.offset:+.4f} is added to each logit. The metrics are those of the thinned log, before it."
+            f"{run.calibration.offset:+.4f} is added to each logit. The metrics are those of the log before it."
         )
     yield ""
 

@@ -13,7 +13,7 @@ from rankelastor.calibration.calibration import FILE_NAME as CALIBRATION_FILE
 from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration, read_calibration
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.errors import PREPARED_FOLDER, DataError, RunError, StalePreparedError
+from rankelastor.errors import ON_ROWS, PREPARED_FOLDER, DataError, RunError, StalePreparedError
 from rankelastor.execution.device import choose_device
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ensemble import EnsembleRanker
@@ -122,6 +122,12 @@ class LoadedRun:
     def _require_prepared(self, here: Path, remembered: Path | None) -> None:
         if here.exists():
             return
+        if self.bundle is not None:
+            raise DataError(
+                f"a bundle holds no prepared data, and {in_full(here)}, on which {self.source} was trained, does not "
+                f"exist here; name rows with {ON_ROWS}",
+                python=ON_ROWS,
+            )
         since = "" if remembered is None or remembered == here.resolve() else f", nor does {remembered}, where it was"
         counts = "" if here.is_absolute() else f" ({here} counts from the current folder)"
         raise DataError(

@@ -76,8 +76,8 @@ class BundleIndex:
             return cls._of(values)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise RunError(
-                f"{source} must be a whole bundle, but its {INDEX_FILE} is damaged: {shorten(error)}; restore it from a "
-                "copy, or make it again"
+                f"{source} must be a whole bundle, but its {INDEX_FILE} is damaged: {shorten(error)}; restore it from "
+                "a copy, or make it again"
             ) from None
 
     @classmethod
