@@ -18,6 +18,13 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "bundles/card.py": ("bundles/test_make.py", "the card in the bundles that are made there"),
+    "bundles/examples.py": ("bundles/test_verify.py", "the rows that are scored again there"),
+    "bundles/findings.py": ("bundles/test_make.py", "what the card tells of intervals and spectrum"),
+    "bundles/staging.py": ("bundles/test_make.py", "what is copied, with hashed vocabularies and without"),
+    "runs/bundle_file/index.py": ("runs/bundle_file/test_archive.py", "the index of the archives there"),
+    "runs/bundle_file/unpacked.py": ("runs/bundle_file/test_archive.py", "the archives there are unpacked"),
+    "spectrum/runs/measured_rows.py": ("bundles/test_make.py", "rows of a bundle, of a split, and of a file"),
     "cli/console.py": ("cli/test_any_terminal.py", "the one console, whose output verbs' tests read"),
     "alarms/facts.py": ("alarms/test_table.py", "the facts that rules judge"),
     "alarms/rows.py": ("alarms/test_table.py", "all rules are tested by the table"),

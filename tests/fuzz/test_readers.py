@@ -23,6 +23,7 @@ NAMES = (
     "result.json",
     "checksums.json",
     "zip",
+    "bundle",
     "CSV",
     "CSV in zstd",
     "Parquet",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +28,9 @@ class UnpackedBundle:
         self.source = archive.path
         self.index: BundleIndex = archive.index
         with explain_storage_errors(Path(tempfile.gettempdir())):
-            self._place = tempfile.TemporaryDirectory(prefix="rankelastor-bundle-")
-        self.folder = Path(self._place.name) / "bundle"
+            place = tempfile.mkdtemp(prefix="rankelastor-bundle-")
+        self._remove = weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+        self.folder = Path(place) / "bundle"
         self.folder.mkdir()
         try:
             self.damage = archive.unpack(self.folder)
@@ -53,7 +56,7 @@ class UnpackedBundle:
 
     def close(self) -> None:
         """Remove the folder."""
-        self._place.cleanup()
+        self._remove()
 
     def _name_run(self) -> None:
         held = self.folder / RUN_FOLDER_NAME
