@@ -23,6 +23,7 @@ _COPIED = (
     "metrics.jsonl",
     "calibration.json",
     "result.json",
+    "estimator.json",
     "checkpoints/best.safetensors",
     "spectrum/samples.jsonl",
 )
