@@ -21,9 +21,9 @@ from rankelastor.ensembles.train import train_ensemble
 from rankelastor.estimators.field_table import FieldTable
 from rankelastor.estimators.notebook import NotebookProgress, in_notebook
 from rankelastor.estimators.plan import Choices, Rows, draft_of, recipe_of, seed_of, write_rows
-from rankelastor.estimators.rows import rows_like, rows_of_fit
+from rankelastor.estimators.rows import rows_like, rows_of_fit, with_both_labels
 from rankelastor.estimators.stored import Stored
-from rankelastor.estimators.tables import ColumnNames, as_table, has_names, require_fitted_columns
+from rankelastor.estimators.tables import ColumnNames, TableError, as_table, has_names, require_fitted_columns
 from rankelastor.evaluation.evaluate import evaluate
 from rankelastor.metrics.report import Metrics
 from rankelastor.recipes.recipe import Recipe
@@ -35,7 +35,7 @@ from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 from rankelastor.training.run import train
 
 
-class ClickRanker(ClassifierMixin, BaseEstimator):
+class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A click-through-rate ranker that is fitted on a table: the engine of the command line in scikit-learn's manner.
 
     Tables are frames of pandas, polars or Arrow, mappings of column names to lists, arrays, or paths of files. The kind
@@ -135,11 +135,15 @@ class ClickRanker(ClassifierMixin, BaseEstimator):
             SettingsError: a parameter is wrong; the message names the setting.
             StorageError: the disk is full, or ``folder`` holds something.
         """
+        if y is None and not has_names(X):
+            raise TableError("an array requires y to be passed, but the target y is None; give labels, one per row")
         table = as_table(X)
         rows = rows_of_fit(table, y, label=self.label, positive=self.positive, weight=sample_weight, group=group)
         held_out = None if eval_set is None else self._held_out(rows, eval_set)
         draft = draft_of(rows)
         fields = FieldTable.of(draft, self.fields or {})
+        if held_out is None and draft.split.value.kind == "random":
+            rows, held_out = with_both_labels(rows, share=self.validation_fraction, seed=seed_of(self.random_state))
         folder = self._own_folder()
         files = write_rows(rows, held_out, folder)
         recipe = recipe_of(draft, rows, fields, self._choices(), files=files, prepared=folder / "prepared")
@@ -166,7 +170,8 @@ class ClickRanker(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: object) -> NDArray[Any]:
         """Return the more probable class of each row."""
-        chosen: NDArray[Any] = self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(int)]  # noqa: PLR2004 - half
+        is_click = self.predict_proba(X)[:, 1] > 0.5  # noqa: PLR2004 - half
+        chosen: NDArray[Any] = self.classes_[is_click.astype(int)]
         return chosen
 
     def score(self, X: object, y: object = None, sample_weight: object = None) -> float:

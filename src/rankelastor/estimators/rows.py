@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rankelastor.data.cells.labels import LabelSettings, parse_labels
+from rankelastor.data.raw.frames import FRAME
+from rankelastor.data.raw.rows import RawRows
 from rankelastor.drafting.infer import infer
 from rankelastor.estimators.plan import Rows
 from rankelastor.estimators.tables import (
@@ -19,7 +23,10 @@ from rankelastor.estimators.tables import (
     with_column,
 )
 
-_LEAST_CLASSES = 2
+
+_LEAST_OF_EACH = 20
+"""Expected number of held-out rows of either label, below which a random split may leave one out."""
+_LEAST_TO_SHARE = 2
 
 
 def rows_of_fit(
@@ -71,12 +78,41 @@ def rows_like(fitted: Rows, table: pa.Table, y: object, *, weight: object = None
     return _with_beside(Rows(table, fitted.label, fitted.positive, None, None, fitted.classes), weight, group)
 
 
+def with_both_labels(rows: Rows, *, share: float, seed: int) -> tuple[Rows, Rows | None]:
+    """Hold rows of both labels out where a random split of so few rows might leave one label out.
+
+    Args:
+        rows: the rows of a fit.
+        share: share of the rows to hold out.
+        seed: seed of the draws.
+
+    Returns:
+        The rows to train on, and those held out; None where a random split will do.
+    """
+    is_click = labels_as_numbers(rows)
+    counts = np.bincount(is_click, minlength=2)
+    if counts.min() * share >= _LEAST_OF_EACH or counts.min() < _LEAST_TO_SHARE:
+        return rows, None
+    draws = np.random.default_rng(seed)
+    chosen = [draws.permutation(np.flatnonzero(is_click == label)) for label in (0, 1)]
+    held_out = np.sort(np.concatenate([each[: max(1, round(share * len(each)))] for each in chosen]))
+    kept = np.setdiff1d(np.arange(len(is_click)), held_out)
+    return replace(rows, table=rows.table.take(kept)), replace(rows, table=rows.table.take(held_out))
+
+
+def labels_as_numbers(rows: Rows) -> NDArray[np.int64]:
+    """Return the label of each row as 0 or 1."""
+    column = rows.table.select([rows.label]).combine_chunks()
+    settings = LabelSettings.model_validate({"column": rows.label, "positive": rows.positive})
+    return parse_labels(RawRows(column.to_batches()[0], FRAME), settings).astype(np.int64)
+
+
 def _known_labels(y: object, num_rows: int, classes: NDArray[Any]) -> NDArray[np.int8]:
     values = column_of(y, num_rows=num_rows, what="labels")
     unknown = ~np.isin(values, classes)
     if unknown.any():
-        raise TableError(f"labels must be {classes[0]} or {classes[1]}, but {values[unknown][0]!r} was given")
-    return (values == classes[1]).astype(np.int8)
+        raise TableError(f"labels must be {classes[0]} or {classes[1]}, but {values[unknown][0]} was given")
+    return np.asarray(values == classes[1], dtype=np.int8)
 
 
 def _with_beside(rows: Rows, weight: object, group: object) -> Rows:
@@ -102,6 +138,8 @@ def _checked_weights(values: NDArray[Any]) -> NDArray[np.float64]:
         weights = values.astype(np.float64)
     except (TypeError, ValueError):
         raise TableError(f"weights must be numbers, but {values.dtype} was given") from None
-    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise TableError("weights must be finite numbers, 0 or more, and not all 0, but are not")
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise TableError("weights must be finite numbers, 0 or more, but are not")
+    if not weights.any():
+        raise TableError("weights must not all be zero, but are; give at least one row a weight")
     return weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
+from sklearn.exceptions import DataConversionWarning
 
 from rankelastor.data.raw.frames import frame_rows, is_frame
 from rankelastor.drafting.log_file import read_log
@@ -68,8 +70,8 @@ def _table_of_array(given: object, expected: ColumnNames | None) -> pa.Table:
         raise TableError(f"a table must have rows and columns, but {error}; try a frame") from None
     if array.ndim != 2:  # noqa: PLR2004 - rows and columns
         raise TableError(
-            f"a table must have rows and columns, but an array of {array.ndim} dimensions was given. Reshape your data: "
-            "try array.reshape(-1, 1), or a frame"
+            f"a table must have rows and columns, but an array of {array.ndim} dimensions was given. Reshape your "
+            "data: try array.reshape(-1, 1), or a frame"
         )
     if np.iscomplexobj(array):
         raise TableError("a table must hold texts or real numbers, but Complex data not supported; split them first")
@@ -81,8 +83,8 @@ def _table_of_array(given: object, expected: ColumnNames | None) -> pa.Table:
         )
     if not num_columns or not len(array):
         raise TableError(
-            f"Found array with {len(array)} sample(s) and {num_columns} feature(s) (shape={array.shape}) while a minimum "
-            "of 1 is required; give a table with rows and columns"
+            f"Found array with {len(array)} sample(s) and {num_columns} feature(s) (shape={array.shape}) while a "
+            "minimum of 1 is required; give a table with rows and columns"
         )
     names = [f"x{index}" for index in range(num_columns)] if expected is None else expected.names
     return pa.table({name: _column(array[:, index]) for index, name in enumerate(names)})
@@ -120,8 +122,9 @@ def labels_of(y: object, *, num_rows: int) -> tuple[NDArray[Any], NDArray[np.int
     if len(classes) != _NUM_CLASSES:
         shown = ", ".join(map(str, classes[:5].tolist()))
         only = "Only binary classification is supported. The type of the target is multiclass; "
+        count = f"{len(classes)} class{'es' * (len(classes) != 1)}"
         raise TableError(
-            f"labels must have two different values, but have {len(classes)} class{'es' * (len(classes) != 1)}: {shown}; "
+            f"labels must have two different values, but have {count}: {shown}; "
             f"{only if len(classes) > _NUM_CLASSES else ''}try y == VALUE"
         )
     return classes, labels.astype(np.int8)
@@ -135,11 +138,12 @@ def column_of(values: object, *, num_rows: int, what: str) -> NDArray[Any]:
     """
     array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - a frame of one column
+        warnings.warn(f"A column-vector of {what} was given; try .ravel()", DataConversionWarning, stacklevel=2)
         array = array[:, 0]
     if array.ndim != 1 or len(array) != num_rows:
         raise TableError(
-            f"{what} must be one value per row, of {num_rows} rows, but the shape {array.shape} was given; inconsistent "
-            "numbers of samples"
+            f"{what} must be one value per row, of {num_rows} rows, but the shape {array.shape} was given; "
+            "inconsistent numbers of samples"
         )
     return array
 
