@@ -17,7 +17,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "estimator.md"
 BEGIN, END = "<!-- checks: begin -->\n", "<!-- checks: end -->\n"
 
 FEW_ROWS = "the check fits fewer than the 20 rows that are the least from which fields are inferred and rows held out"
-ORDER = "rows are held out and drawn in an order by their place, so that other places give another, equally good, ranker"
+ORDER = (
+    "rows are held out and drawn in an order by their place, so that other places give another, equally good, ranker"
+)
 SCORE = "the check wants accuracy of well separated classes after a training whose length suits a few dozen rows"
 SPARSE = "tables of clicks have columns of names; sparse matrices of numbers are refused with a message"
 WEIGHTS = "a weight is no repetition: repeated rows fall into other batches, and into the held-out rows"
@@ -61,8 +63,6 @@ def checks() -> list[tuple[str, str, str]]:
         why = "" if passes else str(error) if status == "skipped" else reason_of(name, error)
         if not passes or name not in rows:
             rows[name] = (name, "passes" if passes else "skipped" if status == "skipped" else "cannot pass", why)
-        if status == "failed" and why == UNKNOWN:
-            print(name, "::", repr(error)[:400])
     return sorted(rows.values())
 
 

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,10 +19,11 @@ from sklearn.preprocessing import FunctionTransformer
 from tests.estimators.click_tables import click_log
 from typer.testing import CliRunner
 
-from rankelastor import ClickRanker, load_run
+from rankelastor import load_run
 from rankelastor.bundles.verify import verify
 from rankelastor.cli.main import app
 from rankelastor.errors import DataError, SettingsError
+from rankelastor.estimators.click_ranker import ClickRanker
 from rankelastor.estimators.tables import TableError
 from rankelastor.runs.run_folder import RunFolder
 
@@ -29,8 +31,9 @@ LOG = click_log()
 X, Y = LOG.drop("click"), LOG["click"].to_numpy()
 
 
-def quick(**parameters: object) -> ClickRanker:
-    return ClickRanker(**{"epochs": 1, "random_state": 3, **parameters})  # type: ignore[arg-type]
+def quick(**parameters: Any) -> ClickRanker:
+    settings = {"training.baseline": False, **parameters.pop("settings", {})}
+    return ClickRanker(**{"epochs": 1, "random_state": 3, "settings": settings, **parameters})
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,7 @@ def test_settings_reach_the_recipe_by_their_paths() -> None:
         quick(model="nothing").fit(LOG, "click")
 
 
+@pytest.mark.slow  # two trainings
 def test_weights_of_zero_leave_rows_out_of_the_loss() -> None:
     half = np.r_[np.ones(200), np.zeros(200)]
     turned = np.where(np.arange(400) < 200, Y, 1 - Y)
@@ -170,7 +174,7 @@ def test_notebooks_see_tables(fitted: ClickRanker) -> None:
     shown = fitted._repr_html_()
     assert "<td>auc</td>" in shown
     assert "<td>3 different texts</td>" in shown
-    assert "ClickRanker(epochs=1, random_state=3)" in quick()._repr_html_()
+    assert "ClickRanker(epochs=1, random_state=3" in quick()._repr_html_()
     assert "<th>of possible</th>" in fitted.spectrum()._repr_html_()
 
 

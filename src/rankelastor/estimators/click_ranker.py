@@ -71,7 +71,7 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     Example:
         >>> import polars as pl
-        >>> log = pl.DataFrame({"click": [0, 1] * 50, "site": ["a", "b", "c", "b"] * 25})
+        >>> log = pl.DataFrame({"click": [0, 1] * 50, "site": ["a", "b", "c", "d", "b"] * 20})
         >>> ranker = ClickRanker(epochs=1, random_state=1).fit(log, "click")
         >>> ranker.predict_proba(log.head(3)).shape, ranker.fields_.settings
         ((3, 2), [{'kind': 'categorical', 'column': 'site'}])

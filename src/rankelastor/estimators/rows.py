@@ -23,7 +23,6 @@ from rankelastor.estimators.tables import (
     with_column,
 )
 
-
 _LEAST_OF_EACH = 20
 """Expected number of held-out rows of either label, below which a random split may leave one out."""
 _LEAST_TO_SHARE = 2

@@ -138,7 +138,8 @@ def column_of(values: object, *, num_rows: int, what: str) -> NDArray[Any]:
     """
     array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - a frame of one column
-        warnings.warn(f"A column-vector of {what} was given; try .ravel()", DataConversionWarning, stacklevel=2)
+        said = f"A column-vector y was passed when a 1d array was expected, as {what}; try .ravel()"
+        warnings.warn(said, DataConversionWarning, stacklevel=2)
         array = array[:, 0]
     if array.ndim != 1 or len(array) != num_rows:
         raise TableError(
