@@ -21,7 +21,7 @@ ENDS_THE_PROCESS = (
     "bdea7a565d05ea76765773aeeb9b1062184144a4d6af9de6d5276d708b1ee58913986c084cda0293b5c0a42d70fc7c768265efe890835e91"
     "17bd58a848c0204e47dee38794d97462bf002d0b9bb6"
 )
-"""Compressed by zlib: 80 rows of ``click``, ``site`` and the list ``seen`` with a few damaged bytes, at which pyarrow ends with SIGSEGV."""
+"""Compressed by zlib: rows of two columns and a list with a few damaged bytes, at which pyarrow ends with SIGSEGV."""
 
 
 def test_a_file_that_ends_the_process_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
