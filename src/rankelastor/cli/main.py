@@ -38,6 +38,7 @@ VERBS = (
     "schema",
     "verify",
     "bundle",
+    "serve",
     "import_fuxictr",
     "import_published",
 )
