@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,9 +66,12 @@ def repeat(row: Batch, times: int) -> Batch:
         >>> repeat(one, 2).categorical.tolist()
         [[3], [3]]
     """
-    present = {each.name: getattr(row, each.name) for each in fields(row)}
     return Batch(
-        **{name: None if value is None else value.repeat_interleave(times, dim=0) for name, value in present.items()}
+        categorical=row.categorical.repeat_interleave(times, dim=0),
+        numeric=row.numeric.repeat_interleave(times, dim=0),
+        labels=None,
+        group=None,
+        sequence=None if row.sequence is None else row.sequence.repeat_interleave(times, dim=0),
     )
 
 

@@ -125,6 +125,7 @@ def make_app(
     app.state.service = service
     app.middleware("http")(_guard_of(service))
     _add_paths(app, service)
+    _add_pages(app, service)
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]
     return app
 
@@ -209,6 +210,8 @@ def _add_paths(app: FastAPI, service: Service) -> None:
     ):
         app.add_api_route(path, answering(answer), methods=["POST"], summary=summary, response_model=None)
 
+
+def _add_pages(app: FastAPI, service: Service) -> None:
     @app.get("/v1/model", summary="Describe the model, with its card")
     async def model() -> dict[str, Any]:
         return service.store.current.description

@@ -74,7 +74,7 @@ class ServedModel:
         """
         if not rows:
             raise Refusal(422, "a request must hold rows, but holds none")
-        present = [name for name in self.requests.columns]
+        present = list(self.requests.columns)
         served = [name for name in rows[0] if name not in present and name in self._served]
         batch = self.run.encoder.encode(raw_rows(rows, [*present, *served]))
         return Encoded(batch, self._unseen(batch) if name_unseen else None)

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, get_origin
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from typing_extensions import TypedDict, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.kinds.spec import FeatureSpec
@@ -23,6 +23,7 @@ _LIST = list[str | int | float | None] | str | None
 _LISTS = frozenset({"sequence", "last_element"})
 _NUMBERS = frozenset({"numeric", "quantile", "piecewise_linear"})
 _MOST_ERRORS = 5
+_MEMBERS_OF_UNIONS = ("str", "int", "float", "bool", "list[")
 Row = Mapping[str, Any]
 """One row: values by column."""
 
@@ -64,16 +65,16 @@ class RequestTypes:
     def score_adapter(self) -> TypeAdapter[Any]:
         """The type of ``/v1/score``."""
         row = _typed_dict("Row", {name: kind for name, (kind, _) in self._types.items()})
-        body = {"rows": list[row], "name_unseen": NotRequired[bool]}  # type: ignore[valid-type]
+        body = {"rows": list[row], "name_unseen": NotRequired[bool]}
         return TypeAdapter(_typed_dict("ScoreRequest", body))
 
     @cached_property
     def rank_adapter(self) -> TypeAdapter[Any]:
         """The type of ``/v1/rank``: each column stands either in the context or in every candidate."""
-        each = {name: NotRequired[kind] for name, (kind, _) in self._types.items()}  # type: ignore[valid-type]
+        each: dict[str, Any] = {name: _optional(kind) for name, (kind, _) in self._types.items()}
         body = {
             "context": _typed_dict("Context", each),
-            "candidates": list[_typed_dict("Candidate", each)],  # type: ignore[misc]
+            "candidates": list[_typed_dict("Candidate", each)],
             "name_unseen": NotRequired[bool],
         }
         return TypeAdapter(_typed_dict("RankRequest", body))
@@ -95,7 +96,11 @@ class RequestTypes:
         kind = _LIST if kinds & _LISTS else _NUMBER if kinds and kinds <= _NUMBERS else _SCALAR
         words = Field(description="; ".join(dict.fromkeys(spec.describe() for spec in specs)))
         described = Annotated[kind, words]
-        return described if column in self.columns else NotRequired[described]  # type: ignore[valid-type]
+        return described if column in self.columns else _optional(described)
+
+
+def _optional(kind: Any) -> Any:
+    return kind if get_origin(kind) is NotRequired else NotRequired[kind]
 
 
 def _typed_dict(name: str, members: Mapping[str, Any]) -> Any:
