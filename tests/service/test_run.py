@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def request(port: int, method: str, path: str, body: str | None = None) -> int:
+    """Send a request; its status."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request(method, path, body)
+        with connection.getresponse() as answer:
+            answer.read()
+            return answer.status
+
+
 def wait_until_ready(port: int, process: subprocess.Popen[str]) -> None:
     for _ in range(600):
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
+            if request(port, "GET", "/readyz") == 200:
                 return
         except OSError:
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
@@ -60,10 +68,8 @@ def test_the_verb_serves_until_it_is_told_to_stop(tmp_path: Path, workers: int) 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_until_ready(port, process)
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
             row = {"site": "a", "device": "phone", "price": 1}
-            connection.request("POST", "/v1/score", json.dumps({"rows": [row]}))
-            assert connection.getresponse().status == 200
+            assert request(port, "POST", "/v1/score", json.dumps({"rows": [row]})) == 200
             process.send_signal(signal.SIGTERM)
             out, errors = process.communicate(timeout=30)
         finally:

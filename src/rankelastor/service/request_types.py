@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, NotRequired, get_origin
+from types import GenericAlias
+from typing import Annotated, Any, NotRequired, cast, get_origin
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -65,7 +66,7 @@ class RequestTypes:
     def score_adapter(self) -> TypeAdapter[Any]:
         """The type of ``/v1/score``."""
         row = _typed_dict("Row", {name: kind for name, (kind, _) in self._types.items()})
-        body = {"rows": list[row], "name_unseen": NotRequired[bool]}
+        body = {"rows": _list_of(row), "name_unseen": NotRequired[bool]}
         return TypeAdapter(_typed_dict("ScoreRequest", body))
 
     @cached_property
@@ -74,7 +75,7 @@ class RequestTypes:
         each: dict[str, Any] = {name: _optional(kind) for name, (kind, _) in self._types.items()}
         body = {
             "context": _typed_dict("Context", each),
-            "candidates": list[_typed_dict("Candidate", each)],
+            "candidates": _list_of(_typed_dict("Candidate", each)),
             "name_unseen": NotRequired[bool],
         }
         return TypeAdapter(_typed_dict("RankRequest", body))
@@ -99,8 +100,12 @@ class RequestTypes:
         return described if column in self.columns else _optional(described)
 
 
+def _list_of(kind: Any) -> Any:
+    return GenericAlias(list, (kind,))
+
+
 def _optional(kind: Any) -> Any:
-    return kind if get_origin(kind) is NotRequired else NotRequired[kind]
+    return kind if get_origin(kind) is NotRequired else cast("Any", NotRequired)[kind]
 
 
 def _typed_dict(name: str, members: Mapping[str, Any]) -> Any:
