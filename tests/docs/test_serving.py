@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from rankelastor.cli.main import app
 from rankelastor.errors import RankElastorError
-from rankelastor.runs.load import load_run
+from rankelastor.serving.predict_proba import predict_proba
 
 PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
 BLOCK = re.compile(r"```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
@@ -35,7 +35,7 @@ def test_the_page_runs_from_start_to_end(tmp_path: Path, monkeypatch: pytest.Mon
         first = names["answer"]["probabilities"]
         assert first == sorted(first, reverse=True)
         exec(swap[1], names)
-        expected = load_run("model.rank").predict_proba(click_log(1).drop("click"))[0]
+        expected = float(predict_proba("model.rank", click_log(1).drop("click"))[0])
         wait_for(client, click_log(1).drop("click").to_dicts(), expected)
         exec(rank[1].replace("8000", str(client.port)), names)
         assert names["answer"]["probabilities"] != first

@@ -88,5 +88,6 @@ def test_the_probability_follows_what_is_typed_and_candidates_are_ranked(
     browser.execute_script("document.getElementById('rank').click()")
     wait_for(lambda: shown(browser, "ranking").count("%") == 3)
     assert browser.save_screenshot(str(tmp_path / "page.png"))
-    problems = [entry for entry in browser.get_log("browser") if "422" not in entry["message"]]
+    log: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    problems = [entry for entry in log if "422" not in entry["message"]]
     assert not [entry for entry in problems if "favicon" not in entry["message"]]

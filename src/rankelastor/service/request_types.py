@@ -96,7 +96,7 @@ class RequestTypes:
         kinds = {spec.kind for spec in specs if spec.column == column}
         kind = _LIST if kinds & _LISTS else _NUMBER if kinds and kinds <= _NUMBERS else _SCALAR
         words = Field(description="; ".join(dict.fromkeys(spec.describe() for spec in specs)))
-        described = Annotated[kind, words]
+        described = cast("Any", Annotated)[kind, words]
         return described if column in self.columns else _optional(described)
 
 
