@@ -1,7 +1,7 @@
 """Train in child processes that are killed in a given phase; started by test_killed_training.py over standard input.
 
-A child is a fork of this process, which has imported all modules, measured the processor and started no thread. It notes in shared memory what
-it is doing, which outlives it, so that the phase of its death is known exactly.
+A child is a fork of this process, which has imported all modules, measured the processor and started no thread. It
+notes in shared memory what it is doing, which outlives it, so that the phase of its death is known exactly.
 """
 
 from __future__ import annotations
