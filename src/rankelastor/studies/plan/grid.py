@@ -132,22 +132,43 @@ def _points(settings: StudySettings) -> Iterator[dict[str, str]]:
 
 def _base(study: Study, name: str, folder: Path) -> Recipe:
     """Read a base recipe with the study's `changes`; one without data gets those of the log."""
-    settings, given = study.settings, study.settings.recipes[name]
+    settings = study.settings
     changes = {path: value for path, value in settings.changes.items() if not path.startswith(LOG)}
+    try:
+        return with_overrides(_as_written(study, name, folder, seen=()), changes)
+    except SettingsError as error:
+        raise _explained(study, f"recipes.{name}", error) from None
+
+
+def _as_written(study: Study, name: str, folder: Path, *, seen: tuple[str, ...]) -> Recipe:
+    settings, given = study.settings, study.settings.recipes[name]
     if isinstance(given, str):
         if settings.log is not None:
             raise SettingsError(
-                f"{study.source}: recipes.{name} must be settings of model and training, since `log` makes the data, but "
-                f"the file {given} was given; write the settings here, or leave log out"
+                f"must be settings of model and training, since `log` makes the data, but the file {given} was given; "
+                "write the settings here, or leave log out"
             )
-        return load_recipe(study.folder / given, changes)
-    values: dict[str, Any] = {"name": f"{settings.name}-{name}", "version": 1, **given}
+        return load_recipe(study.folder / given)
+    if "like" in given:
+        return _like(study, name, given, folder, seen=(*seen, name))
+    values: dict[str, Any] = {"name": f"{settings.name}-{name}", **given}
     if settings.log is not None:
         values.setdefault("data", planted_data(folder / "logs", folder / "prepared").model_dump(mode="json"))
-    try:
-        return with_overrides(recipe_from_values(values), changes)
-    except SettingsError as error:
-        raise _explained(study, f"recipes.{name}", error) from None
+    return recipe_from_values(values)
+
+
+def _like(study: Study, name: str, given: Changes, folder: Path, *, seen: tuple[str, ...]) -> Recipe:
+    """Read a recipe that is like another one but for some changes."""
+    other, changes = given["like"], given.get("changes", {})
+    known = [each for each in study.settings.recipes if each not in seen]
+    if other not in known:
+        raise SettingsError(f"like must name one of {', '.join(known) or 'the recipes'}, but {other!r} was given")
+    if unknown := sorted(given.keys() - {"like", "changes"}):
+        raise SettingsError(f"a recipe that is like another may have `changes` beside `like`, but has {unknown} too")
+    if not isinstance(changes, Mapping):
+        raise SettingsError(f"changes must map paths to values, but {changes!r} was given")
+    base = _as_written(study, other, folder, seen=seen)
+    return with_overrides(base, {"name": f"{study.name}-{name}", **changes})
 
 
 def _at(study: Study, point: Point, bases: Mapping[str, Recipe], folder: Path, tuned: Mapping[str, Changes]) -> PlannedRun:

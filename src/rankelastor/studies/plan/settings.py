@@ -130,7 +130,8 @@ class StudySettings(Settings):
         None, description="The table or figure of a paper that the study would reproduce, as the ledger names it."
     )
     recipes: Annotated[dict[Name, str | Changes], Field(min_length=1)] = Field(
-        description="The base recipes by name: a file relative to the study, or settings. With `log` they need no data."
+        description="The base recipes by name: a file relative to the study, settings, or `{like: NAME, changes: {PATH: "
+        "VALUE}}` for another recipe with changes. With `log` they need no data."
     )
     log: PlantedSettings | None = Field(
         None, description="A planted log that all recipes are trained on; axes may move its settings as `log.order`."
