@@ -26,7 +26,7 @@ class PlantedSettings(Settings):
     )
     rank: PositiveInt = Field(
         3,
-        description="Width of the latent vectors: an interaction is the sum of so many products, one value of each field.",
+        description="Width of the latent vectors: an interaction is the sum of so many products of one number a field.",
     )
     num_interactions: PositiveInt = Field(
         12, description="Number of groups of fields that meet; each field is in about as many as any other."

@@ -39,9 +39,9 @@ class Truth:
 
     settings: PlantedSettings
     groups: tuple[tuple[int, ...], ...]
-    frequencies: tuple[Float64[ndarray, " value"], ...]
-    effects: tuple[Float64[ndarray, " value"], ...]
-    latent: tuple[Float64[ndarray, "value rank"], ...]
+    frequencies: tuple[Float64[ndarray, " _"], ...]
+    effects: tuple[Float64[ndarray, " _"], ...]
+    latent: tuple[Float64[ndarray, "_ rank"], ...]
     scales: tuple[float, float] = (1.0, 1.0)
     bias: float = 0.0
 

@@ -54,9 +54,7 @@ def planted_data(folder: str | Path, prepared: str | Path) -> DataSettings:
         >>> planted_data("log", "prepared").fields[0].column
         'f*'
     """
-    files = FileSettings(
-        folder=str(folder), train=("train.parquet",), valid=("valid.parquet",), test=("test.parquet",)
-    )
+    files = FileSettings(folder=str(folder), train=("train.parquet",), valid=("valid.parquet",), test=("test.parquet",))
     return DataSettings(prepared=str(prepared), files=files, label=LABEL, fields=(CategoricalField(column="f*"),))
 
 

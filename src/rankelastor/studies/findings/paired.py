@@ -78,7 +78,7 @@ def pooled_deviation(differences: Sequence[PairedDifference]) -> tuple[float, in
 def smallest_difference(
     differences: Sequence[PairedDifference], *, confidence: float = 0.95, power: float = POWER
 ) -> float | None:
-    """Compute the smallest true difference that comparisons of so many seeds tell apart with a probability of ``power``.
+    """Compute the smallest true difference that so many seeds tell apart with a probability of ``power``.
 
     The spread of the seeds is pooled over the comparisons, and the quantiles are those of its degrees of freedom. It
     holds for one comparison; a correction for many makes it larger.
@@ -86,7 +86,7 @@ def smallest_difference(
     Example:
         >>> found = smallest_difference([PairedDifference(0.0, 1.0, 5, None, None)])
         >>> round(found, 3)  # (2.776 + 0.941) / sqrt 5
-        1.663
+        1.662
     """
     pooled = pooled_deviation(differences)
     if pooled is None:

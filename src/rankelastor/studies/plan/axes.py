@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 
 from rankelastor.config.short_paths import SHORT_PATHS
 from rankelastor.errors import SettingsError

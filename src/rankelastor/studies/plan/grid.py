@@ -113,8 +113,9 @@ def plan_study(study: Study, folder: Path, *, tuned: Mapping[str, Changes] | Non
     num_runs = len(points) * len(settings.seeds)
     if num_runs > settings.budget.runs:
         raise SettingsError(
-            f"{study.source}: budget.runs must be at least the number of runs, which is {num_runs} ({len(points)} points, "
-            f"{len(settings.seeds)} seeds), but is {settings.budget.runs}; raise it, or take fewer points or seeds"
+            f"{study.source}: budget.runs must be at least the number of runs, which is {num_runs} ({len(points)} "
+            f"points, {len(settings.seeds)} seeds), but is "
+            f"{settings.budget.runs}; raise it, or take fewer points or seeds"
         )
     bases = {name: _base(study, name, folder) for name in settings.recipes}
     at_points = [_at(study, point, bases, folder, tuned or {}) for point in points]
@@ -171,7 +172,9 @@ def _like(study: Study, name: str, given: Changes, folder: Path, *, seen: tuple[
     return with_overrides(base, {"name": f"{study.name}-{name}", **changes})
 
 
-def _at(study: Study, point: Point, bases: Mapping[str, Recipe], folder: Path, tuned: Mapping[str, Changes]) -> PlannedRun:
+def _at(
+    study: Study, point: Point, bases: Mapping[str, Recipe], folder: Path, tuned: Mapping[str, Changes]
+) -> PlannedRun:
     name, axes = point[RECIPE_AXIS], study.settings.axes
     changes: Changes = {}
     for axis, label in point.items():

@@ -62,7 +62,7 @@ class BudgetSettings(Settings):
     runs: PositiveInt = Field(500, description="Most runs of the grid; a study with more is refused before it begins.")
     minutes: PositiveFloat | None = Field(
         None,
-        description="No further run begins once the runs took so many minutes of wall time together; null has no limit.",
+        description="No further run begins once all runs together took so many minutes of wall time; null: no limit.",
     )
 
 
@@ -130,8 +130,8 @@ class StudySettings(Settings):
         None, description="The table or figure of a paper that the study would reproduce, as the ledger names it."
     )
     recipes: Annotated[dict[Name, str | Changes], Field(min_length=1)] = Field(
-        description="The base recipes by name: a file relative to the study, settings, or `{like: NAME, changes: {PATH: "
-        "VALUE}}` for another recipe with changes. With `log` they need no data."
+        description="The base recipes by name: a file relative to the study, settings, or `{like: NAME, "
+        "changes: {PATH: VALUE}}` for another recipe with changes. With `log` they need no data."
     )
     log: PlantedSettings | None = Field(
         None, description="A planted log that all recipes are trained on; axes may move its settings as `log.order`."
@@ -153,14 +153,16 @@ class StudySettings(Settings):
         2048, description="Test examples over which the rank after each stage is measured; 0 measures none."
     )
     keep_runs: bool = Field(
-        True, description="Whether run folders stay, so that runs can be compared row by row and used."
+        True,  # noqa: FBT003 - a default
+        description="Whether run folders stay, so that runs can be compared row by row and used.",
     )
 
     @field_validator("seeds", mode="before", json_schema_input_type=int | tuple[int, ...])
     @classmethod
     def _count_of_seeds(cls, value: object) -> object:
-        is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        return tuple(range(1, value + 1)) if is_count else value
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return tuple(range(1, value + 1))
+        return value
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:

@@ -54,7 +54,9 @@ def read_study(study: str | Path | Mapping[str, Any]) -> Study:
         text = read_yaml_text(path)
     except FileNotFoundError:
         place = Path(in_full(path))
-        raise SettingsError(f"a study must be a YAML file, but {place} does not exist; {what_lies_near(place)}") from None
+        raise SettingsError(
+            f"a study must be a YAML file, but {place} does not exist; {what_lies_near(place)}"
+        ) from None
     except OSError as error:
         raise SettingsError(f"a study must be a readable YAML file, but {path} is not: {error}") from None
     values = parse_yaml(text, source=str(path))

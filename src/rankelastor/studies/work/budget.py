@@ -42,7 +42,7 @@ class Budget:
         return self.minutes is not None and self.spent >= 60 * self.minutes
 
     def seconds_left(self, left: Mapping[str, int]) -> float | None:
-        """Estimate the wall time of the runs that are left, by number for each recipe; None before the first is over."""
+        """Estimate the wall time of the runs left, by number for each recipe; None before the first is over."""
         if not self.seconds:
             return None
         overall = fmean(each for runs in self.seconds.values() for each in runs)

@@ -164,8 +164,8 @@ def _read(text: str, *, place: str) -> RunLine:
         raise RunError(f"{place} must be a run of a study, but {where or 'it'}: {first['msg'].lower()}") from None
     if line.format_version > FORMAT_VERSION:
         raise RunError(
-            f"{place} must have format_version {FORMAT_VERSION} or lower, but has {line.format_version}: a newer version "
-            "of rankelastor wrote it; update rankelastor"
+            f"{place} must have format_version {FORMAT_VERSION} or lower, but has {line.format_version}: a newer "
+            "version of rankelastor wrote it; update rankelastor"
         )
     if RECIPE_AXIS not in line.point:
         raise RunError(f"{place} must name its recipe in `point`, but does not")

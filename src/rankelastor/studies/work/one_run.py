@@ -121,6 +121,8 @@ def _ranks(folder: Path, num_examples: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def serve_order(order: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None], interruption: Interruption) -> None:
+def serve_order(
+    order: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None], interruption: Interruption
+) -> None:
     """Carry out an order that came to a process, and send the outcome."""
     send({"event": "end", "outcome": carry_out(Order(**order), interruption=interruption)})

@@ -144,7 +144,9 @@ class _Work:
         total = len(self._wanted)
         done = total - len(self._waiting)
         listener.on_begin(total=total, done=done)
-        for key, outcome in carry_out_all(self, jobs=min(self._jobs, max(1, len(self._waiting))), interruption=interruption):
+        for key, outcome in carry_out_all(
+            self, jobs=min(self._jobs, max(1, len(self._waiting))), interruption=interruption
+        ):
             for each, what in [*self._failed, (key, outcome)]:
                 done += 1
                 line = self._add(each, what)

@@ -61,7 +61,9 @@ class StudyFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         holder = try_to_hold(self.path)
         if holder is None:
-            raise RunError(f"{self.path} must be written by one process at a time, but another one runs a study in it now")
+            raise RunError(
+                f"{self.path} must be written by one process at a time, but another one runs a study in it now"
+            )
         try:
             yield
         finally:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rankelastor.data.prepare import open_or_prepare
 from rankelastor.data.planted.write import TRUTH_FILE, write_planted_log
+from rankelastor.data.prepare import open_or_prepare
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import with_overrides
 from rankelastor.storage import whole_file
