@@ -38,7 +38,9 @@ def test_recipes_are_compared_at_each_point_and_luck_of_the_seeds_cancels() -> N
     ]  # fmt: skip
     assert [each.difference.mean for each in found] == pytest.approx([0.01002, 0.0], abs=1e-9)
     assert [each.verdict for each in found] == ["better", "cannot be told apart"]
-    assert found[0].corrected_p == pytest.approx(2 * found[0].difference.p)  # Holm: two comparisons
+    p = found[0].difference.p
+    assert p is not None
+    assert found[0].corrected_p == pytest.approx(2 * p)  # Holm: two comparisons
     assert 0.01 < (smallest_of(found) or 0) < 0.02
 
 

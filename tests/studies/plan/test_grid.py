@@ -79,7 +79,7 @@ def two(first: str, second: str) -> dict[str, Any]:
         ({"axes": two("model.ffn", "model.ffn.dropout")}, "axes.two moves model.ffn.dropout and axes.one moves"),
         ({"axes": {"x": {"setting": "training.epochs", "values": [1]}}}, "axes.x moves .* and changes sets train"),
         ({"axes": {"x": {"setting": "training.seed", "values": [1]}}}, "axes.x must not move training.seed, which `se"),
-        ({"axes": {"x": {"setting": "log.ordr", "values": [1]}}}, "unknown setting ordr; did you mean order"),
+        ({"axes": {"x": {"setting": "log.ranc", "values": [1]}}}, "unknown setting ranc; did you mean rank"),
         ({"axes": {"x": {"setting": "log.order", "values": [9]}}}, "order must be .*9"),
         ({"axes": {"x": {"points": {"a": {"mixr": {}}}}}}, r"axes.x.points.a must hold paths .* but 'mixr' was given"),
         ({"axes": {"x": {"points": {"a": {"mixer": 3}}}}}, "axes.x.points.a.mixer must map paths to values, but 3"),
