@@ -9,7 +9,9 @@ import polars as pl
 import pytest
 import torch
 from scipy.special import expit, logit
+from tests.training.resumed_runs import EVERY_STEP, KilledError, assert_same, without_times
 
+from rankelastor.ensembles.member_events import EventSender
 from rankelastor.ensembles.train import train_ensemble
 from rankelastor.errors import RunError, SettingsError
 from rankelastor.evaluation.evaluate import evaluate, evaluate_with_unseen
@@ -24,6 +26,7 @@ from rankelastor.serving.predict import predict
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.spectrum.runs.groups import group_runs
 from rankelastor.spectrum.runs.measure_run import measure_run
+from rankelastor.training.observers import Step
 from rankelastor.training.repeat import repeat_run
 from rankelastor.training.run import TrainedRun
 
@@ -126,6 +129,39 @@ def test_going_on_trains_the_members_that_are_missing(
     )
     weights = [read_weights(RunFolder(run / "members" / "seed-3").best_weights) for run in (folder, ensemble.folder)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_killed_inside_a_member_it_ends_like_one_that_was_not(
+    ensemble: TrainedRun, item_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = RunFolder(members_of(ensemble)[0]).result().steps  # of one member
+    in_second = whole // 2
+    steps: list[int] = []
+
+    class Dying(EventSender):
+        """Notes the steps of all members, and stops in the second epoch of the second member, once."""
+
+        is_dead = False
+
+        def on_step(self, step: Step) -> None:
+            steps.append(step.index)
+            if len(steps) == whole + in_second and not Dying.is_dead:
+                Dying.is_dead = True
+                raise KilledError
+
+    monkeypatch.setattr("rankelastor.ensembles.member_process.EventSender", Dying)
+    recipe = with_overrides(item_recipe, EVERY_STEP)
+    with pytest.raises(KilledError):
+        train_ensemble(recipe, folder=tmp_path / "parts", num_processes=1)
+    steps.clear()
+    again = train_ensemble(recipe, folder=tmp_path / "parts", num_processes=1)
+    assert steps == [*range(in_second, whole + 1), *range(1, whole + 1)]  # the rest of the second, and the third
+    for one, other in zip(members_of(ensemble), members_of(again), strict=True):
+        assert_same(one, other)
+    results = [json.loads((run.folder / "result.json").read_text()) for run in (ensemble, again)]
+    assert without_times(results[0]) == without_times(results[1])
+    calibrations = [(run.folder / "calibration.json").read_text() for run in (ensemble, again)]
+    assert calibrations[0] == calibrations[1]
 
 
 def test_another_ensemble_in_the_folder_is_refused(ensemble: TrainedRun, item_recipe: Recipe, tmp_path: Path) -> None:

@@ -15,8 +15,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from torch import nn
 
+from rankelastor.calibration.calibration import Calibration, read_calibration
+from rankelastor.calibration.calibrators import AffineCalibrator
+from rankelastor.calibration.choice import CalibratorChoice
 from rankelastor.data.features.vector_files import read_vectors
 from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.features.vocabulary import Vocabulary
@@ -30,8 +34,11 @@ from rankelastor.data.raw.rows import read_rows
 from rankelastor.data.settings import DataSettings
 from rankelastor.errors import RankElastorError
 from rankelastor.interop.fuxictr.convert import import_experiment
+from rankelastor.interop.fuxictr.vocabularies import read_fitted_features
 from rankelastor.progress import SilentProgress
 from rankelastor.recipes.load import load_recipe, parse_overrides
+from rankelastor.runs.checkpoints import read_checkpoint, write_checkpoint
+from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.result import read_result
 from rankelastor.runs.seal import Seal
 from rankelastor.runs.weights import read_weights, save_weights
@@ -154,6 +161,30 @@ def _result(file: Path) -> None:
     read_result(file.read_bytes().decode(errors="replace"), source=str(file))
 
 
+def _ipc(table: pa.Table, *, is_stream: bool) -> bytes:
+    content = io.BytesIO()
+    with (pa.ipc.new_stream if is_stream else pa.ipc.new_file)(content, table.schema) as writer:
+        writer.write_table(table)
+    return content.getvalue()
+
+
+def _checkpoint(folder: Path) -> tuple[bytes, Callable[[Path], object]]:
+    """Make the list of files of a checkpoint, and what reads the checkpoint with another list."""
+    path = write_checkpoint(folder, step=3, values={"seconds": 1.5}, tensors={"model.weight": torch.ones(2)})
+
+    def read(file: Path) -> None:
+        (path / file.name).write_bytes(file.read_bytes())
+        read_checkpoint(path)
+
+    return (path / "checksums.json").read_bytes(), read
+
+
+def _fitted(file: Path) -> None:
+    features = [{"site": {"type": "categorical", "vocab_size": 4}}, {"age": {"type": "numeric"}}]
+    (file.parent / "feature_map.json").write_text(json.dumps({"features": features}))
+    read_fitted_features(file.parent)
+
+
 def all_readers(folder: Path) -> dict[str, Reader]:
     """Make the readers by name; ``folder`` is a place for what they need."""
     table = pa.table({"click": [1, 0] * 40, "site": ["a", "b"] * 40, "seen": [["a"], ["b", "c"]] * 40})
@@ -162,6 +193,10 @@ def all_readers(folder: Path) -> dict[str, Reader]:
     shard, read_shard = _prepared(folder / "shard", "train/part-00000.arrow")
     arrays = {"key": np.array(["a", "b"]), "value": np.ones((2, 3), np.float32)}
     seal = {"format_version": 1, "config": "", "files": {"a": {"num_bytes": 1, "sha256": "0"}}}
+
+    checkpoint, read_listed = _checkpoint(folder / "checkpoints")
+    calibration = Calibration({"click": CalibratorChoice("platt", AffineCalibrator(0.61, -0.2))})
+    fitted = {"site": {"a": 1, "b": 2, "__OOV__": 3}}
 
     def csv(file: Path) -> None:
         _exhaust(read_rows(file, CsvSettings(), None))
@@ -180,10 +215,24 @@ def all_readers(folder: Path) -> dict[str, Reader]:
         ),
         "result.json": Reader(json.dumps({"recipe": "a", "valid": {"auc": 0.5}}).encode(), _result, "result.json"),
         "checksums.json": Reader(json.dumps(seal).encode(), _seal, "checksums.json"),
+        "checkpoint": Reader(checkpoint, read_listed, "checksums.json"),
+        "calibration.json": Reader(
+            _write(lambda file: calibration.write(file.parent), "calibration.json"),
+            lambda file: read_calibration(file.parent, tasks=("click",)),
+            "calibration.json",
+        ),
+        "ensemble.json": Reader(
+            b'{"format_version": 1, "members": ["members/a"]}',
+            lambda file: member_folders(file.parent),
+            "ensemble.json",
+        ),
+        "FuxiCTR vocabulary": Reader(json.dumps(fitted).encode(), _fitted, "feature_vocab.json"),
         "zip": Reader(_zip(), lambda file: unpack(file, ARCHIVE, file.parent, SilentProgress()), "Tiny.zip"),
         "CSV": Reader(ROWS.encode(), csv, "rows.csv"),
         "CSV in zstd": Reader(pa.compress(ROWS.encode(), codec="zstd", asbytes=True), csv, "rows.csv.zst"),
         "Parquet": Reader(_write(lambda file: pq.write_table(table, file), "rows.parquet"), csv, "rows.parquet"),
+        "Arrow": Reader(_ipc(table, is_stream=False), csv, "rows.arrow"),
+        "Arrow stream": Reader(_ipc(table, is_stream=True), csv, "rows.arrows"),
         "npy": Reader(_write(lambda file: np.save(file, arrays["value"]), "v.npy"), _vectors(".npy"), "v.npy"),
         "npz": Reader(
             _write(lambda file: np.savez(file, key=arrays["key"], value=arrays["value"]), "v.npz"),

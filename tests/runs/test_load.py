@@ -2,9 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -102,6 +105,41 @@ def test_a_changed_model_is_refused_and_a_moved_data_folder_is_not(run: TrainedR
     config.write_text(text.replace("dropout: 0.0", "dropout: 0.5"))
     with pytest.raises(RunError, match=r"config.yaml must be whole, but settings other than data, training.execution"):
         load_run(run.folder)
+
+
+CHANGES: dict[str, Callable[[pa.Table], pa.Table]] = {
+    "cut": lambda table: table.slice(1),
+    "emptied": lambda table: table.slice(0, 0),
+    "reversed": lambda table: table.take(list(reversed(range(len(table))))),
+    "of integers": lambda table: table.set_column(0, "value", pa.array(range(len(table)))),
+    "of nothing": lambda table: table.set_column(0, "value", pa.nulls(len(table), pa.string())),
+}
+
+
+def test_a_changed_vocabulary_gives_no_other_probabilities(run: TrainedRun) -> None:
+    file = run.folder / "features" / "vocabulary" / "site.parquet"
+    table = pq.read_table(file)
+    for change in CHANGES.values():
+        pq.write_table(change(table), file)
+        with pytest.raises(RunError, match=r"site\.parquet must be whole, but (it has|its contents)"):
+            load_run(run.folder)
+
+
+def read_all(folder: Path) -> None:
+    load_run(folder)
+    RunFolder.open(folder).result()
+
+
+def test_a_part_that_cannot_be_read_is_a_message(run: TrainedRun) -> None:
+    parts = (WEIGHTS, "config.yaml", "environment.json", "checksums.json", "result.json", "features/schema.json")
+    for part in (run.folder / name for name in parts):
+        part.rename(part.with_name("aside"))
+        part.mkdir()  # as unreadable for the administrator as a file without permission is for others
+        with pytest.raises(RankElastorError, match=part.name):
+            read_all(run.folder)
+        part.rmdir()
+        part.with_name("aside").rename(part)
+    read_all(run.folder)
 
 
 def test_parts_of_another_run_are_refused(run: TrainedRun, recipe: Recipe, tmp_path: Path) -> None:

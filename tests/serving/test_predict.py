@@ -1,4 +1,4 @@
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -179,6 +179,18 @@ def test_an_output_that_exists_is_left_alone(run: Path, tmp_path: Path) -> None:
     ):
         predict(run, tmp_path / "new.csv", tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == "mine"
+
+
+def test_threads_that_write_one_file_leave_a_whole_one(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text(NEW_ROWS)
+    predict(run, tmp_path / "new.csv", tmp_path / "alone.csv")
+    with ThreadPoolExecutor(4) as pool:
+        calls = [
+            pool.submit(predict, run, tmp_path / "new.csv", tmp_path / "out.csv", overwrite=True) for _ in range(4)
+        ]
+        assert [call.result() for call in calls] == [3] * 4
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+    assert not list(tmp_path.glob(".out.csv*"))
 
 
 def test_a_missing_run_or_input_is_an_error(run: Path, tmp_path: Path) -> None:

@@ -50,23 +50,28 @@ def stop_and_go_on(
     return last.steps
 
 
-def without_times(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in TIMES}
+def without_times(values: Any) -> Any:
+    """Leave out times of plain values, at any depth."""
+    if isinstance(values, list):
+        return [without_times(value) for value in values]
+    if isinstance(values, dict):
+        return {key: without_times(value) for key, value in values.items() if key not in TIMES}
+    return values
 
 
 def contents(folder: Path) -> dict[str, Any]:
     """Read all that a run gives, but for times."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    samples = folder / "spectrum" / "samples.jsonl"
+    others = {name: folder / name for name in ("spectrum/samples.jsonl", "calibration.json")}
     return {
         "metrics": [without_times(line) for line in lines],
         "result": without_times(json.loads((folder / "result.json").read_text())),
-        "samples": samples.read_text() if samples.exists() else None,
+        **{name: path.read_text() if path.exists() else None for name, path in others.items()},
     }
 
 
 def assert_same(first: Path, second: Path) -> None:
-    """Both runs have the same weights, bit for bit, the same evaluations, samples and results."""
+    """Both runs have the same weights, bit for bit, the same evaluations, samples, calibrations and results."""
     one, two = (load_file(folder / "checkpoints" / "best.safetensors") for folder in (first, second))
     assert one.keys() == two.keys()
     for name, tensor in one.items():

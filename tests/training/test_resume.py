@@ -15,6 +15,7 @@ import pytest
 import torch
 from tests.models.every_model import VARIANTS, small
 from tests.models.test_tasks import SHARINGS
+from tests.training import item_log
 from tests.training.resumed_runs import EVERY_STEP, Kill, KilledError, assert_same, stop_and_go_on
 
 from rankelastor.errors import RunError, StorageError
@@ -164,6 +165,46 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(case: str, values: di
     train(recipe, folder=tmp_path / "whole")
     steps = stop_and_go_on(recipe, tmp_path / "parts", at=at)
     assert steps[:1] == [at[-1]]  # only the step that was not in the last checkpoint is repeated
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+OUT_OF_THE_BOX: dict[str, tuple[dict[str, Any], list[int]]] = {
+    "as it comes": ({}, [9]),
+    "a cosine and AdamW": (
+        {"training.schedule": {"kind": "cosine", "warmup_epochs": 0.5}, "training.optimiser.weight_decay": 0.1},
+        [8],
+    ),
+    "row-wise Adagrad": (
+        {"training.optimiser.embedding_rule": "rowwise_adagrad", "training.optimiser.embedding_learning_rate": 0.02},
+        [5, 11],
+    ),
+}
+"""What a recipe adds that names its model alone and leaves the rest to the facts of its data."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.slow] if index else []) for index, case in enumerate(OUT_OF_THE_BOX)],
+)
+def test_a_recipe_out_of_the_box_goes_on(case: str, values: dict[str, Any], tmp_path: Path) -> None:
+    overrides, at = OUT_OF_THE_BOX[case]
+    values |= {"version": 2, "model": {"kind": "rankelastor"}, "training": {"epochs": 2}}
+    recipe = with_overrides(recipe_from_values(values), overrides)
+    train(recipe, folder=tmp_path / "whole")
+    chosen = RunFolder.open(tmp_path / "whole").recipe().training
+    assert (chosen.batch_size, chosen.evaluate_every, chosen.calibration.kind) == (BATCH_SIZE, 0.25, "auto")
+    stop_and_go_on(recipe, tmp_path / "parts", at=at)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("kind", ["platt", pytest.param("isotonic", marks=pytest.mark.slow)])
+def test_a_calibrated_run_goes_on(kind: str, tmp_path: Path) -> None:
+    item_log.write_log(tmp_path)
+    recipe = item_log.recipe(tmp_path, kind, epochs=3, batch_size=256)
+    whole = train(recipe, folder=tmp_path / "whole").result
+    assert whole.calibrators["click"].kind == kind
+    assert whole.best_epoch < 3
+    stop_and_go_on(recipe, tmp_path / "parts", at=[4, whole.steps - 1])  # the best weights lie behind the last stop
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 

@@ -323,6 +323,13 @@ def test_a_model_beyond_memory_is_an_error(recipe: Recipe, tmp_path: Path) -> No
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("size", [pytest.param(10**12, marks=pytest.mark.slow), 10**18])
+def test_sizes_beyond_all_memory_are_an_error(recipe: Recipe, tmp_path: Path, size: int) -> None:
+    with pytest.raises(SettingsError, match=r"must fit in memory|model\.embedding_dim"):
+        train(with_overrides(recipe, {"model.embedding_dim": size}), folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"the run folder .*nowhere does not exist"):
         evaluate(tmp_path / "nowhere")

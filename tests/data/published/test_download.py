@@ -88,6 +88,12 @@ def test_more_bytes_than_the_server_has_are_thrown_away(mirror: Served, tmp_path
     assert (tmp_path / "a.zip").read_bytes() == mirror.content
 
 
+def test_a_server_that_sends_without_end_is_left(mirror: Served, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"must have at most 10,000 bytes, but the server sends more; try another"):
+        download(f"{mirror.url}/a.zip", tmp_path / "a.zip", SilentProgress(), most_bytes=10_000)
+    assert not [path for path in tmp_path.iterdir() if path.suffix == ".partial" or path.name == "a.zip"]
+
+
 def test_a_refusal_is_explained_at_once(mirror: Served, tmp_path: Path) -> None:
     mirror.status = 404
     with pytest.raises(DataError, match=r"a.zip must be a file to download, but the server answers 404 Not Found"):

@@ -3,6 +3,7 @@
 import stat
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -104,6 +105,21 @@ def test_a_broken_archive_is_refused(damage: str, dataset: PublishedDataset, tar
     archive.write_bytes(damaged[damage])
     with pytest.raises(DataError, match=r"Tiny_x1.zip must be a complete zip file, but .*; fetch it again"):
         unpack_quietly(archive, dataset, target)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_is_a_message_whatever_the_compression(
+    method: int, dataset: PublishedDataset, target: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w", method) as made:
+        for name, content in CONTENTS.items():
+            made.writestr(name, content)
+    whole = archive.read_bytes()
+    for place in range(0, len(whole) - 30, 1 + len(whole) // 40):
+        archive.write_bytes(whole[:place] + b"\xff" * 30 + whole[place + 30 :])
+        with suppress(DataError, StorageError):
+            unpack_quietly(archive, dataset, target)
 
 
 def test_other_contents_have_another_checksum(dataset: PublishedDataset, target: Path, tmp_path: Path) -> None:

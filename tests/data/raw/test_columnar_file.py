@@ -1,7 +1,8 @@
 """Any table survives a round trip through each format, and is read in pieces of bounded size."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import orc
 
-from rankelastor.data.raw import arrow_file, columnar_file
+from rankelastor.data.raw import arrow_file, columnar_file, orc_file
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.frames import frame_rows
 from rankelastor.data.raw.rows import RawRows, column_names, is_empty, read_rows
@@ -30,6 +31,14 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
 }
 TYPES = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string(), "bool": pa.bool_()}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_probes() -> Iterator[None]:
+    """Files that a test has just written need not be read in a process of their own first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(orc_file, "require_survivable", lambda _: None)
+        yield
 
 
 @st.composite
@@ -179,6 +188,18 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, format_name: str) -> 
     (tmp_path / "log").write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match=r"log must be a readable (Parquet|Arrow IPC|ORC).* file, but"):
         list(read_rows(tmp_path / "log", CsvSettings()))
+
+
+@pytest.mark.parametrize("format_name", ["feather", "stream"])
+def test_a_damaged_arrow_file_is_a_message_and_not_the_end_of_the_process(tmp_path: Path, format_name: str) -> None:
+    file, table = tmp_path / "log", pa.table({"site": ["a", "bc"] * 10, "seen": [["a"], ["b", "c"]] * 10})
+    WRITERS[format_name](table, file)
+    whole = file.read_bytes()
+    for place in range(8, len(whole), 5):
+        file.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+        with suppress(DataError):
+            for _ in read_rows(file, CsvSettings()):
+                pass
 
 
 def test_types_are_told_without_views(tmp_path: Path) -> None:

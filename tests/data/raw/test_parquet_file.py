@@ -87,6 +87,14 @@ def test_a_text_that_is_no_utf8_is_named(tmp_path: Path, cells: pa.Array) -> Non
     assert sum(piece.num_rows for piece in read_rows(file, CsvSettings(), ["y"])) == 70_003
 
 
+def test_a_name_that_is_no_utf8_is_a_message(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"sitename": ["a"], "age": [1]}), file, store_schema=False)
+    file.write_bytes(file.read_bytes().replace(b"sitename", b"\xff\xfetename"))
+    with pytest.raises(DataError, match=r"a\.parquet must (have names in UTF-8|be a readable Parquet file), but"):
+        list(read_rows(file, CsvSettings()))
+
+
 def test_lists_of_encoded_texts_are_checked_too(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     pq.write_table(pa.table({"x": nested(encoded(not_utf8()))}), file)

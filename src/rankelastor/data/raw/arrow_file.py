@@ -21,7 +21,11 @@ class ArrowColumns:
         self.num_rows: int | None = None  # only the record batches tell
 
     def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of some columns in pieces; the others are not decompressed."""
+        """Yield the rows of some columns in pieces; the others are not decompressed.
+
+        Each record batch is validated in full, since reading offsets and lengths that lie outside of it would end the
+        process.
+        """
         fields = [self.schema.names.index(name) for name in columns]
         with _open(self._file, is_stream=self._is_stream, fields=fields) as reader:
             if self._is_stream:
@@ -29,6 +33,7 @@ class ArrowColumns:
             else:
                 batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
             for batch in batches:
+                batch.validate(full=True)
                 yield from pieces(batch.select(columns))
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import orc
 
 from rankelastor.data.raw.arrow_file import pieces
+from rankelastor.data.raw.orc_probe import require_survivable
 
 
 class OrcColumns:
@@ -29,5 +30,6 @@ class OrcColumns:
 @contextmanager
 def open_columns(file: Path) -> Iterator[OrcColumns]:
     """Open an ORC file."""
+    require_survivable(file)
     with pa.OSFile(str(file)) as stored:
         yield OrcColumns(orc.ORCFile(stored))
