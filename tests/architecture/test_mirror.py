@@ -18,6 +18,19 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "estimators/field_table.py": ("estimators/test_click_ranker.py", "the fields that the estimator shows"),
+    "estimators/plan.py": ("estimators/test_click_ranker.py", "the recipe of the estimator"),
+    "estimators/rows.py": ("estimators/test_click_ranker.py", "labels, weights and groups, beside the table and in it"),
+    "estimators/stored.py": ("estimators/test_click_ranker.py", "what is saved and loaded there"),
+    "estimators/tables.py": ("estimators/test_click_ranker.py", "tables of all libraries, and wrong ones"),
+    "html_table.py": ("estimators/test_click_ranker.py", "what notebooks see"),
+    "bundles/card.py": ("bundles/test_make.py", "the card in the bundles that are made there"),
+    "bundles/examples.py": ("bundles/test_verify.py", "the rows that are scored again there"),
+    "bundles/findings.py": ("bundles/test_make.py", "what the card tells of intervals and spectrum"),
+    "bundles/staging.py": ("bundles/test_make.py", "what is copied, with hashed vocabularies and without"),
+    "runs/bundle_file/index.py": ("runs/bundle_file/test_archive.py", "the index of the archives there"),
+    "runs/bundle_file/unpacked.py": ("runs/bundle_file/test_archive.py", "the archives there are unpacked"),
+    "spectrum/runs/measured_rows.py": ("bundles/test_make.py", "rows of a bundle, of a split, and of a file"),
     "cli/console.py": ("cli/test_any_terminal.py", "the one console, whose output verbs' tests read"),
     "alarms/facts.py": ("alarms/test_table.py", "the facts that rules judge"),
     "alarms/rows.py": ("alarms/test_table.py", "all rules are tested by the table"),

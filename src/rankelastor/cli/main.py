@@ -38,6 +38,7 @@ VERBS = (
     "profile",
     "schema",
     "verify",
+    "bundle",
     "import_fuxictr",
     "import_published",
 )
