@@ -24,6 +24,7 @@ VERBS = (
     "prepare",
     "train",
     "tune",
+    "study",
     "ensemble",
     "evaluate",
     "spectrum",
@@ -37,6 +38,7 @@ VERBS = (
     "profile",
     "schema",
     "verify",
+    "bundle",
     "import_fuxictr",
     "import_published",
 )
