@@ -48,6 +48,7 @@ FUXICTR = {
         }
     },
 }
+STUDY = {"name": "small", "recipes": {"mine": "r.yaml"}, "seeds": 1, "rank_examples": 0}
 TRAINED = [
     ["prepare", "r.yaml"],
     ["train", "r.yaml", "--run", "run"],
@@ -74,10 +75,11 @@ SHOWN = [
     ["repeat", "run"],
     ["ensemble", "run", "other", "--to", "both"],
     ["tune", "r.yaml", "--trials", "1", "--to", "tuned"],
+    ["study", "run", "study.yaml", "--to", "studied"],
     ["demo", "--rows", "1000", "--to", "demo"],
 ]
 NOT_AS_JSON = {"predict", "schema", "sample"}
-TESTED_AS_JSON_ELSEWHERE = {"train", "demo", "theory", "spectrum", "repeat", "ensemble", "tune"}
+TESTED_AS_JSON_ELSEWHERE = {"train", "demo", "theory", "spectrum", "repeat", "ensemble", "tune", "study"}
 TESTED_ELSEWHERE = {"import-published"}  # needs a checkpoint of the published code, see test_import_published.py
 COMMANDS = [*TRAINED, *SHOWN]
 AS_JSON = [[*command, "--json"] for command in COMMANDS if command[0] not in NOT_AS_JSON | TESTED_AS_JSON_ELSEWHERE]
@@ -90,7 +92,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = "click,用户 id,a_name_of_a_column_that_is_longer_than_forty_characters,price"
     rows = [f"{row % 2},é{row % 5},{'long' * 20}{row % 3},{row}000000" for row in range(100)]
     (folder / "log.csv").write_text("\n".join([names, *rows]) + "\n", encoding="utf-8")
-    for name, values in {"r.yaml": RECIPE, **FUXICTR}.items():
+    for name, values in {"r.yaml": RECIPE, "study.yaml": STUDY, **FUXICTR}.items():
         (folder / name).write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return folder
 

@@ -10,7 +10,8 @@ from rankelastor.cli.main import VERBS, app
 from rankelastor.recipes.load import dump_yaml
 from rankelastor.recipes.recipe import Recipe
 
-LEAVES = [*(verb.replace("_", "-") for verb in VERBS if verb != "data"), "data list", "data fetch"]
+GROUPS, GROUPED = {"data", "study"}, ("data list", "data fetch", "study run")
+LEAVES = [*(verb.replace("_", "-") for verb in VERBS if verb not in GROUPS), *GROUPED]
 
 
 def invoke(*arguments: object) -> Result:

@@ -24,6 +24,7 @@ VERBS = (
     "prepare",
     "train",
     "tune",
+    "study",
     "ensemble",
     "evaluate",
     "spectrum",

@@ -156,6 +156,16 @@ class TrainingSettings(Settings):
             "logarithm is added to the logits in evaluation and prediction. It needs a single label.",
         ),
     ] = 1.0
+    train_share: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="Share of the rows of train that training learns from, to see what more data would bring: the "
+            "same rows in every epoch and for every seed, and a smaller share is a part of a larger one. Vocabularies "
+            "stay those of all rows, since prepared data are shared.",
+        ),
+    ] = 1.0
     calibration: CalibrationSettings = Field(
         CalibrationSettings(), description="Calibration of the probabilities by the valid split, when training ends."
     )
@@ -177,6 +187,16 @@ class TrainingSettings(Settings):
             "looked at, and the run stops."
         ),
     ] = "stop"
+
+    @model_validator(mode="after")
+    def _one_sample_of_the_rows(self) -> Self:
+        if self.train_share < 1 and (self.negatives_kept < 1 or self.objective.within_groups):
+            other = "negatives_kept" if self.negatives_kept < 1 else f"objective={self.objective.kind}"
+            raise ValueError(
+                f"train_share must be 1 with {other}, which chooses the rows of an epoch itself, but "
+                f"{self.train_share} was given; leave one of the two out"
+            )
+        return self
 
     @model_validator(mode="wrap")
     @classmethod

@@ -123,7 +123,7 @@ def write_click_log(
     for split, rows in _split_rows(num_rows).items():
         with whole_file(folder / f"{split}.csv") as file:
             frame[rows].write_csv(file)
-        best[split] = _best_possible(probabilities[rows], labels[rows])
+        best[split] = best_possible(probabilities[rows], labels[rows])
         rows_written[split] = rows.stop - rows.start
     log = ClickLog(folder, rows_written, best)
     _write_truth(log, seed=seed)
@@ -210,7 +210,13 @@ def _split_rows(num_rows: int) -> dict[SplitName, slice]:
     return dict(zip(SPLITS, (slice(0, first), slice(first, second), slice(second, num_rows)), strict=True))
 
 
-def _best_possible(probabilities: NDArray[np.float64], labels: NDArray[np.int8]) -> BestPossible:
+def best_possible(probabilities: NDArray[np.float64], labels: NDArray[np.int8]) -> BestPossible:
+    """Compute AUC and logloss of the probabilities from which labels were drawn.
+
+    Example:
+        >>> best_possible(np.array([0.2, 0.8]), np.array([0, 1], dtype=np.int8)).auc
+        1.0
+    """
     return BestPossible(auc=_auc(probabilities, labels), logloss=_logloss(probabilities, labels))
 
 

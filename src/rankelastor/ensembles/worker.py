@@ -1,4 +1,4 @@
-"""A process that trains members, as the process that started it sees it."""
+"""A process that carries out orders, as the process that started it sees it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import rankelastor
 from rankelastor.ensembles.member_events import Event
@@ -20,25 +21,27 @@ from rankelastor.recipes.recipe import Recipe
 WorkerEvents = queue.Queue[tuple["Worker", Event | None]]
 """Events of all workers; None is the end of a process."""
 
-_MODULE = "rankelastor.ensembles.member_process"
+MEMBERS = "rankelastor.ensembles.member_process"
+"""The module of a process that trains members of an ensemble."""
 _SECONDS_TO_STOP = 60.0
 
 
 class Worker:
-    """A process of ``member_process.py`` that carries out one order after the other.
+    """A process of a module that serves orders (``orders.py``), one after the other.
 
     It has a session of its own, so that Ctrl-C reaches the process that started it alone, and it stops when that
     process is gone.
 
     Args:
         events: receives the events of the process.
+        module: the module that the process runs.
     """
 
-    def __init__(self, events: WorkerEvents) -> None:
+    def __init__(self, events: WorkerEvents, module: str = MEMBERS) -> None:
         self._folder = Path()
         self._events = events
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", _MODULE],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(),
@@ -55,11 +58,18 @@ class Worker:
     def give(self, folder: Path, recipe: Recipe) -> None:
         """Give the order to train a member in a run folder."""
         self._folder = folder
-        order = {"recipe": recipe.model_dump(mode="json"), "folder": str(folder)}
+        self.order({"recipe": recipe.model_dump(mode="json"), "folder": str(folder)})
+
+    def order(self, order: Mapping[str, Any]) -> None:
+        """Give an order, as values for JSON."""
         assert self._process.stdin is not None, "it is a pipe"
         with suppress(BrokenPipeError):  # the end of the process tells
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
             self._process.stdin.flush()
+
+    def exit_code(self) -> int:
+        """Wait for the end of the process, and return its exit code; a negative one is the signal that ended it."""
+        return self._process.wait()
 
     def fail(self, message: str | None = None) -> NoReturn:
         """Say that the training of its member failed.
@@ -70,7 +80,7 @@ class Worker:
         Raises:
             RunError: always.
         """
-        what = message or f"its process ended with exit code {self._process.wait()}; see {self._folder / 'train.log'}"
+        what = message or f"its process ended with exit code {self.exit_code()}; see {self._folder / 'train.log'}"
         raise RunError(f"member {self.member} of the ensemble was not trained: {what}")
 
     def ask_to_stop(self) -> None:

@@ -7,8 +7,9 @@ import torch
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.loading.read_ahead import ReadAhead
-from rankelastor.data.loading.thinned import ThinnedNegatives
-from rankelastor.data.prepared import PreparedDataset
+from rankelastor.data.loading.share import ShareOfRows
+from rankelastor.data.loading.thinned import RowsOfEpochs, ThinnedNegatives
+from rankelastor.data.prepared import PreparedDataset, PreparedSplit
 from rankelastor.execution.device_copies import copies_to
 from rankelastor.schema import Batch, SplitName
 from rankelastor.training.rare_as_unseen import RareAsUnseen
@@ -17,10 +18,11 @@ from rankelastor.training.rare_as_unseen import RareAsUnseen
 def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> BatchLoader:
     """Make the loader of the train split, shuffled in each epoch by ``training.order`` and ``training.seed``.
 
-    With ``training.negatives_kept`` below 1 each epoch has a new sample of the rows with label 0. An objective within
-    groups keeps the rows of a group together, unless the order is by windows.
+    With ``training.negatives_kept`` below 1 each epoch has a new sample of the rows with label 0, with
+    ``training.train_share`` below 1 each has the same sample of all rows. An objective within groups keeps the rows of
+    a group together, unless the order is by windows.
     """
-    split, kept = dataset.split("train"), settings.negatives_kept
+    split = dataset.split("train")
     return BatchLoader(
         split,
         batch_size=settings.batch_size,
@@ -28,8 +30,14 @@ def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> Bat
         order=settings.order,
         seed=settings.seed,
         whole_groups=settings.objective.within_groups and settings.order.kind == "uniform",
-        thinned=ThinnedNegatives(split, share=kept, seed=settings.seed) if kept < 1 else None,
+        thinned=_rows_of_epochs(split, settings),
     )
+
+
+def _rows_of_epochs(split: PreparedSplit, settings: TrainingSettings) -> RowsOfEpochs | None:
+    if settings.negatives_kept < 1:
+        return ThinnedNegatives(split, share=settings.negatives_kept, seed=settings.seed)
+    return ShareOfRows(split, share=settings.train_share) if settings.train_share < 1 else None
 
 
 def scoring_loader(dataset: PreparedDataset, split: SplitName, settings: TrainingSettings) -> BatchLoader:

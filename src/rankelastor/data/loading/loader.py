@@ -13,7 +13,7 @@ from rankelastor.data.loading.epoch_steps import EpochSteps, World
 from rankelastor.data.loading.gather import Columns, gather
 from rankelastor.data.loading.groups_together import GroupsTogether
 from rankelastor.data.loading.order import RowOrder, StoredOrder, epoch_order
-from rankelastor.data.loading.thinned import SelectedRows, ThinnedNegatives
+from rankelastor.data.loading.thinned import RowsOfEpochs, SelectedRows
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.errors import RunError
 from rankelastor.schema import Batch
@@ -56,7 +56,7 @@ class BatchLoader:
         order: OrderSettings | None = None,
         seed: int = 0,
         world: World | None = None,
-        thinned: ThinnedNegatives | None = None,
+        thinned: RowsOfEpochs | None = None,
         whole_groups: bool = False,
     ) -> None:
         assert batch_size > 0, "settings require a positive batch size"

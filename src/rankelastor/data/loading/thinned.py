@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Int64
@@ -12,6 +12,20 @@ from rankelastor.data.loading.order import RowOrder
 from rankelastor.data.prepared import PreparedSplit
 
 _STREAM = 0x7468696E  # separates these draws from those of the order, which have the same seed and epoch
+
+
+class RowsOfEpochs(Protocol):
+    """Chooses the rows of each epoch."""
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows in an epoch."""
+
+    def rows(self, epoch: int) -> Int64[ndarray, " row"]:
+        """Return the row numbers of an epoch, ascending."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the rows depend on beside the data, as values for JSON."""
 
 
 class ThinnedNegatives:

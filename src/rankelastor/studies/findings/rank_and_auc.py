@@ -1,0 +1,126 @@
+"""Whether runs of higher rank have a higher AUC: rank correlations with intervals, overall and within a point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from numpy import ndarray
+from scipy.stats import rankdata
+
+from rankelastor.studies.findings.cells import Cell
+
+Scope = Literal["all runs", "within a point", "within a recipe"]
+METHOD = "Spearman's correlation, bootstrap over points"
+_DRAWS = 2000
+_SEED = 18
+_FEWEST = 4
+
+Values = Float64[ndarray, " run"]
+
+
+@dataclass(frozen=True)
+class RankAndAuc:
+    """How one measure of rank after the last stage goes with the test AUC.
+
+    Attributes:
+        measure: the measure of rank.
+        scope: the runs that are compared: all of them, or each with the mean of its point or recipe taken off.
+        correlation: Spearman's correlation.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        num_runs: number of runs.
+    """
+
+    measure: str
+    scope: Scope
+    correlation: float
+    low: float
+    high: float
+    num_runs: int
+
+    @property
+    def verdict(self) -> str:
+        """Say what the interval allows to be said."""
+        if self.low > 0:
+            return "higher rank goes with higher AUC"
+        if self.high < 0:
+            return "higher rank goes with lower AUC"
+        return "no connection can be told"
+
+
+def rank_and_auc(cells: Sequence[Cell]) -> list[RankAndAuc]:
+    """Correlate each measure of the last stage with the test AUC, over all runs and within points and recipes.
+
+    Points are drawn anew with all their runs, since the seeds of a point are no independent evidence on other points.
+    """
+    found = []
+    for measure in _measures(cells):
+        ranks, aucs, points, recipes = _columns(cells, measure)
+        if len(ranks) < _FEWEST:
+            continue
+        found.append(_correlated(measure, "all runs", ranks, aucs, points))
+        found.append(_correlated(measure, "within a recipe", _centred(ranks, recipes), _centred(aucs, recipes), points))
+        found.append(_correlated(measure, "within a point", _centred(ranks, points), _centred(aucs, points), points))
+    return [each for each in found if np.isfinite(each.correlation)]
+
+
+def last_ranks(cell: Cell, measure: str) -> dict[int, float]:
+    """Return the rank after the last stage by seed."""
+    return {
+        seed: list(line.ranks[measure].values())[-1] for seed, line in cell.lines.items() if line.ranks.get(measure)
+    }
+
+
+def spearman(one: Values, other: Values) -> float:
+    """Compute Spearman's correlation; nan where one of them does not vary.
+
+    Example:
+        >>> round(spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 9.0, 10.0])), 6)
+        1.0
+    """
+    first, second = (rankdata(values) - (len(values) + 1) / 2 for values in (one, other))
+    scale = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    return float((first * second).sum() / scale) if scale else float("nan")
+
+
+def _measures(cells: Sequence[Cell]) -> list[str]:
+    return list(dict.fromkeys(measure for cell in cells for line in cell.lines.values() for measure in line.ranks))
+
+
+def _columns(
+    cells: Sequence[Cell], measure: str
+) -> tuple[Values, Values, Int64[ndarray, " run"], Int64[ndarray, " run"]]:
+    recipes = list(dict.fromkeys(cell.point["recipe"] for cell in cells))
+    rows = [
+        (rank, cell.values("auc")[seed], place, recipes.index(cell.point["recipe"]))
+        for place, cell in enumerate(cells)
+        for seed, rank in last_ranks(cell, measure).items()
+        if seed in cell.values("auc")
+    ]
+    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    return table[:, 0], table[:, 1], table[:, 2].astype(np.int64), table[:, 3].astype(np.int64)
+
+
+def _centred(values: Values, groups: Int64[ndarray, " run"]) -> Values:
+    """Take the mean of its group off each value."""
+    centred = values.copy()
+    for group in np.unique(groups):
+        centred[groups == group] -= values[groups == group].mean()
+    return centred
+
+
+def _correlated(measure: str, scope: Scope, ranks: Values, aucs: Values, points: Int64[ndarray, " run"]) -> RankAndAuc:
+    draws = np.random.default_rng(_SEED)
+    runs = {point: np.flatnonzero(points == point) for point in np.unique(points)}
+    names = np.array(list(runs))
+    drawn = []
+    for _ in range(_DRAWS):
+        chosen = np.concatenate([runs[point] for point in draws.choice(names, len(names))])
+        drawn.append(spearman(ranks[chosen], aucs[chosen]))
+    finite = np.array([value for value in drawn if np.isfinite(value)])
+    low, high = np.quantile(finite, [0.025, 0.975]) if len(finite) else (float("nan"), float("nan"))
+    return RankAndAuc(measure, scope, spearman(ranks, aucs), float(low), float(high), len(ranks))

@@ -1,0 +1,1 @@
+"""What a study is to run: its file, its axes, and the grid of runs that follow from them."""

@@ -1,0 +1,1 @@
+"""Run what a study lacks, and keep one line a run."""
