@@ -19,8 +19,12 @@ STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
     "cli/serve.py": ("service/test_run.py", VERB),
-    "explanations/columns.py": ("service/test_app.py", "the columns whose contributions are told"),
-    "explanations/contributions.py": ("service/test_app.py", "what moved a row"),
+    "cli/explain.py": ("explanations/test_importance.py", VERB),
+    "explanations/columns.py": ("explanations/test_importance.py", "the columns that are permuted"),
+    "explanations/contributions.py": ("explanations/test_importance.py", "what moved a row"),
+    "explanations/labelled_batch.py": ("explanations/test_importance.py", "the rows that are explained"),
+    "explanations/plot.py": ("explanations/test_importance.py", "the page that the verb draws"),
+    "explanations/row.py": ("explanations/test_importance.py", "one row of a table, explained"),
     "service/batcher.py": ("service/test_app.py", "concurrent requests, limits, and the end of a service"),
     "service/columns.py": ("service/test_app.py", "rows of requests, also of mixed types"),
     "service/limits.py": ("service/test_run.py", SETTINGS),

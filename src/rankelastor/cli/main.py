@@ -38,6 +38,7 @@ VERBS = (
     "profile",
     "schema",
     "verify",
+    "explain",
     "bundle",
     "serve",
     "import_fuxictr",
