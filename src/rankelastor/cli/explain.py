@@ -34,7 +34,7 @@ def explain(  # noqa: PLR0917 - typer passes keyword arguments
     ] = Split.test,
     on: Annotated[
         Path | None,
-        typer.Option("--on", metavar="FILE", help="Rows to use instead of a split, labelled but for --row."),
+        typer.Option("--on", metavar="FILE", help="Rows instead of a split, labelled but for --row."),
     ] = None,
     prepared: PreparedPath = None,
     rows: Annotated[int, typer.Option("--rows", min=2, help="Most rows, from the beginning.")] = 10_000,

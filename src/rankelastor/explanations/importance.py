@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
+from numpy import ndarray
 from scipy.stats import t as student
 from torch import Tensor
 
@@ -112,7 +114,7 @@ class _Permuting:
         self._columns = column_places(run.encoder)
         draws = np.random.default_rng(_SEED)
         count = rows.num_examples
-        self._drawn = [draws.integers(count, size=count) for _ in range(repeats)]
+        self._drawn = [np.bincount(draws.integers(count, size=count), minlength=count) for _ in range(repeats)]
         self._orders = [draws.permutation(count) for _ in range(repeats)]
         labels, weight = rows.labels, rows.weight
         assert labels is not None, "labelled rows have labels"
@@ -144,8 +146,11 @@ class _Permuting:
         return Importance(place.column, auc, logloss)
 
     @staticmethod
-    def _metrics(predictions: Predictions, drawn: np.ndarray) -> list[float]:
-        metrics = predictions.where(drawn).metrics(_METRICS)
+    def _metrics(predictions: Predictions, drawn: Int64[ndarray, " row"]) -> list[float]:
+        """Compute the metrics in which each row counts as often as it was drawn."""
+        times = drawn.astype(np.float32)
+        weight = times if predictions.weight is None else times * predictions.weight
+        metrics = replace(predictions, weight=weight).metrics(_METRICS)
         return [float(metrics.value(name)) for name in _METRICS]
 
 
