@@ -18,6 +18,7 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "training/updates.py": ("training/test_step.py", "every rule of the steps there"),
     "estimators/field_table.py": ("estimators/test_click_ranker.py", "the fields that the estimator shows"),
     "estimators/plan.py": ("estimators/test_click_ranker.py", "the recipe of the estimator"),
     "estimators/rows.py": ("estimators/test_click_ranker.py", "labels, weights and groups, beside the table and in it"),
