@@ -39,6 +39,7 @@ VERBS = (
     "schema",
     "verify",
     "bundle",
+    "serve",
     "import_fuxictr",
     "import_published",
 )
