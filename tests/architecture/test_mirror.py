@@ -18,6 +18,7 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "cli/compare.py": ("studies/comparing/test_compare.py", VERB),
     "cli/console.py": ("cli/test_any_terminal.py", "the one console, whose output verbs' tests read"),
     "alarms/facts.py": ("alarms/test_table.py", "the facts that rules judge"),
     "alarms/rows.py": ("alarms/test_table.py", "all rules are tested by the table"),
@@ -220,6 +221,11 @@ COVERED: dict[str, tuple[str, str]] = {
     "spectrum/runs/training_samples.py": ("spectrum/runs/test_observer.py", "what the observer writes"),
     "spectrum/stages.py": ("spectrum/test_trajectory.py", "the stages of trajectories"),
     "spectrum/verdict.py": ("spectrum/test_trajectory.py", "what is said of a trajectory"),
+    "studies/report/figures.py": ("studies/report/test_write.py", "a part of the report"),
+    "studies/report/fits.py": ("studies/report/test_write.py", "a part of the report"),
+    "studies/report/page.py": ("studies/report/test_write.py", "a part of the report"),
+    "studies/report/table.py": ("studies/report/test_write.py", "a part of the report"),
+    "studies/report/tables.py": ("studies/report/test_write.py", "a part of the report"),
     "studies/plan/axes.py": ("studies/plan/test_grid.py", "what axes move, and what is refused"),
     "studies/plan/settings.py": ("studies/plan/test_grid.py", SETTINGS),
     "studies/plan/study_file.py": ("studies/plan/test_grid.py", STEP),
