@@ -114,10 +114,10 @@ def _of_groups(
     one, other = (by_group(label, scores, weight=None, group=group) for scores in (first, second))
     if len(one.values) < 2:  # noqa: PLR2004 - one group tells nothing of others
         return None
-    means = [float(np.average(each.values, weights=each.weights)) for each in (one, other)]
+    mine, theirs = (float(np.average(each.values, weights=each.weights)) for each in (one, other))
     low, high = _bootstrap(one.values - other.values, one.weights)
     method = "bootstrap over groups"
-    return MetricDifference("gauc", *means, means[0] - means[1], low, high, method, higher_is_better=True)
+    return MetricDifference("gauc", mine, theirs, mine - theirs, low, high, method, higher_is_better=True)
 
 
 def _bootstrap(values: Float64[ndarray, " unit"], weights: Float64[ndarray, " unit"]) -> tuple[float, float]:
