@@ -3,8 +3,8 @@
 Example:
     >>> import rankelastor
     >>> rankelastor.__all__
-    ['evaluate', 'infer', 'load_recipe', 'load_run', 'make_ensemble', 'predict', 'predict_proba', 'prepare', 'train', \
-'train_ensemble', 'tune']
+    ['ClickRanker', 'bundle_run', 'evaluate', 'infer', 'load_recipe', 'load_run', 'make_ensemble', 'predict', \
+'predict_proba', 'prepare', 'train', 'train_ensemble', 'tune']
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rankelastor.bundles.make import bundle_run
     from rankelastor.data.prepare import prepare
     from rankelastor.drafting.infer import infer
     from rankelastor.ensembles.make import make_ensemble
     from rankelastor.ensembles.train import train_ensemble
+    from rankelastor.estimators.click_ranker import ClickRanker
     from rankelastor.evaluation.evaluate import evaluate
     from rankelastor.recipes.load import load_recipe
     from rankelastor.serving.predict import predict
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "ClickRanker",
+    "bundle_run",
     "evaluate",
     "infer",
     "load_recipe",
@@ -41,6 +45,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ClickRanker": "rankelastor.estimators.click_ranker",
+    "bundle_run": "rankelastor.bundles.make",
     "evaluate": "rankelastor.evaluation.evaluate",
     "infer": "rankelastor.drafting.infer",
     "load_recipe": "rankelastor.recipes.load",

@@ -18,6 +18,7 @@ import re
 
 OVERWRITE = "overwrite=True"
 FORCE = "force=True"
+ON_ROWS = "on=..."
 OUTPUT_FORMAT = "output_format=..."
 PREPARED_FOLDER = "prepared=..."
 PREPARE_AGAIN = "rankelastor.prepare(recipe.data, force=True)"

@@ -55,7 +55,7 @@ def test_a_damaged_file_is_refused_by_its_name(text: str, tmp_path: Path) -> Non
 
 
 def test_a_newer_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_text(json.dumps({"format_version": 2, "tasks": {}}))
+    (tmp_path / FILE_NAME).write_text(json.dumps({"format_version": 3, "tasks": {}}))
     with pytest.raises(RunError, match="a newer version of rankelastor wrote it"):
         read_calibration(tmp_path, tasks=["click"])
 

@@ -21,6 +21,7 @@ from torch import nn
 from rankelastor.calibration.calibration import Calibration, read_calibration
 from rankelastor.calibration.calibrators import AffineCalibrator
 from rankelastor.calibration.choice import CalibratorChoice
+from rankelastor.checksums import checksums_below
 from rankelastor.data.features.vector_files import read_vectors
 from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.features.vocabulary import Vocabulary
@@ -37,6 +38,9 @@ from rankelastor.interop.fuxictr.convert import import_experiment
 from rankelastor.interop.fuxictr.vocabularies import read_fitted_features
 from rankelastor.progress import SilentProgress
 from rankelastor.recipes.load import load_recipe, parse_overrides
+from rankelastor.runs.bundle_file.archive import write_archive
+from rankelastor.runs.bundle_file.index import BundleIndex
+from rankelastor.runs.bundle_file.unpacked import unpack_bundle
 from rankelastor.runs.checkpoints import read_checkpoint, write_checkpoint
 from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.result import read_result
@@ -157,6 +161,23 @@ def _seal(file: Path) -> None:
     seal.find_damage()
 
 
+def _bundle() -> bytes:
+    """Make the smallest bundle: the recipe alone."""
+    content = io.BytesIO()
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "run").mkdir()
+        (Path(folder) / "run" / "config.yaml").write_text(RECIPE)
+        files = checksums_below(Path(folder), [Path(folder) / "run" / "config.yaml"])
+        write_archive(
+            content, BundleIndex("tiny", "mlp", "0.1.0", 0, hashed_vocabularies=False, files=files), Path(folder)
+        )
+    return content.getvalue()
+
+
+def _unpack(file: Path) -> None:
+    unpack_bundle(file).close()
+
+
 def _result(file: Path) -> None:
     read_result(file.read_bytes().decode(errors="replace"), source=str(file))
 
@@ -228,6 +249,7 @@ def all_readers(folder: Path) -> dict[str, Reader]:
         ),
         "FuxiCTR vocabulary": Reader(json.dumps(fitted).encode(), _fitted, "feature_vocab.json"),
         "zip": Reader(_zip(), lambda file: unpack(file, ARCHIVE, file.parent, SilentProgress()), "Tiny.zip"),
+        "bundle": Reader(_bundle(), _unpack, "tiny.rank"),
         "CSV": Reader(ROWS.encode(), csv, "rows.csv"),
         "CSV in zstd": Reader(pa.compress(ROWS.encode(), codec="zstd", asbytes=True), csv, "rows.csv.zst"),
         "Parquet": Reader(_write(lambda file: pq.write_table(table, file), "rows.parquet"), csv, "rows.parquet"),

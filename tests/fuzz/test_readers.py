@@ -27,6 +27,7 @@ NAMES = (
     "ensemble.json",
     "FuxiCTR vocabulary",
     "zip",
+    "bundle",
     "CSV",
     "CSV in zstd",
     "Parquet",

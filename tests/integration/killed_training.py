@@ -1,7 +1,7 @@
 """Train in child processes that are killed in a given phase; started by test_killed_training.py over standard input.
 
-A child is a fork of this process, which has imported all modules and started no thread. It notes in shared memory what
-it is doing, which outlives it, so that the phase of its death is known exactly.
+A child is a fork of this process, which has imported all modules, measured the processor and started no thread. It
+notes in shared memory what it is doing, which outlives it, so that the phase of its death is known exactly.
 """
 
 from __future__ import annotations
@@ -12,15 +12,23 @@ import os
 import signal
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import torch
+
 import rankelastor.training.checkpointer
 import rankelastor.training.evaluations
 import rankelastor.training.final_result
 import rankelastor.training.inputs
+from rankelastor.config.execution import ExecutionSettings
+from rankelastor.execution.device import bf16_speed_up
+from rankelastor.execution.machine_peak import machine_peak
+from rankelastor.native.library import kernels
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.training.observers import SilentObserver, Step
 from rankelastor.training.run import train
@@ -90,7 +98,17 @@ def kill_in(child: int, phases: Phases, phase: str, *, times: int, seconds: floa
     return os.WIFSIGNALED(status) and phases.read(phase)[0]
 
 
+def warm_up() -> None:
+    """Do once what each child would do anew and no fault falls into: import modules and measure the processor."""
+    pa.array([1.0]).to_numpy()  # imports pandas, where there is one
+    bf16_speed_up()
+    machine_peak(ExecutionSettings(), torch.device("cpu"))
+    kernels()
+    assert threading.active_count() == 1
+
+
 def main() -> None:
+    warm_up()
     recipe = recipe_from_values(json.loads(Path(sys.argv[1]).read_text()))
     phases = Phases()
     sys.stdout.write("ready\n")

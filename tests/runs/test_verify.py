@@ -60,7 +60,7 @@ def test_folders_of_earlier_versions_are_checked_as_far_as_possible(run: Path, r
 
 
 def test_what_is_neither_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"must be a run folder .* or a prepared folder .*, but it is neither"):
+    with pytest.raises(RunError, match=r"must be a run folder .* or a bundle, but it is none of them"):
         verify(tmp_path)
     with pytest.raises(RunError, match="but there is no such folder"):
         verify(tmp_path / "nowhere")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +21,17 @@ from rankelastor.errors import RunError
 from rankelastor.storage import whole_file
 
 FILE_NAME = "calibration.json"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
+"""Version 2 may hold an ``offset``, which earlier versions would leave out."""
+_WITHOUT_OFFSET = 1
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Calibrators by task, in the order of the tasks; without any, logits stay as they are.
+
+    ``offset`` is added to every logit in the end: the logarithm of the share of its negatives that a thinned log holds.
 
     Example:
         >>> from rankelastor.calibration.calibrators import AffineCalibrator
@@ -36,18 +41,22 @@ class Calibration:
     """
 
     choices: Mapping[str, CalibratorChoice] = field(default_factory=dict)
+    offset: float = 0.0
 
     @property
     def changes_logits(self) -> bool:
         """Whether a logit may change."""
-        return any(choice.calibrator != UNCALIBRATED for choice in self.choices.values())
+        return self.offset != 0 or any(choice.calibrator != UNCALIBRATED for choice in self.choices.values())
 
     def __call__(self, logits: Float[ndarray, "example task"]) -> Float64[ndarray, "example task"]:
         """Calibrate logits that are corrected for what training did to the odds."""
         if not self.changes_logits or not logits.size:
             return logits.astype(np.float64)
+        if not self.choices:
+            return logits.astype(np.float64) + self.offset
         calibrators: Iterator[Calibrator] = (choice.calibrator for choice in self.choices.values())
-        return np.stack([each(column) for each, column in zip(calibrators, logits.T, strict=True)], axis=1)
+        calibrated = np.stack([each(column) for each, column in zip(calibrators, logits.T, strict=True)], axis=1)
+        return calibrated + self.offset if self.offset else calibrated
 
     def write(self, folder: Path) -> None:
         """Write ``calibration.json`` into a run folder.
@@ -55,12 +64,14 @@ class Calibration:
         Raises:
             StorageError: the file cannot be written.
         """
-        values = {
-            "format_version": _FORMAT_VERSION,
+        values: dict[str, Any] = {
+            "format_version": _FORMAT_VERSION if self.offset else _WITHOUT_OFFSET,
             "tasks": {
                 task: {"kind": choice.kind, **choice.calibrator.as_dict()} for task, choice in self.choices.items()
             },
         }
+        if self.offset:
+            values["offset"] = self.offset
         with whole_file(folder / FILE_NAME) as temporary:
             temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -126,13 +137,22 @@ def read_calibration(folder: Path, *, tasks: Sequence[str]) -> Calibration:
                 f"{path} must have format_version {_FORMAT_VERSION} or lower, but has {values['format_version']}: a "
                 "newer version of rankelastor wrote it; update rankelastor"
             )
-        choices = {task: _choice(values["tasks"][task]) for task in tasks}
+        offset = _offset(values)
+        has_none = offset != 0 and not values["tasks"]
+        choices = {} if has_none else {task: _choice(values["tasks"][task]) for task in tasks}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise RunError(
             f"{path} must hold a calibrator for each of {list(tasks)}, but does not: {error}; restore it from a copy, "
             "or train again"
         ) from None
-    return Calibration(choices)
+    return Calibration(choices, offset)
+
+
+def _offset(values: Mapping[str, Any]) -> float:
+    offset = float(values.get("offset", 0.0))
+    if not math.isfinite(offset):
+        raise ValueError(f"an offset must be finite, but {offset} was given")
+    return offset
 
 
 def _choice(values: Mapping[str, Any]) -> CalibratorChoice:

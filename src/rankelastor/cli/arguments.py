@@ -16,12 +16,12 @@ RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe: YA
 RunPath = Annotated[
     Path,
     typer.Argument(
-        metavar="RUN", help="A run folder that `rankelastor train` made; a pattern that one run matches will do."
+        metavar="RUN", help="A run folder that `rankelastor train` made, or a bundle; a pattern of one run will do."
     ),
 ]
 RunPatterns = Annotated[
     list[Path],
-    typer.Argument(metavar="RUN", help="Run folders, or patterns of them such as 'runs/a-*'."),
+    typer.Argument(metavar="RUN", help="Run folders or bundles, or patterns of folders such as 'runs/a-*'."),
 ]
 PreparedPath = Annotated[
     Path | None,

@@ -39,6 +39,7 @@ VERBS = (
     "profile",
     "schema",
     "verify",
+    "bundle",
     "import_fuxictr",
     "import_published",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rankelastor.errors import (
     FORCE,
+    ON_ROWS,
     OUTPUT_FORMAT,
     OVERWRITE,
     PREPARE_AGAIN,
@@ -15,6 +16,7 @@ from rankelastor.errors import (
 
 OPTIONS = {
     FORCE: "--force",
+    ON_ROWS: "--on FILE",
     OUTPUT_FORMAT: "--format FORMAT",
     OVERWRITE: "--force",
     PREPARED_FOLDER: "--prepared DIR",

@@ -38,7 +38,7 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
             "--out",
             metavar="DIR",
             help="The folder for the report.",
-            show_default="RUN/spectrum; ./spectrum for several runs",
+            show_default="RUN/spectrum; ./spectrum for several runs and for a bundle",
         ),
     ] = None,
     measure: Annotated[
@@ -66,6 +66,10 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
         typer.Option("--point", metavar="NAME", help="Also record this module of the model. Repeatable."),
     ] = None,
     prepared: PreparedPath = None,
+    on: Annotated[
+        Path | None,
+        typer.Option("--on", metavar="FILE", help="Raw rows to record instead of a split: a file or a folder."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the rank of the representations after each sublayer of a trained model, and whether it collapses.
@@ -77,7 +81,7 @@ def spectrum(  # noqa: PLR0917 - typer passes keyword arguments
 
     folders = find_runs(runs)
     by = tuple(group_by or (("recipe",) if group else ()))
-    spectra = _measure(folders, by, split=split, examples=examples, points=points or (), prepared=prepared)
+    spectra = _measure(folders, by, split=split, examples=examples, points=points or (), prepared=prepared, on=on)
     written = write_report(spectra, out or _default_folder(folders), measure=measure)
     if as_json:
         print_json(spectrum_summary(spectra, written, measure=measure))
@@ -97,6 +101,7 @@ def _measure(
     examples: int,
     points: Sequence[str],
     prepared: Path | None,
+    on: Path | None,
 ) -> list[RunSpectrum]:
     """Measure each run; with ``by`` merge the runs of each group."""
     from rankelastor.cli.progress import Bar
@@ -116,6 +121,7 @@ def _measure(
                 name=names[run],
                 more_points=points,
                 prepared=prepared,
+                on=on,
                 progress=bar,
             )
             for run in folders
@@ -152,7 +158,7 @@ def _title(spectra: Sequence[RunSpectrum], measure: str) -> str:
 
 
 def _default_folder(runs: Sequence[Path]) -> Path:
-    return runs[0] / "spectrum" if len(runs) == 1 else Path("spectrum")
+    return runs[0] / "spectrum" if len(runs) == 1 and runs[0].is_dir() else Path("spectrum")
 
 
 def _trajectory_table(spectra: Sequence[RunSpectrum], *, measure: str) -> FittedTable:

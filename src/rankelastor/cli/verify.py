@@ -1,4 +1,4 @@
-"""`rankelastor verify`: check every file of a run folder or a prepared folder."""
+"""`rankelastor verify`: check every file of a run folder, a prepared folder or a bundle."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run folder or a prepared folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="PLACE", help="A run folder, a prepared folder or a bundle.")],
     as_json: AsJson = False,
 ) -> None:
-    """Check every file of a run folder or a prepared folder against its checksum, and its parts against each other.
+    """Check every file of a run folder, a prepared folder or a bundle against its checksum, and its parts together.
 
-    Says what is damaged; the exit code is 2 if anything is. Folders of earlier versions have no checksums: counts,
-    shapes and ranges of values are checked there.
+    Says what is damaged; the exit code is 2 if anything is. The example rows of a bundle are scored again. Folders of
+    earlier versions have no checksums: counts, shapes and ranges of values are checked there.
     """
-    from rankelastor.runs.verify import verify
+    from rankelastor.bundles.verify import verify
 
     found = verify(folder)
     if as_json:
@@ -50,11 +50,11 @@ def _plain(found: Verification) -> dict[str, Any]:
         "num_bytes": found.num_bytes,
         "damage": found.damage,
         "unchecked": list(found.unchecked),
-    }
+    } | ({"scores": scores} if (scores := getattr(found, "scores", "")) else {})
 
 
 def _words(found: Verification) -> str:
-    kind = {"run": "run folder", "prepared": "prepared folder"}[found.kind]
+    kind = {"run": "run folder", "prepared": "prepared folder", "bundle": "bundle"}[found.kind]
     lines = [f"{name or found.folder}: {damage}" for name, damage in found.damage.items()]
     if found.num_files:
         state = "all are whole" if found.is_whole else f"{len(found.damage)} damaged"
@@ -64,6 +64,8 @@ def _words(found: Verification) -> str:
             f"{kind} {found.folder}: written by an earlier version, without checksums; counts, shapes and ranges of "
             "values are right"
         )
+    if scores := getattr(found, "scores", ""):
+        lines.append(scores)
     if found.num_files and found.unchecked:
         lines.append(f"without a checksum: {', '.join(found.unchecked)}")
     return "\n".join(lines)

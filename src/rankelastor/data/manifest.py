@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from rankelastor.checksums import Checksum, checksum_of_json, checksums_below, find_damage
 from rankelastor.config.base import Settings
@@ -76,7 +76,8 @@ class Manifest(Settings):
     of the sources and of the format version. Encoding new rows needs only ``csv`` and ``features``.
     ``label`` is the column of the (first) label; ``labels`` maps each task to its column if tasks are named, and is
     None otherwise. ``weight`` is the column of weights, or None. ``checksums`` holds one for each other file of the
-    folder, by its path in it; folders of earlier versions have none.
+    folder, by its path in it; folders of earlier versions have none. ``vocabulary_salt`` is the salt of the hashes that
+    stand in place of the values of vocabularies in some bundles; None where the values themselves do.
     """
 
     format_version: Literal[1, 2, 3] = FORMAT_VERSION
@@ -92,6 +93,7 @@ class Manifest(Settings):
     settings: dict[str, Any]
     sources: tuple[SourceRecord, ...]
     checksums: dict[str, FileChecksum] | None = None
+    vocabulary_salt: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
 
     @property
     def feature_schema(self) -> FeatureSchema:
@@ -105,7 +107,7 @@ class Manifest(Settings):
 
     @model_serializer(mode="wrap")
     def _omit_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _omit_none(handler(self), "labels", "weight", "checksums")
+        return _omit_none(handler(self), "labels", "weight", "checksums", "vocabulary_salt")
 
     @property
     def feature_digest(self) -> str | None:
@@ -218,17 +220,18 @@ def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]
     files = manifest.vocabulary_files
     for file in files.values():
         manifest.require_whole(folder, f"{VOCABULARY_FOLDER}/{file.file}")
-    return {name: read_vocabulary(folder, file) for name, file in files.items()}
+    return {name: read_vocabulary(folder, file, salt=manifest.vocabulary_salt) for name, file in files.items()}
 
 
-def read_vocabulary(folder: Path, file: VocabularyFile) -> Vocabulary:
-    """Read one of ``Manifest.vocabulary_files``.
+def read_vocabulary(folder: Path, file: VocabularyFile, *, salt: str | None = None) -> Vocabulary:
+    """Read one of ``Manifest.vocabulary_files``; ``salt`` is that of the manifest.
 
     Raises:
         DataError: the vocabulary is missing or damaged.
     """
     assert file.blank is not None, "the manifest resolves it"
-    return Vocabulary.read(folder / VOCABULARY_FOLDER / file.file, blank=file.blank, num_ids=file.num_ids)
+    path = folder / VOCABULARY_FOLDER / file.file
+    return Vocabulary.read(path, blank=file.blank, num_ids=file.num_ids, salt=salt)
 
 
 def _omit_none(values: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from rankelastor.data.kinds.crossed import CrossedField
 from rankelastor.data.kinds.group import GroupField
+from rankelastor.data.kinds.sequence import SequenceField
+from rankelastor.data.split_settings import SplitSettings
 from rankelastor.drafting.columns import Surroundings, choose_fields
+from rankelastor.drafting.crosses import find_crosses
 from rankelastor.drafting.draft import Choice, ColumnChoice, Draft
 from rankelastor.drafting.group import find_group
 from rankelastor.drafting.label import choose_label, label_of_rows
 from rankelastor.drafting.profile import ColumnProfile, profile_table
 from rankelastor.drafting.sizes import choose_model, choose_training
-from rankelastor.drafting.splits import choose_split
+from rankelastor.drafting.splits import choose_split, train_rows
 from rankelastor.drafting.times import find_time
 from rankelastor.errors import DataError
 
@@ -65,11 +71,13 @@ def infer_from_profiles(
     clicked = label_of_rows(target, chosen.value)
     times = {profile.name: time for profile in others if (time := find_time(profile)) is not None}
     around = Surroundings(others, times, clicked, num_rows)
-    columns = _with_group(tuple(choose_fields(profile, around) for profile in others), others)
+    split = choose_split([time for time in times.values() if _varies(time.name, others)], others)
+    columns = tuple(choose_fields(profile, around) for profile in others)
+    columns = _with_group(_with_crosses(columns, others, split.value, clicked), others)
     draft = Draft(
         num_rows=num_rows,
         label=chosen,
-        split=choose_split([time for time in times.values() if _varies(time.name, others)], others),
+        split=split,
         blanks=_blanks(others),
         columns=columns,
         model=choose_model(num_rows, sum(column.kinds not in {"left out", "group"} for column in columns)),
@@ -79,6 +87,38 @@ def infer_from_profiles(
         reasons = "; ".join(f"{column.column}: {column.reason}" for column in columns)
         raise DataError(f"a log must have a column to learn from besides the label, but has none ({reasons})")
     return draft
+
+
+def _with_crosses(
+    columns: Sequence[ColumnChoice], profiles: Sequence[ColumnProfile], split: SplitSettings, label: NDArray[np.bool_]
+) -> tuple[ColumnChoice, ...]:
+    """Add a field for each pair of columns that together tell more of the label of the rows of train.
+
+    A column that a history is matched with stays alone: the history tells what the user does with its values.
+    """
+    rows = train_rows(split, profiles)
+    matched = {field.matches for column in columns for field in column.fields if isinstance(field, SequenceField)}
+    values = {column.column for column in columns if column.kinds == "categorical"} - matched
+    crosses = find_crosses([profile.take(rows) for profile in profiles if profile.name in values], label[rows])
+    names = {profile.name for profile in profiles}
+    return tuple(
+        _crossed(column, [each.other for each in crosses if each.column == column.column], names) for column in columns
+    )
+
+
+def _crossed(column: ColumnChoice, others: Sequence[str], taken: Collection[str]) -> ColumnChoice:
+    """Add the fields that cross a column with others."""
+    if not others:
+        return column
+    fields = [CrossedField(kind="crossed", column=column.column, other=other) for other in others]
+    fields = [
+        field.model_copy(update={"name": f"{field.column}_crossed_with_{field.other}"})
+        if {feature.name for feature in field.plan(column.column)} & set(taken)
+        else field
+        for field in fields
+    ]
+    reason = f"{column.reason}; the pair with {' or with '.join(others)} tells more than both do alone"
+    return ColumnChoice(column.column, (*column.fields, *fields), reason)
 
 
 def _with_group(columns: Sequence[ColumnChoice], profiles: Sequence[ColumnProfile]) -> tuple[ColumnChoice, ...]:

@@ -37,6 +37,11 @@ class ColumnProfile:
     cells: pl.Series | None
     lists: pl.Series | None = None
 
+    def take(self, rows: NDArray[np.int64]) -> ColumnProfile:
+        """Profile some of the rows, given by their index."""
+        cells, lists = (None if part is None else part.gather(rows) for part in (self.cells, self.lists))
+        return ColumnProfile(self.name, self.type, cells, lists)
+
     @cached_property
     def distinct(self) -> pl.Series:
         """The distinct texts without blanks, the most frequent first."""

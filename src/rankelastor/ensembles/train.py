@@ -25,11 +25,11 @@ from rankelastor.runs.ensemble_folder import MEMBERS, is_ensemble, member_folder
 from rankelastor.runs.environment import describe_environment
 from rankelastor.runs.run_folder import RunFolder, default_run_folder
 from rankelastor.storage import explain_storage_errors
+from rankelastor.training.differences import differences
 from rankelastor.training.evaluation_line import evaluation_line
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.observers import Evaluation
-from rankelastor.training.resume import differences
 from rankelastor.training.run import TrainedRun
 from rankelastor.training.run_alarms import early_alarms
 from rankelastor.training.train_log import TrainLog

@@ -13,7 +13,7 @@ from rankelastor.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
-_PROBE_SIZE, _PROBE_ROUNDS = 512, 5
+_PROBE_SIZE, _PROBE_ROUNDS, _PROBE_SECONDS = 512, 5, 0.1
 CLEARLY_FASTER = 1.5
 """Least speed-up for which ``training.precision=auto`` selects bf16 on a CPU: casts take time, too."""
 
@@ -40,12 +40,15 @@ def choose_device(settings: ExecutionSettings) -> torch.device:
 
 @cache
 def bf16_speed_up() -> float:
-    """Measure how much faster this CPU multiplies matrices in bf16 than in fp32: best of five 512 x 512 products."""
+    """Measure how much faster this CPU multiplies matrices in bf16 than in fp32.
+
+    The best of five 512 x 512 products counts; where they take long, which is so in bf16 on many CPUs, of fewer.
+    """
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         left = torch.ones(_PROBE_SIZE, _PROBE_SIZE, dtype=dtype)
-        rounds = []
-        for _ in range(_PROBE_ROUNDS):
+        rounds: list[float] = []
+        while len(rounds) < _PROBE_ROUNDS and sum(rounds) < _PROBE_SECONDS:
             began = time.perf_counter()
             left @ left
             rounds.append(time.perf_counter() - began)

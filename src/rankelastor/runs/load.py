@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,13 +13,15 @@ from rankelastor.calibration.calibration import FILE_NAME as CALIBRATION_FILE
 from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration, read_calibration
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.errors import PREPARED_FOLDER, DataError, RunError, StalePreparedError
+from rankelastor.errors import ON_ROWS, PREPARED_FOLDER, DataError, RunError, StalePreparedError
 from rankelastor.execution.device import choose_device
 from rankelastor.models.build import build_ranker
 from rankelastor.models.ensemble import EnsembleRanker
 from rankelastor.models.ranker import Ranker
 from rankelastor.places import in_full
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.runs.bundle_file.archive import is_bundle
+from rankelastor.runs.bundle_file.unpacked import UnpackedBundle, unpack_bundle
 from rankelastor.runs.ensemble_folder import FILE_NAME as ENSEMBLE_FILE
 from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.migration import rename_weights
@@ -52,6 +54,7 @@ class LoadedRun:
         ranker: the model with the best weights, in evaluation mode.
         calibration: what is done to its logits after the correction by ``recipe.odds``.
         members: of an ensemble, the runs of which the ranker is the mean; else empty.
+        bundle: the bundle that was unpacked into ``folder``; None for a run folder.
     """
 
     folder: Path
@@ -60,11 +63,17 @@ class LoadedRun:
     ranker: Ranker
     calibration: Calibration = NO_CALIBRATION
     members: tuple[LoadedRun, ...] = ()
+    bundle: UnpackedBundle | None = None
 
     def __repr__(self) -> str:
         run = RunFolder(self.folder)
         told = run.result().summary if run.has_result else f"{self.recipe.model.kind}, stopped before the end"
-        return f"{type(self).__name__}({str(self.folder)!r}, {told})"
+        return f"{type(self).__name__}({str(self.source)!r}, {told})"
+
+    @property
+    def source(self) -> Path:
+        """The run folder or the bundle that was loaded."""
+        return self.folder if self.bundle is None else self.bundle.source
 
     def valid_reference(self) -> ValidReference | None:
         """Read what the result says of the valid split; None if the run was stopped before it had one."""
@@ -113,6 +122,12 @@ class LoadedRun:
     def _require_prepared(self, here: Path, remembered: Path | None) -> None:
         if here.exists():
             return
+        if self.bundle is not None:
+            raise DataError(
+                f"a bundle holds no prepared data, and {in_full(here)}, on which {self.source} was trained, does not "
+                f"exist here; name rows with {ON_ROWS}",
+                python=ON_ROWS,
+            )
         since = "" if remembered is None or remembered == here.resolve() else f", nor does {remembered}, where it was"
         counts = "" if here.is_absolute() else f" ({here} counts from the current folder)"
         raise DataError(
@@ -123,17 +138,21 @@ class LoadedRun:
 
 
 def load_run(folder: str | Path, *, device: torch.device | None = None) -> LoadedRun:
-    """Load a run folder, also one that version 0.1.0 wrote, or an ensemble.
+    """Load a run folder, also one that version 0.1.0 wrote, an ensemble, or a bundle.
 
     Args:
-        folder: the run folder.
+        folder: the run folder, or a bundle, which is unpacked into a temporary folder.
         device: device of the ranker; None selects the one that the recipe's ``training.device`` means on this machine.
 
     Raises:
         RunError: the folder is missing, has a newer format, is damaged, has no weights, or has weights of another
             model; or members of an ensemble are missing or stand on different data.
         SettingsError: the recipe asks for CUDA, and this machine has none.
+        StorageError: the disk of the temporary folder has too little space for a bundle.
     """
+    if is_bundle(folder):
+        bundle = unpack_bundle(folder)
+        return replace(load_run(bundle.run, device=device), bundle=bundle)
     run = RunFolder.open(folder)
     require_whole(run)
     recipe = run.recipe()

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from rankelastor.alarms.alarm import Alarm
 from rankelastor.config.execution import ExecutorName, Precision
 from rankelastor.errors import RunError
+from rankelastor.html_table import html_table
 from rankelastor.models.cost import Cost
 from rankelastor.schema import SPLITS, SplitName
 
@@ -259,6 +260,13 @@ class RunResult:
     def __repr__(self) -> str:
         return f"RunResult({self.recipe!r}, seed {self.seed}, {self.summary})"
 
+    def _repr_html_(self) -> str:
+        splits = [split for split in SPLITS if split in self.metrics]
+        names = list(dict.fromkeys(name for split in splits for name in self.metrics[split]))
+        rows = [[name, *(_shown(self.metrics[split].get(name)) for split in splits)] for name in names]
+        figures = [row for row in rows if any(row[1:])]
+        return html_table(["metric", *splits], figures, caption=f"{self.recipe}: {self.summary}")
+
     @property
     def valid(self) -> MetricValues:
         """Metrics of the valid split."""
@@ -335,6 +343,12 @@ def read_result(text: str, *, source: str) -> RunResult:
 
 
 _RESULT = TypeAdapter(RunResult)
+
+
+def _shown(figure: object) -> str:
+    if isinstance(figure, int):
+        return f"{figure:,}"
+    return f"{figure:.6f}" if isinstance(figure, float) else ""
 
 
 def _drop_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,7 +97,10 @@ class RunFolder:
         if not run.path.is_dir():
             place = Path(in_full(path))
             if place.exists():
-                raise RunError(f"a run must be a folder, but {place} is a file; `rankelastor train` makes a run folder")
+                raise RunError(
+                    f"a run must be a folder or a bundle, but {place} is another file; `rankelastor train` makes a run "
+                    "folder, and `rankelastor bundle` a bundle"
+                )
             raise RunError(f"the run folder {place} does not exist; {what_lies_near(place)}")
         if not (run.path / "config.yaml").is_file():
             raise RunError(f"a run folder must hold config.yaml, but {path} does not; is it a run folder?")

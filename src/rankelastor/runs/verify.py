@@ -33,7 +33,7 @@ class Verification:
     """
 
     folder: Path
-    kind: Literal["run", "prepared"]
+    kind: Literal["run", "prepared", "bundle"]
     num_files: int
     num_bytes: int
     damage: dict[str, str]
@@ -61,9 +61,16 @@ def verify(folder: str | Path) -> Verification:
         return _verify_run(folder)
     if (folder / MANIFEST_FILE).is_file():
         return _verify_prepared(folder)
-    what = "it is neither" if folder.is_dir() else "there is no such folder"
+    what = (
+        "it is none of them"
+        if folder.is_dir()
+        else "it is another file"
+        if folder.exists()
+        else "there is no such folder"
+    )
     raise RunError(
-        f"{folder} must be a run folder (with config.yaml) or a prepared folder (with {MANIFEST_FILE}), but {what}"
+        f"{folder} must be a run folder (with config.yaml), a prepared folder (with {MANIFEST_FILE}) or a bundle, but "
+        f"{what}"
     )
 
 

@@ -54,6 +54,15 @@ def save_weights(module: nn.Module, path: Path, *, features: str | None = None) 
         StorageError: the disk is full or the path cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    write_weights(tensors, path, features=features)
+
+
+def write_weights(tensors: dict[str, Tensor], path: Path, *, features: str | None = None) -> None:
+    """Write contiguous tensors on the CPU to ``path``, see ``save_weights``.
+
+    Raises:
+        StorageError: the disk is full or the path cannot be written.
+    """
     content = memoryview(save(tensors))
     end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
     header = json.loads(bytes(content[_LENGTH_BYTES:end]))

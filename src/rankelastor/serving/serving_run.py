@@ -30,10 +30,10 @@ class ServingRun(LoadedRun):
 
 
 def load_run(folder: str | Path, *, device: torch.device | None = None) -> ServingRun:
-    """Load a run folder, also one that version 0.1.0 wrote.
+    """Load a run folder, also one that version 0.1.0 wrote, an ensemble, or a bundle.
 
     Args:
-        folder: the run folder.
+        folder: the run folder or the bundle.
         device: device of the ranker; None selects the one that the recipe's ``training.device`` means on this machine.
 
     Example:

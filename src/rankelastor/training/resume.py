@@ -19,12 +19,11 @@ from rankelastor.folder_lock import try_to_hold
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import Checkpoint, list_checkpoints, read_checkpoint
 from rankelastor.runs.run_folder import RunFolder
+from rankelastor.training.differences import differences, listed, value_differences
 
 logger = logging.getLogger(__name__)
 
-_MAY_DIFFER = ("training.checkpoint", "training.execution.read_ahead", "training.on_nan")
 _EPOCHS = "training.epochs"
-_MOST_NAMED = 5
 _PATIENCE_SECONDS = 0.5
 """How long to wait for a lock that a look at the folder may hold for a moment."""
 
@@ -67,20 +66,6 @@ def open_run(path: Path, recipe: Recipe, *, resume: bool) -> Iterator[OpenedRun]
         yield OpenedRun(run, None)
 
 
-def differences(stored: Recipe, given: Recipe) -> dict[str, str]:
-    """Compare the settings of a run with those given, apart from those that change no result.
-
-    Returns:
-        What differs, by the path of the setting.
-    """
-    before, now = (_flat(recipe.model_dump(mode="json")) for recipe in (stored, given))
-    return {
-        path: f"{path} was {_short(before, path)} there and is {_short(now, path)} here"
-        for path in sorted(before.keys() | now.keys())
-        if before.get(path, _ABSENT) != now.get(path, _ABSENT) and not path.startswith(_MAY_DIFFER)
-    }
-
-
 def _open_existing(run: RunFolder, recipe: Recipe, *, resume: bool) -> OpenedRun:
     if not (run.path / "config.yaml").is_file():
         raise _not_new(run, "")
@@ -93,7 +78,7 @@ def _open_existing(run: RunFolder, recipe: Recipe, *, resume: bool) -> OpenedRun
     if run.has_result and not (resume and more_epochs and not found):
         raise _finished(run, found, resume=resume)
     if found:
-        what = f" and holds an unfinished run of other settings: {_listed(found)}"
+        what = f" and holds an unfinished run of other settings: {listed(found)}"
         raise _refused(run, found) if resume else _not_new(run, what)
     checkpoint = _newest_whole(run)
     if checkpoint is None:
@@ -121,17 +106,12 @@ def check_identity(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str
     """
     identity: Mapping[str, Any] = checkpoint.values.get("identity", {})
     stored = _with_later_settings(identity.get("recipe", {}))
-    given = recipe.model_dump(mode="json")
-    before, now = _flat(stored), _flat(given)
-    found = [
-        f"{path} was {_short(before, path)} there and is {_short(now, path)} here"
-        for path in sorted(before.keys() | now.keys())
-        if before.get(path, _ABSENT) != now.get(path, _ABSENT) and not path.startswith((*_MAY_DIFFER, _EPOCHS))
-    ]
+    found = value_differences(stored, recipe.model_dump(mode="json"))
+    found.pop(_EPOCHS, None)
     if found:
         raise RunError(
-            f"a checkpoint must belong to the settings of its run, but {checkpoint.path} does not: "
-            f"{'; '.join(found[:_MOST_NAMED])}; remove it, so that an older one is taken"
+            f"a checkpoint must belong to the settings of its run, but {checkpoint.path} does not: {listed(found)}; "
+            "remove it, so that an older one is taken"
         )
     if identity.get("data_fingerprint") != data_fingerprint:
         raise RunError(
@@ -211,29 +191,6 @@ def _remove_leftovers(path: Path) -> None:
         shutil.rmtree(path)
 
 
-_ABSENT = object()
-
-
-def _flat(values: Any, path: str = "") -> dict[str, Any]:
-    """Map the path of each value that is no mapping to it."""
-    if not isinstance(values, Mapping):
-        return {path: values}
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{path}.{key}" if path else str(key))
-    return flat
-
-
-def _short(values: Mapping[str, Any], path: str) -> str:
-    shown = str(values[path]) if path in values else "absent"
-    return shown if len(shown) <= 80 else shown[:77] + "..."  # noqa: PLR2004 - columns
-
-
-def _listed(found: Mapping[str, str]) -> str:
-    more = len(found) - _MOST_NAMED
-    return "; ".join(list(found.values())[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
-
-
 def _not_new(run: RunFolder, what: str) -> RunError:
     return RunError(
         f"a run folder must be new, but {run} exists{what}; remove it, or name another with {RUN_FOLDER}",
@@ -248,7 +205,7 @@ def _refused(run: RunFolder, found: Mapping[str, str]) -> RunError:
     elif found.keys() == {_EPOCHS}:
         advice = f"training.epochs may only grow; {advice}"
     return RunError(
-        f"a run must be resumed with its own settings, but for {run} {_listed(found)}; {advice}", python=RUN_FOLDER
+        f"a run must be resumed with its own settings, but for {run} {listed(found)}; {advice}", python=RUN_FOLDER
     )
 
 

@@ -40,7 +40,7 @@ def test_defaults_beside_shares_are_fine_since_a_run_writes_them_out() -> None:
 
 
 def test_an_unknown_kind_is_refused_and_the_known_ones_are_listed() -> None:
-    with pytest.raises(ValidationError, match=r"'categorical', 'hashed', 'sequence', .* 'group'") as caught:
+    with pytest.raises(ValidationError, match=r"'categorical', 'hashed', 'crossed', 'sequence', .* 'group'") as caught:
         ADAPTER.validate_python({"column": "x", "kind": "bucketed"})
     assert caught.value.errors()[0]["type"] == "union_tag_invalid"
 

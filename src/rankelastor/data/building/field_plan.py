@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankelastor.data.cells.spelling import TextRule
-from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature, columns_of
+from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature, ReadsOtherColumns, columns_of
 from rankelastor.data.kinds.sharing import require_valid_sharing
 from rankelastor.data.raw.column_names import advise_on_delimiter, quote_names, require_columns
 from rankelastor.data.settings import DataSettings, Target
@@ -162,9 +162,11 @@ def _match_columns(
 def _check_other_columns(
     feature: PlannedFeature, names: Sequence[str], reserved: Mapping[str, str], place: str, file: Path
 ) -> None:
-    for column in columns_of(feature)[1:]:
+    if not isinstance(feature, ReadsOtherColumns):
+        return
+    for column in feature.other_columns:
         _refuse_reserved(column, reserved, place)
-        require_columns(names, [column], file, advice=f"check {place}.matches")
+        require_columns(names, [column], file, advice=f"check {place}.{feature.other_setting}")
 
 
 def _refuse_reserved(column: str, reserved: Mapping[str, str], place: str) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.data.features.text_order import argsort_texts
+from rankelastor.data.features.value_hashes import hash_values
 from rankelastor.data.interner import Interner
 from rankelastor.errors import PREPARE_AGAIN, DataError
 from rankelastor.schema import PADDING_ID
@@ -25,7 +26,8 @@ class Vocabulary:
     """The known values of a feature, sorted by count (most frequent first), then by value (UTF-8 bytes).
 
     Id 0 is padding, ids 1..K are the K known values in that order, id K + 1 is out of vocabulary.
-    ``counts`` holds the number of occurrences of each value in the train split.
+    ``counts`` holds the number of occurrences of each value in the train split. With a ``salt``, ``values`` holds
+    hashes of the values instead, see ``hash_values``, and texts are hashed before they are looked up.
 
     Example:
         >>> vocabulary = Vocabulary.fit(pl.Series(["b", "a", "c"]), np.array([2, 2, 1]), min_count=2, blank="value")
@@ -38,6 +40,7 @@ class Vocabulary:
     values: pl.Series
     counts: NDArray[np.int64]
     blank: BlankIds = "value"
+    salt: str | None = None
 
     @classmethod
     def fit(cls, values: pl.Series, counts: NDArray[np.int64], *, min_count: int, blank: BlankIds) -> Self:
@@ -73,8 +76,9 @@ class Vocabulary:
         if len(by_text) == 0:
             ids = np.full(len(texts), unknown)
         else:
-            ranks = by_text.search_sorted(texts).to_numpy().astype(np.int64).clip(max=len(by_text) - 1)
-            is_known = (by_text.gather(ranks) == texts).to_numpy()
+            sought = texts if self.salt is None else hash_values(texts, self.salt)
+            ranks = by_text.search_sorted(sought).to_numpy().astype(np.int64).clip(max=len(by_text) - 1)
+            is_known = (by_text.gather(ranks) == sought).to_numpy()
             ids = np.where(is_known, id_by_rank[ranks], unknown)
         if self.blank == "padding":
             ids[(texts == BLANK).to_numpy()] = PADDING_ID
@@ -99,6 +103,17 @@ class Vocabulary:
             ids[blank[blank < len(ids)]] = PADDING_ID
         return ids
 
+    def hashed(self, salt: str) -> Vocabulary:
+        """Make the vocabulary of the same ids that holds hashes in place of the values.
+
+        Example:
+            >>> plain = Vocabulary(pl.Series(["site-a", "site-b"]), np.array([3, 2]))
+            >>> plain.hashed("00" * 16).ids(pl.Series(["site-b", "site-c"])).tolist()
+            [2, 3]
+        """
+        assert self.salt is None, "hashes are not hashed again"
+        return Vocabulary(hash_values(self.values, salt), self.counts, self.blank, salt)
+
     def values_by_id(self) -> pl.Series:
         """Return the text of each id; null for padding and out of vocabulary."""
         null = pl.Series([None], dtype=pl.String)
@@ -113,23 +128,26 @@ class Vocabulary:
         )  # the other columns hold distinct values
 
     @classmethod
-    def read(cls, path: Path, *, blank: BlankIds, num_ids: int | None = None) -> Self:
+    def read(cls, path: Path, *, blank: BlankIds, num_ids: int | None = None, salt: str | None = None) -> Self:
         """Read what ``write`` wrote, and check it: texts without gaps, in order of ids, which falls with the counts.
 
         Args:
             path: the Parquet file.
             blank: the rule for the blank text.
             num_ids: the number of ids that it must give; None: any.
+            salt: the salt of the hashes that it holds in place of values; None if it holds values.
 
         Raises:
             DataError: the file is missing or damaged, or holds another number of values.
         """
+        if num_ids is not None:  # before memory is taken for them
+            require_vocabulary(path, num_ids=num_ids)
         try:
             table = pq.read_table(path, columns=["value", "count", "id"])
             if (damage := _find_damage(table, num_ids)) is not None:
                 raise _damaged(path, damage)
             values = pl.Series("value", table["value"], dtype=pl.String)
-            return cls(values, table["count"].to_numpy(), blank)
+            return cls(values, table["count"].to_numpy(), blank, salt)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise _damaged(path, error) from error
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from rankelastor.data.kinds import (
     calendar,
     categorical,
+    crossed,
     group,
     hashed,
     last_element,
@@ -55,6 +56,7 @@ class FieldKind:
 KINDS: tuple[FieldKind, ...] = (
     FieldKind(categorical.CategoricalField, categorical.CategoricalSpec),
     FieldKind(hashed.HashedField, hashed.HashedSpec),
+    FieldKind(crossed.CrossedField, crossed.CrossedSpec),
     FieldKind(sequence.SequenceField, sequence.SequenceSpec, further=(last_element.LastElementSpec, match.MatchSpec)),
     FieldKind(numeric.NumericField, numeric.NumericSpec),
     FieldKind(quantile.QuantileField, quantile.QuantileSpec),

@@ -172,7 +172,12 @@ class PlannedFeature(Protocol):
 
 @runtime_checkable
 class ReadsOtherColumns(Protocol):
-    """A planned feature that compares its column with others."""
+    """A planned feature that reads other columns beside its own."""
+
+    @property
+    def other_setting(self) -> str:
+        """Name of the setting that names the other columns."""
+        ...
 
     @property
     def other_columns(self) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ class PlannedMatch:
     reads: ClassVar[Reads] = "distinct_texts"
     width: ClassVar[int] = 1
     vocabulary: ClassVar[None] = None
+    other_setting: ClassVar[str] = "matches"
 
     @property
     def name(self) -> str:

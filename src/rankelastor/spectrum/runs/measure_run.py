@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from rankelastor.data.loading.loader import BatchLoader
-from rankelastor.data.prepared import PreparedSplit
-from rankelastor.errors import DataError, SettingsError
+from rankelastor.data.raw.inputs import Table
+from rankelastor.errors import ON_ROWS, RunError, SettingsError
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.models.outline import point_shapes
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.runs.bundle_file.archive import is_bundle
+from rankelastor.runs.bundle_file.unpacked import unpack_bundle
 from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
@@ -26,6 +27,7 @@ from rankelastor.spectrum.parameters import measure_embedding_tables
 from rankelastor.spectrum.recording.problems import list_not_finite
 from rankelastor.spectrum.recording.recorder import Recorder
 from rankelastor.spectrum.recording.statistics import Recording
+from rankelastor.spectrum.runs.measured_rows import MeasuredRows, prepared_rows, raw_rows
 from rankelastor.spectrum.runs.mixing_map import MixingMap, mixing_map
 from rankelastor.spectrum.runs.over_seeds import over_seeds
 from rankelastor.spectrum.runs.run_spectrum import EmbeddingTable, RunSpectrum
@@ -53,30 +55,45 @@ def measure_run(
     name: str | None = None,
     more_points: Sequence[str] = (),
     prepared: str | Path | None = None,
+    on: Table | None = None,
     progress: ProgressListener | None = None,
 ) -> RunSpectrum:
     """Measure the spectrum of a run's best weights over the first examples of a split of its prepared data.
+
+    A bundle is measured over the example rows in it, unless ``prepared`` or ``on`` names others.
 
     A model without blocks has no trajectory and no verdict; its points and its embedding tables are measured. Of an
     ensemble each member is measured, and the means over members are given, see ``over_seeds``.
 
     Args:
-        folder: the run folder.
+        folder: the run folder, or a bundle.
         split: the split to record.
         num_examples: largest number of examples, taken from the beginning of the split.
         name: name of the run in figures and sentences; None takes the folder's name.
         more_points: dotted names of modules to record besides the stages; their outputs must be tokens.
         prepared: the prepared folder, if it was moved; see ``LoadedRun.dataset``.
+        on: raw rows to measure instead of a split: the path of a file or folder, a stream of bytes, or a frame.
         progress: listener for the progress of the recording.
 
     Raises:
-        RunError: the run folder has no weights, or cannot be used.
+        RunError: the run folder has no weights, or cannot be used; a bundle holds no example rows.
         DataError: the prepared folder or the split is missing, or the split has no rows.
         SettingsError: ``num_examples`` is less than 2, a point does not exist (the message lists the known ones), or
             the members of an ensemble are different models.
     """
     if num_examples <= 1:
         raise SettingsError(f"the number of examples must be at least 2, but {num_examples} was given; try 8192")
+    if is_bundle(folder):
+        return _measure_bundle(
+            Path(folder),
+            split=split,
+            num_examples=num_examples,
+            name=name,
+            more_points=more_points,
+            prepared=prepared,
+            on=on,
+            progress=progress,
+        )
     if members := member_folders(folder):
         measured = [
             measure_run(
@@ -85,6 +102,7 @@ def measure_run(
                 num_examples=num_examples,
                 more_points=more_points,
                 prepared=prepared,
+                on=on,
                 progress=progress,
             )
             for member in members
@@ -92,8 +110,49 @@ def measure_run(
         return _over_members(Path(folder), measured, name=name)
     run = load_run(folder)
     with borrowed_cores(run.recipe.training.execution.threads):
-        rows = _rows(run, split, prepared)
-        return _measure(run, rows, num_examples=num_examples, name=name, more_points=more_points, progress=progress)
+        rows = (
+            prepared_rows(run.dataset(prepared).split(split), most=num_examples)
+            if on is None
+            else raw_rows(run, on, most=num_examples)
+        )
+        return _measure(run, rows, name=name, more_points=more_points, progress=progress)
+
+
+def _measure_bundle(
+    path: Path,
+    *,
+    split: SplitName,
+    num_examples: int,
+    name: str | None,
+    more_points: Sequence[str],
+    prepared: str | Path | None,
+    on: Table | None,
+    progress: ProgressListener | None,
+) -> RunSpectrum:
+    """Measure the run in a bundle, over the example rows unless others are named."""
+    bundle = unpack_bundle(path)
+    try:
+        has_own = on is None and prepared is None
+        rows = bundle.example_rows if has_own else on
+        if rows is None and has_own:
+            raise RunError(
+                f"a bundle must hold example rows to be measured, but {path} holds none; name rows with {ON_ROWS}",
+                python=ON_ROWS,
+            )
+        measured = measure_run(
+            bundle.run,
+            split=split,
+            num_examples=num_examples,
+            name=name,
+            more_points=more_points,
+            prepared=prepared,
+            on=rows,
+            progress=progress,
+        )
+    finally:
+        bundle.close()
+    told = (f"Only the {measured.num_examples} example rows of the bundle are measured",) if has_own else ()
+    return replace(measured, folder=str(path), problems=(*measured.problems, *told))
 
 
 def _over_members(folder: Path, measured: Sequence[RunSpectrum], *, name: str | None) -> RunSpectrum:
@@ -111,15 +170,14 @@ def _over_members(folder: Path, measured: Sequence[RunSpectrum], *, name: str | 
 
 def _measure(
     run: LoadedRun,
-    rows: PreparedSplit,
+    rows: MeasuredRows,
     *,
-    num_examples: int,
     name: str | None,
     more_points: Sequence[str],
     progress: ProgressListener | None,
 ) -> RunSpectrum:
     points = _points(run.ranker, more_points)
-    recording = _record(run, rows, points, num_examples=num_examples, progress=progress or SilentProgress())
+    recording = _record(run, rows, points, progress=progress or SilentProgress())
     name = run.folder.resolve().name if name is None else name
     paths, problems = _trajectories(recording, run.ranker, name=name)
     run_folder = RunFolder.open(run.folder)
@@ -129,7 +187,7 @@ def _measure(
         folder=str(run.folder),
         model=run.recipe.model.kind,
         split=rows.name,
-        num_examples=min(num_examples, rows.num_rows),
+        num_examples=rows.num_rows,
         test_auc=result.metrics.get("test", {}).get("auc") if result else None,
         dense_parameters=result.cost.dense_parameters if result else None,
         recording=recording,
@@ -155,21 +213,12 @@ def _points(ranker: Ranker, more: Sequence[str]) -> dict[str, nn.Module]:
     return {**ranker.points, **{name: modules[name] for name in more}}
 
 
-def _rows(run: LoadedRun, split: SplitName, prepared: str | Path | None) -> PreparedSplit:
-    dataset = run.dataset(prepared)
-    rows = dataset.split(split)
-    if rows.num_rows == 0:
-        raise DataError(f"a split must hold rows to be measured, but {dataset.folder / split} has none; try another")
-    return rows
-
-
 @torch.inference_mode()
 def _record(
     run: LoadedRun,
-    rows: PreparedSplit,
+    rows: MeasuredRows,
     points: Mapping[str, nn.Module],
     *,
-    num_examples: int,
     progress: ProgressListener,
 ) -> Recording:
     if not points:
@@ -180,10 +229,10 @@ def _record(
     recorder = Recorder(
         run.ranker, points, matrices=("example", "flattened") if fits else ("example",), num_bins=NUM_BINS
     )
-    left = min(num_examples, rows.num_rows)
+    left = rows.num_rows
     progress.begin(f"recording {run.folder.name}", total=left, unit="examples")
     with recorder:
-        for batch in BatchLoader(rows, batch_size=min(left, run.recipe.training.evaluation_batch_size)).epoch():
+        for batch in rows.batches(min(left, run.recipe.training.evaluation_batch_size)):
             taken = next(batch.split(left))
             run.ranker(taken.to(device))
             progress.advance(taken.num_examples)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from html import escape
 
 from pydantic import TypeAdapter
 
+from rankelastor.html_table import html_table
+from rankelastor.percent import percent
 from rankelastor.spectrum.recording.statistics import MatrixMeasures, Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap
 from rankelastor.spectrum.runs.sampled_steps import EveryStep
@@ -14,6 +17,9 @@ from rankelastor.spectrum.runs.training_samples import TrainingSample
 from rankelastor.spectrum.stages import StageMatrix
 from rankelastor.spectrum.trajectory import Trajectory
 from rankelastor.spectrum.verdict import TrajectoryVerdict, verdict
+
+_SHOWN = "stable_rank"
+"""The measure that notebooks show."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,13 @@ class RunSpectrum:
         paths = {measure: replace(path, name=name) for measure, path in self.trajectories.items()}
         verdicts = {measure: verdict(path) for measure, path in paths.items()}
         return replace(self, name=name, trajectories=paths, verdicts=verdicts)
+
+    def _repr_html_(self) -> str:
+        sentences = [*self.problems, *(self.verdicts[_SHOWN].sentences if _SHOWN in self.verdicts else ())]
+        stages = self.trajectories[_SHOWN].stages if _SHOWN in self.trajectories else ()
+        rows = [[stage.point, f"{stage.mean:.3f}", percent(stage.share)] for stage in stages]
+        table = html_table(["stage", _SHOWN.replace("_", " "), "of possible"], rows, caption=self.name) if rows else ""
+        return table + "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 
     def to_json(self) -> str:
         """Serialise to JSON; `from_json` reads it back."""

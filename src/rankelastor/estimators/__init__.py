@@ -1,0 +1,1 @@
+"""Rankers in scikit-learn's manner: fit a table, and score tables."""
