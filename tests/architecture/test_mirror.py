@@ -18,6 +18,7 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "training/updates.py": ("training/test_step.py", "every rule of the steps there"),
     "cli/serve.py": ("service/test_run.py", VERB),
     "cli/explain.py": ("explanations/test_importance.py", VERB),
     "explanations/columns.py": ("explanations/test_importance.py", "the columns that are permuted"),
@@ -34,6 +35,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "service/request_types.py": ("service/test_app.py", "bodies, right and wrong"),
     "service/store.py": ("service/test_app.py", "bundles that are swapped in and refused"),
     "service/telemetry.py": ("service/test_app.py", "the counts that Prometheus reads"),
+    "cli/compare.py": ("studies/comparing/test_compare.py", VERB),
     "estimators/field_table.py": ("estimators/test_click_ranker.py", "the fields that the estimator shows"),
     "estimators/plan.py": ("estimators/test_click_ranker.py", "the recipe of the estimator"),
     "estimators/rows.py": ("estimators/test_click_ranker.py", "labels, weights and groups, beside the table and in it"),
@@ -249,6 +251,11 @@ COVERED: dict[str, tuple[str, str]] = {
     "spectrum/runs/training_samples.py": ("spectrum/runs/test_observer.py", "what the observer writes"),
     "spectrum/stages.py": ("spectrum/test_trajectory.py", "the stages of trajectories"),
     "spectrum/verdict.py": ("spectrum/test_trajectory.py", "what is said of a trajectory"),
+    "studies/report/figures.py": ("studies/report/test_write.py", "a part of the report"),
+    "studies/report/fits.py": ("studies/report/test_write.py", "a part of the report"),
+    "studies/report/page.py": ("studies/report/test_write.py", "a part of the report"),
+    "studies/report/table.py": ("studies/report/test_write.py", "a part of the report"),
+    "studies/report/tables.py": ("studies/report/test_write.py", "a part of the report"),
     "studies/plan/axes.py": ("studies/plan/test_grid.py", "what axes move, and what is refused"),
     "studies/plan/settings.py": ("studies/plan/test_grid.py", SETTINGS),
     "studies/plan/study_file.py": ("studies/plan/test_grid.py", STEP),

@@ -27,6 +27,7 @@ VERBS = (
     "study",
     "ensemble",
     "evaluate",
+    "compare",
     "spectrum",
     "predict",
     "embeddings",
