@@ -15,10 +15,12 @@ from tests.bundles.bundled_runs import tiny_recipe, tiny_run
 from tests.service.running_services import Client, running
 
 from rankelastor.bundles.make import BundleOptions, bundle_run
+from rankelastor.errors import DataError
 from rankelastor.recipes.load import with_overrides
 from rankelastor.runs.load import load_run
 from rankelastor.schema import Batch
 from rankelastor.service.limits import Limits
+from rankelastor.service.model import ServedModel
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.run import train
 
@@ -74,6 +76,20 @@ def test_concurrent_requests_are_batched_and_each_gets_its_own_scores(client: Cl
     counts = dict(line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
     assert int(counts["rankelastor_batches_total"]) < int(counts["rankelastor_scored_rows_total"])
     assert counts["rankelastor_queue_rows"] == "0"
+
+
+def test_a_wrong_request_spoils_none_that_is_encoded_with_it(bundle: Path) -> None:
+    model = ServedModel(bundle)
+    wrong = [{"site": "a", "device": "phone", "price": "much"}]
+    numbers = [{"site": 1, "device": "phone", "price": 2}]
+    for requests in ([ROWS[:1], ROWS[1:]], [ROWS[:1], wrong, ROWS[1:]], [ROWS[:1], numbers]):
+        for rows, found in zip(requests, model.encode_together(requests), strict=True):
+            if rows is wrong:
+                assert isinstance(found, DataError)
+            else:
+                assert isinstance(found, Batch)
+                assert found.categorical.tolist() == model.encode(rows).batch.categorical.tolist()
+    model.close()
 
 
 def test_values_of_several_types_are_one_value(client: Client) -> None:

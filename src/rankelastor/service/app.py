@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,14 @@ from rankelastor.service.limits import Limits
 from rankelastor.service.model import Encoded, ServedModel
 from rankelastor.service.page import page_of
 from rankelastor.service.refusals import Refusal
+from rankelastor.service.request_types import Row
 from rankelastor.service.store import ModelStore
 from rankelastor.service.telemetry import Telemetry
 
 _logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
+_FEW_CANDIDATES = 64
+"""So few are encoded together with other requests; of more, what reads the context alone is encoded once."""
 _HEALTH = frozenset({"/healthz", "/readyz"})
 _KNOWN_PATHS = frozenset({"/v1/score", "/v1/rank", "/v1/explain", "/v1/model", "/healthz", "/readyz", "/metrics", "/"})
 _SCHEMAS = "#/components/schemas/{model}"
@@ -54,7 +57,7 @@ class Service:
         model = self.store.current
         rows, name_unseen = model.requests.read_score(body)
         self._require_count(len(rows), self.limits.rows, "rows")
-        probability, encoded = await self._scored(model, len(rows), lambda: model.encode(rows, name_unseen=name_unseen))
+        probability, encoded = await self._scored(model, len(rows), self._encoded(model, rows, name_unseen))
         return _answer(model, {"probabilities": _plain(probability)}, encoded)
 
     async def rank(self, body: bytes) -> dict[str, Any]:
@@ -62,11 +65,13 @@ class Service:
         model = self.store.current
         context, candidates, name_unseen = model.requests.read_rank(body)
         self._require_count(len(candidates), self.limits.candidates, "candidates")
-        probability, encoded = await self._scored(
-            model,
-            len(candidates),
-            lambda: model.encode_candidates(context, candidates, name_unseen=name_unseen),
-        )
+        if 0 < len(candidates) <= _FEW_CANDIDATES:
+            encoding = self._encoded(model, model.rows_of(context, candidates), name_unseen)
+        else:
+            encoding = self.batcher.encoded(
+                lambda: model.encode_candidates(context, candidates, name_unseen=name_unseen)
+            )
+        probability, encoded = await self._scored(model, len(candidates), encoding)
         order = (-probability[:, 0]).argsort(kind="stable")
         return _answer(
             model, {"order": order.tolist(), "probabilities": _plain(probability[order])}, encoded, order=order.tolist()
@@ -77,16 +82,26 @@ class Service:
         model = self.store.current
         rows, _ = model.requests.read_score(body)
         self._require_count(len(rows), 1, "rows")
-        probability, encoded = await self._scored(model, 1, lambda: model.encode(rows, name_unseen=True))
+        probability, encoded = await self._scored(model, 1, self._encoded(model, rows, name_unseen=True))
         found = await self.batcher.explain(lambda: model.explain(rows[0]))
         told = {"probabilities": _plain(probability), "contributions": [each.as_dict() for each in found]}
         return _answer(model, told, encoded)
 
-    async def _scored(self, model: ServedModel, num_rows: int, encode: Callable[[], Encoded]) -> tuple[Any, Encoded]:
-        self.batcher.reserve(num_rows)
+    async def _encoded(self, model: ServedModel, rows: list[Row], name_unseen: bool) -> Encoded:  # noqa: FBT001
+        batch = await self.batcher.encoded_rows(model, rows)
+        return Encoded(batch, model.unseen(batch) if name_unseen else None)
+
+    async def _scored(
+        self, model: ServedModel, num_rows: int, encoding: Coroutine[Any, Any, Encoded]
+    ) -> tuple[Any, Encoded]:
+        try:
+            self.batcher.reserve(num_rows)
+        except Refusal:
+            encoding.close()
+            raise
         try:
             async with asyncio.timeout(self.limits.seconds):
-                encoded = await self.batcher.encoded(encode)
+                encoded = await encoding
                 return await self.batcher.score(model, encoded.batch), encoded
         except TimeoutError:
             raise Refusal(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -19,6 +19,7 @@ from rankelastor.schema import Batch
 from rankelastor.service.limits import Limits
 from rankelastor.service.model import ServedModel
 from rankelastor.service.refusals import Refusal
+from rankelastor.service.request_types import Row
 from rankelastor.service.telemetry import Telemetry
 
 Result = TypeVar("Result")
@@ -48,6 +49,8 @@ class Batcher:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rankelastor-scores")
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="rankelastor-encodes")
         self._task: asyncio.Task[None] | None = None
+        self._to_encode: list[tuple[ServedModel, Sequence[Row], asyncio.Future[Batch]]] = []
+        self._encoder: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
         self._rows = 0
         self.num_open = 0
@@ -79,6 +82,41 @@ class Batcher:
     async def encoded(self, encode: Callable[[], Result]) -> Result:
         """Encode in a thread of its own, so that other requests are read meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._encoding, encode)
+
+    async def encoded_rows(self, model: ServedModel, rows: Sequence[Row]) -> Batch:
+        """Encode the rows of a request, together with those that wait meanwhile.
+
+        Raises:
+            Refusal: there are no rows, or a text is no UTF-8.
+            RankElastorError: a cell is wrong.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Batch] = loop.create_future()
+        self._to_encode.append((model, rows, future))
+        if self._encoder is None or self._encoder.done():
+            self._encoder = loop.create_task(self._encode_waiting())
+        return await future
+
+    async def _encode_waiting(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._to_encode:
+            await asyncio.sleep(0)  # requests that have arrived, too, are read first
+            model = self._to_encode[0][0]
+            taken = [each for each in self._to_encode if each[0] is model]
+            self._to_encode = [each for each in self._to_encode if each[0] is not model]
+            try:
+                found = await loop.run_in_executor(
+                    self._encoding, model.encode_together, [rows for _, rows, _ in taken]
+                )
+            except Exception as error:  # noqa: BLE001 - each request gets it, and the service goes on
+                found = [error] * len(taken)
+            for (_, _, future), each in zip(taken, found, strict=True):
+                if future.done():
+                    continue
+                if isinstance(each, Exception):
+                    future.set_exception(each)
+                else:
+                    future.set_result(each)
 
     async def score(self, model: ServedModel, batch: Batch) -> Float64[ndarray, "row task"]:
         """Score the rows of a request, together with those of others.

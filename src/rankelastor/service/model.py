@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from rankelastor.bundles.findings import Findings
 from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.kinds.cells import Numbering
 from rankelastor.data.raw.rows import RawRows, read_rows
+from rankelastor.errors import DataError
 from rankelastor.evaluation.row_scorer import RowScorer
 from rankelastor.explanations.columns import column_places
 from rankelastor.explanations.contributions import Contribution, contributions, logits_of
@@ -26,7 +28,7 @@ from rankelastor.runs.bundle_file.index import CARD_FILE, BundleIndex
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.schema import Batch
-from rankelastor.service.columns import raw_rows
+from rankelastor.service.columns import MixedTypes, raw_rows
 from rankelastor.service.refusals import Refusal
 from rankelastor.service.request_types import RequestTypes, Row
 
@@ -74,10 +76,38 @@ class ServedModel:
         """
         if not rows:
             raise Refusal(422, "a request must hold rows, but holds none")
-        present = list(self.requests.columns)
-        served = [name for name in rows[0] if name not in present and name in self._served]
-        batch = self.run.encoder.encode(raw_rows(rows, [*present, *served]))
-        return Encoded(batch, self._unseen(batch) if name_unseen else None)
+        batch = self.run.encoder.encode(raw_rows(rows, self.requests.columns))
+        return Encoded(batch, self.unseen(batch) if name_unseen else None)
+
+    def encode_together(self, requests: Sequence[Sequence[Row]]) -> list[Batch | Exception]:
+        """Encode the rows of several requests at once, which takes hardly longer than those of one.
+
+        Requests whose values have other types, or of which one is wrong, are encoded one by one.
+        """
+        if len(requests) > 1:
+            with suppress(DataError, Refusal, MixedTypes):
+                rows = raw_rows([row for each in requests for row in each], self.requests.columns, one_type=True)
+                batch, start, parts = self.run.encoder.encode(rows), 0, list[Batch | Exception]()
+                for each in requests:
+                    parts.append(_slice(batch, start, start + len(each)))
+                    start += len(each)
+                return parts
+        return [self._encoded_or_error(each) for each in requests]
+
+    def _encoded_or_error(self, rows: Sequence[Row]) -> Batch | Exception:
+        try:
+            return self.encode(rows).batch
+        except (DataError, Refusal) as error:
+            return error
+
+    def rows_of(self, context: Row, candidates: Sequence[Row]) -> list[Row]:
+        """Put a context beside each candidate.
+
+        Raises:
+            Refusal: a column stands in neither, or in both.
+        """
+        self._candidate_columns(context, candidates)
+        return [{**context, **candidate} for candidate in candidates]
 
     def encode_candidates(self, context: Row, candidates: Sequence[Row], *, name_unseen: bool = False) -> Encoded:
         """Encode one context with many candidates; what reads the context alone is encoded once.
@@ -92,7 +122,7 @@ class ServedModel:
         once = raw_rows([context], [name for name in context if name in self._known])
         each = raw_rows(candidates, of_each)
         batch = self._joined(once, each)
-        return Encoded(batch, self._unseen(batch) if name_unseen else None)
+        return Encoded(batch, self.unseen(batch) if name_unseen else None)
 
     def score(self, batch: Batch) -> Float64[ndarray, "row task"]:
         """Compute the probabilities of a batch."""
@@ -221,10 +251,22 @@ class ServedModel:
             sequence=None if rows.sequence is None else torch.from_numpy(rows.sequence),
         )
 
-    def _unseen(self, batch: Batch) -> list[list[str]]:
+    def unseen(self, batch: Batch) -> list[list[str]]:
+        """Name the fields of each row whose values training has not seen."""
         names = self.run.encoder.schema.categorical
         flags = {names[index].name: batch.categorical[:, index] == unknown for index, unknown in self._unknown.items()}
         return [[name for name, flag in flags.items() if flag[row]] for row in range(batch.num_examples)]
+
+
+def _slice(batch: Batch, start: int, stop: int) -> Batch:
+    sequence = None if batch.sequence is None else batch.sequence[start:stop]
+    return Batch(
+        categorical=batch.categorical[start:stop],
+        numeric=batch.numeric[start:stop],
+        labels=None,
+        group=None,
+        sequence=sequence,
+    )
 
 
 def _together(once: RawRows, each: RawRows) -> RawRows:
