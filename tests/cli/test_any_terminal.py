@@ -56,6 +56,7 @@ TRAINED = [
 ]
 SHOWN = [
     ["evaluate", "run"],
+    ["compare", "run", "other"],
     ["spectrum", "run", "--examples", "20", "--to", "report"],
     ["predict", "run", "log.csv", "out.csv", "--force"],
     ["embeddings", "run", "--to", "vectors", "--force"],
@@ -79,7 +80,7 @@ SHOWN = [
     ["demo", "--rows", "1000", "--to", "demo"],
 ]
 NOT_AS_JSON = {"predict", "schema", "sample"}
-TESTED_AS_JSON_ELSEWHERE = {"train", "demo", "theory", "spectrum", "repeat", "ensemble", "tune", "study"}
+TESTED_AS_JSON_ELSEWHERE = {"train", "demo", "theory", "spectrum", "repeat", "ensemble", "tune", "study", "compare"}
 TESTED_ELSEWHERE = {"import-published"}  # needs a checkpoint of the published code, see test_import_published.py
 COMMANDS = [*TRAINED, *SHOWN]
 AS_JSON = [[*command, "--json"] for command in COMMANDS if command[0] not in NOT_AS_JSON | TESTED_AS_JSON_ELSEWHERE]

@@ -10,7 +10,8 @@ from rankelastor.cli.main import VERBS, app
 from rankelastor.recipes.load import dump_yaml
 from rankelastor.recipes.recipe import Recipe
 
-GROUPS, GROUPED = {"data", "study"}, ("data list", "data fetch", "study run")
+STUDY = ("study run", "study table", "study report", "study refresh")
+GROUPS, GROUPED = {"data", "study"}, ("data list", "data fetch", *STUDY)
 LEAVES = [*(verb.replace("_", "-") for verb in VERBS if verb not in GROUPS), *GROUPED]
 
 

@@ -27,6 +27,7 @@ VERBS = (
     "study",
     "ensemble",
     "evaluate",
+    "compare",
     "spectrum",
     "predict",
     "embeddings",
@@ -39,6 +40,7 @@ VERBS = (
     "schema",
     "verify",
     "bundle",
+    "serve",
     "import_fuxictr",
     "import_published",
 )

@@ -43,7 +43,18 @@ def register(app: typer.Typer) -> None:
         epilog="Example: rankelastor study run studies/map.yaml --jobs 2  |  "
         "rankelastor study run studies/map.yaml --only 'full_mixing*/*/seed=1'",
     )(run)
+    group.command("table", epilog="Example: rankelastor study table studies/map.yaml --table differences_auc")(table)
+    group.command("report", epilog="Example: rankelastor study report studies/map.yaml")(report)
+    group.command("refresh", epilog="Example: rankelastor study refresh docs/results.md")(refresh)
     app.add_typer(group, name="study")
+
+
+ResultsPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--results", metavar="FILE", help="Results to read, such as committed ones.", show_default="those in the folder"
+    ),
+]
 
 
 def run(  # noqa: PLR0917 - typer's arguments
@@ -107,3 +118,62 @@ def _say(results: StudyResults, study: Path) -> None:
     if results.missing:
         print_words(f"{len(results.missing)} runs are missing, since budget.minutes is used up; raise it to go on")
     print_words(f"results: {results.folder.results}\nNext: rankelastor study report {study}")
+
+
+def table(
+    study: StudyPath,
+    to: StudyFolderPath = None,
+    results: ResultsPath = None,
+    name: Annotated[
+        str | None, typer.Option("--table", metavar="NAME", help="Only this table.", show_default="all tables")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of Markdown.")] = False,
+) -> None:
+    """Print what a study shows so far: means and spread, paired differences, Pareto fronts, rank and AUC, fits.
+
+    Differences are tested by a paired t-test over the seeds and corrected for their number by Holm; each table says the
+    smallest difference that it can tell apart.
+    """
+    from rankelastor.studies.report.write import report_of
+
+    found = report_of(study, folder=to, results=results)
+    tables = found.tables if name is None else (found.table(name),)
+    if as_csv:
+        typer.echo("\n".join(each.as_csv() for each in tables), nl=False)
+    elif name is None:
+        typer.echo(found.as_markdown(), nl=False)
+    else:
+        typer.echo(found.table(name).as_markdown())
+
+
+def report(study: StudyPath, to: StudyFolderPath = None, results: ResultsPath = None) -> None:
+    """Write the report of a study: one HTML page that loads nothing, Markdown, and a CSV file for each table."""
+    from rankelastor.studies.report.write import report_of, write_study_report
+
+    found = report_of(study, folder=to, results=results)
+    folder = to or Path("study") / found.plan.study.name
+    written = write_study_report(found, folder / "report")
+    for sentence in found.summary:
+        print_words(sentence)
+    print_words(f"report: {written[0]}")
+
+
+def refresh(
+    page: Annotated[Path, typer.Argument(metavar="PAGE", help="A Markdown page with blocks of studies.")],
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if a table is stale.")] = False,
+) -> None:
+    """Make the tables of a page anew from committed results.
+
+    A table stands between `<!-- study STUDY RESULTS TABLE -->` and `<!-- end -->`; paths start from the current folder.
+    """
+    from rankelastor.studies.report.blocks import refresh_page, refreshed
+
+    if check:
+        text = page.read_text(encoding="utf-8")
+        if refreshed(text, root=Path()) != text:
+            print_words(f"{page}: tables are stale; `rankelastor study refresh {page}`")
+            raise typer.Exit(1)
+        print_words(f"{page}: all tables are up to date")
+        return
+    changed = refresh_page(page)
+    print_words(f"{page}: {'tables were made anew' if changed else 'all tables are up to date'}")

@@ -25,17 +25,32 @@ _SCRIPTS = (
 def render_page(payload: Mapping[str, Any]) -> str:
     """Render self-contained HTML that loads nothing from the network; ``payload`` is from `payload.page_payload`."""
     parts = {
-        "style": _resource("page.css"),
+        "style": shared_asset("page.css"),
         "plotly": get_plotlyjs(),
         "data": json_for_script(payload),
-        "script": "\n".join(_resource(name) for name in _SCRIPTS),
+        "script": "\n".join(shared_asset(name) for name in _SCRIPTS),
     }
-    pieces = _resource(_TEMPLATE).split("{{")
+    return fill_template(shared_asset(_TEMPLATE), parts)
+
+
+def fill_template(template: str, parts: Mapping[str, str]) -> str:
+    """Put parts in the places of a template that have their names.
+
+    Example:
+        >>> fill_template("<p>{{word}}</p>", {"word": "rank"})
+        '<p>rank</p>'
+    """
+    pieces = template.split("{{")
     filled = [pieces[0]]
     for piece in pieces[1:]:
         name, rest = piece.split("}}", maxsplit=1)
         filled += [parts[name], rest]
     return "".join(filled)
+
+
+def shared_asset(name: str) -> str:
+    """Read a style sheet, a script or a template that pages are made of."""
+    return (files("rankelastor.spectrum.report") / "assets" / name).read_text(encoding="utf-8")
 
 
 def json_for_script(values: Mapping[str, Any]) -> str:
@@ -47,7 +62,3 @@ def json_for_script(values: Mapping[str, Any]) -> str:
     """
     text = json.dumps(values, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _resource(name: str) -> str:
-    return (files("rankelastor.spectrum.report") / "assets" / name).read_text(encoding="utf-8")

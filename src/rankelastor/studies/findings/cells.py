@@ -61,6 +61,11 @@ def cells_of(plan: Plan, lines: Sequence[RunLine]) -> list[Cell]:
     return found
 
 
+def data_of(cell: Cell, axes: Sequence[str]) -> str:
+    """Name the data of a cell by the values of the axes that move the data; empty where none does."""
+    return ", ".join(f"{axis}={cell.point[axis]}" for axis in axes)
+
+
 def value_of(line: RunLine, metric: str) -> float | None:
     """Return a metric of the test split, a cost, the wall time, or the number of train rows.
 

@@ -11,11 +11,11 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 from scipy.stats import rankdata
 
-from rankelastor.studies.findings.cells import Cell
+from rankelastor.studies.findings.cells import Cell, data_of
 
 Scope = Literal["all runs", "within a point", "within a recipe"]
 METHOD = "Spearman's correlation, bootstrap over points"
-_DRAWS = 2000
+_DRAWS = 500
 _SEED = 18
 _FEWEST = 4
 
@@ -52,17 +52,23 @@ class RankAndAuc:
         return "no connection can be told"
 
 
-def rank_and_auc(cells: Sequence[Cell]) -> list[RankAndAuc]:
+def rank_and_auc(cells: Sequence[Cell], *, data: Sequence[str] = ()) -> list[RankAndAuc]:
     """Correlate each measure of the last stage with the test AUC, over all runs and within points and recipes.
 
+    Where axes move the data, runs are compared on the same data alone: the mean of their data is taken off first.
+
     Points are drawn anew with all their runs, since the seeds of a point are no independent evidence on other points.
+
+    Args:
+        cells: the runs by point.
+        data: the axes that move the data.
     """
     found = []
     for measure in _measures(cells):
-        ranks, aucs, points, recipes = _columns(cells, measure)
+        ranks, aucs, points, recipes, logs = _columns(cells, measure, data)
         if len(ranks) < _FEWEST:
             continue
-        found.append(_correlated(measure, "all runs", ranks, aucs, points))
+        found.append(_correlated(measure, "all runs", _centred(ranks, logs), _centred(aucs, logs), points))
         found.append(_correlated(measure, "within a recipe", _centred(ranks, recipes), _centred(aucs, recipes), points))
         found.append(_correlated(measure, "within a point", _centred(ranks, points), _centred(aucs, points), points))
     return [each for each in found if np.isfinite(each.correlation)]
@@ -91,18 +97,25 @@ def _measures(cells: Sequence[Cell]) -> list[str]:
     return list(dict.fromkeys(measure for cell in cells for line in cell.lines.values() for measure in line.ranks))
 
 
+Numbers = Int64[ndarray, " run"]
+
+
 def _columns(
-    cells: Sequence[Cell], measure: str
-) -> tuple[Values, Values, Int64[ndarray, " run"], Int64[ndarray, " run"]]:
-    recipes = list(dict.fromkeys(cell.point["recipe"] for cell in cells))
+    cells: Sequence[Cell], measure: str, data: Sequence[str]
+) -> tuple[Values, Values, Numbers, Numbers, Numbers]:
+    """Collect rank and AUC of each run, and the number of its point, of its recipe on its data, and of its data."""
+    logs = [data_of(cell, data) for cell in cells]
+    recipes = [f"{cell.point['recipe']} {log}" for cell, log in zip(cells, logs, strict=True)]
     rows = [
-        (rank, cell.values("auc")[seed], place, recipes.index(cell.point["recipe"]))
+        (rank, aucs[seed], place, recipes.index(recipes[place]), logs.index(logs[place]))
         for place, cell in enumerate(cells)
+        for aucs in [cell.values("auc")]
         for seed, rank in last_ranks(cell, measure).items()
-        if seed in cell.values("auc")
+        if seed in aucs
     ]
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    return table[:, 0], table[:, 1], table[:, 2].astype(np.int64), table[:, 3].astype(np.int64)
+    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    numbers = table[:, 2:].astype(np.int64)
+    return table[:, 0], table[:, 1], numbers[:, 0], numbers[:, 1], numbers[:, 2]
 
 
 def _centred(values: Values, groups: Int64[ndarray, " run"]) -> Values:

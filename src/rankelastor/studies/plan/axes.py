@@ -12,6 +12,7 @@ from rankelastor.tuning.space import paths_of
 LOG = "log."
 """The beginning of a path to a setting of the planted log."""
 _SEED = "training.seed"
+_DATA = (LOG, "data.", "training.train_share")
 
 
 def changes_at(axis: AxisSettings, label: str, *, recipe: str) -> Changes:
@@ -34,6 +35,21 @@ def changes_at(axis: AxisSettings, label: str, *, recipe: str) -> Changes:
         elif path == recipe:
             found |= {inner: each for joined, each in value.items() for inner in paths_of(joined)}
     return found
+
+
+def data_axes(study: StudySettings) -> tuple[str, ...]:
+    """List the axes that move the data: results at their points are not comparable as they stand.
+
+    Example:
+        >>> axes = {"order": {"setting": "log.order", "values": [2]}, "width": {"setting": "model.dim", "values": [8]}}
+        >>> data_axes(StudySettings(name="s", recipes={"a": "a.yaml"}, log={}, axes=axes))
+        ('order',)
+    """
+    return tuple(
+        name
+        for name, axis in study.axes.items()
+        if any(path.startswith(_DATA) for path in _paths(name, axis, study, source=study.name))
+    )
 
 
 def check_axes(study: StudySettings, *, source: str) -> None:

@@ -1,0 +1,1 @@
+"""Finished runs compared row by row on the same test rows."""
