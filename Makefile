@@ -2,7 +2,7 @@
 # make test    run the default test suite and measure its coverage
 # make test-faults  kill trainings and preparations many times and fill disks (docs/reliability.md)
 # make bench   compare the speed with a baseline written like the published code (8 minutes)
-# make fuzz    try 100,000 damaged inputs of each reader (hours; atheris is used if it is installed)
+# make fuzz    try 100,000 damaged inputs of each reader (about an hour; atheris is used if it is installed)
 # make check   run ruff, mypy, import-linter and typos
 # make format  fix and format the code with ruff
 # make clean   remove everything that these made
