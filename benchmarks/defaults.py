@@ -32,6 +32,8 @@ from scipy.special import expit, logit
 from sklearn.metrics import log_loss, roc_auc_score
 
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.drafting.crosses import find_crosses
+from rankelastor.drafting.profile import profile_table
 from rankelastor.evaluation.scoring import score_split
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.training.epoch_batches import scoring_loader
@@ -52,6 +54,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     # out of the box: a recipe of version 2 that names its model alone
     "auto": {"numeric": "quantile", "auto": True},
     "auto_few": {"numeric": "quantile", "auto": True},  # the same, after the choice for few labels was added
+    # the same with the crossed fields that a draft proposes
+    "auto_crossed": {"numeric": "quantile", "auto": True, "crosses": True},
     "auto_rankmixer": {"numeric": "quantile", "auto": True, "model": "rankmixer"},
     # the settings with which docs/use.md began
     "newcomer": {"batch": 4096, "l2": 1e-5, "rate_drop": 0.1, "patience": 2, "monitor": "auc", "min_count": 5},
@@ -144,6 +148,7 @@ BASE: dict[str, Any] = {
     "auto": False,
     "first_order": False,
     "history": True,
+    "crosses": False,
     "tokenizer": {},
     "network": {},
     "optimiser": {},
@@ -182,7 +187,7 @@ def run(log: str, variant: str, seed: int, cuts: Path) -> dict[str, Any]:
     folder = cut_log(log, cuts, seed=seed)
     chosen = settings_of(variant)
     with tempfile.TemporaryDirectory() as temporary:
-        place = folder / f"prepared-{chosen['numeric']}-{chosen['min_count']}-{chosen['history']}"
+        place = folder / f"prepared-{chosen['numeric']}-{chosen['min_count']}-{chosen['history']}-{chosen['crosses']}"
         recipe = recipe_from_values(_recipe(folder, place, chosen, seed))
         began = time.perf_counter()
         trained = train(recipe, folder=Path(temporary) / "run")
@@ -247,7 +252,10 @@ def _recipe(folder: Path, prepared: Path, chosen: Mapping[str, Any], seed: int) 
             "prepared": str(prepared),
             "files": {"folder": str(folder), **{split: f"{split}.parquet" for split in ("train", "valid", "test")}},
             "label": LABEL,
-            "fields": [_field(name, kind, chosen) for name, kind in kinds.items()],
+            "fields": [
+                *(_field(name, kind, chosen) for name, kind in kinds.items()),
+                *(_crosses(folder, kinds) if chosen["crosses"] else ()),
+            ],
         },
     }
     if chosen["auto"]:
@@ -289,6 +297,16 @@ def _field(name: str, kind: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
         made = {"last": 1, "matches": shared} if chosen["history"] else {}
         return {"kind": "sequence", "column": name, "max_length": 30, "shares": shared, **made}
     return {"kind": "categorical", "column": name, "min_count": chosen["min_count"]}
+
+
+def _crosses(folder: Path, kinds: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Cross the columns that a draft would: those that no history is matched with."""
+    matched = {name.removeprefix("history_") for name, kind in kinds.items() if kind == "sequence"}
+    train = pl.read_parquet(folder / "train.parquet")
+    names = [name for name, kind in kinds.items() if kind == "categorical" and name not in matched]
+    profiles = profile_table(train.select(names).cast(pl.String).to_arrow())
+    found = find_crosses(profiles, train[LABEL].to_numpy() > 0)
+    return [{"kind": "crossed", "column": cross.column, "other": cross.other} for cross in found]
 
 
 def _model(chosen: Mapping[str, Any], *, num_fields: int) -> dict[str, Any]:

@@ -18,6 +18,19 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "training/updates.py": ("training/test_step.py", "every rule of the steps there"),
+    "cli/serve.py": ("service/test_run.py", VERB),
+    "explanations/columns.py": ("service/test_app.py", "the columns whose contributions are told"),
+    "explanations/contributions.py": ("service/test_app.py", "what moved a row"),
+    "service/batcher.py": ("service/test_app.py", "concurrent requests, limits, and the end of a service"),
+    "service/columns.py": ("service/test_app.py", "rows of requests, also of mixed types"),
+    "service/limits.py": ("service/test_run.py", SETTINGS),
+    "service/model.py": ("service/test_app.py", "what the paths of a service answer"),
+    "service/page.py": ("service/test_page_in_a_browser.py", "the page, opened in a browser"),
+    "service/refusals.py": ("service/test_app.py", "the errors that are answered"),
+    "service/request_types.py": ("service/test_app.py", "bodies, right and wrong"),
+    "service/store.py": ("service/test_app.py", "bundles that are swapped in and refused"),
+    "service/telemetry.py": ("service/test_app.py", "the counts that Prometheus reads"),
     "cli/compare.py": ("studies/comparing/test_compare.py", VERB),
     "estimators/field_table.py": ("estimators/test_click_ranker.py", "the fields that the estimator shows"),
     "estimators/plan.py": ("estimators/test_click_ranker.py", "the recipe of the estimator"),

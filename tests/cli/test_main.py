@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.cli.terminals import Shown, in_pipes
 
 from rankelastor.cli.main import VERBS
 
@@ -23,6 +25,11 @@ def rankelastor(*arguments: object, cwd: Path | None = None) -> subprocess.Compl
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=cwd, env=ENVIRONMENT)
 
 
+def in_one_process(*commands: Sequence[object], cwd: Path) -> list[Shown]:
+    """Run one command after the other in one process, since loading torch takes longer than most of them."""
+    return in_pipes([list(map(str, command)) for command in commands], cwd, {"COLUMNS": "100"})
+
+
 @pytest.fixture
 def recipe_file(recipe_values: dict[str, Any], tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
@@ -30,16 +37,20 @@ def recipe_file(recipe_values: dict[str, Any], tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", [verb.replace("_", "-") for verb in VERBS])
-def test_every_verb_has_help_with_an_example(verb: str) -> None:
-    shown = rankelastor(verb, "--help")
-    assert shown.returncode == 0
-    assert f"Example: rankelastor {verb}" in shown.stdout
+def test_every_verb_has_help_with_an_example(tmp_path: Path) -> None:
+    verbs = [verb.replace("_", "-") for verb in VERBS]
+    pages = in_one_process(*[[verb, "--help"] for verb in verbs], cwd=tmp_path)
+    without = [
+        verb for verb, page in zip(verbs, pages, strict=True) if f"Example: rankelastor {verb}" not in page.stdout
+    ]
+    assert without == []
+    assert {page.code for page in pages} == {0}
 
 
-def test_help_names_what_happens_without_an_option() -> None:
-    assert "runs/NAME" in rankelastor("train", "--help").stdout
-    assert "standard output" in rankelastor("schema", "--help").stdout
+def test_help_names_what_happens_without_an_option(tmp_path: Path) -> None:
+    train, schema = in_one_process(["train", "--help"], ["schema", "--help"], cwd=tmp_path)
+    assert "runs/NAME" in train.stdout
+    assert "standard output" in schema.stdout
 
 
 def test_help_does_not_load_torch() -> None:
@@ -48,11 +59,18 @@ def test_help_does_not_load_torch() -> None:
 
 
 def test_from_raw_files_to_probabilities(recipe_file: Path, tmp_path: Path) -> None:
-    prepared = rankelastor("prepare", recipe_file)
-    assert prepared.returncode == 0, prepared.stderr
+    run = tmp_path / "run"
+    (tmp_path / "new.csv").write_text("site,device,price,user\na,phone,1.0,u1\n")
+    prepared, trained, evaluated, predicted = in_one_process(
+        ["prepare", recipe_file],
+        ["train", recipe_file, "--run", run, "--set", "training.seed=4"],
+        ["evaluate", run, "--split", "valid", "--json"],
+        ["predict", run, tmp_path / "new.csv", tmp_path / "scored.csv"],
+        cwd=tmp_path,
+    )
+    assert prepared.code == 0, prepared.stderr
     assert "train 10 rows" in prepared.stdout
-    trained = rankelastor("train", recipe_file, "--run", tmp_path / "run", "--set", "training.seed=4")
-    assert trained.returncode == 0, trained.stderr
+    assert trained.code == 0, trained.stderr
     assert "AUC" in trained.stdout
     assert "GFLOP/s that a matrix product reaches here" in trained.stdout
     assert "MB peak memory" in trained.stdout
@@ -60,13 +78,16 @@ def test_from_raw_files_to_probabilities(recipe_file: Path, tmp_path: Path) -> N
         r"epoch 1/3  step 3  train loss 0\.\d+  valid auc \d.*logloss.* lr 0\.01 .*examples/s.* left", trained.stderr
     )
     assert trained.stderr.count("train loss") == 3
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["seed"] == 4
-    evaluated = rankelastor("evaluate", tmp_path / "run", "--split", "valid", "--json")
+    assert json.loads((run / "result.json").read_text())["seed"] == 4
     assert json.loads(evaluated.stdout)["valid"]["num_examples"] == 10
-    (tmp_path / "new.csv").write_text("site,device,price,user\na,phone,1.0,u1\n")
-    predicted = rankelastor("predict", tmp_path / "run", tmp_path / "new.csv", tmp_path / "scored.csv")
-    assert predicted.returncode == 0, predicted.stderr
+    assert predicted.code == 0, predicted.stderr
     assert (tmp_path / "scored.csv").read_text().startswith("site,device,price,user,probability\na,phone,1.0,u1,0.")
+
+
+def test_a_process_of_its_own_prepares_too(recipe_file: Path) -> None:
+    prepared = rankelastor("prepare", recipe_file)
+    assert prepared.returncode == 0, prepared.stderr
+    assert "train 10 rows" in prepared.stdout
 
 
 def test_describe_tells_fields_tree_and_cost(recipe_file: Path) -> None:
@@ -83,74 +104,85 @@ def test_names_that_look_like_markup_are_shown_as_they_are(recipe_values: dict[s
     ]
     recipe_values["data"]["prepared"] = str(tmp_path / "[bold]")
     (tmp_path / "odd.yaml").write_text(yaml.safe_dump(recipe_values))
-    prepared = rankelastor("prepare", tmp_path / "odd.yaml")
+    prepared, shown = in_one_process(
+        ["prepare", tmp_path / "odd.yaml"], ["describe", tmp_path / "odd.yaml"], cwd=tmp_path
+    )
     assert f"{tmp_path / '[bold]'}: 3 features" in prepared.stdout, prepared.stderr
-    shown = rankelastor("describe", tmp_path / "odd.yaml")
-    assert shown.returncode == 0, shown.stderr
+    assert shown.code == 0, shown.stderr
     assert "[/b]x" in shown.stdout
     assert "[red]y" in shown.stdout
 
 
-def test_describe_names_cheaper_mixings_where_full_mixing_dominates(recipe_file: Path) -> None:
-    assert "warning" not in rankelastor("describe", recipe_file, "--set", "model.mixing={kind: split}").stdout
+def test_describe_names_cheaper_mixings_where_full_mixing_dominates(recipe_file: Path, tmp_path: Path) -> None:
     small = ["--set", "model.head.kind=linear", "--set", "model.ffn={kind: mlp, hidden_dims: [4]}"]
-    shown = rankelastor("describe", recipe_file, "--set", "model.token_dim=60", *small)
-    assert shown.returncode == 0, shown.stderr
+    split, shown = in_one_process(
+        ["describe", recipe_file, "--set", "model.mixing={kind: split}"],
+        ["describe", recipe_file, "--set", "model.token_dim=60", *small],
+        cwd=tmp_path,
+    )
+    assert "warning" not in split.stdout
+    assert shown.code == 0, shown.stderr
     assert "warning: full mixing takes" in shown.stdout
     for kind in ("{kind: kronecker, num_groups: 1}", "{kind: low_rank, rank: 15}", "{kind: block, block_dim: 15}"):
         assert kind in shown.stdout
     assert "try --set 'model.mixing={kind: block, block_dim: 15}'" in shown.stdout
 
 
-def test_profile_shows_the_stages_of_a_step(recipe_file: Path) -> None:
-    shown = rankelastor("profile", recipe_file, "--steps", 2, "--warmup", 1)
-    assert shown.returncode == 0, shown.stderr
+def test_profile_shows_the_stages_of_a_step(recipe_file: Path, tmp_path: Path) -> None:
+    shown, plain, none = in_one_process(
+        ["profile", recipe_file, "--steps", 2, "--warmup", 1],
+        ["profile", recipe_file, "--steps", 2, "--json"],
+        ["profile", recipe_file, "--steps", 0],
+        cwd=tmp_path,
+    )
+    assert shown.code == 0, shown.stderr
     for text in ("embedding", "tokenizer", "mixing", "FFN", "head", "optimiser", "data", "backward", "examples/s"):
         assert text in shown.stdout
-    as_json = json.loads(rankelastor("profile", recipe_file, "--steps", 2, "--json").stdout)
+    as_json = json.loads(plain.stdout)
     assert as_json["num_steps"] == 2
     assert {"stage", "ms", "share", "forward_ms", "backward_ms"} == set(as_json["stages"][0])
-    none = rankelastor("profile", recipe_file, "--steps", 0)
-    assert none.returncode == 2
+    assert none.code == 2
     assert "error: steps must be 1 or more, but 0 was given" in none.stderr
 
 
 def test_schema_describes_the_recipe(tmp_path: Path) -> None:
-    assert rankelastor("schema", tmp_path / "schema.json").returncode == 0
+    written, shown = in_one_process(["schema", tmp_path / "schema.json"], ["schema"], cwd=tmp_path)
+    assert written.code == 0
     schema = json.loads((tmp_path / "schema.json").read_text())
     assert schema["additionalProperties"] is False
-    assert json.loads(rankelastor("schema").stdout) == schema
+    assert json.loads(shown.stdout) == schema
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--set", "training.sed=2"], "unknown setting training.sed; did you mean seed?"),
-        (["--set", "training.seed"], "a change must read PATH=VALUE, but 'training.seed' was given"),
-        (["--set", "model.kind=widedeep"], "model.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2'"),
-        (["--set", "model.num_tokens=5"], "num_tokens must divide field * embedding_dim = 12"),
-        (["--set", "data.files.train=nowhere.csv"], "nowhere.csv"),
-        (["--set", "data.label=clicked"], "clicked"),
-    ],
-)
-def test_a_mistake_is_one_message_and_exit_code_2(
-    recipe_file: Path, tmp_path: Path, arguments: list[str], message: str
-) -> None:
-    failed = rankelastor("train", recipe_file, "--run", tmp_path / "run", *arguments)
-    assert failed.returncode == 2
-    assert failed.stderr.startswith("error: ")
-    assert message in failed.stderr
-    assert "Traceback" not in failed.stderr
+MISTAKES: dict[str, str] = {
+    "training.sed=2": "unknown setting training.sed; did you mean seed?",
+    "training.seed": "a change must read PATH=VALUE, but 'training.seed' was given",
+    "model.kind=widedeep": "model.kind must be one of 'rankelastor', 'rankmixer', 'mlp', 'dcn_v2'",
+    "model.num_tokens=5": "num_tokens must divide field * embedding_dim = 12",
+    "data.files.train=nowhere.csv": "nowhere.csv",
+    "data.label=clicked": "clicked",
+}
+
+
+def test_a_mistake_is_one_message_and_exit_code_2(recipe_file: Path, tmp_path: Path) -> None:
+    commands: list[list[object]] = [
+        ["train", recipe_file, "--run", tmp_path / "run", "--set", change] for change in MISTAKES
+    ]
+    for failed, message in zip(in_one_process(*commands, cwd=tmp_path), MISTAKES.values(), strict=True):
+        assert failed.code == 2
+        assert failed.stderr.removeprefix("\n").startswith("error: ")
+        assert message in failed.stderr
+        assert "Traceback" not in failed.stderr
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    "arguments", [["train"], ["train", "nowhere.yaml"], ["fly"], ["evaluate", "nowhere"], ["predict", "a", "b", "c"]]
-)
-def test_a_wrong_call_exits_with_2(arguments: list[str], tmp_path: Path) -> None:
-    failed = rankelastor(*arguments, cwd=tmp_path)
-    assert failed.returncode == 2
-    assert "Traceback" not in failed.stderr
+def test_a_wrong_call_exits_with_2(tmp_path: Path) -> None:
+    calls: list[list[object]] = [
+        ["train"], ["train", "nowhere.yaml"], ["fly"], ["evaluate", "nowhere"], ["predict", "a", "b", "c"],
+    ]  # fmt: skip
+    for failed in in_one_process(*calls, cwd=tmp_path):
+        assert failed.code == 2
+        assert "Traceback" not in failed.stderr
+    assert rankelastor("train", "nowhere.yaml", cwd=tmp_path).returncode == 2
 
 
 def test_ctrl_c_exits_with_130_and_leaves_nothing(

@@ -187,7 +187,7 @@ def test_a_table_frozen_between_steps_stays_as_it_is(updates: str) -> None:
 
 def test_large_tables_are_updated_lazily_and_small_ones_densely() -> None:
     ranker = fresh_ranker()
-    chosen = [stepper_of(ranker, training_settings(batch_size=size))._lazy is not None for size in (1, 5, 6, 4096)]
+    chosen = [stepper_of(ranker, training_settings(batch_size=size)).updates_rows_lazily for size in (1, 5, 6, 4096)]
     assert chosen == [
         True,
         True,

@@ -40,6 +40,7 @@ VERBS = (
     "schema",
     "verify",
     "bundle",
+    "serve",
     "import_fuxictr",
     "import_published",
 )

@@ -14,7 +14,7 @@ from rankelastor.models.cost import blank_batch, unfilled_ranker
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.schema import FeatureSchema
-from rankelastor.training.step import updates_rows_lazily
+from rankelastor.training.updates import updates_rows_lazily
 
 FLOAT_BYTES = 4
 _SMALLEST_SLICE = 32

@@ -1,0 +1,113 @@
+"""Run the service: bind the address, start workers, stop without cutting answers short."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rankelastor.errors import SettingsError
+from rankelastor.extras import how_to_install
+from rankelastor.service.limits import Limits
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+TOKEN = "RANKELASTOR_TOKEN"  # noqa: S105 - the name of a variable
+_SETTINGS = "RANKELASTOR_SERVICE"
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """How a service runs.
+
+    Attributes:
+        place: the run folder or the bundle.
+        host: the address to bind; 127.0.0.1 is this machine alone.
+        port: the port.
+        workers: number of processes, each with a model and a queue of its own.
+        watch: whether a new bundle at the path takes the place of the old one.
+        limits: limits of requests and of each worker's queue.
+        log_requests: whether method, path and status of each request are logged; never what it holds.
+        stop_seconds: how long running requests may take when the service is stopped.
+    """
+
+    place: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    watch: bool = False
+    limits: Limits = field(default_factory=Limits)
+    log_requests: bool = False
+    stop_seconds: int = 30
+
+
+def serve(settings: ServiceSettings) -> None:
+    """Serve until the process is told to stop; SIGTERM and Ctrl-C let running requests finish.
+
+    A bearer token is read from the environment, ``RANKELASTOR_TOKEN``; without one everyone may ask.
+
+    Raises:
+        SettingsError: the port is in use, or the extra ``serve`` is not installed.
+        RunError: the run or the bundle cannot be used.
+    """
+    try:
+        import uvicorn  # noqa: PLC0415 - an optional dependency
+    except ImportError:
+        raise SettingsError(f"a service needs packages that are not installed; {how_to_install('serve')}") from None
+    _require_free(settings.host, settings.port)
+    options = {
+        "host": settings.host,
+        "port": settings.port,
+        "log_level": "info" if settings.log_requests else "warning",
+        "access_log": settings.log_requests,
+        "timeout_graceful_shutdown": settings.stop_seconds,
+        "server_header": False,
+    }
+    if settings.workers == 1:
+        app = _app(settings)
+        _logger.info("http://%s:%d", settings.host, settings.port)
+        uvicorn.run(app, **options)  # type: ignore[arg-type]
+        return
+    os.environ[_SETTINGS] = json.dumps(
+        {"place": str(settings.place), "watch": settings.watch, "limits": settings.limits.as_dict()}
+    )
+    uvicorn.run("rankelastor.service.run:worker", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
+
+
+def worker() -> FastAPI:
+    """Make the application in a worker process, by the settings that its parent left in the environment."""
+    values = json.loads(os.environ[_SETTINGS])
+    limits = Limits(**values["limits"])
+    return _app(ServiceSettings(Path(values["place"]), watch=values["watch"], limits=limits))
+
+
+def _app(settings: ServiceSettings) -> FastAPI:
+    from rankelastor.service.app import make_app  # noqa: PLC0415 - needs the extra
+
+    token = os.environ.get(TOKEN) or None
+    return make_app(settings.place, limits=settings.limits, watch=settings.watch, token=token)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Check that the address can be bound, before a model is loaded.
+
+    Raises:
+        SettingsError: the port is in use, or the address is none of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise SettingsError(
+                f"a service must have an address of its own, but {host} port {port} cannot be bound: {reason}; try "
+                "another port"
+            ) from None

@@ -1,0 +1,288 @@
+"""Which rule updates which parameters: Adam for the network, and for the embedding rows what the settings say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rankelastor.config.execution import ExecutionSettings
+from rankelastor.config.optimiser import OptimiserSettings
+from rankelastor.errors import SettingsError
+from rankelastor.execution.cores import one_core
+from rankelastor.execution.slices import BatchGradient
+from rankelastor.models.ranker import Ranker
+from rankelastor.optimisers.adam import DenseAdam
+from rankelastor.optimisers.decay import decayed_parameters
+from rankelastor.optimisers.lazy_rows.lazy import LazyRows, TouchedRows
+from rankelastor.optimisers.lazy_rows.sums import sum_by_row
+from rankelastor.optimisers.rowwise_adagrad import RowwiseAdagrad
+from rankelastor.training.not_finite import NotFiniteError
+
+ADAM_BETAS = (0.9, 0.999)
+_LOOKUPS_FOR_LAZY = 2
+_TABLE = "embedding.table"
+
+
+class Updates:
+    """The rules of a training with their state.
+
+    Adam (AdamW with ``weight_decay``) updates all parameters but the embedding rows. Those are updated by Adam with the
+    whole table at every step, by Adam with the rows of a batch alone (``optimisers/lazy_rows/lazy.py``), or by row-wise
+    Adagrad.
+
+    Args:
+        ranker: the model, changed in place.
+        optimiser: learning rates, L2 and clipping.
+        execution: settings, of which ``embedding_updates`` is used.
+        batch_size: size of the largest batch, which decides about lazy updates.
+
+    Raises:
+        SettingsError: lazy updates are asked for on a device other than the CPU.
+    """
+
+    def __init__(
+        self, ranker: Ranker, optimiser: OptimiserSettings, execution: ExecutionSettings, *, batch_size: int
+    ) -> None:
+        self._ranker = ranker
+        self._settings = optimiser
+        self._device = next(ranker.parameters()).device
+        self._table = ranker.embedding.table
+        self._named_dense = {name: p for name, p in ranker.named_parameters() if p is not self._table}
+        self.dense = list(self._named_dense.values())
+        """All parameters but the embedding table."""
+        self._learning_rate = optimiser.learning_rate
+        self._rate_of_rows = (optimiser.embedding_learning_rate or optimiser.learning_rate) / optimiser.learning_rate
+        self._adagrad = self._rowwise_adagrad()
+        self._lazy = self._lazy_rows(execution, lookups=batch_size * ranker.embedding.num_columns)
+        self._optimiser, self._table_optimiser = self._optimisers()
+
+    def _rowwise_adagrad(self) -> RowwiseAdagrad | None:
+        if self._settings.embedding_rule != "rowwise_adagrad":
+            return None
+        return RowwiseAdagrad(self._table, l2=self._settings.embedding_l2)
+
+    def _lazy_rows(self, execution: ExecutionSettings, *, lookups: int) -> LazyRows | RowwiseAdagrad | None:
+        """Return the rule that updates the rows of a batch alone; None if the whole table is updated at every step."""
+        if execution.embedding_updates == "lazy" and self._device.type != "cpu":
+            raise SettingsError(
+                f"training.embedding_updates=lazy must run on the CPU, but the device is {self._device.type}; "
+                "try training.embedding_updates=dense"
+            )
+        if self._adagrad is not None:
+            return None if self._device.type == "cuda" else self._adagrad
+        if not updates_rows_lazily(execution, self._device, num_rows=len(self._table), lookups=lookups):
+            return None
+        return LazyRows(self._table, betas=ADAM_BETAS, l2=self._settings.embedding_l2)
+
+    def _optimisers(self) -> tuple[DenseAdam, DenseAdam | None]:
+        """Make Adam for the dense parameters, and for the table: together if their rates are the same."""
+        rate, has_own_rule = self._settings.learning_rate, self._lazy is not None or self._adagrad is not None
+        together = not has_own_rule and self._rate_of_rows == 1
+        dense = DenseAdam(
+            [*self.dense, self._table] if together else self.dense,
+            learning_rate=rate,
+            betas=ADAM_BETAS,
+            weight_decay=self._settings.weight_decay,
+            decayed=decayed_parameters(self._ranker.network),
+        )
+        if together or has_own_rule:
+            return dense, None
+        return dense, DenseAdam([self._table], learning_rate=rate * self._rate_of_rows, betas=ADAM_BETAS)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the rows of a batch alone are updated."""
+        return self._lazy is not None
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next step."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: float) -> None:
+        self._learning_rate = learning_rate
+        self._optimiser.learning_rate = learning_rate
+        if self._table_optimiser is not None:
+            self._table_optimiser.learning_rate = self._learning_rate_of_rows
+
+    @property
+    def _learning_rate_of_rows(self) -> float:
+        return self._learning_rate * self._rate_of_rows
+
+    def complete_rows(self, run_all: Callable[..., Any]) -> None:
+        """Bring all embedding rows up to date.
+
+        Args:
+            run_all: maps a function over parts of the table, perhaps in several threads.
+        """
+        if self._lazy is not None:
+            self._lazy.complete(learning_rate=self._learning_rate_of_rows, run_all=run_all)
+
+    def state(self) -> dict[str, Tensor]:
+        """Collect weights, buffers and the state of the rules as they stand, lazy rows included; not copied."""
+        parts: dict[str, Mapping[str, Tensor]] = {"model": self._ranker.state_dict(), "adam": self._optimiser.state()}
+        if self._table_optimiser is not None:
+            parts["table"] = self._table_optimiser.state()
+        if (rows := self._lazy or self._adagrad) is not None:
+            parts["rows"] = rows.state()
+        return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+
+    def restore(self, state: Mapping[str, Tensor], *, learning_rate: float) -> None:
+        """Take over what ``state`` gave, and the learning rate of that time.
+
+        Raises:
+            ValueError: the state is that of another model or optimiser.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "adam": {}, "table": {}, "rows": {}}
+        for key, tensor in state.items():
+            part, _, name = key.partition(".")
+            if part not in parts:
+                raise ValueError(f"{key[:80]} is no part of a training")
+            parts[part][name] = tensor
+        rows = self._lazy or self._adagrad
+        if bool(parts["rows"]) != (rows is not None):
+            kinds = ("lazily", "densely") if parts["rows"] else ("densely", "lazily")
+            raise ValueError("embedding rows were updated {} there and are updated {} here".format(*kinds))
+        try:
+            self._ranker.load_state_dict(parts["model"])
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        self._optimiser.restore(parts["adam"])
+        if self._table_optimiser is not None:
+            self._table_optimiser.restore(parts["table"])
+        if rows is not None:
+            rows.restore(parts["rows"])
+        self.learning_rate = learning_rate
+
+    def touch(self, rows: Tensor) -> TouchedRows | None:
+        """Bring the rows that a batch looks up up to date; None if the whole table is up to date at every step."""
+        if self._lazy is None or not self._table.requires_grad:
+            return None
+        return self._lazy.touch(rows.flatten(), learning_rate=self._learning_rate_of_rows)
+
+    def step(self, gradient: BatchGradient, touched: TouchedRows | None) -> None:
+        """Update all parameters from the gradient of a batch, on the CPU.
+
+        Args:
+            gradient: what ``take`` got.
+            touched: what ``touch`` gave.
+
+        Raises:
+            NotFiniteError: a gradient is NaN or infinite; no weight was changed.
+        """
+        if self._lazy is None or touched is None or gradient.found is None:
+            self._step_table(gradient)
+        else:
+            self._step_rows(self._lazy, touched, gradient.found, gradient.loss)
+
+    def take(self, gradient: BatchGradient) -> None:
+        """Put the gradients of the dense parameters into their ``grad``.
+
+        Raises:
+            NotFiniteError: the loss is NaN or infinite.
+        """
+        for parameter, values in zip(self.dense, gradient.parameters, strict=True):
+            parameter.grad = values
+        if not math.isfinite(gradient.loss):
+            raise self._not_finite(gradient.loss, gradient.found)
+
+    def forget_gradients(self) -> None:
+        """Remove all gradients; before the forward pass, since a CUDA graph overwrites those of its last run."""
+        self._optimiser.zero_grad()
+        self._table.grad = None
+
+    def step_from_grad(self) -> None:
+        """Update all parameters from their ``grad``, without waiting for a device."""
+        self._add_penalty()
+        self._step_densely(nn.utils.get_total_norm(self._present_gradients()))
+
+    def _step_table(self, gradient: BatchGradient) -> None:
+        with one_core():  # these sums are too short to pay for starting threads
+            found = gradient.found
+            self._table.grad = None if found is None else sum_by_row(gradient.rows, found, len(self._table))
+            self._add_penalty()
+            norm = finite_norm(self._present_gradients())
+            if not math.isfinite(norm):
+                raise self._not_finite(gradient.loss, found)
+            self._step_densely(norm)
+
+    def _add_penalty(self) -> None:
+        """Add the gradient of L2."""
+        if self._settings.embedding_l2 and self._table.requires_grad and self._adagrad is None:
+            add_l2_gradient(self._table, self._settings.embedding_l2)
+        elif self._adagrad is not None and self._table.grad is not None:
+            self._adagrad.penalise(self._table.grad)
+
+    def _present_gradients(self) -> list[Tensor]:
+        return [parameter.grad for parameter in [*self.dense, self._table] if parameter.grad is not None]
+
+    def _step_densely(self, norm: Tensor) -> None:
+        if self._settings.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_([*self.dense, self._table], self._settings.clip_norm, norm)
+        self._optimiser.step()
+        if self._table_optimiser is not None:
+            self._table_optimiser.step()
+        if self._adagrad is not None and self._table.grad is not None:
+            self._adagrad.step_densely(self._table.grad, learning_rate=self._learning_rate_of_rows)
+
+    @torch.no_grad()
+    def _step_rows(
+        self, lazy: LazyRows | RowwiseAdagrad, touched: TouchedRows, lookup_gradients: Tensor, loss: Tensor
+    ) -> None:
+        gradient, squared_norm = lazy.gradient(touched, lookup_gradients)
+        dense = finite_norm([parameter.grad for parameter in self.dense if parameter.grad is not None])
+        norm = (squared_norm + dense.double().square()).sqrt()
+        if not math.isfinite(norm):
+            raise self._not_finite(loss, lookup_gradients)
+        scale: Tensor | float = 1.0
+        if self._settings.clip_norm is not None:
+            scale = (self._settings.clip_norm / (norm + 1e-6)).clamp_max(1)
+            gradients = [gradient, *(p.grad for p in self.dense if p.grad is not None)]
+            torch._foreach_mul_(gradients, scale.to(gradient.dtype))
+        self._optimiser.step()
+        lazy.step(touched, gradient, learning_rate=self._learning_rate_of_rows, scale=scale)
+
+    def _not_finite(self, loss: Tensor, lookup_gradients: Tensor | None) -> NotFiniteError:
+        """Collect the norms of the gradients of a step that is not taken, as they stand."""
+        norms = {name: float(p.grad.norm()) for name, p in self._named_dense.items() if p.grad is not None}
+        if lookup_gradients is not None:
+            norms[_TABLE] = float(lookup_gradients.norm())
+        return NotFiniteError(float(loss), norms)
+
+
+def updates_rows_lazily(execution: ExecutionSettings, device: torch.device, *, num_rows: int, lookups: int) -> bool:
+    """Tell whether embedding rows are updated lazily: as set, or where a batch looks up few of them.
+
+    Args:
+        execution: settings, of which ``embedding_updates`` is used.
+        device: device of the training; ``auto`` is lazy on the CPU alone.
+        num_rows: rows of the table.
+        lookups: largest number of look-ups of a batch.
+    """
+    if execution.embedding_updates == "auto":
+        return device.type == "cpu" and num_rows > _LOOKUPS_FOR_LAZY * lookups
+    return execution.embedding_updates == "lazy"
+
+
+def finite_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """Compute the norm of all gradients together, in float64 if it overflows otherwise; it waits for the result.
+
+    Example:
+        >>> finite_norm([torch.tensor([3e30, 4e30])])
+        tensor(5.0000e+30, dtype=torch.float64)
+    """
+    norm = nn.utils.get_total_norm(gradients)
+    return norm if math.isfinite(norm) else nn.utils.get_total_norm([gradient.double() for gradient in gradients])
+
+
+@torch.no_grad()
+def add_l2_gradient(table: nn.Parameter, strength: float) -> None:
+    """Add the gradient of (strength / 2) * sum(table^2), which is strength * table, without building a graph."""
+    if table.grad is None:
+        table.grad = torch.zeros_like(table)
+    table.grad.add_(table, alpha=strength)

@@ -1,0 +1,255 @@
+"""Tests that a service scores as predict does, refuses what it cannot answer, and swaps bundles without a gap."""
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.bundles.bundled_runs import tiny_recipe, tiny_run
+from tests.service.running_services import Client, running
+
+from rankelastor.bundles.make import BundleOptions, bundle_run
+from rankelastor.recipes.load import with_overrides
+from rankelastor.runs.load import load_run
+from rankelastor.schema import Batch
+from rankelastor.service.limits import Limits
+from rankelastor.serving.predict_proba import predict_proba
+from rankelastor.training.run import train
+
+ROWS: list[dict[str, Any]] = [
+    {"site": "a", "device": "phone", "price": 1.5},
+    {"site": "nowhere", "device": "tablet", "price": None},
+    {"site": "c", "device": "phone", "price": 0.1},
+]
+QUICK = BundleOptions(measure=False)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a tiny run."""
+    folder = tmp_path_factory.mktemp("served")
+    bundle_run(tiny_run(folder), folder / "model.rank", options=QUICK)
+    return folder / "model.rank"
+
+
+@pytest.fixture(scope="module")
+def client(bundle: Path) -> Iterator[Client]:
+    """A running service."""
+    with running(bundle) as client:
+        yield client
+
+
+def expected(place: Path, rows: list[dict[str, Any]]) -> list[float]:
+    return predict_proba(load_run(place), pl.DataFrame(rows)).tolist()  # type: ignore[no-any-return]
+
+
+def test_scores_are_those_of_predict_bit_for_bit(client: Client, bundle: Path) -> None:
+    assert client.score(ROWS)["probabilities"] == expected(bundle, ROWS)
+    assert client.score(ROWS)["tasks"] == ["click"]
+
+
+def test_one_context_with_many_candidates_is_ranked_by_the_same_scores(client: Client, bundle: Path) -> None:
+    candidates = [{"site": site, "price": price} for site in "abc" for price in (0.1, 1.5, None)]
+    status, answer = client.call("/v1/rank", {"context": {"device": "phone"}, "candidates": candidates})
+    assert status == 200
+    scores = expected(bundle, [{"device": "phone", **each} for each in candidates])
+    order = sorted(range(len(scores)), key=lambda index: -scores[index])
+    assert answer["order"] == order
+    assert answer["probabilities"] == [scores[index] for index in order]
+
+
+def test_concurrent_requests_are_batched_and_each_gets_its_own_scores(client: Client, bundle: Path) -> None:
+    scores = dict(zip(["a", "nowhere", "c"], expected(bundle, ROWS), strict=True))
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda index: client.score([ROWS[index % 3]]), range(96)))
+    for index, answer in enumerate(answers):
+        assert answer["probabilities"][0] == pytest.approx(scores[ROWS[index % 3]["site"]], abs=1e-6)
+    _, told = client.call("/metrics")
+    counts = dict(line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
+    assert int(counts["rankelastor_batches_total"]) < int(counts["rankelastor_scored_rows_total"])
+    assert counts["rankelastor_queue_rows"] == "0"
+
+
+def test_values_of_several_types_are_one_value(client: Client) -> None:
+    texts = [{"site": "a", "device": "phone", "price": price} for price in ("1.5", 1.5)]
+    first, second = client.score(texts)["probabilities"]
+    assert first == pytest.approx(second, abs=1e-6)
+    assert client.score([{"site": 7, "device": True, "price": 2}])["probabilities"]
+
+
+def test_unseen_fields_are_named_if_asked(client: Client) -> None:
+    assert client.score(ROWS, name_unseen=True)["unseen"] == [[], ["site"], []]
+    body = {"context": {"device": "watch"}, "candidates": [{"site": "a", "price": 1}], "name_unseen": True}
+    assert client.call("/v1/rank", body)[1]["unseen"] == [["device"]]
+
+
+def test_fields_that_moved_a_row_are_told(client: Client) -> None:
+    status, answer = client.call("/v1/explain", {"rows": ROWS[:1]})
+    assert status == 200
+    assert {each["column"] for each in answer["contributions"]} == {"site", "device", "price"}
+    changes = [abs(each["change"]) for each in answer["contributions"]]
+    assert changes == sorted(changes, reverse=True)
+
+
+def test_the_documentation_names_the_fields(client: Client) -> None:
+    _, described = client.call("/openapi.json")
+    row = described["components"]["schemas"]["Row"]
+    assert row["required"] == ["site", "device", "price"]
+    assert row["properties"]["price"]["description"] == "numeric"
+    assert described["components"]["schemas"]["Context"].get("required", []) == []
+
+
+def test_the_card_health_and_the_page_are_there(client: Client) -> None:
+    _, model = client.call("/v1/model")
+    assert (model["name"], model["columns"]) == ("tiny", ["site", "device", "price"])
+    assert model["card"].startswith("# tiny")
+    assert client.call("/healthz") == (200, {"status": "ok"})
+    assert client.call("/readyz")[1]["status"] == "ready"
+    status, page = client.call("/")
+    assert status == 200
+    assert '"name": "tiny"' in page
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b"{", 422, "Invalid JSON"),
+        (b'{"rows": []}', 422, "must hold rows, but holds none"),
+        (b'{"rows": [{"site": "a", "device": "b"}]}', 422, "rows.0.price: Field required"),
+        (b'{"rows": [{"site": ["a"], "device": "b", "price": 1}]}', 422, "rows.0.site"),
+        (b'{"rows": [{"site": "a", "device": "b", "price": {}}]}', 422, "rows.0.price"),
+        (b'{"rows": [{"site": "a", "device": "b", "price": NaN}]}', 422, "rows.0.price"),
+        (b'{"rows": [{"site": "a", "device": "b", "price": Infinity}]}', 422, "rows.0.price"),
+        (b'{"rows": [{"site": "a", "device": "b", "price": "much"}]}', 422, "must hold numbers, but 'much' was given"),
+        (b'{"rows": [{"site": "a", "site": "b", "device": "b", "price": 1}]}', 422, "'site' is given twice"),
+        (b'{"rows": [{"site": "\xff", "device": "b", "price": 1}]}', 422, "JSON"),
+        (b'{"rows": [{"site": "\\ud800", "device": "b", "price": 1}]}', 422, ""),
+        (b'{"rows": 3}', 422, "rows: Input should be a valid array"),
+        (b'{"rows": [{"site": "a", "device": "b", "price": 1' + b"0" * 400 + b"}]}", 422, ""),
+        (b"[" * 100_000, 422, ""),
+    ],
+)
+def test_wrong_bodies_are_answered_by_what_is_wrong(client: Client, body: bytes, status: int, message: str) -> None:
+    found, answer = client.call("/v1/score", raw=body)
+    assert (found, message in answer["error"]) == (status, True), answer
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"context": {"device": "a"}, "candidates": []}, "must hold candidates, but holds none"),
+        (
+            {"context": {}, "candidates": [{"site": "a", "price": 1}]},
+            "candidates.0.device: a field must stand in",
+        ),
+        (
+            {"context": {"site": "a", "device": "a"}, "candidates": [{"site": "a", "price": 1}]},
+            "candidates.0.site: a field must be given once",
+        ),
+    ],
+)
+def test_wrong_candidates_are_answered_by_what_is_wrong(client: Client, body: object, message: str) -> None:
+    status, answer = client.call("/v1/rank", body)
+    assert (status, message in answer["error"]) == (422, True), answer
+
+
+def test_limits_answer_at_once(bundle: Path) -> None:
+    limits = Limits(body_bytes=2000, rows=2, candidates=2, queue_rows=3)
+    with running(bundle, limits=limits) as client:
+        assert client.call("/v1/score", {"rows": ROWS})[0] == 413
+        candidates = [{"site": "a", "price": 1}] * 3
+        assert client.call("/v1/rank", {"context": {"device": "a"}, "candidates": candidates})[0] == 413
+        assert client.call("/v1/score", raw=b" " * 3000)[0] == 413
+        service = client.server.config.app.state.service  # type: ignore[union-attr]
+        service.batcher.reserve(2)
+        status, answer = client.call("/v1/score", {"rows": ROWS[:2]})
+        assert (status, "the queue holds 2 of at most 3 rows" in answer["error"]) == (429, True)
+        service.batcher.release(2)
+        assert client.call("/v1/score", {"rows": ROWS[:2]})[0] == 200
+
+
+def test_a_million_candidates_are_refused(client: Client) -> None:
+    body = b'{"context": {}, "candidates": [' + b",".join([b"{}"] * 1_000_000) + b"]}"
+    assert client.call("/v1/rank", raw=body)[0] == 413
+
+
+def test_scores_that_take_too_long_are_answered_by_503(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(bundle, limits=Limits(seconds=0.05)) as client:
+        service = client.server.config.app.state.service  # type: ignore[union-attr]
+        gate = threading.Event()
+        score = service.store.current.score
+        monkeypatch.setattr(service.store.current, "score", lambda batch: (gate.wait(5), score(batch))[1])
+        status, answer = client.call("/v1/score", {"rows": ROWS})
+        assert (status, "took longer than 0.05 s" in answer["error"]) == (503, True)
+        gate.set()
+
+
+def test_stopping_finishes_what_is_running(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, began = threading.Event(), threading.Event()
+    with running(bundle) as client, ThreadPoolExecutor(1) as pool:
+        model = client.server.config.app.state.service.store.current  # type: ignore[union-attr]
+        score = model.score
+
+        def slow(batch: Batch) -> object:
+            began.set()
+            gate.wait(5)
+            return score(batch)
+
+        monkeypatch.setattr(model, "score", slow)
+        answer = pool.submit(client.score, ROWS)
+        assert began.wait(5)
+        client.server.should_exit = True
+        gate.set()
+        assert answer.result()["probabilities"] == expected(bundle, ROWS)
+
+
+def test_a_token_guards_all_but_health(bundle: Path) -> None:
+    with running(bundle, token="secret") as client:
+        assert client.call("/healthz")[0] == 200
+        assert client.call("/v1/model")[0] == 401
+        assert client.call("/")[0] == 401
+        assert client.call("/docs")[0] == 401
+        assert client.call("/v1/model", headers={"Authorization": "Bearer wrong"})[0] == 401
+        assert client.call("/v1/model", headers={"Authorization": "Bearer secret"})[0] == 200
+
+
+def test_a_new_bundle_is_verified_and_swapped_in_and_a_bad_one_is_refused(bundle: Path, tmp_path: Path) -> None:
+    place = Path(shutil.copy(bundle, tmp_path / "model.rank"))
+    recipe = with_overrides(tiny_recipe(tmp_path), {"training.seed": 9, "training.learning_rate": 0.5})
+    train(recipe, folder=tmp_path / "other")
+    bundle_run(tmp_path / "other", tmp_path / "new.rank", options=QUICK)
+    before, after = expected(place, ROWS), expected(tmp_path / "new.rank", ROWS)
+    assert before != after
+    with running(place) as client:
+        store = client.server.config.app.state.service.store  # type: ignore[union-attr]
+        (tmp_path / "bad.rank").write_bytes((tmp_path / "new.rank").read_bytes()[:-50])
+        (tmp_path / "bad.rank").replace(place)
+        assert not store.refresh()
+        assert client.score(ROWS)["probabilities"] == before
+        assert "must be a whole bundle" in client.call("/readyz")[1]["problem"]
+        with ThreadPoolExecutor(4) as pool:
+            answers = [pool.submit(client.score, ROWS) for _ in range(40)]
+            (tmp_path / "new.rank").replace(place)
+            assert store.refresh()
+            answers += [pool.submit(client.score, ROWS) for _ in range(10)]
+            found = [answer.result()["probabilities"] for answer in answers]
+        for each in found:
+            nearest = min((before, after), key=lambda scores: np.abs(np.subtract(scores, each)).max())
+            np.testing.assert_allclose(each, nearest, atol=1e-6)
+        np.testing.assert_allclose(found[-1], after, atol=1e-6)
+        assert client.call("/readyz")[1]["problem"] is None
+        _, told = client.call("/metrics")
+        assert 'rankelastor_bundles_total{what="taken"} 1' in told
+
+
+def test_nothing_of_a_request_is_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    client.score([{"site": "very-private", "device": "x", "price": 1}])
+    client.call("/v1/score", {"rows": [{"site": "very-private"}]})
+    assert "very-private" not in caplog.text
+    assert "very-private" not in json.dumps(client.call("/metrics")[1])

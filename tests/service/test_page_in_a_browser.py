@@ -1,0 +1,93 @@
+"""The page of the service in a real browser: headless Chromium types into it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.bundles.bundled_runs import tiny_run
+from tests.service.running_services import Client, running
+
+from rankelastor.bundles.make import BundleOptions, bundle_run
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+pytestmark = pytest.mark.browser
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1100,1050")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromedriver = shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        pytest.skip("no chromium and chromedriver; on Debian: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    folder = tmp_path_factory.mktemp("page")
+    bundle_run(tiny_run(folder), folder / "model.rank", options=BundleOptions(measure=False))
+    with running(folder / "model.rank") as client:
+        yield client
+
+
+def shown(browser: Chrome, name: str) -> str:
+    return str(browser.execute_script("return document.getElementById(arguments[0]).innerText", name))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until, "it did not come"
+        time.sleep(0.05)
+
+
+def set_field(browser: Chrome, name: str, value: str) -> None:
+    browser.execute_script(
+        "const input = document.querySelector(`input[name=${arguments[0]}]`); input.value = arguments[1];"
+        "input.dispatchEvent(new Event('input', {bubbles: true}))",
+        name,
+        value,
+    )
+
+
+def test_the_probability_follows_what_is_typed_and_candidates_are_ranked(
+    browser: Chrome, client: Client, tmp_path: Path
+) -> None:
+    browser.get(f"http://127.0.0.1:{client.port}/")
+    wait_for(lambda: shown(browser, "probability").endswith("%"))
+    assert "tiny (rankelastor)" in shown(browser, "title")
+    assert {"site", "device", "price"} <= set(shown(browser, "moved").split("\n"))
+    before = shown(browser, "probability")
+    set_field(browser, "price", "9")
+    wait_for(lambda: shown(browser, "probability") != before)
+    row = {"site": "a", "device": "phone", "price": 9}
+    expected = client.score([row])["probabilities"][0]
+    assert shown(browser, "probability") == f"{100 * expected:.3f} %"
+    set_field(browser, "device", "<b>watch")
+    wait_for(lambda: "never seen in training: device" in shown(browser, "note"))
+    set_field(browser, "price", "much")
+    wait_for(lambda: "must hold numbers, but 'much' was given" in shown(browser, "error"))
+    set_field(browser, "price", "1")
+    browser.execute_script("document.getElementById('csv').value = 'site,price\\na,0.1\\n\"b\",2\\nc,3'")
+    browser.execute_script("document.getElementById('rank').click()")
+    wait_for(lambda: shown(browser, "ranking").count("%") == 3)
+    assert browser.save_screenshot(str(tmp_path / "page.png"))
+    log: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    problems = [entry for entry in log if "422" not in entry["message"]]
+    assert not [entry for entry in problems if "favicon" not in entry["message"]]
