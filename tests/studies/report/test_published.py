@@ -33,7 +33,7 @@ def test_figures_and_differences_stand_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_study_that_names_no_entry_of_the_ledger_is_refused(tmp_path: Path) -> None:
-    study = write_yaml(tmp_path / "small.yaml", small_study(axes={}, seeds=1, paper="tabel 1"))
+    study = write_yaml(tmp_path / "small.yaml", small_study(axes={}, seeds=1, paper="table 9"))
     append_line(tmp_path / "results.jsonl", made_line("mixer", 1, 0.7))
     with pytest.raises(SettingsError, match="paper must name an entry of the ledger"):
         report_of(study, results=tmp_path / "results.jsonl", ledger=LEDGER)
