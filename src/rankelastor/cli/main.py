@@ -39,6 +39,7 @@ VERBS = (
     "profile",
     "schema",
     "verify",
+    "explain",
     "bundle",
     "serve",
     "import_fuxictr",

@@ -1,0 +1,44 @@
+"""Importances as a figure that works offline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from plotly import graph_objects
+
+from rankelastor.explanations.importance import Importance
+from rankelastor.storage import whole_file
+
+_COLOUR = "#0072b2"
+_ROW_PIXELS = 22
+
+
+def write_plot(found: Sequence[Importance], path: str | Path, *, title: str) -> None:
+    """Draw the AUC that each column is worth, with intervals, into an HTML page that holds all it needs.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    rows = list(reversed(found))
+    means = [each.auc.mean for each in rows]
+    bars = graph_objects.Bar(
+        x=means,
+        y=[each.column for each in rows],
+        orientation="h",
+        marker={"color": _COLOUR},
+        error_x={
+            "array": [each.auc.high - each.auc.mean for each in rows],
+            "arrayminus": [each.auc.mean - each.auc.low for each in rows],
+        },
+    )
+    figure = graph_objects.Figure(bars)
+    figure.update_layout(
+        template="simple_white",
+        title={"text": title, "font": {"size": 14}},
+        xaxis={"title": "AUC lost when the column takes the values of other rows, with intervals of 95 %"},
+        yaxis={"type": "category"},
+        height=160 + _ROW_PIXELS * len(rows),
+    )
+    with whole_file(path) as temporary:
+        figure.write_html(temporary, include_plotlyjs=True)
