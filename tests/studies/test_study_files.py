@@ -12,6 +12,7 @@ from tests.studies.small_study import write_yaml
 from rankelastor.studies.plan.grid import plan_study
 from rankelastor.studies.plan.study_file import read_study
 from rankelastor.studies.work.run_study import run_study
+from rankelastor.training.size_check import check_sizes
 
 STUDIES = Path(__file__).parents[2] / "studies"
 ALL = sorted(path.relative_to(STUDIES).as_posix() for path in STUDIES.rglob("*.yaml"))
@@ -23,6 +24,8 @@ def test_each_study_is_a_grid(name: str, tmp_path: Path) -> None:
     plan = plan_study(read_study(STUDIES / name), tmp_path)
     assert plan.study.settings.question
     assert len(plan.runs) == len(set(plan.keys))
+    for run in plan.runs[: len(plan.runs) // len(plan.study.settings.seeds)]:
+        check_sizes(run.recipe)
 
 
 @pytest.mark.slow
