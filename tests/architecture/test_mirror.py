@@ -251,6 +251,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "spectrum/runs/training_samples.py": ("spectrum/runs/test_observer.py", "what the observer writes"),
     "spectrum/stages.py": ("spectrum/test_trajectory.py", "the stages of trajectories"),
     "spectrum/verdict.py": ("spectrum/test_trajectory.py", "what is said of a trajectory"),
+    "studies/ledger.py": ("studies/report/test_published.py", "the published figures that are set beside own ones"),
     "studies/report/figures.py": ("studies/report/test_write.py", "a part of the report"),
     "studies/report/fits.py": ("studies/report/test_write.py", "a part of the report"),
     "studies/report/page.py": ("studies/report/test_write.py", "a part of the report"),

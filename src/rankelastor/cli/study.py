@@ -49,6 +49,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="study")
 
 
+LedgerPath = Annotated[
+    Path | None,
+    typer.Option("--published", metavar="FILE", help="Published figures to set beside, such as docs/published.yaml."),
+]
 ResultsPath = Annotated[
     Path | None,
     typer.Option(
@@ -120,10 +124,11 @@ def _say(results: StudyResults, study: Path) -> None:
     print_words(f"results: {results.folder.results}\nNext: rankelastor study report {study}")
 
 
-def table(
+def table(  # noqa: PLR0917 - typer's arguments
     study: StudyPath,
     to: StudyFolderPath = None,
     results: ResultsPath = None,
+    published: LedgerPath = None,
     name: Annotated[
         str | None, typer.Option("--table", metavar="NAME", help="Only this table.", show_default="all tables")
     ] = None,
@@ -136,7 +141,7 @@ def table(
     """
     from rankelastor.studies.report.write import report_of
 
-    found = report_of(study, folder=to, results=results)
+    found = report_of(study, folder=to, results=results, ledger=published)
     tables = found.tables if name is None else (found.table(name),)
     if as_csv:
         typer.echo("\n".join(each.as_csv() for each in tables), nl=False)
@@ -146,11 +151,13 @@ def table(
         typer.echo(found.table(name).as_markdown())
 
 
-def report(study: StudyPath, to: StudyFolderPath = None, results: ResultsPath = None) -> None:
+def report(
+    study: StudyPath, to: StudyFolderPath = None, results: ResultsPath = None, published: LedgerPath = None
+) -> None:
     """Write the report of a study: one HTML page that loads nothing, Markdown, and a CSV file for each table."""
     from rankelastor.studies.report.write import report_of, write_study_report
 
-    found = report_of(study, folder=to, results=results)
+    found = report_of(study, folder=to, results=results, ledger=published)
     folder = to or Path("study") / found.plan.study.name
     written = write_study_report(found, folder / "report")
     for sentence in found.summary:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 from scipy.stats import rankdata
 
@@ -20,6 +20,7 @@ _SEED = 18
 _FEWEST = 4
 
 Values = Float64[ndarray, " run"]
+Numbers = Int64[ndarray, " run"]
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,16 @@ def rank_and_auc(cells: Sequence[Cell], *, data: Sequence[str] = ()) -> list[Ran
         ranks, aucs, points, recipes, logs = _columns(cells, measure, data)
         if len(ranks) < _FEWEST:
             continue
-        found.append(_correlated(measure, "all runs", _centred(ranks, logs), _centred(aucs, logs), points))
-        found.append(_correlated(measure, "within a recipe", _centred(ranks, recipes), _centred(aucs, recipes), points))
-        found.append(_correlated(measure, "within a point", _centred(ranks, points), _centred(aucs, points), points))
+        scopes: tuple[tuple[Scope, Numbers], ...] = (
+            ("all runs", logs),
+            ("within a recipe", recipes),
+            ("within a point", points),
+        )
+        for scope, groups in scopes:
+            several = _in_groups_of_several(groups)
+            if several.sum() >= _FEWEST:
+                rank, auc = (_centred(column[several], groups[several]) for column in (ranks, aucs))
+                found.append(_correlated(measure, scope, rank, auc, points[several]))
     return [each for each in found if np.isfinite(each.correlation)]
 
 
@@ -97,9 +105,6 @@ def _measures(cells: Sequence[Cell]) -> list[str]:
     return list(dict.fromkeys(measure for cell in cells for line in cell.lines.values() for measure in line.ranks))
 
 
-Numbers = Int64[ndarray, " run"]
-
-
 def _columns(
     cells: Sequence[Cell], measure: str, data: Sequence[str]
 ) -> tuple[Values, Values, Numbers, Numbers, Numbers]:
@@ -116,6 +121,13 @@ def _columns(
     table = np.array(rows, dtype=np.float64).reshape(-1, 5)
     numbers = table[:, 2:].astype(np.int64)
     return table[:, 0], table[:, 1], numbers[:, 0], numbers[:, 1], numbers[:, 2]
+
+
+def _in_groups_of_several(groups: Numbers) -> Bool[ndarray, " run"]:
+    """Choose the runs whose group has another run, since a run alone says nothing of its group."""
+    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    chosen: Bool[ndarray, " run"] = counts[place] > 1
+    return chosen
 
 
 def _centred(values: Values, groups: Int64[ndarray, " run"]) -> Values:

@@ -10,10 +10,12 @@ from pathlib import Path
 from rankelastor.errors import RunError
 from rankelastor.storage import whole_file
 from rankelastor.studies.findings.cells import cells_of
+from rankelastor.studies.ledger import read_ledger
 from rankelastor.studies.plan.grid import Plan, plan_study
 from rankelastor.studies.plan.study_file import read_study
 from rankelastor.studies.report.figures import figures_of
 from rankelastor.studies.report.page import render_study
+from rankelastor.studies.report.published import published_table
 from rankelastor.studies.report.table import ReportTable
 from rankelastor.studies.report.tables import tables_of
 from rankelastor.studies.work.lines import RunLine, read_lines
@@ -71,13 +73,20 @@ class StudyReport:
         return "\n\n".join(parts) + "\n"
 
 
-def report_of(study: str | Path, *, folder: str | Path | None = None, results: str | Path | None = None) -> StudyReport:
+def report_of(
+    study: str | Path,
+    *,
+    folder: str | Path | None = None,
+    results: str | Path | None = None,
+    ledger: str | Path | None = None,
+) -> StudyReport:
     """Read what a study has so far.
 
     Args:
         study: the study file.
         folder: its folder; None selects ``study/<name>``.
         results: a results file in place of that in the folder.
+        ledger: file of published figures, of which the study names an entry in `paper`; None sets none beside.
 
     Raises:
         RunError: there are no results, or they are of another study.
@@ -89,7 +98,11 @@ def report_of(study: str | Path, *, folder: str | Path | None = None, results: s
     lines = [line for line in read_lines(path, study=read.name) if line.key in set(plan.keys)]
     if not lines:
         raise RunError(f"a report needs results, but {path} holds none of {read.name}; `rankelastor study run {study}`")
-    return StudyReport(plan, tuple(lines), tuple(tables_of(plan, lines)))
+    tables = tables_of(plan, lines)
+    if ledger is not None and read.settings.paper is not None:
+        entry = read_ledger(ledger).entry(read.settings.paper)
+        tables.insert(1, published_table(read.settings, cells_of(plan, lines), entry))
+    return StudyReport(plan, tuple(lines), tuple(tables))
 
 
 def write_study_report(report: StudyReport, folder: str | Path) -> Sequence[Path]:
