@@ -75,13 +75,16 @@ SHOWN = [
     ["verify", "run"],
     ["repeat", "run"],
     ["ensemble", "run", "other", "--to", "both"],
+    ["bundle", "run", "bundled.rank", "--force"],
+    ["explain", "run", "--repeats", "2"],
     ["tune", "r.yaml", "--trials", "1", "--to", "tuned"],
     ["study", "run", "study.yaml", "--to", "studied"],
     ["demo", "--rows", "1000", "--to", "demo"],
 ]
-NOT_AS_JSON = {"predict", "schema", "sample"}
+NOT_AS_JSON = {"predict", "schema", "sample", "bundle"}
 TESTED_AS_JSON_ELSEWHERE = {"train", "demo", "theory", "spectrum", "repeat", "ensemble", "tune", "study", "compare"}
-TESTED_ELSEWHERE = {"import-published"}  # needs a checkpoint of the published code, see test_import_published.py
+TESTED_ELSEWHERE = {"import-published", "serve"}
+"""The one needs a checkpoint of the published code, see test_import_published.py; the other ends with a signal."""
 COMMANDS = [*TRAINED, *SHOWN]
 AS_JSON = [[*command, "--json"] for command in COMMANDS if command[0] not in NOT_AS_JSON | TESTED_AS_JSON_ELSEWHERE]
 
