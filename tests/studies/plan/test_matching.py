@@ -25,5 +25,7 @@ def test_the_nearest_width_is_chosen(recipe: Recipe, tmp_path: Path) -> None:
         for each in (width - 1, width, width + 1)
     ]
     assert gaps[1] == min(gaps)
-    with pytest.raises(SettingsError, match=r"match.adjust must reach the [\d,]+ dense parameters of tiny within 0%"):
+    with pytest.raises(
+        SettingsError, match=r"match.adjust must reach the [\d,]+ dense parameters of tiny within 0.0 %"
+    ):
         matched(other, Match(recipe, "model.ffn.hidden_dims.0", within=0.0001), schema)

@@ -60,7 +60,7 @@ def test_tables_say_what_was_tested_and_what_they_can_tell(study: Path) -> None:
     ]  # fmt: skip
     text = report.table("differences_auc").as_markdown()
     assert "| 1 | mixer | elastor | +0.010000 |" in text
-    assert "Paired t-test over seeds, intervals of 95%; p corrected for 4 comparisons by Holm." in text
+    assert "Paired t-test over seeds, intervals of 95 %; p corrected for 4 comparisons by Holm." in text
     assert "The smallest difference that one such comparison tells apart" in text
     first = report.table("results").rows[0]
     assert first[:3] == ("elastor", "1", 3)

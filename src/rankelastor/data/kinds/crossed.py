@@ -139,6 +139,7 @@ def pair_texts(first: CellTexts, second: CellTexts) -> CellTexts:
     ``&`` within a value is doubled; the single one stands between the two. A pair of blanks is a blank.
 
     Example:
+        >>> import polars as pl
         >>> site = CellTexts(pl.Series(["a", "R&B", ""]), np.array([0, 1, 0, 2, 2]))
         >>> city = CellTexts(pl.Series(["x", ""]), np.array([0, 0, 0, 0, 1]))
         >>> pairs = pair_texts(site, city)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rankelastor.errors import SettingsError
 from rankelastor.models.cost import cost_of
+from rankelastor.percent import percent
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import FeatureSchema
@@ -49,7 +50,7 @@ def matched(recipe: Recipe, match: Match, schema: FeatureSchema) -> tuple[Recipe
     if abs(found - target) > match.within * target:
         raise SettingsError(
             f"match.adjust must reach the {target:,} dense parameters of {match.reference.name} within "
-            f"{match.within:.0%}, but {match.setting}={number} gives {found:,}, which is nearest; "
+            f"{percent(match.within)}, but {match.setting}={number} gives {found:,}, which is nearest; "
             "adjust another setting, or raise match.within"
         )
     chosen = dict.fromkeys(paths, number)

@@ -115,7 +115,7 @@ def _table(curves: Sequence[NamedCurve], settings: ScalingSettings, name: str) -
     what = floor.get(str(settings.floor), f"the floor is {settings.floor}")
     first = (
         f"{settings.loss} of test by {settings.size.replace('_', ' ')}: L(N) = L_inf + a N^-b, {what}; intervals of "
-        f"95% by resampling the runs. A curve is read at most {settings.reach:g} times beyond its sizes."
+        f"95 % by resampling the runs. A curve is read at most {settings.reach:g} times beyond its sizes."
     )
     notes = [first]
     notes += [f"{curve.name}: {curve.problem}" for curve in curves if curve.problem]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from rankelastor.metrics.table import METRICS
+from rankelastor.percent import percent
 from rankelastor.studies.findings.cells import Cell, cells_of, data_of
 from rankelastor.studies.findings.comparisons import Comparison, comparisons_of, smallest_of
 from rankelastor.studies.findings.holm import CORRECTION
@@ -57,7 +58,7 @@ def tables_of(plan: Plan, lines: Sequence[RunLine]) -> list[ReportTable]:
                 "Rank and AUC",
                 columns,
                 rows,
-                (f"{METHOD}; intervals of 95%. Runs are compared on the same data alone.",),
+                (f"{METHOD}; intervals of 95 %. Runs are compared on the same data alone.",),
             )
         )
     found += fit_tables(study, cells)
@@ -129,7 +130,7 @@ def _differences(comparisons: Sequence[Comparison], metric: str) -> ReportTable:
         for each in comparisons
     )
     title = METRICS[metric].title if metric in METRICS else metric
-    confidence = f"{comparisons[0].confidence:.0%}"
+    confidence = percent(comparisons[0].confidence)
     corrected = f"p corrected for {len(comparisons)} comparisons by {CORRECTION}"
     notes = [f"{TEST.capitalize()}, intervals of {confidence}; {corrected}."]
     smallest = smallest_of(comparisons)
@@ -137,7 +138,7 @@ def _differences(comparisons: Sequence[Comparison], metric: str) -> ReportTable:
         notes.append("One seed each: no difference can be told from luck.")
     else:
         notes.append(
-            f"The smallest difference that one such comparison tells apart in {POWER:.0%} of repetitions is "
+            f"The smallest difference that one such comparison tells apart in {percent(POWER)} of repetitions is "
             f"{smallest:.6f} (spread pooled over the comparisons)."
         )
     return ReportTable(f"differences_{metric}", f"Differences of test {title}", columns, rows, tuple(notes))

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from rankelastor.percent import percent
 from rankelastor.studies.scaling.resampling import FittedCurve
 
 _POINTS = 200
@@ -39,9 +40,9 @@ class Crossing:
         """Say where they cross, or that this cannot be told."""
         where = f"between {self.low:,.0f} and {self.high:,.0f}"
         if self.size is None:
-            return f"no crossing {where} ({self.share:.0%} of resampled fits have one)"
+            return f"no crossing {where} ({percent(self.share)} of resampled fits have one)"
         if self.interval is None:
-            return f"a crossing at {self.size:,.0f}, but only {self.share:.0%} of resampled fits have one {where}"
+            return f"a crossing at {self.size:,.0f}, but only {percent(self.share)} of resampled fits have one {where}"
         return f"a crossing at {self.size:,.0f}, 95 % interval {self.interval[0]:,.0f} to {self.interval[1]:,.0f}"
 
 
