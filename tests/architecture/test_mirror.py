@@ -18,6 +18,7 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "zip_damage.py": ("data/published/test_unpack.py", "zips damaged in each compression"),
     "training/updates.py": ("training/test_step.py", "every rule of the steps there"),
     "cli/serve.py": ("service/test_run.py", VERB),
     "cli/explain.py": ("explanations/test_importance.py", VERB),

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import lzma
 import shutil
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,24 +15,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from rankelastor.data.published.catalogue import PublishedDataset
 from rankelastor.errors import DataError, StorageError
 from rankelastor.progress import ProgressListener
+from rankelastor.zip_damage import ZIP_DAMAGE
 
 _PIECE_BYTES = 1 << 20
 _ENCRYPTED = 0x1
 _OF_DAMAGE = (None, errno.EINVAL)
 """Numbers of the OSErrors of a damaged zip: bz2 gives none, and a place before the beginning is invalid."""
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,
-    LookupError,
-    ValueError,
-    OverflowError,
-    RuntimeError,
-    struct.error,
-)
-"""What `zipfile` and its decompressors raise for damaged archives."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +81,7 @@ def _explain_errors(archive: Path) -> Iterator[None]:
         if error.errno not in _OF_DAMAGE:
             raise
         raise DataError(f"{archive} must be a complete zip file, but {error}; fetch it again") from error
-    except _DAMAGE as error:
+    except ZIP_DAMAGE as error:
         raise DataError(f"{archive} must be a complete zip file, but {error}; fetch it again") from error
 
 

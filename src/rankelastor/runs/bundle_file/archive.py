@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,24 +17,13 @@ from rankelastor.places import in_full, refuse_address
 from rankelastor.runs.bundle_file.index import INDEX_FILE, MOST_INDEX_BYTES, BundleIndex
 from rankelastor.storage import explain_storage_errors
 from rankelastor.suggestions import what_lies_near
+from rankelastor.zip_damage import ZIP_DAMAGE
 
 _PIECE_BYTES = 1 << 20
 _MOST_FILES = 100_000
 _ENCRYPTED = 0x1
 _START = b"PK"
 _SAME_TIME = (2000, 1, 1, 0, 0, 0)
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    LookupError,
-    ValueError,
-    OverflowError,
-    RuntimeError,
-    struct.error,
-)
-"""What `zipfile` raises for damaged archives."""
 
 
 def is_bundle(path: str | Path) -> bool:
@@ -106,7 +93,7 @@ class Archive:
         try:
             with self._packed.open(self._members[name]) as source, target.open("xb") as file:
                 shutil.copyfileobj(source, file, _PIECE_BYTES)
-        except _DAMAGE as error:
+        except ZIP_DAMAGE as error:
             return f"it cannot be read: {error}"
         return None
 
@@ -196,7 +183,7 @@ def _explained(path: Path) -> Iterator[None]:
         if error.errno not in {None, errno.EINVAL, errno.EACCES, errno.EISDIR, errno.EIO, errno.ENAMETOOLONG}:
             raise
         raise _damaged(path, error.strerror or error) from None
-    except _DAMAGE as error:
+    except ZIP_DAMAGE as error:
         raise _damaged(path, error) from None
 
 
