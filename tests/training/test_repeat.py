@@ -45,6 +45,20 @@ def test_only_a_finished_run_repeats(recipe: Recipe, tmp_path: Path) -> None:
         repeat_run(tmp_path / "run")
 
 
+@pytest.mark.parametrize("part", ["checkpoints/best.safetensors", "environment.json"])
+def test_a_damaged_run_is_refused_before_it_is_trained_again(
+    recipe: Recipe, tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(recipe, folder=tmp_path / "run")
+    path = tmp_path / "run" / part
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+    monkeypatch.setattr("rankelastor.training.repeat.train", lambda *_, **__: pytest.fail("it was trained"))
+    with pytest.raises(RunError, match=part):
+        repeat_run(tmp_path / "run")
+
+
 def test_data_that_are_not_where_the_settings_say_are_taken_from_where_they_were(
     recipe: Recipe, tmp_path: Path
 ) -> None:

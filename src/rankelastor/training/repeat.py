@@ -15,6 +15,7 @@ from rankelastor.errors import RunError
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import with_overrides
 from rankelastor.runs.ensemble_folder import member_folders
+from rankelastor.runs.load import require_whole
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.runs.weights import read_weights
 from rankelastor.storage import explain_storage_errors
@@ -108,7 +109,7 @@ def repeat_run(
         progress: receives the progress of preparation and scoring.
 
     Raises:
-        RunError: the run has not finished, or its data are no longer those that it was trained on.
+        RunError: the run has not finished or is damaged, or its data are no longer those that it was trained on.
     """
     run = RunFolder.open(folder)
     if members := member_folders(run.path):
@@ -117,6 +118,8 @@ def repeat_run(
             f"{members[0]}"
         )
     run.result()
+    require_whole(run)
+    read_weights(run.best_weights)  # damage is found before hours of training, not after them
     recipe = with_overrides(run.recipe(), {"training.checkpoint.keep_after_end": False, **_place_of_data(run)})
     with explain_storage_errors(run.path), tempfile.TemporaryDirectory(prefix="rankelastor-") as temporary:
         again = RunFolder(to or Path(temporary) / "run")
