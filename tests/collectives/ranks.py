@@ -1,0 +1,27 @@
+"""Ranks as threads of one process, which gloo joins as it joins processes: tests of collectives in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar
+
+import torch.distributed as dist
+
+from rankelastor.collectives.process_group import GroupProcesses
+from rankelastor.collectives.processes import Processes
+
+Result = TypeVar("Result")
+_PATIENCE = timedelta(seconds=60)
+
+
+def on_ranks(size: int, work: Callable[[Processes], Result]) -> list[Result]:
+    """Call ``work`` in a thread for each rank and list what it returns; the first error is raised."""
+    store = dist.HashStore()
+
+    def one(rank: int) -> Result:
+        return work(GroupProcesses(dist.ProcessGroupGloo(store, rank, size, _PATIENCE)))
+
+    with ThreadPoolExecutor(size, "rank") as threads:
+        return [each.result() for each in [threads.submit(one, rank) for rank in range(size)]]
