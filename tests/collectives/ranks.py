@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import torch.distributed as dist
+from torch import distributed
 
 from rankelastor.collectives.process_group import GroupProcesses
 from rankelastor.collectives.processes import Processes
 
 Result = TypeVar("Result")
-_PATIENCE = timedelta(seconds=60)
+_PATIENCE = timedelta(seconds=20)
 
 
 def on_ranks(size: int, work: Callable[[Processes], Result]) -> list[Result]:
     """Call ``work`` in a thread for each rank and list what it returns; the first error is raised."""
-    store = dist.HashStore()
+    store = distributed.HashStore()  # type: ignore[attr-defined]
 
     def one(rank: int) -> Result:
-        return work(GroupProcesses(dist.ProcessGroupGloo(store, rank, size, _PATIENCE)))
+        group: Any = distributed.ProcessGroupGloo(store, rank, size, _PATIENCE)
+        return work(GroupProcesses(group))
 
     with ThreadPoolExecutor(size, "rank") as threads:
         return [each.result() for each in [threads.submit(one, rank) for rank in range(size)]]
