@@ -160,6 +160,21 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class ProcessFigures:
+    """Several processes that trained together, as the first of them saw it.
+
+    Attributes:
+        number: number of processes.
+        exchange_seconds: time of the training steps in which it exchanged gradients with others, or waited for them.
+        bytes_per_step: bytes of its own that it gave the others at a step, by kind.
+    """
+
+    number: int
+    exchange_seconds: float
+    bytes_per_step: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class MemberFigures:
     """The figures of one member of an ensemble.
 
@@ -218,6 +233,7 @@ class RunResult:
         alarms: what is likely wrong, see ``rankelastor.alarms``.
         members: the members of an ensemble; empty for a single run.
         skipped_steps: number of steps that were left out because their loss was not finite.
+        processes: the processes that trained together; None of a single one.
 
     Example:
         >>> from rankelastor.runs.run_folder import RunFolder
@@ -247,6 +263,7 @@ class RunResult:
     alarms: tuple[Alarm, ...] = ()
     members: tuple[MemberFigures, ...] = ()
     skipped_steps: int = 0
+    processes: ProcessFigures | None = None
 
     @property
     def summary(self) -> str:
@@ -313,6 +330,7 @@ class RunResult:
             or None,
             "alarms": [alarm.as_dict() for alarm in self.alarms],
             "members": [asdict(member) for member in self.members] or None,
+            "processes": None if self.processes is None else asdict(self.processes),
         }
         return _drop_none(values)
 

@@ -96,7 +96,7 @@ class RunInputs:
         """
         settings, world = self.recipe.training, processes.world
         is_compiled = settings.execution.compile == "always"
-        generators = Generators.seeded(settings.seed, self.device, is_compiled=is_compiled)
+        generators = Generators.seeded(settings.seed, self.device, is_compiled=is_compiled, rank=world.rank)
         with OwnDraws(generators.own):
             ranker = fresh_ranker(self.recipe.model, self.dataset, cost=self.cost, device=self.device)
         if self.recipe.starts_at_base_rate:

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rankelastor.collectives.world import World
 from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
 from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.loading import loader as loader_module
-from rankelastor.collectives.world import World
 from rankelastor.data.loading.gather import Columns, gather
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.loading.permutation import Places

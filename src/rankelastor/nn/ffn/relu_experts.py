@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from rankelastor.nn.shared_statistics import SharedStatistics
 from rankelastor.nn.ffn.experts import PerTokenExperts
 from rankelastor.nn.penalty import penalised
 from rankelastor.nn.per_token import PerTokenLinear
+from rankelastor.nn.shared_statistics import SharedStatistics
 from rankelastor.nn.sizes import PositiveInt
 
 Share = Annotated[float, Ge(0), Lt(1)]
