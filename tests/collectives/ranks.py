@@ -22,7 +22,12 @@ def on_ranks(size: int, work: Callable[[Processes], Result]) -> list[Result]:
 
     def one(rank: int) -> Result:
         group: Any = distributed.ProcessGroupGloo(store, rank, size, _PATIENCE)
-        return work(GroupProcesses(group))
+        processes: Any = GroupProcesses(group)
+        del group
+        try:
+            return work(processes)
+        finally:
+            processes._group = None  # its connections close, as those of a process that ends
 
     with ThreadPoolExecutor(size, "rank") as threads:
         return [each.result() for each in [threads.submit(one, rank) for rank in range(size)]]

@@ -15,8 +15,8 @@ class DistributedSettings(Settings):
 
     embedding: Literal["replicated", "sharded"] = Field(
         "replicated",
-        description="Where embedding rows lie: `replicated` keeps the whole table in each process, so that the steps are "
-        "those of one process; `sharded` would keep each row in one process, and is refused so far.",
+        description="Where embedding rows lie: `replicated` keeps the whole table in each process, so that the steps "
+        "are those of one process; `sharded` would keep each row in one process, and is refused so far.",
     )
     plan: Literal["auto", "row_wise", "table_wise", "column_wise"] = Field(
         "auto", description="How a sharded table is divided; it needs `embedding: sharded`."

@@ -170,9 +170,11 @@ class Epochs:
         for module in self._scheduled:
             module.set_epochs_done(self.step / len(self._training.train))
         loss = self._take_or_skip(batch)
+        _, _, num_examples = self._training.train.place_in(self.batch)
         self.batch += 1
+        step = Step(epoch=self.epoch, index=self.step, batch=batch, loss=loss, examples_of_all=num_examples)
         for observer in self._observers:
-            observer.on_step(Step(epoch=self.epoch, index=self.step, batch=batch, loss=loss))
+            observer.on_step(step)
 
     def _set_learning_rate(self) -> None:
         """Set the rate of the schedule, if it has changed."""

@@ -42,8 +42,11 @@ def test_a_remainder_smaller_than_the_world_leaves_some_without_a_row() -> None:
 
 def test_fewer_rows_than_processes_are_refused() -> None:
     with pytest.raises(
-        DataError, match="each of 4 processes must get a row, but there are 3 rows; try fewer processes"
+        DataError,
+        match="each of 4 processes must get a row, but there are 3 rows, and 4 in a batch; try fewer processes",
     ):
         EpochSteps(3, 4, World(4, 0))
-    with pytest.raises(DataError, match="each of 4 processes must get a row, but a batch has 3 rows; try fewer"):
+    with pytest.raises(
+        DataError, match="each of 4 processes must get a row, but there are 8 rows, and 3 in a batch; try fewer"
+    ):
         EpochSteps(8, 3, World(4, 0))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.torch import load_file
 from tests.collectives.ranks import on_ranks
 from tests.training.distributed.shared_training import log_values, write_log
 from tests.training.resumed_runs import EVERY_STEP, Kill, KilledError, assert_same, contents
 
 from rankelastor.collectives.processes import ALONE, LostProcessError, Processes
-from rankelastor.errors import RunError
+from rankelastor.data.prepared import PreparedDataset
+from rankelastor.errors import RankElastorError
 from rankelastor.evaluation.evaluate import evaluate
 from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
@@ -51,17 +52,24 @@ def recipe(folder: Path) -> Recipe:
     return recipe_from_values(values | {"spectrum": {"every_steps": 4, "warn_share": 1.0}})
 
 
+def take_part(
+    recipe: Recipe, folder: Path, *, processes: Processes, observers: Sequence[TrainingObserver] = (), **asked: Any
+) -> None:
+    """Do what the command line does in one of several processes."""
+    if processes.world.is_first:
+        train(recipe, folder=folder, observers=observers, processes=processes, **asked)
+    else:
+        follow(recipe, processes=processes, **asked)
+
+
 def train_on_ranks(
     recipe: Recipe, size: int, folder: Path, observers: Sequence[TrainingObserver] = (), **asked: Any
 ) -> None:
     """Train with ranks that are threads; what the first raises is raised."""
 
     def work(processes: Processes) -> None:
-        if processes.world.is_first:
-            train(recipe, folder=folder, observers=observers, processes=processes, **asked)
-        else:
-            with suppress(LostProcessError):
-                follow(recipe, processes=processes)
+        with nullcontext() if processes.world.is_first else suppress(LostProcessError):
+            take_part(recipe, folder, observers=observers, processes=processes, **asked)
 
     if size == 1:
         work(ALONE)
@@ -152,46 +160,51 @@ class _Ask(SilentObserver):
 def test_all_stop_after_the_same_step_and_the_state_is_saved(recipe: Recipe, tmp_path: Path) -> None:
     def work(processes: Processes) -> str:
         interruption = SharedInterruption()
+        asked: dict[str, Any] = {"processes": processes, "interruption": interruption}
         with pytest.raises(KeyboardInterrupt):
-            if processes.world.is_first:
-                asked = [_Ask(interruption)]
-                train(recipe, folder=tmp_path / "run", observers=asked, processes=processes, interruption=interruption)
-            else:
-                follow(recipe, processes=processes, interruption=interruption)
+            take_part(recipe, tmp_path / "run", observers=[_Ask(interruption)], **asked)
         return "stopped"
 
     assert on_ranks(2, work) == ["stopped"] * 2
     assert [path.name for path in list_checkpoints(tmp_path / "run" / "checkpoints")] == ["step-0000000006"]
 
 
-def test_other_recipes_and_data_are_found_before_the_first_step(recipe: Recipe, tmp_path: Path) -> None:
-    def errors(other: Recipe) -> list[str]:
-        def work(processes: Processes) -> str:
-            with pytest.raises(RunError) as refused:
-                if processes.world.is_first:
-                    train(recipe, folder=tmp_path / "run", processes=processes)
-                else:
-                    follow(other, processes=processes)
-            return str(refused.value)
+def errors(recipe: Recipe, other: Recipe, folder: Path) -> list[str]:
+    """List the errors of two ranks, the first of which trains a recipe and the second another."""
 
-        return on_ranks(2, work)
+    def work(processes: Processes) -> str:
+        with pytest.raises(RankElastorError) as refused:
+            take_part(recipe if processes.world.is_first else other, folder, processes=processes)
+        return str(refused.value)
 
-    for message in errors(with_overrides(recipe, {"training.batch_size": 32, "training.threads": 3})):
+    return on_ranks(2, work)
+
+
+def test_other_recipes_are_found_before_the_first_step(recipe: Recipe, tmp_path: Path) -> None:
+    other = with_overrides(recipe, {"training.batch_size": 32, "training.threads": 1})
+    for message in errors(recipe, other, tmp_path / "run"):
         assert "process 1 has another one than process 0: training.batch_size was 17 there and is 32 here;" in message
-    write_log(tmp_path / "clicks")
-    (tmp_path / "clicks" / "test.csv").write_text((tmp_path / "clicks" / "valid.csv").read_text()[:-20] + "1|2\n")
-    moved = {"data.files.folder": str(tmp_path / "clicks"), "data.prepared": str(tmp_path / "prepared")}
-    for message in errors(with_overrides(recipe, moved)):
-        assert "all 2 processes must train the same recipe, but process 1 has another one than process 0" in message
     assert not (tmp_path / "run").exists()
 
 
-def test_more_processes_than_rows_and_a_process_without_data_are_refused(recipe: Recipe, tmp_path: Path) -> None:
+def test_other_data_are_found_before_the_first_step(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as the files of another machine may be others
+    monkeypatch.setattr(PreparedDataset, "fingerprint", property(lambda _self: threading.current_thread().name[-1]))
+    for message in errors(recipe, recipe, tmp_path / "run"):
+        assert "all 2 processes must have the same prepared data, but process 1 has " in message
+
+
+def test_a_process_that_cannot_open_its_data_is_named(recipe: Recipe, tmp_path: Path) -> None:
+    other = with_overrides(recipe, {"data.prepared": str(tmp_path / "elsewhere"), "data.files.train": "none.csv"})
+    first, second = errors(recipe, other, tmp_path / "run")
+    assert first.startswith("process 1 of 2 must open its data, but ")
+    assert "none.csv" in first
+    assert "none.csv" in second
+
+
+def test_more_processes_than_rows_of_a_batch_are_refused(recipe: Recipe, tmp_path: Path) -> None:
     small = with_overrides(recipe, {"training.batch_size": 1})
-    with pytest.raises(RunError, match=r"."):
-        train_on_ranks(small, 2, tmp_path / "run")
-
-
-def test_the_weights_that_are_kept_are_whole(recipe: Recipe, tmp_path: Path) -> None:
-    train_on_ranks(recipe, 2, tmp_path / "run")
-    assert load_file(tmp_path / "run" / "checkpoints" / "best.safetensors")
+    for message in errors(small, small, tmp_path / "run"):
+        assert message.endswith("each split, but training.batch_size is 1; try 1 process")

@@ -28,15 +28,15 @@ class EpochSteps:
 
     def __post_init__(self) -> None:
         """Raise if there are fewer rows than processes, in all or in a batch."""
-        for count, of_what in ((max(1, self.num_rows), "there are {} rows"), (self.batch_size, "a batch has {} rows")):
-            if self.world.size > count:
-                raise DataError(
-                    f"each of {self.world.size} processes must get a row, but {of_what.format(count)}; "
-                    "try fewer processes"
-                )
+        if self.world.size > min(max(1, self.num_rows), self.batch_size):
+            raise DataError(
+                f"each of {self.world.size} processes must get a row, but there are {self.num_rows} rows, and "
+                f"{self.batch_size} in a batch; try fewer processes"
+            )
 
     def __len__(self) -> int:
-        return -(-self.num_rows // self.batch_size)
+        full, left = divmod(self.num_rows, self.batch_size)
+        return full + (left > 0)
 
     def bounds(self, step: int) -> tuple[int, int]:
         """Return where the batch of this process in a step starts and stops."""

@@ -99,7 +99,7 @@ class BatchLoader:
         return [int(row) for row in self._order_of(epoch).rows(*self._steps.whole(batch))]
 
     def place_in(self, batch: int) -> tuple[int, int, int]:
-        """Return where the rows of this process start and stop in one batch of all processes, and its number of rows."""
+        """Return where the rows of this process start and stop in a batch of all processes, and the size of that."""
         (start, stop), (first, last) = self._steps.bounds(batch), self._steps.whole(batch)
         return start - first, stop - first, last - first
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from rankelastor.collectives.processes import Processes
-from rankelastor.errors import RankElastorError, RunError
+from rankelastor.errors import RankElastorError, RunError, SettingsError
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.differences import listed, value_differences
@@ -24,6 +24,7 @@ def agreed_inputs(recipe: Recipe, processes: Processes, *, progress: ProgressLis
 
     Raises:
         RunError: a process has another recipe, other data or another PyTorch, or failed to open its data.
+        SettingsError: there are more processes than rows in a batch or in a split.
         RankElastorError: what ``RunInputs.of`` raises here.
     """
     if processes.world.size == 1:
@@ -36,7 +37,23 @@ def agreed_inputs(recipe: Recipe, processes: Processes, *, progress: ProgressLis
     found = processes.of_all(_statement(inputs))
     if (problem := _problem(found)) is not None:
         raise RunError(problem)
+    _check_sizes(inputs, processes.world.size)
     return inputs
+
+
+def _check_sizes(inputs: RunInputs, size: int) -> None:
+    """Check that each process gets rows of each batch, and of each split.
+
+    Raises:
+        SettingsError: there are more processes than rows of either.
+    """
+    splits = {f"the rows of {name}": split.num_rows for name, split in inputs.dataset.manifest.splits.items()}
+    for name, count in {"training.batch_size": inputs.recipe.training.batch_size, **splits}.items():
+        if size > count:
+            raise SettingsError(
+                f"each of {size} processes must get a row of each batch and each split, but {name} "
+                f"{'is' if name.startswith('training') else 'are'} {count}; try {count} process{'es' * (count > 1)}"
+            )
 
 
 def _statement(inputs: RunInputs) -> dict[str, Any]:
@@ -65,8 +82,8 @@ def _problem(found: Sequence[Mapping[str, Any]]) -> str | None:
         for name, what in (("data", "prepared data"), ("torch", "version of PyTorch"), ("device", "device")):
             if each[name] != first[name]:
                 return (
-                    f"all {size} processes must have the same {what}, but process {rank} has {each[name]} and process 0 "
-                    f"{first[name]}; {_ADVICE[name]}"
+                    f"all {size} processes must have the same {what}, but process {rank} has {each[name]} and "
+                    f"process 0 {first[name]}; {_ADVICE[name]}"
                 )
     return None
 

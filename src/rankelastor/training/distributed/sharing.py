@@ -20,3 +20,8 @@ def exchange_of(processes: Processes, interruption: Interruption) -> GradientExc
 def shared_objective(objective: Loss, *, processes: Processes) -> Loss:
     """Make the objective of a batch of which each process has a share."""
     return objective if processes.world.size == 1 else SharedObjective(objective, processes)
+
+
+def interruption_of(processes: Processes) -> Interruption:
+    """Make what hears requests to stop: all processes stop after the same step."""
+    return Interruption() if processes.world.size == 1 else SharedInterruption()
