@@ -62,7 +62,8 @@ def test_a_batch_of_one_row_over_all_ranks_has_no_variance() -> None:
     def work(processes: Processes) -> Tensor:
         norm = BatchNorm(2)
         share_statistics(norm, processes)
-        return norm(torch.ones(1, 2)[: 1 - processes.world.rank]).detach()
+        found: Tensor = norm(torch.ones(1, 2)[: 1 - processes.world.rank])
+        return found.detach()
 
     first, second = on_ranks(2, work)
     assert torch.allclose(first, torch.ones(1, 2), atol=1e-4)
