@@ -19,6 +19,7 @@ STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
     "zip_damage.py": ("data/published/test_unpack.py", "zips damaged in each compression"),
+    "config/averaged_weights.py": ("optimisers/test_averaged_weights.py", SETTINGS),
     "training/updates.py": ("training/test_step.py", "every rule of the steps there"),
     "cli/serve.py": ("service/test_run.py", VERB),
     "cli/explain.py": ("explanations/test_importance.py", VERB),
