@@ -70,8 +70,8 @@ def export_run(
     Args:
         run: the run folder, an ensemble's too, or the bundle; or a run that was loaded on the CPU.
         folder: the folder to write.
-        output_format: ``onnx``; ``pt2``, a program of ``torch.export``; or ``aoti``, native code, which needs a C++ compiler
-            here.
+        output_format: ``onnx``; ``pt2``, a program of ``torch.export``; or ``aoti``, native code, which needs a C++
+            compiler here.
         overwrite: whether to replace an earlier export.
 
     Example:

@@ -19,7 +19,7 @@ _MICRO = 1e6
 class ScoringGraph(nn.Module):
     """Compute the probabilities of examples: look up, network, mean of the members, odds, calibrators, sigmoid.
 
-    The ranker's plain layers compute it, without kernels; in float64 at the end, so that close probabilities stay distinct.
+    The ranker's plain layers compute it, without kernels; the end is in float64, so that close scores stay distinct.
 
     Args:
         ranker: the ranker, whose parameters the graph shares.
