@@ -1,6 +1,5 @@
 """Tests that rows whose values are remembered are encoded as ``RowEncoder`` encodes them."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,17 +43,26 @@ def all_kinds(tmp_path_factory: pytest.TempPathFactory) -> RowEncoder:
         {"kind": "categorical", "column": "site"},
         {"kind": "categorical", "column": "item"},
         {"kind": "hashed", "column": "site", "name": "hashed_site", "num_buckets": 8},
-        {"kind": "crossed", "column": "site", "with": "item", "name": "both"},
+        {"kind": "crossed", "column": "site", "other": "item", "name": "both"},
         {"kind": "numeric", "column": "price", "transform": "standardise", "blank": 0.0},
         {"kind": "quantile", "column": "age", "num_buckets": 4},
         {"kind": "piecewise_linear", "column": "age", "name": "edges", "num_buckets": 4},
-        {"kind": "calendar", "column": "at", "parts": ["hour", "weekday"]},
-        {"kind": "sequence", "column": "seen", "max_length": 3, "separator": "|", "shares": "item", "match": "item"},
+        {"kind": "calendar", "column": "at", "parts": ["hour", "weekday"], "format": "iso"},
+        {
+            "kind": "sequence",
+            "column": "seen",
+            "max_length": 3,
+            "separator": "|",
+            "shares": "item",
+            "matches": "item",
+            "last": 1,
+        },
     ]
     settings = DataSettings.model_validate(
         {
             "prepared": str(folder / "prepared"),
-            "files": {"folder": str(folder), "train": "log.csv"},
+            "files": {"folder": str(folder), "all": "log.csv"},
+            "split": {"kind": "random", "valid": 0.2, "test": 0.0, "seed": 1},
             "label": "click",
             "fields": fields,
         }
@@ -70,7 +78,7 @@ def same(found: Batch, expected: Batch) -> None:
         np.testing.assert_array_equal(found.sequence, expected.sequence)
 
 
-VALUES = ["a", "nowhere", "", None, 7, 7.0, "7", 0.0, -0.0, True, 1, False, 1e300, 2**60, "x" * 1000, "é"]
+VALUES = ["a", "nowhere", "", None, 7, 7.0, "7", 0.0, -0.0, True, 1, False, 2**60, "x" * 1000, "é"]
 
 
 def test_every_type_of_value_has_the_id_that_it_has_alone_whatever_came_before(encoder: RowEncoder) -> None:
@@ -84,7 +92,7 @@ def test_every_type_of_value_has_the_id_that_it_has_alone_whatever_came_before(e
     np.testing.assert_array_equal(together.categorical, np.concatenate(alone))
 
 
-@pytest.mark.parametrize("price", [3, 2.5, "1.25", "", None, "-0", " 4 ", "1e3", "007", True, 2**60, "5."])
+@pytest.mark.parametrize("price", [3, 2.5, "1.25", "", None, "-0", " 4 ", "1e3", "007", 2**60, "5."])
 def test_numbers_are_read_as_the_encoder_reads_them(encoder: RowEncoder, price: Any) -> None:
     row = {"site": "a", "device": "phone", "price": price}
     for rows in ([row], [row, {**row, "price": 0.5}], [row, {**row, "price": "0.5"}]):

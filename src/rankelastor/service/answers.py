@@ -93,9 +93,7 @@ class Service:
             await asyncio.to_thread(self.store.refresh)
 
 
-def _answer(
-    model: ServedModel, scored: Scored, order: range | list[int], *, name_unseen: bool
-) -> dict[str, Any]:
+def _answer(model: ServedModel, scored: Scored, order: range | list[int], *, name_unseen: bool) -> dict[str, Any]:
     """Tell the probabilities in an order: one number a row, or a list of one a task."""
     found = scored.probability[order]
     values = found[:, 0] if found.shape[1] == 1 else found

@@ -25,6 +25,7 @@ _SUMMARIES = {
     "/v1/rank": "Order the candidates of one context by probability",
     "/v1/explain": "Say what each field of one row contributed to its logit",
 }
+_RANK_WORDS = "Each column stands in the context, or in every candidate. What reads the context alone is encoded once."
 _ERRORS = {
     "401": "The token is missing or wrong.",
     "413": "Too large: the body, or the number of rows or candidates.",
@@ -51,7 +52,9 @@ def make_app(
     """
     service = Service(place, limits=limits or Limits())
     lifespan = _lifespan_of(service, watch=watch)
-    app = FastAPI(title="rankelastor", version=rankelastor.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="rankelastor", version=rankelastor.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.state.service = service
     app.add_middleware(Front, service=service, token=token)
     _add_facts(app, service)
@@ -109,11 +112,13 @@ def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
     paths = {}
     for path, adapter in adapters.items():
         schema = adapter.json_schema(ref_template=_SCHEMAS)
+        words = {"description": _RANK_WORDS} if path == "/v1/rank" else {}
         described.setdefault("components", {}).setdefault("schemas", {}).update(schema.pop("$defs", {}))
         answers = {"200": "The answer."} | _ERRORS
         paths[path] = {
             "post": {
                 "summary": _SUMMARIES[path],
+                **words,
                 "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
                 "responses": {status: {"description": words} for status, words in answers.items()},
             }

@@ -6,6 +6,7 @@ that the reader gives them if there is one.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ def add_pages(app: FastAPI) -> None:
         app.add_api_route(path, _page(name, kind), include_in_schema=False, response_model=None)
 
 
-def _page(name: str, kind: str) -> object:
+def _page(name: str, kind: str) -> Callable[[], Awaitable[Response]]:
     content = files("rankelastor.service").joinpath("static", name).read_bytes()
 
     async def page() -> Response:

@@ -1,4 +1,4 @@
-"""Encode the rows of requests; what a value was encoded as is remembered, so that it is looked up once and not again."""
+"""Encode the rows of requests; what became of a value is remembered, so that it is looked up once and not again."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class RememberingEncoder:
         self._most_of_each = max(1, most_values // max(1, len(self._features)))
 
     def encode(self, rows: Sequence[Row], *, context: Row = _NO_CONTEXT) -> Batch:
-        """Encode rows, each with the values of ``context`` beside its own; what reads the context alone is encoded once.
+        """Encode rows, each with the values of ``context`` beside its own; what reads those alone is encoded once.
 
         Every column stands in the context or in each row.
 
@@ -98,8 +98,8 @@ class RememberingEncoder:
         missing = {key: row for row, key in enumerate(keys) if key not in found}
         if missing:
             new = self._of_each_type(spec, values, missing)
-            found = self._with(spec.name, new)
-        return np.asarray([found[key] for key in keys])
+            return _in_order(self._with(spec.name, new), keys)
+        return _in_order(found, keys)
 
     def _of_each_type(
         self, spec: FeatureSpec, values: list[list[Any]], rows: Mapping[Hashable, int]
@@ -110,9 +110,7 @@ class RememberingEncoder:
             by_types.setdefault(tuple(type(each[row]) for each in values), []).append((key, row))
         new: dict[Hashable, Any] = {}
         for some in by_types.values():
-            cells = [
-                dict(zip(spec.columns, (each[row] for each in values), strict=True)) for _, row in some
-            ]
+            cells = [dict(zip(spec.columns, (each[row] for each in values), strict=True)) for _, row in some]
             encoded = self._of_rows(spec, raw_rows(cells, spec.columns))
             new.update(zip([key for key, _ in some], encoded.tolist(), strict=True))
         return new
@@ -136,9 +134,15 @@ class RememberingEncoder:
         return spec.encode(spec.parse(self._encoder.source(rows, self._numberings[spec.name])))
 
 
+def _in_order(found: Mapping[Hashable, Any], keys: list[Hashable]) -> NDArray[Any]:
+    return np.asarray([found[key] for key in keys])
+
+
 def _keys(values: list[list[Any]]) -> list[Hashable]:
     """Make a key of the cells of each row; equal cells of different types, as 1 and true, have different keys."""
-    columns = [column if _PLAIN.issuperset(map(type, column)) else [_key(value) for value in column] for column in values]
+    columns = [
+        column if _PLAIN.issuperset(map(type, column)) else [_key(value) for value in column] for column in values
+    ]
     return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
 
