@@ -18,6 +18,15 @@ def test_rows_beyond_the_limit_are_refused_and_leaving_gives_the_places_back() -
     assert queue.num_rows == 0
 
 
+def test_requests_beyond_the_limit_are_refused_however_few_rows_they_have() -> None:
+    queue = Queue(Limits(queue_requests=2))
+    with queue.place(0), queue.place(0), pytest.raises(Refusal, match="at most 2 requests") as found:
+        queue.place(0)
+    assert found.value.status == 429
+    with queue.place(0):
+        assert queue.num_rows == 1
+
+
 def test_an_empty_queue_takes_a_request_of_any_size() -> None:
     queue = Queue(Limits(queue_rows=10))
     with queue.place(0) as place:

@@ -14,10 +14,10 @@ _SHARE_OF_NEW = 0.3
 
 
 class Queue:
-    """Counts the rows of all requests that are read, wait or are scored.
+    """Counts the requests that are read, wait or are scored, and their rows.
 
     Args:
-        limits: how many rows may wait, and how long.
+        limits: how many requests and rows may wait, and how long.
 
     Example:
         >>> queue = Queue(Limits(queue_rows=100))
@@ -34,18 +34,31 @@ class Queue:
         self._limits = limits
         self._rows_per_byte = 0.0
         self._seconds_per_row = 0.0
+        self._num_places = 0
         self.num_rows = 0
 
     def place(self, num_bytes: int) -> Place:
         """Take a place for a request whose body has so many bytes, for as many rows as others of that size held.
 
         Raises:
-            Refusal: too many rows wait, or they would have to wait too long.
+            Refusal: too many requests or rows wait, or they would have to wait too long.
         """
+        if self._num_places >= self._limits.queue_requests:
+            raise Refusal(
+                429,
+                f"the queue holds at most {self._limits.queue_requests} requests, and is full; try again later",
+                wait_seconds=self.num_rows * self._seconds_per_row,
+            )
         place = Place(self)
         place.holds(max(1, round(num_bytes * self._rows_per_byte)))
         place.num_bytes = num_bytes
+        self._num_places += 1
         return place
+
+    def leave(self, num_rows: int) -> None:
+        """Give the place of a request with so many rows back."""
+        self.num_rows -= num_rows
+        self._num_places -= 1
 
     def scored(self, num_rows: int, seconds: float) -> None:
         """Note how long a batch took, by which the wait of others is judged."""
@@ -104,8 +117,7 @@ class Place:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._queue.num_rows -= self._rows
-        self._rows = 0
+        self._queue.leave(self._rows)
 
 
 def _mean(old: float, new: float) -> float:
