@@ -48,7 +48,7 @@ def overloaded(port: int, asked: Ranking, cases: list[Case], *, seconds: float) 
     return case
 
 
-def main(
+def main(  # noqa: PLR0917 - typer passes keyword arguments
     bundle: Annotated[Path | None, typer.Option(help="A bundle with example rows; else one like Criteo's.")] = None,
     folder: Annotated[Path, typer.Option(help="Where that bundle is made and kept.")] = Path("/tmp/serving-benchmark"),  # noqa: S108
     seconds: Annotated[float, typer.Option(help="Seconds of each case.")] = 5.0,

@@ -187,7 +187,7 @@ def test_limits_answer_at_once(bundle: Path) -> None:
         candidates = [{"site": "a", "price": 1}] * 3
         assert client.call("/v1/rank", {"context": {"device": "a"}, "candidates": candidates})[0] == 413
         assert client.call("/v1/score", raw=b" " * 3000)[0] == 413
-        service = client.server.config.app.state.service  # type: ignore[union-attr]
+        service = client.server.config.app.service  # type: ignore[union-attr]
         place = service.queue.place(0)
         place.holds(2)
         status, answer = client.call("/v1/score", {"rows": ROWS[:2]})
@@ -203,7 +203,7 @@ def test_a_million_candidates_are_refused(client: Client) -> None:
 
 def test_scores_that_take_too_long_are_answered_by_503(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(bundle, limits=Limits(seconds=0.05)) as client:
-        service = client.server.config.app.state.service  # type: ignore[union-attr]
+        service = client.server.config.app.service  # type: ignore[union-attr]
         gate = threading.Event()
         score = service.store.current.score
         monkeypatch.setattr(service.store.current, "score", lambda batch: (gate.wait(5), score(batch))[1])
@@ -215,7 +215,7 @@ def test_scores_that_take_too_long_are_answered_by_503(bundle: Path, monkeypatch
 def test_stopping_finishes_what_is_running(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, began = threading.Event(), threading.Event()
     with running(bundle) as client, ThreadPoolExecutor(1) as pool:
-        model = client.server.config.app.state.service.store.current  # type: ignore[union-attr]
+        model = client.server.config.app.service.store.current  # type: ignore[union-attr]
         score = model.score
 
         def slow(batch: Batch) -> object:
@@ -253,7 +253,7 @@ def test_a_new_bundle_is_verified_and_swapped_in_and_a_bad_one_is_refused(bundle
     before, after = expected(place, ROWS), expected(tmp_path / "new.rank", ROWS)
     assert before != after
     with running(place) as client:
-        store = client.server.config.app.state.service.store  # type: ignore[union-attr]
+        store = client.server.config.app.service.store  # type: ignore[union-attr]
         (tmp_path / "bad.rank").write_bytes((tmp_path / "new.rank").read_bytes()[:-50])
         (tmp_path / "bad.rank").replace(place)
         assert not store.refresh()

@@ -37,7 +37,7 @@ _ERRORS = {
 
 def make_app(
     place: str | Path, *, limits: Limits | None = None, watch: bool = False, token: str | None = None
-) -> FastAPI:
+) -> Front:
     """Make the web application.
 
     Args:
@@ -55,12 +55,10 @@ def make_app(
     app = FastAPI(
         title="rankelastor", version=rankelastor.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
-    app.state.service = service
-    app.add_middleware(Front, service=service, token=token)
     _add_facts(app, service)
     add_pages(app)
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]
-    return app
+    return Front(app, service=service, token=token)
 
 
 def _lifespan_of(service: Service, *, watch: bool) -> Callable[[FastAPI], Any]:

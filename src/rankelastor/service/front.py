@@ -39,7 +39,7 @@ class Front:
     """
 
     def __init__(self, app: App, *, service: Service, token: str | None) -> None:
-        self._app, self._service = app, service
+        self._app, self.service = app, service
         self._token = None if token is None else token.encode()
         self._paths = service.paths
         self._known = HEALTH | SHELLS | _OTHERS | self._paths.keys()
@@ -60,7 +60,7 @@ class Front:
             await self._answer(path, scope, receive, noted)
         finally:
             known = path if path in self._known else "other"
-            self._service.telemetry.answered(known, statuses[0], time.perf_counter() - began)
+            self.service.telemetry.answered(known, statuses[0], time.perf_counter() - began)
 
     async def _answer(self, path: str, scope: Message, receive: Receive, send: Send) -> None:
         try:
@@ -80,12 +80,12 @@ class Front:
     async def _computed(self, answer: Answer, scope: Message, receive: Receive) -> dict[str, Any]:
         if scope["method"] != "POST":
             raise Refusal(405, f"{scope['path']} must be asked with POST, but {scope['method']} was given; see /docs")
-        most = self._service.limits.body_bytes
+        most = self.service.limits.body_bytes
         declared = _header(scope, b"content-length").decode("latin-1")
         num_bytes = int(declared) if declared.isdecimal() else 0
         if num_bytes > most:
             raise _too_large(most)
-        with self._service.queue.place(num_bytes) as place:
+        with self.service.queue.place(num_bytes) as place:
             return await answer(await _read(receive, most), place)
 
     def _require_token(self, path: str, scope: Message) -> None:
