@@ -19,7 +19,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,11 +78,22 @@ def read_results(work: Path) -> list[dict[str, Any]]:
     return list({line["key"]: line for line in lines}.values())
 
 
+def append_result(work: Path, line: Mapping[str, Any]) -> None:
+    """Add a line to the results."""
+    with (work / "results.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def describe_machine() -> dict[str, Any]:
+    """Name the processor and the commit."""
+    environment = describe_environment(torch.device("cpu"))
+    return {name: environment[name] for name in ("processor", "commit")}
+
+
 def _run_all(wanted: Iterable[Job], work: Path, own: dict[str, Any], *, jobs: int, deadline: float) -> None:
     done = {line["key"] for line in read_results(work)}
     left = [job for job in wanted if job.key not in done]
-    machine = {"machine": {name: describe_environment(torch.device("cpu"))[name] for name in ("processor", "commit")}}
-    machine["machine"] |= {"device": own["training.device"], "jobs": jobs}
+    machine = {"machine": describe_machine() | {"device": own["training.device"], "jobs": jobs}}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
         futures = {pool.submit(_before, deadline, job, work, own): job for job in left}
@@ -103,8 +114,7 @@ def _note(future: Future[dict[str, Any] | None], job: Job, work: Path, machine: 
         return
     if line is None:
         return
-    with (work / "results.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line | machine) + "\n")
+    append_result(work, line | machine)
     auc, test = line["valid"]["auc"], line["test"]["auc"]
     typer.echo(f"{place}: {job.key}: valid AUC {auc:.6f}, test AUC {test:.6f}, {line['seconds']:.0f} s")
 

@@ -45,7 +45,7 @@ def write_tables(lines: Sequence[Line], work: Path) -> str:
 def _frappe(lines: Sequence[Line], work: Path) -> str:
     groups = [
         _chosen(lines, study, model, draw)
-        for study in ("frappe", "trees")
+        for study in ("frappe", "fuxictr", "trees")
         for model, draw in best_draws(lines, study).items()
     ]
     if not groups:
