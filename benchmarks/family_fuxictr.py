@@ -1,4 +1,4 @@
-"""Train FuxiCTR's FinalMLP on the prepared Frappe rows, with the draws and seeds that ours gets in the family's table.
+"""Train FuxiCTR's FinalMLP on the prepared Frappe rows, with the best draw of settings of ours and the same seeds.
 
 FuxiCTR runs in an environment of its own (benchmarks/fuxictr-requirements.txt) with its own trainer: its Adam, L2, drop
 of the learning rate and early stopping. Results are lines of WORK/results.jsonl (study ``fuxictr``), which the tables
@@ -17,13 +17,13 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from benchmarks.family.plan import NUM_DRAWS, SEEDS, Job, best_draws, draw_of
+from benchmarks.family.plan import SEEDS, Job, best_draws, draw_of
 from benchmarks.family.worker import prepare_data, recipe_of
 from benchmarks.family_table import append_result, describe_machine, read_results
 
@@ -46,16 +46,11 @@ def run(
     """Run the trainings that have no line of results yet, one after the other, on one thread."""
     work.mkdir(parents=True, exist_ok=True)
     prepare_data(["frappe"], work)
-    draws = [Job(STUDY, MODEL, draw, SEEDS[0], draw_of("finalmlp", draw)) for draw in range(NUM_DRAWS)]
-    for job in draws:
-        _run_unless_done(job, work, fuxictr_python, model_zoo)
-    for job in _more_seeds(work):
-        _run_unless_done(job, work, fuxictr_python, model_zoo)
-
-
-def _more_seeds(work: Path) -> Iterator[Job]:
-    best = best_draws(read_results(work), STUDY)[MODEL]
-    yield from (Job(STUDY, MODEL, best, seed, draw_of("finalmlp", best)) for seed in SEEDS[1:])
+    best = best_draws(read_results(work), "frappe").get("finalmlp")
+    if best is None:
+        raise typer.BadParameter("ours must be trained first; `python -m benchmarks.family_table run --studies frappe`")
+    for seed in SEEDS:
+        _run_unless_done(Job(STUDY, MODEL, best, seed, draw_of("finalmlp", best)), work, fuxictr_python, model_zoo)
 
 
 def _run_unless_done(job: Job, work: Path, python: Path, zoo: Path) -> None:

@@ -44,6 +44,7 @@ def register(app: typer.Typer) -> None:
         "rankelastor study run studies/map.yaml --only 'full_mixing*/*/seed=1'",
     )(run)
     group.command("table", epilog="Example: rankelastor study table studies/map.yaml --table differences_auc")(table)
+    group.command("plot", epilog="Example: rankelastor study plot studies/map.yaml --figures figures")(plot)
     group.command("report", epilog="Example: rankelastor study report studies/map.yaml")(report)
     group.command("refresh", epilog="Example: rankelastor study refresh docs/results.md")(refresh)
     app.add_typer(group, name="study")
@@ -149,6 +150,33 @@ def table(  # noqa: PLR0917 - typer's arguments
         typer.echo(found.as_markdown(), nl=False)
     else:
         typer.echo(found.table(name).as_markdown())
+
+
+def plot(
+    study: StudyPath,
+    to: StudyFolderPath = None,
+    results: ResultsPath = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures", metavar="DIR", help="Folder of the figures.", show_default="report/figures of the study"
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--figure", metavar="NAME", help="Only this figure.", show_default="all figures")
+    ] = None,
+) -> None:
+    """Draw the figures of a study for papers and slides: PNG, SVG and PDF.
+
+    Differences with their intervals, AUC by dense parameters, scaling curves, rank by stage, and rank against AUC. The
+    page of `study report` shows the same figures, with values as one points at them.
+    """
+    from rankelastor.studies.report.write import report_of, write_study_figures
+
+    found = report_of(study, folder=to, results=results)
+    folder = figures or (to or Path("study") / found.plan.study.name) / "report" / "figures"
+    written = write_study_figures(found, folder, only=name)
+    print_words("\n".join(f"figure: {path}" for path in written))
 
 
 def report(

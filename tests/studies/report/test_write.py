@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.studies.small_study import made_line, small_study, write_yaml
 from typer.testing import CliRunner
 
 from rankelastor.cli.main import app
-from rankelastor.errors import RunError
+from rankelastor.errors import RunError, SettingsError
 from rankelastor.studies.report.write import StudyReport, report_of, write_study_report
 from rankelastor.studies.work.lines import append_line
 
@@ -56,7 +57,8 @@ def read(study: Path) -> StudyReport:
 def test_tables_say_what_was_tested_and_what_they_can_tell(study: Path) -> None:
     report = read(study)
     assert [table.name for table in report.tables] == [
-        "results", "differences_auc", "differences_logloss", "pareto", "rank_and_auc", "scaling", "crossings",
+        "results", "differences_auc", "differences_logloss", "pareto", "ranks_by_stage", "rank_and_auc", "scaling",
+        "crossings",
     ]  # fmt: skip
     text = report.table("differences_auc").as_markdown()
     assert "| 1 | mixer | elastor | +0.010000 |" in text
@@ -90,8 +92,41 @@ def test_files_are_for_people_and_for_programs(study: Path, tmp_path: Path) -> N
     titles = [figure["title"] for figure in json.loads((tmp_path / "report" / "figures.json").read_text())]
     assert titles == [
         "Differences of test auc from elastor", "Differences of test logloss from elastor", "AUC by dense parameters",
-        "Scaling of the logloss by dense parameters", "Rank and AUC",
+        "Scaling of the logloss by dense parameters", "Rank by stage", "Rank and AUC",
     ]  # fmt: skip
+
+
+def test_a_fit_may_take_some_points_of_an_axis_and_has_a_name(study: Path) -> None:
+    values = yaml.safe_load(study.read_text())
+    values["scaling"] = [{"name": "low", "along": "size", "where": {"size": ["1", "2", "4"]}}]
+    report = read(write_yaml(study, values))
+    table = report.table("scaling_low")
+    assert table.title.endswith("(low)")
+    assert table.rows[0][:3] == ("elastor", 9, "100 to 400")
+    values["scaling"][0]["where"] = {"size": ["1", "3"]}
+    with pytest.raises(SettingsError, match=r"scaling.where.size must name points of 1, 2, 4, .*'3' was given"):
+        read(write_yaml(study, values))
+
+
+def test_ranks_are_told_after_each_stage(study: Path) -> None:
+    row = read(study).table("ranks_by_stage").rows[0]
+    assert row == ("elastor", "1", 2, "2.00, 2.12")  # seeds 1 to 3 end at 2.11, 2.12 and 2.13
+
+
+def test_figures_are_drawn_for_papers(study: Path, tmp_path: Path) -> None:
+    place = ["--to", str(study.parent / "out"), "--figures", str(tmp_path / "figures")]
+    runner = CliRunner()
+    shown = runner.invoke(app, ["study", "plot", str(study), *place])
+    assert shown.exit_code == 0, shown.output
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert names == {
+        "differences_auc", "differences_logloss", "auc_by_cost", "scaling", "ranks_by_stage", "rank_and_auc",
+    }  # fmt: skip
+    drawing = (tmp_path / "figures" / "rank_and_auc.svg").read_text()
+    assert "stable rank after the last stage" in drawing
+    unknown = runner.invoke(app, ["study", "plot", str(study), *place, "--figure", "ranks"])
+    assert unknown.exit_code == 2
+    assert "has the figures differences_auc" in unknown.stderr
 
 
 def test_the_verbs_print_and_write(study: Path) -> None:

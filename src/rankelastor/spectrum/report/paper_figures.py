@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -13,28 +12,10 @@ from matplotlib.figure import Figure
 
 from rankelastor.spectrum.measures import find_measure
 from rankelastor.spectrum.recording.statistics import MeasureStatistics
+from rankelastor.spectrum.report.figure_style import DASHES, HEIGHT, STYLE, WIDTH, colour_of, plain, save_figure
 from rankelastor.spectrum.report.stage_names import stage_label
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 from rankelastor.spectrum.trajectory import Trajectory
-from rankelastor.storage import whole_file
-
-FORMATS = ("png", "svg", "pdf")
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""The palette of Okabe and Ito (2008)."""
-DASHES = ("-", "--", ":", "-.")
-STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 1.4,
-    "legend.frameon": False,
-    "pdf.fonttype": 42,  # text is kept as text, which publishers require
-    "svg.fonttype": "none",
-    "svg.hashsalt": "rankelastor",  # the same figure gives the same file
-}
-WIDTH, HEIGHT = 5.5, 3.2
-"""Size in inches: slightly larger than one column of most journals."""
 
 Runs = Sequence[RunSpectrum]
 Draw = Callable[[Figure, Runs, str], bool]
@@ -42,21 +23,13 @@ Draw = Callable[[Figure, Runs, str], bool]
 
 def write_figures(runs: Runs, folder: Path, *, measure: str) -> tuple[Path, ...]:
     """Draw each figure in three formats; figures for which the runs have no data are left out."""
-    written = []
+    written: list[Path] = []
     with rc_context(STYLE):
         for name, draw in _FIGURES.items():
             figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
             if draw(figure, runs, measure):
-                written += [_save(figure, folder / f"{name}.{ending}") for ending in FORMATS]
+                written += save_figure(figure, folder / name)
     return tuple(written)
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    ending = path.suffix[1:]
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format=ending, dpi=200, metadata=metadata)
-    return path
 
 
 def _trajectory(figure: Figure, runs: Runs, measure: str) -> bool:
@@ -82,8 +55,10 @@ def _draw_path(axes: Axes, index: int, path: Trajectory) -> None:
     means = [stage.mean for stage in path.stages]
     bands = [stage.confidence_interval or (stage.mean, stage.mean) for stage in path.stages]
     low, high = [band[0] for band in bands], [band[1] for band in bands]
-    axes.fill_between(places, low, high, color=_colour(index), alpha=0.3, linewidth=0)
-    axes.plot(places, means, DASHES[index % 4], color=_colour(index), marker="o", markersize=3, label=_text(path.name))
+    axes.fill_between(places, low, high, color=colour_of(index), alpha=0.3, linewidth=0)
+    axes.plot(
+        places, means, DASHES[index % 4], color=colour_of(index), marker="o", markersize=3, label=plain(path.name)
+    )
 
 
 def _densities(figure: Figure, runs: Runs, measure: str) -> bool:
@@ -119,7 +94,7 @@ def _draw_density(axes: Axes, index: int, statistics: MeasureStatistics, *, labe
     kept = slice(filled[0], filled[-1] + 1)
     edges = histogram.edges[filled[0] : filled[-1] + 2]
     axes.stairs(
-        np.array(histogram.density)[kept], edges, color=_colour(index), fill=True, alpha=0.35, label=_text(label)
+        np.array(histogram.density)[kept], edges, color=colour_of(index), fill=True, alpha=0.35, label=plain(label)
     )
 
 
@@ -135,8 +110,8 @@ def _embedding_tables(figure: Figure, runs: Runs, measure: str) -> bool:
             for table in run.tables
             if (rank := table.spectrum.measures[measure]) is not None
         }
-        axes.barh(list(drawn), list(drawn.values()), height, color=_colour(index), label=_text(run.name))
-    axes.set_yticks(range(len(fields)), [_text(field) for field in fields])
+        axes.barh(list(drawn), list(drawn.values()), height, color=colour_of(index), label=plain(run.name))
+    axes.set_yticks(range(len(fields)), [plain(field) for field in fields])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel(f"{find_measure(measure).title} of each embedding table over min(rows, e)")
@@ -151,9 +126,9 @@ def _singular_values(figure: Figure, runs: Runs, _measure: str) -> bool:
         if last is not None:
             drawn = True
             places = range(1, len(last.mean) + 1)
-            label = f"{_text(run.name)}, {stage_label(run.stages[-1])}"
+            label = f"{plain(run.name)}, {stage_label(run.stages[-1])}"
             axes.semilogy(
-                places, last.mean, DASHES[index % 4], color=_colour(index), marker="o", markersize=3, label=label
+                places, last.mean, DASHES[index % 4], color=colour_of(index), marker="o", markersize=3, label=label
             )
     if not drawn:
         return False
@@ -177,7 +152,7 @@ def _mixings(figure: Figure, runs: Runs, _measure: str) -> bool:
     for axes, (name, found) in zip(grid, maps, strict=False):
         end = len(found.norms) + 0.5
         image = axes.imshow(found.norms, cmap="cividis", vmin=0, vmax=most, extent=(0.5, end, end, 0.5))
-        axes.set_title(f"{_text(name)}, {stage_label(found.point)}", fontsize=7)
+        axes.set_title(f"{plain(name)}, {stage_label(found.point)}", fontsize=7)
         axes.set_xlabel("from token", fontsize=7)
         axes.set_ylabel("to token", fontsize=7)
     bar = figure.colorbar(image, ax=list(grid), shrink=0.8)
@@ -191,15 +166,6 @@ def _counts(paths: Sequence[tuple[int, Trajectory]]) -> str:
 
 def _split(runs: Runs) -> str:
     return " and ".join(dict.fromkeys(run.split for run in runs))
-
-
-def _colour(index: int) -> str:
-    return COLOURS[index % len(COLOURS)]
-
-
-def _text(name: str) -> str:
-    """Escape dollar signs, between which matplotlib would typeset a formula."""
-    return name.replace("$", r"\$")
 
 
 _FIGURES: dict[str, Draw] = {

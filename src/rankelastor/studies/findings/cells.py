@@ -47,6 +47,11 @@ class Cell:
         values = list(self.values(metric).values())
         return stdev(values) if len(values) > 1 else None
 
+    def ranks(self, measure: str) -> dict[str, float]:
+        """The rank after each stage, mean over test examples and seeds; empty for a model without tokens."""
+        paths = [line.ranks[measure] for line in self.lines.values() if line.ranks.get(measure)]
+        return {stage: fmean(path[stage] for path in paths) for stage in paths[0]} if paths else {}
+
 
 def cells_of(plan: Plan, lines: Sequence[RunLine]) -> list[Cell]:
     """Sort the lines into the points of the plan, in its order; points without any line are left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -104,6 +105,7 @@ class CompareSettings(Settings):
 class ScalingSettings(Settings):
     """A fit of L(N) = L_inf + a N^-b over the runs of a study, one curve for each recipe."""
 
+    name: Name | None = Field(None, description="What the fit is called in tables, such as `width`; null: its number.")
     size: Literal["dense_parameters", "flops_per_example", "train_rows"] = Field(
         "dense_parameters", description="What N is."
     )
@@ -112,13 +114,25 @@ class ScalingSettings(Settings):
         "free",
         description="L_inf: `free` is fitted, `best_possible` is the log's known best, a number is taken as it is.",
     )
-    where: dict[str, str] = Field({}, description="Takes only runs with these values of axes.")
+    where: dict[str, str | tuple[str, ...]] = Field(
+        {}, description="Takes only runs with this value of an axis, or with one of several."
+    )
     along: str | None = Field(
         None, description="The axis along which N grows; a curve for each combination of the others. Null: any."
     )
     reach: float = Field(
         3.0, ge=1, description="A curve is extrapolated at most so many times beyond the largest and below the least N."
     )
+
+    def takes(self, point: Mapping[str, str]) -> bool:
+        """Tell whether the fit takes the runs of a point.
+
+        Example:
+            >>> ScalingSettings(where={"size": ("narrow", "wide")}).takes({"recipe": "mlp", "size": "wide"})
+            True
+        """
+        chosen = ((axis, [labels] if isinstance(labels, str) else labels) for axis, labels in self.where.items())
+        return all(point[axis] in labels for axis, labels in chosen)
 
 
 class StudySettings(Settings):
@@ -191,6 +205,10 @@ class StudySettings(Settings):
             for axis in [*fit.where, *([] if fit.along is None else [fit.along])]:
                 if axis not in labels:
                     raise ValueError(f"scaling must name axes of {', '.join(labels)}, but {axis!r} was given")
+            for axis, chosen in fit.where.items():
+                if strange := set([chosen] if isinstance(chosen, str) else chosen).difference(labels[axis]):
+                    known, wrong = ", ".join(labels[axis]), ", ".join(sorted(strange))
+                    raise ValueError(f"scaling.where.{axis} must name points of {known}, but {wrong!r} was given")
 
     @property
     def labels(self) -> dict[str, tuple[str, ...]]:

@@ -7,24 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from rankelastor.spectrum.report.stage_names import stage_label
 from rankelastor.studies.findings.cells import Cell
 from rankelastor.studies.findings.comparisons import comparisons_of
 from rankelastor.studies.findings.rank_and_auc import last_ranks
 from rankelastor.studies.plan.settings import RECIPE_AXIS, ScalingSettings, StudySettings
-from rankelastor.studies.report.fits import NamedCurve, curves_of
+from rankelastor.studies.report.fits import NamedCurve, curves_of, fit_title, named_fits
 
 _CURVE_POINTS = 60
+_MOST_PATHS = 16
+"""More paths than this in one figure cannot be told apart; the table holds all."""
 Figure = dict[str, Any]
 
 
 def figures_of(study: StudySettings, cells: Sequence[Cell]) -> list[Figure]:
-    """Make the figures for which there are results: differences, AUC by cost, fits, and rank against AUC."""
+    """Make the figures for which there are results: differences, AUC by cost, fits, ranks by stage and against AUC."""
     found = [_differences(study, cells, metric) for metric in study.metrics]
     found += [_by_cost(cells)]
-    for settings in study.scaling:
+    for settings, name in named_fits(study):
         curves = [curve for curve in curves_of(study, cells, settings) if curve.fit is not None]
-        found.append(_scaling(curves, settings))
-    found.append(_ranks(cells))
+        found.append(_scaling(curves, settings, name))
+    found += [_ranks_by_stage(cells), _ranks(cells)]
     return [figure for figure in found if figure["series"]]
 
 
@@ -45,8 +48,15 @@ def _differences(study: StudySettings, cells: Sequence[Cell], metric: str) -> Fi
         "Points without an interval have one seed."
     )
     title = f"Differences of test {metric} from {against}"
-    return {"kind": "intervals", "title": title, "x": f"difference of {metric}", "y": "", "caption": caption,
-            "series": list(series.values())}  # fmt: skip
+    return {
+        "name": f"differences_{metric}",
+        "kind": "intervals",
+        "title": title,
+        "x": f"difference of {metric}",
+        "y": "",
+        "caption": caption,
+        "series": list(series.values()),
+    }
 
 
 def _by_cost(cells: Sequence[Cell]) -> Figure:
@@ -59,24 +69,64 @@ def _by_cost(cells: Sequence[Cell]) -> Figure:
             points["x"].append(cost)
             points["y"].append(auc)
             points["text"].append(cell.name)
-    return {"kind": "scatter", "title": "AUC by dense parameters", "x": "dense parameters", "y": "mean test AUC",
-            "caption": "One point for each combination of the axes.", "series": list(series.values()),
-            "log": True}  # fmt: skip
+    return {
+        "name": "auc_by_cost",
+        "kind": "scatter",
+        "title": "AUC by dense parameters",
+        "x": "dense parameters",
+        "y": "mean test AUC",
+        "caption": "One point for each combination of the axes.",
+        "series": list(series.values()),
+        "log": True,
+    }
 
 
-def _scaling(curves: Sequence[NamedCurve], settings: ScalingSettings) -> Figure:
+def _scaling(curves: Sequence[NamedCurve], settings: ScalingSettings, name: str) -> Figure:
     series = []
     for curve in curves:
         assert curve.fit is not None, "it is fitted"
         law = curve.fit.law
         sizes = np.geomspace(law.smallest, law.largest, _CURVE_POINTS)
         line = [law.at(float(size)) for size in sizes]
-        series.append({"name": curve.name, "x": list(curve.sizes), "y": list(curve.losses), "line_x": sizes.tolist(),
-                       "line_y": line})  # fmt: skip
-    title = f"{settings.loss} by {settings.size.replace('_', ' ')}"
+        series.append(
+            {
+                "name": curve.name,
+                "x": list(curve.sizes),
+                "y": list(curve.losses),
+                "line_x": sizes.tolist(),
+                "line_y": line,
+            }
+        )
     caption = "A point for each run, and the fitted power law within the sizes that were run."
-    return {"kind": "scatter", "title": f"Scaling of the {title}", "x": settings.size.replace("_", " "),
-            "y": settings.loss, "caption": caption, "series": series, "log": True}  # fmt: skip
+    return {
+        "name": name,
+        "kind": "scatter",
+        "title": fit_title(settings),
+        "x": settings.size.replace("_", " "),
+        "y": settings.loss,
+        "caption": caption,
+        "series": series,
+        "log": True,
+    }
+
+
+def _ranks_by_stage(cells: Sequence[Cell], measure: str = "stable_rank") -> Figure:
+    paths = {cell.name: cell.ranks(measure) for cell in cells}
+    series = [
+        {"name": name, "x": [stage_label(stage) for stage in path], "y": list(path.values())}
+        for name, path in paths.items()
+        if path
+    ]
+    return {
+        "name": "ranks_by_stage",
+        "kind": "paths",
+        "title": "Rank by stage",
+        "x": "",
+        "y": "mean stable rank of test examples",
+        "caption": "A path for each combination of the axes: the rank of the "
+        "token matrices after each stage, mean over examples and seeds.",
+        "series": series if len(series) <= _MOST_PATHS else [],
+    }
 
 
 def _ranks(cells: Sequence[Cell], measure: str = "stable_rank") -> Figure:
@@ -88,5 +138,12 @@ def _ranks(cells: Sequence[Cell], measure: str = "stable_rank") -> Figure:
             points["x"].append(rank)
             points["y"].append(cell.values("auc").get(seed))
             points["text"].append(f"{cell.name}, seed {seed}")
-    return {"kind": "scatter", "title": "Rank and AUC", "x": "stable rank after the last stage", "y": "test AUC",
-            "caption": "A point for each run.", "series": list(series.values())}  # fmt: skip
+    return {
+        "name": "rank_and_auc",
+        "kind": "scatter",
+        "title": "Rank and AUC",
+        "x": "stable rank after the last stage",
+        "y": "test AUC",
+        "caption": "A point for each run.",
+        "series": list(series.values()),
+    }

@@ -37,7 +37,7 @@ def curves_of(study: StudySettings, cells: Sequence[Cell], settings: ScalingSett
     """Fit a curve to the runs of each recipe, or of each combination of the axes but that along which N grows."""
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
-        if all(cell.point[axis] == label for axis, label in settings.where.items()):
+        if settings.takes(cell.point):
             groups.setdefault(_curve_name(study, cell, settings), []).append(cell)
     return [_fitted(name, found, settings) for name, found in groups.items()]
 
@@ -45,15 +45,34 @@ def curves_of(study: StudySettings, cells: Sequence[Cell], settings: ScalingSett
 def fit_tables(study: StudySettings, cells: Sequence[Cell]) -> list[ReportTable]:
     """Make a table of the fits, and one of the crossings, for each scaling that the study asks for."""
     found = []
-    for place, settings in enumerate(study.scaling, 1):
+    for settings, name in named_fits(study):
         curves = curves_of(study, cells, settings)
-        number = f"_{place}" if len(study.scaling) > 1 else ""
         if curves:
-            found.append(_table(curves, settings, f"scaling{number}"))
+            found.append(_table(curves, settings, name))
         fitted = {curve.name: curve.fit for curve in curves if curve.fit is not None}
         if len(fitted) > 1:
-            found.append(_crossings(fitted, settings, f"crossings{number}"))
+            found.append(_crossings(fitted, settings, name.replace("scaling", "crossings")))
     return found
+
+
+def named_fits(study: StudySettings) -> list[tuple[ScalingSettings, str]]:
+    """Name the table of each fit: ``scaling``, with its own name or, of several, its number."""
+    several = len(study.scaling) > 1
+    return [
+        (settings, f"scaling_{settings.name or place}" if settings.name or several else "scaling")
+        for place, settings in enumerate(study.scaling, 1)
+    ]
+
+
+def fit_title(settings: ScalingSettings) -> str:
+    """Write the title of a fit.
+
+    Example:
+        >>> fit_title(ScalingSettings(name="depth"))
+        'Scaling of the logloss by dense parameters (depth)'
+    """
+    name = f" ({settings.name})" if settings.name else ""
+    return f"Scaling of the {settings.loss} by {settings.size.replace('_', ' ')}{name}"
 
 
 def _curve_name(study: StudySettings, cell: Cell, settings: ScalingSettings) -> str:
@@ -119,8 +138,7 @@ def _table(curves: Sequence[NamedCurve], settings: ScalingSettings, name: str) -
     )
     notes = [first]
     notes += [f"{curve.name}: {curve.problem}" for curve in curves if curve.problem]
-    title = f"Scaling of the {settings.loss} by {settings.size.replace('_', ' ')}"
-    return ReportTable(name, title, columns, rows, tuple(notes))
+    return ReportTable(name, fit_title(settings), columns, rows, tuple(notes))
 
 
 def _row(curve: NamedCurve) -> tuple[Value, ...]:
@@ -147,4 +165,5 @@ def _crossings(fitted: Mapping[str, FittedCurve], settings: ScalingSettings, nam
         found = crossing_of(fitted[one], fitted[other], reach=settings.reach)
         rows.append((one, other, "their sizes have no range in common" if found is None else found.words))
     columns = (Column("curve"), Column("other curve"), Column("where they cross"))
-    return ReportTable(name, "Crossings", columns, tuple(rows))
+    title = f"Crossings ({settings.name})" if settings.name else "Crossings"
+    return ReportTable(name, title, columns, tuple(rows))

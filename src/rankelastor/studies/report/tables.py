@@ -21,6 +21,7 @@ from rankelastor.studies.work.lines import RunLine
 
 _COSTS = {"dense_parameters": "dense parameters", "flops_per_example": "FLOPs per example", "seconds": "seconds"}
 _FEW_SEEDS = 3
+_MEASURE = "stable_rank"
 
 
 def tables_of(plan: Plan, lines: Sequence[RunLine]) -> list[ReportTable]:
@@ -41,6 +42,8 @@ def tables_of(plan: Plan, lines: Sequence[RunLine]) -> list[ReportTable]:
             found.append(_differences(comparisons, metric))
     if len(cells) > 1:
         found.append(_pareto(plan, cells))
+    if any(cell.ranks(_MEASURE) for cell in cells):
+        found.append(_ranks_by_stage(plan, cells))
     ranks = [each for each in rank_and_auc(cells, data=data_axes(study)) if each.num_runs > _FEW_SEEDS]
     if ranks:
         columns = (
@@ -157,6 +160,18 @@ def _pareto(plan: Plan, cells: Sequence[Cell]) -> ReportTable:
     where = f" with the same {' and '.join(axes)}" if axes else ""
     notes = (f"The points to which no other{where} has a better mean AUC at the same cost or less.",)
     return ReportTable("pareto", "Pareto front of AUC and cost", columns, tuple(rows), notes)
+
+
+def _ranks_by_stage(plan: Plan, cells: Sequence[Cell]) -> ReportTable:
+    axes = tuple(plan.study.settings.labels)
+    columns = (*map(Column, axes), Column("stages", "count"), Column("stable rank after each stage"))
+    rows: tuple[tuple[Value, ...], ...] = tuple(
+        (*(cell.point[axis] for axis in axes), len(ranks), ", ".join(f"{rank:.2f}" for rank in ranks.values()))
+        for cell in cells
+        if (ranks := cell.ranks(_MEASURE))
+    )
+    notes = ("Mean over test examples and seeds, from the tokens to the last per-token FFN.",)
+    return ReportTable("ranks_by_stage", "Rank by stage", columns, rows, notes)
 
 
 def _failed(plan: Plan, lines: Sequence[RunLine]) -> Iterator[tuple[Value, ...]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from rankelastor.errors import RunError
+from rankelastor.errors import RunError, SettingsError
+from rankelastor.extras import how_to_install
 from rankelastor.storage import whole_file
 from rankelastor.studies.findings.cells import cells_of
 from rankelastor.studies.ledger import read_ledger
 from rankelastor.studies.plan.grid import Plan, plan_study
 from rankelastor.studies.plan.study_file import read_study
-from rankelastor.studies.report.figures import figures_of
+from rankelastor.studies.report.figures import Figure, figures_of
 from rankelastor.studies.report.page import render_study
 from rankelastor.studies.report.published import published_table
 from rankelastor.studies.report.table import ReportTable
@@ -65,6 +67,11 @@ class StudyReport:
             raise RunError(f"the study {self.plan.study.name} has the tables {', '.join(found)}, but no {name!r}")
         return found[name]
 
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures, as plain values that a page or a file draws."""
+        return tuple(figures_of(self.plan.study.settings, cells_of(self.plan, self.lines)))
+
     def as_markdown(self) -> str:
         """Write all tables as Markdown."""
         settings = self.plan.study.settings
@@ -111,10 +118,9 @@ def write_study_report(report: StudyReport, folder: str | Path) -> Sequence[Path
     Raises:
         StorageError: the folder cannot be written.
     """
-    home, settings = Path(folder), report.plan.study.settings
-    figures = figures_of(settings, cells_of(report.plan, report.lines))
+    home, figures = Path(folder), report.figures
     contents = {
-        PAGE_FILE: render_study(settings, report.tables, figures, summary=report.summary),
+        PAGE_FILE: render_study(report.plan.study.settings, report.tables, figures, summary=report.summary),
         MARKDOWN_FILE: report.as_markdown(),
         FIGURES_FILE: json.dumps(figures, allow_nan=False) + "\n",
         **{f"{table.name}.csv": table.as_csv() for table in report.tables},
@@ -123,3 +129,26 @@ def write_study_report(report: StudyReport, folder: str | Path) -> Sequence[Path
         with whole_file(home / name) as file:
             file.write_text(text, encoding="utf-8")
     return [home / name for name in contents]
+
+
+def write_study_figures(report: StudyReport, folder: str | Path, *, only: str | None = None) -> Sequence[Path]:
+    """Draw the figures as PNG, SVG and PDF, and return their paths.
+
+    Args:
+        report: what the study shows so far.
+        folder: output folder, created if it does not exist.
+        only: the name of one figure; None draws all.
+
+    Raises:
+        RunError: the study has no such figure.
+        SettingsError: matplotlib is not installed.
+        StorageError: the folder cannot be written.
+    """
+    if find_spec("matplotlib") is None:
+        raise SettingsError(f"matplotlib must be installed to draw, but it is not; try {how_to_install('report')}")
+    from rankelastor.studies.report.paper_figures import write_paper_figures  # noqa: PLC0415 - matplotlib is optional
+
+    named = {figure["name"]: figure for figure in report.figures}
+    if only is not None and only not in named:
+        raise RunError(f"the study {report.plan.study.name} has the figures {', '.join(named)}, but no {only!r}")
+    return write_paper_figures([each for name, each in named.items() if only in {None, name}], folder)

@@ -1,5 +1,5 @@
 "use strict";
-// The figures of a study: intervals of differences, and scatters with fitted curves.
+// The figures of a study: intervals of differences, scatters with fitted curves, and ranks by stage.
 
 const study = JSON.parse(document.getElementById("data").textContent);
 
@@ -41,6 +41,17 @@ function scatterTraces(figure) {
   });
 }
 
+function pathTraces(figure) {
+  return figure.series.map((series, index) => ({
+    type: "scatter", mode: "lines+markers", name: safe(series.name), x: series.x.map(safe), y: series.y,
+    line: { color: colourOf(index), dash: dashOf(index), width: 2 },
+    marker: { symbol: AUC_MARKERS[index % AUC_MARKERS.length], size: 6 },
+    hovertemplate: "%{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
+  }));
+}
+
+const TRACES = { intervals: intervalTraces, scatter: scatterTraces, paths: pathTraces };
+
 function drawFigure(figure, place) {
   const isIntervals = figure.kind === "intervals";
   const rows = isIntervals ? rowsOf(figure) : [];
@@ -48,11 +59,10 @@ function drawFigure(figure, place) {
   const layout = baseLayout({
     height: isIntervals ? Math.max(260, 130 + 34 * rows.length) : 420, showlegend: true,
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 64, r: 16, t: 48, b: 56 },
-    xaxis: axis({ title: figure.x, type: figure.log ? "log" : "linear", zeroline: isIntervals, zerolinecolor: token("soft") }),
+    xaxis: axis({ title: figure.x, type: figure.kind === "paths" ? "category" : figure.log ? "log" : "linear", zeroline: isIntervals, zerolinecolor: token("soft") }),
     yaxis: axis({ title: figure.y, autorange: isIntervals ? "reversed" : true, rangemode: "normal", ...ticks }),
   });
-  const traces = isIntervals ? intervalTraces(figure) : scatterTraces(figure);
-  Plotly.react(`figure-${place}`, traces, layout, CONFIG);
+  Plotly.react(`figure-${place}`, TRACES[figure.kind](figure), layout, CONFIG);
 }
 
 function draw() {
