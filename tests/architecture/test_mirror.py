@@ -19,6 +19,7 @@ STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
     "zip_damage.py": ("data/published/test_unpack.py", "zips damaged in each compression"),
+    "config/averaged_weights.py": ("optimisers/test_averaged_weights.py", SETTINGS),
     "training/updates.py": ("training/test_step.py", "every rule of the steps there"),
     "cli/serve.py": ("service/test_run.py", VERB),
     "cli/explain.py": ("explanations/test_importance.py", VERB),
@@ -39,7 +40,10 @@ COVERED: dict[str, tuple[str, str]] = {
     "service/columns.py": ("service/test_app.py", "rows of requests, also of mixed types"),
     "service/limits.py": ("service/test_run.py", SETTINGS),
     "service/model.py": ("service/test_app.py", "what the paths of a service answer"),
-    "service/page.py": ("service/test_page_in_a_browser.py", "the page, opened in a browser"),
+    "service/answers.py": ("service/test_app.py", "what the paths that score answer"),
+    "service/facts.py": ("service/test_app.py", "the card, the fields and the example rows"),
+    "service/front.py": ("service/test_app.py", "tokens, bodies and refusals"),
+    "service/pages.py": ("service/test_page_in_a_browser.py", "the page, opened in a browser"),
     "service/refusals.py": ("service/test_app.py", "the errors that are answered"),
     "service/request_types.py": ("service/test_app.py", "bodies, right and wrong"),
     "service/store.py": ("service/test_app.py", "bundles that are swapped in and refused"),
@@ -250,6 +254,8 @@ COVERED: dict[str, tuple[str, str]] = {
     "spectrum/report/frame.py": ("spectrum/report/test_model_report.py", "a part of the report"),
     "spectrum/report/page.py": ("spectrum/report/test_write.py", "a part of the report"),
     "spectrum/report/paper_figures.py": ("spectrum/report/test_write.py", "a part of the report"),
+    "spectrum/report/figure_style.py": ("spectrum/report/test_write.py", "how those figures look"),
+    "studies/report/paper_figures.py": ("studies/report/test_write.py", "the figures for papers"),
     "spectrum/report/payload.py": ("spectrum/report/test_write.py", "a part of the report"),
     "spectrum/report/plot.py": ("spectrum/report/test_model_report.py", "a part of the report"),
     "spectrum/report/stage_names.py": ("spectrum/report/test_write.py", "a part of the report"),

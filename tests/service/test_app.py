@@ -20,7 +20,7 @@ from rankelastor.recipes.load import with_overrides
 from rankelastor.runs.load import load_run
 from rankelastor.schema import Batch
 from rankelastor.service.limits import Limits
-from rankelastor.service.model import ServedModel
+from rankelastor.service.model import Asked, Scored, ServedModel
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.run import train
 
@@ -82,13 +82,14 @@ def test_a_wrong_request_spoils_none_that_is_encoded_with_it(bundle: Path) -> No
     model = ServedModel(bundle)
     wrong = [{"site": "a", "device": "phone", "price": "much"}]
     numbers = [{"site": 1, "device": "phone", "price": 2}]
-    for requests in ([ROWS[:1], ROWS[1:]], [ROWS[:1], wrong, ROWS[1:]], [ROWS[:1], numbers]):
-        for rows, found in zip(requests, model.encode_together(requests), strict=True):
+    for requests in ([ROWS[:1], ROWS[1:]], [ROWS[:1], wrong, ROWS[1:]], [ROWS[:1], numbers], [wrong]):
+        for rows, found in zip(requests, model.score_together([Asked(rows) for rows in requests]), strict=True):
             if rows is wrong:
                 assert isinstance(found, DataError)
             else:
-                assert isinstance(found, Batch)
-                assert found.categorical.tolist() == model.encode(rows).batch.categorical.tolist()
+                assert isinstance(found, Scored)
+                np.testing.assert_allclose(found.probability[:, 0], expected(bundle, rows), atol=1e-6)
+                assert found.batch.categorical.tolist() == model.encode(rows).categorical.tolist()
     model.close()
 
 
@@ -127,9 +128,13 @@ def test_the_card_health_and_the_page_are_there(client: Client) -> None:
     assert model["card"].startswith("# tiny")
     assert client.call("/healthz") == (200, {"status": "ok"})
     assert client.call("/readyz")[1]["status"] == "ready"
-    status, page = client.call("/")
-    assert status == 200
-    assert '"name": "tiny"' in page
+    status, fields = client.call("/v1/fields")
+    assert (status, fields["name"], fields["columns"]) == (200, "tiny", ["site", "device", "price"])
+    assert fields["example"].keys() >= {"site", "device", "price"}
+    assert fields["values"]["site"]
+    for path in ("/", "/docs", "/session.js"):
+        status, page = client.call(path)
+        assert (status, "://" in page) == (200, False), "a page loads nothing from the net"
 
 
 @pytest.mark.parametrize(
@@ -182,11 +187,12 @@ def test_limits_answer_at_once(bundle: Path) -> None:
         candidates = [{"site": "a", "price": 1}] * 3
         assert client.call("/v1/rank", {"context": {"device": "a"}, "candidates": candidates})[0] == 413
         assert client.call("/v1/score", raw=b" " * 3000)[0] == 413
-        service = client.server.config.app.state.service  # type: ignore[union-attr]
-        service.batcher.reserve(2)
+        service = client.server.config.app.service  # type: ignore[union-attr]
+        place = service.queue.place(0)
+        place.holds(2)
         status, answer = client.call("/v1/score", {"rows": ROWS[:2]})
         assert (status, "the queue holds 2 of at most 3 rows" in answer["error"]) == (429, True)
-        service.batcher.release(2)
+        place.__exit__(None, None, None)
         assert client.call("/v1/score", {"rows": ROWS[:2]})[0] == 200
 
 
@@ -197,7 +203,7 @@ def test_a_million_candidates_are_refused(client: Client) -> None:
 
 def test_scores_that_take_too_long_are_answered_by_503(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(bundle, limits=Limits(seconds=0.05)) as client:
-        service = client.server.config.app.state.service  # type: ignore[union-attr]
+        service = client.server.config.app.service  # type: ignore[union-attr]
         gate = threading.Event()
         score = service.store.current.score
         monkeypatch.setattr(service.store.current, "score", lambda batch: (gate.wait(5), score(batch))[1])
@@ -209,7 +215,7 @@ def test_scores_that_take_too_long_are_answered_by_503(bundle: Path, monkeypatch
 def test_stopping_finishes_what_is_running(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, began = threading.Event(), threading.Event()
     with running(bundle) as client, ThreadPoolExecutor(1) as pool:
-        model = client.server.config.app.state.service.store.current  # type: ignore[union-attr]
+        model = client.server.config.app.service.store.current  # type: ignore[union-attr]
         score = model.score
 
         def slow(batch: Batch) -> object:
@@ -225,13 +231,17 @@ def test_stopping_finishes_what_is_running(bundle: Path, monkeypatch: pytest.Mon
         assert answer.result()["probabilities"] == expected(bundle, ROWS)
 
 
-def test_a_token_guards_all_but_health(bundle: Path) -> None:
+def test_a_token_guards_all_but_health_and_pages_that_hold_nothing(bundle: Path) -> None:
     with running(bundle, token="secret") as client:
-        assert client.call("/healthz")[0] == 200
-        assert client.call("/v1/model")[0] == 401
-        assert client.call("/")[0] == 401
-        assert client.call("/docs")[0] == 401
+        for path in ("/healthz", "/readyz", "/", "/docs", "/session.js"):
+            status, told = client.call(path)
+            assert (status, "price" in str(told)) == (200, False), path
+        for path in ("/v1/model", "/v1/fields", "/openapi.json", "/metrics", "/other"):
+            assert client.call(path)[0] == 401, path
+        for path in ("/v1/score", "/v1/rank", "/v1/explain"):
+            assert client.call(path, {"rows": ROWS})[0] == 401, path
         assert client.call("/v1/model", headers={"Authorization": "Bearer wrong"})[0] == 401
+        assert client.call("/v1/model", headers={"Authorization": "Bearer s\xe9cret"})[0] == 401
         assert client.call("/v1/model", headers={"Authorization": "Bearer secret"})[0] == 200
 
 
@@ -243,7 +253,7 @@ def test_a_new_bundle_is_verified_and_swapped_in_and_a_bad_one_is_refused(bundle
     before, after = expected(place, ROWS), expected(tmp_path / "new.rank", ROWS)
     assert before != after
     with running(place) as client:
-        store = client.server.config.app.state.service.store  # type: ignore[union-attr]
+        store = client.server.config.app.service.store  # type: ignore[union-attr]
         (tmp_path / "bad.rank").write_bytes((tmp_path / "new.rank").read_bytes()[:-50])
         (tmp_path / "bad.rank").replace(place)
         assert not store.refresh()

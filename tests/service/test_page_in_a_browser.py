@@ -27,10 +27,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     bundle_run(tiny_run(folder), folder / "model.rank", options=BundleOptions(measure=False))
-    with running(folder / "model.rank") as client:
+    return folder / "model.rank"
+
+
+@pytest.fixture(scope="module")
+def client(bundle: Path) -> Iterator[Client]:
+    with running(bundle) as client:
         yield client
 
 
@@ -76,6 +81,56 @@ def test_the_probability_follows_what_is_typed_and_candidates_are_ranked(
     browser.execute_script("document.getElementById('rank').click()")
     wait_for(lambda: shown(browser, "ranking").count("%") == 3)
     assert browser.save_screenshot(str(tmp_path / "page.png"))
+    require_no_problems(browser, but="422")
+    browser.find_element("id", "card").click()
+    wait_for(lambda: "# tiny" in shown(browser, "told"))
+    browser.find_element("id", "metrics").click()
+    wait_for(lambda: "rankelastor_requests_total" in shown(browser, "told"))
+
+
+def require_no_problems(browser: Chrome, *, but: str) -> None:
+    """Check that the browser logged nothing but answers of one status, and no attempt to reach the net."""
     log: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
-    problems = [entry for entry in log if "422" not in entry["message"]]
-    assert not [entry for entry in problems if "favicon" not in entry["message"]]
+    assert not [entry for entry in log if but not in entry["message"] and "favicon" not in entry["message"]]
+
+
+def enter_token(browser: Chrome, token: str) -> None:
+    wait_for(lambda: bool(browser.find_elements("css selector", "dialog#token[open]")))
+    browser.find_element("css selector", "#token input").send_keys(token + "\n")
+
+
+def test_a_page_asks_for_the_token_and_keeps_it_for_the_other_pages(
+    browser: Chrome, bundle: Path, tmp_path: Path
+) -> None:
+    with running(bundle, token="secret") as client:
+        browser.get(f"http://127.0.0.1:{client.port}/")
+        wait_for(lambda: bool(browser.find_elements("css selector", "dialog#token[open]")))
+        assert "price" not in browser.page_source
+        assert browser.save_screenshot(str(tmp_path / "token.png"))
+        enter_token(browser, "wrong")
+        wait_for(lambda: "not the service's" in shown(browser, "token"))
+        enter_token(browser, "secret")
+        wait_for(lambda: shown(browser, "probability").endswith("%"))
+        assert not browser.find_elements("id", "token")
+        browser.get(f"http://127.0.0.1:{client.port}/docs")
+        wait_for(lambda: "/v1/rank" in shown(browser, "paths"))
+        assert not browser.find_elements("id", "token")
+        require_no_problems(browser, but="401")
+
+
+def test_the_documentation_names_the_fields_and_sends_requests_without_the_net(
+    browser: Chrome, client: Client, tmp_path: Path
+) -> None:
+    browser.get(f"http://127.0.0.1:{client.port}/docs")
+    wait_for(lambda: "/v1/rank" in shown(browser, "paths"))
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(each => each.name)")
+    assert all(name.startswith(f"http://127.0.0.1:{client.port}/") for name in loaded)
+    section = browser.find_element("css selector", "#paths details:nth-child(2)")
+    section.find_element("css selector", "summary").click()
+    text = section.text
+    assert all(words in text for words in ("candidates", "list of rows", "numeric", "429", "Retry-After"))
+    section.find_element("css selector", "button").click()
+    wait_for(lambda: '"probabilities"' in section.find_element("css selector", "pre").text)
+    assert section.find_element("css selector", "pre").text.startswith("200")
+    assert browser.save_screenshot(str(tmp_path / "docs.png"))
+    require_no_problems(browser, but="favicon")

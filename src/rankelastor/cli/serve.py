@@ -33,7 +33,10 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
     ] = 10_000,
     queue_rows: Annotated[
         int, typer.Option("--queue-rows", min=1, help="Most rows that wait in a worker; beyond it 429.")
-    ] = 40_000,
+    ] = 20_000,
+    queue_requests: Annotated[
+        int, typer.Option("--queue-requests", min=1, help="Most requests that wait in a worker; beyond it 429.")
+    ] = 512,
     batch_rows: Annotated[int, typer.Option("--batch-rows", min=1, help="Most rows that are scored at a time.")] = 4096,
     batch_wait_ms: Annotated[
         float, typer.Option("--batch-wait-ms", min=0, help="How long a batch waits for requests on their way.")
@@ -56,6 +59,7 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
         rows=rows,
         candidates=candidates,
         queue_rows=queue_rows,
+        queue_requests=queue_requests,
         batch_rows=batch_rows,
         batch_wait_ms=batch_wait_ms,
         seconds=seconds,

@@ -1,146 +1,72 @@
-"""Score the requests that come together in one batch, in a thread of its own, behind a queue of bounded length."""
+"""Encode and score the requests that come together in one batch, in a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-from jaxtyping import Float64
-from numpy import ndarray
-
-from rankelastor.errors import RankElastorError
-from rankelastor.explanations.contributions import join
-from rankelastor.schema import Batch
 from rankelastor.service.limits import Limits
-from rankelastor.service.model import ServedModel
-from rankelastor.service.refusals import Refusal
-from rankelastor.service.request_types import Row
+from rankelastor.service.model import Asked, Scored, ServedModel
+from rankelastor.service.queue import Queue
 from rankelastor.service.telemetry import Telemetry
 
 Result = TypeVar("Result")
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Waiting:
     model: ServedModel
-    batch: Batch
-    future: asyncio.Future[Float64[ndarray, "row task"]] = field(repr=False)
+    asked: Asked
+    future: asyncio.Future[Scored]
 
 
 class Batcher:
     """Scores batches one after the other; what arrives meanwhile goes into the next.
 
-    A batch waits up to ``limits.batch_wait_ms`` while other requests are still being read, and not at all for one
-    client alone.
+    A batch waits up to ``limits.batch_wait_ms`` for as many requests as the last one held, so that clients who ask
+    again after each answer stay together, and one client alone never waits.
 
     Args:
-        limits: how many rows may wait, and how long.
+        limits: how many rows are scored at a time, and how long a batch waits.
+        queue: is told how long batches take.
         telemetry: counts batches and rows.
     """
 
-    def __init__(self, limits: Limits, telemetry: Telemetry) -> None:
-        self._limits, self._telemetry = limits, telemetry
+    def __init__(self, limits: Limits, queue: Queue, telemetry: Telemetry) -> None:
+        self._limits, self._queue, self._telemetry = limits, queue, telemetry
         self._waiting: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rankelastor-scores")
-        self._encoding = ThreadPoolExecutor(1, thread_name_prefix="rankelastor-encodes")
         self._task: asyncio.Task[None] | None = None
-        self._to_encode: list[tuple[ServedModel, Sequence[Row], asyncio.Future[Batch]]] = []
-        self._encoder: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
-        self._rows = 0
-        self.num_open = 0
-        """Requests that are being read, encoded or scored."""
+        self._last_count = 1
 
-    @property
-    def num_rows(self) -> int:
-        """Rows that wait or are being scored."""
-        return self._rows
-
-    def reserve(self, num_rows: int) -> None:
-        """Take places in the queue for a request, which ``release`` gives back.
-
-        Raises:
-            Refusal: the queue would hold too many rows.
-        """
-        if self._rows and self._rows + num_rows > self._limits.queue_rows:
-            raise Refusal(
-                429,
-                f"the queue holds {self._rows} of at most {self._limits.queue_rows} rows, and this request has "
-                f"{num_rows}; try again later",
-            )
-        self._rows += num_rows
-
-    def release(self, num_rows: int) -> None:
-        """Give places in the queue back."""
-        self._rows -= num_rows
-
-    async def encoded(self, encode: Callable[[], Result]) -> Result:
-        """Encode in a thread of its own, so that other requests are read meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(self._encoding, encode)
-
-    async def encoded_rows(self, model: ServedModel, rows: Sequence[Row]) -> Batch:
-        """Encode the rows of a request, together with those that wait meanwhile.
-
-        Raises:
-            Refusal: there are no rows, or a text is no UTF-8.
-            RankElastorError: a cell is wrong.
-        """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Batch] = loop.create_future()
-        self._to_encode.append((model, rows, future))
-        if self._encoder is None or self._encoder.done():
-            self._encoder = loop.create_task(self._encode_waiting())
-        return await future
-
-    async def _encode_waiting(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._to_encode:
-            await asyncio.sleep(0)  # requests that have arrived, too, are read first
-            model = self._to_encode[0][0]
-            taken = [each for each in self._to_encode if each[0] is model]
-            self._to_encode = [each for each in self._to_encode if each[0] is not model]
-            try:
-                found = await loop.run_in_executor(
-                    self._encoding, model.encode_together, [rows for _, rows, _ in taken]
-                )
-            except Exception as error:  # noqa: BLE001 - each request gets it, and the service goes on
-                found = [error] * len(taken)
-            for (_, _, future), each in zip(taken, found, strict=True):
-                if future.done():
-                    continue
-                if isinstance(each, Exception):
-                    future.set_exception(each)
-                else:
-                    future.set_result(each)
-
-    async def score(self, model: ServedModel, batch: Batch) -> Float64[ndarray, "row task"]:
+    async def score(self, model: ServedModel, asked: Asked) -> Scored:
         """Score the rows of a request, together with those of others.
 
         Raises:
-            Refusal: it takes longer than the limit.
-            RankElastorError: the logits are not finite.
+            RankElastorError: a cell is wrong, or the logits are not finite.
+            Refusal: a text is no UTF-8.
         """
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(model, batch, loop.create_future())
+        waiting = _Waiting(model, asked, loop.create_future())
         self._waiting.append(waiting)
         self._arrived.set()
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._work())
         return await waiting.future
 
-    async def explain(self, work: Callable[[], Result]) -> Result:
-        """Run other work on the model in the thread that scores."""
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Run other work on a model in the thread that scores."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def close(self) -> None:
-        """Stop the threads; what is running is finished."""
+        """Stop the thread; what is running is finished."""
         self._thread.shutdown()
-        self._encoding.shutdown()
 
     async def _work(self) -> None:
         while self._waiting:
@@ -150,15 +76,14 @@ class Batcher:
                 await self._score(taken)
 
     async def _wait_for_more(self) -> None:
-        """Wait while requests are on their way that could join the batch, for a few milliseconds at most."""
+        """Wait for as many requests as came last, for a few milliseconds at most."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._limits.batch_wait_ms / 1000
-        while len(self._waiting) < self.num_open and loop.time() < until:
-            if sum(each.batch.num_examples for each in self._waiting) >= self._limits.batch_rows:
-                return
+        while len(self._waiting) < self._last_count and loop.time() < until:
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), until - loop.time())
+                async with asyncio.timeout_at(until):
+                    await self._arrived.wait()
             except TimeoutError:
                 return
 
@@ -171,25 +96,27 @@ class Batcher:
             if first.future.done():  # the client has gone, or waited too long
                 self._waiting.popleft()
                 continue
-            more = num_rows + first.batch.num_examples
+            more = num_rows + first.asked.num_rows
             if taken and (more > self._limits.batch_rows or first.model is not taken[0].model):
                 break
             taken.append(self._waiting.popleft())
             num_rows = more
+        self._last_count = len(taken)
         return taken
 
     async def _score(self, taken: list[_Waiting]) -> None:
-        batch = join([each.batch for each in taken])
-        loop = asyncio.get_running_loop()
+        began, num_rows = time.perf_counter(), sum(each.asked.num_rows for each in taken)
+        requests = [each.asked for each in taken]
         try:
-            found = await loop.run_in_executor(self._thread, taken[0].model.score, batch)
-        except (RankElastorError, RuntimeError) as error:
-            for each in taken:
-                if not each.future.done():
-                    each.future.set_exception(error)
-            return
-        self._telemetry.scored(batch.num_examples)
-        ends = np.cumsum([each.batch.num_examples for each in taken])
-        for each, end in zip(taken, ends.tolist(), strict=True):
-            if not each.future.done():
-                each.future.set_result(found[end - each.batch.num_examples : end])
+            found = await self.run(lambda: taken[0].model.score_together(requests))
+        except Exception as error:  # noqa: BLE001 - each request gets it, and the service goes on
+            found = [error] * len(taken)
+        self._queue.scored(num_rows, time.perf_counter() - began)
+        self._telemetry.scored(num_rows)
+        for each, result in zip(taken, found, strict=True):
+            if each.future.done():
+                continue
+            if isinstance(result, Exception):
+                each.future.set_exception(result)
+            else:
+                each.future.set_result(result)

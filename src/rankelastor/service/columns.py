@@ -12,20 +12,16 @@ from rankelastor.data.raw.rows import RawRows
 from rankelastor.service.refusals import Refusal
 from rankelastor.service.request_types import Row
 
-_REQUEST = Path("the request")
+REQUEST = Path("the request")
+"""What messages name in place of a file."""
 
 
-class MixedTypes(Exception):  # noqa: N818 - nothing is wrong
-    """Raised where a column of rows holds values of several types."""
-
-
-def raw_rows(rows: Sequence[Row], columns: Collection[str], *, one_type: bool = False) -> RawRows:
+def raw_rows(rows: Sequence[Row], columns: Collection[str]) -> RawRows:
     """Take some columns of rows; the values of a column may be of several types, which are then spelled as texts.
 
     Args:
         rows: the rows.
         columns: names of the columns.
-        one_type: whether to raise ``MixedTypes`` instead.
 
     Example:
         >>> rows = raw_rows([{"site": "a", "age": 3}, {"site": 12, "age": None}], ["site", "age"])
@@ -35,15 +31,13 @@ def raw_rows(rows: Sequence[Row], columns: Collection[str], *, one_type: bool = 
     Raises:
         Refusal: a whole number does not fit into 64 bits among other numbers, or a text is no UTF-8.
     """
-    arrays = [_array([row.get(name) for row in rows], name, one_type=one_type) for name in columns]
-    return RawRows(pa.RecordBatch.from_arrays(arrays, names=list(columns)), _REQUEST)
+    arrays = [_array([row.get(name) for row in rows], name) for name in columns]
+    return RawRows(pa.RecordBatch.from_arrays(arrays, names=list(columns)), REQUEST)
 
 
-def _array(values: list[Any], name: str, *, one_type: bool) -> pa.Array:
+def _array(values: list[Any], name: str) -> pa.Array:
     try:
         kinds = {type(value) for value in values if value is not None}
-        if len(kinds) > 1 and one_type:
-            raise MixedTypes(name)
         if len(kinds) > 1:
             values = [_text(value) for value in values]
         elif not kinds:

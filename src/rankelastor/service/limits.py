@@ -17,6 +17,7 @@ class Limits:
         rows: most rows of a request; more is answered by 413.
         candidates: most candidates of a request; more is answered by 413.
         queue_rows: most rows that wait or are scored; a request that would exceed it is answered by 429.
+        queue_requests: most requests that are read, wait or are scored; one more is answered by 429.
         batch_rows: most rows that are scored at a time.
         batch_wait_ms: how long a batch waits for further requests while there are others on their way, in milliseconds.
         seconds: how long a request may wait for its scores; then it is answered by 503.
@@ -25,7 +26,8 @@ class Limits:
     body_bytes: int = 8 << 20
     rows: int = 10_000
     candidates: int = 10_000
-    queue_rows: int = 40_000
+    queue_rows: int = 20_000
+    queue_requests: int = 512
     batch_rows: int = 4096
     batch_wait_ms: float = 2.0
     seconds: float = 10.0

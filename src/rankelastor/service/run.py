@@ -15,7 +15,7 @@ from rankelastor.extras import how_to_install
 from rankelastor.service.limits import Limits
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from rankelastor.service.front import Front
 
 TOKEN = "RANKELASTOR_TOKEN"  # noqa: S105 - the name of a variable
 _SETTINGS = "RANKELASTOR_SERVICE"
@@ -68,6 +68,7 @@ def serve(settings: ServiceSettings) -> None:
         "access_log": settings.log_requests,
         "timeout_graceful_shutdown": settings.stop_seconds,
         "server_header": False,
+        "proxy_headers": False,
     }
     if settings.workers == 1:
         app = _app(settings)
@@ -80,14 +81,14 @@ def serve(settings: ServiceSettings) -> None:
     uvicorn.run("rankelastor.service.run:worker", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
 
 
-def worker() -> FastAPI:
+def worker() -> Front:
     """Make the application in a worker process, by the settings that its parent left in the environment."""
     values = json.loads(os.environ[_SETTINGS])
     limits = Limits(**values["limits"])
     return _app(ServiceSettings(Path(values["place"]), watch=values["watch"], limits=limits))
 
 
-def _app(settings: ServiceSettings) -> FastAPI:
+def _app(settings: ServiceSettings) -> Front:
     from rankelastor.service.app import make_app  # noqa: PLC0415 - needs the extra
 
     token = os.environ.get(TOKEN) or None

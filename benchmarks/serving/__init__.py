@@ -1,0 +1,1 @@
+"""Load test of ``rankelastor serve`` on this machine; ``python -m benchmarks.serving`` runs it."""

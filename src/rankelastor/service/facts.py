@@ -1,0 +1,87 @@
+"""What a service tells of its model: its description and card, frequent values of its fields, and example rows."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any
+
+from rankelastor.bundles.card import card_text
+from rankelastor.bundles.findings import Findings
+from rankelastor.data.raw.rows import RawRows, read_rows
+from rankelastor.runs.bundle_file.index import CARD_FILE, BundleIndex
+from rankelastor.runs.load import LoadedRun
+from rankelastor.runs.run_folder import RunFolder
+
+_FREQUENT = 30
+
+
+class ModelFacts:
+    """What is known of a run or a bundle, beside its weights.
+
+    Args:
+        run: the loaded run.
+    """
+
+    def __init__(self, run: LoadedRun) -> None:
+        self.run = run
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """What ``/v1/fields`` answers: the columns, their most frequent values, and a row to begin with."""
+        run = self.run
+        return {
+            "name": run.recipe.name,
+            "model": run.recipe.model.kind,
+            "tasks": list(run.encoder.schema.tasks),
+            "columns": list(run.encoder.columns),
+            "values": self.frequent_values,
+            "example": json.loads(json.dumps(next(iter(self.example_rows), {}), default=str)),
+        }
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What ``/v1/model`` answers: the model, its columns, and its card."""
+        run = self.run
+        return {
+            "name": run.recipe.name,
+            "model": run.recipe.model.kind,
+            "members": len(run.members),
+            "tasks": list(run.encoder.schema.tasks),
+            "columns": list(run.encoder.columns),
+            "source": run.source.name,
+            "dense_parameters": run.ranker.num_dense_parameters,
+            "card": self._card,
+        }
+
+    @cached_property
+    def frequent_values(self) -> dict[str, list[str]]:
+        """The most frequent values of each column that has a vocabulary of plain values, most frequent first."""
+        if self.run.encoder.manifest.vocabulary_salt is not None:
+            return {}
+        return {
+            spec.column: self.run.encoder.vocabularies[spec.name].values.head(_FREQUENT).to_list()
+            for spec in self.run.encoder.manifest.features
+            if spec.name in self.run.encoder.vocabularies and not spec.is_served
+        }
+
+    @cached_property
+    def example_rows(self) -> list[dict[str, Any]]:
+        """Some example rows of the bundle; empty if it has none."""
+        return [] if self.examples is None else self.examples.table.slice(0, 5).to_pylist()
+
+    @cached_property
+    def examples(self) -> RawRows | None:
+        """The example rows of the bundle; None if it has none."""
+        bundle = self.run.bundle
+        path = None if bundle is None else bundle.example_rows
+        return None if path is None else next(iter(read_rows(path, self.run.encoder.csv)), None)
+
+    @cached_property
+    def _card(self) -> str:
+        if self.run.bundle is not None:
+            return (self.run.bundle.folder / CARD_FILE).read_text(encoding="utf-8")
+        if not RunFolder(self.run.folder).has_result:
+            return ""
+        index = BundleIndex(self.run.recipe.name, self.run.recipe.model.kind, "", 0, False, {})  # noqa: FBT003
+        return card_text(self.run, index, Findings("test", reason="this is a run folder"), sampled_negatives=None)
