@@ -31,7 +31,7 @@ class UnseenFigures:
         share_by_field: share of the values of each field that are unseen.
         fields_left_out: fields whose blanks are out of vocabulary, too, so that unseen values cannot be distinguished.
         auc: AUC of the examples with an unseen value; None if they have one label only.
-        tasks: with several tasks, the AUC of each.
+        tasks: with several tasks, the AUC of each, or why there is none.
     """
 
     num_examples: int
@@ -39,7 +39,7 @@ class UnseenFigures:
     share_by_field: Mapping[str, float]
     fields_left_out: tuple[str, ...]
     auc: float | None = None
-    tasks: Mapping[str, Mapping[str, float]] | None = None
+    tasks: Mapping[str, MetricValues] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain values for JSON; None is left out."""
