@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from tests.estimators.click_tables import click_log
 from typer.testing import CliRunner
 
 from rankelastor import load_run
+from rankelastor.bundles.make import BundleOptions
 from rankelastor.bundles.verify import verify
 from rankelastor.cli.main import app
-from rankelastor.errors import DataError, SettingsError
+from rankelastor.errors import DataError, SettingsError, StorageError
 from rankelastor.estimators.click_ranker import ClickRanker
 from rankelastor.estimators.tables import TableError
 from rankelastor.runs.run_folder import RunFolder
@@ -134,6 +136,23 @@ def test_a_saved_ranker_is_loaded_with_its_classes(fitted: ClickRanker, tmp_path
     assert loaded.get_params() == words.get_params()
     assert loaded.feature_names_in_.tolist() == X.columns
     assert loaded.evaluate(X, np.where(Y == 1, "yes", "no")).value("auc") == words.score(X, np.where(Y, "yes", "no"))
+
+
+def test_a_loaded_ranker_is_saved_as_asked_and_replaces_no_file_unasked(fitted: ClickRanker, tmp_path: Path) -> None:
+    quick_options = BundleOptions(measure=False)
+    fitted.save(tmp_path / "model.rank", options=quick_options)
+    loaded = ClickRanker.load(tmp_path / "model.rank")
+    assert loaded.run.bundle is not None
+    assert loaded.run.bundle.example_rows is not None
+    with pytest.raises(StorageError, match="must be a new file"):
+        loaded.save(tmp_path / "model.rank")
+    loaded.save(tmp_path / "copy.rank")
+    assert (tmp_path / "copy.rank").read_bytes() == (tmp_path / "model.rank").read_bytes()
+    loaded.save(tmp_path / "bare.rank", options=replace(quick_options, with_examples=False))
+    pickled = pickle.loads(pickle.dumps(loaded))
+    for without in (ClickRanker.load(tmp_path / "bare.rank"), pickled):
+        assert without.run.bundle is not None
+        assert without.run.bundle.example_rows is None
 
 
 def test_copies_and_pickles_score_the_same(fitted: ClickRanker) -> None:
