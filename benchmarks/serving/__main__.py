@@ -16,7 +16,7 @@ from typing import Annotated
 import torch
 import typer
 from benchmarks.serving.bodies import Ranking, ranking
-from benchmarks.serving.criteo_bundle import criteo_bundle
+from benchmarks.serving.criteo_bundle import FOLDER, criteo_bundle
 from benchmarks.serving.in_process import in_process_ms
 from benchmarks.serving.load import Case, closed_loop, open_loop
 from benchmarks.serving.plain_service import PlainRanker
@@ -50,7 +50,7 @@ def overloaded(port: int, asked: Ranking, cases: list[Case], *, seconds: float) 
 
 def main(  # noqa: PLR0917 - typer passes keyword arguments
     bundle: Annotated[Path | None, typer.Option(help="A bundle with example rows; else one like Criteo's.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where that bundle is made and kept.")] = Path("/tmp/serving-benchmark"),  # noqa: S108
+    folder: Annotated[Path, typer.Option(help="Where that bundle is made and kept.")] = FOLDER,
     seconds: Annotated[float, typer.Option(help="Seconds of each case.")] = 5.0,
     candidates: Annotated[str, typer.Option(help="Numbers of candidates.")] = "1,50,500",
     clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,4,16,64",
