@@ -21,6 +21,7 @@ from tests.estimators.click_tables import click_log
 from typer.testing import CliRunner
 
 from rankelastor import load_run
+from rankelastor.alarms.alarm import Alarm
 from rankelastor.bundles.make import BundleOptions
 from rankelastor.bundles.verify import verify
 from rankelastor.cli.main import app
@@ -195,6 +196,11 @@ def test_notebooks_see_tables(fitted: ClickRanker) -> None:
     assert "<td>3 different texts</td>" in shown
     assert "ClickRanker(epochs=1, random_state=3" in quick()._repr_html_()
     assert "<th>of possible</th>" in fitted.spectrum()._repr_html_()
+    (path,) = (each for name, each in fitted.spectrum().trajectories.items() if name == "stable_rank")
+    assert path._repr_html_().count("█") == sum(round(20 * stage.share) for stage in path.stages)
+    assert "<td>auc</td>" in fitted.evaluate(LOG)._repr_html_()
+    alarm = Alarm("rule", ("valid",), "a <b> is likely wrong")
+    assert "<p>⚠ a &lt;b&gt; is likely wrong</p>" in replace(fitted.result_, alarms=(alarm,))._repr_html_()
 
 
 @pytest.mark.parametrize(
