@@ -3,8 +3,8 @@
 Example:
     >>> import rankelastor
     >>> rankelastor.__all__
-    ['ClickRanker', 'bundle_run', 'evaluate', 'infer', 'load_recipe', 'load_run', 'make_ensemble', 'predict', \
-'predict_proba', 'prepare', 'train', 'train_ensemble', 'tune']
+    ['ClickRanker', 'bundle_run', 'evaluate', 'export_run', 'infer', 'load_recipe', 'load_run', 'make_ensemble', \
+'predict', 'predict_proba', 'prepare', 'train', 'train_ensemble', 'tune']
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rankelastor.ensembles.train import train_ensemble
     from rankelastor.estimators.click_ranker import ClickRanker
     from rankelastor.evaluation.evaluate import evaluate
+    from rankelastor.export.export_run import export_run
     from rankelastor.recipes.load import load_recipe
     from rankelastor.serving.predict import predict
     from rankelastor.serving.predict_proba import predict_proba
@@ -32,6 +33,7 @@ __all__ = [
     "ClickRanker",
     "bundle_run",
     "evaluate",
+    "export_run",
     "infer",
     "load_recipe",
     "load_run",
@@ -48,6 +50,7 @@ _HOMES = {
     "ClickRanker": "rankelastor.estimators.click_ranker",
     "bundle_run": "rankelastor.bundles.make",
     "evaluate": "rankelastor.evaluation.evaluate",
+    "export_run": "rankelastor.export.export_run",
     "infer": "rankelastor.drafting.infer",
     "load_recipe": "rankelastor.recipes.load",
     "load_run": "rankelastor.serving.serving_run",

@@ -76,6 +76,7 @@ SHOWN = [
     ["repeat", "run"],
     ["ensemble", "run", "other", "--to", "both"],
     ["bundle", "run", "bundled.rank", "--force"],
+    ["export", "run", "exported", "--force"],
     ["explain", "run", "--repeats", "2"],
     ["tune", "r.yaml", "--trials", "1", "--to", "tuned"],
     ["study", "run", "study.yaml", "--to", "studied"],

@@ -1,13 +1,15 @@
-"""Runs docs/serving.md from start to end: a frame, a bundle, a service, a ranking, a second bundle swapped in."""
+"""Runs docs/serving.md from start to end: a frame, a bundle, a service, a ranking, a second bundle swapped in, ONNX."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.estimators.click_tables import click_log
 from tests.service.running_services import Client, running
@@ -25,7 +27,8 @@ BLOCK = re.compile(r"```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
 def test_the_page_runs_from_start_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"log": click_log(), "later": click_log(200, seed=2)}
-    fit, verify, serve, rank, swap = ((found["language"], found["text"]) for found in BLOCK.finditer(PAGE.read_text()))
+    blocks = ((found["language"], found["text"]) for found in BLOCK.finditer(PAGE.read_text()))
+    fit, verify, serve, rank, swap, export, onnx = blocks
     exec(fit[1], names)
     result = CliRunner().invoke(app, shlex.split(verify[1])[1:])
     assert result.exit_code == 0, result.output
@@ -39,6 +42,12 @@ def test_the_page_runs_from_start_to_end(tmp_path: Path, monkeypatch: pytest.Mon
         wait_for(client, click_log(1).drop("click").to_dicts(), expected)
         exec(rank[1].replace("8000", str(client.port)), names)
         assert names["answer"]["probabilities"] != first
+    result = CliRunner().invoke(app, shlex.split(export[1])[1:])
+    assert result.exit_code == 0, result.output
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    exec(onnx[1], names)
+    later = names["later"].drop("click")
+    np.testing.assert_allclose(names["score"](later.to_dicts())[:, 0], predict_proba("model.rank", later), atol=1e-5)
 
 
 def wait_for(client: Client, rows: list[dict[str, Any]], expected: float) -> None:

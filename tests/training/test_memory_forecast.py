@@ -28,6 +28,12 @@ def test_weights_and_moments_are_counted_exactly(recipe: Recipe) -> None:
     assert parts.optimiser == 8 * num_parameters
 
 
+def test_averaged_weights_are_one_copy_more(recipe: Recipe) -> None:
+    ranker = build_ranker(recipe.model, open_or_prepare(recipe.data).schema)
+    num_parameters = sum(parameter.numel() for parameter in ranker.parameters())
+    assert forecast(recipe, training__averaged_weights={"decay": 0.9}).optimiser == 12 * num_parameters
+
+
 def test_lazy_updates_need_no_gradient_of_the_whole_table(recipe: Recipe) -> None:
     few = {"model__embedding_dim": 1000, "training__batch_size": 1}
     dense = forecast(recipe, training__embedding_updates="dense", **few)

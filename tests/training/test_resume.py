@@ -96,6 +96,7 @@ SELDOM = {
     "a rotation that follows the tokens",
     "from the base rate",
     "a monitor of two metrics",
+    "averaged weights and dense rows",
 }
 """Cases of the matrix that only the slow suite tries."""
 MATRIX: dict[str, tuple[dict[str, Any], list[int]]] = {
@@ -148,6 +149,19 @@ MATRIX: dict[str, tuple[dict[str, Any], list[int]]] = {
             "training.schedule": {"kind": "plateau", "warmup_epochs": 1.5},
         },
         [8],
+    ),
+    "averaged weights and lazy rows": ({"training.averaged_weights": {"decay": 0.9}}, [9]),
+    "averaged weights and dense rows": (
+        {"training.averaged_weights": {"decay": 0.9}, "training.embedding_updates": "dense"},
+        [9],
+    ),
+    "averaged weights and row-wise Adagrad": (
+        {
+            "training.averaged_weights": {"decay": 0.9},
+            "training.optimiser.embedding_rule": "rowwise_adagrad",
+            "training.evaluate_every": 0.5,
+        },
+        [4, 11],
     ),
     "early stopping within an epoch": (
         {"training.min_delta": 0.9, "training.patience": 2, "training.epochs": 6, "training.evaluate_every": 3},

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rankelastor.config.averaged_weights import AveragedWeightsSettings
 from rankelastor.data.prepare import prepare
 from rankelastor.errors import RunError, SettingsError, StalePreparedError
 from rankelastor.evaluation.evaluate import evaluate
@@ -115,6 +116,23 @@ def test_a_run_reads_back_and_evaluates_the_same(recipe: Recipe, tmp_path: Path)
     loaded = load_run(run.folder)
     assert loaded.recipe == recipe
     assert not loaded.ranker.training
+
+
+@pytest.mark.parametrize("updates", ["lazy", "dense"])
+def test_averaged_weights_are_evaluated_and_kept_while_training_goes_on_without_them(
+    recipe: Recipe, tmp_path: Path, updates: str
+) -> None:
+    settings = {"training.embedding_updates": updates, "training.epochs": 2}
+    plain = train(with_overrides(recipe, settings), folder=tmp_path / "plain")
+    settings["training.averaged_weights.decay"] = "0.9"
+    run = train(with_overrides(recipe, settings), folder=tmp_path / "run")
+    ours, theirs = (
+        [json.loads(line) for line in (each.folder / "metrics.jsonl").read_text().splitlines()] for each in (run, plain)
+    )
+    assert [line["train_loss"] for line in ours] == [line["train_loss"] for line in theirs]
+    assert ours[0]["metrics"]["logloss"] != theirs[0]["metrics"]["logloss"]
+    assert evaluate(run.folder, split="valid").as_dict() == run.result.valid
+    assert load_run(run.folder).recipe.training.averaged_weights == AveragedWeightsSettings(decay=0.9)
 
 
 def test_a_ranker_learns_what_ten_rows_say(recipe: Recipe, tmp_path: Path) -> None:

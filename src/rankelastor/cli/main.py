@@ -41,6 +41,7 @@ VERBS = (
     "verify",
     "explain",
     "bundle",
+    "export",
     "serve",
     "import_fuxictr",
     "import_published",

@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from rankelastor.config.averaged_weights import AveragedWeightsSettings
 from rankelastor.config.base import Settings
 from rankelastor.config.calibration import CalibrationSettings
 from rankelastor.config.checkpoint import CheckpointSettings
@@ -109,6 +110,11 @@ class TrainingSettings(Settings):
     optimiser: OptimiserSettings = Field(OptimiserSettings(), description="Learning rate, penalty and clipping.")
     schedule: Annotated[ScheduleSettings, Field(description="How the learning rate rises and falls.")] = (
         PlateauSchedule()
+    )
+    averaged_weights: AveragedWeightsSettings | None = Field(
+        None,
+        description="A running average of the weights (EMA), which is evaluated and kept in their place, as in "
+        "`{decay: 0.999}`; null keeps none.",
     )
     evaluate_every: Annotated[
         int | float | None,

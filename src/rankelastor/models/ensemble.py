@@ -56,8 +56,9 @@ class MeanOfMembers(nn.Module):
     def forward(self, found: tuple[Embedded, ...]) -> Float64[Tensor, "batch task"]:
         """Compute the mean."""
         logits: Tensor = self.logits(found)
-        by_member = logits.view(len(logits), len(self.logits.members), -1)
-        return by_member.mean(dim=1)
+        by_member = logits.unflatten(1, (len(self.logits.members), -1))
+        mean: Tensor = by_member.mean(dim=1)
+        return mean
 
 
 class EnsembleRanker(Ranker):

@@ -125,6 +125,7 @@ def _profile(
         batch_size=settings.batch_size,
         objective=objective_of(settings, dataset.schema.tasks, ranker),
         generator=generator,
+        averaged_weights=settings.averaged_weights,
         on_phase=clock.on_phase,
     )
     batches = _whole_batches(dataset, settings, device)

@@ -168,7 +168,9 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
     *parents, last = dotted.split(".")
     place: Any = values
     for depth, key in enumerate(parents):
-        place = place.setdefault(key, {}) if isinstance(place, dict) else _item(place, key, dotted)
+        if isinstance(place, dict) and place.get(key) is None:
+            place[key] = {}  # also where null leaves a group of settings out
+        place = place[key] if isinstance(place, dict) else _item(place, key, dotted)
         if not isinstance(place, dict | list):
             raise SettingsError(
                 f"{dotted} must be the path of a setting, but {'.'.join(parents[: depth + 1])} is {place!r}"

@@ -47,6 +47,7 @@ class Epochs:
             batch_size=settings.batch_size,
             objective=objective_of(settings, training.tasks, training.ranker),
             generator=training.generators.own,
+            averaged_weights=settings.averaged_weights,
         )
         self.epoch = 1
         """Number of the present epoch, counted from 1."""

@@ -30,7 +30,7 @@ from rankelastor.training.training import Training
 
 _RANDOM = "random."
 _WITH_MOMENTS = 3
-"""Weights and the two moments of Adam."""
+"""Weights and the two moments of Adam; averaged weights come on top."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class _Loop:
         self._evaluations = Evaluations(training, observers, save_best=save_best, progress=progress)
         self._evaluated_batches = evaluation_batches(training.settings.evaluate_every, num_batches=len(training.train))
         weights = sum(parameter.nbytes for parameter in training.ranker.parameters())
-        self._num_bytes = _WITH_MOMENTS * weights
+        self._num_bytes = (_WITH_MOMENTS + (training.settings.averaged_weights is not None)) * weights
 
     def run(self) -> FitResult:
         settings, train = self._training.settings, self._training.train
@@ -167,17 +167,18 @@ class _Loop:
         epochs, evaluations = self.epochs, self._evaluations
         if epochs.batch in self._evaluated_batches and evaluations.last_step < epochs.step:
             train_loss = epochs.pause()
-            predictions = evaluations.score()
-            with self._interruption.whole():
-                evaluations.judge(
-                    predictions,
-                    epoch=epochs.epoch,
-                    step=epochs.step,
-                    epochs_done=epochs.num_epochs,
-                    learning_rate=epochs.stepper.learning_rate,
-                    train_loss=train_loss,
-                )
-                epochs.learning_rate = evaluations.learning_rate
+            with epochs.stepper.with_averages():
+                predictions = evaluations.score()
+                with self._interruption.whole():
+                    evaluations.judge(
+                        predictions,
+                        epoch=epochs.epoch,
+                        step=epochs.step,
+                        epochs_done=epochs.num_epochs,
+                        learning_rate=epochs.stepper.learning_rate,
+                        train_loss=train_loss,
+                    )
+                    epochs.learning_rate = evaluations.learning_rate
             epochs.go_on()
         return not evaluations.has_stopped
 

@@ -34,7 +34,7 @@ class MemoryForecast:
     Attributes:
         weights: parameters and buffers.
         gradients: gradients, those of several slices or of two steps at once included.
-        optimiser: moments of Adam, or sums of row-wise Adagrad.
+        optimiser: moments of Adam, or sums of row-wise Adagrad, and averaged weights.
         activations: what the layers of the slices that are computed at once keep for the backward pass.
         lookups: embedding rows of a batch, their gradients, and batches that are read ahead.
         evaluation: the scored valid split, and the copies that storing the weights takes, as far as they exceed what
@@ -98,10 +98,11 @@ def forecast_memory(
     held = sizes.dense + (0 if lazy else sizes.table)
     storing = held + 2 * (sizes.dense + sizes.table + sizes.buffers) if on_cpu else 0
     scored = dataset.split("valid").num_rows * len(schema.tasks) * _METRIC_BYTES_PER_ROW if on_cpu else 0
+    averages = 0 if training.averaged_weights is None else sizes.dense + sizes.table
     return MemoryForecast(
         weights=sizes.dense + sizes.table + sizes.buffers,
         gradients=dense_gradients + table_gradients,
-        optimiser=2 * sizes.dense + (FLOAT_BYTES * num_rows if by_row else 2 * sizes.table),
+        optimiser=2 * sizes.dense + (FLOAT_BYTES * num_rows if by_row else 2 * sizes.table) + averages,
         activations=step - dense_gradients - table_gradients,
         lookups=lookups,
         evaluation=max(0, max(storing, held + scored) - step - lookups),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
 
+from rankelastor.config.averaged_weights import AveragedWeightsSettings
 from rankelastor.config.execution import ExecutionSettings, ExecutorName
 from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.execution.compiling import CompiledNetwork, compile_for_training, should_record
@@ -36,6 +38,7 @@ class Stepper:
         batch_size: size of the largest batch, which decides about several threads and lazy updates.
         objective: loss of a batch; None selects ``BinaryCrossEntropy`` with equal weights of all tasks.
         generator: generator of the CPU that dropout masks depend on, on the CPU; None takes PyTorch's global one.
+        averaged_weights: the running average of the weights; None keeps none.
         on_phase: called at the beginning of each phase of a step, for the profile.
 
     Raises:
@@ -53,6 +56,7 @@ class Stepper:
         batch_size: int,
         objective: Loss | None = None,
         generator: torch.Generator | None = None,
+        averaged_weights: AveragedWeightsSettings | None = None,
         on_phase: PhaseListener = ignore_phase,
     ) -> None:
         self._ranker = ranker
@@ -60,7 +64,7 @@ class Stepper:
         self._on_phase = on_phase
         self._execution = execution
         self._device = next(ranker.parameters()).device
-        self._updates = Updates(ranker, optimiser, execution, batch_size=batch_size)
+        self._updates = Updates(ranker, optimiser, execution, batch_size=batch_size, averaged_weights=averaged_weights)
         self.objective = objective or BinaryCrossEntropy(
             parts_learn_from=ranker.parts_learn_from, part_weight=ranker.part_weight
         )
@@ -131,6 +135,10 @@ class Stepper:
         """Bring all embedding rows up to date; required before anything but the next step reads them."""
         self._updates.complete_rows(self._threads.map)
 
+    def with_averages(self) -> AbstractContextManager[None]:
+        """Let the ranker have its averaged weights within a context, if there are any; call ``complete_rows`` first."""
+        return self._updates.with_averages()
+
     @property
     def bytes_per_example(self) -> float | None:
         """What decides about the size of slices, measured at the first step; None before it, and on CUDA."""
@@ -185,7 +193,9 @@ class Stepper:
         """Take one step on CUDA without synchronising, so that its queue fills while Python prepares the next step."""
         self._on_phase("copy")
         batch = batch.to(self._device)
-        return self._compute_on_cuda(batch) if self._recorded is None else self._recorded(batch)
+        loss = self._compute_on_cuda(batch) if self._recorded is None else self._recorded(batch)
+        self._updates.average()
+        return loss
 
     def _compute_on_cuda(self, batch: Batch) -> Tensor:
         self._on_phase("optimiser")

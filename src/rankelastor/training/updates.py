@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rankelastor.config.averaged_weights import AveragedWeightsSettings
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.errors import SettingsError
@@ -16,6 +18,7 @@ from rankelastor.execution.cores import one_core
 from rankelastor.execution.slices import BatchGradient
 from rankelastor.models.ranker import Ranker
 from rankelastor.optimisers.adam import DenseAdam
+from rankelastor.optimisers.averaged_weights import AveragedWeights
 from rankelastor.optimisers.decay import decayed_parameters
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, TouchedRows
 from rankelastor.optimisers.lazy_rows.sums import sum_by_row
@@ -39,13 +42,20 @@ class Updates:
         optimiser: learning rates, L2 and clipping.
         execution: settings, of which ``embedding_updates`` is used.
         batch_size: size of the largest batch, which decides about lazy updates.
+        averaged_weights: the running average of the weights; None keeps none.
 
     Raises:
         SettingsError: lazy updates are asked for on a device other than the CPU.
     """
 
     def __init__(
-        self, ranker: Ranker, optimiser: OptimiserSettings, execution: ExecutionSettings, *, batch_size: int
+        self,
+        ranker: Ranker,
+        optimiser: OptimiserSettings,
+        execution: ExecutionSettings,
+        *,
+        batch_size: int,
+        averaged_weights: AveragedWeightsSettings | None = None,
     ) -> None:
         self._ranker = ranker
         self._settings = optimiser
@@ -59,6 +69,7 @@ class Updates:
         self._adagrad = self._rowwise_adagrad()
         self._lazy = self._lazy_rows(execution, lookups=batch_size * ranker.embedding.num_columns)
         self._optimiser, self._table_optimiser = self._optimisers()
+        self._average = self._average_of(averaged_weights)
 
     def _rowwise_adagrad(self) -> RowwiseAdagrad | None:
         if self._settings.embedding_rule != "rowwise_adagrad":
@@ -93,6 +104,18 @@ class Updates:
             return dense, None
         return dense, DenseAdam([self._table], learning_rate=rate * self._rate_of_rows, betas=ADAM_BETAS)
 
+    def _average_of(self, settings: AveragedWeightsSettings | None) -> AveragedWeights | None:
+        """Make the average of all trained weights: of a table by row if its rows are updated so."""
+        if settings is None:
+            return None
+        by_row = self._lazy is not None and self._table.requires_grad
+        weights = [
+            parameter
+            for parameter in self._ranker.parameters()
+            if parameter.requires_grad and not (by_row and parameter is self._table)
+        ]
+        return AveragedWeights(weights, self._table if by_row else None, decay=settings.decay)
+
     @property
     def is_lazy(self) -> bool:
         """Whether the rows of a batch alone are updated."""
@@ -122,6 +145,22 @@ class Updates:
         """
         if self._lazy is not None:
             self._lazy.complete(learning_rate=self._learning_rate_of_rows, run_all=run_all)
+        if self._average is not None:
+            self._average.complete(run_all)
+
+    def average(self, touched: TouchedRows | None = None) -> None:
+        """Average the weights after a step, which changed these rows of a lazily updated table."""
+        if self._average is not None:
+            self._average.step(None if touched is None else touched.rows)
+
+    @contextmanager
+    def with_averages(self) -> Iterator[None]:
+        """Let the ranker have its averaged weights within the context, if there are any; all rows must be complete."""
+        if self._average is None:
+            yield
+            return
+        with self._average.in_place():
+            yield
 
     def state(self) -> dict[str, Tensor]:
         """Collect weights, buffers and the state of the rules as they stand, lazy rows included; not copied."""
@@ -130,6 +169,8 @@ class Updates:
             parts["table"] = self._table_optimiser.state()
         if (rows := self._lazy or self._adagrad) is not None:
             parts["rows"] = rows.state()
+        if self._average is not None:
+            parts["average"] = self._average.state()
         return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
     def restore(self, state: Mapping[str, Tensor], *, learning_rate: float) -> None:
@@ -138,7 +179,7 @@ class Updates:
         Raises:
             ValueError: the state is that of another model or optimiser.
         """
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "adam": {}, "table": {}, "rows": {}}
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "adam": {}, "table": {}, "rows": {}, "average": {}}
         for key, tensor in state.items():
             part, _, name = key.partition(".")
             if part not in parts:
@@ -157,13 +198,18 @@ class Updates:
             self._table_optimiser.restore(parts["table"])
         if rows is not None:
             rows.restore(parts["rows"])
+        if self._average is not None:
+            self._average.restore(parts["average"])
         self.learning_rate = learning_rate
 
     def touch(self, rows: Tensor) -> TouchedRows | None:
         """Bring the rows that a batch looks up up to date; None if the whole table is up to date at every step."""
         if self._lazy is None or not self._table.requires_grad:
             return None
-        return self._lazy.touch(rows.flatten(), learning_rate=self._learning_rate_of_rows)
+        touched = self._lazy.touch(rows.flatten(), learning_rate=self._learning_rate_of_rows)
+        if self._average is not None:
+            self._average.catch_up(touched.rows)
+        return touched
 
     def step(self, gradient: BatchGradient, touched: TouchedRows | None) -> None:
         """Update all parameters from the gradient of a batch, on the CPU.
@@ -179,6 +225,7 @@ class Updates:
             self._step_table(gradient)
         else:
             self._step_rows(self._lazy, touched, gradient.found, gradient.loss)
+        self.average(touched)
 
     def take(self, gradient: BatchGradient) -> None:
         """Put the gradients of the dense parameters into their ``grad``.

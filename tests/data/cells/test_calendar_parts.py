@@ -93,6 +93,7 @@ def test_what_is_no_time_is_named_with_its_row(value: str, time_format: str) -> 
         ("1413932400", "iso", "try format: epoch_seconds"),
         ("2014-10-21", "epoch_seconds", "try format: iso"),
         ("21.10.2014", "iso", "write times as 2014-10-21T23:00:00 for format: iso, or"),
+        ("0000-01-01", "yymmddhh", "write times as 2014-10-21T23:00:00 for format: iso, or"),
         ("1410212", "yymmddhh", "write times as 2014-10-21T23:00:00 for format: iso, or"),
     ],
 )

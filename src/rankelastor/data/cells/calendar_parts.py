@@ -50,8 +50,8 @@ def calendar_part(rows: RawRows, column: str, times: CellTexts, *, part: Calenda
 def _advise(text: str) -> str:
     """Name the format that a text has, or say how to write times."""
     for name in EXAMPLES:
-        moment = parse_times(pl.Series([text]), name).local[0]
-        if moment is not None and moment.year >= _FIRST_LIKELY_YEAR:
+        year = parse_times(pl.Series([text]), name).local.dt.year()[0]
+        if year is not None and year >= _FIRST_LIKELY_YEAR:
             return f"try format: {name}"
     return f"write times as {EXAMPLES['iso']} for format: iso, or give a pattern such as format: '%d/%m/%Y %H:%M'"
 

@@ -1,0 +1,1 @@
+"""Export a ranker to other runtimes: the graph from ids and numbers to calibrated probabilities, and its encoding."""

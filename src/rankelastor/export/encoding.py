@@ -1,0 +1,75 @@
+"""The feature encoding of a ranker as plain values for JSON, which ``reference_encoder.py`` reads."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rankelastor.data.encoder import RowEncoder
+from rankelastor.data.kinds.match import MatchSpec, first_of_buckets
+from rankelastor.data.kinds.numeric import NumericSpec
+from rankelastor.data.kinds.spec import FeatureSpec
+from rankelastor.export import reference_encoder
+from rankelastor.export.graph_inputs import inputs_of
+
+ENCODING_FILE = "encoding.json"
+ENCODER_FILE = "encode.py"
+_OF_TRAINING = ("min_count", "num_ids", "pretrained", "serving_id", "shares", "statistics", "sequence")
+"""What an entry of ``schema.json`` says beside how its cells are encoded."""
+
+
+def encoding_of(encoder: RowEncoder) -> dict[str, Any]:
+    """Describe how rows become ids and numbers.
+
+    It holds the values of vocabularies, or their hashes where the vocabularies are hashed, and no counts.
+
+    Returns:
+        ``inputs`` names the features of each input of the graph in the order of their columns; ``features`` say how
+        each is encoded; ``vocabularies`` list values in the order of their ids, which count from 1.
+    """
+    return {
+        "format_version": reference_encoder.FORMAT_VERSION,
+        "spelling_version": encoder.manifest.format_version,
+        "blanks": list(encoder.csv.blanks),
+        "decimal": encoder.csv.decimal,
+        "thousands": encoder.csv.thousands,
+        "salt": encoder.manifest.vocabulary_salt,
+        "inputs": [
+            {"name": each.name, "type": each.type_name, "width": each.width, "features": list(each.features)}
+            for each in inputs_of(encoder.schema)
+        ],
+        "features": [_entry(spec, encoder) for spec in encoder.manifest.features],
+        "vocabularies": dict(_vocabularies(encoder)),
+    }
+
+
+def write_encoder(path: Path) -> None:
+    """Copy the reference encoder, one file that needs nothing else."""
+    shutil.copyfile(reference_encoder.__file__, path)
+
+
+def _entry(spec: FeatureSpec, encoder: RowEncoder) -> dict[str, Any]:
+    values = {name: each for name, each in spec.model_dump(mode="json").items() if name not in _OF_TRAINING}
+    if (vocabulary := encoder.vocabularies.get(spec.name)) is not None:
+        values |= {"vocabulary": _owner(spec), "blank": vocabulary.blank}
+    if isinstance(spec, NumericSpec):
+        values |= spec.statistics.model_dump(mode="json")
+    if isinstance(spec, MatchSpec):
+        values["firsts"] = first_of_buckets(spec.max_length).tolist()
+    return values | {"is_served": spec.is_served}
+
+
+def _owner(spec: FeatureSpec) -> str:
+    """Name the feature whose vocabulary a feature uses."""
+    file = spec.vocabulary_file
+    assert file is not None, "the feature has a vocabulary"
+    return file.shares or spec.name
+
+
+def _vocabularies(encoder: RowEncoder) -> Iterator[tuple[str, list[str]]]:
+    owners: Mapping[str, FeatureSpec] = {spec.name: spec for spec in encoder.manifest.features}
+    for name, vocabulary in encoder.vocabularies.items():
+        if _owner(owners[name]) == name:
+            yield name, vocabulary.values.to_list()
