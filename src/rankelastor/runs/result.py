@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -265,7 +266,8 @@ class RunResult:
         names = list(dict.fromkeys(name for split in splits for name in self.metrics[split]))
         rows = [[name, *(_shown(self.metrics[split].get(name)) for split in splits)] for name in names]
         figures = [row for row in rows if any(row[1:])]
-        return html_table(["metric", *splits], figures, caption=f"{self.recipe}: {self.summary}")
+        table = html_table(["metric", *splits], figures, caption=f"{self.recipe}: {self.summary}")
+        return table + "".join(f"<p>⚠ {escape(alarm.message)}</p>" for alarm in self.alarms)
 
     @property
     def valid(self) -> MetricValues:
