@@ -65,6 +65,8 @@ COVERED: dict[str, tuple[str, str]] = {
     "service/telemetry.py": ("service/test_app.py", "the counts that Prometheus reads"),
     "cli/compare.py": ("studies/comparing/test_compare.py", VERB),
     "estimators/field_table.py": ("estimators/test_click_ranker.py", "the fields that the estimator shows"),
+    "estimators/fitted.py": ("estimators/test_click_ranker.py", "what is evaluated, saved, loaded and copied there"),
+    "estimators/training.py": ("estimators/test_click_ranker.py", "every fit there"),
     "estimators/plan.py": ("estimators/test_click_ranker.py", "the recipe of the estimator"),
     "estimators/rows.py": ("estimators/test_click_ranker.py", "labels, weights and groups, beside the table and in it"),
     "estimators/stored.py": ("estimators/test_click_ranker.py", "what is saved and loaded there"),

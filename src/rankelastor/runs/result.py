@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -31,7 +32,7 @@ class UnseenFigures:
         share_by_field: share of the values of each field that are unseen.
         fields_left_out: fields whose blanks are out of vocabulary, too, so that unseen values cannot be distinguished.
         auc: AUC of the examples with an unseen value; None if they have one label only.
-        tasks: with several tasks, the AUC of each.
+        tasks: with several tasks, the AUC of each, or why there is none.
     """
 
     num_examples: int
@@ -39,7 +40,7 @@ class UnseenFigures:
     share_by_field: Mapping[str, float]
     fields_left_out: tuple[str, ...]
     auc: float | None = None
-    tasks: Mapping[str, Mapping[str, float]] | None = None
+    tasks: Mapping[str, MetricValues] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain values for JSON; None is left out."""
@@ -282,7 +283,8 @@ class RunResult:
         names = list(dict.fromkeys(name for split in splits for name in self.metrics[split]))
         rows = [[name, *(_shown(self.metrics[split].get(name)) for split in splits)] for name in names]
         figures = [row for row in rows if any(row[1:])]
-        return html_table(["metric", *splits], figures, caption=f"{self.recipe}: {self.summary}")
+        table = html_table(["metric", *splits], figures, caption=f"{self.recipe}: {self.summary}")
+        return table + "".join(f"<p>⚠ {escape(alarm.message)}</p>" for alarm in self.alarms)
 
     @property
     def valid(self) -> MetricValues:
