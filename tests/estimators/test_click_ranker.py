@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse
 import yaml
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -227,7 +228,8 @@ def test_wrong_tables_are_refused_by_what_is_wrong(
         (X, np.arange(400) % 3, r"Only binary classification is supported"),
         (X, np.where(Y == 1, np.nan, 0.0), r"y contains NaN"),
         (X, "clicked", r"the label must be a column of the table, but 'clicked' is none of site, device"),
-        (LOG[:10], "click", r"a log must have 20 rows or more to draft settings from, but has 10"),
+        (LOG[:4], "click", r"a log must have 5 rows or more to draft settings from, but has 4"),
+        (scipy.sparse.eye(400, format="csr"), Y, r"a table must be dense, but a sparse matrix was given"),
         (pa.table({"a": [1] * 30}), np.arange(30) % 2, r"must have a column to learn from besides the label"),
     ],
 )
