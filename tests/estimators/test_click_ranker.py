@@ -150,11 +150,17 @@ def test_a_loaded_ranker_is_saved_as_asked_and_replaces_no_file_unasked(fitted: 
         loaded.save(tmp_path / "model.rank")
     loaded.save(tmp_path / "copy.rank")
     assert (tmp_path / "copy.rank").read_bytes() == (tmp_path / "model.rank").read_bytes()
+    kept = (tmp_path / "model.rank").read_bytes()
+    (tmp_path / "model.rank").unlink()
+    loaded.save(tmp_path / "model.rank")
+    assert (tmp_path / "model.rank").read_bytes() == kept
     loaded.save(tmp_path / "bare.rank", options=replace(quick_options, with_examples=False))
     pickled = pickle.loads(pickle.dumps(loaded))
     for without in (ClickRanker.load(tmp_path / "bare.rank"), pickled):
         assert without.run.bundle is not None
         assert without.run.bundle.example_rows is None
+    pickled.save(tmp_path / "pickled.rank")
+    np.testing.assert_array_equal(ClickRanker.load(tmp_path / "pickled.rank").predict_proba(X), fitted.predict_proba(X))
 
 
 def test_copies_and_pickles_score_the_same(fitted: ClickRanker) -> None:

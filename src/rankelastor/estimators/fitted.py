@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,13 +52,16 @@ class Fitted:
 
     def to_bytes(self) -> bytes:
         """Return a bundle without example rows."""
+        bundle = self.run.bundle
+        has_examples = bundle is None or bundle.example_rows is not None
+        options = BundleOptions(measure=False, with_examples=False) if has_examples else None
         with tempfile.TemporaryDirectory(prefix="rankelastor-") as folder:
             path = Path(folder) / "model.rank"
-            self.save(path, options=BundleOptions(measure=False, with_examples=False))
+            self.save(path, options=options)
             return path.read_bytes()
 
     def save(self, path: str | Path, *, options: BundleOptions | None = None, overwrite: bool = False) -> None:
-        """Write a bundle, see ``bundle_run``; without options, a bundle that was loaded is copied as it is.
+        """Write a bundle, see ``bundle_run``; without options, a bundle that was loaded is written as it was.
 
         Raises:
             StorageError: the file exists, and may not be replaced.
@@ -70,7 +72,7 @@ class Fitted:
         elif options is None:
             refuse_target(Path(path), overwrite=overwrite)
             with whole_file(Path(path)) as temporary:
-                shutil.copyfile(bundle.source, temporary)
+                bundle.write(temporary)
         else:
             rows = bundle.example_rows if options.with_examples else None
             bundle_run(self.run.folder, path, rows=rows, options=options, overwrite=overwrite)
