@@ -159,6 +159,12 @@ def test_a_loaded_ranker_is_saved_as_asked_and_replaces_no_file_unasked(fitted: 
     for without in (ClickRanker.load(tmp_path / "bare.rank"), pickled):
         assert without.run.bundle is not None
         assert without.run.bundle.example_rows is None
+    assert "stable_rank" in loaded.spectrum().trajectories
+    assert (
+        pickled.spectrum(X).trajectories["stable_rank"] == loaded.spectrum(X).named("model").trajectories["stable_rank"]
+    )
+    with pytest.raises(TableError, match="a ranker that holds no rows must be given some to be measured"):
+        pickled.spectrum()
     pickled.save(tmp_path / "pickled.rank")
     np.testing.assert_array_equal(ClickRanker.load(tmp_path / "pickled.rank").predict_proba(X), fitted.predict_proba(X))
 

@@ -14,10 +14,12 @@ from rankelastor.bundles.make import BundleOptions, bundle_run, refuse_target
 from rankelastor.estimators.plan import Rows
 from rankelastor.estimators.rows import rows_like
 from rankelastor.estimators.stored import Stored
-from rankelastor.estimators.tables import ColumnNames, as_table, require_fitted_columns
+from rankelastor.estimators.tables import ColumnNames, TableError, as_table, require_fitted_columns
 from rankelastor.evaluation.evaluate import evaluate
 from rankelastor.metrics.report import Metrics
 from rankelastor.runs.load import LoadedRun, load_run
+from rankelastor.spectrum.runs.measure_run import measure_run
+from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 from rankelastor.storage import whole_file
 
 
@@ -76,6 +78,23 @@ class Fitted:
         else:
             rows = bundle.example_rows if options.with_examples else None
             bundle_run(self.run.folder, path, rows=rows, options=options, overwrite=overwrite)
+
+    def spectrum(self, given: object) -> RunSpectrum:
+        """Measure the rank of the representations over rows; None takes those held out, or those in a bundle.
+
+        Raises:
+            TableError: a bundle without example rows needs rows.
+        """
+        if given is not None:
+            return measure_run(self.run.folder, on=self.table(given))
+        if self.run.bundle is None:
+            return measure_run(self.run.folder, split="valid")
+        rows = self.run.bundle.example_rows
+        if rows is None:
+            raise TableError(
+                "a ranker that holds no rows must be given some to be measured, but X is None; try rows of the log"
+            )
+        return measure_run(self.run.folder, on=rows)
 
     def table(self, given: object) -> pa.Table:
         """Take a table of rows to score.
