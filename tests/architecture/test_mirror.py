@@ -18,6 +18,21 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "cli/together.py": ("integration/test_several_processes.py", "processes that are started, killed and wrong"),
+    "collectives/differentiable.py": ("training/distributed/test_same_result.py", "statistics of layers over ranks"),
+    "collectives/joining.py": ("integration/test_several_processes.py", "processes that join, tested by starting them"),
+    "collectives/processes.py": ("collectives/test_process_group.py", "what processes exchange"),
+    "nn/shared_statistics.py": ("training/distributed/test_same_result.py", "layers that couple examples, over ranks"),
+    "training/distributed/agreement.py": ("training/distributed/test_whole_runs.py", "processes that do not agree"),
+    "training/distributed/exchanged.py": ("training/distributed/test_whole_runs.py", "figures in a result"),
+    "training/distributed/final_scores.py": ("training/distributed/test_whole_runs.py", "the test split of runs there"),
+    "training/distributed/follow.py": ("training/distributed/test_whole_runs.py", "all ranks there but the first"),
+    "training/distributed/gradients.py": ("training/distributed/test_same_result.py", "the steps of several ranks"),
+    "training/distributed/objective.py": ("training/distributed/test_same_result.py", "losses of several ranks"),
+    "training/distributed/scoring.py": ("training/distributed/test_whole_runs.py", "evaluations by several ranks"),
+    "training/distributed/sharing.py": ("training/distributed/test_same_result.py", "trainings by one and by several"),
+    "training/distributed/state.py": ("training/distributed/test_whole_runs.py", "runs that go on by several ranks"),
+    "training/distributed/stopping_together.py": ("training/distributed/test_whole_runs.py", "ranks that are stopped"),
     "zip_damage.py": ("data/published/test_unpack.py", "zips damaged in each compression"),
     "config/averaged_weights.py": ("optimisers/test_averaged_weights.py", SETTINGS),
     "training/updates.py": ("training/test_step.py", "every rule of the steps there"),

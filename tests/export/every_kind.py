@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ TYPED: list[Any] = [
     [1.5, None],
     date(2014, 10, 21), date(1969, 12, 31), _WRITTEN, _WRITTEN.replace(second=1, microsecond=500000),
     _WRITTEN.replace(year=1969, microsecond=1), _WRITTEN.replace(tzinfo=_EAST),
-    timedelta(hours=1, microseconds=5), timedelta(seconds=-3), timedelta(0),
+    timedelta(hours=1, microseconds=5), timedelta(seconds=-3), timedelta(0), time(23, 5), time(0, 0, 1, 500),
+    Decimal("8.50"), Decimal("-0.00"), Decimal("12"), Decimal("1E+3"),
 ]  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from rankelastor.export.graph import IsotonicLayer, ScoringGraph
 from rankelastor.export.graph_inputs import inputs_of, made_rows, tensors_of
 from rankelastor.export.torch_program import trace
 from rankelastor.models.build import build_ranker
+from rankelastor.models.ensemble import EnsembleRanker
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 from rankelastor.schema import (
     CategoricalFeature,
@@ -89,10 +90,28 @@ FORMS = pytest.mark.parametrize("form", FORMATS[:2], ids=lambda form: form.name)
 
 @FORMS
 def test_sequences_tasks_served_values_edges_and_calibrators_are_in_the_graph(
-    form: ExportFormat, tmp_path: Path
+    form: ExportFormat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With weights that are too many for one file, as if they were."""
+    monkeypatch.setattr(onnx_file, "MOST_EMBEDDED_BYTES", 0)
     schema = FeatureSchema(RICH, tasks=TASKS)
-    check(graph("fm", schema, CALIBRATION, sequence=read_by("target_attention-prelu")), schema, form, tmp_path)
+    found = graph("fm", schema, CALIBRATION, sequence=read_by("target_attention-prelu"))
+    check(found, schema, form, tmp_path)
+    if form.name == "onnx":
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.onnx.data"]
+        assert (tmp_path / "model.onnx.data").stat().st_size >= 4 * found.ranker.embedding.table.numel()
+
+
+def test_an_ensemble_is_one_graph(tmp_path: Path) -> None:
+    schema = FeatureSchema(FLAT, tasks=TASKS)
+    members = [graph(name, schema).ranker for name in ("fm", "logistic_regression")]
+    ensemble = EnsembleRanker(members, logit_shifts=[0.0, 0.5])
+    found = ScoringGraph(ensemble, logit_shift=0.25, calibration=CALIBRATION)
+    check(found, schema, FORMATS[1], tmp_path)
+    rows = made_rows(schema)
+    logits = torch.stack([member(rows).double() for member in members]).mean(dim=0) + 0.5
+    expected = expit(CALIBRATION(logits.detach().numpy()))
+    np.testing.assert_allclose(found(**tensors_of(rows, inputs_of(schema))).detach().numpy(), expected, atol=3e-6)
 
 
 @pytest.mark.slow
@@ -101,14 +120,6 @@ def test_a_tower_and_waves_of_numbers_can_be_exported(form: ExportFormat, tmp_pa
     schema = FeatureSchema(RICH, tasks=TASKS)
     changes = {"numbers": {"kind": "periodic"}, "shallow_tower": {"features": ["position"]}}
     check(graph("mlp", schema, CALIBRATION, **changes), schema, form, tmp_path)
-
-
-def test_weights_that_are_too_many_for_one_file_go_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_file, "MOST_EMBEDDED_BYTES", 0)
-    schema = FeatureSchema((CategoricalFeature("site", 500),))
-    check(graph("logistic_regression", schema), schema, FORMATS[0], tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.onnx.data"]
-    assert (tmp_path / "model.onnx.data").stat().st_size >= 4 * 499
 
 
 @pytest.mark.slow  # five seconds for a model

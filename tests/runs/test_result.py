@@ -42,6 +42,12 @@ def test_a_result_reads_back_as_it_was_written() -> None:
     assert read(RESULT.as_dict()) == RESULT
 
 
+def test_a_result_reads_back_where_no_task_has_a_row_with_an_unseen_value() -> None:
+    none = {task: {"left_out": {"auc": "there are no rows"}} for task in ("click", "buy")}
+    result = replace(RESULT, unseen={"valid": UnseenFigures(0, 0.0, {"site": 0.0}, (), tasks=none)})
+    assert read(result.as_dict()) == result
+
+
 def test_a_result_is_shown_in_one_line_with_its_auc() -> None:
     assert repr(RESULT) == (
         "RunResult('tiny', seed 3, rankelastor, valid AUC 0.750000, test AUC 0.500000, best epoch 2 of 4, 1.5 s)"

@@ -45,9 +45,11 @@ def export(
     JSON and a reference encoder of one file. What was written is scored and compared with the ranker, and refused if a
     probability differs by more than 1e-5.
     """
+    from rankelastor.cli.progress import Bar
     from rankelastor.export.export_run import export_run
 
-    done = export_run(find_run(run), to, output_format=form.value, overwrite=force)
+    with Bar() as bar:
+        done = export_run(find_run(run), to, output_format=form.value, overwrite=force, progress=bar)
     found = done.agreement
     if as_json:
         print_json(

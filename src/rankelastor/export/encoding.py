@@ -11,6 +11,7 @@ from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.kinds.match import MatchSpec, first_of_buckets
 from rankelastor.data.kinds.numeric import NumericSpec
 from rankelastor.data.kinds.spec import FeatureSpec
+from rankelastor.errors import RunError
 from rankelastor.export import reference_encoder
 from rankelastor.export.graph_inputs import inputs_of
 
@@ -28,7 +29,16 @@ def encoding_of(encoder: RowEncoder) -> dict[str, Any]:
     Returns:
         ``inputs`` names the features of each input of the graph in the order of their columns; ``features`` say how
         each is encoded; ``vocabularies`` list values in the order of their ids, which count from 1.
+
+    Raises:
+        RunError: the reference encoder does not know the kind of a field.
     """
+    for spec in encoder.manifest.features:
+        if spec.kind not in reference_encoder.KINDS:
+            raise RunError(
+                f"fields that are exported must be of a kind that {reference_encoder.__name__} has a method for, but "
+                f"{spec.name!r} is {spec.kind}; leave the field out, or add a method"
+            )
     return {
         "format_version": reference_encoder.FORMAT_VERSION,
         "spelling_version": encoder.manifest.format_version,

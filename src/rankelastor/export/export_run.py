@@ -12,7 +12,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,24 +23,26 @@ import torch
 
 import rankelastor
 from rankelastor.checksums import checksums_below
-from rankelastor.data.raw.rows import read_rows
+from rankelastor.data.raw.rows import RawRows, read_rows
 from rankelastor.errors import OVERWRITE, StorageError
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.export.agreement import TOLERANCE, Agreement, check_agreement
+from rankelastor.export.encoder_agreement import check_encoder
 from rankelastor.export.encoding import ENCODER_FILE, ENCODING_FILE, encoding_of, write_encoder
 from rankelastor.export.formats import ExportFormat, FormatName, format_of
 from rankelastor.export.graph import graph_of
-from rankelastor.export.graph_inputs import GraphInput, inputs_of, made_rows
+from rankelastor.export.graph_inputs import GraphInput, inputs_of, made_rows, tensors_of
 from rankelastor.export.readme import readme_text
 from rankelastor.export.torch_program import trace
 from rankelastor.places import in_full
+from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.runs.load import LoadedRun, load_run
-from rankelastor.schema import Batch
 from rankelastor.storage import whole_folder
 
 INDEX_FILE = "export.json"
 README_FILE = "README.md"
 FORMAT_VERSION = 1
+_NUM_STEPS = 3
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
@@ -63,16 +66,22 @@ class Export:
 
 
 def export_run(
-    run: LoadedRun | str | Path, folder: str | Path, *, output_format: FormatName = "onnx", overwrite: bool = False
+    run: LoadedRun | str | Path,
+    folder: str | Path,
+    *,
+    output_format: FormatName = "onnx",
+    overwrite: bool = False,
+    progress: ProgressListener | None = None,
 ) -> Export:
     """Export a run or a bundle; its probabilities are compared with the ranker's before the folder is in its place.
 
     Args:
-        run: the run folder, an ensemble's too, or the bundle; or a run that was loaded on the CPU.
+        run: the run folder, an ensemble's too, or the bundle; or a loaded run.
         folder: the folder to write.
         output_format: ``onnx``; ``pt2``, a program of ``torch.export``; or ``aoti``, native code, which needs a C++
             compiler here.
         overwrite: whether to replace an earlier export.
+        progress: receives the steps that are done: traced, written, checked.
 
     Example:
         >>> from rankelastor import export_run
@@ -87,14 +96,22 @@ def export_run(
     target = Path(folder)
     _refuse_folder(target, overwrite=overwrite)
     form.require()
-    loaded = run if isinstance(run, LoadedRun) else load_run(run, device=torch.device("cpu"))
+    loaded = _on_cpu(run)
     inputs = inputs_of(loaded.encoder.schema)
+    encoding = encoding_of(loaded.encoder)
     examples = _example_rows(loaded)
-    rows = made_rows(loaded.encoder.schema) if examples is None else examples
+    rows = made_rows(loaded.encoder.schema) if examples is None else loaded.encoder.encode(examples)
+    if examples is not None:
+        check_encoder(encoding, examples, tensors_of(rows, inputs))
     with whole_folder(target) as temporary, borrowed_cores(loaded.recipe.training.execution.threads):
-        form.write(trace(graph_of(loaded), inputs), temporary / form.file)
-        agreement = check_agreement(loaded, rows, form.open(temporary / form.file), form)
-        _write_json(temporary / ENCODING_FILE, encoding_of(loaded.encoder))
+        with _reported(progress or SilentProgress()) as step_done:
+            program = trace(graph_of(loaded), inputs)
+            step_done()
+            form.write(program, temporary / form.file)
+            step_done()
+            agreement = check_agreement(loaded, rows, form.open(temporary / form.file), form)
+            step_done()
+        _write_json(temporary / ENCODING_FILE, encoding)
         write_encoder(temporary / ENCODER_FILE)
         origin = "made" if examples is None else "example"
         facts = _facts(loaded, form, inputs, {"rows": origin, "tolerance": TOLERANCE, **asdict(agreement)})
@@ -118,12 +135,28 @@ def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def _example_rows(run: LoadedRun) -> Batch | None:
-    """Encode the example rows of a bundle; None if there are none."""
+def _on_cpu(run: LoadedRun | str | Path) -> LoadedRun:
+    """Load a run on the CPU, also one that was loaded elsewhere."""
+    if isinstance(run, LoadedRun) and next(run.ranker.parameters()).device.type == "cpu":
+        return run
+    return load_run(run.source if isinstance(run, LoadedRun) else run, device=torch.device("cpu"))
+
+
+def _example_rows(run: LoadedRun) -> RawRows | None:
+    """Read the example rows of a bundle; None if there are none."""
     if run.bundle is None or run.bundle.example_rows is None:
         return None
-    rows = next(read_rows(run.bundle.example_rows, run.encoder.csv), None)
-    return None if rows is None else run.encoder.encode(rows)
+    return next(read_rows(run.bundle.example_rows, run.encoder.csv), None)
+
+
+@contextmanager
+def _reported(progress: ProgressListener) -> Iterator[Callable[[], None]]:
+    """Report steps as they are done."""
+    progress.begin("exporting", total=_NUM_STEPS, unit="steps")
+    try:
+        yield lambda: progress.advance(1)
+    finally:
+        progress.end()
 
 
 def _facts(

@@ -60,10 +60,10 @@ def _origin(facts: Mapping[str, Any]) -> str:
 
 
 def _use(facts: Mapping[str, Any]) -> str:
-    inputs = ", ".join(f"`{each['name']}` ({each['type']}, {each['width']} columns)" for each in facts["inputs"])
+    inputs = ", ".join(f"`{each['name']}` (batch, {each['width']}) of {each['type']}" for each in facts["inputs"])
     return (
         "`score` takes rows, dicts of column -> cell, and returns a row of calibrated probabilities for each, a column "
-        f"per task. The inputs of the graph are {inputs}; their first dimension is the batch, of any size from 1."
+        f"per task. The inputs of the graph are {inputs}; the batch has any size from 1."
     )
 
 

@@ -7,8 +7,8 @@ As a program it reads rows as lines of JSON and writes the inputs of the ranker 
 
     python encode.py < rows.jsonl > inputs.json
 
-A row maps the names of columns to cells: None (blank), a text, a number, a truth value, a date, a datetime, a
-timedelta, or a list of those. Texts are read as cells of CSV files are.
+A row maps the names of columns to cells: None (blank), a text, a number, a truth value, a date, a time, a duration (of
+``decimal`` and ``datetime``), or a list of those. Texts are read as cells of CSV files are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import struct
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
@@ -195,6 +196,9 @@ _ENCODED: dict[str, Callable[[Encoder, Mapping[str, Any], Mapping[str, object]],
 }
 
 
+KINDS = tuple(_ENCODED)
+
+
 class _Cells:
     """Reader of cells by the marks and blanks of an encoding."""
 
@@ -327,18 +331,21 @@ def _spelled(cell: object, *, are_ids: bool) -> str:
     match cell:
         case None:
             return BLANK
-        case bool():
+        case bool() | int():
             return str(cell).lower()
-        case int():
-            return str(cell)
         case float():
             return _spelled_float(cell, are_ids=are_ids)
-        case datetime() | date():
+        case Decimal():
+            return _spelled_decimal(cell)
+        case date() | time() | timedelta():
             return _spelled_time(cell)
-        case timedelta():
-            seconds, micros = divmod(abs(_exact_micros(cell)), 10**6)
-            return ("-" if cell < timedelta() else "") + _without_zeros(f"{seconds}.{micros:06}")
     raise EncodingError(f"must hold one text, number or time per row, but {cell!r} was given")
+
+
+def _spelled_decimal(number: Decimal) -> str:
+    text = f"{number:f}"
+    text = _without_zeros(text) if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def _spelled_float(number: float, *, are_ids: bool) -> str:
@@ -351,7 +358,12 @@ def _spelled_float(number: float, *, are_ids: bool) -> str:
     return str(int(number)) if number == int(number) and abs(number) < _FIRST_SHARED else repr(number)
 
 
-def _spelled_time(moment: date) -> str:
+def _spelled_time(moment: date | time | timedelta) -> str:
+    if isinstance(moment, timedelta):
+        seconds, micros = divmod(abs(_exact_micros(moment)), 10**6)
+        return ("-" if moment < timedelta() else "") + _without_zeros(f"{seconds}.{micros:06}")
+    if isinstance(moment, time):
+        return _without_zeros(moment.isoformat(timespec="microseconds"))
     if not isinstance(moment, datetime):
         return moment.isoformat()
     if moment.tzinfo is None:
@@ -375,20 +387,22 @@ def _typed_number(cell: object, unit: str | None) -> float | None:
     match cell:
         case None:
             return None
-        case int() | float():  # truth values are whole numbers
+        case int() | float() | Decimal():  # truth values are whole numbers
             try:
                 return float(cell)
             except OverflowError:
                 raise EncodingError(f"must hold integers that fit in 64 bits, but {cell!r} was given") from None
-        case date() | timedelta() if unit is not None:
+        case date() | time() | timedelta() if unit is not None:
             return _counted(cell, _NANOSECONDS[unit])
-        case date() | timedelta():
+        case date() | time() | timedelta():
             raise EncodingError(f"must hold numbers, since its times have no unit, but {cell!r} was given")
     raise EncodingError(f"must hold numbers, but {cell!r} was given")
 
 
-def _counted(cell: date | timedelta, unit: int) -> float:
-    """Count the units of a duration, or since 1970 in UTC."""
+def _counted(cell: date | time | timedelta, unit: int) -> float:
+    """Count the units of a duration, since midnight, or since 1970 in UTC."""
+    if isinstance(cell, time):
+        return (_seconds_of(cell) * 10**6 + cell.microsecond) / (unit // 1000)
     if isinstance(cell, date) and not isinstance(cell, datetime):
         return float(_days_since_1970(cell.year, cell.month, cell.day)) * (_NANOSECONDS["days"] // unit)
     if isinstance(cell, timedelta):
@@ -701,7 +715,11 @@ def _micros(moment: date) -> int:
     micros = _days_since_1970(moment.year, moment.month, moment.day) * 86400 * 10**6
     if not isinstance(moment, datetime):
         return micros
-    return micros + ((moment.hour * 60 + moment.minute) * 60 + moment.second) * 10**6 + moment.microsecond
+    return micros + _seconds_of(moment) * 10**6 + moment.microsecond
+
+
+def _seconds_of(clock: datetime | time) -> int:
+    return (clock.hour * 60 + clock.minute) * 60 + clock.second
 
 
 def _exact_micros(duration: timedelta) -> int:

@@ -32,7 +32,7 @@ class UnseenFigures:
         share_by_field: share of the values of each field that are unseen.
         fields_left_out: fields whose blanks are out of vocabulary, too, so that unseen values cannot be distinguished.
         auc: AUC of the examples with an unseen value; None if they have one label only.
-        tasks: with several tasks, the AUC of each.
+        tasks: with several tasks, the AUC of each, or why there is none.
     """
 
     num_examples: int
@@ -40,7 +40,7 @@ class UnseenFigures:
     share_by_field: Mapping[str, float]
     fields_left_out: tuple[str, ...]
     auc: float | None = None
-    tasks: Mapping[str, Mapping[str, float]] | None = None
+    tasks: Mapping[str, MetricValues] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain values for JSON; None is left out."""
@@ -161,6 +161,21 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class ProcessFigures:
+    """Several processes that trained together, as the first of them saw it.
+
+    Attributes:
+        number: number of processes.
+        exchange_seconds: time of the training steps in which it exchanged gradients with others, or waited for them.
+        bytes_per_step: bytes of its own that it gave the others at a step, by kind.
+    """
+
+    number: int
+    exchange_seconds: float
+    bytes_per_step: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class MemberFigures:
     """The figures of one member of an ensemble.
 
@@ -219,6 +234,7 @@ class RunResult:
         alarms: what is likely wrong, see ``rankelastor.alarms``.
         members: the members of an ensemble; empty for a single run.
         skipped_steps: number of steps that were left out because their loss was not finite.
+        processes: the processes that trained together; None of a single one.
 
     Example:
         >>> from rankelastor.runs.run_folder import RunFolder
@@ -248,6 +264,7 @@ class RunResult:
     alarms: tuple[Alarm, ...] = ()
     members: tuple[MemberFigures, ...] = ()
     skipped_steps: int = 0
+    processes: ProcessFigures | None = None
 
     @property
     def summary(self) -> str:
@@ -315,6 +332,7 @@ class RunResult:
             or None,
             "alarms": [alarm.as_dict() for alarm in self.alarms],
             "members": [asdict(member) for member in self.members] or None,
+            "processes": None if self.processes is None else asdict(self.processes),
         }
         return _drop_none(values)
 

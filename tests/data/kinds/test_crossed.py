@@ -54,6 +54,14 @@ def test_rare_pairs_are_out_of_vocabulary_and_blank_pairs_may_be_padding(tmp_pat
     assert ids(dataset, "train") == [1, 2, 2, 0, 1]
 
 
+def test_a_pair_with_one_blank_is_no_text_with_spaces_around_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TRAIN, "site", ["", "a", "b", "", "a"])
+    prepared(tmp_path)
+    assert "spaces" not in caplog.text
+
+
 @given(st.lists(st.tuples(st.text("&ab ", max_size=4), st.text("&ab ", max_size=4)), min_size=1))
 def test_different_pairs_have_different_texts(pairs: list[tuple[str, str]]) -> None:
     columns = [

@@ -80,7 +80,8 @@ class FeatureFits:
         def write_one(named: tuple[str, VocabularyFit]) -> None:
             name, fit = named
             vocabulary = fit.close()
-            TextNotes().look_at(name, vocabulary.values)
+            if fit.are_cells:
+                TextNotes().look_at(name, vocabulary.values)
             vocabulary.write(vocabulary_folder / fit.file)
 
         for _ in self._workers.map(write_one, self._vocabularies.items()):

@@ -65,7 +65,9 @@ class PlannedCrossed:
     def vocabulary(self) -> VocabularyRules:
         """Rules of its vocabulary, which no other field shares."""
         settings = self.settings
-        return VocabularyRules(None, settings.min_count, settings.blank, may_be_shared=False, text=settings.text)
+        return VocabularyRules(
+            None, settings.min_count, settings.blank, may_be_shared=False, text=settings.text, are_cells=False
+        )
 
     def parse(self, source: CellSource) -> Cells:
         """Number the pair of each row."""

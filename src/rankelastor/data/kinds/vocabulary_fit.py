@@ -28,13 +28,14 @@ class VocabularyFit:
     Attributes:
         interner: the dictionary of the provisional codes.
         file: the name of the vocabulary file to write.
+        are_cells: whether its values are cells of a column.
     """
 
     def __init__(self, rules: VocabularyRules, interner: Interner, file: str) -> None:
         assert rules.shares is None, "the owner of a vocabulary shares no other"
         assert rules.blank is not None, "the owner has a rule of its own"
         self._min_count, self._blank = rules.min_count, rules.blank
-        self.interner, self.file = interner, file
+        self.interner, self.file, self.are_cells = interner, file, rules.are_cells
         self._blank_code = int(interner.codes(pl.Series([BLANK]))[0])  # the blank gets a code even if no cell is blank
         self._counts: NDArray[np.int64] | None = np.zeros(len(interner), dtype=np.int64)
         self._vocabulary: Vocabulary | None = None
