@@ -16,17 +16,18 @@ from typing import Annotated
 import torch
 import typer
 from benchmarks.serving.bodies import Ranking, ranking
-from benchmarks.serving.criteo_bundle import criteo_bundle
+from benchmarks.serving.criteo_bundle import FOLDER, criteo_bundle
 from benchmarks.serving.in_process import in_process_ms
 from benchmarks.serving.load import Case, closed_loop, open_loop
 from benchmarks.serving.plain_service import PlainRanker
 from benchmarks.serving.processes import CLIENT_CORE, SERVER_CORE, free_port, on_core, own, plain, serving
-from benchmarks.serving.report import CASE_HEAD, best, case_line, goals
+from benchmarks.serving.report import CASE_HEAD, best, case_line, goals, markdown, page_with
 
 from rankelastor.models.mixer import MixerSettings
 from rankelastor.service.model import ServedModel
 
 _WARM_UP_SECONDS = 0.5
+_OVERLOAD_SECONDS = 8.0  # batches of many candidates are answered at once, so that fewer seconds tell little
 
 
 def measured(name: str, port: int, asked: Ranking, *, clients: list[int], seconds: float) -> list[Case]:
@@ -50,12 +51,14 @@ def overloaded(port: int, asked: Ranking, cases: list[Case], *, seconds: float) 
 
 def main(  # noqa: PLR0917 - typer passes keyword arguments
     bundle: Annotated[Path | None, typer.Option(help="A bundle with example rows; else one like Criteo's.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where that bundle is made and kept.")] = Path("/tmp/serving-benchmark"),  # noqa: S108
+    folder: Annotated[Path, typer.Option(help="Where that bundle is made and kept.")] = FOLDER,
     seconds: Annotated[float, typer.Option(help="Seconds of each case.")] = 5.0,
     candidates: Annotated[str, typer.Option(help="Numbers of candidates.")] = "1,50,500",
     clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,4,16,64",
     pinned: Annotated[bool, typer.Option(help="Give the service one core, and the clients another.")] = True,  # noqa: FBT002
     report: Annotated[Path | None, typer.Option(help="Write everything as JSON.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write the tables into this page of the documentation.")] = None,
+    where: Annotated[str, typer.Option(help="The machine and the day in words, for the page.")] = "",
 ) -> None:
     """Measure everything and print tables."""
     path = bundle or criteo_bundle(folder)
@@ -79,10 +82,12 @@ def main(  # noqa: PLR0917 - typer passes keyword arguments
             for each in asked.values():
                 cases += measured(name, port, each, clients=numbers, seconds=seconds)
                 if name == "ours":
-                    over.append(overloaded(port, each, cases, seconds=seconds))
+                    over.append(overloaded(port, each, cases, seconds=max(seconds, _OVERLOAD_SECONDS)))
     judged = goals(cases, over, alone)
     for found, wanted, met in judged:
         typer.echo(f"{'met    ' if met else 'not met'}  {found}; {wanted}")
+    if page is not None:
+        page.write_text(page_with(page.read_text(encoding="utf-8"), markdown(cases, over, judged, where=where)))
     if report is not None:
         values = {
             "when": datetime.now(UTC).isoformat(timespec="seconds"),

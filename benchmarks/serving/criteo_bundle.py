@@ -14,6 +14,7 @@ from rankelastor.bundles.make import BundleOptions, bundle_run
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.training.run import train
 
+FOLDER = Path("/tmp/serving-benchmark")  # noqa: S108 - nothing secret
 _NUM_ROWS = 60_000
 _NUM_DISTINCT = 500_000
 

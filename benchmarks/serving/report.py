@@ -21,6 +21,7 @@ def case_line(case: Case) -> str:
     return f"{case.service:<8} {case.candidates:>10} {asked:>9} {case.goodput:>10.1f} {times}  {others or ''}"
 
 
+BEGIN, END = "<!-- serving: begin -->\n", "<!-- serving: end -->\n"
 CASE_HEAD = "service  candidates   clients requests/s    p50 ms    p95 ms    p99 ms  other answers"
 
 
@@ -79,3 +80,24 @@ def _against_plain(cases: Sequence[Case], in_process: Mapping[int, Mapping[str, 
         words = f"{candidates} candidates: {ratio:.2f} times the plain service's requests/s"
         lines.append((words, wanted, ratio >= least))
     return lines
+
+
+def markdown(
+    cases: Sequence[Case], overloads: Sequence[Case], judged: Sequence[tuple[str, str, bool]], *, where: str
+) -> str:
+    """Write tables for the documentation."""
+    lines = [where, "", "| service | candidates | clients | requests/s | p50, ms | p95, ms | p99, ms |"]
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+    for case in [*cases, *overloads]:
+        asked = f"{case.rate:.0f} requests/s" if case.rate else str(case.clients)
+        times = " | ".join(f"{case.percentile(share):.1f}" for share in (0.5, 0.95, 0.99))
+        lines.append(f"| {case.service} | {case.candidates} | {asked} | {case.goodput:.1f} | {times} |")
+    lines += ["", "| measured | goal | |", "| --- | --- | --- |"]
+    lines += [f"| {found} | {wanted} | {'met' if met else 'not met'} |" for found, wanted, met in judged]
+    return "\n".join(lines) + "\n"
+
+
+def page_with(page: str, text: str) -> str:
+    """Put tables into a page in place of those before."""
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}{text}{END}{rest.partition(END)[2]}"

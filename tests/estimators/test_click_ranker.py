@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from tests.estimators.click_tables import click_log
 from typer.testing import CliRunner
 
 from rankelastor import load_run
+from rankelastor.alarms.alarm import Alarm
+from rankelastor.bundles.make import BundleOptions
 from rankelastor.bundles.verify import verify
 from rankelastor.cli.main import app
-from rankelastor.errors import DataError, SettingsError
+from rankelastor.errors import DataError, SettingsError, StorageError
 from rankelastor.estimators.click_ranker import ClickRanker
 from rankelastor.estimators.tables import TableError
 from rankelastor.runs.run_folder import RunFolder
@@ -136,6 +139,23 @@ def test_a_saved_ranker_is_loaded_with_its_classes(fitted: ClickRanker, tmp_path
     assert loaded.evaluate(X, np.where(Y == 1, "yes", "no")).value("auc") == words.score(X, np.where(Y, "yes", "no"))
 
 
+def test_a_loaded_ranker_is_saved_as_asked_and_replaces_no_file_unasked(fitted: ClickRanker, tmp_path: Path) -> None:
+    quick_options = BundleOptions(measure=False)
+    fitted.save(tmp_path / "model.rank", options=quick_options)
+    loaded = ClickRanker.load(tmp_path / "model.rank")
+    assert loaded.run.bundle is not None
+    assert loaded.run.bundle.example_rows is not None
+    with pytest.raises(StorageError, match="must be a new file"):
+        loaded.save(tmp_path / "model.rank")
+    loaded.save(tmp_path / "copy.rank")
+    assert (tmp_path / "copy.rank").read_bytes() == (tmp_path / "model.rank").read_bytes()
+    loaded.save(tmp_path / "bare.rank", options=replace(quick_options, with_examples=False))
+    pickled = pickle.loads(pickle.dumps(loaded))
+    for without in (ClickRanker.load(tmp_path / "bare.rank"), pickled):
+        assert without.run.bundle is not None
+        assert without.run.bundle.example_rows is None
+
+
 def test_copies_and_pickles_score_the_same(fitted: ClickRanker) -> None:
     for copied in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
         np.testing.assert_array_equal(copied.predict_proba(X), fitted.predict_proba(X))
@@ -176,6 +196,11 @@ def test_notebooks_see_tables(fitted: ClickRanker) -> None:
     assert "<td>3 different texts</td>" in shown
     assert "ClickRanker(epochs=1, random_state=3" in quick()._repr_html_()
     assert "<th>of possible</th>" in fitted.spectrum()._repr_html_()
+    (path,) = (each for name, each in fitted.spectrum().trajectories.items() if name == "stable_rank")
+    assert path._repr_html_().count("█") == sum(round(20 * stage.share) for stage in path.stages)
+    assert "<td>auc</td>" in fitted.evaluate(LOG)._repr_html_()
+    alarm = Alarm("rule", ("valid",), "a <b> is likely wrong")
+    assert "<p>⚠ a &lt;b&gt; is likely wrong</p>" in replace(fitted.result_, alarms=(alarm,))._repr_html_()
 
 
 @pytest.mark.parametrize(

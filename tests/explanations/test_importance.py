@@ -88,5 +88,8 @@ def test_the_verb_explains_runs_and_bundles(tmp_path: Path) -> None:
     assert of_bundle.exit_code == 0, of_bundle.output
     assert "AUC lost" in of_bundle.stdout
     assert "device" in plot.read_text()
+    picture = CliRunner().invoke(app, ["explain", str(run), "--plot", str(tmp_path / "plot.png")])
+    assert picture.exit_code == 2
+    assert "a plot must be an HTML page, but plot.png was given; try" in picture.output
     row = CliRunner().invoke(app, ["explain", str(run), "--row", "2", "--json"])
     assert json.loads(row.stdout)["row"] == 2

@@ -1,5 +1,6 @@
 """Tests that a service scores as predict does, refuses what it cannot answer, and swaps bundles without a gap."""
 
+import http.client
 import json
 import shutil
 import threading
@@ -135,6 +136,24 @@ def test_the_card_health_and_the_page_are_there(client: Client) -> None:
     for path in ("/", "/docs", "/session.js"):
         status, page = client.call(path)
         assert (status, "://" in page) == (200, False), "a page loads nothing from the net"
+
+
+def test_unknown_paths_and_methods_are_answered_as_other_errors_are(client: Client) -> None:
+    assert client.call("/v1/rows") == (
+        404,
+        {"error": "GET /v1/rows must be a request of this service, but is none; see /docs"},
+    )
+    assert client.call("/v1/model", {})[0] == 405
+    status, answer = client.call("/v1/score")
+    assert (status, answer["error"]) == (405, "/v1/score must be asked with POST, but GET was given; see /docs")
+
+
+def test_a_head_is_answered_without_a_body(client: Client) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    connection.request("HEAD", "/healthz")
+    with connection.getresponse() as answer:
+        assert (answer.status, answer.read()) == (200, b"")
+    connection.close()
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,17 @@ def test_what_is_replaced_depends_on_seed_and_step_alone() -> None:
     assert torch.equal(sequence_of(unseen(batch, step=3)), sequence_of(first))
     assert not torch.equal(unseen(batch, step=4).categorical, first.categorical)
     assert not torch.equal(replacement(0.3, seed=6)(batch, step=3).categorical, first.categorical)
-    (over,) = unseen.replace_in([batch], first_step=3)
+    (over,) = unseen.replace_in([(batch, (0, 2000, 2000))], first_step=3)
     assert torch.equal(over.categorical, first.categorical)
+
+
+def test_shares_of_a_batch_have_the_replacements_of_the_whole() -> None:
+    batch, unseen = batch_of(2000), replacement(0.3)
+    whole = unseen(batch, step=3)
+    shares, places = batch.split(500), [(start, start + 500, 2000) for start in range(0, 2000, 500)]
+    replaced = [unseen(share, step=3, place=place) for share, place in zip(shares, places, strict=True)]
+    assert torch.equal(torch.cat([share.categorical for share in replaced]), whole.categorical)
+    assert torch.equal(torch.cat([sequence_of(share) for share in replaced]), sequence_of(whole))
 
 
 def test_the_given_batch_stays_as_it_is() -> None:

@@ -82,7 +82,7 @@ def bundle_run(
     """
     options = options or BundleOptions()
     target = Path(target)
-    _refuse_target(target, overwrite=overwrite)
+    refuse_target(target, overwrite=overwrite)
     loaded = load_run(run)
     if not RunFolder(loaded.folder).has_result:
         raise RunError(f"a bundle must be made of a finished run, but {run} was stopped early; train it to its end")
@@ -111,7 +111,12 @@ def bundle_run(
     return index
 
 
-def _refuse_target(target: Path, *, overwrite: bool) -> None:
+def refuse_target(target: Path, *, overwrite: bool) -> None:
+    """Check that a bundle may be written to a file: a new one, or with ``overwrite`` another bundle.
+
+    Raises:
+        StorageError: it is a folder, or exists and may not be replaced.
+    """
     if target.is_dir():
         raise StorageError(
             f"a bundle must be a file, but {in_full(target)} is a folder; name a file, such as model.rank"

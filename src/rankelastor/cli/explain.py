@@ -53,7 +53,7 @@ def explain(  # noqa: PLR0917 - typer passes keyword arguments
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.explanations.importance import importance
-    from rankelastor.explanations.plot import write_plot
+    from rankelastor.explanations.plot import require_page, write_plot
     from rankelastor.explanations.row import explain_row
 
     place = find_run(run)
@@ -67,6 +67,8 @@ def explain(  # noqa: PLR0917 - typer passes keyword arguments
             print_words(f"row {row}: probability {explained.probability:.6f}")
             console.print(_row_table(explained))
         return
+    if plot is not None:
+        require_page(plot)
     with Bar() as bar:
         found = importance(
             place, split=split.value, on=on, prepared=prepared, num_rows=rows, repeats=repeats, progress=bar

@@ -39,7 +39,10 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
     ] = 512,
     batch_rows: Annotated[int, typer.Option("--batch-rows", min=1, help="Most rows that are scored at a time.")] = 4096,
     batch_wait_ms: Annotated[
-        float, typer.Option("--batch-wait-ms", min=0, help="How long a batch waits for requests on their way.")
+        float,
+        typer.Option(
+            "--batch-wait-ms", min=0, help="How long a batch waits for as many requests as the last one held."
+        ),
     ] = 2.0,
     seconds: Annotated[float, typer.Option("--seconds", min=0.001, help="Longest wait for scores; then 503.")] = 10.0,
     log_requests: Annotated[
@@ -64,7 +67,6 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
         batch_wait_ms=batch_wait_ms,
         seconds=seconds,
     )
-    print_words(f"http://{host}:{port}")
     serve(
         ServiceSettings(
             find_run(place),
@@ -74,5 +76,6 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
             watch=watch,
             limits=limits,
             log_requests=log_requests,
-        )
+        ),
+        on_start=print_words,
     )

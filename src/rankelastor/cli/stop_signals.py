@@ -15,13 +15,16 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @contextmanager
-def stopping_between_steps() -> Iterator[Interruption]:
+def stopping_between_steps(interruption: Interruption | None = None) -> Iterator[Interruption]:
     """Hand Ctrl-C, SIGTERM and SIGHUP to an interruption within the context.
 
     A second Ctrl-C stops at once; a second SIGTERM or SIGHUP is ignored, since the state is being saved. Signals that
     the process ignores, as under ``nohup``, stay ignored.
+
+    Args:
+        interruption: what hears of them; None makes one of a training by one process.
     """
-    interruption = Interruption()
+    interruption = interruption or Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return

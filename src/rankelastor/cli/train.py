@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankelastor.cli import together
 from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
 from rankelastor.cli.console import console, print_json, print_words
 from rankelastor.errors import SettingsError
 from rankelastor.percent import percent
 
 if TYPE_CHECKING:
+    from rankelastor.collectives.processes import Processes
     from rankelastor.recipes.recipe import Recipe
 
 
@@ -56,8 +60,8 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
             "--processes",
             metavar="N",
             min=1,
-            help="With --seeds: how many runs are trained at a time.",
-            show_default="by cores and memory",
+            help="Train one run by N processes of this machine; with --seeds, how many runs are trained at a time.",
+            show_default="1; with --seeds by cores and memory",
         ),
     ] = None,
     assignments: Assignments = None,
@@ -71,6 +75,9 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
 
     Ctrl-C saves the state after the present step; the same command goes on from there, and ends with the same numbers
     as a run that was never stopped. An ensemble goes on with the members that are missing.
+
+    Several processes train as one, with the same batches and the same numbers: those of --processes, or those that
+    torchrun starts on one or several machines, see docs/scaling.md.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.stop_signals import stopping_between_steps
@@ -81,25 +88,40 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
     from rankelastor.recipes.load import load_recipe, parse_overrides
     from rankelastor.runs.run_folder import default_run_folder
     from rankelastor.spectrum.runs.observer import SpectrumObserver
+    from rankelastor.training.distributed.sharing import interruption_of
     from rankelastor.training.run import train as train_recipe
 
-    if processes is not None and seeds is None:
-        raise SettingsError(
-            "--processes says how many members are trained at a time, but --seeds was not given; add it"
-        )
     if resume and seeds is not None:
         raise SettingsError("--resume is for a single run, but --seeds was given too: an ensemble goes on by itself")
+    if seeds is not None and together.are_started_together():
+        raise SettingsError("--seeds is for one process that starts others, but this is one of several; leave it out")
     keep_large_blocks()
-    settings = load_recipe(recipe, parse_overrides(assignments or []))
-    folder = run or default_run_folder(settings)
+    overrides = parse_overrides(assignments or [])
     if seeds is not None:
+        settings = load_recipe(recipe, overrides)
+        folder = run or default_run_folder(settings)
         _train_ensemble(settings, recipe, folder, seeds=seeds, processes=processes, as_json=as_json)
         return
-    with Bar() as bar:
+    if processes is not None and processes > 1 and not together.are_started_together():
+        load_recipe(recipe, overrides)  # so that a mistake is said before processes start
+        together.start(processes)
+        return
+    with _processes(processes) as joined, Bar() as bar:
+        settings = load_recipe(recipe, overrides)
+        folder = run or default_run_folder(settings)
+        if not joined.world.is_first:
+            _follow(settings, joined)
+            return
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
-        with stopping_between_steps() as interruption:
+        with stopping_between_steps(interruption_of(joined)) as interruption:
             trained = train_recipe(
-                settings, folder=folder, observers=observers, progress=bar, resume=resume, interruption=interruption
+                settings,
+                folder=folder,
+                observers=observers,
+                progress=bar,
+                resume=resume,
+                interruption=interruption,
+                processes=joined,
             )
     add_user(settings.data.prepared, User.of_recipe(recipe))
     if as_json:
@@ -118,6 +140,29 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         f"{result.precision}, {result.executor}: {describe_speed(result.speed.as_dict())}\n"
         f"run folder: {trained.folder}"
     )
+
+
+@contextmanager
+def _processes(number: int | None) -> Iterator[Processes]:
+    """Join the processes that a launcher started; a process that was started by itself is alone."""
+    from rankelastor.collectives.processes import ALONE
+
+    if not together.are_started_together():
+        yield ALONE
+        return
+    with together.one_of_several() as joined:
+        together.check_number(number)
+        yield joined.processes
+
+
+def _follow(settings: Recipe, processes: Processes) -> None:
+    """Train with the first process, and say nothing."""
+    from rankelastor.cli.stop_signals import stopping_between_steps
+    from rankelastor.training.distributed.follow import follow
+    from rankelastor.training.distributed.sharing import interruption_of
+
+    with stopping_between_steps(interruption_of(processes)) as interruption:
+        follow(settings, processes=processes, interruption=interruption)
 
 
 def _train_ensemble(

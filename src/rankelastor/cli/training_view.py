@@ -50,8 +50,8 @@ class TrainingView(SilentObserver):
         if self._epoch_to_show is not None:
             self._begin(self._epoch_to_show)
             self._pending = self._seen
-        self._pending += step.batch.num_examples
-        self._seen += step.batch.num_examples
+        self._pending += step.num_examples
+        self._seen += step.num_examples
         if time.monotonic() - self._last_refresh < _REFRESH_SECONDS:
             return
         self._figures |= {"step": step.index, "loss": step.loss.item()}

@@ -20,6 +20,7 @@ from rankelastor.config.averaged_weights import AveragedWeightsSettings
 from rankelastor.config.base import Settings
 from rankelastor.config.calibration import CalibrationSettings
 from rankelastor.config.checkpoint import CheckpointSettings
+from rankelastor.config.distributed import DistributedSettings
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.config.objective import CrossEntropyObjective, ObjectiveSettings
 from rankelastor.config.optimiser import OptimiserSettings
@@ -103,7 +104,7 @@ class TrainingSettings(Settings):
     epochs: PositiveInt = Field(
         100, description="Largest number of passes over the train split; training usually stops earlier by itself."
     )
-    batch_size: PositiveInt = Field(4096, description="Number of examples per step.")
+    batch_size: PositiveInt = Field(4096, description="Number of examples per step, of all processes together.")
     evaluation_batch_size: PositiveInt = Field(
         8192, description="Number of examples scored at a time in evaluation and prediction."
     )
@@ -130,6 +131,9 @@ class TrainingSettings(Settings):
     )
     execution: ExecutionSettings = Field(
         ExecutionSettings(), description="Device, precision, and what saves time and memory."
+    )
+    distributed: DistributedSettings = Field(
+        DistributedSettings(), description="How several processes share a training, if several are started."
     )
     order: OrderSettings = Field(UniformOrder(), description="How each epoch shuffles the rows.")
     rare_as_unseen: RareAsUnseenSettings = Field(

@@ -65,7 +65,7 @@ class EventSender(SilentObserver):
 
     def on_step(self, step: Step) -> None:
         """Tell the number of examples, if the last time was long ago."""
-        self._pending += step.batch.num_examples
+        self._pending += step.num_examples
         if time.monotonic() - self._last >= _EVERY_SECONDS:
             self._send({"event": "examples", "count": self._pending, "loss": step.loss.item()})
             self._pending, self._last = 0, time.monotonic()

@@ -11,28 +11,24 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from rankelastor.bundles.make import BundleOptions, bundle_run
-from rankelastor.ensembles.train import train_ensemble
-from rankelastor.estimators.field_table import FieldTable
+from rankelastor.bundles.make import BundleOptions
+from rankelastor.estimators.fitted import Fitted
 from rankelastor.estimators.notebook import NotebookProgress, in_notebook
-from rankelastor.estimators.plan import Choices, Rows, draft_of, recipe_of, seed_of, write_rows
-from rankelastor.estimators.rows import rows_like, rows_of_fit, with_both_labels
+from rankelastor.estimators.plan import Choices, Rows, seed_of
+from rankelastor.estimators.rows import columns_of_fit, held_out_rows, rows_of_fit
 from rankelastor.estimators.stored import Stored
-from rankelastor.estimators.tables import ColumnNames, TableError, as_table, has_names, require_fitted_columns
-from rankelastor.evaluation.evaluate import evaluate
+from rankelastor.estimators.tables import ColumnNames, TableError, as_table, has_names
+from rankelastor.estimators.training import train_rows
 from rankelastor.metrics.report import Metrics
-from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.spectrum.runs.measure_run import measure_run
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
-from rankelastor.training.run import train
 
 
 class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -139,18 +135,12 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
             raise TableError("an array requires y to be passed, but the target y is None; give labels, one per row")
         table = as_table(X)
         rows = rows_of_fit(table, y, label=self.label, positive=self.positive, weight=sample_weight, group=group)
-        held_out = None if eval_set is None else self._held_out(rows, eval_set)
-        draft = draft_of(rows)
-        fields = FieldTable.of(draft, self.fields or {})
-        if held_out is None and draft.split.value.kind == "random":
-            rows, held_out = with_both_labels(rows, share=self.validation_fraction, seed=seed_of(self.random_state))
-        folder = self._own_folder()
-        files = write_rows(rows, held_out, folder)
-        recipe = recipe_of(draft, rows, fields, self._choices(), files=files, prepared=folder / "prepared")
-        self._set_columns(X, table, rows)
-        self.fields_ = fields
-        self.recipe_ = recipe
-        self._train(recipe, folder / "run", rows)
+        held_out = None if eval_set is None else held_out_rows(rows, eval_set)
+        stored = self._stored(columns_of_fit(table, rows, are_given=has_names(X)), rows)
+        shown = NotebookProgress() if self.verbose == "auto" and in_notebook() else None
+        done = train_rows(rows, held_out, self._choices(), stored, folder=self._own_folder, progress=shown)
+        self._take(done.fitted)
+        self.fields_, self.recipe_ = done.fields, done.recipe
         return self
 
     def predict_proba(self, X: object) -> NDArray[np.float64]:
@@ -160,7 +150,8 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
             TableError: a column is missing.
             DataError: a cell is wrong.
         """
-        click = predict_proba(self.run, self._table(X))
+        fitted = self._fitted
+        click = predict_proba(fitted.run, fitted.table(X))
         return np.stack([1 - click, click], axis=1)
 
     def decision_function(self, X: object) -> NDArray[np.float64]:
@@ -187,30 +178,18 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
             sample_weight: a weight per row, or None.
             group: what rows are ranked together, if it was given beside the table in ``fit``.
         """
-        table = self._table(X)
-        rows = rows_like(self._fitted, table, y, weight=sample_weight, group=group)
-        names = dict(zip([rows.weight, rows.group], [self._fitted.weight, self._fitted.group], strict=True))
-        renamed = [names.get(name) or name for name in rows.table.column_names]
-        found = rows.table.rename_columns(renamed)
-        missing = self._fitted.weight
-        if missing is not None and missing not in found.column_names:
-            found = found.append_column(missing, pa.array(np.ones(found.num_rows)))
-        return evaluate(self.run, on=found)
+        return self._fitted.evaluate(X, y, sample_weight=sample_weight, group=group)
 
     def spectrum(self, X: object = None) -> RunSpectrum:
         """Measure the rank of the representations over rows, or over the held-out rows of the fit."""
-        check_is_fitted(self)
+        fitted = self._fitted
         if X is not None:
-            return measure_run(self.run.source, on=self._table(X))
-        return measure_run(self.run.source, split="valid")
+            return measure_run(fitted.run.source, on=fitted.table(X))
+        return measure_run(fitted.run.source, split="valid")
 
     def save(self, path: str | Path, *, options: BundleOptions | None = None, overwrite: bool = False) -> None:
         """Write the ranker to one file, which ``load`` and the command line read; see ``bundle_run``."""
-        check_is_fitted(self)
-        if self.run.bundle is not None:
-            shutil.copyfile(self.run.bundle.source, path)
-            return
-        bundle_run(self.run.folder, path, options=options, overwrite=overwrite)
+        self._fitted.save(path, options=options, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -219,50 +198,36 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         Raises:
             RunError: it is damaged, or was written by a newer version.
         """
-        run = load_run(path)
-        stored = Stored.read(run)
-        ranker = cls(**{name: value for name, value in stored.params.items() if name in cls._get_param_names()})
-        ranker._take(run, stored)
+        fitted = Fitted.of(load_run(path))
+        known = cls._get_param_names()
+        ranker = cls(**{name: value for name, value in fitted.stored.params.items() if name in known})
+        ranker._take(fitted)
         return ranker
 
     @property
     def run(self) -> LoadedRun:
         """The loaded run."""
+        return self._fitted.run
+
+    @property
+    def _fitted(self) -> Fitted:
         check_is_fitted(self)
-        return self.run_
+        return self._fit
 
-    def _take(self, run: LoadedRun, stored: Stored) -> None:
-        self.run_ = run
-        self.recipe_ = run.recipe
-        self.result_ = RunFolder(run.folder).result()
-        self.classes_ = stored.classes
-        self._columns = stored.columns
-        self.n_features_in_ = len(stored.columns.names)
-        if stored.columns.are_given:
-            self.feature_names_in_ = np.asarray(stored.columns.names, dtype=object)
-        data = run.recipe.data
-        group = run.encoder.manifest.group
-        positive = data.targets[0].label.positive
-        self._fitted = Rows(pa.table({}), stored.label, positive, data.weight, group, stored.classes)
+    def _take(self, fitted: Fitted) -> None:
+        columns = fitted.stored.columns
+        self._fit = fitted
+        self.run_ = fitted.run
+        self.recipe_ = fitted.run.recipe
+        self.result_ = RunFolder(fitted.run.folder).result()
+        self.classes_ = fitted.stored.classes
+        self.n_features_in_ = len(columns.names)
+        if columns.are_given:
+            self.feature_names_in_ = np.asarray(columns.names, dtype=object)
 
-    def _set_columns(self, X: object, table: pa.Table, rows: Rows) -> None:
-        names = tuple(name for name in table.column_names if name not in {rows.label, *rows.beside})
-        columns = ColumnNames(names, are_given=has_names(X))
+    def _stored(self, columns: ColumnNames, rows: Rows) -> Stored:
         params = {name: value for name, value in self.get_params(deep=False).items() if name != "folder"}
-        self._stored = Stored(params, rows.classes, columns, rows.label)
-
-    def _train(self, recipe: Recipe, folder: Path, rows: Rows) -> None:
-        shown = NotebookProgress() if self.verbose == "auto" and in_notebook() else None
-        if self.members > 1:
-            seed = recipe.training.seed
-            train_ensemble(recipe, seeds=range(seed, seed + self.members), folder=folder, progress=shown)
-        else:
-            train(recipe, folder=folder, observers=[] if shown is None else [shown], progress=shown)
-        self._stored.write(folder)
-        recipe = self.recipe_
-        self._take(load_run(folder), self._stored)
-        self.recipe_ = recipe
-        self._fitted = Rows(pa.table({}), rows.label, rows.positive, rows.weight, rows.group, rows.classes)
+        return Stored(params, rows.classes, columns, rows.label)
 
     def _choices(self) -> Choices:
         short = {
@@ -278,19 +243,8 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
             settings=self.settings or {},
             validation_fraction=self.validation_fraction,
             seed=seed_of(self.random_state),
+            members=self.members,
         )
-
-    def _held_out(self, rows: Rows, eval_set: object) -> Rows:
-        table, labels = eval_set if isinstance(eval_set, tuple) else (eval_set, None)
-        found = rows_like(rows, as_table(table), labels)
-        for name in rows.beside:
-            if name not in found.table.column_names:
-                filler = np.ones(found.table.num_rows) if name == rows.weight else np.arange(found.table.num_rows)
-                found = Rows(
-                    found.table.append_column(name, pa.array(filler)),
-                    found.label, found.positive, rows.weight, rows.group, found.classes, rows.beside,
-                )  # fmt: skip
-        return found
 
     def _own_folder(self) -> Path:
         if self.folder is not None:
@@ -300,12 +254,6 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         folder = Path(tempfile.mkdtemp(prefix="rankelastor-fit-"))
         self._place = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return folder
-
-    def _table(self, X: object) -> pa.Table:
-        check_is_fitted(self)
-        table = as_table(X, expected=self._columns)
-        require_fitted_columns(table, ColumnNames(self.run.encoder.columns, are_given=True))
-        return table
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "run_")
@@ -320,36 +268,25 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for name in ("_place", "_stored", "_fitted", "_columns", "fields_", "recipe_", "result_", "run_"):
+        for name in ("_place", "_fit", "fields_", "recipe_", "result_", "run_"):
             state.pop(name, None)
         if not self.__sklearn_is_fitted__():
             return state
-        with tempfile.TemporaryDirectory(prefix="rankelastor-") as folder:
-            path = Path(folder) / "model.rank"
-            self.save(path, options=BundleOptions(measure=False, with_examples=False))
-            return state | {"bundle": path.read_bytes(), "fields_": self.__dict__.get("fields_")}
+        return state | {"bundle": self._fit.to_bytes(), "fields_": self.__dict__.get("fields_")}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         kept = dict(state)
         content, fields = kept.pop("bundle", None), kept.pop("fields_", None)
         super().__setstate__(kept)
-        if content is None:
-            return
-        with tempfile.TemporaryDirectory(prefix="rankelastor-") as folder:
-            path = Path(folder) / "model.rank"
-            path.write_bytes(content)
-            run = load_run(path)
-            self._take(run, Stored.read(run))
+        if content is not None:
+            self._take(Fitted.from_bytes(content))
         if fields is not None:
             self.fields_ = fields
 
     def _repr_html_(self) -> str:
-        told = f"<pre>{escape(repr(self))}</pre>"
-        if not self.__sklearn_is_fitted__():
-            return told
-        fields = (
-            f"<details><summary>fields</summary>{self.fields_._repr_html_()}</details>"
-            if hasattr(self, "fields_")
-            else ""
-        )
-        return told + self.result_._repr_html_() + fields
+        shown = [f"<pre>{escape(repr(self))}</pre>"]
+        if self.__sklearn_is_fitted__():
+            shown.append(self.result_._repr_html_())
+        if hasattr(self, "fields_"):
+            shown.append(f"<details><summary>fields</summary>{self.fields_._repr_html_()}</details>")
+        return "".join(shown)

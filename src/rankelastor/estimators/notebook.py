@@ -63,7 +63,7 @@ class NotebookProgress(SilentObserver):
 
     def on_step(self, step: Step) -> None:
         """Advance by a batch."""
-        self.advance(step.batch.num_examples)
+        self.advance(step.num_examples)
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Show the evaluation."""

@@ -58,6 +58,7 @@ class Choices:
         settings: values of settings by path, which come last.
         validation_fraction: share of the rows that are held out to stop by.
         seed: seed of the split and of the training.
+        members: number of models with seeds one after the other, whose mean is taken.
     """
 
     model: str
@@ -66,6 +67,7 @@ class Choices:
     settings: Mapping[str, object]
     validation_fraction: float
     seed: int
+    members: int = 1
 
 
 def draft_of(rows: Rows) -> Draft:

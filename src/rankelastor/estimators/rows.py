@@ -15,7 +15,9 @@ from rankelastor.data.raw.rows import RawRows
 from rankelastor.drafting.infer import infer
 from rankelastor.estimators.plan import Rows
 from rankelastor.estimators.tables import (
+    ColumnNames,
     TableError,
+    as_table,
     classes_of_column,
     column_of,
     free_name,
@@ -75,6 +77,30 @@ def rows_like(fitted: Rows, table: pa.Table, y: object, *, weight: object = None
             f"rows must have the label, but the table has no column {fitted.label!r}; give labels too, as in (X, y)"
         )
     return _with_beside(Rows(table, fitted.label, fitted.positive, None, None, fitted.classes), weight, group)
+
+
+def held_out_rows(fitted: Rows, eval_set: object) -> Rows:
+    """Take the rows to stop by: a table with the label column, or a pair of a table and labels.
+
+    They need no weights and no groups: rows without have weight 1, and a group each.
+
+    Raises:
+        TableError: labels do not fit the table.
+    """
+    table, labels = eval_set if isinstance(eval_set, tuple) else (eval_set, None)
+    found = rows_like(fitted, as_table(table), labels)
+    for name in fitted.beside:
+        if name not in found.table.column_names:
+            num_rows = found.table.num_rows
+            filler = np.ones(num_rows) if name == fitted.weight else np.arange(num_rows)
+            found = replace(found, table=with_column(found.table, name, filler))
+    return replace(found, weight=fitted.weight, group=fitted.group, beside=fitted.beside)
+
+
+def columns_of_fit(table: pa.Table, rows: Rows, *, are_given: bool) -> ColumnNames:
+    """Name the columns of the table of a fit without the label, weights and groups."""
+    left_out = {rows.label, *rows.beside}
+    return ColumnNames(tuple(name for name in table.column_names if name not in left_out), are_given)
 
 
 def with_both_labels(rows: Rows, *, share: float, seed: int) -> tuple[Rows, Rows | None]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 _OWN, _CPU, _CUDA = "own", "cpu", "cuda"
+_STRIDE = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True)
@@ -23,22 +24,27 @@ class Generators:
         own: generator of the CPU that this training alone draws from.
         device: device of the training.
         uses_global: whether PyTorch's global generators are drawn from, too.
+        rank: rank of this process among those that train together, whose global generators differ.
     """
 
     own: torch.Generator
     device: torch.device
     uses_global: bool
+    rank: int = 0
 
     @classmethod
-    def seeded(cls, seed: int, device: torch.device, *, is_compiled: bool = False) -> Generators:
+    def seeded(cls, seed: int, device: torch.device, *, is_compiled: bool = False, rank: int = 0) -> Generators:
         """Make the generators of a training, which are the same for the same seed.
 
         Args:
             seed: the seed.
             device: device of the training.
             is_compiled: whether steps are compiled.
+            rank: rank of this process among those that train together.
         """
-        return cls(torch.Generator().manual_seed(seed), device, uses_global=is_compiled or device.type != "cpu")
+        return cls(
+            torch.Generator().manual_seed(seed), device, uses_global=is_compiled or device.type != "cpu", rank=rank
+        )
 
     @contextmanager
     def borrowed(self) -> Iterator[None]:
@@ -56,7 +62,7 @@ class Generators:
             return
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(self.own.initial_seed())
+            torch.manual_seed((self.own.initial_seed() + self.rank * _STRIDE) % 2**63)
             yield
 
     def state(self) -> dict[str, Tensor]:

@@ -90,6 +90,7 @@ class SlicedGradients:
         slice_examples: examples per slice; None: equal slices that keep at most ``SLICE_BYTES``.
         precision: dtype of the matrix products.
         generator: generator of the CPU that dropout masks depend on; None takes PyTorch's global one.
+        rank: rank of this process among those with parts of the batch, each of which has masks of its own.
         on_phase: called at the beginning of each phase of each slice.
     """
 
@@ -104,9 +105,11 @@ class SlicedGradients:
         slice_examples: int | None = None,
         precision: torch.dtype = torch.float32,
         generator: torch.Generator | None = None,
+        rank: int = 0,
         on_phase: PhaseListener = ignore_phase,
     ) -> None:
         self._on_phase = on_phase
+        self._stream = (rank,) if rank else ()
         self._generator = generator
         self._ranker = ranker
         self._modules = list(ranker.modules())
@@ -129,8 +132,7 @@ class SlicedGradients:
             batch: examples with labels.
             rows: rows of the embedding table for its ids, see ``FieldEmbedding.rows_of``.
         """
-        size = self.slice_examples(batch)
-        slices = list(enumerate(zip(batch.split(size), rows.split(size), strict=True)))
+        slices = self._slices(batch, rows)
         num_shares = min(len(self._networks), len(slices))
         learning = [parameter for parameter in self._parameters if parameter.requires_grad]
         context = _BatchContext(draw_seed(self._generator), self._loss.total(batch), learning)
@@ -148,6 +150,13 @@ class SlicedGradients:
             rows=rows.flatten(),
             found=whole.join_found(len(slices)),
         )
+
+    def _slices(self, batch: Batch, rows: Tensor) -> list[_Slice]:
+        """Cut a batch into slices; one without examples, whose rows other processes have, is a slice."""
+        if not batch.num_examples:
+            return [(0, (batch, rows))]
+        size = self.slice_examples(batch)
+        return list(enumerate(zip(batch.split(size), rows.split(size), strict=True)))
 
     def slice_examples(self, batch: Batch) -> int:
         """Choose the number of examples per slice for batches like this one.
@@ -174,7 +183,7 @@ class SlicedGradients:
         network = self._networks[0]
         compute = network.current()
         for index, (examples, rows) in slices:
-            network.random_bytes.restart(context.seed, index)
+            network.random_bytes.restart(context.seed, index, *self._stream)
             self._add(parts[index % num_shares], index, examples, rows, compute, context)
         return parts
 
@@ -182,7 +191,7 @@ class SlicedGradients:
         part = _SliceSum()
         compute = network.current()
         for index, (examples, rows) in share:
-            network.random_bytes.restart(context.seed, index)
+            network.random_bytes.restart(context.seed, index, *self._stream)
             self._add(part, index, examples, rows, compute, context)
         return part
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
+from rankelastor.html_table import html_table
 from rankelastor.metrics.metric import Figure
 from rankelastor.metrics.table import METRICS
 from rankelastor.metrics.undefined import why_undefined
@@ -79,6 +80,13 @@ class Metrics:
             if reasons := self.left_out.get(task):
                 figures[LEFT_OUT] = dict(reasons)
         return arranged | {LEFT_OUT: self._reasons()}
+
+    def _repr_html_(self) -> str:
+        names = list(dict.fromkeys(name for figures in self.by_task.values() for name in figures))
+        rows = [
+            [name, *(f"{each[name]:.6g}" if name in each else "" for each in self.by_task.values())] for name in names
+        ]
+        return html_table(["metric", *self.by_task], rows)
 
     def _reasons(self) -> dict[str, str]:
         """Give the first reason for each metric; with several tasks it names the task."""

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.batch_norm import BatchNorm
+
 _EPS = 1e-9
 _MOMENTUM = 0.01
 
@@ -29,17 +31,10 @@ class Dice(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(dim, affine=False, eps=_EPS, momentum=_MOMENTUM)
+        self.norm = BatchNorm(dim, affine=False, eps=_EPS, momentum=_MOMENTUM)
         self.alpha = nn.Parameter(torch.zeros(dim))
 
     def forward(self, x: Float[Tensor, "row dim"]) -> Float[Tensor, "row dim"]:
         """Apply the activation to each coordinate."""
-        share = torch.sigmoid(self._normalised(x.to(self.alpha.dtype))).to(x.dtype)
+        share = torch.sigmoid(self.norm(x.to(self.alpha.dtype))).to(x.dtype)
         return share * x + self.alpha * (1 - share) * x
-
-    def _normalised(self, x: Float[Tensor, "row dim"]) -> Float[Tensor, "row dim"]:
-        norm = self.norm
-        if self.training and len(x) == 1:
-            return nn.functional.batch_norm(x, norm.running_mean, norm.running_var, eps=norm.eps)
-        normalised: Tensor = norm(x)
-        return normalised

@@ -17,6 +17,16 @@ PartLabels = Literal["whole", "labels"]
 """Where the parts of a network have their labels from: the probabilities of the whole, or the labels."""
 
 
+def exact(logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Convert logits to float32, but those that have float64.
+
+    Example:
+        >>> exact(torch.tensor([0.5], dtype=torch.bfloat16)).dtype
+        torch.float32
+    """
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
 class BinaryCrossEntropy:
     """The mean binary cross-entropy in nats, weighted over examples and over tasks.
 
@@ -86,7 +96,7 @@ class BinaryCrossEntropy:
         assert whole.shape == batch.labels.shape, "a ranker returns one logit per task"
         loss = self._mean(whole, batch.labels, weight, total=total)
         if parts:
-            taught = batch.labels if self._parts_learn_from == "labels" else whole.detach().float().sigmoid()
+            taught = batch.labels if self._parts_learn_from == "labels" else exact(whole.detach()).sigmoid()
             losses = torch.stack([self._mean(part, taught, weight, total=total) for part in parts])
             loss = loss + self._part_weight * losses.sum()
         return loss
@@ -102,7 +112,9 @@ class BinaryCrossEntropy:
         positive = (
             None if self._positive_weight is None else logits.new_full((), self._positive_weight, dtype=torch.float32)
         )
-        losses = partial(binary_cross_entropy_with_logits, logits.float(), labels, weight=weight, pos_weight=positive)
+        logits = exact(logits)
+        labels = labels.to(logits.dtype)
+        losses = partial(binary_cross_entropy_with_logits, logits, labels, weight=weight, pos_weight=positive)
         if self._task_weights is None:
             return losses(reduction="sum") / (total * logits.shape[1])
         each = losses(reduction="none").sum(dim=0)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
+from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy, exact
 from rankelastor.schema import Batch
 
 RankingLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -118,7 +118,7 @@ class WithinGroups:
         """Compute the loss of a whole batch; parts of a network take part in the cross-entropy alone."""
         assert batch.labels is not None, "training needs labels"
         assert batch.group is not None, "recipes with an objective within groups have a group"
-        whole = (logits if logits.dim() == batch.labels.dim() else logits[:, :, 0]).float()
+        whole = exact(logits if logits.dim() == batch.labels.dim() else logits[:, :, 0])
         weight = torch.ones_like(whole[:, 0]) if batch.weight is None else batch.weight
         losses = [
             self._ranking(task, labels, weight, batch.group)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -160,6 +161,21 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class ProcessFigures:
+    """Several processes that trained together, as the first of them saw it.
+
+    Attributes:
+        number: number of processes.
+        exchange_seconds: time of the training steps in which it exchanged gradients with others, or waited for them.
+        bytes_per_step: bytes of its own that it gave the others at a step, by kind.
+    """
+
+    number: int
+    exchange_seconds: float
+    bytes_per_step: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class MemberFigures:
     """The figures of one member of an ensemble.
 
@@ -218,6 +234,7 @@ class RunResult:
         alarms: what is likely wrong, see ``rankelastor.alarms``.
         members: the members of an ensemble; empty for a single run.
         skipped_steps: number of steps that were left out because their loss was not finite.
+        processes: the processes that trained together; None of a single one.
 
     Example:
         >>> from rankelastor.runs.run_folder import RunFolder
@@ -247,6 +264,7 @@ class RunResult:
     alarms: tuple[Alarm, ...] = ()
     members: tuple[MemberFigures, ...] = ()
     skipped_steps: int = 0
+    processes: ProcessFigures | None = None
 
     @property
     def summary(self) -> str:
@@ -265,7 +283,8 @@ class RunResult:
         names = list(dict.fromkeys(name for split in splits for name in self.metrics[split]))
         rows = [[name, *(_shown(self.metrics[split].get(name)) for split in splits)] for name in names]
         figures = [row for row in rows if any(row[1:])]
-        return html_table(["metric", *splits], figures, caption=f"{self.recipe}: {self.summary}")
+        table = html_table(["metric", *splits], figures, caption=f"{self.recipe}: {self.summary}")
+        return table + "".join(f"<p>⚠ {escape(alarm.message)}</p>" for alarm in self.alarms)
 
     @property
     def valid(self) -> MetricValues:
@@ -313,6 +332,7 @@ class RunResult:
             or None,
             "alarms": [alarm.as_dict() for alarm in self.alarms],
             "members": [asdict(member) for member in self.members] or None,
+            "processes": None if self.processes is None else asdict(self.processes),
         }
         return _drop_none(values)
 

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
 
 import rankelastor
 from rankelastor.execution.cores import borrowed_cores
@@ -55,10 +56,18 @@ def make_app(
     app = FastAPI(
         title="rankelastor", version=rankelastor.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
+    app.add_exception_handler(HTTPException, _unknown)
     _add_facts(app, service)
     add_pages(app)
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]
     return Front(app, service=service, token=token)
+
+
+async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    """Answer a path or a method that there is not, as all other errors are answered."""
+    assert isinstance(error, HTTPException), "the handler of these"
+    words = f"{request.method} {request.url.path} must be a request of this service, but is none; see /docs"
+    return JSONResponse({"error": words}, error.status_code, error.headers)
 
 
 def _lifespan_of(service: Service, *, watch: bool) -> Callable[[FastAPI], Any]:

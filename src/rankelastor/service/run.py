@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TOKEN = "RANKELASTOR_TOKEN"  # noqa: S105 - the name of a variable
 _SETTINGS = "RANKELASTOR_SERVICE"
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 _logger = logging.getLogger(__name__)
 
 
@@ -46,11 +48,25 @@ class ServiceSettings:
     log_requests: bool = False
     stop_seconds: int = 30
 
+    @property
+    def address(self) -> str:
+        """Where the page is found.
 
-def serve(settings: ServiceSettings) -> None:
+        Example:
+            >>> ServiceSettings(Path("model.rank"), host="::1").address
+            'http://[::1]:8000'
+        """
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def serve(settings: ServiceSettings, *, on_start: Callable[[str], None] | None = None) -> None:
     """Serve until the process is told to stop; SIGTERM and Ctrl-C let running requests finish.
 
     A bearer token is read from the environment, ``RANKELASTOR_TOKEN``; without one everyone may ask.
+
+    Args:
+        settings: how to serve.
+        on_start: is told the address once the model is loaded; with several workers, before they load theirs.
 
     Raises:
         SettingsError: the port is in use, or the extra ``serve`` is not installed.
@@ -70,14 +86,20 @@ def serve(settings: ServiceSettings) -> None:
         "server_header": False,
         "proxy_headers": False,
     }
+    if settings.host not in _THIS_MACHINE and not os.environ.get(TOKEN):
+        _logger.warning(
+            "everyone who reaches %s may ask this service; set %s to a secret that they must show", settings.host, TOKEN
+        )
+    on_start = on_start or (lambda _: None)
     if settings.workers == 1:
         app = _app(settings)
-        _logger.info("http://%s:%d", settings.host, settings.port)
+        on_start(settings.address)
         uvicorn.run(app, **options)  # type: ignore[arg-type]
         return
     os.environ[_SETTINGS] = json.dumps(
         {"place": str(settings.place), "watch": settings.watch, "limits": settings.limits.as_dict()}
     )
+    on_start(settings.address)
     uvicorn.run("rankelastor.service.run:worker", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
 
 

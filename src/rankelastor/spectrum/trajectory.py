@@ -9,11 +9,15 @@ from dataclasses import asdict, dataclass
 from pydantic import TypeAdapter
 
 from rankelastor.errors import SettingsError
+from rankelastor.html_table import html_table
+from rankelastor.percent import percent
 from rankelastor.spectrum.damping import Damping, damping
 from rankelastor.spectrum.gaussian import gaussian_reference
 from rankelastor.spectrum.measures import find_measure
 from rankelastor.spectrum.recording.statistics import Recording
 from rankelastor.spectrum.stages import MATRICES, StageMatrix, StagePoints, TrajectoryStage, ordered_places, stage_of
+
+_BAR = 20  # characters of a full bar in notebooks
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,14 @@ class Trajectory:
     def num_seeds(self) -> int:
         """Number of trained models, which differ by their seed."""
         return max(len(self.stages[-1].seeds), 1)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [stage.point, f"{stage.mean:.3f}", percent(stage.share), "█" * round(_BAR * stage.share)]
+            for stage in self.stages
+        ]
+        caption = f"{self.name}: at most {self.max_possible_rank}, random {self.gaussian_reference:.2f}"
+        return html_table(["stage", self.measure.replace("_", " "), "of possible", ""], rows, caption=caption)
 
     def to_json(self) -> str:
         """Serialise to JSON; `from_json` reads it back."""

@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from safetensors.torch import load
 
+from rankelastor.collectives.processes import Processes
 from rankelastor.data.prepared import copy_feature_state
 from rankelastor.data.used_by import User, add_user
 from rankelastor.errors import RunError
@@ -22,23 +23,23 @@ from rankelastor.runs.tensor_file import write_tensors
 from rankelastor.runs.weights import save_weights
 from rankelastor.storage import explain_storage_errors, whole_file
 from rankelastor.training.checkpointer import Checkpointer
+from rankelastor.training.epoch_batches import scoring_loader
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import Start
 from rankelastor.training.resume import OpenedRun, check_identity
-from rankelastor.training.training import Training
 
 logger = logging.getLogger(__name__)
 
 _PROBABILITY = "probability"
 
 
-def begin(opened: OpenedRun, inputs: RunInputs, training: Training, *, began: float) -> Start:
+def begin(opened: OpenedRun, inputs: RunInputs, *, processes: Processes, began: float) -> Start:
     """Write what stands in a new run folder, or put one back to the state of its checkpoint.
 
     Args:
         opened: the run folder, and the checkpoint to go on from.
         inputs: inputs of the run.
-        training: the training.
+        processes: those that train together, of which this is the first.
         began: ``time.perf_counter()`` when this process began.
 
     Raises:
@@ -46,10 +47,10 @@ def begin(opened: OpenedRun, inputs: RunInputs, training: Training, *, began: fl
     """
     run, checkpoint = opened.folder, opened.checkpoint
     if checkpoint is None:
-        _write_inputs(run, inputs)
+        _write_inputs(run, inputs, processes)
         return Start(began=began)
     check_identity(checkpoint, inputs.recipe, inputs.dataset.fingerprint)
-    _warn_of_other_bits(checkpoint, describe_arithmetic(inputs.device))
+    _warn_of_other_bits(checkpoint, describe_arithmetic(inputs.device), num_processes=processes.world.size)
     remove_unfinished(run.checkpoints)
     _copy_features(run, inputs)
     _record(run, checkpoint, inputs)
@@ -58,12 +59,12 @@ def begin(opened: OpenedRun, inputs: RunInputs, training: Training, *, began: fl
     before = checkpoint.values.get("seconds", 0.0)
     return Start(
         checkpoint=checkpoint,
-        best_predictions=partial(_best_predictions, run, training),
+        best_predictions=partial(_best_predictions, run, inputs),
         began=began - (float(before) if isinstance(before, int | float) else 0.0),
     )
 
 
-def checkpointer_of(run: RunFolder, inputs: RunInputs) -> Checkpointer:
+def checkpointer_of(run: RunFolder, inputs: RunInputs, *, processes: Processes) -> Checkpointer:
     """Make the writer of the checkpoints of a run."""
     return Checkpointer(
         run.checkpoints,
@@ -72,6 +73,7 @@ def checkpointer_of(run: RunFolder, inputs: RunInputs) -> Checkpointer:
             "recipe": inputs.recipe.model_dump(mode="json"),
             "data_fingerprint": inputs.dataset.fingerprint,
             "arithmetic": describe_arithmetic(inputs.device),
+            "processes": processes.world.size,
         },
         files=(run.best_weights, run.best_valid),
     )
@@ -94,16 +96,18 @@ class BestSaver:
             write_tensors({_PROBABILITY: torch.from_numpy(predictions.probability)}, temporary)
 
 
-def _best_predictions(run: RunFolder, training: Training) -> Predictions:
+def _best_predictions(run: RunFolder, inputs: RunInputs) -> Predictions:
     """Read the probabilities of valid of the best evaluation."""
+    valid = scoring_loader(inputs.dataset, "valid", inputs.recipe.training)
+    tasks = inputs.dataset.schema.tasks
     probability = load(run.best_valid.read_bytes())[_PROBABILITY].numpy()
-    shape = (training.valid.num_rows, len(training.tasks))
+    shape = (valid.num_rows, len(tasks))
     if probability.shape != shape:
         raise RunError(f"{run.best_valid} must hold {shape} probabilities, but holds {probability.shape}")
-    return restored_predictions(training.valid, probability, tasks=training.tasks, odds=training.odds)
+    return restored_predictions(valid, probability, tasks=tasks, odds=inputs.recipe.odds)
 
 
-def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
+def _write_inputs(run: RunFolder, inputs: RunInputs, processes: Processes) -> None:
     """Copy the vocabularies of the features to the run folder, write its environment, and note who uses the data."""
     _copy_features(run, inputs)
     run.write_environment(
@@ -114,6 +118,7 @@ def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
             "data_fingerprint": inputs.dataset.fingerprint,
             "prepared": str(inputs.dataset.folder.resolve()),
             "resumable": True,
+            **({"processes": processes.world.size} if processes.world.size > 1 else {}),
             **({"chosen": {each.path: each.reason for each in inputs.choices}} if inputs.choices else {}),
         }
     )
@@ -141,9 +146,11 @@ def _record(run: RunFolder, checkpoint: Checkpoint, inputs: RunInputs) -> None:
     run.write_environment({**facts, "resumed": [*facts.get("resumed", []), resumed]})
 
 
-def _warn_of_other_bits(checkpoint: Checkpoint, now: Mapping[str, object]) -> None:
+def _warn_of_other_bits(checkpoint: Checkpoint, now: Mapping[str, object], *, num_processes: int) -> None:
     """Say so if the machine or its libraries are others, since results then differ in their last bits."""
-    before = checkpoint.values.get("identity", {}).get("arithmetic", {})
+    identity = checkpoint.values.get("identity", {})
+    before = {**identity.get("arithmetic", {}), "the number of processes": identity.get("processes", 1)}
+    now = {**now, "the number of processes": num_processes}
     found = [
         f"{name} was {before.get(name)} and is {value}" for name, value in now.items() if before.get(name) != value
     ]

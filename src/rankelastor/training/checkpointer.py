@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -23,6 +23,19 @@ _WORTH_SECONDS = 10.0
 """Training time that is worth a checkpoint at the end."""
 _ROOM = 1.5
 """Free memory, as a multiple of the state, that allows a copy of it."""
+
+
+class StateWriter(Protocol):
+    """What a training calls to have its state written."""
+
+    def after_step(self, step: int, num_bytes: int, take: Callable[[bool], Snapshot]) -> None:
+        """Write the state if that is due after this many steps."""
+
+    def at_end(self, num_bytes: int, take: Callable[[bool], Snapshot]) -> None:
+        """Write the state of a finished training, if that is worth it."""
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write a state now."""
 
 
 class Checkpointer:

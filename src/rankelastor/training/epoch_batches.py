@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from rankelastor.collectives.world import World
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.loading.read_ahead import ReadAhead
-from rankelastor.data.loading.share import ShareOfRows
+from rankelastor.data.loading.share import ShareOfRows, StretchOfRows
 from rankelastor.data.loading.thinned import RowsOfEpochs, ThinnedNegatives
 from rankelastor.data.prepared import PreparedDataset, PreparedSplit
 from rankelastor.execution.device_copies import copies_to
@@ -15,12 +16,12 @@ from rankelastor.schema import Batch, SplitName
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 
 
-def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> BatchLoader:
+def training_loader(dataset: PreparedDataset, settings: TrainingSettings, world: World | None = None) -> BatchLoader:
     """Make the loader of the train split, shuffled in each epoch by ``training.order`` and ``training.seed``.
 
     With ``training.negatives_kept`` below 1 each epoch has a new sample of the rows with label 0, with
     ``training.train_share`` below 1 each has the same sample of all rows. An objective within groups keeps the rows of
-    a group together, unless the order is by windows.
+    a group together, unless the order is by windows. Of each batch a process of a world gets its share.
     """
     split = dataset.split("train")
     return BatchLoader(
@@ -29,6 +30,7 @@ def training_loader(dataset: PreparedDataset, settings: TrainingSettings) -> Bat
         shuffle=True,
         order=settings.order,
         seed=settings.seed,
+        world=world,
         whole_groups=settings.objective.within_groups and settings.order.kind == "uniform",
         thinned=_rows_of_epochs(split, settings),
     )
@@ -40,9 +42,19 @@ def _rows_of_epochs(split: PreparedSplit, settings: TrainingSettings) -> RowsOfE
     return ShareOfRows(split, share=settings.train_share) if settings.train_share < 1 else None
 
 
-def scoring_loader(dataset: PreparedDataset, split: SplitName, settings: TrainingSettings) -> BatchLoader:
-    """Make the loader of a split in its own order, in batches of ``training.evaluation_batch_size``."""
-    return BatchLoader(dataset.split(split), batch_size=settings.evaluation_batch_size)
+def scoring_loader(
+    dataset: PreparedDataset, split: SplitName, settings: TrainingSettings, world: World | None = None
+) -> BatchLoader:
+    """Make the loader of a split in its own order, in batches of ``training.evaluation_batch_size``.
+
+    A process of a world gets a stretch of the rows; the stretches of all ranks, one after the other, are the split.
+
+    Raises:
+        DataError: there are fewer rows than processes.
+    """
+    rows = dataset.split(split)
+    stretch = None if world is None or world.size == 1 else StretchOfRows.of(rows, world)
+    return BatchLoader(rows, batch_size=settings.evaluation_batch_size, thinned=stretch)
 
 
 def epoch_batches(
@@ -66,5 +78,6 @@ def epoch_batches(
     """
     source = train.epoch(epoch, first_batch=first_batch)
     if rare_as_unseen is not None:
-        source = rare_as_unseen.replace_in(source, first_step=(epoch - 1) * len(train) + first_batch + 1)
+        placed = zip(source, map(train.place_in, range(first_batch, len(train))), strict=True)
+        source = rare_as_unseen.replace_in(placed, first_step=(epoch - 1) * len(train) + first_batch + 1)
     return ReadAhead(source, depth=read_ahead, prepare=copies_to(device))

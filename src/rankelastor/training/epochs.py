@@ -14,6 +14,7 @@ from rankelastor.errors import RunError
 from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.objectives.mean_loss import MeanLoss
 from rankelastor.schema import Batch
+from rankelastor.training.distributed.sharing import exchange_of, shared_objective
 from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.learning_rate import rate_factor
@@ -45,9 +46,12 @@ class Epochs:
             settings.optimiser,
             settings.execution,
             batch_size=settings.batch_size,
-            objective=objective_of(settings, training.tasks, training.ranker),
+            objective=shared_objective(
+                objective_of(settings, training.tasks, training.ranker), processes=training.processes
+            ),
             generator=training.generators.own,
             averaged_weights=settings.averaged_weights,
+            exchange=exchange_of(training.processes, interruption),
         )
         self.epoch = 1
         """Number of the present epoch, counted from 1."""
@@ -166,9 +170,11 @@ class Epochs:
         for module in self._scheduled:
             module.set_epochs_done(self.step / len(self._training.train))
         loss = self._take_or_skip(batch)
+        _, _, num_examples = self._training.train.place_in(self.batch)
         self.batch += 1
+        step = Step(epoch=self.epoch, index=self.step, batch=batch, loss=loss, examples_of_all=num_examples)
         for observer in self._observers:
-            observer.on_step(Step(epoch=self.epoch, index=self.step, batch=batch, loss=loss))
+            observer.on_step(step)
 
     def _set_learning_rate(self) -> None:
         """Set the rate of the schedule, if it has changed."""

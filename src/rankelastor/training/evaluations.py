@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from rankelastor.errors import RunError
-from rankelastor.evaluation.scoring import Predictions, score_split
+from rankelastor.evaluation.scoring import Predictions
 from rankelastor.progress import ProgressListener
+from rankelastor.training.distributed.scoring import score_together
 from rankelastor.training.observers import Evaluation, TrainingObserver
 from rankelastor.training.stopping import Plateau
 from rankelastor.training.training import Training
@@ -58,14 +59,15 @@ class Evaluations:
         return self._all[-1].step if self._all else 0
 
     def score(self) -> Predictions:
-        """Score the valid split; nothing is changed."""
+        """Score the valid split; nothing is changed. Only the first of several processes has the whole split."""
         training = self._training
-        return score_split(
+        return score_together(
             training.ranker,
             training.valid,
             training.settings.execution,
             tasks=training.tasks,
             odds=training.odds,
+            processes=training.processes,
             progress=self._progress,
         )
 
@@ -89,7 +91,7 @@ class Evaluations:
             learning_rate: that of the last step.
             train_loss: mean loss over the examples of the epoch so far.
         """
-        metrics = predictions.metrics().as_dict()
+        metrics = self._training.processes.from_first(lambda: predictions.metrics().as_dict())
         decision = self._plateau.judge(metrics)
         evaluation = Evaluation(
             epoch=epoch,

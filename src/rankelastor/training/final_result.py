@@ -6,8 +6,9 @@ import time
 
 from rankelastor.alarms.alarm import Alarm
 from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration
+from rankelastor.collectives.processes import ALONE, Processes
 from rankelastor.evaluation.distribution import distribution_of
-from rankelastor.evaluation.scoring import Predictions, score_split
+from rankelastor.evaluation.scoring import Predictions
 from rankelastor.evaluation.unseen import UnseenValues, count_unseen
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
@@ -15,6 +16,8 @@ from rankelastor.runs.result import MetricValues, RunResult, Speed
 from rankelastor.schema import SplitName
 from rankelastor.training.calibration import calibration_of, calibrators_of
 from rankelastor.training.compare import compare_with_baseline
+from rankelastor.training.distributed.exchanged import exchanged
+from rankelastor.training.distributed.final_scores import score_test
 from rankelastor.training.epoch_batches import scoring_loader
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import FitResult
@@ -30,6 +33,7 @@ def final_result(
     began: float,
     early_alarms: tuple[Alarm, ...] = (),
     calibration: Calibration = NO_CALIBRATION,
+    processes: Processes = ALONE,
     test: bool = True,
     progress: ProgressListener | None = None,
 ) -> RunResult:
@@ -43,16 +47,14 @@ def final_result(
         began: ``time.perf_counter()`` when the run began.
         early_alarms: alarms that were given before the first step.
         calibration: what is done to the logits after the correction by the odds.
+        processes: those that train together, of which this is the first.
         test: whether the test split is scored.
         progress: receives the progress of scoring.
     """
     recipe, dataset = inputs.recipe, inputs.dataset
     scores: dict[SplitName, Predictions] = {"valid": fitted.best_predictions}
-    if test and "test" in dataset.splits:
-        loader = scoring_loader(dataset, "test", recipe.training)
-        scores["test"] = score_split(
-            ranker, loader, recipe.training.execution, tasks=dataset.schema.tasks, odds=recipe.odds, progress=progress
-        )
+    if test and (tested := score_test(inputs, ranker, processes, progress=progress)) is not None:
+        scores["test"] = tested
     predictions = {split: each.calibrated(calibration) for split, each in scores.items()}
     metrics: dict[SplitName, MetricValues] = {split: each.metrics().as_dict() for split, each in predictions.items()}
     if not calibration.changes_logits:
@@ -85,5 +87,6 @@ def final_result(
         else {},
         calibrators=calibrators_of(calibration),
         predictions={split: distribution_of(predictions[split].probability, dataset.schema.tasks) for split in metrics},
+        processes=exchanged(processes, num_steps=fitted.num_steps),
         alarms=(*early_alarms, *run_alarms(inputs.dataset, predictions, unseen, compared)),
     )

@@ -8,6 +8,7 @@ from typing import Self
 
 import torch
 
+from rankelastor.collectives.processes import ALONE, Processes
 from rankelastor.config.execution import Precision
 from rankelastor.data.prepare import open_or_prepare
 from rankelastor.data.prepared import PreparedDataset
@@ -21,6 +22,7 @@ from rankelastor.recipes.choices import Choice
 from rankelastor.recipes.completion import complete
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.checks import check_training
+from rankelastor.training.distributed.coupled_layers import share_statistics
 from rankelastor.training.epoch_batches import scoring_loader, training_loader
 from rankelastor.training.fresh_ranker import fresh_ranker
 from rankelastor.training.label_counts import LabelCounts, count_labels
@@ -82,28 +84,34 @@ class RunInputs:
         """Precision of the matrix products on this device."""
         return precision_name(self.recipe.training.execution, self.device)
 
-    def training(self) -> Training:
+    def training(self, processes: Processes = ALONE) -> Training:
         """Build a fresh ranker from the seed alone, and open the splits.
 
+        Args:
+            processes: those that train together; the loaders give the share of this one.
+
         Raises:
-            SettingsError: the ranker does not fit in memory.
+            SettingsError: the ranker does not fit in memory, or a layer cannot share its statistics with others.
+            DataError: there are fewer rows than processes.
         """
-        settings = self.recipe.training
+        settings, world = self.recipe.training, processes.world
         is_compiled = settings.execution.compile == "always"
-        generators = Generators.seeded(settings.seed, self.device, is_compiled=is_compiled)
+        generators = Generators.seeded(settings.seed, self.device, is_compiled=is_compiled, rank=world.rank)
         with OwnDraws(generators.own):
             ranker = fresh_ranker(self.recipe.model, self.dataset, cost=self.cost, device=self.device)
         if self.recipe.starts_at_base_rate:
             self._start_at_base_rate(ranker)
+        share_statistics(ranker, processes)
         return Training(
             ranker=ranker,
-            train=training_loader(self.dataset, settings),
-            valid=scoring_loader(self.dataset, "valid", settings),
+            train=training_loader(self.dataset, settings, world),
+            valid=scoring_loader(self.dataset, "valid", settings, world),
             settings=settings,
             tasks=self.dataset.schema.tasks,
             generators=generators,
             rare_as_unseen=RareAsUnseen.of(self.dataset, settings.rare_as_unseen, seed=settings.seed),
             odds=self.recipe.odds,
+            processes=processes,
         )
 
     def _start_at_base_rate(self, ranker: Ranker) -> None:

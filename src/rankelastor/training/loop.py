@@ -13,7 +13,7 @@ from rankelastor.errors import RunError
 from rankelastor.evaluation.scoring import Predictions
 from rankelastor.progress import ProgressListener
 from rankelastor.runs.checkpoints import Checkpoint
-from rankelastor.training.checkpointer import Checkpointer
+from rankelastor.training.checkpointer import StateWriter
 from rankelastor.training.epochs import Epochs
 from rankelastor.training.evaluation_steps import evaluation_batches
 from rankelastor.training.evaluations import Evaluations
@@ -77,7 +77,7 @@ def fit(
     training: Training,
     *,
     save_best: Callable[[Predictions], None],
-    checkpointer: Checkpointer,
+    checkpointer: StateWriter,
     start: Start | None = None,
     observers: Sequence[TrainingObserver] = (),
     progress: ProgressListener | None = None,
@@ -112,7 +112,7 @@ class _Loop:
         self,
         training: Training,
         save_best: Callable[[Predictions], None],
-        checkpointer: Checkpointer,
+        checkpointer: StateWriter,
         start: Start,
         observers: Sequence[TrainingObserver],
         progress: ProgressListener | None,

@@ -15,12 +15,22 @@ from rankelastor.schema import Batch
 
 @dataclass(frozen=True)
 class Step:
-    """One optimiser step. ``batch`` and ``loss`` are on the device: reading them synchronises with it."""
+    """One optimiser step. ``batch`` and ``loss`` are on the device: reading them synchronises with it.
+
+    Where several processes train, ``batch`` is the share of this one, ``loss`` that of the whole batch, and
+    ``examples_of_all`` the size of the whole batch.
+    """
 
     epoch: int
     index: int
     batch: Batch
     loss: Tensor
+    examples_of_all: int | None = None
+
+    @property
+    def num_examples(self) -> int:
+        """Number of examples that the step learned from."""
+        return self.batch.num_examples if self.examples_of_all is None else self.examples_of_all
 
 
 @dataclass(frozen=True)

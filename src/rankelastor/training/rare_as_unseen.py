@@ -18,6 +18,9 @@ from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, Sequenc
 _DRAWS = 1 << 16
 _STREAM = 0x756E7365  # separates these draws from the loader's, which are seeded by (seed, epoch)
 
+Place = tuple[int, int, int]
+"""Where the rows of a batch start and stop in the batch of all processes, and the number of rows of that."""
+
 
 class RareAsUnseen:
     """Replacement of rare ids by the out-of-vocabulary id, each with the same probability.
@@ -75,24 +78,32 @@ class RareAsUnseen:
         """Whether any feature has rare values."""
         return self._categorical.has_rare or self._sequence.has_rare
 
-    def replace_in(self, batches: Iterable[Batch], *, first_step: int) -> Iterator[Batch]:
+    def replace_in(self, batches: Iterable[tuple[Batch, Place]], *, first_step: int) -> Iterator[Batch]:
         """Iterate over the batches of training steps from ``first_step`` on, with some rare ids replaced."""
-        for step, batch in enumerate(batches, start=first_step):
-            yield self(batch, step=step)
+        for step, (batch, place) in enumerate(batches, start=first_step):
+            yield self(batch, step=step, place=place)
 
-    def __call__(self, batch: Batch, *, step: int) -> Batch:
-        """Copy the batch of training step ``step`` with some rare ids replaced."""
+    def __call__(self, batch: Batch, *, step: int, place: Place | None = None) -> Batch:
+        """Copy the batch of training step ``step`` with some rare ids replaced.
+
+        ``place`` says where its rows lie in the batch of all processes, if it is a share of that.
+        """
         draws = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self._seed, step, _STREAM])))
-        categorical = self._replace(batch.categorical, self._categorical, draws)
+        place = place or (0, batch.num_examples, batch.num_examples)
+        categorical = self._replace(batch.categorical, self._categorical, draws, place)
         if batch.sequence is None:
             return replace(batch, categorical=categorical)
-        return replace(batch, categorical=categorical, sequence=self._replace(batch.sequence, self._sequence, draws))
+        return replace(
+            batch, categorical=categorical, sequence=self._replace(batch.sequence, self._sequence, draws, place)
+        )
 
-    def _replace(self, ids: Tensor, rare: _Range, draws: np.random.Generator) -> Tensor:
+    def _replace(self, ids: Tensor, rare: _Range, draws: np.random.Generator, place: Place) -> Tensor:
         if not rare.has_rare:
             return ids
         known = ids.numpy()
-        replaced = draws.integers(0, _DRAWS, size=known.shape, dtype=np.uint16) < self._num_drawn
+        start, stop, num_rows = place
+        drawn = draws.integers(0, _DRAWS, size=(num_rows, known.shape[1]), dtype=np.uint16)
+        replaced = drawn[start:stop] < self._num_drawn
         replaced &= known >= rare.first
         replaced &= known < rare.last
         changed = known.copy()

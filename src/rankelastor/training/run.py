@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rankelastor.alarms.alarm import Alarm
 from rankelastor.calibration.calibration import Calibration, read_calibration
+from rankelastor.collectives.processes import ALONE, Processes
 from rankelastor.data.encoder import RowEncoder
 from rankelastor.data.raw.frames import Frame
 from rankelastor.execution.cores import borrowed_cores
@@ -30,6 +31,8 @@ from rankelastor.runs.weights import load_weights
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.beginning import BestSaver, begin, checkpointer_of
 from rankelastor.training.calibration import calibrate
+from rankelastor.training.distributed.agreement import agreed_inputs
+from rankelastor.training.distributed.state import share_checkpoint, share_weights
 from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
@@ -38,10 +41,9 @@ from rankelastor.training.memory_check import out_of_memory_explained
 from rankelastor.training.observers import Discarded, Evaluation, ResumePoint, SilentObserver, TrainingObserver
 from rankelastor.training.resume import open_run
 from rankelastor.training.run_alarms import early_alarms
-from rankelastor.training.side_by_side import counted_training
+from rankelastor.training.side_by_side import lend_generators
 from rankelastor.training.speed import current_memory_bytes, speed_of
 from rankelastor.training.train_log import TrainLog
-from rankelastor.training.training import Training
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ def train(
     resume: bool = False,
     interruption: Interruption | None = None,
     test: bool = True,
+    processes: Processes = ALONE,
 ) -> TrainedRun:
     """Train the recipe's ranker and test it.
 
@@ -107,6 +110,7 @@ def train(
         resume: whether there must be a run to go on with. ``training.epochs`` may then be larger than it was.
         interruption: hands requests to stop to the training, which saves its state before it raises them.
         test: whether the test split is scored at the end; a run that is one of many is compared by valid alone.
+        processes: those that train together, of which this is the first; the others call ``follow``.
 
     Raises:
         RunError: the folder holds something else, another process trains in it, or training diverged.
@@ -116,7 +120,7 @@ def train(
     """
     began = time.perf_counter()
     with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
-        inputs = RunInputs.of(recipe, progress=progress)
+        inputs = agreed_inputs(recipe, processes, progress=progress)
         recipe = inputs.recipe
         for choice in inputs.choices:
             log.say(f"chosen: {choice.path}={choice.value} ({choice.reason})")
@@ -126,12 +130,13 @@ def train(
         with open_run(path, recipe, resume=resume) as opened, _removed_if_empty(opened.folder):
             run = opened.folder
             log.open(run.train_log)
-            training = inputs.training()
-            start = begin(opened, inputs, training, began=began)
+            share_checkpoint(opened.checkpoint, processes)
+            training = inputs.training(processes)
+            start = begin(opened, inputs, processes=processes, began=began)
             with (
                 out_of_memory_explained(inputs.recipe, inputs.dataset, device=inputs.device),
-                _generators_of(training),
-                closing(checkpointer_of(run, inputs)) as checkpointer,
+                lend_generators(training.generators),
+                closing(checkpointer_of(run, inputs, processes=processes)) as checkpointer,
             ):
                 fitted = fit(
                     training,
@@ -153,6 +158,7 @@ def train(
                     alarms,
                     held_before,
                     calibration=calibration,
+                    processes=processes,
                     test=test,
                     progress=progress,
                 )
@@ -160,16 +166,6 @@ def train(
                 run.best_valid.unlink(missing_ok=True)
             log.say(f"finished: best epoch {result.best_epoch} of {result.epochs}, {format_duration(result.seconds)}")
     return TrainedRun(folder=run.path, ranker=training.ranker, result=result)
-
-
-@contextmanager
-def _generators_of(training: Training) -> Iterator[None]:
-    """Lend PyTorch's global generators to a training that draws from them."""
-    if not training.generators.uses_global:
-        yield
-        return
-    with counted_training(), training.generators.borrowed():
-        yield
 
 
 def _finish(  # noqa: PLR0917
@@ -183,6 +179,7 @@ def _finish(  # noqa: PLR0917
     held_before: int,
     *,
     calibration: Calibration,
+    processes: Processes,
     test: bool,
     progress: ProgressListener | None,
 ) -> RunResult:
@@ -197,6 +194,8 @@ def _finish(  # noqa: PLR0917
     load_weights(ranker, run.best_weights)
     for observer in observers:
         observer.on_end()
+    if test:
+        share_weights(ranker, processes)
     result = final_result(
         inputs,
         ranker.eval(),
@@ -205,6 +204,7 @@ def _finish(  # noqa: PLR0917
         began=start.began,
         early_alarms=alarms,
         calibration=calibration,
+        processes=processes,
         test=test,
         progress=progress,
     )

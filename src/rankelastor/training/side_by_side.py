@@ -7,9 +7,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rankelastor.execution.random_state import Generators
+
 _logger = logging.getLogger(__name__)
 _lock = threading.Lock()
 _running = 0
+
+
+@contextmanager
+def lend_generators(generators: Generators) -> Iterator[None]:
+    """Lend PyTorch's global generators to a training that draws from them."""
+    if not generators.uses_global:
+        yield
+        return
+    with counted_training(), generators.borrowed():
+        yield
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from rankelastor.execution.slices import Loss, SlicedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.schema import Batch
+from rankelastor.training.distributed.gradients import GradientExchange, OwnGradient
 from rankelastor.training.updates import Updates
 
 
@@ -35,10 +36,11 @@ class Stepper:
         ranker: the model, changed in place.
         optimiser: learning rate, L2 and clipping.
         execution: how a step is computed.
-        batch_size: size of the largest batch, which decides about several threads and lazy updates.
+        batch_size: size of the largest batch of all processes, which decides about several threads and lazy updates.
         objective: loss of a batch; None selects ``BinaryCrossEntropy`` with equal weights of all tasks.
         generator: generator of the CPU that dropout masks depend on, on the CPU; None takes PyTorch's global one.
         averaged_weights: the running average of the weights; None keeps none.
+        exchange: what a step does with other processes, each of which has a share of the batch.
         on_phase: called at the beginning of each phase of a step, for the profile.
 
     Raises:
@@ -57,29 +59,33 @@ class Stepper:
         objective: Loss | None = None,
         generator: torch.Generator | None = None,
         averaged_weights: AveragedWeightsSettings | None = None,
+        exchange: GradientExchange | None = None,
         on_phase: PhaseListener = ignore_phase,
     ) -> None:
         self._ranker = ranker
         self._generator = generator
         self._on_phase = on_phase
+        self._exchange = exchange or OwnGradient()
+        share = -(-batch_size // self._exchange.world.size)
         self._execution = execution
         self._device = next(ranker.parameters()).device
         self._updates = Updates(ranker, optimiser, execution, batch_size=batch_size, averaged_weights=averaged_weights)
         self.objective = objective or BinaryCrossEntropy(
             parts_learn_from=ranker.parts_learn_from, part_weight=ranker.part_weight
         )
-        self._compiled = compile_for_training(ranker.network, execution, batch_size=batch_size)
+        self._compiled = compile_for_training(ranker.network, execution, batch_size=share)
         self._num_cores = torch.get_num_threads()
-        self._is_tiny = self._device.type == "cpu" and is_tiny_work(ranker, batch_size)
-        self._num_threads = 1 if self._compiled else choose_num_threads(ranker, batch_size)
+        self._is_tiny = self._device.type == "cpu" and is_tiny_work(ranker, share)
+        self._num_threads = 1 if self._compiled else choose_num_threads(ranker, share)
         self._threads = compute_threads(self._num_threads)
         self._networks = self._networks_of_threads()
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
         self._recorded = self._recorded_step()
 
     def _recorded_step(self) -> RecordedStep | None:
-        """Record whole steps on CUDA, unless their phases are listened to."""
-        if not should_record(self._execution, self._device) or self._on_phase is not ignore_phase:
+        """Record whole steps on CUDA, unless their phases are listened to or other processes take part in them."""
+        is_alone = self._exchange.world.size == 1
+        if not should_record(self._execution, self._device) or self._on_phase is not ignore_phase or not is_alone:
             return None
         return RecordedStep(self._compute_on_cuda, self._ranker)
 
@@ -99,6 +105,7 @@ class Stepper:
             slice_examples=self._execution.slice_examples,
             precision=precision_dtype(self._execution, self._device),
             generator=self._generator,
+            rank=self._exchange.world.rank,
             on_phase=self._on_phase,
         )
 
@@ -181,8 +188,8 @@ class Stepper:
     def _step_on_cpu(self, batch: Batch, gradients: SlicedGradients) -> Tensor:
         self._on_phase("optimiser")
         rows = self._threads.submit(self._ranker.embedding.rows_of, batch).result()
-        touched = self._threads.submit(self._updates.touch, rows).result()
-        result = gradients(batch, rows)
+        touched = self._threads.submit(self._updates.touch, self._exchange.begin(rows)).result()
+        result = self._exchange.end(gradients(batch, rows))
         self._on_phase("optimiser")
         self._updates.take(result)
         self._threads.submit(self._updates.step, result, touched).result()
@@ -203,12 +210,16 @@ class Stepper:
         self._on_phase("forward")
         with autocast(self._execution, self._device):
             compute = self._compiled.current() if self._compiled else self._ranker.network
+            if self._exchange.world.size > 1:
+                self._exchange.begin(self._ranker.embedding.rows_of(batch))
             logits = compute(self._ranker.embedding(batch))
         self._on_phase("loss")
         loss = self.objective(logits, batch, total=self.objective.total(batch))
         self._on_phase("backward")
         torch.autograd.backward(loss)
+        loss = loss.detach()
+        self._exchange.end_in_place(self._updates.dense, self._ranker.embedding.table, loss)
         self._on_phase("optimiser")
         self._updates.step_from_grad()
         self._on_phase("done")
-        return loss.detach()
+        return loss

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from rankelastor.collectives.processes import ALONE, Processes
 from rankelastor.config.training import TrainingSettings
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.execution.random_state import Generators
@@ -28,6 +29,7 @@ class Training:
         generators: where random numbers come from.
         rare_as_unseen: replacement of rare ids in each training batch; None replaces nothing.
         odds: how training changes the odds of the label; the scores of valid are corrected for it.
+        processes: those that train together; the loaders give the share of this one.
     """
 
     ranker: Ranker
@@ -38,6 +40,7 @@ class Training:
     generators: Generators
     rare_as_unseen: RareAsUnseen | None = None
     odds: Odds = UNCHANGED
+    processes: Processes = ALONE
 
     @property
     def device(self) -> torch.device:

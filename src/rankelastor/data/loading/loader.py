@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from rankelastor.collectives.world import World
 from rankelastor.config.training import OrderSettings, UniformOrder
-from rankelastor.data.loading.epoch_steps import EpochSteps, World
+from rankelastor.data.loading.epoch_steps import EpochSteps
 from rankelastor.data.loading.gather import Columns, gather
 from rankelastor.data.loading.groups_together import GroupsTogether
 from rankelastor.data.loading.order import RowOrder, StoredOrder, epoch_order
@@ -34,7 +35,7 @@ class BatchLoader:
 
     Args:
         split: the rows.
-        batch_size: number of rows in a batch of one process.
+        batch_size: number of rows in a batch of all processes together.
         shuffle: whether each epoch has another order.
         order: the kind of order, if ``shuffle``.
         seed: seed of the orders.
@@ -44,7 +45,7 @@ class BatchLoader:
             them: then a batch holds whole groups, but for one at each of its ends. It takes the place of ``order``.
 
     Raises:
-        DataError: there are fewer rows than processes.
+        DataError: there are fewer rows than processes, in all or in a batch.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class BatchLoader:
 
     @property
     def batch_size(self) -> int:
-        """Number of rows in a batch of one process; the last batch of an epoch may have fewer."""
+        """Number of rows in a batch of all processes together; the last batch of an epoch may have fewer."""
         return self._steps.batch_size
 
     def __len__(self) -> int:
@@ -94,14 +95,19 @@ class BatchLoader:
                 yield _batch(columns)
 
     def rows(self, epoch: int, batch: int) -> list[int]:
-        """List the row numbers of one batch, counted from 0, in the split."""
-        return [int(row) for row in self._order_of(epoch).rows(*self._steps.bounds(batch))]
+        """List the row numbers of one batch of all processes, counted from 0, in the split."""
+        return [int(row) for row in self._order_of(epoch).rows(*self._steps.whole(batch))]
+
+    def place_in(self, batch: int) -> tuple[int, int, int]:
+        """Return where the rows of this process start and stop in a batch of all processes, and the size of that."""
+        (start, stop), (first, last) = self._steps.bounds(batch), self._steps.whole(batch)
+        return start - first, stop - first, last - first
 
     def state(self, *, epoch: int, batch: int) -> dict[str, Any]:
         """Describe a position as values for JSON: ``batch`` batches of ``epoch`` are done.
 
         The caller counts the batches that are done, because a thread may have loaded more of them ahead. The same
-        state is valid for all processes.
+        state is valid for all processes, and for any number of them.
 
         Example:
             ``loader.state(epoch=3, batch=120)`` is saved; later, with a loader made the same way,
@@ -113,7 +119,7 @@ class BatchLoader:
         """Return the epoch and the number of its batches that are done, from a value of ``state``.
 
         Raises:
-            RunError: the state is invalid, or has other data, seed, order, batch size or number of processes.
+            RunError: the state is invalid, or has other data, seed, order or batch size.
         """
         differences = [
             f"{name} was {state.get(name, 'missing')} there and is {value} here"
@@ -134,13 +140,12 @@ class BatchLoader:
         return epoch, batch
 
     def _identity(self) -> dict[str, Any]:
-        """Return everything that the sequence of batches depends on, except the rank."""
+        """Return everything that the sequence of batches of all processes depends on."""
         return {
             "data": self._split.fingerprint,
             "split": self._split.name,
             "num_rows": self.num_rows,
             "batch_size": self._steps.batch_size,
-            "world_size": self._steps.world.size,
             "seed": self._seed,
             "order": None if self._order is None else self._order.model_dump(mode="json"),
             **({} if self._groups is None else {"whole_groups": True}),

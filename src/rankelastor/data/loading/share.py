@@ -1,14 +1,17 @@
-"""The rows of train if training learns from a share of them alone."""
+"""A part of the rows of a split: a sample that training learns from, or the stretch that one process scores."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from rankelastor.collectives.world import World
 from rankelastor.data.prepared import PreparedSplit
+from rankelastor.errors import DataError
 
 _STREAM = 0x73686172  # separates these draws from others
 
@@ -42,3 +45,44 @@ class ShareOfRows:
     def identity(self) -> dict[str, Any]:
         """Return what the rows depend on beside the data, as values for JSON."""
         return {"train_share": self._share}
+
+
+@dataclass(frozen=True)
+class StretchOfRows:
+    """The rows from ``start`` to ``stop - 1`` in every epoch.
+
+    Example:
+        >>> StretchOfRows(2, 5).rows(1)
+        array([2, 3, 4])
+    """
+
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, split: PreparedSplit, world: World) -> Self:
+        """Choose the stretch of a rank.
+
+        Raises:
+            DataError: there are fewer rows than processes.
+        """
+        if world.size > split.num_rows:
+            raise DataError(
+                f"each of {world.size} processes must get a row, but {split.name} has {split.num_rows} rows; "
+                "try fewer processes"
+            )
+        return cls(*world.share(split.num_rows))
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows in an epoch."""
+        return self.stop - self.start
+
+    def rows(self, epoch: int) -> Int64[ndarray, " row"]:
+        """Return the row numbers, ascending, which are the same in every epoch."""
+        del epoch
+        return np.arange(self.start, self.stop)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the rows depend on beside the data, as values for JSON."""
+        return {"stretch": [self.start, self.stop]}

@@ -11,6 +11,7 @@ from torch.nn.functional import relu
 from rankelastor.nn.ffn.experts import PerTokenExperts
 from rankelastor.nn.penalty import penalised
 from rankelastor.nn.per_token import PerTokenLinear
+from rankelastor.nn.shared_statistics import SharedStatistics
 from rankelastor.nn.sizes import PositiveInt
 
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -18,7 +19,7 @@ FIRST_PENALTY = 1e-8
 STEERING = 1.2
 
 
-class ReluExperts(nn.Module):
+class ReluExperts(SharedStatistics, nn.Module):
     """sum_j ReLU(h(x_t)_j) expert_tj(x_t): gates that are zero or not, without a softmax; an expert is a GELU MLP.
 
     While training all experts are computed, and the loss has the gradient of lambda * (sum of the gates of an example),
@@ -94,7 +95,7 @@ class ReluExperts(nn.Module):
     def _training_gates(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token expert"]:
         halves = tokens.chunk(2) if self.training_router is not None else (tokens,)
         gates = relu(self.router(halves[0]))
-        gates = penalised(gates, self.penalty / max(1, len(gates)))
+        gates = penalised(gates, self.penalty / max(1.0, float(self._over_all(len(gates)))))
         self._steer(gates.detach())
         if self.training_router is None:
             return gates
@@ -104,5 +105,10 @@ class ReluExperts(nn.Module):
     @torch.no_grad()
     def _steer(self, gates: Float[Tensor, "batch token expert"]) -> None:
         """Raise the penalty where too few gates are zero, and lower it where too many are."""
-        zeros = (gates == 0).float().mean()
+        zeros = self._over_all((gates == 0).float().sum()) / self._over_all(gates.numel())
         self.penalty.mul_(STEERING ** torch.sign(self.zero_share - zeros).to(self.penalty.dtype))
+
+    def _over_all(self, count: Tensor | float) -> Tensor:
+        """Sum a count over the processes that have parts of the batch."""
+        own = torch.as_tensor(count, dtype=torch.float32, device=self.penalty.device)
+        return own if self.over_ranks is None else self.over_ranks(own)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.shared_statistics import SharedStatistics
 from rankelastor.nn.sizes import DropoutRate
 
 SMALLEST_EIGENVALUE = 1e-9
@@ -39,7 +40,7 @@ def allocate(eigenvalues: Float[Tensor, " dim"], *, num_buckets: int) -> list[in
     return [coordinate for bucket in buckets for coordinate in bucket]
 
 
-class EigenvalueRotation(nn.Module):
+class EigenvalueRotation(SharedStatistics, nn.Module):
     """X R with an orthogonal matrix R (dim x dim) that all tokens share and that gets no gradient.
 
     While training, before R is used, mean and covariance of the batch's tokens (all tokens as rows) go into running
@@ -86,13 +87,27 @@ class EigenvalueRotation(nn.Module):
     @torch.no_grad()
     def _update(self, tokens: Float[Tensor, "batch token dim"]) -> None:
         rows = tokens.detach().to(self.covariance.dtype).flatten(0, 1)
-        if len(rows) < 2 or rows.device.type == "meta":  # noqa: PLR2004 - a covariance needs two rows
+        if rows.device.type == "meta":
+            return
+        count = len(rows) if self.over_ranks is None else int(self.over_ranks(rows.new_tensor(float(len(rows)))))
+        if count < 2:  # noqa: PLR2004 - a covariance needs two rows
             return
         weight = torch.where(self.has_seen_tokens, self.momentum, 1.0)
         with torch.autocast(rows.device.type, enabled=False):
-            self.mean.lerp_(rows.mean(dim=0), weight.to(rows.dtype))
-            self.covariance.lerp_(rows.T.cov(), weight.to(rows.dtype))
+            mean, covariance = self._statistics(rows, count)
+            self.mean.lerp_(mean, weight.to(rows.dtype))
+            self.covariance.lerp_(covariance, weight.to(rows.dtype))
             eigenvalues, vectors = torch.linalg.eigh(self.covariance)
         falling, vectors = eigenvalues.flip(0), vectors.flip(1)
         self.rotation.copy_(vectors[:, allocate(falling, num_buckets=self.num_tokens)])
         self.has_seen_tokens.fill_(True)  # noqa: FBT003 - a buffer
+
+    def _statistics(
+        self, rows: Float[Tensor, "row dim"], count: int
+    ) -> tuple[Float[Tensor, " dim"], Float[Tensor, "dim dim"]]:
+        """Compute mean and covariance of all rows, of which other processes may have a part."""
+        if self.over_ranks is None:
+            return rows.mean(dim=0), rows.T.cov()
+        mean = self.over_ranks(rows.sum(dim=0)) / count
+        centred = rows - mean
+        return mean, self.over_ranks(centred.T @ centred) / (count - 1)

@@ -8,8 +8,6 @@ from html import escape
 
 from pydantic import TypeAdapter
 
-from rankelastor.html_table import html_table
-from rankelastor.percent import percent
 from rankelastor.spectrum.recording.statistics import MatrixMeasures, Recording
 from rankelastor.spectrum.runs.mixing_map import MixingMap
 from rankelastor.spectrum.runs.sampled_steps import EveryStep
@@ -106,9 +104,7 @@ class RunSpectrum:
 
     def _repr_html_(self) -> str:
         sentences = [*self.problems, *(self.verdicts[_SHOWN].sentences if _SHOWN in self.verdicts else ())]
-        stages = self.trajectories[_SHOWN].stages if _SHOWN in self.trajectories else ()
-        rows = [[stage.point, f"{stage.mean:.3f}", percent(stage.share)] for stage in stages]
-        table = html_table(["stage", _SHOWN.replace("_", " "), "of possible"], rows, caption=self.name) if rows else ""
+        table = self.trajectories[_SHOWN]._repr_html_() if _SHOWN in self.trajectories else ""
         return table + "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 
     def to_json(self) -> str:

@@ -1,0 +1,100 @@
+"""A ranker that is fitted: it takes tables like those of the fit, evaluates them, and becomes a file or bytes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from rankelastor.bundles.make import BundleOptions, bundle_run, refuse_target
+from rankelastor.estimators.plan import Rows
+from rankelastor.estimators.rows import rows_like
+from rankelastor.estimators.stored import Stored
+from rankelastor.estimators.tables import ColumnNames, as_table, require_fitted_columns
+from rankelastor.evaluation.evaluate import evaluate
+from rankelastor.metrics.report import Metrics
+from rankelastor.runs.load import LoadedRun, load_run
+from rankelastor.storage import whole_file
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A loaded run with what an estimator knows of its fit.
+
+    Attributes:
+        run: the run.
+        stored: parameters, classes and columns.
+        rows: the rows of the fit without their values: names of label, weight and group, and the classes.
+    """
+
+    run: LoadedRun
+    stored: Stored
+    rows: Rows
+
+    @classmethod
+    def of(cls, run: LoadedRun) -> Self:
+        """Take a run as its folder or bundle describes it."""
+        stored, data = Stored.read(run), run.recipe.data
+        positive, group = data.targets[0].label.positive, run.encoder.manifest.group
+        return cls(run, stored, Rows(pa.table({}), stored.label, positive, data.weight, group, stored.classes))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Load what ``to_bytes`` gave."""
+        with tempfile.TemporaryDirectory(prefix="rankelastor-") as folder:
+            path = Path(folder) / "model.rank"
+            path.write_bytes(content)
+            return cls.of(load_run(path))
+
+    def to_bytes(self) -> bytes:
+        """Return a bundle without example rows."""
+        with tempfile.TemporaryDirectory(prefix="rankelastor-") as folder:
+            path = Path(folder) / "model.rank"
+            self.save(path, options=BundleOptions(measure=False, with_examples=False))
+            return path.read_bytes()
+
+    def save(self, path: str | Path, *, options: BundleOptions | None = None, overwrite: bool = False) -> None:
+        """Write a bundle, see ``bundle_run``; without options, a bundle that was loaded is copied as it is.
+
+        Raises:
+            StorageError: the file exists, and may not be replaced.
+        """
+        bundle = self.run.bundle
+        if bundle is None:
+            bundle_run(self.run.folder, path, options=options, overwrite=overwrite)
+        elif options is None:
+            refuse_target(Path(path), overwrite=overwrite)
+            with whole_file(Path(path)) as temporary:
+                shutil.copyfile(bundle.source, temporary)
+        else:
+            rows = bundle.example_rows if options.with_examples else None
+            bundle_run(self.run.folder, path, rows=rows, options=options, overwrite=overwrite)
+
+    def table(self, given: object) -> pa.Table:
+        """Take a table of rows to score.
+
+        Raises:
+            TableError: a column is missing.
+        """
+        table = as_table(given, expected=self.stored.columns)
+        require_fitted_columns(table, ColumnNames(self.run.encoder.columns, are_given=True))
+        return table
+
+    def evaluate(self, given: object, y: object, *, sample_weight: object = None, group: object = None) -> Metrics:
+        """Compute all metrics on labelled rows; weights and groups that the fit had may be left out.
+
+        Raises:
+            TableError: a column is missing, or labels do not fit the rows.
+        """
+        rows = rows_like(self.rows, self.table(given), y, weight=sample_weight, group=group)
+        names = dict(zip([rows.weight, rows.group], [self.rows.weight, self.rows.group], strict=True))
+        table = rows.table.rename_columns([names.get(name) or name for name in rows.table.column_names])
+        weight = self.rows.weight
+        if weight is not None and weight not in table.column_names:
+            table = table.append_column(weight, pa.array(np.ones(table.num_rows)))
+        return evaluate(self.run, on=table)
