@@ -178,6 +178,26 @@ def test_without_a_compiler_other_formats_are_advised(
         export_run(run, tmp_path / "out", output_format="aoti")
 
 
+@pytest.mark.slow  # the beginning of a compilation
+def test_a_compiler_that_fails_is_named(run: LoadedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "false")
+    with pytest.raises(SettingsError, match=r"but false fails: .*; name another in CXX, or try the format pt2 or onnx"):
+        export_run(run, tmp_path / "out", output_format="aoti")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_scores_in_bf16_is_exported_in_float32_with_a_warning(
+    run: LoadedRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = run.recipe.training
+    execution = training.execution.model_copy(update={"precision": "bf16"})
+    recipe = run.recipe.model_copy(update={"training": training.model_copy(update={"execution": execution})})
+    module._warn_of_bf16(run)
+    assert not caplog.records
+    module._warn_of_bf16(replace(run, recipe=recipe))
+    assert "scores in bf16 (training.precision), and its export in float32" in caplog.text
+
+
 @pytest.mark.slow  # a compilation
 def test_native_code_scores_as_the_ranker(run: LoadedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     native_package.require_compiler()
