@@ -3,9 +3,12 @@
 import http.client
 import json
 import shutil
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +232,19 @@ def test_scores_that_take_too_long_are_answered_by_503(bundle: Path, monkeypatch
         status, answer = client.call("/v1/score", {"rows": ROWS})
         assert (status, "took longer than 0.05 s" in answer["error"]) == (503, True)
         gate.set()
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(bundle: Path) -> None:
+    head = b"POST /v1/score HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{"
+    with running(bundle, limits=Limits(seconds=0.5, queue_requests=1)) as client:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=10) as unfinished:
+            unfinished.sendall(head)
+            while client.call("/v1/score", {"rows": ROWS})[0] != 429:
+                time.sleep(0.01)
+            answer = b"".join(iter(partial(unfinished.recv, 4096), b""))  # to the end of the connection
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"a body must arrive within 0.5 s, but some of it is missing" in answer
+        assert client.call("/v1/score", {"rows": ROWS})[0] == 200
 
 
 def test_stopping_finishes_what_is_running(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,3 +56,15 @@ def test_what_would_wait_longer_than_allowed_is_refused_at_once_and_told_when_to
         with pytest.raises(Refusal, match=r"within 2 s, but would take about 4\.0 s") as found:
             queue.place(0)
         assert (found.value.status, found.value.headers["Retry-After"]) == (503, "3")
+
+
+def test_bytes_of_bodies_beyond_the_limit_are_refused_and_leaving_gives_them_back() -> None:
+    queue = Queue(Limits(queue_bytes=100))
+    with queue.place(0) as first, queue.place(0) as second:
+        first.receives(60)
+        first.receives(30)
+        with pytest.raises(Refusal, match="holds 90 of at most 100 bytes") as found:
+            second.receives(20)
+        assert found.value.status == 429
+        second.receives(10)
+    assert queue.num_bytes == 0

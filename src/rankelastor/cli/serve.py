@@ -37,6 +37,9 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
     queue_requests: Annotated[
         int, typer.Option("--queue-requests", min=1, help="Most requests that wait in a worker; beyond it 429.")
     ] = 512,
+    queue_bytes: Annotated[
+        int, typer.Option("--queue-bytes", min=1, help="Most bytes of bodies that a worker holds; beyond it 429.")
+    ] = 256 << 20,
     batch_rows: Annotated[int, typer.Option("--batch-rows", min=1, help="Most rows that are scored at a time.")] = 4096,
     batch_wait_ms: Annotated[
         float,
@@ -44,7 +47,9 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
             "--batch-wait-ms", min=0, help="How long a batch waits for as many requests as the last one held."
         ),
     ] = 2.0,
-    seconds: Annotated[float, typer.Option("--seconds", min=0.001, help="Longest wait for scores; then 503.")] = 10.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.001, help="Longest wait for a body (then 408) and for scores (then 503).")
+    ] = 10.0,
     log_requests: Annotated[
         bool, typer.Option("--log-requests", help="Log method, path and status of requests; never what they hold.")
     ] = False,
@@ -63,6 +68,7 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
         candidates=candidates,
         queue_rows=queue_rows,
         queue_requests=queue_requests,
+        queue_bytes=queue_bytes,
         batch_rows=batch_rows,
         batch_wait_ms=batch_wait_ms,
         seconds=seconds,

@@ -29,6 +29,7 @@ _SUMMARIES = {
 _RANK_WORDS = "Each column stands in the context, or in every candidate. What reads the context alone is encoded once."
 _ERRORS = {
     "401": "The token is missing or wrong.",
+    "408": "The body did not arrive in time.",
     "413": "Too large: the body, or the number of rows or candidates.",
     "422": "Something in the body is wrong; the message names the place.",
     "429": "The queue is full; Retry-After says when to try again.",

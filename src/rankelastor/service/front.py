@@ -5,6 +5,7 @@ It stands before the web framework, so that a refusal costs next to nothing and 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
@@ -15,6 +16,7 @@ from typing import Any
 
 from rankelastor.errors import RankElastorError
 from rankelastor.service.answers import Answer, Service
+from rankelastor.service.queue import Place
 from rankelastor.service.refusals import Refusal
 
 Message = MutableMapping[str, Any]
@@ -93,7 +95,15 @@ class Front:
         if num_bytes > most:
             raise _too_large(most)
         with self.service.queue.place(num_bytes) as place:
-            return await answer(await _read(receive, most), place)
+            return await answer(await self._body(receive, place), place)
+
+    async def _body(self, receive: Receive, place: Place) -> bytes:
+        seconds = self.service.limits.seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await _read(receive, self.service.limits.body_bytes, place)
+        except TimeoutError:
+            raise Refusal(408, f"a body must arrive within {seconds:g} s, but some of it is missing") from None
 
     def _require_token(self, path: str, scope: Message) -> None:
         if self._token is None or path in HEALTH or path in SHELLS:
@@ -107,8 +117,8 @@ def _header(scope: Message, wanted: bytes) -> bytes:
     return next((value for name, value in scope["headers"] if name == wanted), b"")
 
 
-async def _read(receive: Receive, most: int) -> bytes:
-    """Read the body of a request, and no more of it than is allowed."""
+async def _read(receive: Receive, most: int, place: Place) -> bytes:
+    """Read the body of a request, and no more of it than is allowed; ``place`` counts its bytes."""
     parts, num_bytes, more = [], 0, True
     while more:
         message = await receive()
@@ -118,6 +128,7 @@ async def _read(receive: Receive, most: int) -> bytes:
         num_bytes += len(part)
         if num_bytes > most:
             raise _too_large(most)
+        place.receives(len(part))
         parts.append(part)
     return b"".join(parts)
 

@@ -36,6 +36,7 @@ class Queue:
         self._seconds_per_row = 0.0
         self._num_places = 0
         self.num_rows = 0
+        self.num_bytes = 0
 
     def place(self, num_bytes: int) -> Place:
         """Take a place for a request whose body has so many bytes, for as many rows as others of that size held.
@@ -55,9 +56,24 @@ class Queue:
         self._num_places += 1
         return place
 
-    def leave(self, num_rows: int) -> None:
-        """Give the place of a request with so many rows back."""
+    def receive(self, num_bytes: int) -> None:
+        """Count bytes of a body that have arrived; a queue that holds none takes any.
+
+        Raises:
+            Refusal: the bodies that are held have too many bytes.
+        """
+        if self.num_bytes and self.num_bytes + num_bytes > self._limits.queue_bytes:
+            raise Refusal(
+                429,
+                f"the queue holds {self.num_bytes:,} of at most {self._limits.queue_bytes:,} bytes; try again later",
+                wait_seconds=self.num_rows * self._seconds_per_row,
+            )
+        self.num_bytes += num_bytes
+
+    def leave(self, num_rows: int, num_bytes: int) -> None:
+        """Give the place of a request with so many rows and bytes back."""
         self.num_rows -= num_rows
+        self.num_bytes -= num_bytes
         self._num_places -= 1
 
     def scored(self, num_rows: int, seconds: float) -> None:
@@ -102,6 +118,7 @@ class Place:
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
         self._rows = 0
+        self._received = 0
         self.num_bytes = 0
 
     def holds(self, num_rows: int) -> None:
@@ -113,11 +130,20 @@ class Place:
         self._queue.change(self._rows, num_rows, self.num_bytes)
         self._rows = num_rows
 
+    def receives(self, num_bytes: int) -> None:
+        """Say how many more bytes of the body have arrived.
+
+        Raises:
+            Refusal: the bodies that are held have too many bytes.
+        """
+        self._queue.receive(num_bytes)
+        self._received += num_bytes
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._queue.leave(self._rows)
+        self._queue.leave(self._rows, self._received)
 
 
 def _mean(old: float, new: float) -> float:

@@ -6,13 +6,14 @@ import math
 
 _WAIT = frozenset({429, 503})
 _UNAUTHORISED = 401
+_TIMEOUT = 408
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a mistake of this program
     """A request that is answered by an error.
 
     Args:
-        status: the HTTP status: 401, 405, 413, 422, 429 or 503.
+        status: the HTTP status: 401, 405, 408, 413, 422, 429 or 503.
         message: what must hold, and what was given.
         wait_seconds: for 429 and 503, after how long another try makes sense; it is told in whole seconds, 1 at least.
     """
@@ -25,7 +26,9 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a mistake of this progr
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers of the answer: when to try again, or how to say who one is."""
+        """Headers of the answer: when to try again, how to say who one is, or that the rest is not waited for."""
         if self.status in _WAIT:
             return {"Retry-After": str(max(1, math.ceil(self._wait_seconds)))}
+        if self.status == _TIMEOUT:
+            return {"Connection": "close"}
         return {"WWW-Authenticate": "Bearer"} if self.status == _UNAUTHORISED else {}
