@@ -16,15 +16,17 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.bundles.bundled_runs import tiny_recipe, tiny_run
+from tests.conftest import tiny_values, write_clicks
 from tests.service.running_services import Client, running
 
 from rankelastor.bundles.make import BundleOptions, bundle_run
 from rankelastor.errors import DataError
-from rankelastor.recipes.load import with_overrides
+from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.runs.load import load_run
 from rankelastor.schema import Batch
 from rankelastor.service.limits import Limits
 from rankelastor.service.model import Asked, Scored, ServedModel
+from rankelastor.service.refusals import Refusal
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.run import train
 
@@ -95,6 +97,31 @@ def test_a_wrong_request_spoils_none_that_is_encoded_with_it(bundle: Path) -> No
                 np.testing.assert_allclose(found.probability[:, 0], expected(bundle, rows), atol=1e-6)
                 assert found.batch.categorical.tolist() == model.encode(rows).categorical.tolist()
     model.close()
+
+
+def test_a_number_that_is_too_large_spoils_no_other_request(tmp_path: Path) -> None:
+    values = tiny_values(write_clicks(tmp_path), prepared=tmp_path / "prepared")
+    values["data"]["fields"][1]["transform"] = "as_is"
+    values["model"] = {"kind": "fm", "embedding_dim": 4}
+    run = train(recipe_from_values(values), folder=tmp_path / "run").folder
+    model = ServedModel(run)
+    huge = [ROWS[0], {**ROWS[0], "price": 1e38}]
+    first, refused, last = model.score_together([Asked(ROWS[:1]), Asked(huge), Asked(ROWS[1:])])
+    for found, rows in ((first, ROWS[:1]), (last, ROWS[1:])):
+        assert isinstance(found, Scored)
+        np.testing.assert_allclose(found.probability[:, 0], expected(run, rows), atol=1e-6)
+    assert isinstance(refused, Refusal)
+    assert "the request, field 'price', row 2 must hold a number that this model can score" in refused.message
+    model.close()
+
+
+def test_a_fault_of_the_model_is_no_fault_of_the_request(bundle: Path) -> None:
+    with running(bundle) as client:
+        ranker = client.server.config.app.service.store.current.run.ranker  # type: ignore[union-attr]
+        for weights in ranker.network.parameters():
+            weights.data.fill_(float("nan"))
+        status, answer = client.call("/v1/score", {"rows": ROWS})
+        assert (status, "the model is at fault, and not the request" in answer["error"]) == (500, True), answer
 
 
 def test_values_of_several_types_are_one_value(client: Client) -> None:

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from rankelastor.errors import RankElastorError
+from rankelastor.errors import DataError, RunError
 from rankelastor.service.answers import Answer, Service
 from rankelastor.service.queue import Place
 from rankelastor.service.refusals import Refusal
@@ -77,8 +77,11 @@ class Front:
             content = await self._computed(answer, scope, receive)
         except Refusal as refusal:
             await _send(send, refusal.status, {"error": refusal.message}, refusal.headers)
-        except RankElastorError as error:
+        except DataError as error:
             await _send(send, 422, {"error": str(error)})
+        except RunError as error:
+            _logger.error("the model failed: %s", error)  # noqa: TRY400 - a traceback tells no more
+            await _send(send, 500, {"error": f"the model is at fault, and not the request: {error}"})
         except Exception as error:  # noqa: BLE001 - a mistake of this program; its words may hold what was asked
             lines = "".join(traceback.format_tb(error.__traceback__))
             _logger.error("a request to %s failed with %s:\n%s", path, type(error).__name__, lines)  # noqa: TRY400

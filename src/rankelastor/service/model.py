@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,12 +14,13 @@ import torch
 from jaxtyping import Float64
 from numpy import ndarray
 
-from rankelastor.errors import DataError
+from rankelastor.errors import DataError, RunError
 from rankelastor.evaluation.row_scorer import RowScorer
 from rankelastor.explanations.columns import column_places
 from rankelastor.explanations.contributions import Contribution, contributions, join, logits_of
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.schema import Batch
+from rankelastor.service.columns import REQUEST
 from rankelastor.service.facts import ModelFacts
 from rankelastor.service.refusals import Refusal
 from rankelastor.service.remembered import RememberingEncoder
@@ -96,8 +97,34 @@ class ServedModel:
         whole = [each for each in encoded if isinstance(each, Batch)]
         if not whole:
             return [each for each in encoded if isinstance(each, Exception)]
-        parts = iter(np.split(self.score(join(whole)), np.cumsum([each.num_examples for each in whole])[:-1]))
+        try:
+            parts = iter(np.split(self.score(join(whole)), np.cumsum([each.num_examples for each in whole])[:-1]))
+        except RunError:  # a logit is not finite; scored alone, each request shows whether it is one of its own
+            return [each if isinstance(each, Exception) else self._scored_alone(each) for each in encoded]
         return [each if isinstance(each, Exception) else Scored(each, next(parts)) for each in encoded]
+
+    def _scored_alone(self, batch: Batch) -> Scored | Exception:
+        try:
+            return Scored(batch, self.score(batch))
+        except RunError as error:
+            return error if self._fails_without_numbers(batch) else self._too_large(batch)
+
+    def _fails_without_numbers(self, batch: Batch) -> bool:
+        try:
+            self.score(replace(batch, numeric=torch.zeros_like(batch.numeric)))
+        except RunError:
+            return True
+        return False
+
+    def _too_large(self, batch: Batch) -> Refusal:
+        """Name the largest number of a batch, which is too large for the model."""
+        row, index = divmod(int(batch.numeric.abs().argmax()), batch.numeric.shape[1])
+        name = self.run.encoder.schema.numeric[index].name
+        return Refusal(
+            422,
+            f"{REQUEST}, field {name!r}, row {row + 1} must hold a number that this model can score, but the one given "
+            "is too large: the logit is not finite; send a smaller one",
+        )
 
     def _encoded(self, requests: Sequence[Asked]) -> list[Batch | Exception]:
         """Encode short requests together, which takes hardly longer than one, and rankings of many candidates alone."""
