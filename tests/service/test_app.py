@@ -145,6 +145,34 @@ def test_fields_that_moved_a_row_are_told(client: Client) -> None:
     assert changes == sorted(changes, reverse=True)
 
 
+def test_an_explanation_counts_as_many_rows_as_it_scores_and_ends_in_time(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(bundle, limits=Limits(queue_rows=30, seconds=0.5)) as client:
+        service = client.server.config.app.service  # type: ignore[union-attr]
+        model, gate = service.store.current, threading.Event()
+        assert model.num_explaining_rows == 1 + 3 * 10  # columns, and example rows
+        assert client.call("/v1/explain", {"rows": ROWS[:1]})[0] == 200, "an empty queue takes it"
+        with service.queue.place(0):
+            status, answer = client.call("/v1/explain", {"rows": ROWS[:1]})
+            assert (status, "this request has about 32" in answer["error"]) == (429, True), answer
+            assert client.call("/v1/score", {"rows": ROWS[:1]})[0] == 200
+        monkeypatch.setattr(model, "explain", lambda row: gate.wait(5))
+        status, answer = client.call("/v1/explain", {"rows": ROWS[:1]})
+        assert (status, "took longer than 0.5 s" in answer["error"]) == (503, True), answer
+        gate.set()
+
+
+def test_what_a_model_tells_outlives_the_folder_that_its_bundle_was_unpacked_into(bundle: Path) -> None:
+    model = ServedModel(bundle)
+    assert model.run.bundle is not None
+    model.run.bundle.close()
+    assert model.facts.description["card"].startswith("# tiny")
+    assert model.facts.fields["example"].keys() >= {"site", "device", "price"}
+    assert len(model.explain(ROWS[0])) == 3
+    model.close()
+
+
 def test_the_documentation_names_the_fields(client: Client) -> None:
     _, described = client.call("/openapi.json")
     row = described["components"]["schemas"]["Row"]

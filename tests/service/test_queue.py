@@ -68,3 +68,14 @@ def test_bytes_of_bodies_beyond_the_limit_are_refused_and_leaving_gives_them_bac
         assert found.value.status == 429
         second.receives(10)
     assert queue.num_bytes == 0
+
+
+def test_rows_that_are_scored_besides_say_nothing_of_the_bodies_of_others() -> None:
+    queue = Queue(Limits(queue_rows=100))
+    with queue.place(10) as explaining:
+        explaining.holds(1)
+        explaining.computes(90)
+        with queue.place(10) as other, pytest.raises(Refusal, match="holds 90 of at most 100 rows"):
+            assert queue.num_rows == 91
+            other.computes(11)
+    assert queue.num_rows == 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class Service:
         self.store = ModelStore(place, self.telemetry)
         self.queue = Queue(limits)
         self.batcher = Batcher(limits, self.queue, self.telemetry)
+        self._explaining = asyncio.Lock()
 
     @property
     def paths(self) -> Mapping[str, Answer]:
@@ -67,16 +69,25 @@ class Service:
         rows, _ = model.requests.read_score(body)
         if len(rows) != 1:
             raise Refusal(422, f"a request must hold one row, but holds {len(rows):,}")
-        scored = await self._scored(model, Asked(rows), place)
-        found = await self.batcher.run(lambda: model.explain(rows[0]))
+        place.holds(1)
+        place.computes(1 + model.num_explaining_rows)
+        async with self._in_time():
+            scored = await self.batcher.score(model, Asked(rows))
+            async with self._explaining:  # one at a time, so that batches of scores come between
+                found = await self.batcher.run(lambda: model.explain(rows[0]))
         told = {"contributions": [each.as_dict() for each in found]}
         return _answer(model, scored, range(1), name_unseen=True) | told
 
     async def _scored(self, model: ServedModel, asked: Asked, place: Place) -> Scored:
         place.holds(asked.num_rows)
+        async with self._in_time():
+            return await self.batcher.score(model, asked)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self.limits.seconds):
-                return await self.batcher.score(model, asked)
+                yield
         except TimeoutError:
             raise Refusal(
                 503, f"the scores took longer than {self.limits.seconds:g} s; try again later, with fewer rows"

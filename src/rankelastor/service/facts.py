@@ -17,7 +17,7 @@ _FREQUENT = 30
 
 
 class ModelFacts:
-    """What is known of a run or a bundle, beside its weights.
+    """What is known of a run or a bundle, beside its weights; it is read at once, and no file of it afterwards.
 
     Args:
         run: the loaded run.
@@ -25,6 +25,9 @@ class ModelFacts:
 
     def __init__(self, run: LoadedRun) -> None:
         self.run = run
+        self.examples = self._examples()
+        """The example rows of the bundle; None if it has none."""
+        self._card = self._card_text()
 
     @cached_property
     def fields(self) -> dict[str, Any]:
@@ -70,15 +73,12 @@ class ModelFacts:
         """Some example rows of the bundle; empty if it has none."""
         return [] if self.examples is None else self.examples.table.slice(0, 5).to_pylist()
 
-    @cached_property
-    def examples(self) -> RawRows | None:
-        """The example rows of the bundle; None if it has none."""
+    def _examples(self) -> RawRows | None:
         bundle = self.run.bundle
         path = None if bundle is None else bundle.example_rows
         return None if path is None else next(iter(read_rows(path, self.run.encoder.csv)), None)
 
-    @cached_property
-    def _card(self) -> str:
+    def _card_text(self) -> str:
         if self.run.bundle is not None:
             return (self.run.bundle.folder / CARD_FILE).read_text(encoding="utf-8")
         if not RunFolder(self.run.folder).has_result:

@@ -71,6 +71,8 @@ class ServedModel:
         self._encoder = RememberingEncoder(self.run.encoder)
         self._scorer = RowScorer(self.run)
         self._lock = threading.Lock()
+        self._places = column_places(self.run.encoder)
+        self._background = self._background_rows()
         self._unknown = {
             index: feature.num_ids - 1
             for index, feature in enumerate(self.run.encoder.schema.categorical)
@@ -173,16 +175,21 @@ class ServedModel:
     def explain(self, row: Row, *, task: int = 0) -> tuple[Contribution, ...]:
         """Compute what each column contributed to the logit of a row, see ``contributions``."""
         encoded = self.encode([row])
-        places = column_places(self.run.encoder)
-        return contributions(lambda batch: logits_of(self.score(batch)), encoded, self._background, places, task=task)
+        return contributions(
+            lambda batch: logits_of(self.score(batch)), encoded, self._background, self._places, task=task
+        )
+
+    @property
+    def num_explaining_rows(self) -> int:
+        """Number of rows that are scored to explain one."""
+        return 1 + len(self._places) * self._background.num_examples
 
     def close(self) -> None:
         """Stop the threads."""
         self._scorer.close()
 
-    @cached_property
-    def _background(self) -> Batch:
-        """Rows whose values take the place of a row's: example rows, or one of unseen values and zeros."""
+    def _background_rows(self) -> Batch:
+        """Make the rows whose values take the place of a row's: example rows, or one of unseen values and zeros."""
         if self.facts.examples is not None:
             return next(self.run.encoder.encode(self.facts.examples).split(_MOST_BACKGROUND))
         schema = self.run.encoder.schema

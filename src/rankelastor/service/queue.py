@@ -130,6 +130,15 @@ class Place:
         self._queue.change(self._rows, num_rows, self.num_bytes)
         self._rows = num_rows
 
+    def computes(self, num_rows: int) -> None:
+        """Say how many rows are scored for the request, where these are more than its body holds.
+
+        Raises:
+            Refusal: they are too many.
+        """
+        self._queue.change(self._rows, num_rows, 0)
+        self._rows = num_rows
+
     def receives(self, num_bytes: int) -> None:
         """Say how many more bytes of the body have arrived.
 
