@@ -1,11 +1,13 @@
 """Tests that a service scores as predict does, refuses what it cannot answer, and swaps bundles without a gap."""
 
+import gc
 import http.client
 import json
 import shutil
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,14 +21,17 @@ from tests.bundles.bundled_runs import tiny_recipe, tiny_run
 from tests.conftest import tiny_values, write_clicks
 from tests.service.running_services import Client, running
 
+from rankelastor.bundles.examples import ExampleScores
 from rankelastor.bundles.make import BundleOptions, bundle_run
 from rankelastor.errors import DataError
 from rankelastor.recipes.load import recipe_from_values, with_overrides
-from rankelastor.runs.load import load_run
+from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.schema import Batch
+from rankelastor.service import store
 from rankelastor.service.limits import Limits
 from rankelastor.service.model import Asked, Scored, ServedModel
 from rankelastor.service.refusals import Refusal
+from rankelastor.service.telemetry import Telemetry
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.run import train
 
@@ -343,23 +348,27 @@ def test_a_new_bundle_is_verified_and_swapped_in_and_a_bad_one_is_refused(bundle
     before, after = expected(place, ROWS), expected(tmp_path / "new.rank", ROWS)
     assert before != after
     with running(place) as client:
-        store = client.server.config.app.service.store  # type: ignore[union-attr]
+        held = client.server.config.app.service.store  # type: ignore[union-attr]
         (tmp_path / "bad.rank").write_bytes((tmp_path / "new.rank").read_bytes()[:-50])
         (tmp_path / "bad.rank").replace(place)
-        assert not store.refresh()
+        assert not held.refresh()
         assert client.score(ROWS)["probabilities"] == before
-        assert "must be a whole bundle" in client.call("/readyz")[1]["problem"]
+        assert client.call("/readyz")[1] == {"status": "ready", "new_bundle_refused": True}
+        assert "must be a whole bundle" in client.call("/v1/model")[1]["problem"]
+        old = weakref.ref(held.current)
         with ThreadPoolExecutor(4) as pool:
             answers = [pool.submit(client.score, ROWS) for _ in range(40)]
             (tmp_path / "new.rank").replace(place)
-            assert store.refresh()
+            assert held.refresh()
             answers += [pool.submit(client.score, ROWS) for _ in range(10)]
             found = [answer.result()["probabilities"] for answer in answers]
         for each in found:
             nearest = min((before, after), key=lambda scores: np.abs(np.subtract(scores, each)).max())
             np.testing.assert_allclose(each, nearest, atol=1e-6)
         np.testing.assert_allclose(found[-1], after, atol=1e-6)
-        assert client.call("/readyz")[1]["problem"] is None
+        assert client.call("/readyz")[1] == {"status": "ready", "new_bundle_refused": False}
+        gc.collect()
+        assert old() is None, "no request uses it any more, so that its threads and its folder are gone"
         _, told = client.call("/metrics")
         assert 'rankelastor_bundles_total{what="taken"} 1' in told
 
@@ -376,6 +385,41 @@ def test_a_mistake_of_the_program_is_answered_and_logged_without_what_was_asked(
         assert (status, answer) == (500, {"error": "the service made a mistake; its log says where"})
     assert "a request to /v1/score failed with RuntimeError" in caplog.text
     assert "very-private" not in caplog.text.replace('raise RuntimeError("very-private")', "")
+
+
+def test_whatever_a_new_bundle_does_the_service_goes_on_and_stops_in_order(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(shutil.copy(bundle, tmp_path / "model.rank"))
+    with running(place, watch=True, token="secret") as client:
+        service = client.server.config.app.service  # type: ignore[union-attr]
+        with monkeypatch.context() as patched:
+            patched.setattr("rankelastor.service.store.load_verified", lambda place: [][1])
+            place.touch()
+            while not client.call("/readyz")[1]["new_bundle_refused"]:
+                time.sleep(0.05)
+        headers = {"Authorization": "Bearer secret"}
+        assert client.call("/v1/model", headers=headers)[1]["problem"] == "IndexError: list index out of range"
+        place.touch()
+        while client.call("/readyz")[1]["new_bundle_refused"]:
+            time.sleep(0.05)
+    with pytest.raises(RuntimeError, match="shutdown"):
+        service.batcher._thread.submit(print)
+
+
+def test_what_was_verified_is_what_serves(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, scores = Path(shutil.copy(bundle, tmp_path / "model.rank")), store.score_rows
+
+    def replaced_meanwhile(run: LoadedRun, rows: Path) -> ExampleScores:
+        (tmp_path / "bad").write_bytes(b"PK and no more")
+        (tmp_path / "bad").replace(place)
+        return scores(run, rows)
+
+    monkeypatch.setattr(store, "score_rows", replaced_meanwhile)
+    found = store.ModelStore(place, Telemetry())
+    np.testing.assert_array_equal(found.current.score_together([Asked(ROWS)])[0].probability[:, 0], expected(bundle, ROWS))
+    assert not found.refresh()
+    assert "must be a whole bundle" in str(found.problem)
 
 
 def test_nothing_of_a_request_is_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -97,6 +97,11 @@ class Service:
         if count > most:
             raise Refusal(413, f"a request must hold at most {most:,} {what}, but holds {count:,}; send several")
 
+    def close(self) -> None:
+        """Stop the threads; what is running is finished."""
+        self.batcher.close()
+        self.store.current.close()
+
     async def keep_fresh(self) -> None:
         """Look for a new bundle again and again, in a thread that scores nothing."""
         while True:

@@ -81,19 +81,21 @@ def _lifespan_of(service: Service, *, watch: bool) -> Callable[[FastAPI], Any]:
             with borrowed_cores(threads):
                 yield
         finally:
-            if watching is not None:
-                watching.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watching
-            service.batcher.close()
+            try:
+                if watching is not None:
+                    watching.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await watching
+            finally:
+                service.close()
 
     return lifespan
 
 
 def _add_facts(app: FastAPI, service: Service) -> None:
-    @app.get("/v1/model", summary="Describe the model, with its card")
+    @app.get("/v1/model", summary="Describe the model, with its card, and say why a new one was refused")
     async def model() -> dict[str, Any]:
-        return service.store.current.facts.description
+        return service.store.current.facts.description | {"problem": service.store.problem}
 
     @app.get("/v1/fields", summary="List the columns with their most frequent values, and an example row")
     async def fields() -> dict[str, Any]:
@@ -103,9 +105,9 @@ def _add_facts(app: FastAPI, service: Service) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", summary="Tell whether the model is loaded, and why a new one was refused")
+    @app.get("/readyz", summary="Tell whether the model is loaded, and whether a new one was refused")
     async def readyz() -> dict[str, Any]:
-        return {"status": "ready", "problem": service.store.problem}
+        return {"status": "ready", "new_bundle_refused": service.store.problem is not None}
 
     @app.get("/metrics", summary="Counts and times for Prometheus")
     async def metrics() -> PlainTextResponse:

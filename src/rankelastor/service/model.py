@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -70,6 +71,8 @@ class ServedModel:
         self.facts = ModelFacts(self.run)
         self._encoder = RememberingEncoder(self.run.encoder)
         self._scorer = RowScorer(self.run)
+        self.close = weakref.finalize(self, self._scorer.close)
+        """Stops the threads, at the latest when no request uses the model any more."""
         self._lock = threading.Lock()
         self._places = column_places(self.run.encoder)
         self._background = self._background_rows()
@@ -183,10 +186,6 @@ class ServedModel:
     def num_explaining_rows(self) -> int:
         """Number of rows that are scored to explain one."""
         return 1 + len(self._places) * self._background.num_examples
-
-    def close(self) -> None:
-        """Stop the threads."""
-        self._scorer.close()
 
     def _background_rows(self) -> Batch:
         """Make the rows whose values take the place of a row's: example rows, or one of unseen values and zeros."""

@@ -6,9 +6,9 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from rankelastor.bundles.verify import verify_bundle
+from rankelastor.bundles.examples import ExampleScores, score_rows
 from rankelastor.errors import RankElastorError, RunError
-from rankelastor.runs.bundle_file.archive import is_bundle
+from rankelastor.runs.bundle_file.index import EXAMPLE_ROWS, EXAMPLE_SCORES
 from rankelastor.service.model import ServedModel
 from rankelastor.service.telemetry import Telemetry
 
@@ -37,7 +37,7 @@ class ModelStore:
         self.place = Path(place)
         self._telemetry = telemetry
         self._seen = self._look()
-        self.current = _verified(self.place)
+        self.current = load_verified(self.place)
         self.problem: str | None = None
         """Why the last new bundle was refused; None if it was not."""
 
@@ -52,11 +52,11 @@ class ModelStore:
             return False
         self._seen = found
         try:
-            new = _verified(self.place)
-        except (RankElastorError, OSError) as error:
-            self.problem = str(error)
+            new = load_verified(self.place)
+        except Exception as error:  # noqa: BLE001 - whatever a bundle does, the service and the watching go on
+            self.problem = str(error) if isinstance(error, RankElastorError) else f"{type(error).__name__}: {error}"
             self._telemetry.swapped("refused")
-            _logger.warning("the new bundle is refused, and the old one stays: %s", error)
+            _logger.warning("the new bundle is refused, and the old one stays: %s", self.problem)
             return False
         self.current, self.problem = new, None
         self._telemetry.swapped("taken")
@@ -71,10 +71,20 @@ class ModelStore:
         return _Seen(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def _verified(place: Path) -> ServedModel:
-    if is_bundle(place):
-        found = verify_bundle(place)
-        if not found.is_whole:
-            name, damage = next(iter(found.damage.items()))
-            raise RunError(f"{place} must be whole, but {name} is damaged: {damage}; make the bundle again")
-    return ServedModel(place)
+def load_verified(place: Path) -> ServedModel:
+    """Load a run or a bundle, and score the example rows of what was loaded again.
+
+    Its files are compared with their checksums as they are unpacked. The path is opened once, so that what is verified
+    is what serves, also where another file takes the path meanwhile.
+
+    Raises:
+        RunError: it is damaged, or its rows are scored otherwise here.
+    """
+    model = ServedModel(place)
+    bundle = model.run.bundle
+    if bundle is not None and bundle.example_rows is not None:
+        stored = ExampleScores.read((bundle.folder / EXAMPLE_SCORES).read_bytes(), source=EXAMPLE_SCORES)
+        difference = stored.difference_to(score_rows(model.run, bundle.example_rows))
+        if difference is not None:
+            raise RunError(f"{place} must be whole, but {EXAMPLE_ROWS} is damaged: {difference}; make the bundle again")
+    return model
