@@ -88,7 +88,8 @@ async def open_loop(case: Case, port: int, body: bytes, *, seconds: float) -> Ca
     """Send ``case.rate`` requests a second, whether or not those before have been answered.
 
     Answers are counted for ``seconds`` after the ``_RAMP_SECONDS`` in which the queue fills. Status 0 is a connection
-    that broke, or a request for which there was no connection.
+    that broke, a request for which there was no connection, or one that had no answer when the window and the wait for
+    late ones had ended.
     """
     request, began = _request(body), time.perf_counter()
     ends = _RAMP_SECONDS + seconds
@@ -110,7 +111,8 @@ async def open_loop(case: Case, port: int, body: bytes, *, seconds: float) -> Ca
             status = 0
         else:
             idle.append(connection)
-        if _RAMP_SECONDS <= time.perf_counter() - began <= ends:
+        now = time.perf_counter() - began
+        if _RAMP_SECONDS <= now <= ends or (now > ends and status == 0):
             case.add(status, sent)
 
     tasks = []
@@ -119,14 +121,17 @@ async def open_loop(case: Case, port: int, body: bytes, *, seconds: float) -> Ca
         tasks.append(asyncio.create_task(one()))
     await asyncio.sleep(max(0.0, began + ends - time.perf_counter()))
     case.seconds = time.perf_counter() - began - _RAMP_SECONDS
-    await asyncio.wait(tasks, timeout=_LATE_SECONDS)
+    _, unanswered = await asyncio.wait(tasks, timeout=_LATE_SECONDS)
+    case.statuses[0] += len(unanswered)
+    for task in unanswered:
+        task.cancel()
     for _, writer in idle:
         writer.close()
     return case
 
 
 def _request(body: bytes) -> bytes:
-    head = "POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = "POST /v1/rank HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

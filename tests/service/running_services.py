@@ -15,6 +15,7 @@ import uvicorn
 
 from rankelastor.service.app import make_app
 from rankelastor.service.limits import Limits
+from rankelastor.service.run import ServiceSettings, server_options
 
 
 class Client:
@@ -47,7 +48,8 @@ class Client:
 def running(place: Path, **options: Any) -> Iterator[Client]:
     """Run a service while the context lasts."""
     app = make_app(place, **{"limits": Limits(), **options})
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=10))
+    settings = server_options(ServiceSettings(place, port=0, stop_seconds=10))
+    server = uvicorn.Server(uvicorn.Config(app, **settings))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

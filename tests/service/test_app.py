@@ -3,6 +3,7 @@
 import gc
 import http.client
 import json
+import logging
 import shutil
 import socket
 import threading
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import polars as pl
@@ -225,7 +227,7 @@ def test_a_head_is_answered_without_a_body(client: Client) -> None:
         (b"{", 422, "Invalid JSON"),
         (b'{"rows": []}', 422, "must hold rows, but holds none"),
         (b'{"rows": [{"site": "a", "device": "b"}]}', 422, "rows.0.price: Field required"),
-        (b'{"rows": [{"site": ["a"], "device": "b", "price": 1}]}', 422, "rows.0.site"),
+        (b'{"rows": [{"site": ["a"], "device": "b", "price": 1}]}', 422, "but is not: rows.0.site: Input"),
         (b'{"rows": [{"site": "a", "device": "b", "price": {}}]}', 422, "rows.0.price"),
         (b'{"rows": [{"site": "a", "device": "b", "price": NaN}]}', 422, "rows.0.price"),
         (b'{"rows": [{"site": "a", "device": "b", "price": Infinity}]}', 422, "rows.0.price"),
@@ -394,7 +396,7 @@ def test_whatever_a_new_bundle_does_the_service_goes_on_and_stops_in_order(
     with running(place, watch=True, token="secret") as client:
         service = client.server.config.app.service  # type: ignore[union-attr]
         with monkeypatch.context() as patched:
-            patched.setattr("rankelastor.service.store.load_verified", lambda place: [][1])
+            patched.setattr(store, "load_verified", Mock(side_effect=IndexError("list index out of range")))
             place.touch()
             while not client.call("/readyz")[1]["new_bundle_refused"]:
                 time.sleep(0.05)
@@ -417,13 +419,35 @@ def test_what_was_verified_is_what_serves(bundle: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr(store, "score_rows", replaced_meanwhile)
     found = store.ModelStore(place, Telemetry())
-    np.testing.assert_array_equal(found.current.score_together([Asked(ROWS)])[0].probability[:, 0], expected(bundle, ROWS))
+    np.testing.assert_array_equal(
+        found.current.score_together([Asked(ROWS)])[0].probability[:, 0], expected(bundle, ROWS)
+    )
     assert not found.refresh()
     assert "must be a whole bundle" in str(found.problem)
 
 
-def test_nothing_of_a_request_is_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    client.score([{"site": "very-private", "device": "x", "price": 1}])
-    client.call("/v1/score", {"rows": [{"site": "very-private"}]})
-    assert "very-private" not in caplog.text
-    assert "very-private" not in json.dumps(client.call("/metrics")[1])
+def test_nothing_of_a_request_is_logged(
+    bundle: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with running(bundle) as client:
+        client.score([{"site": "very-private", "device": "x", "price": 1}])
+        client.call("/v1/score", {"rows": [{"site": "very-private"}]})
+        client.call("/v1/score?very-private", raw=b'{"rows": [{"site": "very-private", "price": "very-private"}]}')
+        client.call("/very-private")
+        told = caplog.text + "".join(capfd.readouterr()) + json.dumps(client.call("/metrics")[1])
+    assert "private" not in told
+
+
+def test_names_that_others_could_point_here_are_refused_where_there_is_no_token(bundle: Path) -> None:
+    with running(bundle, only_local=True) as client:
+        for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""):
+            for path in ("/v1/model", "/v1/fields", "/openapi.json", "/"):
+                status, answer = client.call(path, headers={"Host": host})
+                assert (status, "answers requests to localhost alone" in answer["error"]) == (421, True)
+            assert client.call("/healthz", headers={"Host": host})[0] == 200
+        for host in ("localhost", "127.0.0.1:1", "[::1]:8000", "model.localhost:8000"):
+            assert client.call("/v1/model", headers={"Host": host})[0] == 200, host
+    with running(bundle, only_local=True, token="secret") as client:
+        headers = {"Host": "ranker.example", "Authorization": "Bearer secret"}
+        assert client.call("/v1/model", headers=headers)[0] == 200

@@ -75,7 +75,8 @@ def test_rows_that_are_scored_besides_say_nothing_of_the_bodies_of_others() -> N
     with queue.place(10) as explaining:
         explaining.holds(1)
         explaining.computes(90)
-        with queue.place(10) as other, pytest.raises(Refusal, match="holds 90 of at most 100 rows"):
+        with queue.place(10) as other:
             assert queue.num_rows == 91
-            other.computes(11)
+            with pytest.raises(Refusal, match="holds 90 of at most 100 rows"):
+                other.computes(11)
     assert queue.num_rows == 0

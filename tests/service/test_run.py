@@ -17,12 +17,13 @@ from pathlib import Path
 import pytest
 from tests.bundles.bundled_runs import tiny_recipe, tiny_run
 from typer.testing import CliRunner
+from uvicorn.config import STARTUP_FAILURE
 
 from rankelastor.bundles.make import BundleOptions, bundle_run
 from rankelastor.cli.main import app
 from rankelastor.errors import RunError, SettingsError
 from rankelastor.service.limits import Limits
-from rankelastor.service.run import ServiceSettings, serve
+from rankelastor.service.run import ServiceSettings, serve, worker
 from rankelastor.training.run import train
 
 
@@ -70,9 +71,12 @@ def test_a_port_in_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None
     assert "http://" not in result.output
 
 
-def test_a_bundle_that_cannot_be_used_is_said_before_an_address(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_bundle_that_cannot_be_used_is_said_before_an_address(tmp_path: Path, workers: str) -> None:
     (tmp_path / "cut.rank").write_bytes(b"PK\x03\x04 and no more")
-    result = CliRunner().invoke(app, ["serve", str(tmp_path / "cut.rank"), "--port", str(free_port())])
+    result = CliRunner().invoke(
+        app, ["serve", str(tmp_path / "cut.rank"), "--port", str(free_port()), "--workers", workers]
+    )
     assert result.exit_code == 2
     assert "must be a whole bundle" in result.output
     assert "http://" not in result.output
@@ -90,6 +94,22 @@ def test_an_address_that_others_reach_without_a_token_is_warned_of(
     with pytest.raises(RunError):
         serve(settings)
     assert "everyone who reaches 0.0.0.0 may ask" in caplog.text
+
+
+def test_a_worker_that_cannot_serve_says_why_and_tells_its_parent_not_to_try_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as found:
+        worker(ServiceSettings(tmp_path / "none.rank"))
+    assert found.value.code == STARTUP_FAILURE
+    assert "a worker cannot serve: " in caplog.text
+
+
+def test_a_token_is_read_without_its_line_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rankelastor.service.app.make_app", lambda _, **options: options["token"])
+    for given, token in (("secret\n", "secret"), (" \n", None)):
+        monkeypatch.setenv("RANKELASTOR_TOKEN", given)
+        assert worker(ServiceSettings(tmp_path)) == token
 
 
 def test_limits_must_be_above_zero() -> None:

@@ -48,7 +48,8 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
         ),
     ] = 2.0,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.001, help="Longest wait for a body (then 408) and for scores (then 503).")
+        float,
+        typer.Option("--seconds", min=0.001, help="Longest wait for a body (then 408) and for scores (then 503)."),
     ] = 10.0,
     log_requests: Annotated[
         bool, typer.Option("--log-requests", help="Log method, path and status of requests; never what they hold.")
@@ -57,7 +58,7 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
     """Answer requests over HTTP: probabilities of rows, an order of candidates, the card, health and metrics.
 
     A page at / tries rows. Nothing of a request is logged. The environment variable RANKELASTOR_TOKEN sets a bearer
-    token that guards every path but health.
+    token that guards every path but health and the pages at / and /docs, which hold nothing of the model.
     """
     from rankelastor.service.limits import Limits
     from rankelastor.service.run import ServiceSettings, serve

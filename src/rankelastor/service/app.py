@@ -31,6 +31,7 @@ _ERRORS = {
     "401": "The token is missing or wrong.",
     "408": "The body did not arrive in time.",
     "413": "Too large: the body, or the number of rows or candidates.",
+    "421": "The service has no token and answers requests to localhost alone.",
     "422": "Something in the body is wrong; the message names the place.",
     "429": "The queue is full; Retry-After says when to try again.",
     "503": "The scores would take too long; Retry-After says when to try again.",
@@ -38,7 +39,12 @@ _ERRORS = {
 
 
 def make_app(
-    place: str | Path, *, limits: Limits | None = None, watch: bool = False, token: str | None = None
+    place: str | Path,
+    *,
+    limits: Limits | None = None,
+    watch: bool = False,
+    token: str | None = None,
+    only_local: bool = False,
 ) -> Front:
     """Make the web application.
 
@@ -48,6 +54,7 @@ def make_app(
         watch: whether a new bundle at the path takes the place of the old one.
         token: what requests must show as a bearer token, but for health and for pages that hold nothing of the model;
             None lets everyone in.
+        only_local: whether requests must be addressed to this machine, where there is no token.
 
     Raises:
         RunError: the run or the bundle cannot be used.
@@ -61,7 +68,7 @@ def make_app(
     _add_facts(app, service)
     add_pages(app)
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]
-    return Front(app, service=service, token=token)
+    return Front(app, service=service, token=token, only_local=only_local)
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:

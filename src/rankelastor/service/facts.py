@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from rankelastor.bundles.card import card_text
 from rankelastor.bundles.findings import Findings
+from rankelastor.data.cells.lists import JSON
+from rankelastor.data.kinds.last_element import LastElementSpec
+from rankelastor.data.kinds.sequence import SequenceSpec
+from rankelastor.data.kinds.spec import FeatureSpec
 from rankelastor.data.raw.rows import RawRows, read_rows
 from rankelastor.runs.bundle_file.index import CARD_FILE, BundleIndex
 from rankelastor.runs.load import LoadedRun
 from rankelastor.runs.run_folder import RunFolder
+from rankelastor.service.request_types import LISTS, NUMBERS
 
 _FREQUENT = 30
+_OF_PLAIN_VALUES = frozenset({"categorical"}) | LISTS
+"""Kinds whose vocabulary holds values as they stand in a column, or in its lists."""
 
 
 class ModelFacts:
@@ -39,7 +47,7 @@ class ModelFacts:
             "tasks": list(run.encoder.schema.tasks),
             "columns": list(run.encoder.columns),
             "values": self.frequent_values,
-            "example": json.loads(json.dumps(next(iter(self.example_rows), {}), default=str)),
+            "example": json.loads(json.dumps((self.example_rows or [self._made_row])[0], default=str)),
         }
 
     @cached_property
@@ -59,14 +67,36 @@ class ModelFacts:
 
     @cached_property
     def frequent_values(self) -> dict[str, list[str]]:
-        """The most frequent values of each column that has a vocabulary of plain values, most frequent first."""
+        """The most frequent values, or elements of lists, of each column that has a vocabulary of such, by frequency.
+
+        The vocabularies of pairs, and of parts of times, hold no values of a column.
+        """
+        found: dict[str, list[str]] = {}
         if self.run.encoder.manifest.vocabulary_salt is not None:
-            return {}
-        return {
-            spec.column: self.run.encoder.vocabularies[spec.name].values.head(_FREQUENT).to_list()
-            for spec in self.run.encoder.manifest.features
-            if spec.name in self.run.encoder.vocabularies and not spec.is_served
-        }
+            return found
+        for spec in self.run.encoder.manifest.features:
+            is_json = isinstance(spec, SequenceSpec | LastElementSpec) and spec.separator == JSON
+            if spec.kind in _OF_PLAIN_VALUES and not is_json and not spec.is_served:
+                values = self.run.encoder.vocabularies[spec.name].values
+                found.setdefault(spec.column, values.head(_FREQUENT).to_list())
+        return found
+
+    @property
+    def _made_row(self) -> dict[str, Any]:
+        """A valid row of frequent values, zeros and blanks, to begin with where there are no example rows."""
+        specs: dict[str, list[FeatureSpec]] = {column: [] for column in self.run.encoder.columns}
+        for spec in self.run.encoder.manifest.features:
+            if spec.column in specs:
+                specs[spec.column].append(spec)
+        return {column: self._made_value(column, each) for column, each in specs.items()}
+
+    def _made_value(self, column: str, specs: Sequence[FeatureSpec]) -> Any:
+        values = self.frequent_values.get(column, [])[:1]
+        for spec in specs:
+            if isinstance(spec, SequenceSpec | LastElementSpec) and spec.separator in {None, JSON}:
+                return values if spec.separator is None else json.dumps(values)
+        are_numbers = bool(specs) and all(spec.kind in NUMBERS for spec in specs)
+        return values[0] if values else 0 if are_numbers else None
 
     @cached_property
     def example_rows(self) -> list[dict[str, Any]]:

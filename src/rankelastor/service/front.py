@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import json
 import logging
 import time
@@ -14,7 +15,7 @@ import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from rankelastor.errors import DataError, RunError
+from rankelastor.errors import DataError, RunError, shorten
 from rankelastor.service.answers import Answer, Service
 from rankelastor.service.queue import Place
 from rankelastor.service.refusals import Refusal
@@ -39,11 +40,14 @@ class Front:
         service: answers bodies.
         token: what requests must show as a bearer token, but for health and for pages without data; None lets
             everyone in.
+        only_local: whether requests must be addressed to this machine, where there is no token. A page of another site
+            can have its name point here, and would read what a browser on this machine gets.
     """
 
-    def __init__(self, app: App, *, service: Service, token: str | None) -> None:
+    def __init__(self, app: App, *, service: Service, token: str | None, only_local: bool = False) -> None:
         self._app, self.service = app, service
         self._token = None if token is None else token.encode()
+        self._only_local = only_local and token is None
         self._paths = service.paths
         self._known = HEALTH | SHELLS | _OTHERS | self._paths.keys()
 
@@ -69,6 +73,8 @@ class Front:
 
     async def _answer(self, path: str, scope: Message, receive: Receive, send: Send) -> None:
         try:
+            if path not in HEALTH:
+                self._require_address(scope)
             self._require_token(path, scope)
             answer = self._paths.get(path)
             if answer is None:
@@ -108,12 +114,37 @@ class Front:
         except TimeoutError:
             raise Refusal(408, f"a body must arrive within {seconds:g} s, but some of it is missing") from None
 
+    def _require_address(self, scope: Message) -> None:
+        host = _header(scope, b"host").decode("latin-1")
+        if self._only_local and not is_of_this_machine(host):
+            raise Refusal(
+                421,
+                f"without a token this service answers requests to localhost alone, but {shorten(host)} was asked; set "
+                "RANKELASTOR_TOKEN, or let a proxy send Host: localhost",
+            )
+
     def _require_token(self, path: str, scope: Message) -> None:
         if self._token is None or path in HEALTH or path in SHELLS:
             return
         scheme, _, shown = _header(scope, b"authorization").partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(shown.strip(), self._token):
             raise Refusal(401, "this service wants a bearer token; send the header Authorization: Bearer TOKEN")
+
+
+def is_of_this_machine(host: str) -> bool:
+    """Tell whether a name or an address, with or without a port, always means the machine that it is used on.
+
+    Example:
+        >>> [is_of_this_machine(host) for host in ("localhost:8000", "127.0.0.1", "[::1]:80", "::1", "example.com")]
+        [True, True, True, True, False]
+    """
+    if host.count(":") == 1 or host.startswith("["):
+        host = host.rpartition(":")[0] if not host.endswith("]") else host
+    host = host.strip("[]").lower()
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _header(scope: Message, wanted: bytes) -> bytes:

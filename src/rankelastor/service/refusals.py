@@ -13,7 +13,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a mistake of this progr
     """A request that is answered by an error.
 
     Args:
-        status: the HTTP status: 401, 405, 408, 413, 422, 429 or 503.
+        status: the HTTP status: 401, 405, 408, 413, 421, 422, 429 or 503.
         message: what must hold, and what was given.
         wait_seconds: for 429 and 503, after how long another try makes sense; it is told in whole seconds, 1 at least.
     """

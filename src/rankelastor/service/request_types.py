@@ -21,10 +21,13 @@ _STRICT = ConfigDict(extra="ignore", allow_inf_nan=False, strict=True)
 _SCALAR = str | int | float | bool | None
 _NUMBER = float | int | str | None
 _LIST = list[str | int | float | None] | str | None
-_LISTS = frozenset({"sequence", "last_element"})
-_NUMBERS = frozenset({"numeric", "quantile", "piecewise_linear"})
+LISTS = frozenset({"sequence", "last_element"})
+"""Kinds of features that read lists."""
+NUMBERS = frozenset({"numeric", "quantile", "piecewise_linear"})
+"""Kinds of features that read numbers."""
 _MOST_ERRORS = 5
-_MEMBERS_OF_UNIONS = ("str", "int", "float", "bool", "list[")
+_PARTS_OF_PLACES = {"rows": 3, "candidates": 3, "context": 2}
+"""How many parts name a column in each of these; behind them stand the types that its value could have had."""
 Row = Mapping[str, Any]
 """One row: values by column."""
 
@@ -65,14 +68,14 @@ class RequestTypes:
     @cached_property
     def score_adapter(self) -> TypeAdapter[Any]:
         """The type of ``/v1/score``."""
-        row = _typed_dict("Row", {name: kind for name, (kind, _) in self._types.items()})
+        row = _typed_dict("Row", self._types)
         body = {"rows": _list_of(row), "name_unseen": NotRequired[bool]}
         return TypeAdapter(_typed_dict("ScoreRequest", body))
 
     @cached_property
     def rank_adapter(self) -> TypeAdapter[Any]:
         """The type of ``/v1/rank``: each column stands either in the context or in every candidate."""
-        each: dict[str, Any] = {name: _optional(kind) for name, (kind, _) in self._types.items()}
+        each: dict[str, Any] = {name: _optional(kind) for name, kind in self._types.items()}
         body = {
             "context": _typed_dict("Context", each),
             "candidates": _list_of(_typed_dict("Candidate", each)),
@@ -81,20 +84,17 @@ class RequestTypes:
         return TypeAdapter(_typed_dict("RankRequest", body))
 
     @cached_property
-    def _types(self) -> dict[str, tuple[Any, str]]:
-        """The type of each column, from the kinds of the features that read it, and their names in words."""
+    def _types(self) -> dict[str, Any]:
+        """The type of each column, from the kinds of the features that read it."""
         served: dict[str, list[FeatureSpec]] = {}
         for spec in self.encoder.manifest.features:
             for column in spec.columns:
                 served.setdefault(column, []).append(spec)
-        return {
-            column: (self._type(column, specs), ", ".join(spec.describe() for spec in specs))
-            for column, specs in served.items()
-        }
+        return {column: self._type(column, specs) for column, specs in served.items()}
 
     def _type(self, column: str, specs: list[FeatureSpec]) -> Any:
         kinds = {spec.kind for spec in specs if spec.column == column}
-        kind = _LIST if kinds & _LISTS else _NUMBER if kinds and kinds <= _NUMBERS else _SCALAR
+        kind = _LIST if kinds & LISTS else _NUMBER if kinds and kinds <= NUMBERS else _SCALAR
         words = Field(description="; ".join(dict.fromkeys(spec.describe() for spec in specs)))
         described = cast("Any", Annotated)[kind, words]
         return described if column in self.columns else _optional(described)
@@ -147,10 +147,9 @@ def _explained(error: ValidationError) -> str:
     found = error.errors(include_url=False, include_context=False)
     places: dict[str, str] = {}
     for each in found:
-        parts = [
-            str(part) for part in each["loc"] if not str(part).startswith(("str", "int", "float", "bool", "list["))
-        ]
-        places.setdefault(".".join(parts) or "the body", each["msg"])
+        parts = [str(part) for part in each["loc"]]
+        place = ".".join(parts[: _PARTS_OF_PLACES.get(parts[0], 1)]) if parts else "the body"
+        places.setdefault(place, each["msg"])
     said = [f"{place}: {message}" for place, message in list(places.items())[:_MOST_ERRORS]]
     more = f" and {len(places) - _MOST_ERRORS} more" if len(places) > _MOST_ERRORS else ""
     return f"a body must be as /docs says, but is not: {'; '.join(said)}{more}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rankelastor.errors import SettingsError
+from rankelastor.errors import RankElastorError, SettingsError
 from rankelastor.extras import how_to_install
 from rankelastor.service.limits import Limits
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rankelastor.service.front import Front
 
 TOKEN = "RANKELASTOR_TOKEN"  # noqa: S105 - the name of a variable
-_SETTINGS = "RANKELASTOR_SERVICE"
+_STARTUP_FAILURE = 3
+"""By this status a worker says to its parent that it cannot start."""
 _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 _logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def serve(settings: ServiceSettings, *, on_start: Callable[[str], None] | None =
 
     Args:
         settings: how to serve.
-        on_start: is told the address once the model is loaded; with several workers, before they load theirs.
+        on_start: is told the address once the model is loaded; with several workers, once it was, before they load theirs.
 
     Raises:
         SettingsError: the port is in use, or the extra ``serve`` is not installed.
@@ -77,7 +78,23 @@ def serve(settings: ServiceSettings, *, on_start: Callable[[str], None] | None =
     except ImportError:
         raise SettingsError(f"a service needs packages that are not installed; {how_to_install('serve')}") from None
     _require_free(settings.host, settings.port)
-    options = {
+    options = server_options(settings)
+    if settings.host not in _THIS_MACHINE and _token() is None:
+        _logger.warning(
+            "everyone who reaches %s may ask this service; set %s to a secret that they must show", settings.host, TOKEN
+        )
+    on_start = on_start or (lambda _: None)
+    if settings.workers == 1:
+        app = _app(settings)
+        on_start(settings.address)
+        uvicorn.run(app, **options)
+        return
+    _run_workers(settings, options, on_start)
+
+
+def server_options(settings: ServiceSettings) -> dict[str, Any]:
+    """Return the options of the server, beside the application."""
+    return {
         "host": settings.host,
         "port": settings.port,
         "log_level": "info" if settings.log_requests else "warning",
@@ -86,35 +103,49 @@ def serve(settings: ServiceSettings, *, on_start: Callable[[str], None] | None =
         "server_header": False,
         "proxy_headers": False,
     }
-    if settings.host not in _THIS_MACHINE and not os.environ.get(TOKEN):
-        _logger.warning(
-            "everyone who reaches %s may ask this service; set %s to a secret that they must show", settings.host, TOKEN
-        )
-    on_start = on_start or (lambda _: None)
-    if settings.workers == 1:
-        app = _app(settings)
-        on_start(settings.address)
-        uvicorn.run(app, **options)  # type: ignore[arg-type]
-        return
-    os.environ[_SETTINGS] = json.dumps(
-        {"place": str(settings.place), "watch": settings.watch, "limits": settings.limits.as_dict()}
-    )
+
+
+def _run_workers(settings: ServiceSettings, options: Mapping[str, Any], on_start: Callable[[str], None]) -> None:
+    from uvicorn import Config  # noqa: PLC0415 - an optional dependency
+    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
+
+    from rankelastor.service.store import load_verified  # noqa: PLC0415 - needs the extra
+
+    load_verified(settings.place).close()  # a bundle that cannot be used is said once, before there are workers
+    config = Config(partial(worker, settings), factory=True, workers=settings.workers, **options)
     on_start(settings.address)
-    uvicorn.run("rankelastor.service.run:worker", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
+    Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
-def worker() -> Front:
-    """Make the application in a worker process, by the settings that its parent left in the environment."""
-    values = json.loads(os.environ[_SETTINGS])
-    limits = Limits(**values["limits"])
-    return _app(ServiceSettings(Path(values["place"]), watch=values["watch"], limits=limits))
+def worker(settings: ServiceSettings) -> Front:
+    """Make the application in a worker process.
+
+    Raises:
+        SystemExit: the run or the bundle cannot be used; by the status the parent knows that it need not try again.
+    """
+    try:
+        return _app(settings)
+    except RankElastorError as error:
+        _logger.error("a worker cannot serve: %s", error)  # noqa: TRY400 - a traceback tells no more
+        raise SystemExit(_STARTUP_FAILURE) from None
 
 
 def _app(settings: ServiceSettings) -> Front:
     from rankelastor.service.app import make_app  # noqa: PLC0415 - needs the extra
+    from rankelastor.service.front import is_of_this_machine  # noqa: PLC0415
 
-    token = os.environ.get(TOKEN) or None
-    return make_app(settings.place, limits=settings.limits, watch=settings.watch, token=token)
+    return make_app(
+        settings.place,
+        limits=settings.limits,
+        watch=settings.watch,
+        token=_token(),
+        only_local=is_of_this_machine(settings.host),
+    )
+
+
+def _token() -> str | None:
+    """Read the token, without the line end that a file or a secret store leaves behind it; None if it is empty."""
+    return os.environ.get(TOKEN, "").strip() or None
 
 
 def _require_free(host: str, port: int) -> None:
