@@ -164,7 +164,7 @@ def test_an_explanation_counts_as_many_rows_as_it_scores_and_ends_in_time(
             status, answer = client.call("/v1/explain", {"rows": ROWS[:1]})
             assert (status, "this request has about 32" in answer["error"]) == (429, True), answer
             assert client.call("/v1/score", {"rows": ROWS[:1]})[0] == 200
-        monkeypatch.setattr(model, "explain", lambda row: gate.wait(5))
+        monkeypatch.setattr(model, "explain", lambda _: gate.wait(5))
         status, answer = client.call("/v1/explain", {"rows": ROWS[:1]})
         assert (status, "took longer than 0.5 s" in answer["error"]) == (503, True), answer
         gate.set()

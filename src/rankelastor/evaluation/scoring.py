@@ -212,8 +212,8 @@ def sigmoid(logits: Float64[ndarray, "*shape"]) -> Float64[ndarray, "*shape"]:
 def _checked(logits: Tensor) -> Tensor:
     if not torch.isfinite(logits).all():
         raise RunError(
-            "the ranker's logits must be finite, but some are not: training has diverged, or a number of a row is too large; "
-            "try a smaller training.learning_rate, or training.precision=fp32"
+            "the ranker's logits must be finite, but some are not: training has diverged, or a number of a row is too "
+            "large; try a smaller training.learning_rate, or training.precision=fp32"
         )
     return logits
 

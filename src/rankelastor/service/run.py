@@ -67,7 +67,7 @@ def serve(settings: ServiceSettings, *, on_start: Callable[[str], None] | None =
 
     Args:
         settings: how to serve.
-        on_start: is told the address once the model is loaded; with several workers, once it was, before they load theirs.
+        on_start: is told the address once the model is loaded; with several workers, before each loads its own.
 
     Raises:
         SettingsError: the port is in use, or the extra ``serve`` is not installed.
