@@ -29,6 +29,8 @@ from rankelastor.serving.predict import predict
 from rankelastor.training.run import train
 
 EVERY = pytest.mark.parametrize("name", VARIANTS)
+WITHOUT_EFFECT = {"fibinet-field": ("squeeze.squeeze.weight",)}
+"""Parameters without a gradient: of four fields FiBiNET keeps one in its summary, and its ReLU happens to be off."""
 
 
 def fresh(name: str, schema: FeatureSchema = SCHEMA) -> Ranker:
@@ -55,6 +57,8 @@ def test_every_parameter_learns(name: str) -> None:
     for parameter_name, parameter in ranker.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.isfinite().all(), parameter_name
+        without_effect = any(end in parameter_name for end in WITHOUT_EFFECT.get(name, ()))
+        assert parameter.grad.any() != without_effect, parameter_name
 
 
 @EVERY
