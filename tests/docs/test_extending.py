@@ -124,7 +124,7 @@ def test_commands_print_what_the_page_shows(name: str, ran: Ran) -> None:
         exit_code, prints = ran.commands[command.text]
         is_mistake = any(line.startswith("error:") for line in command.prints)
         assert exit_code == (2 if is_mistake else 0), f"{command.text}\n{prints}"
-        for line in command.prints:
+        for line in [" ".join(command.prints)] if is_mistake else command.prints:
             assert squeezed(line) in squeezed(prints.replace(str(ran.folder), HOME)), command.text
 
 
