@@ -16,7 +16,7 @@ from rankelastor import ClickRanker
 PAGE = Path(__file__).parents[2] / "docs" / "estimator.md"
 BEGIN, END = "<!-- checks: begin -->\n", "<!-- checks: end -->\n"
 
-FEW_ROWS = "the check fits fewer than the 20 rows that are the least from which fields are inferred and rows held out"
+FEW_ROWS = "the check fits fewer than the 5 rows that are the least from which fields are inferred and rows held out"
 ORDER = (
     "rows are held out and drawn in an order by their place, so that other places give another, equally good, ranker"
 )

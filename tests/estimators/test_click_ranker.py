@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse
 import yaml
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -149,11 +150,23 @@ def test_a_loaded_ranker_is_saved_as_asked_and_replaces_no_file_unasked(fitted: 
         loaded.save(tmp_path / "model.rank")
     loaded.save(tmp_path / "copy.rank")
     assert (tmp_path / "copy.rank").read_bytes() == (tmp_path / "model.rank").read_bytes()
+    kept = (tmp_path / "model.rank").read_bytes()
+    (tmp_path / "model.rank").unlink()
+    loaded.save(tmp_path / "model.rank")
+    assert (tmp_path / "model.rank").read_bytes() == kept
     loaded.save(tmp_path / "bare.rank", options=replace(quick_options, with_examples=False))
     pickled = pickle.loads(pickle.dumps(loaded))
     for without in (ClickRanker.load(tmp_path / "bare.rank"), pickled):
         assert without.run.bundle is not None
         assert without.run.bundle.example_rows is None
+    assert "stable_rank" in loaded.spectrum().trajectories
+    assert (
+        pickled.spectrum(X).trajectories["stable_rank"] == loaded.spectrum(X).named("model").trajectories["stable_rank"]
+    )
+    with pytest.raises(TableError, match="a ranker that holds no rows must be given some to be measured"):
+        pickled.spectrum()
+    pickled.save(tmp_path / "pickled.rank")
+    np.testing.assert_array_equal(ClickRanker.load(tmp_path / "pickled.rank").predict_proba(X), fitted.predict_proba(X))
 
 
 def test_copies_and_pickles_score_the_same(fitted: ClickRanker) -> None:
@@ -227,7 +240,8 @@ def test_wrong_tables_are_refused_by_what_is_wrong(
         (X, np.arange(400) % 3, r"Only binary classification is supported"),
         (X, np.where(Y == 1, np.nan, 0.0), r"y contains NaN"),
         (X, "clicked", r"the label must be a column of the table, but 'clicked' is none of site, device"),
-        (LOG[:10], "click", r"a log must have 20 rows or more to draft settings from, but has 10"),
+        (LOG[:4], "click", r"a log must have 5 rows or more to draft settings from, but has 4"),
+        (scipy.sparse.eye(400, format="csr"), Y, r"a table must be dense, but a sparse matrix was given"),
         (pa.table({"a": [1] * 30}), np.arange(30) % 2, r"must have a column to learn from besides the label"),
     ],
 )

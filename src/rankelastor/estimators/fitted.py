@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,12 @@ from rankelastor.bundles.make import BundleOptions, bundle_run, refuse_target
 from rankelastor.estimators.plan import Rows
 from rankelastor.estimators.rows import rows_like
 from rankelastor.estimators.stored import Stored
-from rankelastor.estimators.tables import ColumnNames, as_table, require_fitted_columns
+from rankelastor.estimators.tables import ColumnNames, TableError, as_table, require_fitted_columns
 from rankelastor.evaluation.evaluate import evaluate
 from rankelastor.metrics.report import Metrics
 from rankelastor.runs.load import LoadedRun, load_run
+from rankelastor.spectrum.runs.measure_run import measure_run
+from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
 from rankelastor.storage import whole_file
 
 
@@ -53,13 +54,16 @@ class Fitted:
 
     def to_bytes(self) -> bytes:
         """Return a bundle without example rows."""
+        bundle = self.run.bundle
+        has_examples = bundle is None or bundle.example_rows is not None
+        options = BundleOptions(measure=False, with_examples=False) if has_examples else None
         with tempfile.TemporaryDirectory(prefix="rankelastor-") as folder:
             path = Path(folder) / "model.rank"
-            self.save(path, options=BundleOptions(measure=False, with_examples=False))
+            self.save(path, options=options)
             return path.read_bytes()
 
     def save(self, path: str | Path, *, options: BundleOptions | None = None, overwrite: bool = False) -> None:
-        """Write a bundle, see ``bundle_run``; without options, a bundle that was loaded is copied as it is.
+        """Write a bundle, see ``bundle_run``; without options, a bundle that was loaded is written as it was.
 
         Raises:
             StorageError: the file exists, and may not be replaced.
@@ -70,10 +74,27 @@ class Fitted:
         elif options is None:
             refuse_target(Path(path), overwrite=overwrite)
             with whole_file(Path(path)) as temporary:
-                shutil.copyfile(bundle.source, temporary)
+                bundle.write(temporary)
         else:
             rows = bundle.example_rows if options.with_examples else None
             bundle_run(self.run.folder, path, rows=rows, options=options, overwrite=overwrite)
+
+    def spectrum(self, given: object) -> RunSpectrum:
+        """Measure the rank of the representations over rows; None takes those held out, or those in a bundle.
+
+        Raises:
+            TableError: a bundle without example rows needs rows.
+        """
+        if given is not None:
+            return measure_run(self.run.folder, on=self.table(given))
+        if self.run.bundle is None:
+            return measure_run(self.run.folder, split="valid")
+        rows = self.run.bundle.example_rows
+        if rows is None:
+            raise TableError(
+                "a ranker that holds no rows must be given some to be measured, but X is None; try rows of the log"
+            )
+        return measure_run(self.run.folder, on=rows)
 
     def table(self, given: object) -> pa.Table:
         """Take a table of rows to score.

@@ -20,6 +20,8 @@ from rankelastor.recipes.recipe import Recipe
 
 _NAME = "click-ranker"
 LOG, TRAIN, VALID = "log.parquet", "train.parquet", "valid.parquet"
+LEAST_ROWS = 5
+"""Fewer than a recipe of the command line needs, since folds and tests of scikit-learn are small."""
 _SAMPLE_ROWS = 200_000
 """Rows from which settings are inferred, as ``rankelastor init`` takes them."""
 
@@ -74,7 +76,13 @@ def draft_of(rows: Rows) -> Draft:
     """Infer settings from the rows, without the columns that stand beside the features."""
     table = rows.table.drop_columns(list(rows.beside)) if rows.beside else rows.table
     positive = None if rows.positive is None else str(rows.positive)
-    return infer(table.slice(0, _SAMPLE_ROWS), label=rows.label, positive=positive, num_rows=table.num_rows)
+    return infer(
+        table.slice(0, _SAMPLE_ROWS),
+        label=rows.label,
+        positive=positive,
+        num_rows=table.num_rows,
+        least_rows=LEAST_ROWS,
+    )
 
 
 def write_rows(rows: Rows, held_out: Rows | None, folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from rankelastor.data.cells.labels import LabelSettings, parse_labels
 from rankelastor.data.raw.frames import FRAME
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.drafting.infer import infer
-from rankelastor.estimators.plan import Rows
+from rankelastor.estimators.plan import LEAST_ROWS, Rows
 from rankelastor.estimators.tables import (
     ColumnNames,
     TableError,
@@ -54,7 +54,8 @@ def rows_of_fit(
                 f"the label must be a column of the table, but {name!r} is none of {', '.join(table.column_names)}; y "
                 "should be the name of a column, or labels, one per row"
             )
-        chosen = infer(table, label=name, positive=None if positive is None else str(positive)).label.value
+        text = None if positive is None else str(positive)
+        chosen = infer(table, label=name, positive=text, least_rows=LEAST_ROWS).label.value
         classes = classes_of_column(table[chosen.column], chosen.positive)
         rows = Rows(table, chosen.column, chosen.positive, None, None, classes)
     else:

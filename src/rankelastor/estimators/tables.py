@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
 
 from rankelastor.data.raw.frames import frame_rows, is_frame
@@ -51,6 +52,8 @@ def as_table(given: object, *, expected: ColumnNames | None = None) -> pa.Table:
     """
     if isinstance(given, str | Path):
         return read_log(given, at_most=2**62).table
+    if issparse(given):  # a dictionary of keys is a mapping, too
+        raise TableError("a table must be dense, but a sparse matrix was given; try .toarray(), or a frame of columns")
     if is_frame(given):
         return pa.Table.from_batches([rows.table for rows in frame_rows(given)])
     return _table_of_array(given, expected)
@@ -62,8 +65,6 @@ def has_names(given: object) -> bool:
 
 
 def _table_of_array(given: object, expected: ColumnNames | None) -> pa.Table:
-    if hasattr(given, "toarray") or hasattr(given, "todense"):
-        raise TableError("a table must be dense, but a sparse matrix was given; try .toarray(), or a frame of columns")
     try:
         array = np.asarray(given)
     except (ValueError, TypeError) as error:

@@ -12,8 +12,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,18 +31,20 @@ from rankelastor.export.encoder_agreement import check_encoder
 from rankelastor.export.encoding import ENCODER_FILE, ENCODING_FILE, encoding_of, write_encoder
 from rankelastor.export.formats import ExportFormat, FormatName, format_of
 from rankelastor.export.graph import graph_of
-from rankelastor.export.graph_inputs import GraphInput, inputs_of, made_rows, tensors_of
+from rankelastor.export.graph_inputs import inputs_of, made_rows, tensors_of
 from rankelastor.export.readme import readme_text
 from rankelastor.export.torch_program import trace
 from rankelastor.places import in_full
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.runs.load import LoadedRun, load_run
+from rankelastor.schema import Batch
 from rankelastor.storage import whole_folder
 
 INDEX_FILE = "export.json"
 README_FILE = "README.md"
 FORMAT_VERSION = 1
 _NUM_STEPS = 3
+_logger = logging.getLogger(__name__)
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
@@ -97,28 +99,38 @@ def export_run(
     _refuse_folder(target, overwrite=overwrite)
     form.require()
     loaded = _on_cpu(run)
-    inputs = inputs_of(loaded.encoder.schema)
+    _warn_of_bf16(loaded)
     encoding = encoding_of(loaded.encoder)
     examples = _example_rows(loaded)
     rows = made_rows(loaded.encoder.schema) if examples is None else loaded.encoder.encode(examples)
     if examples is not None:
-        check_encoder(encoding, examples, tensors_of(rows, inputs))
-    with whole_folder(target) as temporary, borrowed_cores(loaded.recipe.training.execution.threads):
-        with _reported(progress or SilentProgress()) as step_done:
-            program = trace(graph_of(loaded), inputs)
-            step_done()
-            form.write(program, temporary / form.file)
-            step_done()
-            agreement = check_agreement(loaded, rows, form.open(temporary / form.file), form)
-            step_done()
+        check_encoder(encoding, examples, tensors_of(rows, inputs_of(loaded.encoder.schema)))
+    with whole_folder(target) as temporary:
+        agreement = _write_graph(loaded, rows, form, temporary / form.file, progress or SilentProgress())
         _write_json(temporary / ENCODING_FILE, encoding)
         write_encoder(temporary / ENCODER_FILE)
         origin = "made" if examples is None else "example"
-        facts = _facts(loaded, form, inputs, {"rows": origin, "tolerance": TOLERANCE, **asdict(agreement)})
+        facts = _facts(loaded, form, {"rows": origin, "tolerance": TOLERANCE, **asdict(agreement)})
         (temporary / README_FILE).write_text(readme_text(facts), encoding="utf-8")
         files = checksums_below(temporary, [path for path in temporary.iterdir() if path.is_file()])
         _write_json(temporary / INDEX_FILE, facts | {"files": {name: asdict(each) for name, each in files.items()}})
     return Export(target, form.file, sum(each.num_bytes for each in files.values()), origin, agreement)
+
+
+def _write_graph(run: LoadedRun, rows: Batch, form: ExportFormat, path: Path, progress: ProgressListener) -> Agreement:
+    """Trace the graph, write it, and compare what was written with the ranker."""
+    progress.begin("exporting", total=_NUM_STEPS, unit="steps")
+    try:
+        with borrowed_cores(run.recipe.training.execution.threads):
+            program = trace(graph_of(run), inputs_of(run.encoder.schema))
+            progress.advance(1)
+            form.write(program, path)
+            progress.advance(1)
+            agreement = check_agreement(run, rows, form.open(path), form)
+            progress.advance(1)
+    finally:
+        progress.end()
+    return agreement
 
 
 def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
@@ -149,19 +161,17 @@ def _example_rows(run: LoadedRun) -> RawRows | None:
     return next(read_rows(run.bundle.example_rows, run.encoder.csv), None)
 
 
-@contextmanager
-def _reported(progress: ProgressListener) -> Iterator[Callable[[], None]]:
-    """Report steps as they are done."""
-    progress.begin("exporting", total=_NUM_STEPS, unit="steps")
-    try:
-        yield lambda: progress.advance(1)
-    finally:
-        progress.end()
+def _warn_of_bf16(run: LoadedRun) -> None:
+    if run.recipe.training.execution.precision == "bf16":
+        _logger.warning(
+            "%s scores in bf16 (training.precision), and its export in float32: its probabilities differ from those of "
+            "predict by what bf16 rounds",
+            run.source,
+        )
 
 
-def _facts(
-    run: LoadedRun, form: ExportFormat, inputs: tuple[GraphInput, ...], checked: Mapping[str, Any]
-) -> dict[str, Any]:
+def _facts(run: LoadedRun, form: ExportFormat, checked: Mapping[str, Any]) -> dict[str, Any]:
+    inputs = inputs_of(run.encoder.schema)
     return {
         "format_version": FORMAT_VERSION,
         "format": form.name,

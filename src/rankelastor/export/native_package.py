@@ -13,7 +13,7 @@ from numpy import ndarray
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from rankelastor.errors import SettingsError
+from rankelastor.errors import SettingsError, shorten
 from rankelastor.export.torch_program import quiet_exporter
 
 
@@ -23,20 +23,34 @@ def require_compiler() -> None:
     Raises:
         SettingsError: there is none.
     """
-    compiler = os.environ.get("CXX", "g++")
-    if shutil.which(compiler) is None:
+    if shutil.which(_compiler()) is None:
         raise SettingsError(
-            f"a C++ compiler must be there for the format aoti, but {compiler} is not; install one, name it in CXX, or "
-            "try the format pt2 or onnx, which need none"
+            f"a C++ compiler must be there for the format aoti, but {_compiler()} is not; install one, name it in CXX, "
+            "or try the format pt2 or onnx, which need none"
         )
 
 
-def write_package(program: ExportedProgram, path: Path) -> None:
-    """Compile the program into a package, to be read by ``torch._inductor.aoti_load_package``."""
-    from torch._inductor import aoti_compile_and_package  # noqa: PLC0415 - PyTorch documents it under this name
+def _compiler() -> str:
+    return os.environ.get("CXX", "g++")
 
-    with quiet_exporter(), torch.no_grad():
-        aoti_compile_and_package(program, package_path=str(path))
+
+def write_package(program: ExportedProgram, path: Path) -> None:
+    """Compile the program into a package, to be read by ``torch._inductor.aoti_load_package``.
+
+    Raises:
+        SettingsError: the compiler fails.
+    """
+    from torch._inductor import aoti_compile_and_package  # noqa: PLC0415 - PyTorch documents it under this name
+    from torch._inductor.exc import CppCompileError, InductorError, InvalidCxxCompiler  # noqa: PLC0415
+
+    try:
+        with quiet_exporter(), torch.no_grad():
+            aoti_compile_and_package(program, package_path=str(path))
+    except (CppCompileError, InductorError, InvalidCxxCompiler) as error:
+        raise SettingsError(
+            f"a C++ compiler that PyTorch can use must be there for the format aoti, but {_compiler()} fails: "
+            f"{shorten(str(error))}; name another in CXX, or try the format pt2 or onnx, which need none"
+        ) from error
 
 
 class OpenPackage:

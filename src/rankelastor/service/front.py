@@ -9,6 +9,7 @@ import hmac
 import json
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -76,6 +77,10 @@ class Front:
             await _send(send, refusal.status, {"error": refusal.message}, refusal.headers)
         except RankElastorError as error:
             await _send(send, 422, {"error": str(error)})
+        except Exception as error:  # noqa: BLE001 - a mistake of this program; its words may hold what was asked
+            lines = "".join(traceback.format_tb(error.__traceback__))
+            _logger.error("a request to %s failed with %s:\n%s", path, type(error).__name__, lines)  # noqa: TRY400
+            await _send(send, 500, {"error": "the service made a mistake; its log says where"})
         else:
             await _send(send, 200, content)
 

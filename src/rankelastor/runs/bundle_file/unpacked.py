@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rankelastor.errors import RunError
-from rankelastor.runs.bundle_file.archive import Archive, is_bundle, open_archive
+from rankelastor.runs.bundle_file.archive import Archive, is_bundle, open_archive, write_archive
 from rankelastor.runs.bundle_file.index import EXAMPLE_ROWS, RUN_FOLDER_NAME, BundleIndex
 from rankelastor.storage import explain_storage_errors
 
@@ -53,6 +53,19 @@ class UnpackedBundle:
         """The file of example rows; None if the bundle has none."""
         path = self.folder / EXAMPLE_ROWS
         return path if path.is_file() else None
+
+    def write(self, target: Path) -> None:
+        """Write the same bundle once more, also where its file is gone or another one has taken its place.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        with explain_storage_errors(target), tempfile.TemporaryDirectory(prefix="rankelastor-bundle-") as place:
+            for part in self.folder.iterdir():
+                (Path(place) / part.name).symlink_to(part)
+            if self._run.parent != self.folder:
+                (Path(place) / RUN_FOLDER_NAME).symlink_to(self._run)
+            write_archive(target, self.index, Path(place))
 
     def close(self) -> None:
         """Remove the folder."""
