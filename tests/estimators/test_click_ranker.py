@@ -144,8 +144,8 @@ def test_a_loaded_ranker_is_saved_as_asked_and_replaces_no_file_unasked(fitted: 
     quick_options = BundleOptions(measure=False)
     fitted.save(tmp_path / "model.rank", options=quick_options)
     loaded = ClickRanker.load(tmp_path / "model.rank")
-    assert loaded.run.bundle is not None
-    assert loaded.run.bundle.example_rows is not None
+    assert loaded.run_.bundle is not None
+    assert loaded.run_.bundle.example_rows is not None
     with pytest.raises(StorageError, match="must be a new file"):
         loaded.save(tmp_path / "model.rank")
     loaded.save(tmp_path / "copy.rank")
@@ -157,8 +157,8 @@ def test_a_loaded_ranker_is_saved_as_asked_and_replaces_no_file_unasked(fitted: 
     loaded.save(tmp_path / "bare.rank", options=replace(quick_options, with_examples=False))
     pickled = pickle.loads(pickle.dumps(loaded))
     for without in (ClickRanker.load(tmp_path / "bare.rank"), pickled):
-        assert without.run.bundle is not None
-        assert without.run.bundle.example_rows is None
+        assert without.run_.bundle is not None
+        assert without.run_.bundle.example_rows is None
     assert "stable_rank" in loaded.spectrum().trajectories
     assert (
         pickled.spectrum(X).trajectories["stable_rank"] == loaded.spectrum(X).named("model").trajectories["stable_rank"]

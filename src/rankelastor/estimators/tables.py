@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,3 @@ def require_fitted_columns(table: pa.Table, expected: ColumnNames) -> None:
             f"a table must have the columns of the fit, but {', '.join(missing)} is missing; it has "
             f"{', '.join(table.column_names)}"
         )
-
-
-Overrides = Mapping[str, object]
-"""What a user says of columns: a kind, the settings of a field or of several, or None to leave the column out."""
