@@ -2,6 +2,7 @@
 
 import gc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.estimators.click_tables import click_log
@@ -10,7 +11,11 @@ from rankelastor.errors import SettingsError, StorageError
 from rankelastor.estimators.click_ranker import ClickRanker
 from rankelastor.estimators.fit_folder import FitFolder
 
-FAST = {"epochs": 1, "random_state": 3, "settings": {"training.baseline": False, "training.calibration.kind": "none"}}
+FAST: dict[str, Any] = {
+    "epochs": 1,
+    "random_state": 3,
+    "settings": {"training.baseline": False, "training.calibration.kind": "none"},
+}
 
 
 def test_a_folder_that_holds_something_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
         Args:
             X: the table.
-            y: labels; None if the table has the label column of the fit.
+            y: labels, which count before a label column of the table; None takes the label column of the fit.
             sample_weight: a weight per row, or None.
             group: what rows are ranked together, if it was given beside the table in ``fit``.
         """
@@ -198,7 +198,7 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         """Load a bundle or a run folder as a fitted estimator.
 
         Raises:
-            RunError: it is damaged, or was written by a newer version.
+            RunError: it is damaged, was written by a newer version, or has several labels.
         """
         fitted = Fitted.of(load_run(path))
         known = cls._get_param_names()
