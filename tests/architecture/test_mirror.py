@@ -76,6 +76,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "bundles/examples.py": ("bundles/test_verify.py", "the rows that are scored again there"),
     "bundles/findings.py": ("bundles/test_make.py", "what the card tells of intervals and spectrum"),
     "bundles/staging.py": ("bundles/test_make.py", "what is copied, with hashed vocabularies and without"),
+    "runs/bundle_file/example_rows.py": ("bundles/test_verify.py", "rows that would fill the memory there"),
     "runs/bundle_file/index.py": ("runs/bundle_file/test_archive.py", "the index of the archives there"),
     "runs/bundle_file/unpacked.py": ("runs/bundle_file/test_archive.py", "the archives there are unpacked"),
     "spectrum/runs/measured_rows.py": ("bundles/test_make.py", "rows of a bundle, of a split, and of a file"),

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.bundles.bundled_runs import tiny_run
 
@@ -84,8 +86,7 @@ def test_a_changed_weight_is_noticed_by_the_rows_even_if_all_checksums_are_right
         tensors = read_weights(path)
         bias = next(name for name in tensors if name.endswith("out.bias"))
         tensors[bias] += 0.01
-        with open_archive(whole):
-            features = load_run(whole).encoder.manifest.feature_digest
+        features = load_run(whole).encoder.manifest.feature_digest
         write_weights(tensors, path, features=features)
         (folder / "run" / "checksums.json").write_text(_without_seal_of(folder / "run" / "checksums.json"))
 
@@ -98,6 +99,29 @@ def _without_seal_of(path: Path) -> str:
     values = json.loads(path.read_text())
     values["files"].pop("checkpoints/best.safetensors", None)
     return json.dumps(values)
+
+
+def test_example_rows_that_would_fill_the_memory_are_refused_before_they_are_read(whole: Path, tmp_path: Path) -> None:
+    def multiply(folder: Path) -> None:
+        path = folder / "examples" / "rows.parquet"
+        pq.write_table(pa.concat_tables([pq.read_table(path)] * 200), path)
+
+    bomb = rewritten(whole, tmp_path / "bomb.rank", multiply)
+    assert verify(bomb).damage == {"examples/rows.parquet": "it holds 2,000 rows and not 10"}
+    with pytest.raises(RunError, match=r"examples/rows.parquet is damaged: it holds 2,000 rows and not 10"):
+        load_run(bomb)
+    gone = rewritten(whole, tmp_path / "gone.rank", lambda folder: (folder / "examples" / "rows.parquet").unlink())
+    assert verify(gone).damage == {"examples/rows.parquet": "10 rows are promised, and there are none"}
+
+
+def test_probabilities_of_other_rows_are_noticed(whole: Path, tmp_path: Path) -> None:
+    def shorten(folder: Path) -> None:
+        path = folder / "examples" / "scores.json"
+        values = json.loads(path.read_text())
+        path.write_text(json.dumps(values | {"probability": values["probability"][:4]}))
+
+    found = verify(rewritten(whole, tmp_path / "other.rank", shorten))
+    assert found.damage == {"examples/scores.json": "it holds 4 probabilities of 10 rows"}
 
 
 def test_a_newer_version_is_refused_by_name(whole: Path, tmp_path: Path) -> None:

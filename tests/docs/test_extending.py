@@ -124,7 +124,7 @@ def test_commands_print_what_the_page_shows(name: str, ran: Ran) -> None:
         exit_code, prints = ran.commands[command.text]
         is_mistake = any(line.startswith("error:") for line in command.prints)
         assert exit_code == (2 if is_mistake else 0), f"{command.text}\n{prints}"
-        for line in command.prints:
+        for line in [" ".join(command.prints)] if is_mistake else command.prints:
             assert squeezed(line) in squeezed(prints.replace(str(ran.folder), HOME)), command.text
 
 
@@ -186,17 +186,18 @@ def test_a_verb_has_help_and_shows_the_run(ran: Ran) -> None:
     assert f"{json.loads(line)['train_loss']:.6f}" in ran.commands["rankelastor history runs/ranker"][1]
 
 
-def test_a_lowering_is_held_against_its_layer_once_it_is_registered(tmp_path: Path) -> None:
+def test_tests_of_a_merge_request_pass_and_a_registered_lowering_is_held_against_its_layer(tmp_path: Path) -> None:
     root = copied_package(tmp_path)
     for name in ("pyproject.toml", "tests/conftest.py", "tests/shape_checks.py", "tests/nn/gradients.py"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / name, root / name)
     shutil.copytree(CHECKOUT / "tests/execution", root / "tests/execution")
-    for name in (MIXING, LOWERING, MERGE):
+    for name in (MIXING, SEQUENCE, MODEL, LOWERING, MERGE):
         EXAMPLES[name].apply(root, paths="src/*")
         EXAMPLES[name].apply(root, paths="tests/*")
-    tests = ["tests/nn/mixing/test_shift.py", "tests/execution/kernels/test_registry.py"]
-    chosen = ["-k", "shift or Shift or registered_type", "-p", "no:cacheprovider", "-q"]
+    own = ["tests/nn/mixing/test_shift.py", "tests/nn/sequence/test_recency.py", "tests/models/test_nfm.py"]
+    tests = [*own, "tests/execution/kernels/test_registry.py"]
+    chosen = ["-k", "shift or Shift or registered_type or recency or nfm", "-p", "no:cacheprovider", "-q"]
     options = ["-o", "addopts=--import-mode=importlib"]  # without the checks of shapes, which take long to import
     printed = in_copy(root, "-m", "pytest", *tests, *chosen, *options, cwd=root)
     assert "passed" in printed

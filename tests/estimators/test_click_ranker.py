@@ -18,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from tests.conftest import tiny_values, write_clicks
 from tests.estimators.click_tables import click_log
 from typer.testing import CliRunner
 
@@ -26,10 +27,14 @@ from rankelastor.alarms.alarm import Alarm
 from rankelastor.bundles.make import BundleOptions
 from rankelastor.bundles.verify import verify
 from rankelastor.cli.main import app
-from rankelastor.errors import DataError, SettingsError, StorageError
+from rankelastor.errors import DataError, RunError, SettingsError, StorageError
 from rankelastor.estimators.click_ranker import ClickRanker
+from rankelastor.estimators.plan import Rows
+from rankelastor.estimators.rows import labels_as_numbers, rows_like
 from rankelastor.estimators.tables import TableError
+from rankelastor.recipes.load import recipe_from_values
 from rankelastor.runs.run_folder import RunFolder
+from rankelastor.training.run import train
 
 LOG = click_log()
 X, Y = LOG.drop("click"), LOG["click"].to_numpy()
@@ -127,6 +132,72 @@ def test_groups_give_metrics_within_them() -> None:
     assert "gauc" in quick().fit(LOG, "click", group="user").result_.valid
 
 
+def test_labels_that_are_texts_are_given_beside_the_table_or_in_it() -> None:
+    words = np.where(Y == 1, "yes", "no")
+    log = X.with_columns(answer=words)
+    held_out = click_log(100, seed=2)
+    answers = np.where(held_out["click"].to_numpy() == 1, "yes", "no")
+    ranker = quick().fit(log, "answer", eval_set=(held_out.drop("click"), answers))
+    assert ranker.run_.recipe.data.targets[0].label.positive == "yes"
+    assert ranker.result_.valid["num_examples"] == 100
+    expected = ranker.evaluate(log)
+    assert ranker.evaluate(X, words) == expected
+    assert ranker.score(log, log["answer"]) == expected.value("auc")
+    turned = log.with_columns(answer=np.where(Y == 1, "no", "yes"))
+    assert ranker.score(turned, words) == expected.value("auc"), "labels beside the table count"
+
+
+def test_weights_and_groups_beside_the_table_take_the_place_of_its_columns() -> None:
+    weights = np.where(Y == 1, 2.0, 1.0)
+    log = LOG.with_columns(w=weights[::-1])
+    ranker = quick().fit(log, "click", sample_weight="w", group="user")
+    expected = ranker.evaluate(log.with_columns(w=weights))
+    assert ranker.evaluate(log, sample_weight=weights) == expected
+    assert ranker.evaluate(log, Y, sample_weight=weights, group=log["user"].to_numpy()) == expected
+    assert expected != ranker.evaluate(log)
+    assert "w" not in ranker.feature_names_in_
+    with pytest.raises(
+        TableError, match=r"must not change a feature, but column 'user' of the fit is read by user too"
+    ):
+        ranker.evaluate(log, group=np.arange(400))
+    apart = quick(fields={"user": None}).fit(log, "click", group="user")
+    whole = apart.evaluate(log.with_columns(user=pl.lit(1)))
+    assert apart.evaluate(log, group=np.ones(400)).value("gauc") == whole.value("gauc") == whole.value("auc")
+
+
+@pytest.mark.parametrize(
+    ("positive", "classes", "values"),
+    [
+        (None, [False, True], [0, 1]),
+        (True, [False, True], [False, True]),
+        (2, [1, 2], [1, 2]),
+        (2, [1.0, 2.0], [1.0, 2.0]),
+        ("yes", ["no", "yes"], ["no", "yes"]),
+        ("yes", [0, 1], ["not yes", "yes"]),
+        (5, [0, 1], [6, 5]),
+    ],
+)
+def test_labels_are_written_as_the_recipe_reads_them(positive: object, classes: list[Any], values: list[Any]) -> None:
+    fitted = Rows(pa.table({}), "answer", positive, None, None, np.array(classes))
+    rows = rows_like(fitted, pa.table({"a": [7, 8, 9]}), classes + classes[:1])
+    assert rows.table["answer"].to_pylist() == values + values[:1]
+    assert labels_as_numbers(rows).tolist() == [0, 1, 0]
+
+
+def test_a_run_with_several_labels_is_no_click_ranker(tmp_path: Path) -> None:
+    values = tiny_values(write_clicks(tmp_path), prepared=tmp_path / "prepared")
+    del values["data"]["label"]
+    values["data"]["labels"] = {"click": "click", "dear": {"column": "device", "positive": "tablet"}}
+    values["data"]["fields"][0]["column"] = ["site"]
+    values["model"]["num_tokens"] = 2
+    values["training"]["epochs"] = 1
+    folder = train(recipe_from_values(values), folder=tmp_path / "run").folder
+    with pytest.raises(
+        RunError, match=r"must have one label, but .*run has 2 \(click, dear\); try rankelastor.load_run"
+    ):
+        ClickRanker.load(folder)
+
+
 def test_a_saved_ranker_is_loaded_with_its_classes(fitted: ClickRanker, tmp_path: Path) -> None:
     path = tmp_path / "model.rank"
     words = quick().fit(X, np.where(Y == 1, "yes", "no"))
@@ -140,12 +211,33 @@ def test_a_saved_ranker_is_loaded_with_its_classes(fitted: ClickRanker, tmp_path
     assert loaded.evaluate(X, np.where(Y == 1, "yes", "no")).value("auc") == words.score(X, np.where(Y, "yes", "no"))
 
 
+def test_averaged_weights_are_those_that_score_and_are_saved(fitted: ClickRanker, tmp_path: Path) -> None:
+    averaged = quick(settings={"training.averaged_weights.decay": 0.5}).fit(LOG, "click")
+    assert averaged.recipe_.training.averaged_weights is not None
+    expected = averaged.predict_proba(X)
+    assert not np.array_equal(expected, fitted.predict_proba(X))
+    averaged.save(tmp_path / "model.rank", options=BundleOptions(measure=False))
+    np.testing.assert_array_equal(ClickRanker.load(tmp_path / "model.rank").predict_proba(X), expected)
+
+
+def test_a_ranker_with_hashes_is_loaded_and_saved_again_with_hashes(fitted: ClickRanker, tmp_path: Path) -> None:
+    hashing = BundleOptions(measure=False, hash_vocabularies=True)
+    fitted.save(tmp_path / "hashed.rank", options=hashing)
+    loaded = ClickRanker.load(tmp_path / "hashed.rank")
+    for name, options in (("as-it-is", None), ("again", hashing), ("plain", BundleOptions(measure=False))):
+        loaded.save(tmp_path / f"{name}.rank", options=options)
+        again = ClickRanker.load(tmp_path / f"{name}.rank")
+        assert again.run_.bundle is not None
+        assert again.run_.bundle.index.hashed_vocabularies
+        np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+
+
 def test_a_loaded_ranker_is_saved_as_asked_and_replaces_no_file_unasked(fitted: ClickRanker, tmp_path: Path) -> None:
     quick_options = BundleOptions(measure=False)
     fitted.save(tmp_path / "model.rank", options=quick_options)
     loaded = ClickRanker.load(tmp_path / "model.rank")
-    assert loaded.run.bundle is not None
-    assert loaded.run.bundle.example_rows is not None
+    assert loaded.run_.bundle is not None
+    assert loaded.run_.bundle.example_rows is not None
     with pytest.raises(StorageError, match="must be a new file"):
         loaded.save(tmp_path / "model.rank")
     loaded.save(tmp_path / "copy.rank")
@@ -157,8 +249,8 @@ def test_a_loaded_ranker_is_saved_as_asked_and_replaces_no_file_unasked(fitted: 
     loaded.save(tmp_path / "bare.rank", options=replace(quick_options, with_examples=False))
     pickled = pickle.loads(pickle.dumps(loaded))
     for without in (ClickRanker.load(tmp_path / "bare.rank"), pickled):
-        assert without.run.bundle is not None
-        assert without.run.bundle.example_rows is None
+        assert without.run_.bundle is not None
+        assert without.run_.bundle.example_rows is None
     assert "stable_rank" in loaded.spectrum().trajectories
     assert (
         pickled.spectrum(X).trajectories["stable_rank"] == loaded.spectrum(X).named("model").trajectories["stable_rank"]

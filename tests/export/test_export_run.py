@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from tests.bundles.bundled_runs import tiny_run
 from tests.conftest import CLICKS
 
 from rankelastor import export_run
@@ -104,6 +105,17 @@ def test_members_calibrators_and_offsets_are_inside(run: LoadedRun) -> None:
     with torch.no_grad():
         found = graph_of(ensemble)(categorical=batch.categorical.long(), numeric=batch.numeric)
     np.testing.assert_allclose(found[:, 0].numpy(), predict_proba(ensemble, ROWS), atol=3e-6)
+
+
+def test_averaged_weights_are_those_of_the_graph(run: LoadedRun, tmp_path: Path) -> None:
+    averaged = load_run(tiny_run(tmp_path, averaged_weights={"decay": 0.9}))
+    assert not torch.equal(*(each.ranker.state_dict()["embedding.table"] for each in (run, averaged)))
+    rows = module._example_rows(run)
+    assert rows is not None
+    batch = averaged.encoder.encode(rows)
+    with torch.no_grad():
+        found = graph_of(averaged)(categorical=batch.categorical.long(), numeric=batch.numeric)
+    np.testing.assert_allclose(found[:, 0].numpy(), predict_proba(averaged, ROWS), atol=3e-6)
 
 
 def test_a_graph_that_disagrees_is_refused_and_leaves_nothing(

@@ -43,20 +43,17 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def start_ranks(folder: Path, *arguments: str, size: int = 2, port: int | None = None) -> list[subprocess.Popen[str]]:
-    """Start the command line as ranks, as a launcher does."""
-    meeting = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port or free_port())}
-    return [
-        subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=folder,
-            env=ENVIRONMENT | meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(size)
-    ]
+def start_rank(folder: Path, rank: int, *, port: int, size: int = 2) -> subprocess.Popen[str]:
+    """Start the command line as one rank, as a launcher does."""
+    meeting = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return subprocess.Popen(
+        COMMAND,
+        cwd=folder,
+        env=ENVIRONMENT | meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def ends(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
@@ -71,7 +68,8 @@ def metrics(folder: Path) -> list[float]:
 
 
 def test_two_processes_train_as_one_and_the_first_speaks(values: dict[str, Any], tmp_path: Path) -> None:
-    (first, words, _), (second, *nothing) = ends(start_ranks(tmp_path))
+    port = free_port()
+    (first, words, _), (second, *nothing) = ends([start_rank(tmp_path, rank, port=port) for rank in range(2)])
     assert (first, second) == (0, 0)
     assert "run folder: run" in words
     assert nothing == ["", ""]
@@ -85,8 +83,8 @@ def test_a_mistake_in_one_process_is_said_once_by_the_first(values: dict[str, An
     port, other = free_port(), tmp_path / "other"
     shutil.copytree(tmp_path, other, ignore=shutil.ignore_patterns("other"))
     (other / "recipe.yaml").write_text(yaml.safe_dump({**values, "training": values["training"] | {"batch_size": 18}}))
-    processes = [start_ranks(tmp_path, port=port)[0], start_ranks(other, port=port)[1]]
-    (first, _, words), (second, *nothing) = ends(processes)
+    ranks = [start_rank(folder, rank, port=port) for rank, folder in enumerate((tmp_path, other))]
+    (first, _, words), (second, *nothing) = ends(ranks)
     assert (first, second) == (2, 2)
     assert words.count("error: ") == 1
     assert "training.batch_size was 17 there and is 18 here" in words
@@ -99,10 +97,7 @@ def test_a_port_in_use_is_refused(values: dict[str, Any], tmp_path: Path) -> Non
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = int(taken.getsockname()[1])
-        first, second = start_ranks(tmp_path, port=port)
-        words = first.communicate(timeout=LONGEST_SECONDS)[1]
-        second.kill()
-        second.communicate()
+        words = start_rank(tmp_path, 0, port=port).communicate(timeout=LONGEST_SECONDS)[1]
     assert f"error: the port at which processes meet must be free, but 127.0.0.1:{port} is in use" in words
 
 

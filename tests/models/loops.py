@@ -45,6 +45,28 @@ def normalised(vector: Sequence[float], epsilon: float = 1e-5) -> Vector:
     return [(value - mean) / math.sqrt(variance + epsilon) for value in vector]
 
 
+def scaled(norm: Any, vector: Sequence[float]) -> Vector:
+    """gain * vector + bias of a norm."""
+    gained = times(norm.weight.tolist(), vector)
+    return gained if getattr(norm, "bias", None) is None else added(gained, norm.bias.tolist())
+
+
+def layer_norm(norm: Any, vector: Sequence[float]) -> Vector:
+    return scaled(norm, normalised(vector))
+
+
+def rms_norm(norm: Any, vector: Sequence[float]) -> Vector:
+    mean_square = sum(value * value for value in vector) / len(vector)
+    return scaled(norm, [value / math.sqrt(mean_square + 1e-12) for value in vector])
+
+
+def batch_norm(norm: Any, vector: Sequence[float]) -> Vector:
+    """A batch norm in evaluation."""
+    means, variances = norm.running_mean.tolist(), norm.running_var.tolist()
+    values = zip(vector, means, variances, strict=True)
+    return scaled(norm, [(value - mean) / math.sqrt(variance + 1e-5) for value, mean, variance in values])
+
+
 def linear(layer: Any, x: Sequence[float]) -> Vector:
     """W x + b of an ``nn.Linear``."""
     bias = [0.0] * layer.out_features if layer.bias is None else layer.bias.tolist()

@@ -6,18 +6,25 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tests.models.loops import Matrix, Vector, added, dot, flat, linear, mlp, multiplied, normalised, relu, times
+from tests.models.loops import (
+    Matrix,
+    Vector,
+    added,
+    dot,
+    flat,
+    layer_norm,
+    linear,
+    mlp,
+    multiplied,
+    relu,
+    rms_norm,
+    times,
+)
 
 from rankelastor.nn.ffn.relu_experts import ReluExperts
 from rankelastor.nn.ffn.top_k_experts import TopKExperts
 
 Layer = Callable[[Vector], Vector]
-
-
-def rms(vector: Vector) -> Vector:
-    """RMSNorm with gain 1."""
-    mean_square = sum(value * value for value in vector) / len(vector)
-    return [value / math.sqrt(mean_square + 1e-12) for value in vector]
 
 
 def swish(value: float) -> float:
@@ -94,7 +101,7 @@ def heads_of(tokens: Matrix, num_heads: int) -> Matrix:
 
 
 def per_token_split(tokenizer: Any, fields: Matrix) -> Matrix:
-    x = rms(flat(fields)) + [0.0] * tokenizer.padding
+    x = rms_norm(tokenizer.norm, flat(fields)) + [0.0] * tokenizer.padding
     return [own_map(tokenizer.maps, token, part) for token, part in enumerate(cut(x, tokenizer.num_tokens))]
 
 
@@ -104,24 +111,24 @@ def pooled_head(head: Any, tokens: Matrix) -> Vector:
 
 def rankmixer_paper(network: Any, rows: Matrix) -> Vector:
     tokens = per_token_split(network.tokenizer, rows)
-    for ffn in network.ffns:
+    for mixing, ffn in zip(network.mixings, network.ffns, strict=True):
         mixed = heads_of(tokens, len(tokens))
-        tokens = [normalised(added(x, m)) for x, m in zip(tokens, mixed, strict=True)]
-        tokens = [normalised(added(ffn_of(ffn.layer, t, s), s)) for t, s in enumerate(tokens)]
+        tokens = [layer_norm(mixing.norm, added(x, m)) for x, m in zip(tokens, mixed, strict=True)]
+        tokens = [layer_norm(ffn.norm, added(ffn_of(ffn.layer, t, s), s)) for t, s in enumerate(tokens)]
     return pooled_head(network.head, tokens)
 
 
 def tokenmixer_large(network: Any, rows: Matrix) -> Vector:
     tokenizer = network.tokenizer
-    first = mlp(tokenizer.first.mlp, rms(flat(rows)))
+    first = mlp(tokenizer.first.mlp, rms_norm(tokenizer.norm, flat(rows)))
     states = [[first, *per_token_split(tokenizer.others, rows)]]
     for number, block in enumerate(network.blocks, 1):
         heads = heads_of(states[-1], block.mixing.num_heads)
-        between = block.mixing.between.layer
-        heads = [added(ffn_of(between, h, rms(head)), head) for h, head in enumerate(heads)]
+        between = block.mixing.between
+        heads = [added(ffn_of(between.layer, h, rms_norm(between.norm, x)), x) for h, x in enumerate(heads)]
         reverted = [flat([cut(head, len(states[-1]))[token] for head in heads]) for token in range(len(states[-1]))]
         tokens = [
-            added(ffn_of(block.pffn.ffn, t, rms(x)), before)
+            added(ffn_of(block.pffn.ffn, t, rms_norm(block.pffn.norm, x)), before)
             for t, (x, before) in enumerate(zip(reverted, states[-1], strict=True))
         ]
         if network.skip and network.skip <= number < len(network.blocks):
@@ -179,7 +186,7 @@ def uni_mixing(mixing: Any, tokens: Matrix) -> Matrix:
 def uni_block(block: Any, tokens: Matrix) -> Matrix:
     if hasattr(block.mixing, "layer"):
         mixed = uni_mixing(block.mixing.layer, tokens)
-        tokens = [rms(added(x, m)) for x, m in zip(tokens, mixed, strict=True)]
+        tokens = [rms_norm(block.mixing.norm, added(x, m)) for x, m in zip(tokens, mixed, strict=True)]
     else:
         tokens = uni_mixing(block.mixing, tokens)
     return [added(o, swiglu(block.pffn.ffn, t, o)) for t, o in enumerate(tokens)]
@@ -191,16 +198,16 @@ def summed(left: Matrix, right: Matrix) -> Matrix:
 
 def unimixer(network: Any, rows: Matrix) -> Vector:
     tokenizer = network.tokenizer
-    tokens = cut(mlp(tokenizer.mlp, rms(flat(rows))), tokenizer.num_tokens)
+    tokens = cut(mlp(tokenizer.mlp, rms_norm(tokenizer.norm, flat(rows))), tokenizer.num_tokens)
     if network.siamese is None:
         for block in network.blocks:
             tokens = uni_block(block, tokens)
     else:
-        normed = plain = tokens
-        for block in network.blocks:
-            out = uni_block(block, summed(normed, [rms(x) for x in plain]))
-            normed, plain = [rms(x) for x in summed(normed, out)], summed(plain, out)
-        tokens = summed(normed, [rms(x) for x in plain])
+        normed, plain, siamese = tokens, tokens, network.siamese
+        for block, before, after in zip(network.blocks, siamese.before, siamese.after, strict=False):
+            out = uni_block(block, summed(normed, [rms_norm(before, x) for x in plain]))
+            normed, plain = [rms_norm(after, x) for x in summed(normed, out)], summed(plain, out)
+        tokens = summed(normed, [rms_norm(siamese.before[-1], x) for x in plain])
     return linear(network.head.out, relu(linear(network.head.hidden, flat(tokens))))
 
 
@@ -217,7 +224,7 @@ def global_token(layer: Any, fields: Matrix) -> Vector:
 
 
 def rankup_tokens(tokenizer: Any, rows: Matrix) -> Matrix:
-    e, x = tokenizer.embedding_dim, rms(flat(rows))
+    e, x = tokenizer.embedding_dim, rms_norm(tokenizer.norm, flat(rows))
     fields = cut(x, len(rows))
     num_tables = len(fields[0]) // e - (tokenizer.global_token is not None)
 
@@ -239,10 +246,10 @@ def rankup_tokens(tokenizer: Any, rows: Matrix) -> Matrix:
 
 def rankup(network: Any, rows: Matrix) -> Vector:
     tokens = rankup_tokens(network.tokenizer, rows)
-    for ffn in network.ffns:
-        mixed = heads_of([rms(x) for x in tokens], len(tokens))
+    for mixing, ffn in zip(network.mixings, network.ffns, strict=True):
+        mixed = heads_of([rms_norm(mixing.norm, x) for x in tokens], len(tokens))
         tokens = summed(mixed, tokens)
-        tokens = [added(swiglu(ffn.layer, t, rms(x)), x) for t, x in enumerate(tokens)]
+        tokens = [added(swiglu(ffn.layer, t, rms_norm(ffn.norm, x)), x) for t, x in enumerate(tokens)]
     of_tasks = tokens[-len(network.towers) :]
     return [mlp(tower, own + mean(tokens))[0] for tower, own in zip(network.towers, of_tasks, strict=True)]
 
@@ -258,12 +265,12 @@ def wukong_layer(layer: Any, rows: Matrix) -> Matrix:
     products = []
     for row in rows:  # row . (sum over rows of y_kj row_j), for each column k of Y
         products += [sum(y_k[j] * dot(row, other) for j, other in enumerate(rows)) for y_k in y]
-    factorized = cut(mlp(block.mlp, normalised(products)), block.num_out)
+    factorized = cut(mlp(block.mlp, layer_norm(block.norm, products)), block.num_out)
     if type(block.last).__name__ == "ReLU":
         factorized = [relu(row) for row in factorized]
     both = [*factorized, *row_map(layer.compressed, rows)]
     residual = row_map(layer.residual, rows) if hasattr(layer.residual, "linear") else rows
-    return [normalised(row) for row in summed(both, residual)]
+    return [layer_norm(layer.norm, row) for row in summed(both, residual)]
 
 
 def wukong(network: Any, rows: Matrix) -> Vector:

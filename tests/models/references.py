@@ -10,9 +10,11 @@ from tests.models.loops import (
     Matrix,
     Vector,
     added,
+    batch_norm,
     dot,
     flat,
     hidden,
+    layer_norm,
     linear,
     mlp,
     multiplied,
@@ -82,7 +84,7 @@ def attention(layer: Any, fields: Matrix) -> Matrix:
             row += added(*terms)
         wide = linear(layer.widen, fields[place]) if hasattr(layer.widen, "weight") else fields[place]
         row = added(row, wide)
-        out.append(relu(normalised(row) if hasattr(layer.norm, "weight") else row))
+        out.append(relu(layer_norm(layer.norm, row) if hasattr(layer.norm, "weight") else row))
     return out
 
 
@@ -118,8 +120,8 @@ def final_block(block: Any, x: Vector) -> Vector:
         both = linear(layer.interaction.linear, x)
         kept, factor = both[: len(both) // 2], both[len(both) // 2 :]
         x = [*kept, *times(kept, factor)]
-        if hasattr(layer.norm, "running_mean"):  # in evaluation
-            x = [value / (1 + 1e-5) ** 0.5 for value in x]
+        if hasattr(layer.norm, "running_mean"):
+            x = batch_norm(layer.norm, x)
         x = relu(x)
     return linear(out, x)
 
@@ -137,11 +139,13 @@ def finalnet(network: Any, rows: Matrix) -> Vector:
 
 def mask_block(block: Any, embedded: Vector, x: Vector) -> Vector:
     mask = linear(block.mask, relu(linear(block.aggregate, embedded)))
-    return relu(normalised(linear(block.linear, times(mask, x))))
+    return relu(layer_norm(block.norm, linear(block.linear, times(mask, x))))
 
 
 def masknet(network: Any, rows: Matrix) -> Vector:
-    embedded, x = flat(rows), flat([normalised(row) for row in rows])
+    norm = network.norm
+    gained = [times(gain, normalised(row)) for gain, row in zip(norm.weight.tolist(), rows, strict=True)]
+    embedded, x = flat(rows), added(flat(gained), flat(norm.bias.tolist()))
     if network.parallel:
         return mlp(network.out, flat([mask_block(block, embedded, x) for block in network.blocks]))
     for block in network.blocks:

@@ -1,3 +1,6 @@
+import torch
+from tests.models.every_model import small
+
 from rankelastor.models.cost import cost_of
 from rankelastor.models.rankelastor import RankElastorSettings
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
@@ -34,3 +37,9 @@ def test_parameters_and_flops_by_hand() -> None:
 def test_a_huge_model_is_counted_without_memory() -> None:
     schema = FeatureSchema((CategoricalFeature("site", 10**12), NumericFeature("price")))
     assert cost_of(SETTINGS, schema).embedding_parameters == 10**12 * 4 + 4
+
+
+def test_counting_leaves_the_global_generator_as_it_is() -> None:
+    before = torch.get_rng_state()
+    cost_of(small("mlp", dropout=0.5), SCHEMA)
+    assert torch.equal(torch.get_rng_state(), before)

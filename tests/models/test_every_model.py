@@ -29,6 +29,8 @@ from rankelastor.serving.predict import predict
 from rankelastor.training.run import train
 
 EVERY = pytest.mark.parametrize("name", VARIANTS)
+WITHOUT_EFFECT = {"fibinet-field": ("squeeze.squeeze.weight", "squeeze.excite.weight", "pairs.1.weight")}
+"""Parameters without a gradient: of four fields FiBiNET keeps one in its summary, and its ReLU happens to be off."""
 
 
 def fresh(name: str, schema: FeatureSchema = SCHEMA) -> Ranker:
@@ -55,6 +57,8 @@ def test_every_parameter_learns(name: str) -> None:
     for parameter_name, parameter in ranker.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.isfinite().all(), parameter_name
+        without_effect = any(end in parameter_name for end in WITHOUT_EFFECT.get(name, ()))
+        assert parameter.grad.any() != without_effect, parameter_name
 
 
 @EVERY
@@ -80,7 +84,10 @@ def test_the_cost_is_what_pytorch_counts(name: str) -> None:
     ranker = fresh(name).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         ranker(next(BATCH.split(1)))
+    with FlopCounterMode(display=False) as training_counter:
+        ranker.train()(next(BATCH.split(1))).sum().backward()
     assert cost.flops_per_example == counter.get_total_flops()
+    assert cost.training_flops_per_example == training_counter.get_total_flops()
     assert cost.dense_parameters == sum(parameter.numel() for parameter in ranker.network.parameters())
     assert cost.embedding_parameters == sum(parameter.numel() for parameter in ranker.embedding.parameters())
 

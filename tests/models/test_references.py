@@ -19,18 +19,15 @@ NAMES = [name for name in VARIANTS if name.partition("-")[0] in REFERENCES]
 ELSEWHERE = {"mlp", "dcn_v2", "rankmixer", "rankelastor"}
 
 
-def drawn(name: str, **changes: Any) -> nn.Module:
-    """A network in float64 whose parameters are all drawn, so that none is 0 or 1 by its initial value."""
+def drawn(model: str, **changes: Any) -> nn.Module:
+    """A network in float64 whose parameters and running values are all drawn, so that none is 0 or 1 at the start."""
     torch.manual_seed(0)
-    network = small(name, **changes).network(SCHEMA).double().eval()
+    network = small(model, **changes).network(SCHEMA).double().eval()
     for parameter in network.parameters():
-        if parameter.dim() > 1 or "norm" not in name:
-            nn.init.normal_(parameter, std=0.5)
-    for module in network.modules():
-        if type(module).__name__ in {"LayerNorm", "RMSNorm", "FieldNorm", "BatchNorm"}:
-            nn.init.ones_(module.weight)  # type: ignore[arg-type]
-            if getattr(module, "bias", None) is not None:
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        nn.init.normal_(parameter, std=0.5)
+    for name, buffer in network.named_buffers():
+        if name.endswith(("running_mean", "running_var")):
+            nn.init.uniform_(buffer, 0.5, 1.5)
     return network
 
 

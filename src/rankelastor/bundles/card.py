@@ -68,7 +68,8 @@ def _inside(run: LoadedRun, index: BundleIndex) -> Iterator[str]:
     if index.hashed_vocabularies:
         yield (
             f"- Salted hashes of {num_values:,} values of the log. The salt is in the file, since scoring needs it: "
-            "values that can be guessed can be found out by trying."
+            "values that can be guessed can be found out by trying. Their numbers of occurrences are in the file too, "
+            "and among values that occur equally often the order is that of the clear texts, which helps to guess."
         )
     elif num_values:
         yield f"- {num_values:,} values of the log in clear text: the vocabularies, with their numbers of occurrences."

@@ -18,10 +18,11 @@ from rankelastor.bundles.staging import seal, stage_run
 from rankelastor.calibration.calibration import Calibration
 from rankelastor.checksums import checksums_below
 from rankelastor.data.raw.inputs import Table
-from rankelastor.errors import OVERWRITE, RunError, SettingsError, StorageError
+from rankelastor.errors import OVERWRITE, DataError, RunError, SettingsError, StorageError
 from rankelastor.places import in_full
 from rankelastor.progress import ProgressListener
 from rankelastor.runs.bundle_file.archive import is_bundle, write_archive
+from rankelastor.runs.bundle_file.example_rows import find_excess
 from rankelastor.runs.bundle_file.index import CARD_FILE, EXAMPLE_ROWS, EXAMPLE_SCORES, RUN_FOLDER_NAME, BundleIndex
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.run_folder import RunFolder
@@ -37,6 +38,7 @@ class BundleOptions:
     Attributes:
         with_examples: whether example rows with their probabilities are put in.
         hash_vocabularies: whether hashes take the place of the values of vocabularies; example rows are then left out.
+            What has hashes already keeps them.
         sampled_negatives: share of the rows with label 0 that the log of the training still held; None: all.
         measure: whether intervals of the metrics and the spectrum are computed for the card from the prepared data.
     """
@@ -59,10 +61,10 @@ def bundle_run(
     """Write a finished run, with the members of an ensemble, to one file.
 
     Args:
-        run: the run folder.
+        run: the run folder, or a bundle to be made anew.
         target: the file to write, such as ``model.rank``.
         rows: where the example rows are taken from: its first 100; None takes those of the run's raw files, and leaves
-            the examples out, with a warning, where these are gone.
+            the examples out, with a warning, where these are gone. Those of a bundle are its own.
         options: what goes in; None is everything.
         overwrite: whether to replace an existing file.
         progress: receives the progress of what is measured for the card.
@@ -76,7 +78,8 @@ def bundle_run(
 
     Raises:
         RunError: the run folder cannot be used, or the run has not finished.
-        SettingsError: the share of sampled negatives is not above 0 and at most 1, or the run knows one already.
+        SettingsError: the share of sampled negatives is not above 0 and at most 1, the run knows one already, or has
+            several labels; or rows were given whose values the hashes of the vocabularies hide.
         DataError: the rows cannot be read.
         StorageError: the file exists, or cannot be written; no partial file is left.
     """
@@ -86,6 +89,8 @@ def bundle_run(
     loaded = load_run(run)
     if not RunFolder(loaded.folder).has_result:
         raise RunError(f"a bundle must be made of a finished run, but {run} was stopped early; train it to its end")
+    if loaded.encoder.manifest.vocabulary_salt is not None:
+        options = replace(options, hash_vocabularies=True)
     shift = _logit_shift(loaded, options.sampled_negatives)
     examples = _examples(loaded, rows, options)
     findings = find_out(loaded, measure=options.measure, progress=progress)
@@ -141,6 +146,12 @@ def _logit_shift(run: LoadedRun, rate: float | None) -> float:
             f"the share of sampled negatives must be above 0 and at most 1, but {rate} was given; try .1 where one "
             "negative in ten was kept"
         )
+    tasks = run.encoder.schema.tasks
+    if len(tasks) > 1:
+        raise SettingsError(
+            f"the share of sampled negatives needs a single label, but {run.source} has {len(tasks)}: rows that are "
+            "negative for one may be positive for another; leave it out"
+        )
     known = run.recipe.data.negatives_kept
     if known < 1 or run.calibration.offset:
         raise SettingsError(
@@ -155,8 +166,13 @@ def _examples(run: LoadedRun, rows: Table | None, options: BundleOptions) -> pa.
         return None
     if options.hash_vocabularies:
         if rows is not None:
-            raise SettingsError("example rows hold the values that hashes hide, but both were asked for; leave one out")
+            given = "both were asked for" if run.encoder.manifest.vocabulary_salt is None else "hashes were made before"
+            raise SettingsError(f"example rows hold the values that hashes hide, but {given}; leave the rows out")
         return None
+    if rows is None and run.bundle is not None:
+        rows = run.bundle.example_rows
+        if rows is None:
+            return None
     if rows is not None:
         return take_rows(run, rows, num_rows=NUM_EXAMPLES)
     found = rows_of_recipe(run)
@@ -185,6 +201,8 @@ def _write_examples(run: LoadedRun, rows: pa.Table | None, folder: Path) -> int:
     path = folder / EXAMPLE_ROWS
     path.parent.mkdir()
     write_rows(rows, path)
+    if (excess := find_excess(path, num_rows=rows.num_rows)) is not None:
+        raise DataError(f"example rows must be few and small, but {excess}; name others, or leave them out")
     (folder / EXAMPLE_SCORES).write_text(score_rows(run, path).text(), encoding="utf-8")
     return int(rows.num_rows)
 

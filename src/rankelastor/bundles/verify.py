@@ -64,6 +64,9 @@ def _checked(unpacked: UnpackedBundle) -> tuple[dict[str, str], str]:
         if unpacked.example_rows is None:
             return {}, "it holds no example rows to score again"
         stored = ExampleScores.read((unpacked.folder / EXAMPLE_SCORES).read_bytes(), source=EXAMPLE_SCORES)
+        if len(stored.probability) != unpacked.index.num_examples:
+            said = f"it holds {len(stored.probability)} probabilities of {unpacked.index.num_examples} rows"
+            return {EXAMPLE_SCORES: said}, ""
         again = score_rows(run, unpacked.example_rows)
     except (RankElastorError, OSError) as error:
         return {_MODEL: str(error)}, ""

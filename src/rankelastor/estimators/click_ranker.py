@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -16,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from rankelastor.bundles.make import BundleOptions
+from rankelastor.estimators.fit_folder import FitFolder
 from rankelastor.estimators.fitted import Fitted
 from rankelastor.estimators.notebook import NotebookProgress, in_notebook
 from rankelastor.estimators.plan import Choices, Rows, seed_of
@@ -24,7 +22,7 @@ from rankelastor.estimators.stored import Stored
 from rankelastor.estimators.tables import ColumnNames, TableError, as_table, has_names
 from rankelastor.estimators.training import train_rows
 from rankelastor.metrics.report import Metrics
-from rankelastor.runs.load import LoadedRun, load_run
+from rankelastor.runs.load import load_run
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.spectrum.runs.run_spectrum import RunSpectrum
@@ -51,8 +49,8 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         members: number of models with different seeds whose mean is taken.
         validation_fraction: share of the rows that are held out to stop by; not used with an ``eval_set``.
         random_state: seed of the split and of the training.
-        folder: an empty or new folder for the rows, the prepared data and the run; None takes a temporary one, which is
-            removed with the estimator.
+        folder: an empty or new folder for the rows, the prepared data and the run of one fit; None takes a temporary
+            one for each fit, which is removed with the estimator or by its next fit.
         verbose: ``"auto"`` shows progress in notebooks; False shows none.
 
     Attributes:
@@ -137,8 +135,10 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         held_out = None if eval_set is None else held_out_rows(rows, eval_set)
         stored = self._stored(columns_of_fit(table, rows, are_given=has_names(X)), rows)
         shown = NotebookProgress() if self.verbose == "auto" and in_notebook() else None
-        done = train_rows(rows, held_out, self._choices(), stored, folder=self._own_folder, progress=shown)
+        place = FitFolder(self.folder)
+        done = train_rows(rows, held_out, self._choices(), stored, folder=place.make, progress=shown)
         self._take(done.fitted)
+        self._place = place  # and lets go of the place of the fit before
         self.fields_, self.recipe_ = done.fields, done.recipe
         return self
 
@@ -173,7 +173,7 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
         Args:
             X: the table.
-            y: labels; None if the table has the label column of the fit.
+            y: labels, which count before a label column of the table; None takes the label column of the fit.
             sample_weight: a weight per row, or None.
             group: what rows are ranked together, if it was given beside the table in ``fit``.
         """
@@ -198,18 +198,13 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         """Load a bundle or a run folder as a fitted estimator.
 
         Raises:
-            RunError: it is damaged, or was written by a newer version.
+            RunError: it is damaged, was written by a newer version, or has several labels.
         """
         fitted = Fitted.of(load_run(path))
         known = cls._get_param_names()
         ranker = cls(**{name: value for name, value in fitted.stored.params.items() if name in known})
         ranker._take(fitted)
         return ranker
-
-    @property
-    def run(self) -> LoadedRun:
-        """The loaded run."""
-        return self._fitted.run
 
     @property
     def _fitted(self) -> Fitted:
@@ -247,15 +242,6 @@ class ClickRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
             seed=seed_of(self.random_state),
             members=self.members,
         )
-
-    def _own_folder(self) -> Path:
-        if self.folder is not None:
-            folder = Path(self.folder)
-            folder.mkdir(parents=True, exist_ok=True)
-            return folder.resolve()
-        folder = Path(tempfile.mkdtemp(prefix="rankelastor-fit-"))
-        self._place = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return folder
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "run_")

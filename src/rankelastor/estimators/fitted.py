@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from rankelastor.bundles.make import BundleOptions, bundle_run, refuse_target
+from rankelastor.errors import RunError
 from rankelastor.estimators.plan import Rows
 from rankelastor.estimators.rows import rows_like
 from rankelastor.estimators.stored import Stored
-from rankelastor.estimators.tables import ColumnNames, TableError, as_table, require_fitted_columns
+from rankelastor.estimators.tables import ColumnNames, TableError, as_table, require_fitted_columns, with_column
 from rankelastor.evaluation.evaluate import evaluate
 from rankelastor.metrics.report import Metrics
 from rankelastor.runs.load import LoadedRun, load_run
@@ -39,7 +40,17 @@ class Fitted:
 
     @classmethod
     def of(cls, run: LoadedRun) -> Self:
-        """Take a run as its folder or bundle describes it."""
+        """Take a run as its folder or bundle describes it.
+
+        Raises:
+            RunError: it has several labels, or its folder is damaged.
+        """
+        tasks = run.encoder.schema.tasks
+        if len(tasks) > 1:
+            raise RunError(
+                f"a click ranker must have one label, but {run.source} has {len(tasks)} ({', '.join(tasks)}); try "
+                f"rankelastor.load_run({str(run.source)!r}).predict_proba(frame), which gives a column for each"
+            )
         stored, data = Stored.read(run), run.recipe.data
         positive, group = data.targets[0].label.positive, run.encoder.manifest.group
         return cls(run, stored, Rows(pa.table({}), stored.label, positive, data.weight, group, stored.classes))
@@ -109,13 +120,26 @@ class Fitted:
     def evaluate(self, given: object, y: object, *, sample_weight: object = None, group: object = None) -> Metrics:
         """Compute all metrics on labelled rows; weights and groups that the fit had may be left out.
 
+        What is given beside the table takes the place of its columns of the same names.
+
         Raises:
             TableError: a column is missing, or labels do not fit the rows.
         """
         rows = rows_like(self.rows, self.table(given), y, weight=sample_weight, group=group)
-        names = dict(zip([rows.weight, rows.group], [self.rows.weight, self.rows.group], strict=True))
-        table = rows.table.rename_columns([names.get(name) or name for name in rows.table.column_names])
-        weight = self.rows.weight
+        table, weight = rows.table, self.rows.weight
+        for found, name in ((rows.weight, weight), (rows.group, self.rows.group)):
+            if found is not None and name is not None and found != name:
+                if name not in table.column_names or not table[name].equals(rows.table[found]):
+                    self._refuse_feature(name)
+                table = with_column(table, name, rows.table[found])
         if weight is not None and weight not in table.column_names:
             table = table.append_column(weight, pa.array(np.ones(table.num_rows)))
         return evaluate(self.run, on=table)
+
+    def _refuse_feature(self, name: str) -> None:
+        readers = [spec.name for spec in self.run.encoder.manifest.features if name in spec.columns]
+        if readers:
+            raise TableError(
+                f"weights and groups must not change a feature, but column {name!r} of the fit is read by "
+                f"{', '.join(readers)} too; leave them out, or change the column"
+            )

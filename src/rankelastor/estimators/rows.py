@@ -72,7 +72,8 @@ def rows_like(fitted: Rows, table: pa.Table, y: object, *, weight: object = None
         TableError: labels, weights or groups do not fit the table, or a label is none of the classes.
     """
     if y is not None and not isinstance(y, str):
-        table = with_column(table, fitted.label, _known_labels(y, table.num_rows, fitted.classes))
+        is_click = _known_labels(y, table.num_rows, fitted.classes)
+        table = with_column(table, fitted.label, pa.array(_values_of_classes(fitted)).take(pa.array(is_click)))
     elif fitted.label not in table.column_names:
         raise TableError(
             f"rows must have the label, but the table has no column {fitted.label!r}; give labels too, as in (X, y)"
@@ -139,6 +140,19 @@ def _known_labels(y: object, num_rows: int, classes: NDArray[Any]) -> NDArray[np
     if unknown.any():
         raise TableError(f"labels must be {classes[0]} or {classes[1]}, but {values[unknown][0]} was given")
     return np.asarray(values == classes[1], dtype=np.int8)
+
+
+def _values_of_classes(fitted: Rows) -> list[Any]:
+    """Return two values of the label column, of which the recipe of the fit reads the first as 0, the second as 1."""
+    positive: Any = fitted.positive
+    if positive is None:
+        return [0, 1]
+    if isinstance(positive, bool):
+        return [not positive, positive]
+    classes = replace(fitted, table=pa.table({fitted.label: pa.array(fitted.classes)}))
+    if labels_as_numbers(classes).tolist() == [0, 1]:
+        return list(fitted.classes.tolist())
+    return [f"not {positive}" if isinstance(positive, str) else positive + 1, positive]
 
 
 def _with_beside(rows: Rows, weight: object, group: object) -> Rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,9 +160,10 @@ def classes_of_column(values: pa.ChunkedArray, positive: object) -> NDArray[Any]
     return np.array([first, last])
 
 
-def with_column(table: pa.Table, name: str, values: Sequence[object] | NDArray[Any]) -> pa.Table:
-    """Add a column to a table."""
-    return table.append_column(name, pa.array(values))
+def with_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray | NDArray[Any]) -> pa.Table:
+    """Add a column to a table, in place of those of its name."""
+    kept = table.drop_columns([name]) if name in table.column_names else table
+    return kept.append_column(name, values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values))
 
 
 def free_name(table: pa.Table, wanted: str) -> str:
@@ -190,7 +190,3 @@ def require_fitted_columns(table: pa.Table, expected: ColumnNames) -> None:
             f"a table must have the columns of the fit, but {', '.join(missing)} is missing; it has "
             f"{', '.join(table.column_names)}"
         )
-
-
-Overrides = Mapping[str, object]
-"""What a user says of columns: a kind, the settings of a field or of several, or None to leave the column out."""

@@ -10,6 +10,7 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.counting_modes import CountedFlops, WithoutInitialValues
 from rankelastor.models.ranker import Ranker
 from rankelastor.models.ranker_settings import RankerSettings
+from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.schema import Batch, FeatureSchema
 
 _FEW_PARAMETERS = 10_000_000
@@ -22,8 +23,9 @@ class Cost:
 
     ``dense_parameters``: parameters of the network. ``embedding_parameters``: rows and numeric vectors.
     ``flops_per_example``: matrix products of one forward pass; a multiply-add counts as 2.
-    ``training_flops_per_example``: matrix products of a forward and a backward pass, as PyTorch's ``FlopCounterMode``
-    counts them: without the optimiser, embedding look-ups and elementwise operations.
+    ``training_flops_per_example``: matrix products of a forward and a backward pass in training mode, with the parts of
+    the network that are there only while training, as PyTorch's ``FlopCounterMode`` counts them: without the optimiser,
+    embedding look-ups and elementwise operations.
     """
 
     dense_parameters: int
@@ -42,8 +44,9 @@ def cost_of(settings: RankerSettings, schema: FeatureSchema) -> Cost:
     example = blank_batch(ranker, schema)
     with CountedFlops() as forward, torch.no_grad():
         ranker(example)
-    with CountedFlops() as training:
-        torch.autograd.backward(ranker(example).sum())
+    _zero(ranker)
+    with CountedFlops() as training, OwnDraws(torch.Generator()):
+        torch.autograd.backward(ranker.train()(example).sum())
     return Cost(
         dense_parameters=ranker.num_dense_parameters,
         embedding_parameters=sum(parameter.numel() for parameter in ranker.embedding.parameters()),
@@ -66,6 +69,13 @@ def unfilled_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
             ranker = build_ranker(settings, schema).eval()
         is_small = sum(parameter.numel() for parameter in ranker.parameters()) <= _FEW_PARAMETERS
         return build_ranker(settings, schema).eval() if is_small else ranker
+
+
+@torch.no_grad()
+def _zero(ranker: Ranker) -> None:
+    """Replace arbitrary values of the parameters, with which a decomposition in training might fail."""
+    for parameter in ranker.parameters():
+        parameter.zero_()
 
 
 def blank_batch(ranker: Ranker, schema: FeatureSchema, *, num_examples: int = 1) -> Batch:

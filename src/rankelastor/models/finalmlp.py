@@ -19,6 +19,7 @@ from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.interaction.fusion import BilinearFusion
+from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.nn.projection import Projection
 from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.schema import FeatureSchema
@@ -38,6 +39,7 @@ class FinalMlpSettings(RankerSettings):
 
     NOTE[DIFF]: in the benchmark code the fields of a context have embeddings of their own for the gate; here the gate
     reads the field embeddings that the streams read. With equal rows the logits are equal (benchmarks/peers.py).
+    The learned vector of a gate without context starts small, where theirs starts at 0 (see `StreamGate`).
     """
 
     kind: Literal["finalmlp"]
@@ -88,8 +90,13 @@ class FinalMlpSettings(RankerSettings):
 class StreamGate(nn.Module):
     """2 sigmoid(mlp(context)) o flat(fields), where the context is the embedding of some fields, or a learned vector.
 
+    NOTE[DIFF]: in the benchmark code the learned vector starts at 0. With biases of 0 the ReLUs behind it then pass no
+    gradient, and the gate never learns. Here it starts as N(0, 1e-4), so that the factors start near 1 all the same.
+    Its numbers come from a generator of its own: no other initial value depends on them. Covered by
+    tests/models/test_every_model.py.
+
     Args:
-        places: indices of the fields that are the context; empty: a learned vector, 0 at the start.
+        places: indices of the fields that are the context; empty: a learned vector.
         num_fields: number of fields.
         embedding_dim: width of one field's embedding.
         hidden_dims: widths of the gate's hidden layers.
@@ -106,7 +113,7 @@ class StreamGate(nn.Module):
     ) -> None:
         super().__init__()
         self.register_buffer("places", torch.tensor(places, dtype=torch.int64), persistent=False)
-        self.learned = None if places else nn.Parameter(torch.zeros(1, embedding_dim))
+        self.learned = None if places else nn.Parameter(_small_vector(embedding_dim))
         in_dim = max(1, len(places)) * embedding_dim
         self.mlp = Projection(
             in_dim=in_dim, hidden_dims=hidden_dims, out_dim=num_fields * embedding_dim, activation="relu", norm=False
@@ -119,6 +126,11 @@ class StreamGate(nn.Module):
         context = fields.index_select(1, self.places).flatten(1) if self.learned is None else self.learned
         factors: Tensor = 2 * self.mlp(context).sigmoid()
         return factors * fields.flatten(1)
+
+
+def _small_vector(embedding_dim: int) -> Tensor:
+    with OwnDraws(torch.Generator().manual_seed(0)):
+        return nn.init.normal_(torch.empty(1, embedding_dim), std=0.01)
 
 
 class FinalMlpNetwork(nn.Module):

@@ -66,7 +66,11 @@ class TokenMixerLargeSettings(RankerSettings):
     )
     skip: Annotated[
         PositiveInt | None,
-        Field(description="Number of blocks that a residual across blocks spans, usually 2 or 3, or none."),
+        Field(
+            description="Number of blocks that a residual across blocks spans, usually 2 or 3, or none. It never "
+            "reaches the last block, so that it acts only with more blocks than these; with the 2 blocks of the "
+            "default there is none."
+        ),
     ] = 2
     auxiliary_weight: Annotated[
         NonNegativeFloat, Field(description="Weight of the loss of each inner block's logits; 0: no such losses.")

@@ -62,7 +62,6 @@ class Recipe(Settings):
                 ("rare_as_unseen.share", training.rare_as_unseen.share, 0.0),
                 ("calibration.kind", training.calibration.kind, "none"),
                 ("output_bias", training.output_bias.replace("auto", "zero"), "zero"),
-                ("calibration.kind", training.calibration.kind, "none"),
             ):
                 if value != expected:
                     raise ValueError(

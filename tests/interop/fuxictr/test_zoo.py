@@ -91,6 +91,77 @@ def test_all_of_dcn_v2_carries_over(changed: Change) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"model": "LR"}, {"kind": "logistic_regression", "embedding_dim": 1}),
+        ({"model": "FM"}, {"kind": "fm", "embedding_dim": 32}),
+        (
+            {"model": "DeepFM", "hidden_units": [5], "batch_norm": True},
+            {"kind": "deepfm", "hidden_dims": (5,), "batch_norm": True},
+        ),
+        (
+            {"model": "xDeepFM", "cin_hidden_units": [3, 2], "dnn_hidden_units": [5], "dnn_activations": "tanh"},
+            {"kind": "xdeepfm", "cin_dims": (3, 2), "hidden_dims": (5,), "activation": "tanh"},
+        ),
+        ({"model": "xDeepFM"}, {"cin_dims": (16, 16, 16), "hidden_dims": (64, 64, 64)}),
+        (
+            {"model": "AutoInt", "attention_layers": 3, "attention_dim": 6, "num_heads": 2, "use_scale": True,
+             "layer_norm": True, "use_residual": False, "net_dropout": 0.1},
+            {"kind": "autoint", "num_attention_layers": 3, "attention_dim": 6, "num_heads": 2, "scale": True,
+             "layer_norm": True, "residual": False, "dropout": 0.1, "hidden_dims": (64, 64, 64)},
+        ),
+        (
+            {"model": "AutoInt", "dnn_hidden_units": []},
+            {"num_attention_layers": 2, "attention_dim": 8, "hidden_dims": ()},
+        ),
+        (
+            {"model": "FinalMLP", "use_fs": False, "num_heads": 2},
+            {"kind": "finalmlp", "gate_dims": None, "num_heads": 2},
+        ),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_other_models_carry_over(model: dict[str, Any], expected: dict[str, Any], changed: Change) -> None:
+    imported = imported_with(changed, model)
+    dumped = imported.recipe.model.model_dump()
+    assert {key: dumped[key] for key in expected} == expected
+    assert "model" not in notes(imported, "no equal") | notes(imported, "cannot work")
+
+
+def test_streams_of_finalmlp_carry_over(changed: Change) -> None:
+    first = {"mlp1_hidden_units": [6, 4], "mlp1_hidden_activations": "tanh", "mlp1_dropout": 0.1, "fs1_context": ["a"]}
+    second = {"mlp2_hidden_units": [8], "mlp2_batch_norm": True}
+    imported = imported_with(changed, {"model": "FinalMLP", "fs_hidden_units": [5], **first, **second})
+    dumped = given(imported)
+    plain = {"activation": "relu", "norm": False, "batch_norm": False, "dropout": 0.0, "context": ()}
+    assert dumped["stream1"] == plain | {
+        "hidden_dims": (6, 4), "activation": "tanh", "dropout": 0.1, "context": ("a",),
+    }  # fmt: skip
+    assert dumped["stream2"] == plain | {"hidden_dims": (8,), "batch_norm": True}
+    assert dumped["gate_dims"] == (5,)
+    assert notes(imported, "differs")["fs1_context"].startswith("the gate reads the embeddings that the streams read")
+
+
+def test_the_regularizer_of_models_without_a_network_is_that_of_embeddings(changed: Change) -> None:
+    for name in ("LR", "FM"):
+        imported = imported_with(changed, {"model": name, "regularizer": 1e-3, "embedding_regularizer": 1})
+        assert imported.recipe.training.optimiser.embedding_l2 == 1e-3
+        assert "embedding_regularizer" in notes(imported, "ignored by FuxiCTR")
+
+
+def test_parts_without_an_equal_are_said(changed: Change) -> None:
+    assert "use_wide" in notes(imported_with(changed, {"model": "AutoInt", "use_wide": True}), "no equal")
+    assert "dnn_hidden_units" in notes(imported_with(changed, {"model": "xDeepFM", "dnn_hidden_units": []}), "no equal")
+
+
+def test_a_model_that_is_here_but_not_translated_is_named(changed: Change) -> None:
+    imported = imported_with(changed, {"model": "MaskNet"})
+    assert imported.recipe.model.kind == "rankelastor"
+    assert "model.kind: masknet exists here; a small RankElastor" in notes(imported, "differs")["model"]
+    assert "model" not in notes(imported, "no equal")
+
+
 def test_what_fuxictr_does_not_read_is_said(changed: Change) -> None:
     imported = imported_with(changed, {"model": "DCNv2", "parallel_dnn_hidden_units": [5], "low_rank": 16, "novel": 1})
     ignored = notes(imported, "ignored by FuxiCTR")

@@ -48,6 +48,13 @@ def test_the_run_is_called_as_the_bundle_is_and_its_folder_goes_with_it(bundle: 
     assert not place.exists()
     with opened_run(bundle) as folder:
         assert folder.is_dir()
+
+
+@pytest.mark.parametrize("name", ["...rank", "..rank", ".rank", "bundle.rank"])
+def test_a_name_of_dots_alone_names_no_run(bundle: Path, name: str) -> None:
+    with opened_run(bundle.rename(bundle.with_name(name))) as folder:
+        assert (folder / "config.yaml").read_bytes() == CONTENT
+        assert folder.name in {"run", ".rank"}
     assert not folder.exists()
 
 

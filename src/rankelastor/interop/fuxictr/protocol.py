@@ -28,6 +28,8 @@ _WITHOUT_EQUAL = {
     "model_root": "a run folder is runs/NAME, or the one that `train` is given",
     "verbose": "progress is shown on a terminal",
 }
+_REGULARISED_AS_A_WHOLE = ("LR", "FM")
+"""Models with one ``regularizer``, which in FuxiCTR acts on all that they have: the rows of embeddings."""
 _SILENT = ("metrics", "model_id", "dataset_id", "task", "loss", "optimizer")
 
 
@@ -79,20 +81,17 @@ def _note_differences(model: FuxiCtrSettings) -> None:
 
 def _embedding_l2(model: FuxiCtrSettings) -> float:
     """Read lambda of (lambda / 2) * sum of squares, which is also FuxiCTR's scale."""
-    given = model.take("embedding_regularizer", 0)
+    key = "regularizer" if model.take("model") in _REGULARISED_AS_A_WHOLE else "embedding_regularizer"
+    given = model.take(key, 0)
     try:
         return float(given)
     except (TypeError, ValueError):
         parts = _REGULARIZER.fullmatch(str(given).replace(" ", ""))
     if parts is None:
-        raise SettingsError(
-            f"embedding_regularizer must be a number, l1(x), l2(x) or l1_l2(x, y), but {given!r} was given"
-        )
+        raise SettingsError(f"{key} must be a number, l1(x), l2(x) or l1_l2(x, y), but {given!r} was given")
     numbers = [float(number) for number in parts["numbers"].split(",")]
     if parts["kind"] != "l2":
-        model.note(
-            "no equal", "embedding_regularizer", "only the sum of squares is regularised; the l1 part is left out"
-        )
+        model.note("no equal", key, "only the sum of squares is regularised; the l1 part is left out")
     return numbers[-1] if parts["kind"] != "l1" else 0.0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rankelastor.errors import SettingsError
 from rankelastor.interop.fuxictr.notes import FuxiCtrSettings
-from rankelastor.interop.fuxictr.zoo import ZOO_MODELS
+from rankelastor.interop.fuxictr.zoo import UNTRANSLATED, ZOO_MODELS
 from rankelastor.interop.published import MIXING_TYPES, model_settings
 from rankelastor.models.rankelastor import RankElastorSettings
 
@@ -26,7 +26,7 @@ _IGNORED = {
 
 
 def ranker(model: FuxiCtrSettings) -> dict[str, Any]:
-    """Make ``model`` of a recipe; a model without equal is replaced by a small RankElastor, with a note.
+    """Make ``model`` of a recipe; a model that is not translated is replaced by a small RankElastor, with a note.
 
     Raises:
         SettingsError: a mixing, head or tokenizer that the published code does not have, or that we do not have.
@@ -40,7 +40,10 @@ def ranker(model: FuxiCtrSettings) -> dict[str, Any]:
     if name in ZOO_MODELS:
         return ZOO_MODELS[name](model, embedding_dim)
     text = "a small RankElastor is used instead: choose num_tokens, token_dim and num_blocks yourself"
-    model.note("no equal", "model", text)
+    if (kind := UNTRANSLATED.get(name)) is None:
+        model.note("no equal", "model", text)
+    else:
+        model.note("differs", "model", f"its settings are not translated, but model.kind: {kind} exists here; {text}")
     return _stand_in(embedding_dim)
 
 

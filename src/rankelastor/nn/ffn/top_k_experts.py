@@ -22,11 +22,11 @@ class TopKExperts(nn.Module):
     Of the E experts of a token one is shared by all examples; a linear router of the token chooses k - 1 of the others
     for each example. Training and inference compute the chosen experts alone. There is no loss of balance.
 
-    NOTE[OPEN]: sources differ on whether the softmax is over all routed experts or over the chosen ones. Over all,
-    gates of about 1 / E are brought back to a sum near 1 by the factor E / k, which is what such a factor is for, and
-    the router has a gradient whatever k is; so this is the default. Over the chosen ones the gates sum to 1 before the
-    factor, and with k = 2 the one gate is 1 whatever the router says, so that the router would learn nothing: this is
-    refused. Covered by tests/nn/ffn/test_top_k_experts.py.
+    NOTE[DIFF]: TokenMixer-Large is described with a softmax over the chosen experts alone, whatever k is. Here the
+    default is one over all routed experts, with which gates of about 1 / E are brought back to a sum near 1 by the
+    factor E / k and the router has a gradient whatever k is. Over the chosen ones the gates sum to 1 before the factor,
+    and with k = 2 the one gate is 1 whatever the router says, so that the router would learn nothing: this is refused.
+    Covered by tests/nn/ffn/test_top_k_experts.py.
 
     Args:
         num_tokens: T; each token has its own experts and its own router.

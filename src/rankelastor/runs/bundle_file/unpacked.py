@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rankelastor.errors import RunError
 from rankelastor.runs.bundle_file.archive import Archive, is_bundle, open_archive, write_archive
+from rankelastor.runs.bundle_file.example_rows import find_excess
 from rankelastor.runs.bundle_file.index import EXAMPLE_ROWS, RUN_FOLDER_NAME, BundleIndex
 from rankelastor.storage import explain_storage_errors
 
@@ -33,7 +34,7 @@ class UnpackedBundle:
         self.folder = Path(place) / "bundle"
         self.folder.mkdir()
         try:
-            self.damage = archive.unpack(self.folder)
+            self.damage = archive.unpack(self.folder) or self._find_excess()
             if not self.damage:
                 self._name_run()
         except BaseException:
@@ -71,11 +72,19 @@ class UnpackedBundle:
         """Remove the folder."""
         self._remove()
 
+    def _find_excess(self) -> dict[str, str]:
+        path, expected = self.folder / EXAMPLE_ROWS, self.index.num_examples
+        if not path.is_file():
+            return {} if not expected else {EXAMPLE_ROWS: f"{expected:,} rows are promised, and there are none"}
+        excess = find_excess(path, num_rows=expected)
+        return {} if excess is None else {EXAMPLE_ROWS: excess}
+
     def _name_run(self) -> None:
         held = self.folder / RUN_FOLDER_NAME
         if not held.is_dir():
             raise RunError(f"{self.source} must hold a run, but has no {RUN_FOLDER_NAME}/; make it again")
-        self._run = self.folder.parent / (self.source.stem or RUN_FOLDER_NAME)
+        name = self.source.stem
+        self._run = self.folder.parent / (RUN_FOLDER_NAME if name in {"", ".", ".."} else name)
         if self._run == self.folder:
             self._run = held
         else:
