@@ -56,7 +56,6 @@ COVERED: dict[str, tuple[str, str]] = {
     "service/limits.py": ("service/test_run.py", SETTINGS),
     "service/model.py": ("service/test_app.py", "what the paths of a service answer"),
     "service/answers.py": ("service/test_app.py", "what the paths that score answer"),
-    "service/facts.py": ("service/test_app.py", "the card, the fields and the example rows"),
     "service/front.py": ("service/test_app.py", "tokens, bodies and refusals"),
     "service/pages.py": ("service/test_page_in_a_browser.py", "the page, opened in a browser"),
     "service/refusals.py": ("service/test_app.py", "the errors that are answered"),

@@ -23,7 +23,7 @@ from tests.bundles.bundled_runs import tiny_recipe, tiny_run
 from tests.conftest import tiny_values, write_clicks
 from tests.service.running_services import Client, running
 
-from rankelastor.bundles.examples import ExampleScores
+from rankelastor.bundles.examples import ExampleScores, score_rows
 from rankelastor.bundles.make import BundleOptions, bundle_run
 from rankelastor.errors import DataError
 from rankelastor.recipes.load import recipe_from_values, with_overrides
@@ -410,7 +410,7 @@ def test_whatever_a_new_bundle_does_the_service_goes_on_and_stops_in_order(
 
 
 def test_what_was_verified_is_what_serves(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place, scores = Path(shutil.copy(bundle, tmp_path / "model.rank")), store.score_rows
+    place, scores = Path(shutil.copy(bundle, tmp_path / "model.rank")), score_rows
 
     def replaced_meanwhile(run: LoadedRun, rows: Path) -> ExampleScores:
         (tmp_path / "bad").write_bytes(b"PK and no more")
@@ -419,9 +419,9 @@ def test_what_was_verified_is_what_serves(bundle: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr(store, "score_rows", replaced_meanwhile)
     found = store.ModelStore(place, Telemetry())
-    np.testing.assert_array_equal(
-        found.current.score_together([Asked(ROWS)])[0].probability[:, 0], expected(bundle, ROWS)
-    )
+    (scored,) = found.current.score_together([Asked(ROWS)])
+    assert isinstance(scored, Scored)
+    np.testing.assert_array_equal(scored.probability[:, 0], expected(bundle, ROWS))
     assert not found.refresh()
     assert "must be a whole bundle" in str(found.problem)
 

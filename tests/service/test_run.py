@@ -109,7 +109,8 @@ def test_a_token_is_read_without_its_line_end(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("rankelastor.service.app.make_app", lambda _, **options: options["token"])
     for given, token in (("secret\n", "secret"), (" \n", None)):
         monkeypatch.setenv("RANKELASTOR_TOKEN", given)
-        assert worker(ServiceSettings(tmp_path)) == token
+        found: object = worker(ServiceSettings(tmp_path))
+        assert found == token
 
 
 def test_limits_must_be_above_zero() -> None:
