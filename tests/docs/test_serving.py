@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from tests.estimators.click_tables import click_log
 from tests.service.running_services import Client, running
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from rankelastor.cli.main import app
@@ -33,7 +35,9 @@ def test_the_page_runs_from_start_to_end(tmp_path: Path, monkeypatch: pytest.Mon
     result = CliRunner().invoke(app, shlex.split(verify[1])[1:])
     assert result.exit_code == 0, result.output
     assert shlex.split(serve[1])[:3] == ["rankelastor", "serve", "model.rank"]
-    with running(Path("model.rank"), watch=True) as client:
+    options = serve_options(shlex.split(serve[1])[2:])
+    assert (options["port"], options["watch"]) == (8000, True)
+    with running(options["place"], watch=options["watch"]) as client:
         exec(rank[1].replace("8000", str(client.port)), names)
         first = names["answer"]["probabilities"]
         assert first == sorted(first, reverse=True)
@@ -48,6 +52,13 @@ def test_the_page_runs_from_start_to_end(tmp_path: Path, monkeypatch: pytest.Mon
     exec(onnx[1], names)
     later = names["later"].drop("click")
     np.testing.assert_allclose(names["score"](later.to_dicts())[:, 0], predict_proba("model.rank", later), atol=1e-5)
+
+
+def serve_options(arguments: list[str]) -> dict[str, Any]:
+    """Parse the arguments of ``rankelastor serve`` as the command line does."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group.commands["serve"].make_context("serve", arguments).params
 
 
 def wait_for(client: Client, rows: list[dict[str, Any]], expected: float) -> None:
