@@ -20,6 +20,7 @@ from rankelastor.execution.slices import couples_examples
 from rankelastor.models.build import build_ranker
 from rankelastor.models.cost import cost_of
 from rankelastor.models.sequences import places_of
+from rankelastor.nn.tokenizer.with_sequences import WithSequenceTokens
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.runs.load import load_run
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature
@@ -80,6 +81,28 @@ def test_an_element_of_a_sequence_is_no_target() -> None:
     own = (SequenceFeature("gap", 4, max_length=3), CategoricalFeature("gap_last_1", 4, shares="gap", element_of="gap"))
     with pytest.raises(SettingsError, match="the sequence gap shares rows with no categorical field; try one of site"):
         build_ranker(settings, FeatureSchema((SCHEMA.features[0], *own)))
+
+
+MIXERS: dict[str, dict[str, Any]] = {
+    "rankelastor": {"num_tokens": 5},
+    "rankmixer_paper": {"num_tokens": 4, "token_dim": 8},
+    "tokenmixer_large": {"num_tokens": 5},
+    "unimixer": {"num_tokens": 4},
+    "unimixer-lite": {"num_tokens": 4},
+}
+
+
+@pytest.mark.parametrize("name", MIXERS)
+def test_elements_of_sequences_are_tokens_of_a_mixer(name: str) -> None:
+    torch.manual_seed(0)
+    ranker = build_ranker(small(name, sequence=read_by("mean", output="tokens"), **MIXERS[name]), SCHEMA).eval()
+    (tokenizer,) = (module for module in ranker.modules() if isinstance(module, WithSequenceTokens))
+    embedded = torch.randn(2, len(SCHEMA.features) + 3, 4)
+    tokens = tokenizer(embedded)
+    torch.testing.assert_close(tokens[:, -3:], tokenizer.linear(embedded[:, -3:]))
+    own = tokens[:, :-3]
+    embedded[:, -3:] += 1
+    torch.testing.assert_close(tokenizer(embedded)[:, :-3], own)  # the other tokens read the fields alone
 
 
 @pytest.mark.parametrize("output", ["vector", "tokens"])
@@ -143,7 +166,10 @@ def test_bf16_gives_about_the_same_logits(layer: str) -> None:
         ({"target": "price"}, r"model\.sequence\.target must name a categorical field, but 'price' was given; try one"),
         ({"features": ["site"]}, r"model\.sequence\.features must name sequence fields, but 'site' was given"),
         ({"features": ["gap"]}, r"model\.sequence\.target must be given, since the sequence gap shares rows with no"),
-        ({"output": "tokens"}, r"model\.num_tokens must be more than the 3 tokens of sequences, but 2 was given"),
+        (
+            {"output": "tokens"},
+            r"model\.num_tokens must leave a token .* beside the 3 tokens of sequences, but leaves 2 .* add at least 2",
+        ),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(changes: dict[str, Any], message: str) -> None:

@@ -15,13 +15,11 @@ from rankelastor.models.heads import HEADS, HeadSettings
 from rankelastor.models.layer_settings import LayerSettings
 from rankelastor.models.mixings import MIXINGS, ROTATIONS, MixingSettings, RotationSettings
 from rankelastor.models.ranker_settings import RankerSettings
-from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
+from rankelastor.models.tokenizers import TokenizerSettings, tokenizer_of
 from rankelastor.nn.block import Block
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.interaction.first_order import split_first_order
-from rankelastor.nn.sizes import SizesDoNotFit
-from rankelastor.nn.tokenizer.with_sequences import WithSequenceTokens
 from rankelastor.schema import FeatureSchema
 
 MIXING_MEANING = "The mixing of each block, the part in which tokens reach one another."
@@ -70,31 +68,10 @@ class MixerSettings(RankerSettings, ABC):
         """Make tokenizer, blocks and head."""
         sizes = {"num_tokens": self.num_tokens, "token_dim": self.token_dim}
         return MixerNetwork(
-            tokenizer=self._tokenizer(schema),
+            tokenizer=tokenizer_of(self.tokenizer, schema, embedding_dim=self.embedding_dim, **sizes),
             blocks=[self._block(mixing, sizes) for mixing in self.mixing_of_blocks],
             head=HEADS.build(self.head, sizes | {"num_tasks": len(schema.tasks)}),
             embedding_dim=self.embedding_dim if self.first_order else None,
-        )
-
-    def _tokenizer(self, schema: FeatureSchema) -> nn.Module:
-        num_elements = len(schema.sequence_tokens)
-        if num_elements >= self.num_tokens:
-            raise SizesDoNotFit(
-                f"num_tokens must be more than the {num_elements} tokens of sequences, but {self.num_tokens} was "
-                f"given; try num_tokens={num_elements + self.num_tokens}, or model.sequence.output=vector"
-            )
-        given = {
-            "num_fields": len(schema.features),
-            "field_names": schema.names[: len(schema.features)],
-            "embedding_dim": self.embedding_dim,
-            "num_tokens": self.num_tokens - num_elements,
-            "token_dim": self.token_dim,
-        }
-        tokenizer = TOKENIZERS.build(self.tokenizer, given)
-        if not num_elements:
-            return tokenizer
-        return WithSequenceTokens(
-            tokenizer, num_elements=num_elements, embedding_dim=self.embedding_dim, token_dim=self.token_dim
         )
 
     def _block(self, mixing: LayerSettings, sizes: dict[str, int]) -> Block:

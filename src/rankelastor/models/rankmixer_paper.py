@@ -17,7 +17,7 @@ from rankelastor.models.heads import HEADS, HeadSettings
 from rankelastor.models.layer_choice import LayerChoice
 from rankelastor.models.layer_settings import LayerSettings
 from rankelastor.models.ranker_settings import RankerSettings
-from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
+from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings, tokenizer_of
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.ffn.mlp import PerTokenMlp
@@ -58,14 +58,9 @@ class RankMixerPaperSettings(RankerSettings):
     def network(self, schema: FeatureSchema) -> RankMixerPaperNetwork:
         """Make tokenizer, blocks and head."""
         sizes = {"num_tokens": self.num_tokens, "token_dim": self.token_dim}
-        fields = {
-            "num_fields": schema.num_fields,
-            "field_names": schema.names,
-            "embedding_dim": self.embedding_dim,
-        }
         blocks = range(self.num_blocks)
         return RankMixerPaperNetwork(
-            tokenizer=TOKENIZERS.build(self.tokenizer, fields | sizes),
+            tokenizer=tokenizer_of(self.tokenizer, schema, embedding_dim=self.embedding_dim, **sizes),
             mixings=[SplitMixing(**sizes) for _ in blocks],
             ffns=[PostNormResidual(self._ffn(sizes), nn.LayerNorm(self.token_dim)) for _ in blocks],
             head=HEADS.build(self.head, sizes | {"num_tasks": len(schema.tasks)}),

@@ -19,7 +19,7 @@ from rankelastor.models.heads import HEADS, HeadSettings
 from rankelastor.models.layer_choice import LayerChoice
 from rankelastor.models.layer_settings import LayerSettings
 from rankelastor.models.ranker_settings import RankerSettings
-from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
+from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings, tokenizer_of
 from rankelastor.nn.divisibility import check_divides
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
@@ -100,12 +100,12 @@ class TokenMixerLargeSettings(RankerSettings):
 
     def _tokenizer(self, schema: FeatureSchema) -> GlobalTokenFirst:
         fields = {"num_fields": schema.num_fields, "embedding_dim": self.embedding_dim}
-        others = {"field_names": schema.names, "num_tokens": self.num_tokens - 1, "token_dim": self.token_dim}
+        others = {"num_tokens": self.num_tokens - 1, "token_dim": self.token_dim}
         mlp = partial(Projection, hidden_dims=self.global_hidden_dims)
         return GlobalTokenFirst(
             first=MlpToken(**fields, token_dim=self.token_dim, projection=mlp),
             norm=RMSNorm(schema.num_fields * self.embedding_dim),
-            others=TOKENIZERS.build(self.tokenizer, fields | others),
+            others=tokenizer_of(self.tokenizer, schema, embedding_dim=self.embedding_dim, **others),
         )
 
     def _block(self) -> TokenMixerLargeBlock:

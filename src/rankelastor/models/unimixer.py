@@ -16,7 +16,7 @@ from rankelastor.models.heads import HEADS, HeadSettings
 from rankelastor.models.layer_choice import LayerChoice
 from rankelastor.models.layer_settings import LayerSettings
 from rankelastor.models.ranker_settings import RankerSettings
-from rankelastor.models.tokenizers import TOKENIZERS, TokenizerSettings
+from rankelastor.models.tokenizers import TokenizerSettings, tokenizer_of
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.embedding.field_matrix import RAW_STAGE, FieldMatrix
 from rankelastor.nn.ffn.residual import ResidualFfn
@@ -68,9 +68,8 @@ class UniMixerSettings(RankerSettings):
     def network(self, schema: FeatureSchema) -> UniMixerNetwork:
         """Make tokenizer, blocks, norms and head."""
         sizes = {"num_tokens": self.num_tokens, "token_dim": self.token_dim}
-        fields = {"num_fields": schema.num_fields, "field_names": schema.names, "embedding_dim": self.embedding_dim}
         return UniMixerNetwork(
-            tokenizer=TOKENIZERS.build(self.tokenizer, fields | sizes),
+            tokenizer=tokenizer_of(self.tokenizer, schema, embedding_dim=self.embedding_dim, **sizes),
             blocks=[self._block(sizes) for _ in range(self.num_blocks)],
             siamese=SiameseNorm(num_blocks=self.num_blocks, dim=self.token_dim) if self.siamese_norm else None,
             head=HEADS.build(self.head, sizes | {"num_tasks": len(schema.tasks)}),
