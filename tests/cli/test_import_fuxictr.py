@@ -16,7 +16,7 @@ def config(tmp_path: Path) -> Path:
     folder = tmp_path / "config"
     folder.mkdir()
     (folder / "model_config.yaml").write_text(
-        "tiny: {model: FM, dataset_id: log, embedding_dim: 4, batch_size: 8, epochs: 2, seed: 7, patience: 3,"
+        "tiny: {model: DESTINE, dataset_id: log, embedding_dim: 4, batch_size: 8, epochs: 2, seed: 7, patience: 3,"
         " regulariser: x}\n"
     )
     (folder / "dataset_config.yaml").write_text(
@@ -33,7 +33,7 @@ def test_the_recipe_is_written_and_the_notes_are_shown(config: Path, tmp_path: P
     for text in (
         "Settings that have no equal here",
         "regulariser",
-        "it belongs to FM",
+        "it belongs to DESTINE",
         "accepts and ignores",
         "patience",
     ):

@@ -22,8 +22,7 @@ import pyarrow as pa
 import torch
 
 import rankelastor.training.checkpointer
-import rankelastor.training.evaluations
-import rankelastor.training.final_result
+import rankelastor.training.distributed.scoring
 import rankelastor.training.inputs
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.execution.device import bf16_speed_up
@@ -71,8 +70,8 @@ class Phases:
         Stepper.step = self.noted("step", Stepper.step)  # type: ignore[method-assign]
         training.inputs.open_or_prepare = self.noted("prepare", training.inputs.open_or_prepare)  # type: ignore[attr-defined]
         training.checkpointer.write_checkpoint = self.noted("write", training.checkpointer.write_checkpoint)  # type: ignore[attr-defined]
-        for module in (training.evaluations, training.final_result):
-            module.score_split = self.noted("evaluation", module.score_split)  # type: ignore[attr-defined]
+        scoring = training.distributed.scoring
+        scoring.score_split = self.noted("evaluation", scoring.score_split)  # type: ignore[attr-defined]
 
 
 class Steps(SilentObserver):

@@ -91,7 +91,7 @@ def _not_joined(environment: Mapping[str, str], error: Exception) -> RunError:
     if "EADDRINUSE" in str(error) or "in use" in str(error):
         return RunError(
             f"the port at which processes meet must be free, but {place} is in use; try another MASTER_PORT, or "
-            "torchrun --standalone, which finds a free one"
+            "let torchrun find a free one"
         )
     return RunError(
         f"{environment.get('WORLD_SIZE')} processes must meet at {place} within {_TO_MEET.seconds // 60} minutes, but "
