@@ -122,7 +122,8 @@ async def open_loop(case: Case, port: int, body: bytes, *, seconds: float) -> Ca
     await asyncio.sleep(max(0.0, began + ends - time.perf_counter()))
     case.seconds = time.perf_counter() - began - _RAMP_SECONDS
     _, unanswered = await asyncio.wait(tasks, timeout=_LATE_SECONDS)
-    case.statuses[0] += len(unanswered)
+    if unanswered:
+        case.statuses[0] = len(unanswered)
     for task in unanswered:
         task.cancel()
     for _, writer in idle:
