@@ -13,8 +13,6 @@ in part and can be shared exactly:
 from __future__ import annotations
 
 import json
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ import torch
 import typer
 from benchmarks.serving.bodies import ranking
 from benchmarks.serving.criteo_bundle import FOLDER, criteo_bundle
+from benchmarks.serving.in_process import medians_ms
 from benchmarks.speed.workloads import WORKLOADS
 from torch import Tensor, nn
 from torch.nn import functional
@@ -124,7 +123,7 @@ def measure(kind: str, batch: Batch, encoding: dict[str, float]) -> Shared:
         for each, of_context, of_candidate in parts:
             found = computed_once(flat, context, each, of_context, of_candidate)
             assert torch.allclose(found, each(flat), atol=1e-4), "sharing is exact but for rounding"
-        return Shared(kind, **encoding, **_medians(ways))
+        return Shared(kind, **encoding, **medians_ms(ways, repeats=_REPEATS))
 
 
 def settings_of(kind: str) -> RankerSettings:
@@ -148,11 +147,12 @@ def encoding_ms(bundle: Path, num_candidates: int) -> dict[str, float]:
     model = ServedModel(bundle)
     asked = ranking(model, num_candidates)
     rows = asked.rows
-    return _medians(
+    return medians_ms(
         {
             "encode": lambda: model.encode(rows),
             "encode_once": lambda: model.encode(asked.candidates, context=asked.context),
-        }
+        },
+        repeats=_REPEATS,
     )
 
 
@@ -185,16 +185,6 @@ def first_linears(ranker: Ranker, batch: Batch) -> list[nn.Linear]:
     for hook in hooks:
         hook.remove()
     return [each for each in found if each.in_features == embedded.fields[0].numel()]
-
-
-def _medians(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(_REPEATS):
-        for name, way in ways.items():
-            began = time.perf_counter()
-            way()
-            times[name].append(1000 * (time.perf_counter() - began))
-    return {name: round(statistics.median(found), 4) for name, found in times.items()}
 
 
 def main(

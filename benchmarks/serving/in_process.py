@@ -35,13 +35,13 @@ def in_process_ms(model: ServedModel, ranker: PlainRanker | None, asked: Ranking
         }
         if ranker is not None:
             ways["plain"] = lambda: ranker.score(rows)
-        return _medians(ways)
+        return medians_ms(ways)
 
 
-def _medians(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """Take turns, so that what else the machine does meets all alike."""
+def medians_ms(ways: dict[str, Callable[[], Any]], *, repeats: int = _REPEATS) -> dict[str, float]:
+    """Measure the median milliseconds of each way, in turns, so that what else the machine does meets all alike."""
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(_REPEATS):
+    for _ in range(repeats):
         for name, way in ways.items():
             began = time.perf_counter()
             way()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 
@@ -107,6 +107,3 @@ class OneProcess:
 
 ALONE: Processes = OneProcess()
 """One process for itself."""
-
-JsonValue = Any
-"""What JSON holds."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
+from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ class EncodedRows:
         """Select rows by index."""
         present = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{name: values[rows] for name, values in present.items() if values is not None})
+
+    def as_batch(self) -> Batch:
+        """Share the features as a batch on the CPU, without labels and group."""
+        return Batch(
+            categorical=torch.from_numpy(self.categorical),
+            numeric=torch.from_numpy(self.numeric),
+            labels=None,
+            group=None,
+            sequence=None if self.sequence is None else torch.from_numpy(self.sequence),
+        )
 
     @classmethod
     def assemble(cls, schema: FeatureSchema, num_rows: int, columns: Iterable[NDArray[Any]]) -> Self:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import torch
 
 from rankelastor.data.cells.number_texts import NumberMarks
 from rankelastor.data.encoded_rows import EncodedRows
@@ -79,14 +78,7 @@ class RowEncoder:
             else spec.encode(spec.parse(self.source(rows, numberings.get(spec.name, Numbering.none()))))
             for spec in self.manifest.features
         )
-        columns = EncodedRows.assemble(self.schema, rows.num_rows, encoded)
-        return Batch(
-            categorical=torch.from_numpy(columns.categorical),
-            numeric=torch.from_numpy(columns.numeric),
-            labels=None,
-            group=None,
-            sequence=None if columns.sequence is None else torch.from_numpy(columns.sequence),
-        )
+        return EncodedRows.assemble(self.schema, rows.num_rows, encoded).as_batch()
 
     @property
     def marks(self) -> NumberMarks:

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rankelastor.data.encoder import RowEncoder
-from rankelastor.data.kinds.match import MatchSpec, first_of_buckets
-from rankelastor.data.kinds.numeric import NumericSpec
 from rankelastor.data.kinds.spec import FeatureSpec
 from rankelastor.errors import RunError
 from rankelastor.export import reference_encoder
@@ -64,11 +62,7 @@ def _entry(spec: FeatureSpec, encoder: RowEncoder) -> dict[str, Any]:
     values = {name: each for name, each in spec.model_dump(mode="json").items() if name not in _OF_TRAINING}
     if (vocabulary := encoder.vocabularies.get(spec.name)) is not None:
         values |= {"vocabulary": _owner(spec), "blank": vocabulary.blank}
-    if isinstance(spec, NumericSpec):
-        values |= spec.statistics.model_dump(mode="json")
-    if isinstance(spec, MatchSpec):
-        values["firsts"] = first_of_buckets(spec.max_length).tolist()
-    return values | {"is_served": spec.is_served}
+    return values | spec.derived() | {"is_served": spec.is_served}
 
 
 def _owner(spec: FeatureSpec) -> str:

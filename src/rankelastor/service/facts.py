@@ -10,18 +10,13 @@ from typing import Any
 from rankelastor.bundles.card import card_text
 from rankelastor.bundles.findings import Findings
 from rankelastor.data.cells.lists import JSON
-from rankelastor.data.kinds.last_element import LastElementSpec
-from rankelastor.data.kinds.sequence import SequenceSpec
 from rankelastor.data.kinds.spec import FeatureSpec
 from rankelastor.data.raw.rows import RawRows, read_rows
 from rankelastor.runs.bundle_file.index import CARD_FILE, BundleIndex
 from rankelastor.runs.load import LoadedRun
 from rankelastor.runs.run_folder import RunFolder
-from rankelastor.service.request_types import LISTS, NUMBERS
 
 _FREQUENT = 30
-_OF_PLAIN_VALUES = frozenset({"categorical"}) | LISTS
-"""Kinds whose vocabulary holds values as they stand in a column, or in its lists."""
 
 
 class ModelFacts:
@@ -40,12 +35,7 @@ class ModelFacts:
     @cached_property
     def fields(self) -> dict[str, Any]:
         """What ``/v1/fields`` answers: the columns, their most frequent values, and a row to begin with."""
-        run = self.run
-        return {
-            "name": run.recipe.name,
-            "model": run.recipe.model.kind,
-            "tasks": list(run.encoder.schema.tasks),
-            "columns": list(run.encoder.columns),
+        return self._named | {
             "values": self.frequent_values,
             "example": json.loads(json.dumps((self.example_rows or [self._made_row])[0], default=str)),
         }
@@ -54,15 +44,21 @@ class ModelFacts:
     def description(self) -> dict[str, Any]:
         """What ``/v1/model`` answers: the model, its columns, and its card."""
         run = self.run
-        return {
-            "name": run.recipe.name,
-            "model": run.recipe.model.kind,
+        return self._named | {
             "members": len(run.members),
-            "tasks": list(run.encoder.schema.tasks),
-            "columns": list(run.encoder.columns),
             "source": run.source.name,
             "dense_parameters": run.ranker.num_dense_parameters,
             "card": self._card,
+        }
+
+    @property
+    def _named(self) -> dict[str, Any]:
+        run = self.run
+        return {
+            "name": run.recipe.name,
+            "model": run.recipe.model.kind,
+            "tasks": list(run.encoder.schema.tasks),
+            "columns": list(run.encoder.columns),
         }
 
     @cached_property
@@ -75,8 +71,7 @@ class ModelFacts:
         if self.run.encoder.manifest.vocabulary_salt is not None:
             return found
         for spec in self.run.encoder.manifest.features:
-            is_json = isinstance(spec, SequenceSpec | LastElementSpec) and spec.separator == JSON
-            if spec.kind in _OF_PLAIN_VALUES and not is_json and not spec.is_served:
+            if spec.keeps_cells and spec.list_separator != JSON and not spec.is_served:
                 values = self.run.encoder.vocabularies[spec.name].values
                 found.setdefault(spec.column, values.head(_FREQUENT).to_list())
         return found
@@ -93,9 +88,9 @@ class ModelFacts:
     def _made_value(self, column: str, specs: Sequence[FeatureSpec]) -> Any:
         values = self.frequent_values.get(column, [])[:1]
         for spec in specs:
-            if isinstance(spec, SequenceSpec | LastElementSpec) and spec.separator in {None, JSON}:
-                return values if spec.separator is None else json.dumps(values)
-        are_numbers = bool(specs) and all(spec.kind in NUMBERS for spec in specs)
+            if spec.reads == "list" and spec.list_separator in {None, JSON}:
+                return values if spec.list_separator is None else json.dumps(values)
+        are_numbers = bool(specs) and all(spec.reads == "number" for spec in specs)
         return values[0] if values else 0 if are_numbers else None
 
     @cached_property

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 
 from rankelastor.data.encoded_rows import EncodedRows
@@ -22,7 +21,6 @@ from rankelastor.schema import Batch
 from rankelastor.service.columns import REQUEST, raw_rows
 from rankelastor.service.request_types import Row
 
-_NUMBERS = frozenset({"numeric", "quantile", "piecewise_linear"})
 _PLAIN = frozenset({str, int, type(None)})
 _NUMERIC = frozenset({int, float, type(None)})
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
@@ -70,14 +68,7 @@ class RememberingEncoder:
         except DataError:  # of the values that were not remembered; the whole request names the row
             whole = [{**context, **row} for row in rows] if context else rows
             return self._encoder.encode(raw_rows(whole, self._encoder.columns))
-        found = EncodedRows.assemble(self._encoder.schema, len(rows), columns)
-        return Batch(
-            categorical=torch.from_numpy(found.categorical),
-            numeric=torch.from_numpy(found.numeric),
-            labels=None,
-            group=None,
-            sequence=None if found.sequence is None else torch.from_numpy(found.sequence),
-        )
+        return EncodedRows.assemble(self._encoder.schema, len(rows), columns).as_batch()
 
     def _column(self, spec: FeatureSpec, rows: Sequence[Row], context: Row) -> NDArray[Any]:
         """Encode a feature: one entry per row, or one for all."""
@@ -88,7 +79,7 @@ class RememberingEncoder:
         values = [
             [context[name]] * len(rows) if name in context else [row[name] for row in rows] for name in spec.columns
         ]
-        if spec.kind in _NUMBERS and self._encoder.marks.are_plain:
+        if spec.reads == "number" and self._encoder.marks.are_plain:
             return self._of_arrays(spec, [_as_numbers(each) for each in values])
         return self._remembered(spec, values)
 

@@ -21,10 +21,6 @@ _STRICT = ConfigDict(extra="ignore", allow_inf_nan=False, strict=True)
 _SCALAR = str | int | float | bool | None
 _NUMBER = float | int | str | None
 _LIST = list[str | int | float | None] | str | None
-LISTS = frozenset({"sequence", "last_element"})
-"""Kinds of features that read lists."""
-NUMBERS = frozenset({"numeric", "quantile", "piecewise_linear"})
-"""Kinds of features that read numbers."""
 _MOST_ERRORS = 5
 _PARTS_OF_PLACES = {"rows": 3, "candidates": 3, "context": 2}
 """How many parts name a column in each of these; behind them stand the types that its value could have had."""
@@ -93,8 +89,8 @@ class RequestTypes:
         return {column: self._type(column, specs) for column, specs in served.items()}
 
     def _type(self, column: str, specs: list[FeatureSpec]) -> Any:
-        kinds = {spec.kind for spec in specs if spec.column == column}
-        kind = _LIST if kinds & LISTS else _NUMBER if kinds and kinds <= NUMBERS else _SCALAR
+        read = {spec.reads for spec in specs if spec.column == column}
+        kind = _LIST if "list" in read else _NUMBER if read == {"number"} else _SCALAR
         words = Field(description="; ".join(dict.fromkeys(spec.describe() for spec in specs)))
         described = cast("Any", Annotated)[kind, words]
         return described if column in self.columns else _optional(described)

@@ -159,6 +159,7 @@ class CategoricalSpec(FeatureSpec):
     """
 
     kind: Literal["categorical"] = "categorical"
+    keeps_cells: ClassVar[bool] = True
     min_count: int
     blank: BlankIds
     text: TextRule = "canonical"

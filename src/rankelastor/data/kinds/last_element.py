@@ -70,6 +70,8 @@ class LastElementSpec(FeatureSpec):
     """The fitted element at ``place`` from the end of the lists of a ``sequence``."""
 
     kind: Literal["last_element"] = "last_element"
+    reads: ClassVar[Literal["value", "number", "list"]] = "list"
+    keeps_cells: ClassVar[bool] = True
     sequence: str
     place: int
     separator: str | None
@@ -77,6 +79,11 @@ class LastElementSpec(FeatureSpec):
     num_ids: int
     vocabulary: str
     shares: str
+
+    @property
+    def list_separator(self) -> str | None:
+        """What stands between the elements of a list in a text; None if a cell is a list."""
+        return self.separator
 
     @property
     def feature(self) -> CategoricalFeature:

@@ -88,6 +88,10 @@ class MatchSpec(FeatureSpec):
     max_length: int
     text: TextRule
 
+    def derived(self) -> dict[str, Any]:
+        """Compute the first place of each bucket of recency."""
+        return {"firsts": first_of_buckets(self.max_length).tolist()}
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The column of lists and that of the candidate."""

@@ -114,12 +114,17 @@ class NumericSpec(FeatureSpec):
     """A fitted numeric feature. ``blank`` is the number that replaces a blank; None refuses blanks."""
 
     kind: Literal["numeric"] = "numeric"
+    reads: ClassVar[Literal["value", "number", "list"]] = "number"
     transform: NumericTransform
     blank: float | None
     unit: TimeUnit | None = None
     infinite: Infinite = "refuse"
     statistics: NumberStatistics
     serving_value: float | None = None
+
+    def derived(self) -> dict[str, Any]:
+        """Name the statistics one by one."""
+        return self.statistics.model_dump(mode="json")
 
     @property
     def is_served(self) -> bool:

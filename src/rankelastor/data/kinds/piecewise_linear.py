@@ -83,6 +83,7 @@ class PiecewiseLinearSpec(FeatureSpec):
     """A fitted piecewise-linear feature; ``edges`` rise, and the embedding is linear between neighbours."""
 
     kind: Literal["piecewise_linear"] = "piecewise_linear"
+    reads: ClassVar[Literal["value", "number", "list"]] = "number"
     edges: tuple[float, ...]
     unit: TimeUnit | None = None
     infinite: Infinite = "refuse"

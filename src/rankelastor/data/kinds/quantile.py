@@ -93,6 +93,7 @@ class QuantileSpec(FeatureSpec):
     """A fitted quantile feature. A bucket starts at each of ``edges``; the first bucket lies below them all."""
 
     kind: Literal["quantile"] = "quantile"
+    reads: ClassVar[Literal["value", "number", "list"]] = "number"
     edges: tuple[float, ...]
     blank: BlankIds
     unit: TimeUnit | None = None

@@ -170,6 +170,8 @@ class SequenceSpec(FeatureSpec):
     """A fitted sequence feature. ``vocabulary`` names its own file, or that of the feature it ``shares``."""
 
     kind: Literal["sequence"] = "sequence"
+    reads: ClassVar[Literal["value", "number", "list"]] = "list"
+    keeps_cells: ClassVar[bool] = True
     separator: str | None
     max_length: int
     min_count: int
@@ -177,6 +179,11 @@ class SequenceSpec(FeatureSpec):
     num_ids: int
     vocabulary: str
     shares: str | None = None
+
+    @property
+    def list_separator(self) -> str | None:
+        """What stands between the elements of a list in a text; None if a cell is a list."""
+        return self.separator
 
     @property
     def feature(self) -> SequenceFeature:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,10 @@ class FeatureSpec(Settings):
     kind: str
     name: str
     column: str
+    reads: ClassVar[Literal["value", "number", "list"]] = "value"
+    """What a cell of the column is."""
+    keeps_cells: ClassVar[bool] = False
+    """Whether its vocabulary holds values as they stand in the column, or in its lists."""
 
     @property
     @abstractmethod
@@ -92,6 +96,15 @@ class FeatureSpec(Settings):
     def is_served(self) -> bool:
         """Whether one value takes the place of the column when scoring, so that rows may lack it."""
         return False
+
+    @property
+    def list_separator(self) -> str | None:
+        """What stands between the elements of its lists in a text; None if a cell is a list, or no list at all."""
+        return None
+
+    def derived(self) -> dict[str, Any]:
+        """Compute the values for JSON that an encoder outside this library needs beside the fields of this entry."""
+        return {}
 
     @property
     def vocabulary_file(self) -> VocabularyFile | None:
