@@ -1,4 +1,4 @@
-"""Name places in messages: a path in full, and an address (``s3://...``) without secrets. Only ``remote`` opens addresses."""
+"""Name places in messages: a path in full, an address (``s3://...``) without secrets; ``remote`` opens addresses."""
 
 from __future__ import annotations
 

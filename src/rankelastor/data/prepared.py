@@ -58,7 +58,7 @@ class PreparedSplit:
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A folder that ``prepare`` wrote, ``place``, on a disk or at an address. ``manifest`` holds its ``schema.json``."""
+    """A folder that ``prepare`` wrote, on a disk or at an address: ``place``. ``manifest`` is its ``schema.json``."""
 
     place: AnyPath
     manifest: Manifest

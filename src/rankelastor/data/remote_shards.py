@@ -107,8 +107,8 @@ class RemoteShards(Sequence[Shard]):
     """The rows of a split in pieces of ``rows_each`` rows, the last one the remainder, read when they are asked for.
 
     Where all of them take no more than ``most_bytes``, a piece is a whole shard, whose checksum is compared, and it is
-    kept. Else a piece is a block of at most ``BLOCK_ROWS`` rows, of which those asked for last are kept; then only values
-    are checked, since a checksum is that of a whole file. Pieces are read by several requests at once.
+    kept. Else a piece is a block of at most ``BLOCK_ROWS`` rows, of which those asked for last are kept; then values
+    alone are checked, since a checksum is that of a whole file. Pieces are read by several requests at once.
 
     Args:
         files: the shards in order; all but the last have equally many rows.
@@ -129,7 +129,7 @@ class RemoteShards(Sequence[Shard]):
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return -(-self.num_rows // self.rows_each)
+        return (self.num_rows + self.rows_each - 1) // self.rows_each
 
     @overload
     def __getitem__(self, index: int) -> Shard: ...

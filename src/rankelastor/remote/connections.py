@@ -22,8 +22,8 @@ def connect(scheme: str, authority: str) -> fs.FileSystem:
 
     S3 takes what its other programs take: ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``, ``AWS_PROFILE`` or the
     role of the machine; ``AWS_REGION``; ``AWS_ENDPOINT_URL`` for another server; ``AWS_NO_SIGN_REQUEST=YES`` for public
-    buckets. Google's takes ``GOOGLE_APPLICATION_CREDENTIALS`` or the role of the machine, and HDFS the settings of Hadoop
-    (``HADOOP_HOME``, ``CLASSPATH``). Failed requests are tried again a few times.
+    buckets. Google's takes ``GOOGLE_APPLICATION_CREDENTIALS`` or the role of the machine, and HDFS the settings of
+    Hadoop (``HADOOP_HOME``, ``CLASSPATH``). Failed requests are tried again a few times.
 
     Args:
         scheme: ``s3``, ``gs`` or ``hdfs``.

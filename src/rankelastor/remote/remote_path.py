@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Self
 
@@ -18,6 +19,7 @@ from rankelastor.remote.failures import explain_failures, failure
 
 _SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "hdfs": "hdfs"}
 _BUFFER_BYTES = 4 << 20
+_HEAD_BYTES = 4096
 _MARKS = "*?["
 
 
@@ -105,13 +107,13 @@ class RemotePath:
         """Tell whether the path lies in a folder at an address, or is it."""
         return isinstance(other, RemotePath) and (
             (self.scheme, self.authority) == (other.scheme, other.authority)
-            and (not other.key or self._pure.is_relative_to(other._pure))
+            and (not other.key or self._pure.is_relative_to(other.key))
         )
 
     def relative_to(self, other: RemotePath) -> PurePosixPath:
         """Return the path below a folder that it lies in."""
         assert self.is_relative_to(other), "ask is_relative_to first"
-        return self._pure.relative_to(other._pure) if other.key else self._pure
+        return self._pure.relative_to(other.key) if other.key else self._pure
 
     @property
     def file_system(self) -> fs.FileSystem:
@@ -189,7 +191,7 @@ class RemotePath:
         base = RemotePath(self.scheme, self.authority, "/".join(wanted[:fixed]))
         found: set[RemotePath] = set()
         for file in base.files_below():
-            parts = file._pure.parts
+            parts = PurePosixPath(file.key).parts
             for stop in range(fixed + 1, len(parts) + 1):
                 if _matches(parts[fixed:stop], wanted[fixed:]):
                     found.add(RemotePath(self.scheme, self.authority, "/".join(parts[:stop])))
@@ -208,8 +210,7 @@ class RemotePath:
 
     def stream(self) -> pa.NativeFile:
         """Open the file to be read in order, through a buffer of a few megabytes."""
-        with explain_failures(str(self)):
-            return self.file_system.open_input_stream(self.inner, compression=None, buffer_size=_BUFFER_BYTES)
+        return pa.PythonFile(self.open(), mode="r")  # Arrow's own buffered stream does not tell its position
 
     def random_access(self) -> pa.NativeFile:
         """Open the file to be read at any place; each read is one request."""
@@ -225,6 +226,12 @@ class RemotePath:
         assert mode == "rb", "files at addresses are written whole, by storage.py"
         assert encoding is None, "bytes have no encoding"
         return io.BufferedReader(self.random_access(), _BUFFER_BYTES)
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes, which readers ask for again and again: read once for each object."""
+        with self.random_access() as stored, explain_failures(str(self)):
+            return bytes(stored.read(_HEAD_BYTES))
 
     def read_bytes(self) -> bytes:
         """Read all of the file."""
@@ -243,14 +250,17 @@ class RemotePath:
 
     def upload(self, source: Path) -> None:
         """Write the file from one on the disk, whole or not at all."""
-        with explain_failures(str(self)), source.open("rb") as file:
-            with self.file_system.open_output_stream(self.inner) as target:
-                while piece := file.read(_BUFFER_BYTES):
-                    target.write(piece)
+        with (
+            explain_failures(str(self)),
+            source.open("rb") as file,
+            self.file_system.open_output_stream(self.inner, compression=None) as target,
+        ):
+            while piece := file.read(_BUFFER_BYTES):
+                target.write(piece)
 
     def write_bytes(self, data: bytes) -> None:
         """Write the file, whole or not at all."""
-        with explain_failures(str(self)), self.file_system.open_output_stream(self.inner) as target:
+        with explain_failures(str(self)), self.file_system.open_output_stream(self.inner, compression=None) as target:
             target.write(data)
 
     def unlink(self) -> None:
@@ -290,8 +300,8 @@ def place_of(place: str | AnyPath, *, what: str, error: type[RankElastorError]) 
         if scheme.lower() == "file":
             refuse_address(address, what=what, error=error)
         raise error(
-            f"{what} must be a path, or an address of s3://, gs:// or hdfs://, but {address} was given; try copying the "
-            "files there, or mounting the place as a folder"
+            f"{what} must be a path, or an address of s3://, gs:// or hdfs://, but {address} was given; try copying it "
+            "there, or mounting the place as a folder"
         )
     if scheme.lower() not in {"hdfs"} and not rest.partition("/")[0]:
         raise error(f"{what} must name a bucket, as s3://BUCKET/PATH does, but {address} was given")
@@ -331,14 +341,13 @@ def _matches(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
 
 
 def head_of(file: AnyPath, num_bytes: int) -> bytes:
-    """Read the first bytes of a file, by one request where it lies at an address.
+    """Read the first bytes of a file, 4096 at most, by one request where it lies at an address.
 
     Raises:
         OSError: there is no file, or it cannot be read.
     """
     if isinstance(file, RemotePath):
-        with file.random_access() as stored, explain_failures(str(file)):
-            return bytes(stored.read(num_bytes))
+        return file.head[:num_bytes]
     with file.open("rb") as opened:
         return opened.read(num_bytes)
 

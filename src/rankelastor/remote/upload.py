@@ -1,4 +1,4 @@
-"""Write files and folders at addresses: first on this machine's disk, then there, so that no part of a failed one stays."""
+"""Write files and folders at addresses: first on this machine's disk, then there, so that no part of one stays."""
 
 from __future__ import annotations
 

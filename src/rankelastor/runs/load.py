@@ -127,8 +127,8 @@ class LoadedRun:
         if isinstance(here, RemotePath):
             here.require_bucket()
             raise DataError(
-                f"{here} must be the prepared folder that {self.folder} was trained on, but there is nothing there; run "
-                f"`rankelastor prepare RECIPE`, or name it with {PREPARED_FOLDER}",
+                f"{here} must be the prepared folder that {self.folder} was trained on, but there is nothing there; "
+                f"run `rankelastor prepare RECIPE`, or name it with {PREPARED_FOLDER}",
                 python=PREPARED_FOLDER,
             )
         if self.bundle is not None:

@@ -47,8 +47,10 @@ def predict(
 
     Args:
         folder: a run folder.
-        input_file: raw rows: the path or address of a file or folder, a stream of bytes, or a frame of polars, pandas or Arrow.
-        output_file: a path, an address or a stream: the same rows in the same order, with a last column ``probability``; with several tasks, a column
+        input_file: raw rows: the path or address of a file or folder, a stream of bytes, or a frame of polars, pandas
+            or Arrow.
+        output_file: a path, an address or a stream, which gets the same rows in the same order, with a last column
+            ``probability``; with several tasks, a column
             ``probability_TASK`` for each. For a folder it is a folder of files with the same names, unless its name
             ends as a file does: then that file holds the rows of all files, with the columns that folders called
             ``NAME=VALUE`` give them. A stream of bytes is left open.

@@ -25,7 +25,7 @@ class FileSettings(Settings):
     )
     train: Patterns | None = Field(
         None,
-        description="Files of the train split: a path, a folder, a glob, an address of these, or a list. Either `train` and "
+        description="Files of the train split: a path, a folder, a glob, their addresses, or a list. Either `train` and "
         "`valid`, or `all` is required.",
     )
     valid: Patterns | None = Field(None, description="Files of the valid split.")

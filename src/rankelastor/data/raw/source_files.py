@@ -111,9 +111,8 @@ def _matches(patterns: tuple[str, ...], folder: AnyPath, split: str) -> Iterator
         elif any(mark in pattern for mark in _MARKS):
             yield from _glob(pattern, Path(str(folder)), split)
         else:
-            raise DataError(
-                f"files.{split} must name files, but {in_full(path)} does not exist; {_advice(path, pattern, Path(str(folder)))}"
-            )
+            advice = _advice(path, pattern, Path(str(folder)))
+            raise DataError(f"files.{split} must name files, but {in_full(path)} does not exist; {advice}")
 
 
 def _remote_matches(path: RemotePath, split: str) -> list[AnyPath]:
@@ -131,9 +130,10 @@ def _remote_matches(path: RemotePath, split: str) -> list[AnyPath]:
     if found:
         return list(found)
     if matches and not wanted:
+        held = _shorten([each.name for each in matches])
         raise DataError(
-            f"files.{split} must match data files, but {path} matches only {_shorten([each.name for each in matches])}, "
-            "and names that begin with _ or . are skipped; name the files one by one"
+            f"files.{split} must match data files, but {path} matches only {held}, and "
+            "names that begin with _ or . are skipped; name the files one by one"
         )
     path.require_bucket()
     raise DataError(f"files.{split} must match files, but {path} matches none; {_lies_near(path)}")
