@@ -82,7 +82,7 @@ def test_a_place_is_a_path_or_an_address_that_can_be_opened() -> None:
         place_of("ftp://host/a.csv", what="the input", error=DataError)
     with pytest.raises(DataError, match=r"the input must name a bucket, as s3://BUCKET/PATH does, but s3:///a.csv"):
         place_of("s3:///a.csv", what="the input", error=DataError)
-    with pytest.raises(DataError, match="try /data/a.csv"):
+    with pytest.raises(DataError, match=r"try /data/a\.csv"):
         place_of("file:///data/a.csv", what="the input", error=DataError)
 
 

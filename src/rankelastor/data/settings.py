@@ -31,8 +31,8 @@ class DataSettings(Settings):
 
     prepared: str = Field(
         min_length=1,
-        description="The prepared folder, which `prepare` writes, or its address (`s3://BUCKET/PATH`); recipes with the "
-        "same data settings share it.",
+        description="The prepared folder, which `prepare` writes, or its address (`s3://BUCKET/PATH`); recipes with "
+        "the same data settings share it.",
     )
     files: FileSettings = Field(description="The raw files.")
     split: SplitSettings | None = Field(

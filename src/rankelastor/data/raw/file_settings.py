@@ -25,8 +25,8 @@ class FileSettings(Settings):
     )
     train: Patterns | None = Field(
         None,
-        description="Files of the train split: a path, a folder, a glob, their addresses, or a list. Either `train` and "
-        "`valid`, or `all` is required.",
+        description="Files of the train split: a path, a folder, a glob, their addresses, or a list. Either `train` "
+        "and `valid`, or `all` is required.",
     )
     valid: Patterns | None = Field(None, description="Files of the valid split.")
     test: Patterns | None = Field(None, description="Files of the test split, if there is one.")
