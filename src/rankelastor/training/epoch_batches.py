@@ -50,8 +50,8 @@ def _require_local_order(split: PreparedSplit, settings: TrainingSettings, *, pl
     sizes = f"{shards.num_bytes / 2**30:.3g} GiB, and {shards.most_bytes / 2**30:.3g} GiB are kept in memory"
     if settings.order.kind == "uniform":
         raise SettingsError(
-            f"training.order must be {{kind: window}} for rows at an address that memory does not hold, but it is uniform "
-            f"and the train rows of {place} take {sizes}; set it, or copy the folder to a disk"
+            f"training.order must be {{kind: window}} for rows at an address that memory does not hold, but it is "
+            f"uniform and the train rows of {place} take {sizes}; set it, or copy the folder to a disk"
         )
     window = 2 * settings.order.window_rows * shards[0].row_bytes
     if window > shards.most_bytes:
