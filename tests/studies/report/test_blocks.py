@@ -35,6 +35,16 @@ def test_a_block_is_made_anew_and_the_rest_stays(page: Path) -> None:
     assert not refresh_page(page, root=page.parent)
 
 
+def test_a_block_of_published_figures_names_their_file(page: Path) -> None:
+    entry = {"name": "table 1", "source": "a paper", "data": "their log", "protocol": "one run",
+             "figures": {"elastor": {"auc": 0.82}}}  # fmt: skip
+    write_yaml(page.parent / "ledger.yaml", {"format_version": 1, "entries": [entry]})
+    write_yaml(page.parent / "small.yaml", small_study(axes={}, seeds=1, paper="table 1"))
+    page.write_text("<!-- study small.yaml results.jsonl published ledger.yaml -->\n<!-- end -->\n")
+    assert refresh_page(page, root=page.parent)
+    assert "| elastor |  | auc | 0.700000 |  | 0.820000 |" in page.read_text()
+
+
 def test_a_stale_page_is_noticed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(page.parent)
     assert CliRunner().invoke(app, ["study", "refresh", "page.md", "--check"]).exit_code == 1

@@ -45,5 +45,17 @@ def test_studies_name_entries_whose_models_they_have() -> None:
     ledger = read_ledger(LEDGER)
     for path in (ROOT / "studies").rglob("*.yaml"):
         settings = read_study(path).settings
-        if settings.paper is not None and "scaling" not in settings.paper:
-            assert set(ledger.entry(settings.paper).figures) & set(settings.recipes), path
+        papers = (settings.paper,) if isinstance(settings.paper, str) else settings.paper or ()
+        for paper in papers:
+            if "scaling" not in paper:
+                assert set(ledger.entry(paper).figures) & set(settings.recipes), path
+
+
+def test_a_study_may_name_several_entries(tmp_path: Path) -> None:
+    papers = ["results and ablation, Criteo", "results and ablation, Avazu"]
+    recipes = small_study()["recipes"]
+    recipes = {"rankelastor": recipes["elastor"], "rankmixer": {**recipes["mixer"], "like": "rankelastor"}}
+    study = write_yaml(tmp_path / "small.yaml", small_study(axes={}, seeds=1, paper=papers, recipes=recipes))
+    append_line(tmp_path / "results.jsonl", made_line("rankelastor", 1, 0.7))
+    report = report_of(study, results=tmp_path / "results.jsonl", ledger=LEDGER)
+    assert [report.table(f"published_{place}").rows[0][5] for place in (1, 2)] == [0.81482, 0.79323]

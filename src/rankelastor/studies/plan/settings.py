@@ -140,8 +140,9 @@ class StudySettings(Settings):
 
     name: Name = Field(description="Name of the study; the default folder is `study/NAME`.")
     question: str = Field("", description="What the study asks, in a sentence; reports begin with it.")
-    paper: str | None = Field(
-        None, description="The table or figure of a paper that the study would reproduce, as the ledger names it."
+    paper: str | tuple[str, ...] | None = Field(
+        None,
+        description="What of a paper the study would reproduce, a table or several, as the ledger names them.",
     )
     recipes: Annotated[dict[Name, str | Changes], Field(min_length=1)] = Field(
         description="The base recipes by name: a file relative to the study, settings, or `{like: NAME, "

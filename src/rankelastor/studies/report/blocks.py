@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from rankelastor.errors import RunError
-from rankelastor.studies.report.write import report_of
+from rankelastor.studies.report.write import StudyReport, report_of
 
 _BLOCK = re.compile(
-    r"(?P<begin><!-- study (?P<study>\S+) (?P<results>\S+) (?P<table>\S+) -->\n)(?P<text>.*?)(?P<end><!-- end -->)",
+    r"(?P<begin><!-- study (?P<study>\S+) (?P<results>\S+) (?P<table>\S+)(?: (?P<ledger>\S+))? -->\n)"
+    r"(?P<text>.*?)(?P<end><!-- end -->)",
     re.DOTALL,
 )
 
@@ -18,13 +21,14 @@ def refreshed(text: str, *, root: Path) -> str:
     """Make the tables of a page anew.
 
     A block begins with ``<!-- study STUDY RESULTS TABLE -->``, whose paths start from ``root``, and ends with
-    ``<!-- end -->``; what stands between is replaced.
+    ``<!-- end -->``; what stands between is replaced. A table of published figures has their file behind its name.
 
     Raises:
         RunError: results are missing, or a study has no such table.
         SettingsError: a study cannot be read.
     """
-    return _BLOCK.sub(lambda found: f"{found['begin']}\n{_table(found, root)}\n\n{found['end']}", text)
+    report = functools.cache(functools.partial(_report, root))
+    return _BLOCK.sub(lambda found: f"{found['begin']}\n{_table(found, report)}\n\n{found['end']}", text)
 
 
 def refresh_page(page: str | Path, *, root: str | Path = ".") -> bool:
@@ -43,6 +47,9 @@ def refresh_page(page: str | Path, *, root: str | Path = ".") -> bool:
     return after != before
 
 
-def _table(found: re.Match[str], root: Path) -> str:
-    report = report_of(root / found["study"], results=root / found["results"])
-    return report.table(found["table"]).as_markdown()
+def _table(found: re.Match[str], report: Callable[[str, str, str | None], StudyReport]) -> str:
+    return report(found["study"], found["results"], found["ledger"]).table(found["table"]).as_markdown()
+
+
+def _report(root: Path, study: str, results: str, ledger: str | None) -> StudyReport:
+    return report_of(root / study, results=root / results, ledger=None if ledger is None else root / ledger)

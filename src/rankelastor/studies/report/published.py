@@ -10,7 +10,17 @@ from rankelastor.studies.plan.settings import RECIPE_AXIS, StudySettings
 from rankelastor.studies.report.table import Column, ReportTable, Value
 
 
-def published_table(study: StudySettings, cells: Sequence[Cell], entry: PublishedEntry) -> ReportTable:
+def published_tables(
+    study: StudySettings, cells: Sequence[Cell], entries: Sequence[PublishedEntry]
+) -> list[ReportTable]:
+    """Make a table for each entry: ``published``, and of several ``published_1``, ``published_2`` and so on."""
+    return [
+        _table(study, cells, entry, name="published" if len(entries) == 1 else f"published_{place}")
+        for place, entry in enumerate(entries, 1)
+    ]
+
+
+def _table(study: StudySettings, cells: Sequence[Cell], entry: PublishedEntry, *, name: str) -> ReportTable:
     """Set the mean of each recipe beside the published figure of the model of its name, and say what differs.
 
     Differences from the baseline of the study are set beside published differences, too, since they compare across
@@ -30,7 +40,7 @@ def published_table(study: StudySettings, cells: Sequence[Cell], entry: Publishe
     here = f"Here: {data}, {seeds} seeds a point, best weights by the monitor of the recipe; the baseline is "
     published = f"Published: {entry.source}; {entry.protocol}; data {entry.data}."
     notes = (published, f"{here}{_baseline(study)}.")
-    return ReportTable("published", "Beside published figures", columns, rows, notes)
+    return ReportTable(name, f"Beside published figures: {entry.name}", columns, rows, notes)
 
 
 def _rows(study: StudySettings, cells: Sequence[Cell], entry: PublishedEntry) -> Iterator[tuple[Value, ...]]:

@@ -17,7 +17,7 @@ from rankelastor.studies.plan.grid import Plan, plan_study
 from rankelastor.studies.plan.study_file import read_study
 from rankelastor.studies.report.figures import Figure, figures_of
 from rankelastor.studies.report.page import render_study
-from rankelastor.studies.report.published import published_table
+from rankelastor.studies.report.published import published_tables
 from rankelastor.studies.report.table import ReportTable
 from rankelastor.studies.report.tables import tables_of
 from rankelastor.studies.work.lines import RunLine, read_lines
@@ -93,7 +93,7 @@ def report_of(
         study: the study file.
         folder: its folder; None selects ``study/<name>``.
         results: a results file in place of that in the folder.
-        ledger: file of published figures, of which the study names an entry in `paper`; None sets none beside.
+        ledger: file of published figures, of which the study names entries in `paper`; None sets none beside.
 
     Raises:
         RunError: there are no results, or they are of another study.
@@ -107,8 +107,9 @@ def report_of(
         raise RunError(f"a report needs results, but {path} holds none of {read.name}; `rankelastor study run {study}`")
     tables = tables_of(plan, lines)
     if ledger is not None and read.settings.paper is not None:
-        entry = read_ledger(ledger).entry(read.settings.paper)
-        tables.insert(1, published_table(read.settings, cells_of(plan, lines), entry))
+        known, papers = read_ledger(ledger), read.settings.paper
+        entries = [known.entry(name) for name in ((papers,) if isinstance(papers, str) else papers)]
+        tables[1:1] = published_tables(read.settings, cells_of(plan, lines), entries)
     return StudyReport(plan, tuple(lines), tuple(tables))
 
 
