@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,15 @@ def register(app: typer.Typer) -> None:
 
 def prepare(
     recipe: RecipePath,
+    extend: Annotated[
+        Path | None,
+        typer.Option(
+            "--extend",
+            metavar="PREPARED",
+            help="Take the files in as a further day after those of this prepared folder, which stays as it is.",
+            show_default="a first day",
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Prepare again, even if nothing has changed or others need the folder.")
     ] = False,
@@ -27,6 +37,8 @@ def prepare(
 
     Does nothing if the folder was prepared from the same settings and files. A folder that another recipe or a run
     needs as it is, see its file used_by.jsonl, is replaced only with --force.
+
+    With --extend known values keep their ids, new ones get ids behind them and counts grow, see docs/days.md.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.recipes.load import load_recipe, parse_overrides
@@ -34,7 +46,7 @@ def prepare(
 
     settings = load_recipe(recipe, parse_overrides(assignments or [])).data
     with Bar() as bar:
-        dataset = prepare_for(recipe, settings, force=force, progress=bar)
+        dataset = prepare_for(recipe, settings, extend=extend, force=force, progress=bar)
     counts = {name: dataset.split(name).num_rows for name in dataset.splits}
     if as_json:
         print_json({"folder": str(dataset.folder), "num_features": dataset.schema.num_fields, "num_rows": counts})

@@ -65,6 +65,18 @@ class DataSettings(Settings):
         "hold fewer rows if they would exceed 256 MiB, as with long sequences.",
     )
 
+    extendable: bool = Field(
+        False,  # noqa: FBT003 - a default
+        description="Whether the prepared folder keeps the counts of values that are seen fewer than `min_count` times, "
+        "which `prepare --extend` needs to take further days in. Folders whose fields all have `min_count: 1` can be "
+        "extended without it.",
+    )
+    max_idle_days: PositiveInt | None = Field(
+        None,
+        description="With `prepare --extend`, a value that none of the last so many days holds in train loses its id, "
+        "which the next new value gets; null keeps all. Each prepared folder of the chain is a day.",
+    )
+
     @model_validator(mode="after")
     def _split_goes_with_all(self) -> Self:
         if self.files.all is not None and self.split is None:
