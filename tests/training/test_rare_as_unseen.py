@@ -18,7 +18,8 @@ from rankelastor.training.run import train
 
 ITEM, SITE, HASHED = CategoricalFeature("item", 10), CategoricalFeature("site", 6), CategoricalFeature("hashed", 8)
 HISTORY = SequenceFeature("history", 10, max_length=3, shares="item")
-RARE = {"item": np.arange(4, 9), "site": np.arange(0), "history": np.arange(4, 9)}
+_FOUR_TO_EIGHT = np.arange(4, 9, dtype=np.int32)
+RARE = {"item": _FOUR_TO_EIGHT, "site": _FOUR_TO_EIGHT[:0], "history": _FOUR_TO_EIGHT}
 """Items 4..8 are rare and 9 is out of vocabulary; no site is rare; hashed values have no vocabulary."""
 
 

@@ -76,12 +76,21 @@ class SourceRecord(Settings):
 class Extension(Settings):
     """What a folder that took a further day in says of the days before.
 
-    ``day`` counts the days from 0, which was the first; ``base`` is the fingerprint of the folder of the day before.
-    The files of the former days are listed in ``taken_in.txt``.
+    ``former`` holds the fingerprints of the folders of the days before, the first day first. Their files are listed in
+    ``taken_in.txt``.
     """
 
-    day: int
-    base: str
+    former: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @property
+    def day(self) -> int:
+        """Number of the day, counted from 0, which was the first."""
+        return len(self.former)
+
+    @property
+    def base(self) -> str:
+        """Fingerprint of the folder of the day before."""
+        return self.former[-1]
 
 
 class Manifest(Settings):

@@ -121,8 +121,8 @@ def _former_days(folder: Path, extend: str | Path, settings: DataSettings) -> Fo
     """
     if folder.resolve() == Path(extend).resolve():
         raise SettingsError(
-            f"a further day must be prepared into a folder of its own, but data.prepared is {extend}, which it extends; "
-            "name another one, by --set data.prepared=..."
+            f"a further day must be prepared into a folder of its own, but data.prepared is {extend}, which it "
+            "extends; name another one, by --set data.prepared=..."
         )
     return FormerDays.read(extend, settings)
 

@@ -67,9 +67,9 @@ class DataSettings(Settings):
 
     extendable: bool = Field(
         False,  # noqa: FBT003 - a default
-        description="Whether the prepared folder keeps the counts of values that are seen fewer than `min_count` times, "
-        "which `prepare --extend` needs to take further days in. Folders whose fields all have `min_count: 1` can be "
-        "extended without it.",
+        description="Whether the prepared folder keeps the counts of values that are seen fewer than `min_count` "
+        "times, so that `prepare --extend` can take further days in. Folders whose fields all have `min_count: 1` "
+        "need none.",
     )
     max_idle_days: PositiveInt | None = Field(
         None,

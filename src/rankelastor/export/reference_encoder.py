@@ -181,7 +181,8 @@ class Encoder:
         ids = self._ids[feature["vocabulary"]]
         if salt := self.encoding["salt"]:
             text = blake2b(_utf8(text), digest_size=16, key=bytes.fromhex(salt)).hexdigest()
-        return ids.get(text, self._unseen[feature["vocabulary"]])
+        unseen: int = self._unseen[feature["vocabulary"]]
+        return ids.get(text, unseen)
 
 
 _ENCODED: dict[str, Callable[[Encoder, Mapping[str, Any], Mapping[str, object]], list[Any]]] = {

@@ -21,7 +21,7 @@ from rankelastor.errors import DataError, SettingsError
 from rankelastor.storage import whole_folder
 
 Extend = Callable[..., PreparedDataset]
-FIELDS = [
+FIELDS: list[dict[str, Any]] = [
     {"kind": "categorical", "column": "site", "min_count": 2},
     {"kind": "sequence", "column": "past", "separator": "|", "max_length": 3, "shares": "site", "last": 1},
     {"kind": "crossed", "column": "site", "other": "user"},

@@ -83,7 +83,9 @@ def _build(
     if not before == file_states(files) == tuple((record.num_bytes, record.modified_ns) for record in records):
         raise DataError("the raw files must not change while they are read, but one did; prepare again")
     if former is not None:
-        read = [record for source, record in zip(sources, records, strict=False) if not is_empty(source.path, settings.csv)]
+        read = [
+            record for source, record in zip(sources, records, strict=False) if not is_empty(source.path, settings.csv)
+        ]
         former.refuse_taken(read)
         former.write_taken(folder, read)
     splits = _assign(settings, stager)

@@ -77,7 +77,8 @@ class FormerDays:
     @property
     def extension(self) -> Extension:
         """The entry of the new folder's manifest."""
-        return Extension(day=self.day.number, base=self.manifest.fingerprint)
+        before = () if self.manifest.extension is None else self.manifest.extension.former
+        return Extension(former=(*before, self.base))
 
     def spec(self, feature: str) -> FeatureSpec:
         """Return the fitted feature, which stays as it is unless it has a vocabulary."""

@@ -91,9 +91,7 @@ def extend_vocabulary(
     known = _with_today(former.known(), today, day)
     rare = _with_today(former.rare.table(), today, day)
     others = today.join(known, on="value", how="anti").join(rare, on="value", how="anti")
-    fresh = others.select(
-        "value", count=pl.col("today").cast(pl.Int64), last_seen=pl.lit(day.number, dtype=pl.Int32)
-    )
+    fresh = others.select("value", count=pl.col("today").cast(pl.Int64), last_seen=pl.lit(day.number, dtype=pl.Int32))
     known, without_id = _still_in_use(known, day, keep), _still_in_use(pl.concat([rare, fresh]), day, ())
     becoming = _most_frequent_first(without_id.filter(pl.col("count") >= min_count))
     taken = {*known["id"].to_list(), before.out_of_vocabulary_id, PADDING_ID}

@@ -177,7 +177,7 @@ class Vocabulary:
             path: the Parquet file.
             blank: the rule for the blank text.
             num_ids: the number of ids that it must give; None: any. Required with ``unseen_id``.
-            unseen_id: the out-of-vocabulary id of an extended vocabulary, whose ids do not follow the counts; else None.
+            unseen_id: the out-of-vocabulary id of an extended vocabulary, whose ids follow no counts; else None.
             salt: the salt of the hashes that it holds in place of values; None if it holds values.
 
         Raises:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.extended_vocabulary import kept_ids
+from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.errors import DataError
 
