@@ -23,6 +23,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "collectives/joining.py": ("integration/test_several_processes.py", "processes that join, tested by starting them"),
     "collectives/processes.py": ("collectives/test_process_group.py", "what processes exchange"),
     "nn/shared_statistics.py": ("training/distributed/test_same_result.py", "layers that couple examples, over ranks"),
+    "training/carried_rows.py": ("training/test_carried_state.py", "rows of rankers that go on from others"),
     "training/distributed/agreement.py": ("training/distributed/test_whole_runs.py", "processes that do not agree"),
     "training/distributed/exchanged.py": ("training/distributed/test_whole_runs.py", "figures in a result"),
     "training/distributed/final_scores.py": ("training/distributed/test_whole_runs.py", "the test split of runs there"),

@@ -38,7 +38,7 @@ def test_a_further_day_is_trained_from_the_run_and_everything_reads_it(tmp_path:
     assert "i0" not in vocabulary.values.to_list(), "what only the first day held is gone"
     on_rows, on_split = (evaluate(loaded, on=rows), evaluate(loaded, split="valid"))
     assert on_rows.value("auc") == on_split.value("auc"), "rows are encoded as they were prepared"
-    site = report_on(dataset).features["site"]
+    site = report_on(dataset).ids["site"]
     assert site.unseen_share is not None
     assert site.unseen_share["train"] == 0
 
