@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter, ValidationError
+
 from rankelastor.backtesting.backtest_folder import BacktestFolder
 from rankelastor.backtesting.day_files import DayFiles, write_days
 from rankelastor.backtesting.page import render_page
@@ -45,7 +47,7 @@ def backtest(
     recipe: Recipe,
     *,
     by: str,
-    day_format: TimeFormat | None = None,
+    day_format: str | None = None,
     window: int = 1,
     folder: str | Path | None = None,
     listener: BacktestListener | None = None,
@@ -79,6 +81,7 @@ def backtest(
         SettingsError: the window is no positive number, or the recipe does not fit the data.
         RunError: the folder holds something else, or a training failed.
     """
+    day_format = _checked(day_format)
     if window < 1:
         raise SettingsError(f"window must be at least 1 day, but {window} was given")
     home = BacktestFolder(folder or Path("backtests") / recipe.name)
@@ -181,6 +184,20 @@ class _Backtest:
                 "data.prepared": str(self._home.prepared(arm, day.name)),
             },
         )
+
+
+def _checked(day_format: str | None) -> TimeFormat | None:
+    """Check the format of the days.
+
+    Raises:
+        SettingsError: it is no format.
+    """
+    try:
+        checked: TimeFormat | None = TypeAdapter(TimeFormat | None).validate_python(day_format)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"the format of the days must be one that is known: {reason}") from None
+    return checked
 
 
 def _valid_share(recipe: Recipe) -> float:

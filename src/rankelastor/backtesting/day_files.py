@@ -1,4 +1,4 @@
-"""Divide the raw rows of a recipe by day into files, each day into what is trained on and what is held out for valid."""
+"""Divide the raw rows of a recipe by day into files, and each day into what is trained on and what is held out."""
 
 from __future__ import annotations
 

@@ -38,8 +38,10 @@ def notes_on(result: BacktestResult) -> tuple[str, ...]:
     """Say in sentences what the table compares."""
     span = "the day before" if result.window == 1 else f"the {result.window} days before"
     return (
-        f"Cold: trained from scratch on {span} the test day, with the vocabularies of that. Warm: gone on from day to "
-        "day. Diff.: warm minus cold. On the first day both are the same ranker; means are over the days after it.",
+        (
+            f"Cold: trained from scratch on {span} the test day, with its vocabularies. Warm: gone on from day to day. "
+            "Diff.: warm minus cold. On the first day both are the same ranker; means are over the days after it."
+        ),
         "Unseen: share of the test rows that hold a value without an id.",
     )
 

@@ -35,6 +35,7 @@ class QuietTraining(TrainingView):
     """The view of a training without a line for each evaluation."""
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
+        """End the bar of the epoch."""
         del evaluation
         self._bar.end()
 

@@ -29,7 +29,7 @@ def render_study(
     return render_report("Study", study.name, study.question, tables, figures, summary=summary)
 
 
-def render_report(  # noqa: PLR0917
+def render_report(
     kicker: str,
     title: str,
     question: str,
