@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rankelastor.backtesting.record import ARMS, Arm, BacktestResult
@@ -79,7 +79,9 @@ def figures_of(result: BacktestResult) -> list[dict[str, Any]]:
     return [*found, _figure(result, "Test rows with a value without an id", "share of rows", shares)]
 
 
-def _figure(result: BacktestResult, title: str, what: str, by_arm: dict[Arm, Sequence[float | None]]) -> dict[str, Any]:
+def _figure(
+    result: BacktestResult, title: str, what: str, by_arm: Mapping[Arm, Sequence[float | None]]
+) -> dict[str, Any]:
     days = [day.tested_on for day in result.days]
     return {
         "name": what.replace(" ", "_"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from rankelastor.config.base import Settings
 from rankelastor.data.cells.labels import Label, LabelSettings
@@ -14,6 +14,7 @@ from rankelastor.data.kinds.field import FieldName
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.file_settings import FileSettings
 from rankelastor.data.split_settings import SplitSettings
+from rankelastor.places import refuse_secrets
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class DataSettings(Settings):
 
     prepared: str = Field(
         min_length=1,
-        description="The prepared folder, which `prepare` writes; recipes with the same data settings share it.",
+        description="The prepared folder, which `prepare` writes, or its address (`s3://BUCKET/PATH`); recipes with "
+        "the same data settings share it.",
     )
     files: FileSettings = Field(description="The raw files.")
     split: SplitSettings | None = Field(
@@ -65,6 +67,7 @@ class DataSettings(Settings):
         "hold fewer rows if they would exceed 256 MiB, as with long sequences.",
     )
 
+<<<<<<< HEAD
     extendable: bool = Field(
         False,  # noqa: FBT003 - a default
         description="Whether the prepared folder keeps the counts of values that are seen fewer than `min_count` "
@@ -76,6 +79,13 @@ class DataSettings(Settings):
         description="With `prepare --extend`, a value that none of the last so many days holds in train loses its id, "
         "which the next new value gets; null keeps all. Each prepared folder of the chain is a day.",
     )
+=======
+    @field_validator("prepared")
+    @classmethod
+    def _no_secrets(cls, prepared: str) -> str:
+        refuse_secrets(prepared, what="prepared", error=ValueError)
+        return prepared
+>>>>>>> main
 
     @model_validator(mode="after")
     def _split_goes_with_all(self) -> Self:

@@ -181,8 +181,8 @@ class Encoder:
         ids = self._ids[feature["vocabulary"]]
         if salt := self.encoding["salt"]:
             text = blake2b(_utf8(text), digest_size=16, key=bytes.fromhex(salt)).hexdigest()
-        unseen: int = self._unseen[feature["vocabulary"]]
-        return ids.get(text, unseen)
+        index: int = ids.get(text, self._unseen[feature["vocabulary"]])
+        return index
 
 
 _ENCODED: dict[str, Callable[[Encoder, Mapping[str, Any], Mapping[str, object]], list[Any]]] = {

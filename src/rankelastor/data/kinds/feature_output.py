@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 
 from rankelastor.data.features.extended_vocabulary import kept_ids
 from rankelastor.data.features.file_names import FileNames
+<<<<<<< HEAD
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.errors import DataError
+=======
+from rankelastor.remote.remote_path import AnyPath
+>>>>>>> main
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class FeatureOutput:
     days before, float32 (id, dim), with the vocabulary of that time, by feature.
     """
 
-    source: Path
+    source: AnyPath
     vectors: Path
     vector_names: FileNames
     former: Mapping[str, tuple[NDArray[np.float32], Vocabulary]] = field(default_factory=dict)
