@@ -18,14 +18,11 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
-<<<<<<< HEAD
     "backtesting/backtest_folder.py": ("backtesting/test_backtest.py", "folders that go on, and those of others"),
     "backtesting/days.py": ("backtesting/test_day_files.py", "columns that hold days and columns that do not"),
     "backtesting/page.py": ("backtesting/test_backtest.py", "the table and the page of a backtest"),
     "backtesting/record.py": ("backtesting/test_backtest.py", "figures as JSON and CSV"),
-=======
     "remote/connections.py": ("remote/test_failures.py", "servers that answer, deny and are not there"),
->>>>>>> main
     "cli/together.py": ("integration/test_several_processes.py", "processes that are started, killed and wrong"),
     "collectives/differentiable.py": ("training/distributed/test_same_result.py", "statistics of layers over ranks"),
     "collectives/joining.py": ("integration/test_several_processes.py", "processes that join, tested by starting them"),

@@ -16,10 +16,10 @@ def register(app: typer.Typer) -> None:
     app.command("prepare", epilog="Example: rankelastor prepare sample/recipe.yaml")(prepare)
 
 
-def prepare(
+def prepare(  # noqa: PLR0917 - typer passes keyword arguments
     recipe: RecipePath,
     extend: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--extend",
             metavar="PREPARED",

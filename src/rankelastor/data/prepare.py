@@ -9,7 +9,14 @@ from pathlib import Path
 from rankelastor.data.building.build import build
 from rankelastor.data.building.former_days import FormerDays
 from rankelastor.data.fingerprint import compare
-from rankelastor.data.manifest import MANIFEST_FILE, VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest
+from rankelastor.data.manifest import (
+    MANIFEST_FILE,
+    RARE_FOLDER,
+    TAKEN_FILE,
+    VECTOR_FOLDER,
+    VOCABULARY_FOLDER,
+    Manifest,
+)
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.data.settings import DataSettings
@@ -59,24 +66,15 @@ def prepare(
     """
     folder = place_of(settings.prepared, what="data.prepared", error=DataError)
     _refuse_foreign_folder(folder)
-<<<<<<< HEAD
     former = None if extend is None else _former_days(folder, extend, settings)
     base = None if former is None else former.base
     if not force and (dataset := _open_if_current(folder, settings, base)) is not None:
-        remove_leftovers(folder)
-        return dataset
-    sources = find_source_files(settings.files)
-    with whole_folder(folder) as building:  # waits while another process prepares it
-        if not force and (dataset := _open_if_current(folder, settings, base)) is not None:
-=======
-    if not force and (dataset := _open_if_current(folder, settings)) is not None:
         if isinstance(folder, Path):
             remove_leftovers(folder)
         return dataset
     sources = find_source_files(settings.files)
     with whole_folder(folder, last=MANIFEST_FILE) as building:  # waits while another process prepares it
-        if not force and (dataset := _open_if_current(folder, settings)) is not None:
->>>>>>> main
+        if not force and (dataset := _open_if_current(folder, settings, base)) is not None:
             return dataset
         before = _read_manifest(folder)
         _heed_chain(folder, before, is_extended=former is not None, force=force)
@@ -125,23 +123,23 @@ def _heed_users(
     )
 
 
-<<<<<<< HEAD
-def _former_days(folder: Path, extend: str | Path, settings: DataSettings) -> FormerDays:
+def _former_days(folder: AnyPath, extend: str | Path, settings: DataSettings) -> FormerDays:
     """Read the state of the folder to extend, which must be another one.
 
     Raises:
         SettingsError: it is the folder to be written, or was read by other settings.
         DataError: it cannot be extended.
     """
-    if folder.resolve() == Path(extend).resolve():
+    former = place_of(extend, what="the folder to extend", error=DataError)
+    if folder.resolve() == former.resolve():
         raise SettingsError(
             f"a further day must be prepared into a folder of its own, but data.prepared is {extend}, which it "
             "extends; name another one, by --set data.prepared=..."
         )
-    return FormerDays.read(extend, settings)
+    return FormerDays.read(former, settings)
 
 
-def _heed_chain(folder: Path, before: Manifest | None, *, is_extended: bool, force: bool) -> None:
+def _heed_chain(folder: AnyPath, before: Manifest | None, *, is_extended: bool, force: bool) -> None:
     """Raise if a folder that holds a further day would be replaced by one that knows no days before."""
     if before is None or before.extension is None or is_extended or force:
         return
@@ -152,10 +150,7 @@ def _heed_chain(folder: Path, before: Manifest | None, *, is_extended: bool, for
     )
 
 
-def _open_if_current(folder: Path, settings: DataSettings, base: str | None) -> PreparedDataset | None:
-=======
-def _open_if_current(folder: AnyPath, settings: DataSettings) -> PreparedDataset | None:
->>>>>>> main
+def _open_if_current(folder: AnyPath, settings: DataSettings, base: str | None) -> PreparedDataset | None:
     if not folder.exists():
         return None
     try:
@@ -201,4 +196,4 @@ def _refuse_foreign_folder(folder: AnyPath) -> None:
 
 def _is_unfinished(names: list[str]) -> bool:
     """Tell whether a folder at an address is what a killed process left of a prepared folder."""
-    return set(names) <= {VOCABULARY_FOLDER, VECTOR_FOLDER, *SPLITS}
+    return set(names) <= {VOCABULARY_FOLDER, VECTOR_FOLDER, RARE_FOLDER, TAKEN_FILE, *SPLITS}

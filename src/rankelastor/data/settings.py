@@ -67,7 +67,6 @@ class DataSettings(Settings):
         "hold fewer rows if they would exceed 256 MiB, as with long sequences.",
     )
 
-<<<<<<< HEAD
     extendable: bool = Field(
         False,  # noqa: FBT003 - a default
         description="Whether the prepared folder keeps the counts of values that are seen fewer than `min_count` "
@@ -79,13 +78,12 @@ class DataSettings(Settings):
         description="With `prepare --extend`, a value that none of the last so many days holds in train loses its id, "
         "which the next new value gets; null keeps all. Each prepared folder of the chain is a day.",
     )
-=======
+
     @field_validator("prepared")
     @classmethod
     def _no_secrets(cls, prepared: str) -> str:
         refuse_secrets(prepared, what="prepared", error=ValueError)
         return prepared
->>>>>>> main
 
     @model_validator(mode="after")
     def _split_goes_with_all(self) -> Self:

@@ -55,13 +55,8 @@ def rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, NDArray[n
     Raises:
         DataError: a vocabulary is missing or damaged.
     """
-<<<<<<< HEAD
-    folder, files = dataset.folder / VOCABULARY_FOLDER, dataset.manifest.vocabulary_files
-    by_file = {file: _rare_ids(folder / file, max_count) for file in {file.file for file in files.values()}}
-=======
     folder, files = dataset.place / VOCABULARY_FOLDER, dataset.manifest.vocabulary_files
-    by_file = {file: _first_rare_id(folder / file, max_count) for file in {file.file for file in files.values()}}
->>>>>>> main
+    by_file = {file: _rare_ids(folder / file, max_count) for file in {file.file for file in files.values()}}
     return {name: by_file[file.file] for name, file in files.items()}
 
 
@@ -75,12 +70,6 @@ def _unseen_ids(features: Iterable[CategoricalFeature | SequenceFeature], names:
     return np.array(ids, dtype=np.int32)
 
 
-<<<<<<< HEAD
-def _rare_ids(path: Path, max_count: int) -> NDArray[np.int32]:
+def _rare_ids(path: AnyPath, max_count: int) -> NDArray[np.int32]:
     ids, counts = read_counts(path)
     return ids[counts <= max_count]
-=======
-def _first_rare_id(path: AnyPath, max_count: int) -> int:
-    counts = read_counts(path)
-    return 1 + int(np.searchsorted(-counts, -max_count))
->>>>>>> main

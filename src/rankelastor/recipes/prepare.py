@@ -41,13 +41,8 @@ def prepare_for(
     def needs(user: User) -> bool:
         return user.kind == "run" or (user != this and _has_other_data(user.path, settings))
 
-<<<<<<< HEAD
     dataset = prepare(settings, extend=extend, force=force, needs=needs, progress=progress)
-    add_user(dataset.folder, this)
-=======
-    dataset = prepare(settings, force=force, needs=needs, progress=progress)
     add_user(dataset.place, this)
->>>>>>> main
     return dataset
 
 

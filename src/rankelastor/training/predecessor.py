@@ -111,16 +111,16 @@ class Predecessor:
         manifest = dataset.manifest
         if found := value_differences(_frozen(self.encoder.manifest), _frozen(manifest)):
             raise RunError(
-                f"a training must go on with the features of its run, but for {self.run} and {dataset.folder} "
+                f"a training must go on with the features of its run, but for {self.run} and {dataset.place} "
                 f"{listed(found)}; prepare the new day with --extend {self.recipe.data.prepared}"
             )
         former = {self.encoder.manifest.fingerprint}
         chain = {manifest.fingerprint, *(manifest.extension.former if manifest.extension else ())}
-        vocabularies = read_vocabularies(dataset.folder, manifest)
+        vocabularies = read_vocabularies(dataset.place, manifest)
         strangers = [name for name, each in self.encoder.vocabularies.items() if not _grew(each, vocabularies[name])]
         if strangers and not former & chain:
             raise RunError(
-                f"the vocabularies of the data must extend those of the run, but in {dataset.folder} values of "
+                f"the vocabularies of the data must extend those of the run, but in {dataset.place} values of "
                 f"{', '.join(strangers[:5])} have other ids than in {self.run}; prepare the new day with "
                 f"--extend {self.recipe.data.prepared}"
             )
@@ -136,7 +136,7 @@ class Predecessor:
             self.encoder.schema,
             self.encoder.vocabularies,
         )
-        new = Side(ranker.embedding, dataset.schema, read_vocabularies(dataset.folder, dataset.manifest))
+        new = Side(ranker.embedding, dataset.schema, read_vocabularies(dataset.place, dataset.manifest))
         moves = RowMoves.between(former, new)
         _logger.info("%d embedding rows begin as those of out of vocabulary", moves.num_new)
         return self._state(ranker).moved(moves, ranker.state_dict())

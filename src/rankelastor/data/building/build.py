@@ -232,21 +232,10 @@ def _fit(
 ) -> tuple[FittedFeature, ...]:
     fits = FeatureFits(stager.plan, stager.interners, workers, former=former, keeps_rare=settings.extendable)
     fits.run(stager.parts, splits, progress)
-<<<<<<< HEAD
     output = FeatureOutput(
-        Path(settings.files.folder),
+        place_of(settings.files.folder, what="files.folder", error=DataError),
         folder / VECTOR_FOLDER,
         FileNames(suffix=".npy"),
         {} if former is None else former.vectors,
     )
     return fits.write(output, folder)
-=======
-    vocabularies = folder / VOCABULARY_FOLDER
-    vocabularies.mkdir()
-    output = FeatureOutput(
-        place_of(settings.files.folder, what="files.folder", error=DataError),
-        folder / VECTOR_FOLDER,
-        FileNames(suffix=".npy"),
-    )
-    return fits.write(output, vocabularies)
->>>>>>> main

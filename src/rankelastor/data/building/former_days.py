@@ -20,6 +20,7 @@ from rankelastor.data.manifest import RARE_FOLDER, TAKEN_FILE, Extension, Manife
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError, SettingsError
+from rankelastor.remote.remote_path import AnyPath
 
 _OF_A_DAY = ("files", "split", "shard_rows", "extendable", "max_idle_days")
 """Settings that may differ from day to day."""
@@ -38,7 +39,7 @@ class FormerDays:
         vectors: pretrained vectors and the vocabulary of each feature that has them.
     """
 
-    folder: Path
+    folder: AnyPath
     manifest: Manifest
     day: NewDay
     taken: frozenset[str]
@@ -46,7 +47,7 @@ class FormerDays:
     _vocabularies: Mapping[str, Vocabulary]
 
     @classmethod
-    def read(cls, folder: str | Path, settings: DataSettings) -> Self:
+    def read(cls, folder: AnyPath, settings: DataSettings) -> Self:
         """Read the folder to extend, for these settings of the new day.
 
         Raises:
@@ -58,10 +59,10 @@ class FormerDays:
         _require_same_settings(dataset, settings)
         _require_extendable(dataset)
         number = 1 if manifest.extension is None else manifest.extension.day + 1
-        vocabularies = read_vocabularies(dataset.folder, manifest)
+        vocabularies = read_vocabularies(dataset.place, manifest)
         vectors = {name: (each, vocabularies[name]) for name, each in dataset.pretrained_vectors().items()}
         return cls(
-            folder=dataset.folder,
+            folder=dataset.place,
             manifest=manifest,
             day=NewDay(number, settings.max_idle_days),
             taken=_taken_files(dataset),
@@ -97,7 +98,7 @@ class FormerDays:
             rare = RareValues.read(self.folder / file)
         return FormerValues(self._vocabularies[owner], rare)
 
-    def refuse_other_features(self, plan: FieldPlan, file: Path) -> None:
+    def refuse_other_features(self, plan: FieldPlan, file: AnyPath) -> None:
         """Raise unless the new day has the features of the days before, which a pattern may match differently.
 
         Raises:
@@ -135,8 +136,8 @@ def _taken_files(dataset: PreparedDataset) -> frozenset[str]:
     """Return the digests of all files that trained a folder and those that it extends."""
     if dataset.manifest.extension is None:
         return frozenset(record.digest for record in dataset.manifest.sources if _is_trained_on(record))
-    dataset.manifest.require_whole(dataset.folder, TAKEN_FILE)
-    return frozenset((dataset.folder / TAKEN_FILE).read_text(encoding="ascii").split())
+    dataset.manifest.require_whole(dataset.place, TAKEN_FILE)
+    return frozenset((dataset.place / TAKEN_FILE).read_text(encoding="ascii").split())
 
 
 def _is_trained_on(record: SourceRecord) -> bool:
@@ -149,7 +150,7 @@ def _require_same_settings(dataset: PreparedDataset, settings: DataSettings) -> 
     now = {name: each for name, each in relevant_settings(settings).items() if name not in _OF_A_DAY}
     if changes := list(find_changes("data", before, now)):
         raise SettingsError(
-            f"a further day must be read as the days before, but {'; '.join(changes)} for {dataset.folder}; use the "
+            f"a further day must be read as the days before, but {'; '.join(changes)} for {dataset.place}; use the "
             "former settings, or prepare all days anew"
         )
 
@@ -163,13 +164,13 @@ def _require_extendable(dataset: PreparedDataset) -> None:
     advice = "prepare the first day again with data.extendable=true, by `rankelastor prepare RECIPE --force`"
     if dataset.manifest.format_version < _FIRST_WITH_ONE_SPELLING:
         raise DataError(
-            f"{dataset.folder} must have format version {_FIRST_WITH_ONE_SPELLING} or higher to be extended, but has "
+            f"{dataset.place} must have format version {_FIRST_WITH_ONE_SPELLING} or higher to be extended, but has "
             f"{dataset.manifest.format_version}, in which one value may have several spellings; {advice}"
         )
     for spec in dataset.manifest.features:
         file, least = spec.vocabulary_file, getattr(spec, "min_count", 1)
-        if file is not None and file.shares is None and least > 1 and not (dataset.folder / RARE_FOLDER).is_dir():
+        if file is not None and file.shares is None and least > 1 and not (dataset.place / RARE_FOLDER).is_dir():
             raise DataError(
-                f"{dataset.folder} must hold the counts of rare values to be extended, but {spec.name} has min_count "
+                f"{dataset.place} must hold the counts of rare values to be extended, but {spec.name} has min_count "
                 f"{least} and its rare values were not kept; {advice}"
             )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.data.features.text_order import argsort_texts
 from rankelastor.errors import PREPARE_AGAIN, DataError
+from rankelastor.remote.remote_path import AnyPath, readable
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,14 @@ class RareValues:
         pq.write_table(table, path, compression="zstd", use_dictionary=["count", "last_seen"])
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: AnyPath) -> Self:
         """Read what ``write`` wrote.
 
         Raises:
             DataError: the file is missing or damaged.
         """
         try:
-            table = pq.read_table(path, columns=["value", "count", "last_seen"])
+            table = pq.read_table(readable(path), columns=["value", "count", "last_seen"])
             values = pl.Series("value", table["value"], dtype=pl.String)
             return cls(values, table["count"].to_numpy(), table["last_seen"].to_numpy())
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:

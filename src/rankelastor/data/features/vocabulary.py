@@ -163,19 +163,15 @@ class Vocabulary:
         )  # the other columns hold distinct values
 
     @classmethod
-<<<<<<< HEAD
     def read(
         cls,
-        path: Path,
+        path: AnyPath,
         *,
         blank: BlankIds,
         num_ids: int | None = None,
         unseen_id: int | None = None,
         salt: str | None = None,
     ) -> Self:
-=======
-    def read(cls, path: AnyPath, *, blank: BlankIds, num_ids: int | None = None, salt: str | None = None) -> Self:
->>>>>>> main
         """Read what ``write`` wrote, and check it: texts without gaps, in order of ids, which falls with the counts.
 
         Args:
@@ -192,13 +188,8 @@ class Vocabulary:
             require_vocabulary(path, num_ids=num_ids, unseen_id=unseen_id)
         columns = ["value", "count", "id", *(["last_seen"] if unseen_id is not None else [])]
         try:
-<<<<<<< HEAD
-            table = pq.read_table(path, columns=columns)
+            table = pq.read_table(readable(path), columns=columns)
             if (damage := _find_damage(table, num_ids, unseen_id)) is not None:
-=======
-            table = pq.read_table(readable(path), columns=["value", "count", "id"])
-            if (damage := _find_damage(table, num_ids)) is not None:
->>>>>>> main
                 raise _damaged(path, damage)
             values = pl.Series("value", table["value"], dtype=pl.String)
             given = None
@@ -214,33 +205,20 @@ class Vocabulary:
         return self.values.gather(order), self.known_ids[order.to_numpy()].astype(np.int32)
 
 
-<<<<<<< HEAD
-def read_counts(path: Path) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def read_counts(path: AnyPath) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Read the id and the train count of each known value, in order of ids: most frequent first unless extended.
-=======
-def read_counts(path: AnyPath) -> NDArray[np.int64]:
-    """Read the train count of each known value, in order of ids: most frequent first.
->>>>>>> main
 
     Raises:
         DataError: the file is missing or damaged.
     """
     try:
-<<<<<<< HEAD
-        table = pq.read_table(path, columns=["id", "count"])
+        table = pq.read_table(readable(path), columns=["id", "count"])
         return table["id"].to_numpy(), table["count"].to_numpy()
-=======
-        counts: NDArray[np.int64] = pq.read_table(readable(path), columns=["count"])["count"].to_numpy()
->>>>>>> main
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise _damaged(path, error) from error
 
 
-<<<<<<< HEAD
-def require_vocabulary(path: Path, *, num_ids: int, unseen_id: int | None = None) -> None:
-=======
-def require_vocabulary(path: AnyPath, *, num_ids: int) -> None:
->>>>>>> main
+def require_vocabulary(path: AnyPath, *, num_ids: int, unseen_id: int | None = None) -> None:
     """Check from the file footer alone that a vocabulary exists and has the expected size.
 
     One that was extended (``unseen_id`` is not None) may have free ids.

@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from rankelastor.data.features.extended_vocabulary import kept_ids
 from rankelastor.data.features.file_names import FileNames
-<<<<<<< HEAD
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.errors import DataError
-=======
 from rankelastor.remote.remote_path import AnyPath
->>>>>>> main
 
 
 @dataclass(frozen=True)
