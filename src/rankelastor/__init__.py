@@ -3,8 +3,8 @@
 Example:
     >>> import rankelastor
     >>> rankelastor.__all__
-    ['ClickRanker', 'bundle_run', 'evaluate', 'export_run', 'infer', 'load_recipe', 'load_run', 'make_ensemble', \
-'predict', 'predict_proba', 'prepare', 'train', 'train_ensemble', 'tune']
+    ['ClickRanker', 'backtest', 'bundle_run', 'evaluate', 'export_run', 'infer', 'load_recipe', 'load_run', \
+'make_ensemble', 'predict', 'predict_proba', 'prepare', 'train', 'train_ensemble', 'tune']
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rankelastor.backtesting.backtest import backtest
     from rankelastor.bundles.make import bundle_run
     from rankelastor.data.prepare import prepare
     from rankelastor.drafting.infer import infer
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "ClickRanker",
+    "backtest",
     "bundle_run",
     "evaluate",
     "export_run",
@@ -48,6 +50,7 @@ __all__ = [
 
 _HOMES = {
     "ClickRanker": "rankelastor.estimators.click_ranker",
+    "backtest": "rankelastor.backtesting.backtest",
     "bundle_run": "rankelastor.bundles.make",
     "evaluate": "rankelastor.evaluation.evaluate",
     "export_run": "rankelastor.export.export_run",

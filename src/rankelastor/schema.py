@@ -48,7 +48,8 @@ class PretrainedVectors:
 class CategoricalFeature:
     """A feature of one id per example.
 
-    ``num_ids`` counts every id that the column may hold: padding (0), the known values, out of vocabulary (last).
+    ``num_ids`` counts every id that the column may hold: padding (0), the known values, out of vocabulary.
+    ``unseen_id`` is that of out of vocabulary where it is not the last one, as after further days; None: the last.
     ``shares`` names the feature whose ids and embedding rows this one uses; None: it has its own.
     ``pretrained`` describes the pretrained vectors that are its embedding rows; None: the rows are learned.
     ``serving_id`` takes the place of every id when scoring; None: the ids of the rows are used.
@@ -61,19 +62,32 @@ class CategoricalFeature:
     pretrained: PretrainedVectors | None = None
     serving_id: int | None = None
     element_of: str | None = None
+    unseen_id: int | None = None
+
+    @property
+    def out_of_vocabulary_id(self) -> int:
+        """The id of unseen values, if the kind of the feature has one."""
+        return self.num_ids - 1 if self.unseen_id is None else self.unseen_id
 
 
 @dataclass(frozen=True)
 class SequenceFeature:
     """A feature of one list of ids per example, cut to the newest ``max_length`` and padded on the left with 0.
 
-    ``num_ids`` and ``shares`` are those of a categorical feature: a history of items shares the rows of the item.
+    ``num_ids``, ``shares`` and ``unseen_id`` are those of a categorical feature: a history of items shares the rows of
+    the item.
     """
 
     name: str
     num_ids: int
     max_length: int
     shares: str | None = None
+    unseen_id: int | None = None
+
+    @property
+    def out_of_vocabulary_id(self) -> int:
+        """The id of unseen values."""
+        return self.num_ids - 1 if self.unseen_id is None else self.unseen_id
 
 
 Feature = NumericFeature | CategoricalFeature | SequenceFeature

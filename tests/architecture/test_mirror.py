@@ -18,12 +18,17 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "backtesting/backtest_folder.py": ("backtesting/test_backtest.py", "folders that go on, and those of others"),
+    "backtesting/days.py": ("backtesting/test_day_files.py", "columns that hold days and columns that do not"),
+    "backtesting/page.py": ("backtesting/test_backtest.py", "the table and the page of a backtest"),
+    "backtesting/record.py": ("backtesting/test_backtest.py", "figures as JSON and CSV"),
     "remote/connections.py": ("remote/test_failures.py", "servers that answer, deny and are not there"),
     "cli/together.py": ("integration/test_several_processes.py", "processes that are started, killed and wrong"),
     "collectives/differentiable.py": ("training/distributed/test_same_result.py", "statistics of layers over ranks"),
     "collectives/joining.py": ("integration/test_several_processes.py", "processes that join, tested by starting them"),
     "collectives/processes.py": ("collectives/test_process_group.py", "what processes exchange"),
     "nn/shared_statistics.py": ("training/distributed/test_same_result.py", "layers that couple examples, over ranks"),
+    "training/carried_rows.py": ("training/test_carried_state.py", "rows of rankers that go on from others"),
     "training/distributed/agreement.py": ("training/distributed/test_whole_runs.py", "processes that do not agree"),
     "training/distributed/exchanged.py": ("training/distributed/test_whole_runs.py", "figures in a result"),
     "training/distributed/final_scores.py": ("training/distributed/test_whole_runs.py", "the test split of runs there"),

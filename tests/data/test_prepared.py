@@ -54,8 +54,8 @@ def test_a_folder_that_is_missing_or_not_prepared_is_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"format_version": 99}', r"must have the format version 3 or lower, but has 99"),
-        ("{}", r"must have the format version 3 or lower, but has None"),
+        ('{"format_version": 99}', r"must have the format version 4 or lower, but has 99"),
+        ("{}", r"must have the format version 4 or lower, but has None"),
         ("[]", r"schema.json must describe a prepared folder, but holds list"),
         ("{", r"schema.json must be readable JSON"),
         ('{"format_version": 1}', r"schema.json: .*is missing, but required"),

@@ -91,7 +91,7 @@ def raise_version(path: Path) -> None:
 def test_newer_formats_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied(VERSIONS[-1], tmp_path, monkeypatch)
     raise_version(tmp_path / "prepared" / "schema.json")
-    with pytest.raises(DataError, match=r"prepared must have the format version 3 or lower, but has 99"):
+    with pytest.raises(DataError, match=r"prepared must have the format version 4 or lower, but has 99"):
         PreparedDataset.open("prepared")
     raise_version(tmp_path / "run" / "environment.json")
     with pytest.raises(RunError, match=r"run .*99.*update rankelastor"):

@@ -18,12 +18,13 @@ from rankelastor.training.run import train
 
 ITEM, SITE, HASHED = CategoricalFeature("item", 10), CategoricalFeature("site", 6), CategoricalFeature("hashed", 8)
 HISTORY = SequenceFeature("history", 10, max_length=3, shares="item")
-FIRST_RARE = {"item": 4, "site": 5, "history": 4}
+_FOUR_TO_EIGHT = np.arange(4, 9, dtype=np.int32)
+RARE = {"item": _FOUR_TO_EIGHT, "site": _FOUR_TO_EIGHT[:0], "history": _FOUR_TO_EIGHT}
 """Items 4..8 are rare and 9 is out of vocabulary; no site is rare; hashed values have no vocabulary."""
 
 
 def replacement(share: float, seed: int = 1) -> RareAsUnseen:
-    return RareAsUnseen(FIRST_RARE, [ITEM, SITE, HASHED, HISTORY], share=share, seed=seed)
+    return RareAsUnseen(RARE, [ITEM, SITE, HASHED, HISTORY], share=share, seed=seed)
 
 
 def batch_of(num_rows: int, seed: int = 0) -> Batch:

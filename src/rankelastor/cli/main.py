@@ -24,6 +24,7 @@ VERBS = (
     "prepare",
     "train",
     "tune",
+    "backtest",
     "study",
     "ensemble",
     "evaluate",

@@ -15,8 +15,17 @@ def register(app: typer.Typer) -> None:
     app.command("prepare", epilog="Example: rankelastor prepare sample/recipe.yaml")(prepare)
 
 
-def prepare(
+def prepare(  # noqa: PLR0917 - typer passes keyword arguments
     recipe: RecipePath,
+    extend: Annotated[
+        str | None,
+        typer.Option(
+            "--extend",
+            metavar="PREPARED",
+            help="Take the files in as a further day after those of this prepared folder, which stays as it is.",
+            show_default="a first day",
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Prepare again, even if nothing has changed or others need the folder.")
     ] = False,
@@ -36,6 +45,8 @@ def prepare(
 
     Does nothing if the folder was prepared from the same settings and files. A folder that another recipe or a run
     needs as it is, see its file used_by.jsonl, is replaced only with --force.
+
+    With --extend known values keep their ids, new ones get ids behind them and counts grow, see docs/days.md.
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.recipes.load import load_recipe, parse_overrides
@@ -44,7 +55,7 @@ def prepare(
     changes = parse_overrides(assignments or []) | ({} if to is None else {"data.prepared": to})
     settings = load_recipe(recipe, changes).data
     with Bar() as bar:
-        dataset = prepare_for(recipe, settings, force=force, progress=bar)
+        dataset = prepare_for(recipe, settings, extend=extend, force=force, progress=bar)
     counts = {name: dataset.split(name).num_rows for name in dataset.splits}
     if as_json:
         print_json({"folder": str(dataset.place), "num_features": dataset.schema.num_fields, "num_rows": counts})

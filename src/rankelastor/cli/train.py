@@ -44,6 +44,16 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         bool,
         typer.Option("--resume", help="Go on with the run, which must be there; training.epochs may be larger now."),
     ] = False,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Go on from the weights and the optimizer of this finished run; rows of new values begin as those of "
+            "out of vocabulary.",
+            show_default="anew",
+        ),
+    ] = None,
     seeds: Annotated[
         int | None,
         typer.Option(
@@ -76,6 +86,9 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
     Ctrl-C saves the state after the present step; the same command goes on from there, and ends with the same numbers
     as a run that was never stopped. An ensemble goes on with the members that are missing.
 
+    With --from the training goes on from another run, after `rankelastor prepare --extend` took a further day in, see
+    docs/days.md.
+
     Several processes train as one, with the same batches and the same numbers: those of --processes, or those that
     torchrun starts on one or several machines, see docs/scaling.md.
     """
@@ -95,6 +108,8 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         raise SettingsError("--resume is for a single run, but --seeds was given too: an ensemble goes on by itself")
     if seeds is not None and together.are_started_together():
         raise SettingsError("--seeds is for one process that starts others, but this is one of several; leave it out")
+    if start_from is not None and seeds is not None:
+        raise SettingsError("--from is for a single run, but --seeds was given too; train the members one by one")
     keep_large_blocks()
     overrides = parse_overrides(assignments or [])
     if seeds is not None:
@@ -110,7 +125,7 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         settings = load_recipe(recipe, overrides)
         folder = run or default_run_folder(settings)
         if not joined.world.is_first:
-            _follow(settings, joined)
+            _follow(settings, joined, start_from)
             return
         observers = [TrainingView(bar), SpectrumObserver(settings.spectrum, folder)]
         with stopping_between_steps(interruption_of(joined)) as interruption:
@@ -120,6 +135,7 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
                 observers=observers,
                 progress=bar,
                 resume=resume,
+                start_from=start_from,
                 interruption=interruption,
                 processes=joined,
             )
@@ -155,14 +171,14 @@ def _processes(number: int | None) -> Iterator[Processes]:
         yield joined.processes
 
 
-def _follow(settings: Recipe, processes: Processes) -> None:
+def _follow(settings: Recipe, processes: Processes, start_from: Path | None) -> None:
     """Train with the first process, and say nothing."""
     from rankelastor.cli.stop_signals import stopping_between_steps
     from rankelastor.training.distributed.follow import follow
     from rankelastor.training.distributed.sharing import interruption_of
 
     with stopping_between_steps(interruption_of(processes)) as interruption:
-        follow(settings, processes=processes, interruption=interruption)
+        follow(settings, processes=processes, start_from=start_from, interruption=interruption)
 
 
 def _train_ensemble(

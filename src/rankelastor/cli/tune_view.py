@@ -23,7 +23,7 @@ class TuneView:
 
     def observers(self, index: int) -> Sequence[TrainingObserver]:
         """Return an observer that moves the bar."""
-        return [_QuietTraining(self._bar, label=f"trial {index + 1}/{self._num_trials}")]
+        return [QuietTraining(self._bar, label=f"trial {index + 1}/{self._num_trials}")]
 
     def on_trial(self, record: TrialRecord, best: TrialRecord | None) -> None:
         """Print the line of a trial that is over."""
@@ -31,10 +31,11 @@ class TuneView:
         self._bar.say(trial_line(record, best, num_trials=self._num_trials))
 
 
-class _QuietTraining(TrainingView):
+class QuietTraining(TrainingView):
     """The view of a training without a line for each evaluation."""
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
+        """End the bar of the epoch."""
         del evaluation
         self._bar.end()
 

@@ -29,6 +29,8 @@ _LATER = {
     "serving_value": None,
     "last": 0,
     "matches": None,
+    "extendable": False,
+    "max_idle_days": None,
 }
 """Settings that were added later, and the values that leave everything as it was."""
 
@@ -82,10 +84,14 @@ def file_states(sources: Iterable[SourceFile]) -> tuple[tuple[int, int], ...]:
     return tuple(_state(source) for source in sources)
 
 
-def compute_fingerprint(settings: dict[str, Any], sources: Iterable[SourceRecord]) -> str:
-    """Hash the settings that matter, the contents of the sources and ``_CONTENT_VERSION``; times do not count."""
+def compute_fingerprint(settings: dict[str, Any], sources: Iterable[SourceRecord], base: str | None = None) -> str:
+    """Hash the settings that matter, the contents of the sources and ``_CONTENT_VERSION``; times do not count.
+
+    ``base`` is the fingerprint of the folder that is extended; None: there is none.
+    """
     contents = [(record.split, record.name, record.digest) for record in sources]
-    text = json.dumps([_CONTENT_VERSION, settings, contents], sort_keys=True, ensure_ascii=False)
+    values = [_CONTENT_VERSION, settings, contents, *([] if base is None else [base])]
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -113,7 +119,7 @@ def compare(manifest: Manifest, settings: DataSettings, *, sources_may_be_gone: 
     Raises:
         DataError: raw files are missing and ``sources_may_be_gone`` is False.
     """
-    changed = tuple(_find_changes("data", manifest.settings, relevant_settings(settings)))
+    changed = tuple(find_changes("data", manifest.settings, relevant_settings(settings)))
     if changed:
         return Comparison(changed, manifest.sources)
     try:
@@ -138,13 +144,14 @@ def _find_changed_sources(before: Sequence[SourceRecord], now: Sequence[SourceRe
         yield "the raw files are in another order"
 
 
-def _find_changes(path: str, before: Any, now: Any) -> Iterator[str]:
+def find_changes(path: str, before: Any, now: Any) -> Iterator[str]:
+    """Yield a clause for each value that differs between two trees of plain settings."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
-            yield from _find_changes(f"{path}.{key}", before.get(key), now.get(key))
+            yield from find_changes(f"{path}.{key}", before.get(key), now.get(key))
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for index, (old, new) in enumerate(zip(before, now, strict=True)):
-            yield from _find_changes(f"{path}.{index}", old, new)
+            yield from find_changes(f"{path}.{index}", old, new)
     elif before != now:
         yield f"{path} was {_short(before)} and is now {_short(now)}"
 

@@ -26,14 +26,18 @@ from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature
 MANIFEST_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabulary"
 VECTOR_FOLDER = "vectors"
+RARE_FOLDER = "rare"
+TAKEN_FILE = "taken_in.txt"
 FORMAT_VERSION: Literal[3] = 3
 """The layouts that readers must distinguish.
 
 - 1: typed values are spelled as Arrow writes them and texts as written; such folders are still read so.
 - 2: one value has one spelling.
 - 3: ``schema.json`` holds checksums of all files, and of itself.
+- 4: as 3, in folders that extend others: ids do not follow counts, and out of vocabulary is not the last id.
 """
-_READABLE_VERSIONS = (1, 2, 3)
+EXTENDED_VERSION: Literal[4] = 4
+_READABLE_VERSIONS = (1, 2, 3, 4)
 _FIRST_WITH_CHECKSUMS = 3
 
 
@@ -70,6 +74,26 @@ class SourceRecord(Settings):
     digest: str
 
 
+class Extension(Settings):
+    """What a folder that took a further day in says of the days before.
+
+    ``former`` holds the fingerprints of the folders of the days before, the first day first. Their files are listed in
+    ``taken_in.txt``.
+    """
+
+    former: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @property
+    def day(self) -> int:
+        """Number of the day, counted from 0, which was the first."""
+        return len(self.former)
+
+    @property
+    def base(self) -> str:
+        """Fingerprint of the folder of the day before."""
+        return self.former[-1]
+
+
 class Manifest(Settings):
     """Description of a prepared data set: everything except its rows and vocabularies.
 
@@ -77,11 +101,12 @@ class Manifest(Settings):
     of the sources and of the format version. Encoding new rows needs only ``csv`` and ``features``.
     ``label`` is the column of the (first) label; ``labels`` maps each task to its column if tasks are named, and is
     None otherwise. ``weight`` is the column of weights, or None. ``checksums`` holds one for each other file of the
-    folder, by its path in it; folders of earlier versions have none. ``vocabulary_salt`` is the salt of the hashes that
+    folder, by its path in it; folders of earlier versions have none. ``extension`` is None unless the folder extends
+    another. ``vocabulary_salt`` is the salt of the hashes that
     stand in place of the values of vocabularies in some bundles; None where the values themselves do.
     """
 
-    format_version: Literal[1, 2, 3] = FORMAT_VERSION
+    format_version: Literal[1, 2, 3, 4] = FORMAT_VERSION
     fingerprint: str
     label: str
     labels: dict[str, str] | None = None
@@ -94,6 +119,7 @@ class Manifest(Settings):
     settings: dict[str, Any]
     sources: tuple[SourceRecord, ...]
     checksums: dict[str, FileChecksum] | None = None
+    extension: Extension | None = None
     vocabulary_salt: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
 
     @property
@@ -108,7 +134,7 @@ class Manifest(Settings):
 
     @model_serializer(mode="wrap")
     def _omit_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _omit_none(handler(self), "labels", "weight", "checksums", "vocabulary_salt")
+        return _omit_none(handler(self), "labels", "weight", "checksums", "extension", "vocabulary_salt")
 
     @property
     def feature_digest(self) -> str | None:
@@ -189,7 +215,7 @@ class Manifest(Settings):
         version = values.get("format_version")
         if version not in _READABLE_VERSIONS:
             raise DataError(
-                f"{folder} must have the format version {FORMAT_VERSION} or lower, but has {shorten(version)}; "
+                f"{folder} must have the format version {EXTENDED_VERSION} or lower, but has {shorten(version)}; "
                 "run `rankelastor prepare RECIPE` with this version of rankelastor"
             )
         if version >= _FIRST_WITH_CHECKSUMS and values.pop("digest", None) != checksum_of_json(values):
@@ -232,7 +258,7 @@ def read_vocabulary(folder: AnyPath, file: VocabularyFile, *, salt: str | None =
     """
     assert file.blank is not None, "the manifest resolves it"
     path = folder / VOCABULARY_FOLDER / file.file
-    return Vocabulary.read(path, blank=file.blank, num_ids=file.num_ids, salt=salt)
+    return Vocabulary.read(path, blank=file.blank, num_ids=file.num_ids, unseen_id=file.unseen_id, salt=salt)
 
 
 def _omit_none(values: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -7,13 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rankelastor.data.building.build import build
+from rankelastor.data.building.former_days import FormerDays
 from rankelastor.data.fingerprint import compare
-from rankelastor.data.manifest import MANIFEST_FILE, VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest
+from rankelastor.data.manifest import (
+    MANIFEST_FILE,
+    RARE_FOLDER,
+    TAKEN_FILE,
+    VECTOR_FOLDER,
+    VOCABULARY_FOLDER,
+    Manifest,
+)
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.used_by import User, copy_users, join_users, users_of
-from rankelastor.errors import FORCE, DataError
+from rankelastor.errors import FORCE, DataError, SettingsError
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.remote.remote_path import AnyPath, RemotePath, place_of
 from rankelastor.schema import SPLITS
@@ -30,6 +38,7 @@ def _is_run(user: User) -> bool:
 def prepare(
     settings: DataSettings,
     *,
+    extend: str | Path | None = None,
     force: bool = False,
     needs: Callable[[User], bool] = _is_run,
     progress: ProgressListener | None = None,
@@ -42,6 +51,8 @@ def prepare(
 
     Args:
         settings: files, format, split, label and fields; ``settings.prepared`` is the folder.
+        extend: the prepared folder of the day before: the files are those of a further day. Known values keep their
+            ids, new ones get ids behind them, counts grow, and all other statistics stay. It is not changed.
         force: prepare again even if nothing has changed, and replace a folder that others need.
         needs: tells of each user of an existing folder (data/used_by.py) whether it needs the folder as it is.
         progress: receives the progress of the work.
@@ -55,17 +66,20 @@ def prepare(
     """
     folder = place_of(settings.prepared, what="data.prepared", error=DataError)
     _refuse_foreign_folder(folder)
-    if not force and (dataset := _open_if_current(folder, settings)) is not None:
+    former = None if extend is None else _former_days(folder, extend, settings)
+    base = None if former is None else former.base
+    if not force and (dataset := _open_if_current(folder, settings, base)) is not None:
         if isinstance(folder, Path):
             remove_leftovers(folder)
         return dataset
     sources = find_source_files(settings.files)
     with whole_folder(folder, last=MANIFEST_FILE) as building:  # waits while another process prepares it
-        if not force and (dataset := _open_if_current(folder, settings)) is not None:
+        if not force and (dataset := _open_if_current(folder, settings, base)) is not None:
             return dataset
         before = _read_manifest(folder)
+        _heed_chain(folder, before, is_extended=former is not None, force=force)
         _heed_users(folder, before, settings, needs=needs, force=force)
-        manifest = build(settings, sources, building, progress or SilentProgress())
+        manifest = build(settings, sources, building, progress or SilentProgress(), former=former)
         if before is not None and before.fingerprint == manifest.fingerprint:
             copy_users(folder, building)
     rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in manifest.splits.items())
@@ -109,13 +123,44 @@ def _heed_users(
     )
 
 
-def _open_if_current(folder: AnyPath, settings: DataSettings) -> PreparedDataset | None:
+def _former_days(folder: AnyPath, extend: str | Path, settings: DataSettings) -> FormerDays:
+    """Read the state of the folder to extend, which must be another one.
+
+    Raises:
+        SettingsError: it is the folder to be written, or was read by other settings.
+        DataError: it cannot be extended.
+    """
+    former = place_of(extend, what="the folder to extend", error=DataError)
+    if folder.resolve() == former.resolve():
+        raise SettingsError(
+            f"a further day must be prepared into a folder of its own, but data.prepared is {extend}, which it "
+            "extends; name another one, by --set data.prepared=..."
+        )
+    return FormerDays.read(former, settings)
+
+
+def _heed_chain(folder: AnyPath, before: Manifest | None, *, is_extended: bool, force: bool) -> None:
+    """Raise if a folder that holds a further day would be replaced by one that knows no days before."""
+    if before is None or before.extension is None or is_extended or force:
+        return
+    raise DataError(
+        f"{folder} must not be prepared from scratch, because it extends the folder of a day before, whose ids and "
+        f"counts would be lost; name that one by --extend, or replace it all the same, by {FORCE}",
+        python=FORCE,
+    )
+
+
+def _open_if_current(folder: AnyPath, settings: DataSettings, base: str | None) -> PreparedDataset | None:
     if not folder.exists():
         return None
     try:
         dataset = PreparedDataset.open(folder)
     except DataError as error:
         _logger.info("preparing again: %s", error)
+        return None
+    extension = dataset.manifest.extension
+    if base is not None and (extension is None or extension.base != base):
+        _logger.info("preparing %s again: it extends another folder", folder)
         return None
     now = compare(dataset.manifest, settings)
     if now.differences:
@@ -151,4 +196,4 @@ def _refuse_foreign_folder(folder: AnyPath) -> None:
 
 def _is_unfinished(names: list[str]) -> bool:
     """Tell whether a folder at an address is what a killed process left of a prepared folder."""
-    return set(names) <= {VOCABULARY_FOLDER, VECTOR_FOLDER, *SPLITS}
+    return set(names) <= {VOCABULARY_FOLDER, VECTOR_FOLDER, RARE_FOLDER, TAKEN_FILE, *SPLITS}

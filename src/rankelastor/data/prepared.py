@@ -335,4 +335,5 @@ def _damaged_vectors(path: AnyPath, reason: object) -> DataError:
 def _require_vocabularies(folder: AnyPath, manifest: Manifest) -> None:
     for vocabulary in manifest.vocabulary_files.values():
         manifest.require_whole(folder, f"{VOCABULARY_FOLDER}/{vocabulary.file}")
-        require_vocabulary(folder / VOCABULARY_FOLDER / vocabulary.file, num_ids=vocabulary.num_ids)
+        path = folder / VOCABULARY_FOLDER / vocabulary.file
+        require_vocabulary(path, num_ids=vocabulary.num_ids, unseen_id=vocabulary.unseen_id)

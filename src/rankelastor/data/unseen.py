@@ -36,7 +36,7 @@ class UnseenIds:
         """Collect the unseen ids of a prepared folder or of a run."""
         schema, mixed = manifest.feature_schema, list_shared_with_blanks(manifest)
         names = set(manifest.vocabulary_files).difference(mixed)
-        return cls(_last_ids(schema.categorical, names), _last_ids(schema.sequence, names), mixed)
+        return cls(_unseen_ids(schema.categorical, names), _unseen_ids(schema.sequence, names), mixed)
 
 
 def list_shared_with_blanks(manifest: Manifest) -> tuple[str, ...]:
@@ -47,17 +47,16 @@ def list_shared_with_blanks(manifest: Manifest) -> tuple[str, ...]:
     return tuple(name for name, file in manifest.vocabulary_files.items() if file.blank == "out_of_vocabulary")
 
 
-def first_rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, int]:
-    """Find the first rare id of each vocabulary: of a value that train holds at most ``max_count`` times.
+def rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, NDArray[np.int32]]:
+    """Find the rare ids of each vocabulary: of values that train holds at most ``max_count`` times, rising.
 
-    Ids are ordered by count, so all later ids up to the out-of-vocabulary one are rare too. Without a rare value it
-    is the out-of-vocabulary id itself.
+    Counts are those of all days that the vocabulary has taken in.
 
     Raises:
         DataError: a vocabulary is missing or damaged.
     """
     folder, files = dataset.place / VOCABULARY_FOLDER, dataset.manifest.vocabulary_files
-    by_file = {file: _first_rare_id(folder / file, max_count) for file in {file.file for file in files.values()}}
+    by_file = {file: _rare_ids(folder / file, max_count) for file in {file.file for file in files.values()}}
     return {name: by_file[file.file] for name, file in files.items()}
 
 
@@ -66,10 +65,11 @@ def id_features(schema: FeatureSchema) -> list[CategoricalFeature | SequenceFeat
     return [*schema.categorical, *schema.sequence]
 
 
-def _last_ids(features: Iterable[CategoricalFeature | SequenceFeature], names: Collection[str]) -> NDArray[np.int32]:
-    return np.array([feature.num_ids - 1 if feature.name in names else NO_ID for feature in features], dtype=np.int32)
+def _unseen_ids(features: Iterable[CategoricalFeature | SequenceFeature], names: Collection[str]) -> NDArray[np.int32]:
+    ids = [feature.out_of_vocabulary_id if feature.name in names else NO_ID for feature in features]
+    return np.array(ids, dtype=np.int32)
 
 
-def _first_rare_id(path: AnyPath, max_count: int) -> int:
-    counts = read_counts(path)
-    return 1 + int(np.searchsorted(-counts, -max_count))
+def _rare_ids(path: AnyPath, max_count: int) -> NDArray[np.int32]:
+    ids, counts = read_counts(path)
+    return ids[counts <= max_count]

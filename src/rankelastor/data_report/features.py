@@ -11,7 +11,7 @@ from rankelastor.data_report.counts import IdCounts
 from rankelastor.data_report.figures import IdFigures, LengthFigures, NumberFigures, ValueFigures
 from rankelastor.data_report.leaks import auc_of_ids, auc_of_numbers, auc_of_places
 from rankelastor.data_report.reading import SplitCounts
-from rankelastor.schema import PADDING_ID, SequenceFeature
+from rankelastor.schema import PADDING_ID, NumericFeature, SequenceFeature
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
@@ -41,15 +41,16 @@ def id_figures(
     is_list = isinstance(spec.feature, SequenceFeature)
     counts = {split: _counts_of(spec.name, split_counts) for split, split_counts in splits.items()}
     train = counts["train"]
-    known = train.rows[1:-1]
+    unseen_id = _unseen_id(spec)
+    known = np.delete(train.rows, [PADDING_ID, unseen_id])
     return IdFigures(
         kind=spec.kind,
         num_distinct=int((known > 0).sum()),
-        unseen_share={split: count.share(-1) for split, count in counts.items()} if tells_unseen else None,
+        unseen_share={split: count.share(unseen_id) for split, count in counts.items()} if tells_unseen else None,
         blank_share=_blank_share(meaning.blank_ids, counts),
         once_share=int((known == 1).sum()) / max(train.num_rows, 1),
         auc_alone=_auc_alone(spec.name, splits, held_out),
-        most_frequent=_most_frequent(train, meaning.text_of, top),
+        most_frequent=_most_frequent(train, meaning.text_of, top, unseen_id=unseen_id),
         lengths=_lengths(splits["train"].sequences[spec.name].lengths) if is_list else None,
     )
 
@@ -74,6 +75,12 @@ def number_figures(
         means={split: count.moments[name].mean for split, count in splits.items()},
         auc_alone=auc_alone,
     )
+
+
+def _unseen_id(spec: FeatureSpec) -> int:
+    feature = spec.feature
+    assert not isinstance(feature, NumericFeature), "a feature of ids"
+    return feature.out_of_vocabulary_id
 
 
 def _counts_of(name: str, split: SplitCounts) -> IdCounts:
@@ -104,16 +111,16 @@ def _blank_share(blank_ids: tuple[int, ...] | None, counts: Mapping[str, IdCount
     return {split: sum((count.share(index) for index in blank_ids), 0.0) for split, count in counts.items()}
 
 
-def _most_frequent(train: IdCounts, text_of: TextOfId, top: int) -> tuple[ValueFigures, ...]:
+def _most_frequent(train: IdCounts, text_of: TextOfId, top: int, *, unseen_id: int) -> tuple[ValueFigures, ...]:
     held = np.flatnonzero(train.rows)
     order = np.argsort(-train.rows[held].astype(np.int64), kind="stable")[:top]
-    return tuple(_value(train, int(index), text_of) for index in held[order])
+    return tuple(_value(train, int(index), text_of, unseen_id=unseen_id) for index in held[order])
 
 
-def _value(train: IdCounts, index: int, text_of: TextOfId) -> ValueFigures:
+def _value(train: IdCounts, index: int, text_of: TextOfId, *, unseen_id: int) -> ValueFigures:
     figures = train.share(index), int(train.clicks[index]) / int(train.rows[index])
     if index == PADDING_ID:
         return ValueFigures("padding", None, *figures)
-    if index == len(train.rows) - 1:
+    if index == unseen_id:
         return ValueFigures("out_of_vocabulary", None, *figures)
     return ValueFigures("value", text_of(index), *figures)

@@ -15,7 +15,7 @@ from rankelastor.export.graph_inputs import inputs_of
 
 ENCODING_FILE = "encoding.json"
 ENCODER_FILE = "encode.py"
-_OF_TRAINING = ("min_count", "num_ids", "pretrained", "serving_id", "shares", "statistics", "sequence")
+_OF_TRAINING = ("min_count", "num_ids", "pretrained", "serving_id", "shares", "statistics", "sequence", "unseen_id")
 """What an entry of ``schema.json`` says beside how its cells are encoded."""
 
 
@@ -26,7 +26,8 @@ def encoding_of(encoder: RowEncoder) -> dict[str, Any]:
 
     Returns:
         ``inputs`` names the features of each input of the graph in the order of their columns; ``features`` say how
-        each is encoded; ``vocabularies`` list values in the order of their ids, which count from 1.
+        each is encoded; ``vocabularies`` list values in the order of their ids, which count from 1. Where vocabularies
+        were extended, ``given_ids`` hold the ids of their values, and ``unseen_ids`` that of unseen ones.
 
     Raises:
         RunError: the reference encoder does not know the kind of a field.
@@ -50,6 +51,7 @@ def encoding_of(encoder: RowEncoder) -> dict[str, Any]:
         ],
         "features": [_entry(spec, encoder) for spec in encoder.manifest.features],
         "vocabularies": dict(_vocabularies(encoder)),
+        **_given_ids(encoder),
     }
 
 
@@ -70,6 +72,17 @@ def _owner(spec: FeatureSpec) -> str:
     file = spec.vocabulary_file
     assert file is not None, "the feature has a vocabulary"
     return file.shares or spec.name
+
+
+def _given_ids(encoder: RowEncoder) -> dict[str, Any]:
+    """Describe the ids of extended vocabularies, which do not count from 1; nothing if there are none."""
+    extended = {name: each for name, each in encoder.vocabularies.items() if each.given is not None}
+    if not extended:
+        return {}
+    return {
+        "given_ids": {name: each.known_ids.tolist() for name, each in extended.items()},
+        "unseen_ids": {name: each.out_of_vocabulary_id for name, each in extended.items()},
+    }
 
 
 def _vocabularies(encoder: RowEncoder) -> Iterator[tuple[str, list[str]]]:

@@ -64,10 +64,12 @@ class Encoder:
             )
         self.encoding = encoding
         self._features = {feature["name"]: feature for feature in encoding["features"]}
+        given = encoding.get("given_ids", {})
         self._ids = {
-            name: {value: index for index, value in enumerate(values, start=1)}
+            name: dict(zip(values, given.get(name, range(1, len(values) + 1)), strict=True))
             for name, values in encoding["vocabularies"].items()
         }
+        self._unseen = {name: len(ids) + 1 for name, ids in self._ids.items()} | encoding.get("unseen_ids", {})
         self._cells = _Cells(encoding)
 
     @classmethod
@@ -179,7 +181,8 @@ class Encoder:
         ids = self._ids[feature["vocabulary"]]
         if salt := self.encoding["salt"]:
             text = blake2b(_utf8(text), digest_size=16, key=bytes.fromhex(salt)).hexdigest()
-        return ids.get(text, len(ids) + 1)
+        index: int = ids.get(text, self._unseen[feature["vocabulary"]])
+        return index
 
 
 _ENCODED: dict[str, Callable[[Encoder, Mapping[str, Any], Mapping[str, object]], list[Any]]] = {

@@ -101,11 +101,12 @@ def _check_fields(specs: Sequence[FeatureSpec], features: Sequence[FittedFeature
 def _rows_of(
     spec: FeatureSpec, vocabulary: Vocabulary, theirs: FittedFeature, blanks: Mapping[str, str]
 ) -> tuple[NDArray[np.int64], MatchedValues]:
-    """Find for our ids 1, 2, ... the row of FuxiCTR; the last id is out of vocabulary."""
+    """Find for our ids 1, 2, ... the row of FuxiCTR; ids without a value are out of vocabulary."""
     by_text = _by_our_spelling(spec, theirs.indices)
     ours = vocabulary.values.to_list()
     texts = [blanks.get(theirs.name, BLANK) if text == BLANK else text for text in ours]
-    rows = np.array([*(by_text.get(text, theirs.unknown) for text in texts), theirs.unknown], dtype=np.int64)
+    rows = np.full(vocabulary.num_ids - 1, theirs.unknown, dtype=np.int64)
+    rows[vocabulary.known_ids - 1] = [by_text.get(text, theirs.unknown) for text in texts]
     known = set(ours)
     lost = sum(text not in known and text != BLANK for text in by_text)
     unknown = sum(text not in by_text for text in texts)

@@ -134,6 +134,19 @@ class AveragedWeights:
                 copy_exactly(own, state.get(name), name=f"averages {name}")
         self._make_room()
 
+    def take_over(self, averages: Mapping[str, Tensor], names: Mapping[nn.Parameter, str], *, num_steps: int) -> None:
+        """Go on from the averages of a former training; without any, from the weights as they are now.
+
+        Raises:
+            ValueError: they belong to other weights.
+        """
+        for weight, own in self._pairs():
+            with torch.no_grad():
+                copy_exactly(own, averages.get(names[weight], weight.detach()), name=f"averages of {names[weight]}")
+        self._num_steps = num_steps if averages else 0
+        self._done.fill_(self._num_steps)
+        self._make_room()
+
     def _pairs(self) -> list[tuple[nn.Parameter, Tensor]]:
         by_row = [] if self._table is None or self._rows is None else [(self._table, self._rows)]
         return [*zip(self._weights, self._averages, strict=True), *by_row]

@@ -15,13 +15,19 @@ from rankelastor.recipes.load import load_recipe
 
 
 def prepare_for(
-    recipe: str | Path, settings: DataSettings, *, force: bool = False, progress: ProgressListener | None = None
+    recipe: str | Path,
+    settings: DataSettings,
+    *,
+    extend: str | Path | None = None,
+    force: bool = False,
+    progress: ProgressListener | None = None,
 ) -> PreparedDataset:
     """Prepare the data of a recipe file as ``prepare`` does, unless another recipe needs what its folder holds.
 
     Args:
         recipe: the recipe file; the folder remembers it.
         settings: its data settings, with overrides.
+        extend: the prepared folder of the day before, which the files take a further day to; None: there is none.
         force: prepare again even if nothing has changed, and replace a folder that others need.
         progress: receives the progress of the work.
 
@@ -35,7 +41,7 @@ def prepare_for(
     def needs(user: User) -> bool:
         return user.kind == "run" or (user != this and _has_other_data(user.path, settings))
 
-    dataset = prepare(settings, force=force, needs=needs, progress=progress)
+    dataset = prepare(settings, extend=extend, force=force, needs=needs, progress=progress)
     add_user(dataset.place, this)
     return dataset
 

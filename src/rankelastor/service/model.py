@@ -77,7 +77,7 @@ class ServedModel:
         self._places = column_places(self.run.encoder)
         self._background = self._background_rows()
         self._unknown = {
-            index: feature.num_ids - 1
+            index: feature.out_of_vocabulary_id
             for index, feature in enumerate(self.run.encoder.schema.categorical)
             if feature.name in self.run.encoder.vocabularies and feature.serving_id is None
         }
@@ -192,7 +192,7 @@ class ServedModel:
         if self.facts.examples is not None:
             return next(self.run.encoder.encode(self.facts.examples).split(_MOST_BACKGROUND))
         schema = self.run.encoder.schema
-        unknown = [feature.num_ids - 1 for feature in schema.categorical]
+        unknown = [feature.out_of_vocabulary_id for feature in schema.categorical]
         return Batch(
             categorical=torch.tensor([unknown], dtype=torch.int32).reshape(1, -1),
             numeric=torch.zeros(1, len(schema.numeric)),

@@ -148,14 +148,13 @@ def _vectors_of(run: LoadedRun, index: int, spec: FeatureSpec, *, num_ids: int) 
     assert isinstance(meaning, IdMeaning), "a field of ids has meanings of ids"
     vectors = _look_up(run, index, num_ids)
     if vocabulary is None:
-        num_values = num_ids - 2  # without padding and the last id, which no cell of these kinds has
-        values = tuple(map(meaning.text_of, range(1, num_values + 1)))
+        ids = np.arange(1, num_ids - 1, dtype=np.int64)  # without the last id, which no cell of these kinds has
+        values = tuple(map(meaning.text_of, ids.tolist()))
         counts, unseen = None, None
     else:
-        num_values, counts = len(vocabulary.values), vocabulary.counts
+        ids, counts = vocabulary.known_ids.astype(np.int64), vocabulary.counts
         values = tuple(vocabulary.values.to_list())
         unseen = vectors[vocabulary.out_of_vocabulary_id]
-    ids = np.arange(1, num_values + 1, dtype=np.int64)
     return FieldVectors(spec.name, spec.describe(), ids, values, counts, vectors[ids], unseen)
 
 

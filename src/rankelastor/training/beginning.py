@@ -26,30 +26,34 @@ from rankelastor.training.checkpointer import Checkpointer
 from rankelastor.training.epoch_batches import scoring_loader
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import Start
-from rankelastor.training.resume import OpenedRun, check_identity
+from rankelastor.training.predecessor import describe
+from rankelastor.training.resume import OpenedRun, check_identity, check_predecessor
+from rankelastor.training.training import Training
 
 logger = logging.getLogger(__name__)
 
 _PROBABILITY = "probability"
 
 
-def begin(opened: OpenedRun, inputs: RunInputs, *, processes: Processes, began: float) -> Start:
+def begin(opened: OpenedRun, inputs: RunInputs, training: Training, *, processes: Processes, began: float) -> Start:
     """Write what stands in a new run folder, or put one back to the state of its checkpoint.
 
     Args:
         opened: the run folder, and the checkpoint to go on from.
         inputs: inputs of the run.
+        training: the ranker before training, and its data.
         processes: those that train together, of which this is the first.
         began: ``time.perf_counter()`` when this process began.
 
     Raises:
-        RunError: the checkpoint belongs to other settings or data.
+        RunError: the checkpoint belongs to other settings or data, or to a training from another run.
     """
     run, checkpoint = opened.folder, opened.checkpoint
     if checkpoint is None:
         _write_inputs(run, inputs, processes)
-        return Start(began=began)
+        return Start(began=began, carried=inputs.carried(training.ranker))
     check_identity(checkpoint, inputs.recipe, inputs.dataset.fingerprint)
+    check_predecessor(checkpoint, inputs.predecessor)
     _warn_of_other_bits(checkpoint, describe_arithmetic(inputs.device), num_processes=processes.world.size)
     remove_unfinished(run.checkpoints)
     _copy_features(run, inputs)
@@ -74,6 +78,7 @@ def checkpointer_of(run: RunFolder, inputs: RunInputs, *, processes: Processes) 
             "data_fingerprint": inputs.dataset.fingerprint,
             "arithmetic": describe_arithmetic(inputs.device),
             "processes": processes.world.size,
+            **({} if inputs.predecessor is None else {"started_from": inputs.predecessor.digest}),
         },
         files=(run.best_weights, run.best_valid),
     )
@@ -119,6 +124,7 @@ def _write_inputs(run: RunFolder, inputs: RunInputs, processes: Processes) -> No
             "prepared": str(inputs.dataset.place.resolve()),
             "resumable": True,
             **({"processes": processes.world.size} if processes.world.size > 1 else {}),
+            **({} if inputs.predecessor is None else {"started_from": dict(describe(inputs.predecessor))}),
             **({"chosen": {each.path: each.reason for each in inputs.choices}} if inputs.choices else {}),
         }
     )

@@ -14,6 +14,7 @@ from rankelastor.errors import RunError
 from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.objectives.mean_loss import MeanLoss
 from rankelastor.schema import Batch
+from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.distributed.sharing import exchange_of, shared_objective
 from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.interruption import Interruption
@@ -66,6 +67,7 @@ class Epochs:
         self.learning_rate = settings.optimiser.learning_rate
         """Learning rate before the factor of the schedule."""
         self._last = time.perf_counter()
+        self._epochs_before = 0.0  # of the trainings that this one goes on from
 
     @property
     def num_epochs(self) -> float:
@@ -148,7 +150,20 @@ class Epochs:
             "num_skipped": self.num_skipped,
             "seconds": self.seconds,
             "seconds_waited": self.seconds_waited,
+            **({"epochs_before": self._epochs_before} if self._epochs_before else {}),
         }
+
+    def take_over(self, carried: CarriedState) -> None:
+        """Begin with the state of a former training, whose epochs count for layers that change while training.
+
+        Raises:
+            RunError: it is the state of another model.
+        """
+        try:
+            self.stepper.take_over(carried)
+        except ValueError as error:
+            raise RunError(f"a training must go on from a run of the same model, but {error}") from error
+        self._epochs_before = carried.epochs_done
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a value of ``state``; weights and optimiser are the stepper's.
@@ -161,6 +176,7 @@ class Epochs:
         self._losses.restore(*map(float, state["losses"]))
         self.stepper.bytes_per_example = state["bytes_per_example"]
         self.num_skipped = int(state["num_skipped"])
+        self._epochs_before = float(state.get("epochs_before", 0.0))
         self.seconds, self.seconds_waited = float(state["seconds"]), float(state["seconds_waited"])
         self._last = time.perf_counter()
 
@@ -168,7 +184,7 @@ class Epochs:
         """Take one step, or leave it out; either counts as a step."""
         self._set_learning_rate()
         for module in self._scheduled:
-            module.set_epochs_done(self.step / len(self._training.train))
+            module.set_epochs_done(self._epochs_before + self.step / len(self._training.train))
         loss = self._take_or_skip(batch)
         _, _, num_examples = self._training.train.place_in(self.batch)
         self.batch += 1

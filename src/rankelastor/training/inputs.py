@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -21,6 +22,7 @@ from rankelastor.progress import ProgressListener
 from rankelastor.recipes.choices import Choice
 from rankelastor.recipes.completion import complete
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.checks import check_training
 from rankelastor.training.distributed.coupled_layers import share_statistics
 from rankelastor.training.epoch_batches import scoring_loader, training_loader
@@ -29,6 +31,7 @@ from rankelastor.training.label_counts import LabelCounts, count_labels
 from rankelastor.training.memory_check import check_memory
 from rankelastor.training.memory_forecast import MemoryForecast
 from rankelastor.training.output_bias import set_output_bias
+from rankelastor.training.predecessor import Predecessor
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 from rankelastor.training.size_check import check_sizes
 from rankelastor.training.training import Training
@@ -48,6 +51,7 @@ class RunInputs:
         memory: forecast of the memory.
         labels: labels of train by task.
         choices: the settings that were chosen because the recipe left them out.
+        predecessor: the run that the training goes on from; None: it begins anew.
     """
 
     recipe: Recipe
@@ -57,32 +61,50 @@ class RunInputs:
     memory: MemoryForecast
     labels: tuple[LabelCounts, ...]
     choices: tuple[Choice, ...] = ()
+    predecessor: Predecessor | None = None
 
     @classmethod
-    def of(cls, recipe: Recipe, *, progress: ProgressListener | None = None) -> Self:
+    def of(
+        cls, recipe: Recipe, *, start_from: str | Path | None = None, progress: ProgressListener | None = None
+    ) -> Self:
         """Open the recipe's data, after preparing them if necessary, and check that settings and data fit each other.
 
-        What the recipe leaves out is chosen for the data, so that ``recipe`` of the inputs is complete.
+        What the recipe leaves out is chosen for the data, so that ``recipe`` of the inputs is complete. With
+        ``start_from``, the folder of a finished run, what it leaves out of the model is as in that run.
 
         Raises:
+            RunError: the run to start from does not fit the recipe or its data.
             StalePreparedError: the prepared folder was made from other settings or sources.
             SettingsError: sizes do not fit each other, the monitor is not defined for the data, CUDA is missing, or
                 the training does not fit in memory.
         """
+        predecessor = None if start_from is None else Predecessor.open(start_from)
+        if predecessor is not None:
+            recipe = predecessor.complete(recipe)
         check_sizes(recipe)
         dataset = open_or_prepare(recipe.data, progress=progress)
         completed = complete(recipe, dataset.manifest)
         recipe = completed.recipe
+        if predecessor is not None:
+            predecessor.check(recipe, dataset)
         check_training(recipe.training, dataset)
         device = choose_device(recipe.training.execution)
         cost = cost_of(recipe.model, dataset.schema)
         memory = check_memory(recipe, dataset, device=device)
-        return cls(recipe, dataset, device, cost, memory, count_labels(dataset), completed.choices)
+        return cls(recipe, dataset, device, cost, memory, count_labels(dataset), completed.choices, predecessor)
 
     @property
     def precision(self) -> Precision:
         """Precision of the matrix products on this device."""
         return precision_name(self.recipe.training.execution, self.device)
+
+    def carried(self, ranker: Ranker) -> CarriedState | None:
+        """Read the state that a new ranker begins with from the run that it goes on from; None without one.
+
+        Raises:
+            RunError: the state is damaged.
+        """
+        return None if self.predecessor is None else self.predecessor.state_for(ranker, self.dataset)
 
     def training(self, processes: Processes = ALONE) -> Training:
         """Build a fresh ranker from the seed alone, and open the splits.

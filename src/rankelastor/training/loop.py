@@ -13,6 +13,7 @@ from rankelastor.errors import RunError
 from rankelastor.evaluation.scoring import Predictions
 from rankelastor.progress import ProgressListener
 from rankelastor.runs.checkpoints import Checkpoint
+from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.checkpointer import StateWriter
 from rankelastor.training.epochs import Epochs
 from rankelastor.training.evaluation_steps import evaluation_batches
@@ -66,11 +67,13 @@ class Start:
         checkpoint: the state to go on from; None starts anew.
         best_predictions: reads the predictions of the best evaluation of that state.
         began: ``time.perf_counter()`` when the run began, without the time between its parts.
+        carried: the state of a former training to begin with; None begins with the initial weights.
     """
 
     checkpoint: Checkpoint | None = None
     best_predictions: Callable[[], Predictions] | None = None
     began: float = field(default_factory=time.perf_counter)
+    carried: CarriedState | None = None
 
 
 def fit(
@@ -135,6 +138,8 @@ class _Loop:
             observer.on_start(self._training.ranker, num_epochs=settings.epochs, num_examples=train.num_rows)
         if self._start.checkpoint is not None:
             self._restore(self._start.checkpoint)
+        elif self._start.carried is not None:
+            self.epochs.take_over(self._start.carried)
         try:
             while self.epochs.epoch <= settings.epochs and not self._evaluations.has_stopped:
                 self._run_epoch()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rankelastor.config.training import RareAsUnseenSettings
 from rankelastor.data.prepared import PreparedDataset
-from rankelastor.data.unseen import first_rare_ids
+from rankelastor.data.unseen import rare_ids
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, SequenceFeature
 
 _DRAWS = 1 << 16
@@ -25,19 +26,17 @@ Place = tuple[int, int, int]
 class RareAsUnseen:
     """Replacement of rare ids by the out-of-vocabulary id, each with the same probability.
 
-    Ids are ordered by count, so that the rare ids of a field are a range just below its last id, which is the
-    out-of-vocabulary id. The replacement depends only on (seed, step) and the batch. Labels, weights and groups are
-    not changed.
+    The replacement depends only on (seed, step) and the batch. Labels, weights and groups are not changed.
 
     Args:
-        first_rare: first rare id of each feature; ids of other features are not replaced.
+        rare_ids: the rare ids of each feature, rising; ids of other features are not replaced.
         features: the id features of a batch: categorical features, then sequences.
         share: probability of a replacement, to the nearest 1/65536.
         seed: seed of the random draws.
 
     Example:
         >>> features = [CategoricalFeature("item", 6)]  # padding, four known values, out of vocabulary (5)
-        >>> unseen = RareAsUnseen({"item": 3}, features, share=1.0, seed=1)
+        >>> unseen = RareAsUnseen({"item": np.array([3, 4])}, features, share=1.0, seed=1)
         >>> ids = torch.tensor([[0], [1], [2], [3], [4], [5]], dtype=torch.int32)
         >>> batch = Batch(categorical=ids, numeric=torch.zeros(6, 0), labels=None, group=None)
         >>> unseen(batch, step=1).categorical.flatten().tolist()
@@ -46,7 +45,7 @@ class RareAsUnseen:
 
     def __init__(
         self,
-        first_rare: dict[str, int],
+        rare_ids: Mapping[str, NDArray[np.int32]],
         features: Sequence[CategoricalFeature | SequenceFeature],
         *,
         share: float,
@@ -56,8 +55,8 @@ class RareAsUnseen:
         self._seed = seed
         categorical = [feature for feature in features if isinstance(feature, CategoricalFeature)]
         sequence = [feature for feature in features if isinstance(feature, SequenceFeature)]
-        self._categorical = _Range(first_rare, categorical, [1] * len(categorical))
-        self._sequence = _Range(first_rare, sequence, [feature.max_length for feature in sequence])
+        self._categorical = _Rare(rare_ids, categorical, [1] * len(categorical))
+        self._sequence = _Rare(rare_ids, sequence, [feature.max_length for feature in sequence])
 
     @classmethod
     def of(cls, dataset: PreparedDataset, settings: RareAsUnseenSettings, *, seed: int) -> Self | None:
@@ -68,15 +67,15 @@ class RareAsUnseen:
         if settings.share == 0:
             return None
         frozen = _find_frozen_features(dataset.schema)
-        rare_ids = first_rare_ids(dataset, max_count=settings.max_count)
-        first_rare = {name: first for name, first in rare_ids.items() if name not in frozen}
-        unseen = cls(first_rare, dataset.schema.with_ids, share=settings.share, seed=seed)
+        found = rare_ids(dataset, max_count=settings.max_count)
+        replaced = {name: ids for name, ids in found.items() if name not in frozen}
+        unseen = cls(replaced, dataset.schema.with_ids, share=settings.share, seed=seed)
         return unseen if unseen.has_rare else None
 
     @property
     def has_rare(self) -> bool:
         """Whether any feature has rare values."""
-        return self._categorical.has_rare or self._sequence.has_rare
+        return self._categorical.is_any or self._sequence.is_any
 
     def replace_in(self, batches: Iterable[tuple[Batch, Place]], *, first_step: int) -> Iterator[Batch]:
         """Iterate over the batches of training steps from ``first_step`` on, with some rare ids replaced."""
@@ -97,17 +96,16 @@ class RareAsUnseen:
             batch, categorical=categorical, sequence=self._replace(batch.sequence, self._sequence, draws, place)
         )
 
-    def _replace(self, ids: Tensor, rare: _Range, draws: np.random.Generator, place: Place) -> Tensor:
-        if not rare.has_rare:
+    def _replace(self, ids: Tensor, rare: _Rare, draws: np.random.Generator, place: Place) -> Tensor:
+        if not rare.is_any:
             return ids
         known = ids.numpy()
         start, stop, num_rows = place
         drawn = draws.integers(0, _DRAWS, size=(num_rows, known.shape[1]), dtype=np.uint16)
         replaced = drawn[start:stop] < self._num_drawn
-        replaced &= known >= rare.first
-        replaced &= known < rare.last
+        replaced &= rare.are_rare(known)
         changed = known.copy()
-        np.copyto(changed, rare.last, where=replaced)
+        np.copyto(changed, rare.unseen, where=replaced)
         return torch.from_numpy(changed)
 
 
@@ -121,18 +119,39 @@ def _find_frozen_features(schema: FeatureSchema) -> set[str]:
     return owners | {feature.name for feature in schema.with_ids if feature.shares in owners}
 
 
-class _Range:
-    """The first rare id and the out-of-vocabulary id of each id column, int32 (column,)."""
+class _Rare:
+    """The rare ids of each id column, and the out-of-vocabulary id of each, int32 (column,).
+
+    Ids of a vocabulary that was not extended are ordered by count, so that the rare ones are a range just below the
+    out-of-vocabulary id; those of others are looked up in a table of the column.
+    """
 
     def __init__(
         self,
-        first_rare: dict[str, int],
+        rare_ids: Mapping[str, NDArray[np.int32]],
         features: Sequence[CategoricalFeature | SequenceFeature],
         widths: Sequence[int],
     ) -> None:
-        first = [first_rare.get(feature.name, feature.num_ids - 1) for feature in features]
-        last = [feature.num_ids - 1 for feature in features]
-        repeats = np.array(widths, dtype=np.int64)
-        self.first = np.array(first, dtype=np.int32).repeat(repeats)
-        self.last = np.array(last, dtype=np.int32).repeat(repeats)
-        self.has_rare = bool((self.first < self.last).any())
+        columns = [feature for feature, width in zip(features, widths, strict=True) for _ in range(width)]
+        self.unseen = np.array([feature.out_of_vocabulary_id for feature in columns], dtype=np.int32)
+        first = self.unseen.copy()
+        self._tables: dict[int, NDArray[np.bool_]] = {}
+        by_feature: dict[str, NDArray[np.bool_]] = {}
+        for column, feature in enumerate(columns):
+            rare = rare_ids.get(feature.name, np.zeros(0, dtype=np.int32))
+            start = feature.out_of_vocabulary_id - len(rare)
+            if np.array_equal(rare, np.arange(start, feature.out_of_vocabulary_id)):
+                first[column] = start
+                continue
+            if feature.name not in by_feature:
+                by_feature[feature.name] = np.isin(np.arange(feature.num_ids), rare)
+            self._tables[column] = by_feature[feature.name]
+        self._first = first
+        self.is_any = bool(self._tables) or bool((first < self.unseen).any())
+
+    def are_rare(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Tell which ids, int32 (row, column), are rare."""
+        found: NDArray[np.bool_] = (ids >= self._first) & (ids < self.unseen)
+        for column, table in self._tables.items():
+            found[:, column] = table[ids[:, column]]
+        return found

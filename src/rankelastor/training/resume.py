@@ -20,6 +20,7 @@ from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import Checkpoint, list_checkpoints, read_checkpoint
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.training.differences import differences, listed, value_differences
+from rankelastor.training.predecessor import Predecessor
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,23 @@ def check_identity(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str
             f"a run must be resumed with the data that it began with, but they have changed since "
             f"{checkpoint.path} was written; restore the former files and prepare them again, or train anew with "
             f"{RUN_FOLDER}",
+            python=RUN_FOLDER,
+        )
+
+
+def check_predecessor(checkpoint: Checkpoint, predecessor: Predecessor | None) -> None:
+    """Check that a run that goes on began from the run that is named now.
+
+    Raises:
+        RunError: it began from another one, or anew.
+    """
+    began = checkpoint.values.get("identity", {}).get("started_from")
+    now = None if predecessor is None else predecessor.digest
+    if began != now:
+        where = ("anew" if each is None else f"from a run with weights {each[:8]}" for each in (began, now))
+        raise RunError(
+            "a run must be resumed as it began, but {} began {} and is to go on as one {}; name the same run by "
+            "--from, or train anew with {}".format(checkpoint.path, *where, RUN_FOLDER),
             python=RUN_FOLDER,
         )
 

@@ -88,6 +88,7 @@ def train(
     observers: Sequence[TrainingObserver] = (),
     progress: ProgressListener | None = None,
     resume: bool = False,
+    start_from: str | Path | None = None,
     interruption: Interruption | None = None,
     test: bool = True,
     processes: Processes = ALONE,
@@ -108,19 +109,23 @@ def train(
         observers: called at every step and evaluation.
         progress: receives the progress of preparation and scoring.
         resume: whether there must be a run to go on with. ``training.epochs`` may then be larger than it was.
+        start_from: the folder of a finished run: the training begins with its weights and the state of its optimizer,
+            and rows of values that it did not know as those of out of vocabulary. The prepared folder must be that of
+            the run, or extend it (``prepare`` with ``extend``).
         interruption: hands requests to stop to the training, which saves its state before it raises them.
         test: whether the test split is scored at the end; a run that is one of many is compared by valid alone.
         processes: those that train together, of which this is the first; the others call ``follow``.
 
     Raises:
-        RunError: the folder holds something else, another process trains in it, or training diverged.
+        RunError: the folder holds something else, another process trains in it, the run to start from does not fit,
+            or training diverged.
         StalePreparedError: the prepared folder was made from other settings or sources.
         SettingsError: sizes of the model do not fit each other, the monitor is not defined for the data, or the
             training does not fit in memory; nothing of it is left.
     """
     began = time.perf_counter()
     with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
-        inputs = agreed_inputs(recipe, processes, progress=progress)
+        inputs = agreed_inputs(recipe, processes, start_from=start_from, progress=progress)
         recipe = inputs.recipe
         for choice in inputs.choices:
             log.say(f"chosen: {choice.path}={choice.value} ({choice.reason})")
@@ -132,7 +137,7 @@ def train(
             log.open(run.train_log)
             share_checkpoint(opened.checkpoint, processes)
             training = inputs.training(processes)
-            start = begin(opened, inputs, processes=processes, began=began)
+            start = begin(opened, inputs, training, processes=processes, began=began)
             with (
                 out_of_memory_explained(inputs.recipe, inputs.dataset, device=inputs.device),
                 lend_generators(training.generators),

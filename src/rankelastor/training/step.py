@@ -21,6 +21,7 @@ from rankelastor.execution.slices import Loss, SlicedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.schema import Batch
+from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.distributed.gradients import GradientExchange, OwnGradient
 from rankelastor.training.updates import Updates
 
@@ -167,6 +168,14 @@ class Stepper:
             ValueError: the state is that of another model or optimiser.
         """
         self._updates.restore(state, learning_rate=learning_rate)
+
+    def take_over(self, carried: CarriedState) -> None:
+        """Go on from the state of a former training of a ranker with the same parameters.
+
+        Raises:
+            ValueError: the state is that of another model.
+        """
+        self._updates.take_over(carried)
 
     def close(self) -> None:
         """Shut the threads down."""

@@ -23,6 +23,7 @@ from rankelastor.optimisers.decay import decayed_parameters
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, TouchedRows
 from rankelastor.optimisers.lazy_rows.sums import sum_by_row
 from rankelastor.optimisers.rowwise_adagrad import RowwiseAdagrad
+from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.not_finite import NotFiniteError
 
 ADAM_BETAS = (0.9, 0.999)
@@ -202,6 +203,29 @@ class Updates:
             self._average.restore(parts["average"])
         self.learning_rate = learning_rate
 
+    def take_over(self, carried: CarriedState) -> None:
+        """Go on from the state of a former training of a ranker with the same parameters.
+
+        What it lacks begins as in a new training: moments at zero, averages at the weights.
+
+        Raises:
+            ValueError: the state is that of another model.
+        """
+        try:
+            self._ranker.load_state_dict(carried.weights)
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        names = {parameter: name for name, parameter in self._ranker.named_parameters()}
+        for optimiser in (self._optimiser, self._table_optimiser):
+            if optimiser is not None:
+                optimiser.restore(_numbered(carried, [names[each] for each in optimiser.parameters]))
+        if isinstance(self._lazy, LazyRows):
+            self._lazy.take_over(carried.moments.get(_TABLE))
+        if self._adagrad is not None and carried.sums is not None:
+            self._adagrad.restore({"sums": carried.sums})
+        if self._average is not None:
+            self._average.take_over(carried.averages, names, num_steps=carried.num_averaged)
+
     def touch(self, rows: Tensor) -> TouchedRows | None:
         """Bring the rows that a batch looks up up to date; None if the whole table is up to date at every step."""
         if self._lazy is None or not self._table.requires_grad:
@@ -300,6 +324,16 @@ class Updates:
         if lookup_gradients is not None:
             norms[_TABLE] = float(lookup_gradients.norm())
         return NotFiniteError(float(loss), norms)
+
+
+def _numbered(carried: CarriedState, names: Sequence[str]) -> dict[str, Tensor]:
+    """Number the moments of some parameters, as ``DenseAdam.state`` does."""
+    return {
+        f"{index}.{moment}": tensor
+        for index, name in enumerate(names)
+        if name in carried.moments
+        for moment, tensor in zip(("first", "second", "steps"), carried.moments[name], strict=True)
+    }
 
 
 def updates_rows_lazily(execution: ExecutionSettings, device: torch.device, *, num_rows: int, lookups: int) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from rankelastor.data.building.encoding import StagedEncoder, write_splits
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
 from rankelastor.data.building.fitting import FeatureFits, FittedFeature
+from rankelastor.data.building.former_days import FormerDays
 from rankelastor.data.building.label_rates import LabelRates, label_rates, require_weights
 from rankelastor.data.building.row_splits import SplitCodes, assign_by_file, assign_rows
 from rankelastor.data.building.staging import Stager
@@ -19,10 +20,17 @@ from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.vector_files import find_vector_files
 from rankelastor.data.fingerprint import compute_fingerprint, file_states, record_sources, relevant_settings
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.manifest import VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest, SplitSummary, build_schema
+from rankelastor.data.manifest import (
+    EXTENDED_VERSION,
+    FORMAT_VERSION,
+    VECTOR_FOLDER,
+    Manifest,
+    SplitSummary,
+    build_schema,
+)
 from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds
-from rankelastor.data.raw.rows import column_names, read_rows
+from rankelastor.data.raw.rows import column_names, is_empty, read_rows
 from rankelastor.data.raw.source_files import SourceFile, without_empty
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.shards import limit_shard_rows
@@ -39,10 +47,13 @@ def build(
     folder: Path,
     progress: ProgressListener,
     *,
+    former: FormerDays | None = None,
     read_bytes: int = READ_BYTES,
     num_threads: int | None = None,
 ) -> Manifest:
     """Build a prepared data set in ``folder``, which must exist and be empty.
+
+    With ``former`` it takes a further day in: vocabularies are extended, and all else stays as it was fitted.
 
     The result depends on the contents of the files and on the settings alone, not on ``read_bytes`` or
     ``num_threads`` (None: the default of Arrow).
@@ -52,7 +63,7 @@ def build(
         SettingsError: the declared fields do not match the files.
     """
     with Workers(num_threads) as workers:
-        return _build(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
+        return _build(settings, sources, folder, progress, former=former, read_bytes=read_bytes, workers=workers)
 
 
 def _build(
@@ -61,20 +72,27 @@ def _build(
     folder: Path,
     progress: ProgressListener,
     *,
+    former: FormerDays | None,
     read_bytes: int,
     workers: Workers,
 ) -> Manifest:
     files = (*sources, *find_vector_files(settings.files.folder, settings.vectors))
     before = file_states(files)
     hashed = workers.start(partial(record_sources, stopped=workers.stopped.is_set), files)
-    stager = _stage(settings, sources, folder, progress, read_bytes=read_bytes, workers=workers)
+    stager = _stage(settings, sources, folder, progress, former=former, read_bytes=read_bytes, workers=workers)
     records = hashed.result()
     if not before == file_states(files) == tuple((record.num_bytes, record.modified_ns) for record in records):
         raise DataError("the raw files must not change while they are read, but one did; prepare again")
+    if former is not None:
+        read = [
+            record for source, record in zip(sources, records, strict=False) if not is_empty(source.path, settings.csv)
+        ]
+        former.refuse_taken(read)
+        former.write_taken(folder, read)
     splits = _assign(settings, stager)
     rates = label_rates(stager.plan, stager.parts, splits)
     require_weights(stager.plan, stager.parts, splits)
-    features = _fit(stager, splits, settings, folder, progress=progress, workers=workers)
+    features = _fit(stager, splits, settings, folder, former=former, progress=progress, workers=workers)
     stager.interners.clear()  # large, and writing needs only the table from codes to ids
     specs = tuple(feature.spec for feature in features)
     encoder = StagedEncoder(build_schema(specs, [target.task for target in settings.targets]), features, stager.groups)
@@ -90,7 +108,8 @@ def _build(
     )
     stager.folder.rmdir()
     manifest = Manifest(
-        fingerprint=compute_fingerprint(relevant_settings(settings), records),
+        format_version=FORMAT_VERSION if former is None else EXTENDED_VERSION,
+        fingerprint=compute_fingerprint(relevant_settings(settings), records, None if former is None else former.base),
         label=settings.targets[0].label.column,
         labels=_columns_by_task(settings),
         weight=settings.weight,
@@ -101,6 +120,7 @@ def _build(
         csv=settings.csv,
         settings=relevant_settings(settings),
         sources=records,
+        extension=None if former is None else former.extension,
     ).with_checksums(folder)
     manifest.write(folder)
     return manifest
@@ -127,6 +147,7 @@ def _stage(
     folder: Path,
     progress: ProgressListener,
     *,
+    former: FormerDays | None,
     read_bytes: int,
     workers: Workers,
 ) -> Stager:
@@ -134,6 +155,8 @@ def _stage(
     sources = without_empty(sources, settings.csv)
     first = sources[0].path
     plan = plan_fields(settings, column_names(first, settings.csv, partitions=sources[0].partitions), first)
+    if former is not None:
+        former.refuse_other_features(plan, first)
     require_same_kinds(
         [source.path for source in sources], plan.columns, numbers=[*plan.number_columns, *plan.target_columns]
     )
@@ -203,16 +226,16 @@ def _fit(
     settings: DataSettings,
     folder: Path,
     *,
+    former: FormerDays | None,
     progress: ProgressListener,
     workers: Workers,
 ) -> tuple[FittedFeature, ...]:
-    fits = FeatureFits(stager.plan, stager.interners, workers)
+    fits = FeatureFits(stager.plan, stager.interners, workers, former=former, keeps_rare=settings.extendable)
     fits.run(stager.parts, splits, progress)
-    vocabularies = folder / VOCABULARY_FOLDER
-    vocabularies.mkdir()
     output = FeatureOutput(
         place_of(settings.files.folder, what="files.folder", error=DataError),
         folder / VECTOR_FOLDER,
         FileNames(suffix=".npy"),
+        {} if former is None else former.vectors,
     )
-    return fits.write(output, vocabularies)
+    return fits.write(output, folder)

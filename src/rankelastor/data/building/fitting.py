@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankelastor.data.building.field_plan import FieldPlan, vocabulary_owner
+from rankelastor.data.building.former_days import FormerDays
 from rankelastor.data.building.row_splits import SplitCodes
 from rankelastor.data.building.staging import StagedColumns, StagedPart
 from rankelastor.data.building.train_rows import train_rows
@@ -19,9 +20,10 @@ from rankelastor.data.cells.text_notes import TextNotes
 from rankelastor.data.features.file_names import safe_file_names
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.feature_output import FeatureOutput
-from rankelastor.data.kinds.field import FeatureFit, PlannedFeature
+from rankelastor.data.kinds.field import FeatureFit, NothingToFit, PlannedFeature
 from rankelastor.data.kinds.spec import FeatureSpec
-from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
+from rankelastor.data.kinds.vocabulary_fit import Former, VocabularyFit
+from rankelastor.data.manifest import RARE_FOLDER, VOCABULARY_FOLDER
 from rankelastor.progress import ProgressListener
 
 
@@ -44,19 +46,28 @@ class _IndexedFit:
 class FeatureFits:
     """Fits of all features of a plan, run together in a few passes over the train rows of the staged parts."""
 
-    def __init__(self, plan: FieldPlan, interners: Mapping[str, Interner], workers: Workers) -> None:
+    def __init__(
+        self,
+        plan: FieldPlan,
+        interners: Mapping[str, Interner],
+        workers: Workers,
+        *,
+        former: FormerDays | None = None,
+        keeps_rare: bool = False,
+    ) -> None:
         self._plan = plan
         self._workers = workers
+        self._former = former
         files = safe_file_names(list(interners))
         rules = {feature.name: feature.vocabulary for feature in plan.features}
         self._vocabularies = {}
         for name, interner in interners.items():
             owned = rules[name]
             assert owned is not None, "dictionaries are made for features with a vocabulary"
-            self._vocabularies[name] = VocabularyFit(owned, interner, files[name])
-        self._fits = [
-            _IndexedFit(index, feature.fit(self._vocabulary_of(feature))) for index, feature in enumerate(plan.features)
-        ]
+            self._vocabularies[name] = VocabularyFit(
+                owned, interner, files[name], former=self._former_of(name), keeps_rare=keeps_rare
+            )
+        self._fits = [_IndexedFit(index, self._fit_of(feature)) for index, feature in enumerate(plan.features)]
 
     def run(self, parts: Sequence[StagedPart], splits: SplitCodes, progress: ProgressListener) -> None:
         """Fit on the train rows of the parts; ``splits`` holds the split of each row, in order."""
@@ -74,21 +85,44 @@ class FeatureFits:
             first = False
         progress.end()
 
-    def write(self, output: FeatureOutput, vocabulary_folder: Path) -> tuple[FittedFeature, ...]:
+    def write(self, output: FeatureOutput, folder: Path) -> tuple[FittedFeature, ...]:
         """Write the vocabularies and other files of the features; return the fitted features in declared order."""
+        vocabularies, rare = folder / VOCABULARY_FOLDER, folder / RARE_FOLDER
+        vocabularies.mkdir()
 
         def write_one(named: tuple[str, VocabularyFit]) -> None:
             name, fit = named
             vocabulary = fit.close()
             if fit.are_cells:
                 TextNotes().look_at(name, vocabulary.values)
-            vocabulary.write(vocabulary_folder / fit.file)
+            vocabulary.write(vocabularies / fit.file)
+            if fit.rare is not None:
+                rare.mkdir(exist_ok=True)
+                fit.rare.write(rare / fit.file)
 
         for _ in self._workers.map(write_one, self._vocabularies.items()):
             pass
         specs = [indexed.fit.finish(output) for indexed in self._fits]
         tables = self._workers.map(self._id_of_code, self._plan.features)
         return tuple(FittedFeature(spec, table) for spec, table in zip(specs, tables, strict=True))
+
+    def _former_of(self, owner: str) -> Former | None:
+        """Read the values of former days, which a vocabulary extends."""
+        if self._former is None:
+            return None
+        needed = [
+            feature.vocabulary.needed
+            for feature in self._plan.features
+            if feature.vocabulary is not None and vocabulary_owner(feature) == owner
+        ]
+        return Former(self._former.values(owner), self._former.day, frozenset(filter(None, needed)))
+
+    def _fit_of(self, feature: PlannedFeature) -> FeatureFit:
+        """Make the fit of a feature; one without a vocabulary stays as it was on the first day."""
+        vocabulary = self._vocabulary_of(feature)
+        if self._former is not None and vocabulary is None:
+            return NothingToFit(self._former.spec(feature.name))
+        return feature.fit(vocabulary)
 
     def _vocabulary_of(self, feature: PlannedFeature) -> VocabularyFit | None:
         owner = vocabulary_owner(feature)

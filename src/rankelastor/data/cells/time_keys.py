@@ -33,11 +33,13 @@ class TimeKeys:
 
     Without a format the first row decides: if it is a number, all rows must be and are sorted as numbers; otherwise
     texts must be ISO dates or times. Offsets are applied, and either all times have one or none has. The dates and
-    timestamps of Parquet need no format.
+    timestamps of Parquet need no format. ``setting`` is what messages name: the setting of the column.
     """
 
-    def __init__(self, column: str, time_format: str | None = None, marks: NumberMarks = PLAIN) -> None:
-        self._column, self._format, self._marks = column, time_format, marks
+    def __init__(
+        self, column: str, time_format: str | None = None, marks: NumberMarks = PLAIN, *, setting: str = "data.split"
+    ) -> None:
+        self._column, self._format, self._marks, self._setting = column, time_format, marks, setting
         self._numeric: bool | None = None if time_format is None else False
         self._has_offset: bool | None = None
 
@@ -93,9 +95,9 @@ class TimeKeys:
             values = plain_numbers(values, marks_of(rows.column(self._column), self._marks))
         times = parse_times(values, time_format)
         wrong = times.local.is_null().to_numpy()[texts.codes]
-        advice = "check data.split.format"
+        advice = f"check {self._setting}.format"
         if self._format is None:
-            advice = "name their format, as in data.split.format: '%d/%m/%Y'"
+            advice = f"name their format, as in {self._setting}.format: '%d/%m/%Y'"
         self._refuse(rows, wrong, f"must hold times as {time_format} ({example_of(time_format)})", advice)
         instants = times.instants
         too_far = instants.is_null().to_numpy()[texts.codes]
@@ -139,7 +141,7 @@ class TimeKeys:
         if blank.any():
             raise DataError(
                 f"{rows.file}, column {self._column!r}, row {rows.row_number(int(blank.argmax()))}: the time to split "
-                "by must not be blank; fix the row, or choose another data.split"
+                f"by must not be blank; fix the row, or choose another {self._setting}"
             )
 
     def _refuse_mixed_offsets(self, rows: RawRows, has_offset: NDArray[np.bool_]) -> None:

@@ -71,7 +71,7 @@ class PlannedCalendarPart:
         assert vocabulary is not None, "the feature has rules for a vocabulary"
         return VocabularyFeatureFit(vocabulary, None, self._spec)
 
-    def _spec(self, file: str, num_ids: int, _output: FeatureOutput, _vocabulary: Vocabulary) -> CalendarSpec:
+    def _spec(self, file: str, num_ids: int, _output: FeatureOutput, vocabulary: Vocabulary) -> CalendarSpec:
         return CalendarSpec(
             name=self.name,
             column=self.column,
@@ -79,6 +79,7 @@ class PlannedCalendarPart:
             format=self.settings.format,
             num_ids=num_ids,
             vocabulary=file,
+            unseen_id=vocabulary.unseen_id,
         )
 
 
@@ -90,6 +91,7 @@ class CalendarSpec(FeatureSpec):
     format: TimeFormat
     num_ids: int
     vocabulary: str
+    unseen_id: int | None = None
 
     @property
     def blank(self) -> BlankIds:
@@ -99,12 +101,12 @@ class CalendarSpec(FeatureSpec):
     @property
     def feature(self) -> CategoricalFeature:
         """The feature as models see it: one id per example."""
-        return CategoricalFeature(self.name, self.num_ids)
+        return CategoricalFeature(self.name, self.num_ids, unseen_id=self.unseen_id)
 
     @property
     def vocabulary_file(self) -> VocabularyFile:
         """The vocabulary file of the part."""
-        return VocabularyFile(self.vocabulary, self.num_ids, self.blank)
+        return VocabularyFile(self.vocabulary, self.num_ids, self.blank, unseen_id=self.unseen_id)
 
     def parse(self, source: CellSource) -> Cells:
         """Number the part of each timestamp."""

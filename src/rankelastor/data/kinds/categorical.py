@@ -90,7 +90,9 @@ class PlannedCategorical:
         """Rules of its vocabulary; a shared vocabulary brings its own rule for blanks."""
         settings = self.settings
         blank = settings.blank if settings.shares is None else None
-        return VocabularyRules(settings.shares, settings.min_count, blank, text=settings.text)
+        return VocabularyRules(
+            settings.shares, settings.min_count, blank, text=settings.text, needed=self._serving_text
+        )
 
     def parse(self, source: CellSource) -> Cells:
         """Number the text of each cell."""
@@ -113,7 +115,15 @@ class PlannedCategorical:
             shares=self.settings.shares,
             pretrained=self._write_vectors(output, vocabulary),
             serving_id=self._serving_id(vocabulary),
+            unseen_id=vocabulary.unseen_id,
         )
+
+    @property
+    def _serving_text(self) -> str | None:
+        value = self.settings.serving_value
+        if value is None:
+            return None
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
     def _serving_id(self, vocabulary: Vocabulary) -> int | None:
         """Find the id of the serving value.
@@ -121,10 +131,9 @@ class PlannedCategorical:
         Raises:
             DataError: train does not hold the value.
         """
-        value = self.settings.serving_value
-        if value is None:
+        text = self._serving_text
+        if text is None:
             return None
-        text = str(value).lower() if isinstance(value, bool) else str(value)
         serving_id = int(vocabulary.ids(pl.Series([text]))[0])
         if serving_id == vocabulary.out_of_vocabulary_id:
             frequent = ", ".join(vocabulary.values[:5].to_list())
@@ -139,6 +148,7 @@ class PlannedCategorical:
         if settings is None:
             return None
         vectors, num_without = align_vectors(vocabulary, output.source, settings, text=self.settings.text)
+        output.keep_former(self.name, vectors, vocabulary)
         output.vectors.mkdir(exist_ok=True)
         file = output.vectors / output.vector_names.make(self.name)
         np.save(file, vectors)
@@ -168,6 +178,7 @@ class CategoricalSpec(FeatureSpec):
     shares: str | None = None
     pretrained: PretrainedSpec | None = None
     serving_id: int | None = None
+    unseen_id: int | None = None
 
     @property
     def is_served(self) -> bool:
@@ -180,12 +191,15 @@ class CategoricalSpec(FeatureSpec):
         vectors = None
         if self.pretrained is not None:
             vectors = PretrainedVectors(self.pretrained.dim, self.pretrained.trained)
-        return CategoricalFeature(self.name, self.num_ids, self.shares, vectors, self.serving_id)
+        return CategoricalFeature(
+            self.name, self.num_ids, self.shares, vectors, self.serving_id, unseen_id=self.unseen_id
+        )
 
     @property
     def vocabulary_file(self) -> VocabularyFile:
         """The vocabulary file; ``blank`` is None if the rule of the shared feature applies."""
-        return VocabularyFile(self.vocabulary, self.num_ids, self.blank if self.shares is None else None, self.shares)
+        blank = self.blank if self.shares is None else None
+        return VocabularyFile(self.vocabulary, self.num_ids, blank, self.shares, self.unseen_id)
 
     @property
     def vectors(self) -> PretrainedSpec | None:

@@ -78,7 +78,7 @@ class PlannedCrossed:
         assert vocabulary is not None, "the feature has rules for a vocabulary"
         return VocabularyFeatureFit(vocabulary, self.settings.blank, self._spec)
 
-    def _spec(self, file: str, num_ids: int, _output: FeatureOutput, _vocabulary: Vocabulary) -> CrossedSpec:
+    def _spec(self, file: str, num_ids: int, _output: FeatureOutput, vocabulary: Vocabulary) -> CrossedSpec:
         return CrossedSpec(
             name=self.name,
             column=self.column,
@@ -88,6 +88,7 @@ class PlannedCrossed:
             text=self.settings.text,
             num_ids=num_ids,
             vocabulary=file,
+            unseen_id=vocabulary.unseen_id,
         )
 
 
@@ -101,6 +102,7 @@ class CrossedSpec(FeatureSpec):
     text: TextRule = "canonical"
     num_ids: int
     vocabulary: str
+    unseen_id: int | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -110,12 +112,12 @@ class CrossedSpec(FeatureSpec):
     @property
     def feature(self) -> CategoricalFeature:
         """The feature as models see it: one id per example."""
-        return CategoricalFeature(self.name, self.num_ids)
+        return CategoricalFeature(self.name, self.num_ids, unseen_id=self.unseen_id)
 
     @property
     def vocabulary_file(self) -> VocabularyFile:
         """The vocabulary file."""
-        return VocabularyFile(self.vocabulary, self.num_ids, self.blank)
+        return VocabularyFile(self.vocabulary, self.num_ids, self.blank, unseen_id=self.unseen_id)
 
     def parse(self, source: CellSource) -> Cells:
         """Number the pair of each row."""

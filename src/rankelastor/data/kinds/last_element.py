@@ -52,7 +52,7 @@ class PlannedLastElement:
         assert vocabulary is not None, "the sequence has a vocabulary"
         return VocabularyFeatureFit(vocabulary, "padding", self._spec, done=True)
 
-    def _spec(self, file: str, num_ids: int, _output: FeatureOutput, _vocabulary: Vocabulary) -> LastElementSpec:
+    def _spec(self, file: str, num_ids: int, _output: FeatureOutput, vocabulary: Vocabulary) -> LastElementSpec:
         return LastElementSpec(
             name=self.name,
             column=self.column,
@@ -63,6 +63,7 @@ class PlannedLastElement:
             num_ids=num_ids,
             vocabulary=file,
             shares=self.shares,
+            unseen_id=vocabulary.unseen_id,
         )
 
 
@@ -79,6 +80,7 @@ class LastElementSpec(FeatureSpec):
     num_ids: int
     vocabulary: str
     shares: str
+    unseen_id: int | None = None
 
     @property
     def list_separator(self) -> str | None:
@@ -88,12 +90,14 @@ class LastElementSpec(FeatureSpec):
     @property
     def feature(self) -> CategoricalFeature:
         """The feature as models see it: one id per example, with the rows of the sequence's elements."""
-        return CategoricalFeature(self.name, self.num_ids, self.shares, element_of=self.sequence)
+        return CategoricalFeature(
+            self.name, self.num_ids, self.shares, element_of=self.sequence, unseen_id=self.unseen_id
+        )
 
     @property
     def vocabulary_file(self) -> VocabularyFile:
         """The vocabulary file of the sequence; a blank or missing element is padding."""
-        return VocabularyFile(self.vocabulary, self.num_ids, "padding", self.shares)
+        return VocabularyFile(self.vocabulary, self.num_ids, "padding", self.shares, self.unseen_id)
 
     def parse(self, source: CellSource) -> Cells:
         """Number the element of each list, none where the list is shorter."""

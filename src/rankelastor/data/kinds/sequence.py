@@ -152,7 +152,7 @@ class PlannedSequence:
         assert vocabulary is not None, "the feature has rules for a vocabulary"
         return VocabularyFeatureFit(vocabulary, "padding", self._spec)
 
-    def _spec(self, file: str, num_ids: int, _output: FeatureOutput, _vocabulary: Vocabulary) -> SequenceSpec:
+    def _spec(self, file: str, num_ids: int, _output: FeatureOutput, vocabulary: Vocabulary) -> SequenceSpec:
         return SequenceSpec(
             name=self.name,
             column=self.column,
@@ -163,6 +163,7 @@ class PlannedSequence:
             num_ids=num_ids,
             vocabulary=file,
             shares=self.settings.shares,
+            unseen_id=vocabulary.unseen_id,
         )
 
 
@@ -179,6 +180,7 @@ class SequenceSpec(FeatureSpec):
     num_ids: int
     vocabulary: str
     shares: str | None = None
+    unseen_id: int | None = None
 
     @property
     def list_separator(self) -> str | None:
@@ -188,12 +190,12 @@ class SequenceSpec(FeatureSpec):
     @property
     def feature(self) -> SequenceFeature:
         """The feature as models see it: one list of ids per example."""
-        return SequenceFeature(self.name, self.num_ids, self.max_length, self.shares)
+        return SequenceFeature(self.name, self.num_ids, self.max_length, self.shares, self.unseen_id)
 
     @property
     def vocabulary_file(self) -> VocabularyFile:
         """The vocabulary file; a blank element is padding."""
-        return VocabularyFile(self.vocabulary, self.num_ids, "padding", self.shares)
+        return VocabularyFile(self.vocabulary, self.num_ids, "padding", self.shares, self.unseen_id)
 
     def parse(self, source: CellSource) -> Cells:
         """Number the elements of each list."""

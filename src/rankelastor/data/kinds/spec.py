@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from numpy.typing import NDArray
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from rankelastor.config.base import Settings
 from rankelastor.data.cells.texts import BLANK, BlankIds
@@ -22,13 +22,15 @@ from rankelastor.schema import PADDING_ID, Feature
 class VocabularyFile:
     """The vocabulary of a fitted feature: a file in the folder ``vocabulary``.
 
-    ``blank`` is None if the rule of the feature it ``shares`` applies.
+    ``blank`` is None if the rule of the feature it ``shares`` applies. ``unseen_id`` is the out-of-vocabulary id of a
+    vocabulary that was extended by further days; None: the last id.
     """
 
     file: str
     num_ids: int
     blank: BlankIds | None
     shares: str | None = None
+    unseen_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ class NumberMeaning:
 
 
 class FeatureSpec(Settings):
-    """A fitted feature; each kind has its own class. ``column`` is the raw column to read."""
+    """A fitted feature; each kind has its own class. ``column`` is the raw column to read.
+
+    Specs of a vocabulary have an ``unseen_id``, which is written only where the vocabulary was extended.
+    """
 
     kind: str
     name: str
@@ -61,6 +66,11 @@ class FeatureSpec(Settings):
     """What a cell of the column is."""
     keeps_cells: ClassVar[bool] = False
     """Whether its vocabulary holds values as they stand in the column, or in its lists."""
+
+    @model_serializer(mode="wrap")
+    def _omit_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name != "unseen_id" or value is not None}
 
     @property
     @abstractmethod
@@ -130,15 +140,11 @@ def meaning_of_values(vocabulary: Vocabulary, *, rare_blanks_are_unknown: bool =
         >>> meaning.blank_ids, meaning.text_of(1)
         ((2,), 'a')
     """
-
-    def text_of(index: int) -> str:
-        return str(vocabulary.values[index - 1])
-
     if vocabulary.blank == "out_of_vocabulary":
-        return IdMeaning(None, text_of)
+        return IdMeaning(None, vocabulary.text_of)
     if vocabulary.blank == "padding":
-        return IdMeaning((PADDING_ID,), text_of)
-    found = np.flatnonzero((vocabulary.values == BLANK).to_numpy())
+        return IdMeaning((PADDING_ID,), vocabulary.text_of)
+    found = vocabulary.known_ids[(vocabulary.values == BLANK).to_numpy()]
     if not len(found) and rare_blanks_are_unknown:
-        return IdMeaning(None, text_of)
-    return IdMeaning(tuple((found + 1).tolist()), text_of)
+        return IdMeaning(None, vocabulary.text_of)
+    return IdMeaning(tuple(found.tolist()), vocabulary.text_of)

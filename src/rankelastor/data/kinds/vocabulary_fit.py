@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BLANK, BlankIds, cell_texts, plain_texts
+from rankelastor.data.features.extended_vocabulary import FormerValues, NewDay, extend_vocabulary
+from rankelastor.data.features.rare_values import RareValues
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.cells import Cells, CellSource
@@ -22,6 +24,19 @@ SpecOf = Callable[[str, int, FeatureOutput, Vocabulary], FeatureSpec]
 """Makes the spec from the name of the vocabulary file, the number of ids, the output folders, and the vocabulary."""
 
 
+@dataclass(frozen=True)
+class Former:
+    """The values of the days before, which a vocabulary extends; ``keep`` are values that always stay."""
+
+    values: FormerValues
+    day: NewDay
+    keep: frozenset[str] = frozenset()
+
+    def extend(self, texts: pl.Series, counts: NDArray[np.int64], *, min_count: int) -> FormerValues:
+        """Add the counts of another day, see ``extend_vocabulary``."""
+        return extend_vocabulary(self.values, texts, counts, min_count=min_count, day=self.day, keep=self.keep)
+
+
 class VocabularyFit:
     """Counter of the occurrences of each text of a dictionary in the train rows; then the fitted vocabulary.
 
@@ -29,9 +44,18 @@ class VocabularyFit:
         interner: the dictionary of the provisional codes.
         file: the name of the vocabulary file to write.
         are_cells: whether its values are cells of a column.
+        rare: the values without an id for their rarity; None if they are not kept.
     """
 
-    def __init__(self, rules: VocabularyRules, interner: Interner, file: str) -> None:
+    def __init__(
+        self,
+        rules: VocabularyRules,
+        interner: Interner,
+        file: str,
+        *,
+        former: Former | None = None,
+        keeps_rare: bool = False,
+    ) -> None:
         assert rules.shares is None, "the owner of a vocabulary shares no other"
         assert rules.blank is not None, "the owner has a rule of its own"
         self._min_count, self._blank = rules.min_count, rules.blank
@@ -39,6 +63,8 @@ class VocabularyFit:
         self._blank_code = int(interner.codes(pl.Series([BLANK]))[0])  # the blank gets a code even if no cell is blank
         self._counts: NDArray[np.int64] | None = np.zeros(len(interner), dtype=np.int64)
         self._vocabulary: Vocabulary | None = None
+        self._former, self._keeps_rare = former, keeps_rare
+        self.rare: RareValues | None = None
 
     def add(self, cells: Cells) -> None:
         """Count some train rows; a blank element of a list is padding and does not count."""
@@ -50,7 +76,14 @@ class VocabularyFit:
         """Fit the vocabulary from the counts, and free them."""
         assert self._counts is not None, "close is called once"
         counts, self._counts = self._counts, None
-        self._vocabulary = Vocabulary.fit(self.interner.values(), counts, min_count=self._min_count, blank=self._blank)
+        texts = self.interner.values()
+        if self._former is None:
+            self._vocabulary = Vocabulary.fit(texts, counts, min_count=self._min_count, blank=self._blank)
+            if self._keeps_rare:
+                self.rare = RareValues.of_first_day(texts, counts, min_count=self._min_count, blank=self._blank)
+        else:
+            extended = self._former.extend(texts, counts, min_count=self._min_count)
+            self._vocabulary, self.rare = extended.vocabulary, extended.rare
         return self._vocabulary
 
     def with_blank(self, blank: BlankIds | None) -> Vocabulary:

@@ -37,6 +37,8 @@ from rankelastor.optimisers.lazy_rows.operations import (
 __all__ = ["EXACT_STEPS", "LazyRows", "TouchedRows"]
 
 _CHUNK_ROWS = 8_192
+UNBIASED_STEPS = 1 << 16
+"""Steps after which 1 - beta**steps is 1 in float64, for betas up to .9994."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,29 @@ class LazyRows:
         Rows that are behind stay behind, so that taking the state changes nothing.
         """
         return {**self._state.state(), "sum_of_squares": self._sum_of_squares}
+
+    def take_over(self, moments: tuple[Tensor, Tensor, Tensor] | None) -> None:
+        """Go on from first moments, second moments and the number of steps, of a table that is up to date.
+
+        Steps beyond those after which no bias of the moments is left are as good as one of them, so that the history
+        does not grow from training to training. None: begin anew.
+
+        Raises:
+            ValueError: they belong to another table.
+        """
+        if moments is not None:
+            first, second, steps = moments
+            num_steps = min(round(float(steps)), UNBIASED_STEPS)
+            self._state.restore(
+                {
+                    "first": first,
+                    "second": second,
+                    "complete": torch.full((len(first),), num_steps, dtype=torch.int32),
+                    "scale": torch.ones(num_steps + 1, dtype=torch.float64),
+                    "scale_sum": torch.arange(num_steps + 1, dtype=torch.float64),
+                }
+            )
+        self._sum_of_squares = sum_of_squares(self._state.table)
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Take over what ``state`` gave, after the values of the table.

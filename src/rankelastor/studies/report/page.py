@@ -26,10 +26,33 @@ def render_study(
         figures: its figures, see ``figures_of``.
         summary: sentences for the beginning.
     """
+    return render_report("Study", study.name, study.question, tables, figures, summary=summary)
+
+
+def render_report(
+    kicker: str,
+    title: str,
+    question: str,
+    tables: Sequence[ReportTable],
+    figures: Sequence[Figure],
+    *,
+    summary: Sequence[str],
+) -> str:
+    """Render self-contained HTML of tables and figures; all texts are untrusted input and are escaped.
+
+    Args:
+        kicker: what is reported on: a study, for example.
+        title: its name.
+        question: what it asks.
+        tables: the tables.
+        figures: the figures, as plain values for the script of the page.
+        summary: sentences for the beginning.
+    """
     parts = {
         "style": shared_asset("page.css"),
-        "title": escape(study.name),
-        "question": escape(study.question),
+        "kicker": escape(kicker),
+        "title": escape(title),
+        "question": escape(question),
         "summary": "\n".join(f"<p>{escape(sentence)}</p>" for sentence in summary),
         "figures": "\n".join(_figure(place, figure) for place, figure in enumerate(figures)),
         "tables": "\n".join(_section(table) for table in tables),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +18,13 @@ from rankelastor.training.inputs import RunInputs
 _MAY_DIFFER = "training.execution.threads"
 
 
-def agreed_inputs(recipe: Recipe, processes: Processes, *, progress: ProgressListener | None = None) -> RunInputs:
+def agreed_inputs(
+    recipe: Recipe,
+    processes: Processes,
+    *,
+    start_from: str | Path | None = None,
+    progress: ProgressListener | None = None,
+) -> RunInputs:
     """Open the data of a training, see ``RunInputs.of``, and compare recipe, data and PyTorch over the processes.
 
     Where nothing is prepared one process of a machine prepares, and the others wait for it.
@@ -28,9 +35,9 @@ def agreed_inputs(recipe: Recipe, processes: Processes, *, progress: ProgressLis
         RankElastorError: what ``RunInputs.of`` raises here.
     """
     if processes.world.size == 1:
-        return RunInputs.of(recipe, progress=progress)
+        return RunInputs.of(recipe, start_from=start_from, progress=progress)
     try:
-        inputs = RunInputs.of(recipe, progress=progress)
+        inputs = RunInputs.of(recipe, start_from=start_from, progress=progress)
     except RankElastorError as error:
         processes.of_all({"error": str(error)})
         raise
@@ -62,6 +69,7 @@ def _statement(inputs: RunInputs) -> dict[str, Any]:
         "data": inputs.dataset.fingerprint,
         "torch": torch.__version__,
         "device": inputs.device.type,
+        "start": None if inputs.predecessor is None else inputs.predecessor.digest,
     }
 
 
@@ -79,7 +87,12 @@ def _problem(found: Sequence[Mapping[str, Any]]) -> str | None:
                 f"all {size} processes must train the same recipe, but process {rank} has another one than process 0: "
                 f"{listed(others)}; start all of them with the same file and the same settings"
             )
-        for name, what in (("data", "prepared data"), ("torch", "version of PyTorch"), ("device", "device")):
+        for name, what in (
+            ("data", "prepared data"),
+            ("torch", "version of PyTorch"),
+            ("device", "device"),
+            ("start", "run to go on from"),
+        ):
             if each[name] != first[name]:
                 return (
                     f"all {size} processes must have the same {what}, but process {rank} has {each[name]} and "
@@ -92,4 +105,5 @@ _ADVICE = {
     "data": "prepare the same files on all machines, or share one prepared folder",
     "torch": "install the same on all machines",
     "device": "name one with training.device",
+    "start": "name the same run by --from on all machines, or a copy of it",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,19 @@ from rankelastor.training.snapshot import Snapshot
 
 
 def follow(
-    recipe: Recipe, *, processes: Processes, interruption: Interruption | None = None, test: bool = True
+    recipe: Recipe,
+    *,
+    processes: Processes,
+    start_from: str | Path | None = None,
+    interruption: Interruption | None = None,
+    test: bool = True,
 ) -> None:
     """Train with the first process, which calls ``train`` with the same recipe.
 
     Args:
         recipe: data, model and training, the same in all processes.
         processes: the processes, of which this is not the first.
+        start_from: the folder of the run to go on from, as the first process has it.
         interruption: hands requests to stop to the training.
         test: whether the test split is scored at the end, as the first process says.
 
@@ -37,15 +44,16 @@ def follow(
     """
     assert not processes.world.is_first, "the first process trains and writes"
     with borrowed_cores(recipe.training.execution.threads):
-        inputs = agreed_inputs(recipe, processes)
+        inputs = agreed_inputs(recipe, processes, start_from=start_from)
         checkpoint = share_checkpoint(None, processes)
         training = inputs.training(processes)
+        carried = inputs.carried(training.ranker) if checkpoint is None else None
         with lend_generators(training.generators):
             fit(
                 training,
                 save_best=_ignore,
                 checkpointer=_NoCheckpoints(),
-                start=Start(checkpoint=checkpoint, best_predictions=lambda: _none_of(training.tasks)),
+                start=Start(checkpoint=checkpoint, best_predictions=lambda: _none_of(training.tasks), carried=carried),
                 interruption=interruption,
             )
             if test:
