@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command("prepare", epilog="Example: rankelastor prepare sample/recipe.yaml")(prepare)
 
 
-def prepare(
+def prepare(  # noqa: PLR0917 - typer passes keyword arguments
     recipe: RecipePath,
     force: Annotated[
         bool, typer.Option("--force", help="Prepare again, even if nothing has changed or others need the folder.")
@@ -29,6 +29,15 @@ def prepare(
             show_default="data.prepared",
         ),
     ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            "--executor",
+            metavar="NAME",
+            help="Who does the work: local (threads), ray (a Ray cluster: RAY_ADDRESS, or one on this machine) or "
+            "ray://HOST:PORT.",
+        ),
+    ] = "local",
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,7 +53,7 @@ def prepare(
     changes = parse_overrides(assignments or []) | ({} if to is None else {"data.prepared": to})
     settings = load_recipe(recipe, changes).data
     with Bar() as bar:
-        dataset = prepare_for(recipe, settings, force=force, progress=bar)
+        dataset = prepare_for(recipe, settings, force=force, executor=executor, progress=bar)
     counts = {name: dataset.split(name).num_rows for name in dataset.splits}
     if as_json:
         print_json({"folder": str(dataset.place), "num_features": dataset.schema.num_fields, "num_rows": counts})

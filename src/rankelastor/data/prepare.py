@@ -32,6 +32,7 @@ def prepare(
     *,
     force: bool = False,
     needs: Callable[[User], bool] = _is_run,
+    executor: str | None = None,
     progress: ProgressListener | None = None,
 ) -> PreparedDataset:
     """Read the raw files once, fit vocabularies and statistics on the train split, write memory-mappable shards.
@@ -43,6 +44,8 @@ def prepare(
     Args:
         settings: files, format, split, label and fields; ``settings.prepared`` is the folder.
         force: prepare again even if nothing has changed, and replace a folder that others need.
+        executor: who does the work: None or ``local``, the threads of this process; ``ray``, the Ray cluster that
+            ``RAY_ADDRESS`` names, or one on this machine; ``ray://HOST:PORT``, that cluster. The result is the same.
         needs: tells of each user of an existing folder (data/used_by.py) whether it needs the folder as it is.
         progress: receives the progress of the work.
 
@@ -65,7 +68,7 @@ def prepare(
             return dataset
         before = _read_manifest(folder)
         _heed_users(folder, before, settings, needs=needs, force=force)
-        manifest = build(settings, sources, building, progress or SilentProgress())
+        manifest = build(settings, sources, building, progress or SilentProgress(), executor=executor)
         if before is not None and before.fingerprint == manifest.fingerprint:
             copy_users(folder, building)
     rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in manifest.splits.items())

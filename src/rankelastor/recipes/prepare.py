@@ -15,7 +15,12 @@ from rankelastor.recipes.load import load_recipe
 
 
 def prepare_for(
-    recipe: str | Path, settings: DataSettings, *, force: bool = False, progress: ProgressListener | None = None
+    recipe: str | Path,
+    settings: DataSettings,
+    *,
+    force: bool = False,
+    executor: str | None = None,
+    progress: ProgressListener | None = None,
 ) -> PreparedDataset:
     """Prepare the data of a recipe file as ``prepare`` does, unless another recipe needs what its folder holds.
 
@@ -23,6 +28,7 @@ def prepare_for(
         recipe: the recipe file; the folder remembers it.
         settings: its data settings, with overrides.
         force: prepare again even if nothing has changed, and replace a folder that others need.
+        executor: who does the work, as ``prepare`` takes it.
         progress: receives the progress of the work.
 
     Raises:
@@ -35,7 +41,7 @@ def prepare_for(
     def needs(user: User) -> bool:
         return user.kind == "run" or (user != this and _has_other_data(user.path, settings))
 
-    dataset = prepare(settings, force=force, needs=needs, progress=progress)
+    dataset = prepare(settings, force=force, needs=needs, executor=executor, progress=progress)
     add_user(dataset.place, this)
     return dataset
 

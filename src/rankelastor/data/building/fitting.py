@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rankelastor.data.building.executors import Executor
 from rankelastor.data.building.field_plan import FieldPlan, vocabulary_owner
 from rankelastor.data.building.row_splits import SplitCodes
 from rankelastor.data.building.staging import StagedColumns, StagedPart
@@ -17,11 +18,17 @@ from rankelastor.data.building.train_rows import train_rows
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.cells.text_notes import TextNotes
 from rankelastor.data.features.file_names import safe_file_names
+from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import FeatureFit, PlannedFeature
 from rankelastor.data.kinds.spec import FeatureSpec
-from rankelastor.data.kinds.vocabulary_fit import VocabularyFit
+from rankelastor.data.kinds.vocabulary_fit import (
+    VocabularyFeatureFit,
+    VocabularyFit,
+    codes_to_count,
+    order_vocabulary,
+)
 from rankelastor.progress import ProgressListener
 
 
@@ -44,8 +51,15 @@ class _IndexedFit:
 class FeatureFits:
     """Fits of all features of a plan, run together in a few passes over the train rows of the staged parts."""
 
-    def __init__(self, plan: FieldPlan, interners: Mapping[str, Interner], workers: Workers) -> None:
+    def __init__(
+        self,
+        plan: FieldPlan,
+        interners: Mapping[str, Interner],
+        workers: Workers,
+        executor: Executor | None = None,
+    ) -> None:
         self._plan = plan
+        self._executor: Executor = workers if executor is None else executor
         self._workers = workers
         files = safe_file_names(list(interners))
         rules = {feature.name: feature.vocabulary for feature in plan.features}
@@ -62,6 +76,8 @@ class FeatureFits:
         """Fit on the train rows of the parts; ``splits`` holds the split of each row, in order."""
         progress.begin("fitting", total=sum(part.num_rows for part in parts), unit="rows")
         first = True
+        if not self._executor.shares_memory:
+            self._count(parts, splits)
         while pending := [indexed for indexed in self._fits if not indexed.fit.done]:
             groups = self._group_by_counts(pending)
             for part, columns, is_train in train_rows(parts, splits):
@@ -74,17 +90,35 @@ class FeatureFits:
             first = False
         progress.end()
 
+    def _count(self, parts: Sequence[StagedPart], splits: SplitCodes) -> None:
+        """Count the texts of all vocabularies, each part by a task; the other fits are not touched."""
+        counted = [each for each in self._fits if isinstance(each.fit, VocabularyFeatureFit) and not each.fit.done]
+        columns: dict[str, list[int]] = {}
+        for each in counted:
+            owner = vocabulary_owner(self._plan.features[each.index])
+            assert owner is not None, "a fit that counts has a vocabulary"
+            columns.setdefault(owner, []).append(each.index)
+        blanks = {owner: self._vocabularies[owner].blank_code for owner in columns}
+        jobs = (PartToCount(part, is_train) for part, _, is_train in train_rows(parts, splits))
+        for found in self._executor.map(count_part, jobs, columns, blanks):
+            for owner, (codes, counts) in found.items():
+                self._vocabularies[owner].add_counts(codes, counts)
+        for each in counted:
+            each.fit.end_pass()
+
     def write(self, output: FeatureOutput, vocabulary_folder: Path) -> tuple[FittedFeature, ...]:
         """Write the vocabularies and other files of the features; return the fitted features in declared order."""
+        jobs = (fit.to_order() for fit in self._vocabularies.values())
+        ordered = self._executor.map(order_vocabulary, jobs)
 
-        def write_one(named: tuple[str, VocabularyFit]) -> None:
-            name, fit = named
-            vocabulary = fit.close()
+        def write_one(named: tuple[tuple[str, VocabularyFit], Vocabulary]) -> None:
+            (name, fit), vocabulary = named
+            fit.close(vocabulary)
             if fit.are_cells:
                 TextNotes().look_at(name, vocabulary.values)
             vocabulary.write(vocabulary_folder / fit.file)
 
-        for _ in self._workers.map(write_one, self._vocabularies.items()):
+        for _ in self._workers.map(write_one, zip(self._vocabularies.items(), ordered, strict=True)):
             pass
         specs = [indexed.fit.finish(output) for indexed in self._fits]
         tables = self._workers.map(self._id_of_code, self._plan.features)
@@ -113,3 +147,33 @@ def _add(columns: StagedColumns, is_train: NDArray[np.bool_], fits: Sequence[_In
     """Add the train rows of a part to fits that update the same counts."""
     for indexed in fits:
         indexed.fit.add(columns.cells(indexed.index).select(is_train))
+
+
+@dataclass(frozen=True)
+class PartToCount:
+    """A staged part whose texts are to be counted, and a mask of its train rows."""
+
+    part: StagedPart
+    is_train: NDArray[np.bool_]
+
+
+def count_part(
+    job: PartToCount, columns: Mapping[str, Sequence[int]], blanks: Mapping[str, int]
+) -> dict[str, tuple[NDArray[np.uint32], NDArray[np.int64]]]:
+    """Count the texts of the train rows of a part.
+
+    Args:
+        job: the part.
+        columns: the features that each vocabulary counts, by its owner.
+        blanks: the code of the blank text of each vocabulary.
+
+    Returns:
+        For each vocabulary the codes that occur, and how often each does.
+    """
+    staged = job.part.columns()
+    counted = {}
+    for owner, indices in columns.items():
+        cells = (staged.cells(index).select(job.is_train) for index in indices)
+        codes = np.concatenate([codes_to_count(each, blanks[owner]) for each in cells])
+        counted[owner] = np.unique(codes, return_counts=True)
+    return counted
