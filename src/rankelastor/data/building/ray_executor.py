@@ -62,7 +62,8 @@ class RayExecutor:
             _require_answer(url)
         try:
             ray.init(url, **({} if url else _local_settings()))
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - a cluster that does not start raises plain exceptions
+            ray.shutdown()
             reason = str(error).partition("\n")[0]
             raise SettingsError(
                 f"{url or 'ray'} must be a Ray cluster that takes this process, but {reason}"
