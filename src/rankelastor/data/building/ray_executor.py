@@ -62,7 +62,7 @@ class RayExecutor:
             _require_answer(url)
         try:
             ray.init(url, **({} if url else _local_settings()))
-        except Exception as error:  # noqa: BLE001 - a cluster that does not start raises plain exceptions
+        except Exception as error:
             ray.shutdown()
             reason = str(error).partition("\n")[0]
             raise SettingsError(
