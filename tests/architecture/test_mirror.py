@@ -22,6 +22,8 @@ COVERED: dict[str, tuple[str, str]] = {
     "backtesting/days.py": ("backtesting/test_day_files.py", "columns that hold days and columns that do not"),
     "backtesting/page.py": ("backtesting/test_backtest.py", "the table and the page of a backtest"),
     "backtesting/record.py": ("backtesting/test_backtest.py", "figures as JSON and CSV"),
+    "data/building/file_stage.py": ("data/building/test_executors.py", STEP),
+    "data/building/ray_executor.py": ("data/building/test_executors.py", "clusters, workers that die, mistakes"),
     "remote/connections.py": ("remote/test_failures.py", "servers that answer, deny and are not there"),
     "cli/together.py": ("integration/test_several_processes.py", "processes that are started, killed and wrong"),
     "collectives/differentiable.py": ("training/distributed/test_same_result.py", "statistics of layers over ranks"),

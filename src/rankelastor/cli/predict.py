@@ -23,7 +23,7 @@ def predict(  # noqa: PLR0917 - typer passes keyword arguments
         typer.Argument(
             metavar="INPUT",
             help="Raw rows with the columns of the training data: a file (CSV, Parquet, Arrow IPC, ORC), a folder, "
-            "or - for stdin.",
+            "an address of one (s3://), or - for stdin.",
         ),
     ],
     output_file: Annotated[
@@ -31,7 +31,7 @@ def predict(  # noqa: PLR0917 - typer passes keyword arguments
         typer.Argument(
             metavar="OUTPUT",
             help="The same rows with a probability column: a file whose ending tells the format, a folder for a "
-            "folder, or - for stdout.",
+            "folder, an address of one (s3://), or - for stdout.",
         ),
     ],
     force: Force = False,
@@ -44,6 +44,14 @@ def predict(  # noqa: PLR0917 - typer passes keyword arguments
             show_default="by the ending; csv for -",
         ),
     ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            "--executor",
+            metavar="NAME",
+            help="Who scores: local, ray (a Ray cluster: RAY_ADDRESS, or one on this machine) or ray://HOST:PORT.",
+        ),
+    ] = "local",
     report: Annotated[
         Path | None,
         typer.Option(
@@ -73,6 +81,7 @@ def predict(  # noqa: PLR0917 - typer passes keyword arguments
                 overwrite=force,
                 output_format=chosen,
                 report=report,
+                executor=executor,
                 progress=bar,
             )
     except BrokenPipeError:

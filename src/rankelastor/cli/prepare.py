@@ -38,6 +38,15 @@ def prepare(  # noqa: PLR0917 - typer passes keyword arguments
             show_default="data.prepared",
         ),
     ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            "--executor",
+            metavar="NAME",
+            help="Who does the work: local (threads), ray (a Ray cluster: RAY_ADDRESS, or one on this machine) or "
+            "ray://HOST:PORT.",
+        ),
+    ] = "local",
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +64,7 @@ def prepare(  # noqa: PLR0917 - typer passes keyword arguments
     changes = parse_overrides(assignments or []) | ({} if to is None else {"data.prepared": to})
     settings = load_recipe(recipe, changes).data
     with Bar() as bar:
-        dataset = prepare_for(recipe, settings, extend=extend, force=force, progress=bar)
+        dataset = prepare_for(recipe, settings, extend=extend, force=force, executor=executor, progress=bar)
     counts = {name: dataset.split(name).num_rows for name in dataset.splits}
     if as_json:
         print_json({"folder": str(dataset.place), "num_features": dataset.schema.num_fields, "num_rows": counts})

@@ -75,6 +75,15 @@ def record_sources(
     return tuple(_record(source, earlier.get((source.split, source.name)), stopped) for source in sources)
 
 
+def record_source(source: SourceFile) -> SourceRecord:
+    """Record size, modification time and SHA-256 of one raw file.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    return record_sources([source])[0]
+
+
 def file_states(sources: Iterable[SourceFile]) -> tuple[tuple[int, int], ...]:
     """Read size and modification time of each raw file; a file is assumed unchanged while both stay the same.
 

@@ -41,6 +41,7 @@ def prepare(
     extend: str | Path | None = None,
     force: bool = False,
     needs: Callable[[User], bool] = _is_run,
+    executor: str | None = None,
     progress: ProgressListener | None = None,
 ) -> PreparedDataset:
     """Read the raw files once, fit vocabularies and statistics on the train split, write memory-mappable shards.
@@ -54,6 +55,8 @@ def prepare(
         extend: the prepared folder of the day before: the files are those of a further day. Known values keep their
             ids, new ones get ids behind them, counts grow, and all other statistics stay. It is not changed.
         force: prepare again even if nothing has changed, and replace a folder that others need.
+        executor: who does the work: None or ``local``, the threads of this process; ``ray``, the Ray cluster that
+            ``RAY_ADDRESS`` names, or one on this machine; ``ray://HOST:PORT``, that cluster. The result is the same.
         needs: tells of each user of an existing folder (data/used_by.py) whether it needs the folder as it is.
         progress: receives the progress of the work.
 
@@ -79,7 +82,7 @@ def prepare(
         before = _read_manifest(folder)
         _heed_chain(folder, before, is_extended=former is not None, force=force)
         _heed_users(folder, before, settings, needs=needs, force=force)
-        manifest = build(settings, sources, building, progress or SilentProgress(), former=former)
+        manifest = build(settings, sources, building, progress or SilentProgress(), former=former, executor=executor)
         if before is not None and before.fingerprint == manifest.fingerprint:
             copy_users(folder, building)
     rows = ", ".join(f"{name} {split.num_rows:,} rows" for name, split in manifest.splits.items())

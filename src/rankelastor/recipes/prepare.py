@@ -20,6 +20,7 @@ def prepare_for(
     *,
     extend: str | Path | None = None,
     force: bool = False,
+    executor: str | None = None,
     progress: ProgressListener | None = None,
 ) -> PreparedDataset:
     """Prepare the data of a recipe file as ``prepare`` does, unless another recipe needs what its folder holds.
@@ -29,6 +30,7 @@ def prepare_for(
         settings: its data settings, with overrides.
         extend: the prepared folder of the day before, which the files take a further day to; None: there is none.
         force: prepare again even if nothing has changed, and replace a folder that others need.
+        executor: who does the work, as ``prepare`` takes it.
         progress: receives the progress of the work.
 
     Raises:
@@ -41,7 +43,7 @@ def prepare_for(
     def needs(user: User) -> bool:
         return user.kind == "run" or (user != this and _has_other_data(user.path, settings))
 
-    dataset = prepare(settings, extend=extend, force=force, needs=needs, progress=progress)
+    dataset = prepare(settings, extend=extend, force=force, needs=needs, executor=executor, progress=progress)
     add_user(dataset.place, this)
     return dataset
 

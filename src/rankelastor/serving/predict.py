@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
 import pyarrow as pa
+from jaxtyping import Float64
+from numpy import ndarray
 
 from rankelastor.alarms.alarm import log_alarms
+from rankelastor.data.building.executors import Executor, open_executor
+from rankelastor.data.building.workers import Workers
 from rankelastor.data.raw.inputs import Input, Inputs, Table, open_inputs
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError, StorageError
 from rankelastor.evaluation.row_scorer import RowScorer
 from rankelastor.execution.cores import borrowed_cores
-from rankelastor.places import refuse_address
+from rankelastor.places import in_full, refuse_address
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.remote.remote_path import AnyPath, RemotePath, place_of
 from rankelastor.runs.load import LoadedRun, load_run
+from rankelastor.schema import Batch
 from rankelastor.serving.output import Writer, open_writer
 from rankelastor.serving.output_names import OutputFormat, format_of, format_of_table, has_written_ending, output_name
 from rankelastor.serving.output_place import DONE_MARK, refuse_output
+from rankelastor.serving.score_task import score_batch
 from rankelastor.serving.watch import PredictionWatch
 from rankelastor.storage import whole_file, whole_folder
 
@@ -36,6 +43,7 @@ def predict(
     overwrite: bool = False,
     output_format: str | None = None,
     report: str | Path | None = None,
+    executor: str | None = None,
     progress: ProgressListener | None = None,
 ) -> int:
     """Score raw rows with a run, in bounded memory.
@@ -59,6 +67,8 @@ def predict(
             goes by its name, and writes CSV to a stream.
         report: a JSON file for the summary of the prediction beside that of valid, one for all files of a folder, see
             ``PredictionReport``; it is replaced if it exists. None writes none.
+        executor: who scores: None or ``local``, this process; ``ray`` or ``ray://HOST:PORT``, the workers of a Ray
+            cluster, which must reach the run folder. This process reads, encodes and writes the rows.
         progress: receives the number of bytes read.
 
     Returns:
@@ -88,7 +98,9 @@ def predict(
             may_lack=run.recipe.data.columns_beside_features,
             tabs=tabs,
         ) as inputs,
-        closing(_Scoring(run, inputs, progress or SilentProgress())) as scoring,
+        Workers(1) as workers,
+        open_executor(executor, workers) as stages,
+        closing(_Scoring(run, inputs, progress or SilentProgress(), stages, in_full(folder))) as scoring,
     ):
         if goes_to_folder:
             assert isinstance(output_file, str | Path | RemotePath), "a stream is no folder"
@@ -116,7 +128,10 @@ def probability_columns(tasks: Sequence[str]) -> tuple[str, ...]:
 class _Scoring:
     """The rows of all inputs with their probabilities, piece by piece, and the watch over them."""
 
-    def __init__(self, run: LoadedRun, inputs: Inputs, progress: ProgressListener) -> None:
+    def __init__(
+        self, run: LoadedRun, inputs: Inputs, progress: ProgressListener, executor: Executor, folder: str
+    ) -> None:
+        self._executor, self._folder = executor, folder
         self.csv = run.encoder.csv
         self.watch = PredictionWatch(run, where=inputs.name)
         self._encoder = run.encoder
@@ -128,10 +143,7 @@ class _Scoring:
     def write(self, table: Input, writer: Writer, *, without: Collection[str] = ()) -> int:
         """Score a table and write its rows, without some columns; return their number."""
         num_rows = 0
-        for rows in table.read(self._progress):
-            self._refuse_added_columns(rows)
-            batch = self._encoder.encode(rows)
-            scores = self._scorer.score(batch)
+        for rows, batch, scores in self._scored(table):
             self.watch.add(rows, batch, scores)
             scored = rows.table
             for name, column in zip(self._added, scores.T, strict=True):
@@ -139,6 +151,27 @@ class _Scoring:
             writer.write(scored.select([name for name in scored.schema.names if name not in without]))
             num_rows += rows.num_rows
         return num_rows
+
+    def _scored(self, table: Input) -> Iterator[tuple[RawRows, Batch, Float64[ndarray, "row task"]]]:
+        """Yield the rows of a table piece by piece, encoded and with their probabilities."""
+        if self._executor.shares_memory:
+            for rows, batch in self._encoded(table):
+                yield rows, batch, self._scorer.score(batch)
+            return
+        held: deque[tuple[RawRows, Batch]] = deque()
+
+        def batches() -> Iterator[Batch]:
+            for encoded in self._encoded(table):
+                held.append(encoded)
+                yield encoded[1]
+
+        for scores in self._executor.map(score_batch, batches(), self._folder):
+            yield *held.popleft(), scores
+
+    def _encoded(self, table: Input) -> Iterator[tuple[RawRows, Batch]]:
+        for rows in table.read(self._progress):
+            self._refuse_added_columns(rows)
+            yield rows, self._encoder.encode(rows)
 
     def close(self) -> None:
         """End the work."""

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from rankelastor.data.building.encoding import StagedEncoder, write_splits
+from rankelastor.data.building.executors import Executor, open_executor
 from rankelastor.data.building.field_plan import FieldPlan, plan_fields
+from rankelastor.data.building.file_stage import FileToStage, absorb, read_into, stage_file
 from rankelastor.data.building.fitting import FeatureFits, FittedFeature
 from rankelastor.data.building.former_days import FormerDays
 from rankelastor.data.building.label_rates import LabelRates, label_rates, require_weights
@@ -18,7 +20,13 @@ from rankelastor.data.building.staging import Stager
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.features.file_names import FileNames
 from rankelastor.data.features.vector_files import find_vector_files
-from rankelastor.data.fingerprint import compute_fingerprint, file_states, record_sources, relevant_settings
+from rankelastor.data.fingerprint import (
+    compute_fingerprint,
+    file_states,
+    record_source,
+    record_sources,
+    relevant_settings,
+)
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.manifest import (
     EXTENDED_VERSION,
@@ -30,7 +38,7 @@ from rankelastor.data.manifest import (
 )
 from rankelastor.data.raw.csv_stream import READ_BYTES
 from rankelastor.data.raw.parquet_types import require_same_kinds
-from rankelastor.data.raw.rows import column_names, is_empty, read_rows
+from rankelastor.data.raw.rows import column_names, is_empty
 from rankelastor.data.raw.source_files import SourceFile, without_empty
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.shards import limit_shard_rows
@@ -50,20 +58,23 @@ def build(
     former: FormerDays | None = None,
     read_bytes: int = READ_BYTES,
     num_threads: int | None = None,
+    executor: str | None = None,
 ) -> Manifest:
     """Build a prepared data set in ``folder``, which must exist and be empty.
 
     With ``former`` it takes a further day in: vocabularies are extended, and all else stays as it was fitted.
 
-    The result depends on the contents of the files and on the settings alone, not on ``read_bytes`` or
-    ``num_threads`` (None: the default of Arrow).
+    The result depends on the contents of the files and on the settings alone, not on ``read_bytes``, ``num_threads``
+    (None: the default of Arrow) or ``executor``, see ``open_executor``.
 
     Raises:
         DataError: a raw file is wrong, or a split is empty or has one label only.
         SettingsError: the declared fields do not match the files.
     """
-    with Workers(num_threads) as workers:
-        return _build(settings, sources, folder, progress, former=former, read_bytes=read_bytes, workers=workers)
+    with Workers(num_threads) as workers, open_executor(executor, workers) as stages:
+        return _build(
+            settings, sources, folder, progress, former=former, read_bytes=read_bytes, workers=workers, executor=stages
+        )
 
 
 def _build(
@@ -75,11 +86,17 @@ def _build(
     former: FormerDays | None,
     read_bytes: int,
     workers: Workers,
+    executor: Executor,
 ) -> Manifest:
     files = (*sources, *find_vector_files(settings.files.folder, settings.vectors))
     before = file_states(files)
-    hashed = workers.start(partial(record_sources, stopped=workers.stopped.is_set), files)
-    stager = _stage(settings, sources, folder, progress, former=former, read_bytes=read_bytes, workers=workers)
+    if executor.shares_memory:
+        hashed = workers.start(partial(record_sources, stopped=workers.stopped.is_set), files)
+    else:
+        hashed = workers.start(lambda each: tuple(executor.map(record_source, each)), files)
+    stager = _stage(
+        settings, sources, folder, progress, former=former, read_bytes=read_bytes, workers=workers, executor=executor
+    )
     records = hashed.result()
     if not before == file_states(files) == tuple((record.num_bytes, record.modified_ns) for record in records):
         raise DataError("the raw files must not change while they are read, but one did; prepare again")
@@ -92,7 +109,9 @@ def _build(
     splits = _assign(settings, stager)
     rates = label_rates(stager.plan, stager.parts, splits)
     require_weights(stager.plan, stager.parts, splits)
-    features = _fit(stager, splits, settings, folder, former=former, progress=progress, workers=workers)
+    features = _fit(
+        stager, splits, settings, folder, former=former, progress=progress, workers=workers, executor=executor
+    )
     stager.interners.clear()  # large, and writing needs only the table from codes to ids
     specs = tuple(feature.spec for feature in features)
     encoder = StagedEncoder(build_schema(specs, [target.task for target in settings.targets]), features, stager.groups)
@@ -104,7 +123,7 @@ def _build(
         folder,
         shard_rows=shard_rows,
         progress=progress,
-        workers=workers,
+        executor=executor,
     )
     stager.folder.rmdir()
     manifest = Manifest(
@@ -150,6 +169,7 @@ def _stage(
     former: FormerDays | None,
     read_bytes: int,
     workers: Workers,
+    executor: Executor,
 ) -> Stager:
     """Stage all files that hold rows; the first one determines the columns."""
     sources = without_empty(sources, settings.csv)
@@ -163,21 +183,21 @@ def _stage(
     split = settings.split if isinstance(settings.split, TimeSplit) else None
     stager = Stager(plan, settings.csv, folder / "staged", workers, split)
     progress.begin("reading", total=sum(source.path.stat().st_size for source in sources), unit="bytes")
-    for source in sources:
-        _require_same_features(plan, settings, source, first)
-        position = 0
-        for rows in read_rows(
-            source.path,
-            settings.csv,
-            plan.columns,
-            distinct=plan.distinct_columns,
-            numbers=plan.number_columns,
-            read_bytes=read_bytes,
-            partitions=source.partitions,
-        ):
-            stager.add(rows, source.split)
-            progress.advance(rows.bytes_read - position)
-            position = rows.bytes_read
+    if executor.shares_memory:
+        for source in sources:
+            _require_same_features(plan, settings, source, first)
+            for num_bytes in read_into(stager, source, settings.csv, read_bytes=read_bytes):
+                progress.advance(num_bytes)
+    else:
+        for source in sources:
+            _require_same_features(plan, settings, source, first)
+        jobs = (
+            FileToStage(source, number, plan, settings.csv, split, stager.folder.absolute(), read_bytes)
+            for number, source in enumerate(sources)
+        )
+        for staged in executor.map(stage_file, jobs):
+            absorb(stager, staged)
+            progress.advance(staged.num_bytes)
     progress.end()
     return stager
 
@@ -229,8 +249,9 @@ def _fit(
     former: FormerDays | None,
     progress: ProgressListener,
     workers: Workers,
+    executor: Executor,
 ) -> tuple[FittedFeature, ...]:
-    fits = FeatureFits(stager.plan, stager.interners, workers, former=former, keeps_rare=settings.extendable)
+    fits = FeatureFits(stager.plan, stager.interners, workers, executor, former=former, keeps_rare=settings.extendable)
     fits.run(stager.parts, splits, progress)
     output = FeatureOutput(
         place_of(settings.files.folder, what="files.folder", error=DataError),

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rankelastor.data.building.executors import Executor
 from rankelastor.data.building.fitting import FittedFeature
 from rankelastor.data.building.row_splits import SplitCodes
 from rankelastor.data.building.staging import StagedColumns, StagedPart, group_ranks
-from rankelastor.data.building.workers import Workers
 from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.interner import Interner
 from rankelastor.data.shards import ShardWriter
@@ -58,7 +58,7 @@ def write_splits(
     *,
     shard_rows: int,
     progress: ProgressListener,
-    workers: Workers,
+    executor: Executor,
 ) -> dict[SplitName, int]:
     """Encode all parts into ``folder/<split>/``; delete each part once it is written.
 
@@ -82,7 +82,7 @@ def write_splits(
     progress.begin("writing", total=len(splits), unit="rows")
     ends = np.cumsum([part.num_rows for part in parts])
     with_codes = zip(parts, np.split(splits, ends[:-1]), strict=True)
-    for part, encoded in zip(parts, workers.map(lambda item: _encode(*item, encoder), with_codes), strict=True):
+    for part, encoded in zip(parts, executor.map(encode_part, with_codes, encoder), strict=True):
         for code, rows in encoded.items():
             writers[code].add(rows)
         part.file.unlink()
@@ -93,8 +93,9 @@ def write_splits(
     return {SPLITS[code]: writer.num_shards for code, writer in writers.items()}
 
 
-def _encode(part: StagedPart, codes: SplitCodes, encoder: StagedEncoder) -> dict[int, EncodedRows]:
+def encode_part(item: tuple[StagedPart, SplitCodes], encoder: StagedEncoder) -> dict[int, EncodedRows]:
     """Encode the rows of a part, by split."""
+    part, codes = item
     everything = encoder.encode(part.columns())
     encoded = {}
     for code in np.flatnonzero(np.bincount(codes)).tolist():

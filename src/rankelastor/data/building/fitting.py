@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rankelastor.data.building.executors import Executor
 from rankelastor.data.building.field_plan import FieldPlan, vocabulary_owner
 from rankelastor.data.building.former_days import FormerDays
 from rankelastor.data.building.row_splits import SplitCodes
@@ -22,7 +23,14 @@ from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.feature_output import FeatureOutput
 from rankelastor.data.kinds.field import FeatureFit, NothingToFit, PlannedFeature
 from rankelastor.data.kinds.spec import FeatureSpec
-from rankelastor.data.kinds.vocabulary_fit import Former, VocabularyFit
+from rankelastor.data.kinds.vocabulary_fit import (
+    Former,
+    OrderedVocabulary,
+    VocabularyFeatureFit,
+    VocabularyFit,
+    codes_to_count,
+    order_vocabulary,
+)
 from rankelastor.data.manifest import RARE_FOLDER, VOCABULARY_FOLDER
 from rankelastor.progress import ProgressListener
 
@@ -51,11 +59,13 @@ class FeatureFits:
         plan: FieldPlan,
         interners: Mapping[str, Interner],
         workers: Workers,
+        executor: Executor | None = None,
         *,
         former: FormerDays | None = None,
         keeps_rare: bool = False,
     ) -> None:
         self._plan = plan
+        self._executor: Executor = workers if executor is None else executor
         self._workers = workers
         self._former = former
         files = safe_file_names(list(interners))
@@ -73,6 +83,8 @@ class FeatureFits:
         """Fit on the train rows of the parts; ``splits`` holds the split of each row, in order."""
         progress.begin("fitting", total=sum(part.num_rows for part in parts), unit="rows")
         first = True
+        if not self._executor.shares_memory:
+            self._count(parts, splits)
         while pending := [indexed for indexed in self._fits if not indexed.fit.done]:
             groups = self._group_by_counts(pending)
             for part, columns, is_train in train_rows(parts, splits):
@@ -85,22 +97,40 @@ class FeatureFits:
             first = False
         progress.end()
 
+    def _count(self, parts: Sequence[StagedPart], splits: SplitCodes) -> None:
+        """Count the texts of all vocabularies, each part by a task; the other fits are not touched."""
+        counted = [each for each in self._fits if isinstance(each.fit, VocabularyFeatureFit) and not each.fit.done]
+        columns: dict[str, list[int]] = {}
+        for each in counted:
+            owner = vocabulary_owner(self._plan.features[each.index])
+            assert owner is not None, "a fit that counts has a vocabulary"
+            columns.setdefault(owner, []).append(each.index)
+        blanks = {owner: self._vocabularies[owner].blank_code for owner in columns}
+        jobs = (PartToCount(part, is_train) for part, _, is_train in train_rows(parts, splits))
+        for found in self._executor.map(count_part, jobs, columns, blanks):
+            for owner, (codes, counts) in found.items():
+                self._vocabularies[owner].add_counts(codes, counts)
+        for each in counted:
+            each.fit.end_pass()
+
     def write(self, output: FeatureOutput, folder: Path) -> tuple[FittedFeature, ...]:
         """Write the vocabularies and other files of the features; return the fitted features in declared order."""
         vocabularies, rare = folder / VOCABULARY_FOLDER, folder / RARE_FOLDER
         vocabularies.mkdir()
+        jobs = (fit.to_order() for fit in self._vocabularies.values())
+        ordered = self._executor.map(order_vocabulary, jobs)
 
-        def write_one(named: tuple[str, VocabularyFit]) -> None:
-            name, fit = named
-            vocabulary = fit.close()
+        def write_one(named: tuple[tuple[str, VocabularyFit], OrderedVocabulary]) -> None:
+            (name, fit), found = named
+            vocabulary = fit.close(found)
             if fit.are_cells:
                 TextNotes().look_at(name, vocabulary.values)
             vocabulary.write(vocabularies / fit.file)
-            if fit.rare is not None:
+            if found.rare is not None:
                 rare.mkdir(exist_ok=True)
-                fit.rare.write(rare / fit.file)
+                found.rare.write(rare / fit.file)
 
-        for _ in self._workers.map(write_one, self._vocabularies.items()):
+        for _ in self._workers.map(write_one, zip(self._vocabularies.items(), ordered, strict=True)):
             pass
         specs = [indexed.fit.finish(output) for indexed in self._fits]
         tables = self._workers.map(self._id_of_code, self._plan.features)
@@ -147,3 +177,33 @@ def _add(columns: StagedColumns, is_train: NDArray[np.bool_], fits: Sequence[_In
     """Add the train rows of a part to fits that update the same counts."""
     for indexed in fits:
         indexed.fit.add(columns.cells(indexed.index).select(is_train))
+
+
+@dataclass(frozen=True)
+class PartToCount:
+    """A staged part whose texts are to be counted, and a mask of its train rows."""
+
+    part: StagedPart
+    is_train: NDArray[np.bool_]
+
+
+def count_part(
+    job: PartToCount, columns: Mapping[str, Sequence[int]], blanks: Mapping[str, int]
+) -> dict[str, tuple[NDArray[np.uint32], NDArray[np.int64]]]:
+    """Count the texts of the train rows of a part.
+
+    Args:
+        job: the part.
+        columns: the features that each vocabulary counts, by its owner.
+        blanks: the code of the blank text of each vocabulary.
+
+    Returns:
+        For each vocabulary the codes that occur, and how often each does.
+    """
+    staged = job.part.columns()
+    counted = {}
+    for owner, indices in columns.items():
+        cells = (staged.cells(index).select(job.is_train) for index in indices)
+        codes = np.concatenate([codes_to_count(each, blanks[owner]) for each in cells])
+        counted[owner] = np.unique(codes, return_counts=True)
+    return counted

@@ -7,8 +7,9 @@ dictionaries of distinct texts and one piece.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from rankelastor.data.building.field_plan import FieldPlan, vocabulary_owner
 from rankelastor.data.building.workers import Workers
 from rankelastor.data.cells.labels import parse_labels
 from rankelastor.data.cells.text_notes import TextNotes
-from rankelastor.data.cells.time_keys import TimeKey, TimeKeys
+from rankelastor.data.cells.time_keys import TimeKey, TimeKeys, TimeState
 from rankelastor.data.cells.weights import parse_weights
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.cells import Cells, CellSource, Numbering, marks_of_csv
@@ -32,6 +33,7 @@ from rankelastor.data.raw.rows import RawRows
 from rankelastor.data.settings import Target
 from rankelastor.data.split_settings import TimeSplit
 from rankelastor.errors import SettingsError
+from rankelastor.remote.remote_path import AnyPath
 from rankelastor.schema import SplitName
 
 CELLS_PER_PART = 16_000_000
@@ -41,17 +43,29 @@ LABEL, GROUP, TIME, WEIGHT = "label", "group", "time", "weight"
 
 
 @dataclass(frozen=True)
+class FileCodes:
+    """The code in the dictionaries of all files of each code of one file: by index of a feature, and of the groups."""
+
+    by_feature: dict[int, NDArray[np.uint32]]
+    groups: NDArray[np.uint32] | None
+
+
+@dataclass(frozen=True)
 class StagedPart:
-    """One staged piece: its file, the split of its source (None: not yet split), and its number of rows."""
+    """One staged piece: its file, the split of its source (None: not yet split), and its number of rows.
+
+    ``codes`` translates its provisional codes, if its raw file was numbered by itself.
+    """
 
     file: Path
     split: SplitName | None
     num_rows: int
+    codes: FileCodes | None = None
 
     def columns(self) -> StagedColumns:
         """Map the part into memory."""
         with pa.memory_map(str(self.file)) as mapped:
-            return StagedColumns(pa.ipc.open_file(mapped).get_batch(0))
+            return StagedColumns(pa.ipc.open_file(mapped).get_batch(0), self.codes)
 
 
 @dataclass(frozen=True)
@@ -59,10 +73,14 @@ class StagedColumns:
     """The columns of a staged part as NumPy views of the mapped file."""
 
     batch: pa.RecordBatch
+    codes: FileCodes | None = None
 
     def cells(self, index: int) -> Cells:
         """Read the parsed cells of the feature at ``index`` of the plan; texts are provisional codes."""
-        return Cells.from_arrow(self.batch.column(f"feature_{index}"))
+        cells = Cells.from_arrow(self.batch.column(f"feature_{index}"))
+        if self.codes is None or index not in self.codes.by_feature:
+            return cells
+        return Cells(self.codes.by_feature[index][cells.values], cells.offsets)
 
     def labels(self) -> NDArray[np.float32]:
         """Read the labels, float32 (row, task)."""
@@ -76,7 +94,7 @@ class StagedColumns:
     def groups(self) -> NDArray[np.uint32]:
         """Read the provisional codes of the groups, uint32 (row,)."""
         groups: NDArray[np.uint32] = self._view(GROUP)
-        return groups
+        return groups if self.codes is None or self.codes.groups is None else self.codes.groups[groups]
 
     def times(self) -> TimeKey:
         """Read the time keys, float64 or int64 (row,)."""
@@ -97,9 +115,17 @@ class Stager:
     """
 
     def __init__(
-        self, plan: FieldPlan, csv: CsvSettings, folder: Path, workers: Workers, split: TimeSplit | None = None
+        self,
+        plan: FieldPlan,
+        csv: CsvSettings,
+        folder: Path,
+        workers: Workers,
+        split: TimeSplit | None = None,
+        *,
+        prefix: str = "",
     ) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
+        self._prefix = prefix
         self._workers = workers
         self.plan = plan
         self.folder = folder
@@ -130,15 +156,48 @@ class Stager:
         columns = dict(self._columns())
         staged = self._workers.map(lambda stage: stage(rows), columns.values())
         batch = pa.RecordBatch.from_arrays(list(staged), names=list(columns))
-        file = self.folder / f"part-{len(self.parts):06d}.arrow"
-        with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        file = self.folder / f"{self._prefix}part-{len(self.parts):06d}.arrow"
+        unfinished = file.with_suffix(f".{os.getpid()}")
+        with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
             writer.write_batch(batch)
+        unfinished.replace(file)  # as a whole, since a process that is thought dead may write it, too
         self.parts.append(StagedPart(file, split, rows.num_rows))
 
     @property
     def num_rows(self) -> int:
         """Number of rows staged so far."""
         return sum(part.num_rows for part in self.parts)
+
+    @property
+    def time_state(self) -> TimeState | None:
+        """What the times read so far are; None unless the split is by time."""
+        return None if self._times is None else self._times.state
+
+    def agree_on_times(self, state: TimeState, file: AnyPath) -> None:
+        """Take over what the times of a file are that was staged by itself.
+
+        Raises:
+            DataError: the times of the files before are written otherwise.
+        """
+        assert self._times is not None, "the split is by time"
+        self._times.agree(state, file)
+
+    def take_over(
+        self,
+        parts: Sequence[StagedPart],
+        codes: dict[str, NDArray[np.uint32]],
+        groups: NDArray[np.uint32] | None,
+    ) -> None:
+        """Add the parts of a file that was staged by itself.
+
+        Args:
+            parts: the parts, in order.
+            codes: the code here of each code there, by the feature that owns the vocabulary.
+            groups: the same for groups.
+        """
+        owners = {index: vocabulary_owner(feature) for index, feature in enumerate(self.plan.features)}
+        by_feature = {index: codes[owner] for index, owner in owners.items() if owner is not None}
+        self.parts += [replace(part, codes=FileCodes(by_feature, groups)) for part in parts]
 
     def time_keys(self) -> TimeKey | None:
         """Return a sortable time key per row; None unless the split is by time."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import pyarrow as pa
 
@@ -32,19 +32,21 @@ class Workers:
         self.stopped = threading.Event()
         self._pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="rankelastor-prepare")
 
+    shares_memory = True
+
     def start(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
         """Start one piece of work without waiting for its result."""
         return self._pool.submit(work, item)
 
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Yield the result of each item, in order; only a few items are started before their results are needed.
+    def map(self, work: Callable[..., Result], items: Iterable[Item], *shared: Any) -> Iterator[Result]:
+        """Yield ``work(item, *shared)`` of each item, in order; only a few are started before results are needed.
 
         The exception of the first failing item is raised here, and the remaining items are not started.
         """
         pending: deque[Future[Result]] = deque()
         try:
             for item in items:
-                pending.append(self._pool.submit(work, item))
+                pending.append(self._pool.submit(work, item, *shared))
                 if len(pending) > 2 * self.num_threads:
                     yield pending.popleft().result()
             while pending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from rankelastor.data.cells.time_formats import example_of, parse_times
 from rankelastor.data.cells.typed_times import is_time_point, nanoseconds_of
 from rankelastor.data.raw.rows import RawRows
 from rankelastor.errors import DataError, SettingsError
+from rankelastor.remote.remote_path import AnyPath
 
 TimeKey = NDArray[np.float64] | NDArray[np.int64]
 """Times that are numbers as float64, all others as int64 nanoseconds since 1970 in UTC."""
@@ -26,6 +28,14 @@ _FIRST_SHARED = 2.0**53
 _EXACT_DIGITS = 15
 """Decimals of so many digits are different numbers as float64."""
 _EXACT_WAYS = "name the unit, as in data.split.format: epoch_seconds, which is exact to the nanosecond"
+
+
+@dataclass(frozen=True)
+class TimeState:
+    """What the times read so far are: numbers or not, and with an offset from UTC or not; None where nothing told."""
+
+    numeric: bool | None
+    has_offset: bool | None
 
 
 class TimeKeys:
@@ -56,6 +66,30 @@ class TimeKeys:
         if self._numeric is None:
             self._numeric = _is_number(rows, self._column, self._marks)
         return self._exact_numbers(rows) if self._numeric else self._parsed_keys(rows)
+
+    @property
+    def state(self) -> TimeState:
+        """What the times read so far are."""
+        return TimeState(self._numeric, self._has_offset)
+
+    def agree(self, state: TimeState, file: AnyPath) -> None:
+        """Take over what the times of another file are.
+
+        Raises:
+            DataError: the times before are written otherwise.
+        """
+        for mine, its, way in (
+            (self._numeric, state.numeric, "numbers"),
+            (self._has_offset, state.has_offset, "times with an offset from UTC"),
+        ):
+            if None not in (mine, its) and mine != its:
+                are, given = (f"are {way}", "are not") if mine else (f"are no {way}", "are")
+                raise DataError(
+                    f"{file}, column {self._column!r} must hold times as the files before it, which {are}, but its "
+                    f"times {given}; write all times to split by in one way"
+                )
+        self._numeric = state.numeric if self._numeric is None else self._numeric
+        self._has_offset = state.has_offset if self._has_offset is None else self._has_offset
 
     def start_of(self, moment: str | float, place: str) -> float | int:
         """Compute the key of a moment in the settings: a date or time in ISO, or a number if times are numbers.

@@ -37,6 +37,44 @@ class Former:
         return extend_vocabulary(self.values, texts, counts, min_count=min_count, day=self.day, keep=self.keep)
 
 
+@dataclass(frozen=True)
+class VocabularyToOrder:
+    """The texts of a dictionary with their counts, and the rules of the vocabulary that they become."""
+
+    values: pl.Series
+    counts: NDArray[np.int64]
+    min_count: int
+    blank: BlankIds
+    former: Former | None = None
+    keeps_rare: bool = False
+
+
+@dataclass(frozen=True)
+class OrderedVocabulary:
+    """A fitted vocabulary, and the values without an id for their rarity; None if they are not kept."""
+
+    vocabulary: Vocabulary
+    rare: RareValues | None = None
+
+
+def order_vocabulary(job: VocabularyToOrder) -> OrderedVocabulary:
+    """Fit a vocabulary, in which the most frequent value has the first id, or extend that of the days before."""
+    if job.former is not None:
+        extended = job.former.extend(job.values, job.counts, min_count=job.min_count)
+        return OrderedVocabulary(extended.vocabulary, extended.rare)
+    vocabulary = Vocabulary.fit(job.values, job.counts, min_count=job.min_count, blank=job.blank)
+    if not job.keeps_rare:
+        return OrderedVocabulary(vocabulary)
+    rare = RareValues.of_first_day(job.values, job.counts, min_count=job.min_count, blank=job.blank)
+    return OrderedVocabulary(vocabulary, rare)
+
+
+def codes_to_count(cells: Cells, blank_code: int) -> NDArray[np.uint32]:
+    """Select the codes of cells that count: a blank element of a list is padding and does not."""
+    values: NDArray[np.uint32] = cells.values
+    return values if cells.offsets is None else values[values != blank_code]
+
+
 class VocabularyFit:
     """Counter of the occurrences of each text of a dictionary in the train rows; then the fitted vocabulary.
 
@@ -44,7 +82,7 @@ class VocabularyFit:
         interner: the dictionary of the provisional codes.
         file: the name of the vocabulary file to write.
         are_cells: whether its values are cells of a column.
-        rare: the values without an id for their rarity; None if they are not kept.
+        blank_code: the provisional code of the blank text.
     """
 
     def __init__(
@@ -60,30 +98,31 @@ class VocabularyFit:
         assert rules.blank is not None, "the owner has a rule of its own"
         self._min_count, self._blank = rules.min_count, rules.blank
         self.interner, self.file, self.are_cells = interner, file, rules.are_cells
-        self._blank_code = int(interner.codes(pl.Series([BLANK]))[0])  # the blank gets a code even if no cell is blank
+        self.blank_code = int(interner.codes(pl.Series([BLANK]))[0])  # the blank gets a code even if no cell is blank
         self._counts: NDArray[np.int64] | None = np.zeros(len(interner), dtype=np.int64)
         self._vocabulary: Vocabulary | None = None
         self._former, self._keeps_rare = former, keeps_rare
-        self.rare: RareValues | None = None
 
     def add(self, cells: Cells) -> None:
         """Count some train rows; a blank element of a list is padding and does not count."""
         assert self._counts is not None, "nothing is counted once the vocabulary is fitted"
-        codes = cells.values if cells.offsets is None else cells.values[cells.values != self._blank_code]
-        np.add.at(self._counts, codes, 1)
+        np.add.at(self._counts, codes_to_count(cells, self.blank_code), 1)
 
-    def close(self) -> Vocabulary:
-        """Fit the vocabulary from the counts, and free them."""
-        assert self._counts is not None, "close is called once"
+    def add_counts(self, codes: NDArray[np.uint32], counts: NDArray[np.int64]) -> None:
+        """Add what was counted elsewhere: the number of occurrences of each of some codes, which differ."""
+        assert self._counts is not None, "nothing is counted once the vocabulary is fitted"
+        self._counts[codes] += counts
+
+    def to_order(self) -> VocabularyToOrder:
+        """Hand the texts and their counts over, which are freed here."""
+        assert self._counts is not None, "a vocabulary is ordered once"
         counts, self._counts = self._counts, None
-        texts = self.interner.values()
-        if self._former is None:
-            self._vocabulary = Vocabulary.fit(texts, counts, min_count=self._min_count, blank=self._blank)
-            if self._keeps_rare:
-                self.rare = RareValues.of_first_day(texts, counts, min_count=self._min_count, blank=self._blank)
-        else:
-            extended = self._former.extend(texts, counts, min_count=self._min_count)
-            self._vocabulary, self.rare = extended.vocabulary, extended.rare
+        values = self.interner.values()
+        return VocabularyToOrder(values, counts, self._min_count, self._blank, self._former, self._keeps_rare)
+
+    def close(self, ordered: OrderedVocabulary | None = None) -> Vocabulary:
+        """Take the fitted vocabulary over; None: fit it now."""
+        self._vocabulary = (order_vocabulary(self.to_order()) if ordered is None else ordered).vocabulary
         return self._vocabulary
 
     def with_blank(self, blank: BlankIds | None) -> Vocabulary:

@@ -170,7 +170,9 @@ def _ranks_by_stage(plan: Plan, cells: Sequence[Cell]) -> ReportTable:
         for cell in cells
         if (ranks := cell.ranks(_MEASURE))
     )
-    notes = ("Mean over test examples and seeds: of the embedded fields, the tokens, then each mixing and per-token FFN.",)
+    notes = (
+        "Mean over test examples and seeds: of the embedded fields, the tokens, then each mixing and per-token FFN.",
+    )
     return ReportTable("ranks_by_stage", "Rank by stage", columns, rows, notes)
 
 
