@@ -21,7 +21,10 @@ from rankelastor.schema import FeatureSchema
 
 
 def build_ranker(
-    settings: RankerSettings, schema: FeatureSchema, *, elsewhere: Callable[[FieldEmbedding], RowsElsewhere] | None = None
+    settings: RankerSettings,
+    schema: FeatureSchema,
+    *,
+    elsewhere: Callable[[FieldEmbedding], RowsElsewhere] | None = None,
 ) -> Ranker:
     """Make a ranker for the features and tasks of ``schema``, with initial values.
 

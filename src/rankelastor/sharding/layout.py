@@ -84,6 +84,11 @@ class TableLayout:
             found[stop] = RowTable("edges of numbers", stop, embedding.num_rows - stop)
         return cls(tuple(found[start] for start in sorted(found)), embedding.embedding_dim)
 
+    @classmethod
+    def of_rows(cls, embedding: FieldEmbedding) -> Self:
+        """Find the tables of an embedding, whose names do not matter."""
+        return cls.of(embedding, [f"feature {place}" for place in range(len(embedding.row_ranges))])
+
     @property
     def num_rows(self) -> int:
         """Number of rows, the padding row included."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rankelastor.errors import SettingsError
 from rankelastor.sharding.layout import TableLayout
@@ -136,7 +136,7 @@ def _planned(layout: TableLayout, size: int) -> list[TablePlan]:
     )
     try:
         found = planner.plan(nn.ModuleDict({TABLES: collection}), [sharder]).plan[TABLES]
-    except Exception as error:  # noqa: BLE001 - the planner has errors of its own, which are no API
+    except Exception as error:
         raise SettingsError(
             f"TorchRec's planner must find a plan for {layout.num_rows:,} rows on {size} processes, but did not: "
             f"{str(error).strip().splitlines()[0][:160]}; try training.distributed.plan=row_wise"
@@ -164,11 +164,17 @@ def collection_of(layout: TableLayout) -> Any:
                 num_embeddings=rows.num_rows,
                 embedding_dim=padded_width(layout.dim),
                 feature_names=[name_of(table)],
+                init_fn=_draw_nothing,
             )
             for table, rows in enumerate(layout.tables)
         ],
         device=torch.device("meta"),
     )
+
+
+def _draw_nothing(rows: Tensor) -> Tensor:
+    """Leave initial values to the model, whose generator must give the numbers that it gives one process."""
+    return rows
 
 
 def shown(plans: Sequence[TablePlan], layout: TableLayout) -> Mapping[str, str]:

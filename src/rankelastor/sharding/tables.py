@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int64, Integer
 from torch import Tensor, nn
-from torch.distributed.optim import _apply_optimizer_in_backward
 
 from rankelastor.collectives.process_group import GroupProcesses
+from rankelastor.sharding.checkpoint import TablePart, read_tables, write_tables
 from rankelastor.sharding.layout import TableLayout
 from rankelastor.sharding.plan import TABLES, TablePlan, collection_of, name_of, padded_width
 from rankelastor.sharding.torchrec_parts import torchrec_parts
@@ -111,7 +112,7 @@ class ShardedTables:
         parts, size = torchrec_parts(), self.processes.world.size
         collection = collection_of(self.layout)
         settings = {"lr": learning_rate * self.scale, "eps": EPSILON * self.scale, "weight_decay": l2}
-        _apply_optimizer_in_backward(parts.RowWiseAdagrad, collection.parameters(), settings)
+        parts._apply_optimizer_in_backward(parts.RowWiseAdagrad, collection.parameters(), settings)
         sharder = parts.EmbeddingCollectionSharder(fused_params={"weight_decay_mode": parts.WeightDecayMode.L2})
         divided = {
             name_of(table): _sharding(plan, self.layout, size=size, parts=parts)
@@ -202,6 +203,52 @@ class ShardedTables:
             for shard in self.shards:
                 if shard.table == table:
                     _put(shard, places, values)
+
+    @torch.no_grad()
+    def fill_sums(self, sums: Float[Tensor, " row"]) -> None:
+        """Overwrite the sums of squares of all rows, of which this process keeps its own."""
+        for shard in self.shards:
+            table = self.layout.tables[shard.table]
+            rows = torch.arange(table.start, table.start + table.num_rows)
+            own = table.places(rows) - shard.first_row
+            is_own = (own >= 0) & (own < len(shard.sums))
+            shard.sums[own[is_own]] = sums[rows[is_own]] * self.scale**2
+
+    @torch.no_grad()
+    def write(self, folder: Path) -> None:
+        """Write a checkpoint of all processes into a folder that all of them reach; all must call it together."""
+        write_tables(folder, self.layout, self._parts(), group=self.processes.group)
+
+    @torch.no_grad()
+    def read(self, folder: Path) -> None:
+        """Read what any number of processes wrote; all must call it together.
+
+        Raises:
+            RunError: the tables are those of another model.
+        """
+        parts = self._parts()
+        read_tables(folder, self.layout, parts, group=self.processes.group)
+        for shard, part in zip(self.shards, parts, strict=True):
+            shard.sums.copy_(part.sums * self.scale**2)
+
+    def _parts(self) -> list[TablePart]:
+        """Describe the shards in the width of the embedding: rows as they lie, sums copied."""
+        width = padded_width(self.layout.dim)
+        parts = []
+        for shard in self.shards:
+            columns = min(shard.rows.shape[1], self.layout.dim - shard.first_column)
+            parts.append(
+                TablePart(
+                    table=shard.table,
+                    rows=shard.rows[:, :columns],
+                    sums=shard.sums / self.scale**2,
+                    first_row=shard.first_row,
+                    first_column=shard.first_column,
+                    sum_index=shard.first_column // shard.rows.shape[1],
+                    num_sums=width // shard.rows.shape[1],
+                )
+            )
+        return parts
 
 
 def _put(shard: Shard, places: Tensor, values: Tensor) -> None:

@@ -28,7 +28,7 @@ _PARTS = {
         "table_wise",
     ),
     "torchrec.distributed.types": ("ShardingEnv", "ShardingPlan"),
-    "torchrec.optim.apply_optimizer_in_backward": ("apply_optimizer_in_backward",),
+    "torch.distributed.optim": ("_apply_optimizer_in_backward",),
     "torchrec.optim.rowwise_adagrad": ("RowWiseAdagrad",),
 }
 

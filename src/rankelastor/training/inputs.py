@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import torch
@@ -16,6 +18,8 @@ from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.execution.random_state import Generators
 from rankelastor.models.cost import Cost, cost_of
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.embedding.field_embedding import FieldEmbedding
+from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere
 from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.choices import Choice
@@ -23,6 +27,7 @@ from rankelastor.recipes.completion import complete
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.checks import check_training
 from rankelastor.training.distributed.coupled_layers import share_statistics
+from rankelastor.training.distributed.sharded_tables import shard
 from rankelastor.training.epoch_batches import scoring_loader, training_loader
 from rankelastor.training.fresh_ranker import fresh_ranker
 from rankelastor.training.label_counts import LabelCounts, count_labels
@@ -98,7 +103,13 @@ class RunInputs:
         is_compiled = settings.execution.compile == "always"
         generators = Generators.seeded(settings.seed, self.device, is_compiled=is_compiled, rank=world.rank)
         with OwnDraws(generators.own):
-            ranker = fresh_ranker(self.recipe.model, self.dataset, cost=self.cost, device=self.device)
+            ranker = fresh_ranker(
+                self.recipe.model,
+                self.dataset,
+                cost=self.cost,
+                device=self.device,
+                elsewhere=self._tables_in(processes),
+            )
         if self.recipe.starts_at_base_rate:
             self._start_at_base_rate(ranker)
         share_statistics(ranker, processes)
@@ -112,6 +123,19 @@ class RunInputs:
             rare_as_unseen=RareAsUnseen.of(self.dataset, settings.rare_as_unseen, seed=settings.seed),
             odds=self.recipe.odds,
             processes=processes,
+        )
+
+    def _tables_in(self, processes: Processes) -> Callable[[FieldEmbedding], RowsElsewhere] | None:
+        """Return what shards the rows of an embedding over processes; None if each has all rows."""
+        settings = self.recipe.training
+        if not settings.distributed.is_sharded or processes.world.size == 1:
+            return None
+        return partial(
+            shard,
+            names=[feature.name for feature in self.dataset.schema.with_ids],
+            settings=settings,
+            processes=processes,
+            device=self.device,
         )
 
     def _start_at_base_rate(self, ranker: Ranker) -> None:
