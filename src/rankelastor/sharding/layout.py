@@ -41,7 +41,7 @@ class RowTable:
 
     @property
     def stride(self) -> int:
-        """The distance between the places of neighbouring rows: near the golden section, and coprime to their number."""
+        """The distance between the places of neighbouring rows: near the golden section, coprime to their number."""
         stride = max(1, round(_GOLDEN * self.num_rows))
         while math.gcd(stride, self.num_rows) > 1:
             stride += 1

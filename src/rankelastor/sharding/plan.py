@@ -59,8 +59,8 @@ def check_plan(kind: PlanKind, layout: TableLayout, *, size: int) -> None:
     unit = size * _NUMBERS_AT_ONCE
     if kind == "column_wise" and layout.dim % unit:
         raise SettingsError(
-            f"rows must have a width that is a multiple of {unit} for training.distributed.plan=column_wise with {size} "
-            f"processes ({_NUMBERS_AT_ONCE} numbers for each at least), but the model's have {layout.dim}; try "
+            f"rows must have a width that is a multiple of {unit} for training.distributed.plan=column_wise with "
+            f"{size} processes ({_NUMBERS_AT_ONCE} numbers for each at least), but the model's have {layout.dim}; try "
             f"training.distributed.plan=row_wise, or model.embedding_dim={padded_multiple(layout.dim, unit)}"
         )
 
@@ -80,8 +80,8 @@ def divide(kind: PlanKind, layout: TableLayout, *, size: int) -> list[TablePlan]
 
     ``row_wise`` and ``column_wise`` divide each table among all processes, but for tables with fewer rows than
     processes, which stay whole. ``table_wise`` gives the largest tables out first, each to the process with fewest rows
-    so far. ``auto`` asks TorchRec's planner, which weighs memory and time; it divides no columns, since row-wise Adagrad
-    would then have several sums for a row.
+    so far. ``auto`` asks TorchRec's planner, which weighs memory and time; it divides no columns, since row-wise
+    Adagrad would then have several sums for a row.
 
     Args:
         kind: the setting.

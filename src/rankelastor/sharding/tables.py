@@ -72,8 +72,8 @@ class ShardedTables:
     """The rows of an embedding, of which each process holds a part.
 
     They lie in TorchRec's ``EmbeddingCollection`` under ``DistributedModelParallel``; FBGEMM updates them by row-wise
-    Adagrad in the backward pass, see ``optimisers/rowwise_adagrad.py`` for the rule. A width that is no multiple of four
-    is padded with zeros, and rate and epsilon are scaled so that the mean of squares is that of the real width.
+    Adagrad in the backward pass, see ``optimisers/rowwise_adagrad.py`` for the rule. A width that is no multiple of
+    four is padded with zeros, and rate and epsilon are scaled so that the mean of squares is that of the real width.
 
     Args:
         processes: the processes; all must call the same methods in the same order.
@@ -112,7 +112,7 @@ class ShardedTables:
         parts, size = torchrec_parts(), self.processes.world.size
         collection = collection_of(self.layout)
         settings = {"lr": learning_rate * self.scale, "eps": EPSILON * self.scale, "weight_decay": l2}
-        parts._apply_optimizer_in_backward(parts.RowWiseAdagrad, collection.parameters(), settings)
+        parts.apply_in_backward(parts.RowWiseAdagrad, collection.parameters(), settings)
         sharder = parts.EmbeddingCollectionSharder(fused_params={"weight_decay_mode": parts.WeightDecayMode.L2})
         divided = {
             name_of(table): _sharding(plan, self.layout, size=size, parts=parts)
@@ -160,7 +160,7 @@ class ShardedTables:
         return sum(shard.rows.nbytes + shard.sums.nbytes for shard in self.shards)
 
     def look_up(self, rows: Integer[Tensor, "*batch"]) -> FoundRows:
-        """Look up the rows of this process's share of a batch, so that they can be updated; all must call it together."""
+        """Look up the rows of this process's share of a batch, to update them later; all must call it together."""
         unique, position = torch.unique(rows.flatten().long(), return_inverse=True)
         has_padding = int(len(unique) > 0 and int(unique[0]) == 0)
         found = self._find(unique[has_padding:], kinds=("rows", "row values"))

@@ -12,8 +12,8 @@ from typing import Any
 from rankelastor.errors import SettingsError
 from rankelastor.extras import how_to_install
 
-WITHOUT_DEPENDENCIES = ("torchrec==1.8.0", "fbgemm-gpu-cpu==1.8.0", "tensordict==0.15.3", "torchmetrics==1.0.3")
-"""What is installed without what it asks for, which would bring builds of FBGEMM and PyTorch for CUDA."""
+WITHOUT_DEPENDENCIES = "torchrec==1.8.0"
+"""What is installed without what it asks for, the build of FBGEMM for CUDA; the extra has all else."""
 _PARTS = {
     "fbgemm_gpu.split_table_batched_embeddings_ops_training": ("WeightDecayMode",),
     "torchrec": ("EmbeddingCollection", "EmbeddingConfig", "KeyedJaggedTensor"),
@@ -49,6 +49,7 @@ def torchrec_parts() -> Any:
             "TorchRec must be installed for training.distributed.embedding=sharded, but it cannot be imported "
             f"({_first_line(error)}); try {install_command()}; or try training.distributed.embedding=replicated"
         ) from error
+    found["apply_in_backward"] = found.pop("_apply_optimizer_in_backward")  # TorchRec's own deprecated name is this one
     logging.getLogger("torch.fx._symbolic_trace").addFilter(_is_no_word_of_names)
     return SimpleNamespace(**found)
 
@@ -57,10 +58,10 @@ def install_command() -> str:
     """Return the two commands that install TorchRec beside the PyTorch that is there.
 
     Example:
-        >>> install_command().endswith("torchmetrics==1.0.3")
+        >>> install_command().endswith("pip install --no-deps torchrec==1.8.0")
         True
     """
-    return f"{how_to_install('distributed')} && pip install --no-deps {' '.join(WITHOUT_DEPENDENCIES)}"
+    return f"{how_to_install('distributed')} && pip install --no-deps {WITHOUT_DEPENDENCIES}"
 
 
 def _is_no_word_of_names(record: logging.LogRecord) -> bool:

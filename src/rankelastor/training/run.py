@@ -32,6 +32,7 @@ from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.beginning import BestSaver, begin, checkpointer_of
 from rankelastor.training.calibration import calibrate
 from rankelastor.training.distributed.agreement import agreed_inputs
+from rankelastor.training.distributed.protocol_differences import protocol_differences
 from rankelastor.training.distributed.sharded_state import share_best_weights
 from rankelastor.training.distributed.state import share_checkpoint
 from rankelastor.training.final_result import final_result
@@ -136,6 +137,8 @@ def train(
     with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
         inputs = agreed_inputs(recipe, processes, progress=progress)
         recipe = inputs.recipe
+        for difference in protocol_differences(recipe.training):
+            log.say(f"unlike the published protocol: {difference}")
         for choice in inputs.choices:
             log.say(f"chosen: {choice.path}={choice.value} ({choice.reason})")
         alarms = early_alarms(inputs)
