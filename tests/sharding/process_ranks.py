@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from rankelastor.collectives.joining import joined
+
 ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 300
 needs_torchrec = pytest.mark.skipif(
@@ -54,12 +56,10 @@ def on_processes(size: int, work: str, *arguments: Any) -> list[Any]:
 
 def main() -> None:
     """Be one of the ranks."""
-    from rankelastor.collectives.joining import joined
-
     module, _, function = sys.argv[1].partition(":")
     with joined(os.environ) as found:
         result = getattr(import_module(module), function)(found.processes, *json.loads(sys.argv[2]))
-    print(json.dumps(result))
+    sys.stdout.write(json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -35,7 +36,7 @@ def first_rows(layout: TableLayout) -> Tensor:
     return table
 
 
-def compare(processes: GroupProcesses, cases: list[tuple[PlanKind, int]]) -> list[dict[str, Any]]:
+def compare(processes: GroupProcesses, cases: Sequence[tuple[PlanKind, int]]) -> list[dict[str, Any]]:
     """Compare each plan and width with one table; the last rank looks up nothing in the last step."""
     return [_compare(processes, plan, dim) for plan, dim in cases]
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.sharding.table_steps import compare
+import torch
 from tests.training.distributed.shared_training import _Recorder, log_values
 
 from rankelastor.collectives.processes import Processes
@@ -26,7 +26,7 @@ OPTIMISER = {
 }
 
 
-def sharded_values(folder: Path, plan: str = "row_wise", **training: Any) -> dict[str, Any]:
+def sharded_values(folder: Path, plan: str, **training: Any) -> dict[str, Any]:
     """Make settings of a training with sharded rows, a sequence and numbers among edges, on the log of a folder."""
     values = log_values(
         folder,
@@ -56,12 +56,5 @@ def take_steps(processes: Processes, folder: str, plan: str) -> dict[str, Any]:
             epochs.run(lambda: len(recorder.losses) < NUM_STEPS)
             if epochs.is_done:
                 epochs.begin_next()
-    import torch
-
     rows = training.ranker.embedding.look_up(torch.arange(training.ranker.embedding.num_rows))
     return {"losses": recorder.losses, "rows": rows.tolist(), "held": len(training.ranker.embedding.table)}
-
-
-def all_at_once(processes: Any, folder: str, cases: list[Any], plans: list[str]) -> dict[str, Any]:
-    """Do in one start of processes what tests look at."""
-    return {"tables": compare(processes, cases), "steps": [take_steps(processes, folder, plan) for plan in plans]}

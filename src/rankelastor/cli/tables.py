@@ -83,7 +83,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def comparison_lines(result: RunResult) -> list[str]:
-    """Compare the ranker with logistic regression, its calibration with that before, and the rules with the published."""
+    """Compare the ranker with logistic regression, calibration with none, and rules with the published protocol."""
     lines = []
     if (compared := result.baseline) is not None:
         lines.append(

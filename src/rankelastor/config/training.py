@@ -216,8 +216,8 @@ class TrainingSettings(Settings):
         if self.optimiser.embedding_rule != "rowwise_adagrad":
             raise ValueError(
                 "optimiser.embedding_rule must be rowwise_adagrad with distributed.embedding=sharded, but "
-                f"{self.optimiser.embedding_rule} was given: TorchRec has no Adam for tables on CPUs, and its rate would "
-                "not do for Adagrad; try optimiser.embedding_rule=rowwise_adagrad with "
+                f"{self.optimiser.embedding_rule} was given: TorchRec has no Adam for tables on CPUs, and its rate "
+                "would not do for Adagrad; try optimiser.embedding_rule=rowwise_adagrad with "
                 "optimiser.embedding_learning_rate=0.02"
             )
         if self.averaged_weights is not None:

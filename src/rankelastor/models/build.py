@@ -24,7 +24,7 @@ def build_ranker(
     settings: RankerSettings,
     schema: FeatureSchema,
     *,
-    elsewhere: Callable[[FieldEmbedding], RowsElsewhere] | None = None,
+    elsewhere: RowsElsewhere | None = None,
 ) -> Ranker:
     """Make a ranker for the features and tasks of ``schema``, with initial values.
 
@@ -57,7 +57,7 @@ def build_embedding(
     embedding_dim: int,
     initial_std: float = EMBEDDING_STD,
     numbers: Callable[..., nn.Module] | None = None,
-    elsewhere: Callable[[FieldEmbedding], RowsElsewhere] | None = None,
+    elsewhere: RowsElsewhere | None = None,
 ) -> FieldEmbedding:
     """Make the embedding of the features, with initial rows; pretrained vectors are zero until they are set.
 

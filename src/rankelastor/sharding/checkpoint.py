@@ -1,7 +1,8 @@
 """Checkpoints of sharded tables: written by any number of processes, read by any other number.
 
 PyTorch's planner of distributed checkpoints says which process writes and reads which part; the parts lie in
-safetensors files, so that nothing is unpickled. A table is stored by places, see ``layout.py``, in the width of the embedding.
+safetensors files, so that nothing is unpickled. A table is stored by places, see ``layout.py``, in the width of the
+embedding.
 
 .. code-block:: text
 

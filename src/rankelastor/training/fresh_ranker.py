@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from rankelastor.data.prepared import PreparedDataset
@@ -12,7 +10,6 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.cost import Cost
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere
 from rankelastor.training.initial_vectors import set_pretrained_vectors
 
@@ -26,7 +23,7 @@ def fresh_ranker(
     *,
     cost: Cost,
     device: torch.device,
-    elsewhere: Callable[[FieldEmbedding], RowsElsewhere] | None = None,
+    elsewhere: RowsElsewhere | None = None,
 ) -> Ranker:
     """Build a ranker with drawn initial values (see ``nn/own_draws.py``) and the pretrained vectors of the data set.
 
@@ -35,7 +32,7 @@ def fresh_ranker(
         dataset: data set with the features and their vectors.
         cost: cost of the ranker, for the error message.
         device: device of the ranker.
-        elsewhere: makes what holds the embedding rows in several processes; None: the ranker has them.
+        elsewhere: what holds the embedding rows in several processes; None: the ranker has them.
 
     Raises:
         SettingsError: the ranker does not fit in memory, or its sizes do not fit each other.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import torch
@@ -16,9 +14,8 @@ from rankelastor.data.prepare import open_or_prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.execution.random_state import Generators
-from rankelastor.models.cost import Cost, cost_of
+from rankelastor.models.cost import Cost, cost_of, unfilled_ranker
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere
 from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.progress import ProgressListener
@@ -102,13 +99,14 @@ class RunInputs:
         settings, world = self.recipe.training, processes.world
         is_compiled = settings.execution.compile == "always"
         generators = Generators.seeded(settings.seed, self.device, is_compiled=is_compiled, rank=world.rank)
+        tables = self._tables_in(processes)  # draws nothing of the generator below, which all processes have alike
         with OwnDraws(generators.own):
             ranker = fresh_ranker(
                 self.recipe.model,
                 self.dataset,
                 cost=self.cost,
                 device=self.device,
-                elsewhere=self._tables_in(processes),
+                elsewhere=tables,
             )
         if self.recipe.starts_at_base_rate:
             self._start_at_base_rate(ranker)
@@ -125,13 +123,13 @@ class RunInputs:
             processes=processes,
         )
 
-    def _tables_in(self, processes: Processes) -> Callable[[FieldEmbedding], RowsElsewhere] | None:
-        """Return what shards the rows of an embedding over processes; None if each has all rows."""
+    def _tables_in(self, processes: Processes) -> RowsElsewhere | None:
+        """Make what holds the rows of the embedding in several processes; None if each has all rows."""
         settings = self.recipe.training
         if not settings.distributed.is_sharded or processes.world.size == 1:
             return None
-        return partial(
-            shard,
+        return shard(
+            unfilled_ranker(self.recipe.model, self.dataset.schema).embedding,
             names=[feature.name for feature in self.dataset.schema.with_ids],
             settings=settings,
             processes=processes,

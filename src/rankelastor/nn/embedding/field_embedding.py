@@ -46,8 +46,7 @@ class FieldEmbedding(nn.Module):
         numbers: makes the layer, for a ``num_numbers`` and an ``embedding_dim``, that embeds the other numbers in place
             of scaled vectors.
         initial_std: standard deviation of the initial rows.
-        elsewhere: makes, for this embedding, what holds the rows in its place; ``table`` is then empty. None: the
-            rows are ``table``.
+        elsewhere: what holds the rows in its place; ``table`` is then empty. None: the rows are ``table``.
 
     Example:
         >>> def batch(ids, numbers, sequence=None):
@@ -92,7 +91,7 @@ class FieldEmbedding(nn.Module):
         num_edges: Mapping[int, int] | None = None,
         numbers: Callable[..., nn.Module] | None = None,
         initial_std: float = EMBEDDING_STD,
-        elsewhere: "Callable[[FieldEmbedding], RowsElsewhere] | None" = None,
+        elsewhere: RowsElsewhere | None = None,
     ) -> None:
         super().__init__()
         self._initial_std = initial_std
@@ -116,7 +115,7 @@ class FieldEmbedding(nn.Module):
         num_rows += 0 if self.piecewise is None else self.piecewise.num_rows
         self.num_rows = num_rows
         self.embedding_dim = embedding_dim
-        self.elsewhere = None if elsewhere is None else elsewhere(self)
+        self.elsewhere = elsewhere
         self.table = nn.Parameter(torch.empty(num_rows if elsewhere is None else 0, embedding_dim))
         num_scaled = len(self._scaled) if numbers is None else 0
         self.numeric_vectors = nn.Parameter(torch.empty(num_scaled, embedding_dim))

@@ -19,10 +19,8 @@ def protocol_differences(settings: TrainingSettings) -> tuple[str, ...]:
     if not settings.distributed.is_sharded:
         return ()
     rate = settings.optimiser.embedding_learning_rate or settings.optimiser.learning_rate
-    found = [
-        f"embedding rows are updated by row-wise Adagrad at {rate:g}, not by Adam: TorchRec has no Adam for tables on "
-        "CPUs",
-    ]
+    rule = f"embedding rows are updated by row-wise Adagrad at {rate:g}, not by Adam: TorchRec has no Adam for tables"
+    found = [f"{rule} on CPUs"]
     if settings.optimiser.clip_norm is not None:
         found.append(
             f"clipping at {settings.optimiser.clip_norm:g} is by the norm of the dense gradients alone, and leaves "
