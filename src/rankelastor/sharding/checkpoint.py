@@ -12,7 +12,8 @@ embedding.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +28,11 @@ from torch.distributed.checkpoint import (
     HuggingFaceStorageReader,
     HuggingFaceStorageWriter,
 )
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.metadata import ChunkStorageMetadata, MetadataIndex, TensorProperties
 from torch.distributed.checkpoint.planner import TensorWriteData, WriteItem, WriteItemType
 
-from rankelastor.errors import RunError
+from rankelastor.errors import RunError, StorageError
 from rankelastor.sharding.layout import TableLayout
 from rankelastor.sharding.plan import name_of
 
@@ -80,10 +82,11 @@ def write_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], 
         )
     files = {f"{name_of(table)}.{what}": table + 1 for table in range(len(layout.tables)) for what in ("rows", "sums")}
     with _quiet():
-        dcp.save(
+        _explained(
+            dcp.save,
             state,
             storage_writer=HuggingFaceStorageWriter(str(folder), fqn_to_index_mapping=files, save_distributed=True),
-            planner=DefaultSavePlanner(flatten_state_dict=False, flatten_sharded_tensors=False),
+            planner=_SavePlanner(flatten_state_dict=False, flatten_sharded_tensors=False),
             process_group=group,
             no_dist=group is None,
         )
@@ -115,10 +118,11 @@ def read_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], *
         state[f"{name}.sums"] = _Part(held, (part.first_row, 0), found[1])
         sums.append((part, held))
     with _quiet():
-        dcp.load(
+        _explained(
+            dcp.load,
             state,
             storage_reader=reader,
-            planner=DefaultLoadPlanner(flatten_state_dict=False, flatten_sharded_tensors=False),
+            planner=_LoadPlanner(flatten_state_dict=False, flatten_sharded_tensors=False),
             process_group=group,
             no_dist=group is None,
         )
@@ -154,33 +158,64 @@ def holds_tables(folder: Path) -> bool:
 
 
 class _Part:
-    """A rectangle of a tensor, as PyTorch's planners ask for it."""
+    """A rectangle of a tensor, as PyTorch's planners ask for it.
+
+    Attributes:
+        values: the rectangle.
+    """
 
     def __init__(self, values: Tensor, offsets: Sequence[int], size: Sequence[int]) -> None:
-        self._values = values
+        self.values = values
         self._chunk = ChunkStorageMetadata(offsets=torch.Size(offsets), sizes=values.shape)
         self._size = torch.Size(size)
 
     def __create_write_items__(self, name: str, _object: object) -> list[WriteItem]:
         data = TensorWriteData(
-            chunk=self._chunk, properties=TensorProperties.create_from_tensor(self._values), size=self._size
+            chunk=self._chunk, properties=TensorProperties.create_from_tensor(self.values), size=self._size
         )
         return [WriteItem(MetadataIndex(name, self._chunk.offsets), WriteItemType.SHARD, tensor_data=data)]
 
     def __create_chunk_list__(self) -> list[ChunkStorageMetadata]:
         return [self._chunk]
 
-    def __get_tensor_shard__(self, _index: MetadataIndex) -> Tensor:
-        return self._values
+
+class _SavePlanner(DefaultSavePlanner):
+    def lookup_object(self, index: MetadataIndex) -> Tensor:
+        """Find what is written."""
+        part: _Part = self.state_dict[index.fqn]
+        return part.values
+
+
+class _LoadPlanner(DefaultLoadPlanner):
+    def lookup_tensor(self, index: MetadataIndex) -> Tensor:
+        """Find where to read into."""
+        part: _Part = self.state_dict[index.fqn]
+        return part.values
+
+
+def _explained(work: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    """Call a function of PyTorch's checkpoints, whose failures in any process are no ``Exception``.
+
+    Raises:
+        StorageError: a part cannot be written or read.
+    """
+    try:
+        work(*arguments, **named)
+    except CheckpointException as error:
+        causes = {rank: failure[0] for rank, failure in error.failures.items()}
+        said = "; ".join(f"process {rank}: {type(cause).__name__}: {cause}" for rank, cause in causes.items())
+        raise StorageError(f"all processes must write or read their parts of the tables, but {said}") from None
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out what PyTorch logs of each plan."""
+    """Leave out what PyTorch says of each plan, and of one process that writes alone."""
     noisy = logging.getLogger("torch.distributed.checkpoint")
     level = noisy.level
     noisy.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         noisy.setLevel(level)

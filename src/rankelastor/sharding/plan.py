@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rankelastor.errors import SettingsError
 from rankelastor.sharding.layout import TableLayout
-from rankelastor.sharding.torchrec_parts import torchrec_parts
+from rankelastor.sharding.torchrec_parts import quiet_engine, torchrec_parts
 
 PlanKind = Literal["auto", "row_wise", "table_wise", "column_wise"]
 TABLES = "tables"
@@ -129,13 +129,14 @@ def _planned(layout: TableLayout, size: int) -> list[TablePlan]:
         )
         for table, rows in enumerate(layout.tables)
     }
-    planner = parts.EmbeddingShardingPlanner(
-        topology=parts.Topology(world_size=size, compute_device="cpu", local_world_size=size),
-        constraints=allowed,
-        debug=False,
-    )
     try:
-        found = planner.plan(nn.ModuleDict({TABLES: collection}), [sharder]).plan[TABLES]
+        with quiet_engine():
+            planner = parts.EmbeddingShardingPlanner(
+                topology=parts.Topology(world_size=size, compute_device="cpu", local_world_size=size),
+                constraints=allowed,
+                debug=False,
+            )
+            found = planner.plan(nn.ModuleDict({TABLES: collection}), [sharder]).plan[TABLES]
     except Exception as error:
         raise SettingsError(
             f"TorchRec's planner must find a plan for {layout.num_rows:,} rows on {size} processes, but did not: "

@@ -172,7 +172,8 @@ class ShardedTables:
         with torch.inference_mode(mode=False):
             unique, position = torch.unique(rows.flatten().long(), return_inverse=True)
             has_padding = int(len(unique) > 0 and int(unique[0]) == 0)
-            found = self._find(unique[has_padding:], kinds=("scored rows", "scored row values"))[:, : self.layout.dim]
+            found = self._find(unique[has_padding:], kinds=("scored rows", "scored row values"))
+            found = found.detach()[:, : self.layout.dim]
             table = torch.cat([found.new_zeros(1, self.layout.dim), found])
             return table[position + 1 - has_padding].view(*rows.shape, self.layout.dim)
 
