@@ -3,9 +3,8 @@
     python -m benchmarks.distributed_rows --rows 500000 5000000 --processes 1 2 --report report.json
 
 Each case is a training of random batches in processes of its own, with one thread each, whose ids are drawn from a
-power law in each field. Nothing is prepared, so that tables may be larger than any log at hand. Sharded rows are updated
-by row-wise Adagrad in TorchRec, replicated ones by row-wise Adagrad in each process, so that what is compared is where
-rows lie.
+power law in each field. Nothing is prepared, so that tables may be larger than any log at hand. Rows are updated by
+row-wise Adagrad in both cases, in TorchRec or in each process, so that what is compared is where rows lie.
 """
 
 # ruff: noqa: T201 - a benchmark prints its figures

@@ -61,10 +61,15 @@ class RunInputs:
     choices: tuple[Choice, ...] = ()
 
     @classmethod
-    def of(cls, recipe: Recipe, *, progress: ProgressListener | None = None) -> Self:
+    def of(cls, recipe: Recipe, *, progress: ProgressListener | None = None, num_processes: int = 1) -> Self:
         """Open the recipe's data, after preparing them if necessary, and check that settings and data fit each other.
 
         What the recipe leaves out is chosen for the data, so that ``recipe`` of the inputs is complete.
+
+        Args:
+            recipe: data, model and training.
+            progress: receives the progress of preparation.
+            num_processes: number of processes that train together, of which each has a share of a batch.
 
         Raises:
             StalePreparedError: the prepared folder was made from other settings or sources.
@@ -78,7 +83,7 @@ class RunInputs:
         check_training(recipe.training, dataset)
         device = choose_device(recipe.training.execution)
         cost = cost_of(recipe.model, dataset.schema)
-        memory = check_memory(recipe, dataset, device=device)
+        memory = check_memory(recipe, dataset, device=device, num_processes=num_processes)
         return cls(recipe, dataset, device, cost, memory, count_labels(dataset), completed.choices)
 
     @property

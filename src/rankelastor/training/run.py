@@ -151,7 +151,9 @@ def train(
             training = inputs.training(processes)
             start = begin(opened, inputs, processes=processes, began=began)
             with (
-                out_of_memory_explained(inputs.recipe, inputs.dataset, device=inputs.device),
+                out_of_memory_explained(
+                    inputs.recipe, inputs.dataset, device=inputs.device, num_processes=processes.world.size
+                ),
                 lend_generators(training.generators),
                 closing(checkpointer_of(run, inputs, training, interruption=interruption)) as checkpointer,
             ):

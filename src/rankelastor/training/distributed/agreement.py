@@ -30,7 +30,7 @@ def agreed_inputs(recipe: Recipe, processes: Processes, *, progress: ProgressLis
     if processes.world.size == 1:
         return RunInputs.of(recipe, progress=progress)
     try:
-        inputs = RunInputs.of(recipe, progress=progress)
+        inputs = RunInputs.of(recipe, progress=progress, num_processes=processes.world.size)
     except RankElastorError as error:
         processes.of_all({"error": str(error)})
         raise
