@@ -161,9 +161,9 @@ def main() -> None:
     """Check the model, or print what it says."""
     arguments = parse_arguments()
     if arguments.check is not None:
-        for line in check(json.loads(arguments.check.read_text())):
-            ratios = ", ".join(f"{kind} {ratio:.4f}" for kind, ratio in line["counted / computed"].items())
-            print(f"{line['rows']:12,d} rows, {line['plan']:>11s}: counted / computed {ratios}")
+        for case in check(json.loads(arguments.check.read_text())):
+            ratios = ", ".join(f"{kind} {ratio:.4f}" for kind, ratio in case["counted / computed"].items())
+            print(f"{case['rows']:12,d} rows, {case['plan']:>11s}: counted / computed {ratios}")
         return
     work = Work(
         examples=arguments.examples,

@@ -20,17 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
-from torch.distributed.checkpoint import (
-    DefaultLoadPlanner,
-    DefaultSavePlanner,
-    HuggingFaceStorageReader,
-    HuggingFaceStorageWriter,
-)
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner, DefaultSavePlanner
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.metadata import ChunkStorageMetadata, MetadataIndex, TensorProperties
 from torch.distributed.checkpoint.planner import TensorWriteData, WriteItem, WriteItemType
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from rankelastor.errors import RunError, StorageError
 from rankelastor.sharding.layout import TableLayout
@@ -83,7 +80,7 @@ def write_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], 
     files = {f"{name_of(table)}.{what}": table + 1 for table in range(len(layout.tables)) for what in ("rows", "sums")}
     with _quiet():
         _explained(
-            dcp.save,
+            save,
             state,
             storage_writer=HuggingFaceStorageWriter(str(folder), fqn_to_index_mapping=files, save_distributed=True),
             planner=_SavePlanner(flatten_state_dict=False, flatten_sharded_tensors=False),
@@ -102,7 +99,7 @@ def read_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], *
         RunError: the tables are those of another model.
     """
     reader = HuggingFaceStorageReader(str(folder))
-    stored = reader.read_metadata().state_dict_metadata
+    stored: Any = reader.read_metadata().state_dict_metadata
     state: dict[str, _Part] = {}
     sums: list[tuple[TablePart, Tensor]] = []
     for part in parts:
@@ -119,7 +116,7 @@ def read_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], *
         sums.append((part, held))
     with _quiet():
         _explained(
-            dcp.load,
+            load,
             state,
             storage_reader=reader,
             planner=_LoadPlanner(flatten_state_dict=False, flatten_sharded_tensors=False),
@@ -187,6 +184,12 @@ class _SavePlanner(DefaultSavePlanner):
 
 
 class _LoadPlanner(DefaultLoadPlanner):
+    def set_up_planner(self, state_dict: Any, metadata: Any = None, is_coordinator: bool = False) -> None:  # noqa: FBT001, FBT002 - PyTorch's
+        """Take the parts as they are, where the default copies what is no tensor."""
+        self.original_state_dict = self.state_dict = state_dict
+        self.metadata = metadata
+        self.is_coordinator = is_coordinator
+
     def lookup_tensor(self, index: MetadataIndex) -> Tensor:
         """Find where to read into."""
         part: _Part = self.state_dict[index.fqn]

@@ -71,7 +71,8 @@ class SharedTables:
             raise
         except Exception as failed:  # noqa: BLE001 - PyTorch wraps what any process raises
             error = f"{type(failed).__name__}: {failed}"
-        found = processes.of_all({"error": error, "files": {} if error else self._own_files(Path(told))})
+        own: dict[str, Any] = {"error": error, "files": {} if error else self._own_files(Path(told))}
+        found = processes.of_all(own)
         for rank, each in enumerate(found):
             if each["error"] is not None:
                 raise StorageError(f"process {rank} must write its part of a checkpoint to {told}, but {each['error']}")
