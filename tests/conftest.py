@@ -15,6 +15,8 @@ from hypothesis import settings
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.recipe import Recipe
 
+pytest_plugins = ["tests.local_s3"]
+
 torch.set_num_threads(1)
 
 # a busy machine is no fault of a property: times are the benchmarks' business

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rankelastor.remote.remote_path import AnyPath, RemotePath, RemoteState
+
 BLOCK_BYTES = 8 << 20
 _MOST_THREADS = 4
 
@@ -96,12 +98,15 @@ def checksum_of_json(values: Any) -> str:
     return checksum_of_bytes(json.dumps(values, sort_keys=True, separators=(",", ":")).encode())
 
 
-def checksum_of_file(path: Path) -> Checksum:
+def checksum_of_file(path: AnyPath) -> Checksum:
     """Compute size and checksum of a file.
 
     Raises:
         OSError: the file cannot be read.
     """
+    if isinstance(path, RemotePath):
+        data = path.read_bytes()
+        return Checksum(len(data), checksum_of_bytes(data))
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size == 0:
@@ -115,7 +120,7 @@ def checksums_below(folder: Path, files: Iterable[Path]) -> dict[str, Checksum]:
     return {path.relative_to(folder).as_posix(): checksum_of_file(path) for path in sorted(files)}
 
 
-def find_damage(path: Path, expected: Checksum, *, again: bool = True) -> str | None:
+def find_damage(path: AnyPath, expected: Checksum, *, again: bool = True) -> str | None:
     """Compare a file with its checksum.
 
     Args:
@@ -127,10 +132,10 @@ def find_damage(path: Path, expected: Checksum, *, again: bool = True) -> str | 
         What is wrong as the end of a sentence, or None.
     """
     try:
-        status = path.lstat()
+        status = path.stat() if isinstance(path, RemotePath) else path.lstat()
         if status.st_size != expected.num_bytes:
             return f"it has {status.st_size:,} bytes and not {expected.num_bytes:,}"
-        key = (str(path.absolute()), expected.sha256, status.st_ino, status.st_size, status.st_mtime_ns)
+        key = (str(path.absolute()), expected.sha256, _inode(status), status.st_size, status.st_mtime_ns)
         if not again and key in _found_whole:
             return None
         if checksum_of_file(path).sha256 != expected.sha256:
@@ -141,3 +146,7 @@ def find_damage(path: Path, expected: Checksum, *, again: bool = True) -> str | 
         return f"it cannot be read: {error.strerror or error}"
     _found_whole.add(key)
     return None
+
+
+def _inode(status: os.stat_result | RemoteState) -> int:
+    return 0 if isinstance(status, RemoteState) else status.st_ino

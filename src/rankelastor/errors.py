@@ -7,7 +7,8 @@
     ├── DataError               raw files or prepared data are wrong; names file, column and row
     │   └── StalePreparedError  a prepared folder was made from other settings or other source files
     ├── RunError                a run folder is missing, incomplete or exists already
-    └── StorageError            a disk is full, or a path cannot be written
+    ├── StorageError            a disk is full, or a path cannot be written
+    └── RemoteError             what lies at an address (s3://...) cannot be reached: no bucket, no rights, no network
 
 A message reads "x must ..., but y was given; try z", with the real values. The library speaks Python: where an argument
 of a function would help, the message names it (``overwrite=True``), and the error says which part of the message that
@@ -30,6 +31,8 @@ LONGEST_VALUE = 80
 """Characters of a value that a message shows."""
 _LONGEST_MESSAGE = 20_000
 _QUOTED = re.compile(r"""(?<!\w)(['"])(?:(?!\1)[^\n]|\1(?=\w)){81,}\1(?!\w)""")
+_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/@'\"]+@")
+"""User and password of an address, which no message repeats."""
 _UNBROKEN = re.compile(r"[^\s/]{256,}")
 """Longer than any name of a file."""
 
@@ -67,6 +70,10 @@ class StorageError(RankElastorError):
     """A file or folder cannot be written: the disk is full, permission is denied, or the path is taken."""
 
 
+class RemoteError(RankElastorError):
+    """What lies at an address cannot be reached: there is no such bucket, access is denied, or the network is down."""
+
+
 def _cut_values(message: str) -> str:
     """Cut quoted values of more than 80 characters, and other text without a space that is no path.
 
@@ -74,7 +81,8 @@ def _cut_values(message: str) -> str:
         >>> _cut_values("must be a number, but '" + "7" * 5000 + "' was given")
         "must be a number, but '7777777777777777777777777777777777777777 … (5,000 characters)' was given"
     """
-    message = _QUOTED.sub(lambda match: _cut(match[0], quotes=1), message[:_LONGEST_MESSAGE])
+    message = _USER_INFO.sub(r"\1", message[:_LONGEST_MESSAGE])
+    message = _QUOTED.sub(lambda match: _cut(match[0], quotes=1), message)
     return _UNBROKEN.sub(lambda match: _cut(match[0], quotes=0), message)
 
 

@@ -1,4 +1,4 @@
-"""Name places in messages: a path in full, and an address (``s3://...``), which nothing here can open, as written."""
+"""Name places in messages: a path in full, an address (``s3://...``) without secrets; ``remote`` opens addresses."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ _SCHEMES = frozenset(
     {"abfs", "abfss", "adl", "adls", "azure", "cos", "dbfs", "file", "ftp", "ftps", "gcs", "gs", "hdfs", "hf", "http"}
     | {"https", "jdbc", "obs", "oss", "r2", "s3", "s3a", "s3n", "sftp", "ssh", "viewfs", "wasb", "wasbs", "webhdfs"}
 )
+
+
+_QUERY = re.compile(r"\?[\w.-]+=.*", re.DOTALL)
+"""A query, as against the mark ``?`` of a glob: a name and an equals sign follow."""
+
+_WITH_PASSWORD = re.compile(r"[^/@]*:(?!\d+/).*@", re.DOTALL)
+"""User and password, as against host and port."""
 
 
 def in_full(place: str | Path) -> str:
@@ -46,6 +53,44 @@ def address_of(place: str | Path) -> str | None:
     return f"{scheme}:{'///' if scheme.lower() == 'file' else '//'}{rest}"
 
 
+def without_secrets(place: str | Path) -> str:
+    """Write a place for messages and files: an address loses its user, password and query, which may be secret.
+
+    Example:
+        >>> without_secrets("s3://KEY:SECRET@bucket/a.csv?token=T"), without_secrets("a/b@c.csv")
+        ('s3://bucket/a.csv', 'a/b@c.csv')
+    """
+    address = address_of(place)
+    if address is None:
+        return str(place)
+    scheme, _, rest = address.partition("://")
+    rest = _QUERY.sub("", rest)
+    if _WITH_PASSWORD.match(rest):  # a password may hold slashes
+        rest = rest.rpartition("@")[2]
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def refuse_secrets(place: str | Path, *, what: str, error: type[Exception]) -> None:
+    """Raise an ``error`` if an address holds a user, a password or a query; the message does not repeat them.
+
+    Example:
+        >>> refuse_secrets("s3://KEY:SECRET@bucket/a.csv", what="files.all", error=ValueError)
+        Traceback (most recent call last):
+        ValueError: files.all must be an address without user, password and query, which would be written down, but \
+s3://bucket/a.csv was given with some; take them out, and give credentials and options by the environment \
+(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL)
+    """
+    address = address_of(place)
+    if address is None or without_secrets(address) == address:
+        return
+    raise error(
+        f"{what} must be an address without user, password and query, which would be written down, but "
+        f"{without_secrets(address)} was given with some; take them out, and give credentials and options by the "
+        "environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL)"
+    )
+
+
 def refuse_address(place: str | Path, *, what: str, error: type[RankElastorError]) -> None:
     """Raise an ``error`` if a place is an address, such as ``s3://bucket/clicks.parquet``.
 
@@ -64,7 +109,7 @@ cannot be opened; try copying the files to a disk, or mounting the place as a fo
     address = address_of(place)
     if address is None:
         return
-    scheme = address.partition(":")[0]
+    scheme, address = address.partition(":")[0], without_secrets(address)
     advice = (
         f"try {address.partition(':')[2].lstrip('/').join(['/', ''])}"
         if scheme.lower() == "file"

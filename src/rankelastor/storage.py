@@ -20,6 +20,8 @@ from pathlib import Path
 from rankelastor.errors import StorageError
 from rankelastor.folder_lock import is_own, lock_folder, lock_if_idle, require_own_folder
 from rankelastor.places import refuse_address
+from rankelastor.remote.remote_path import AnyPath, RemotePath
+from rankelastor.remote.upload import uploaded_file, uploaded_folder
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -42,7 +44,7 @@ _LONGEST_NAME = 200
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def whole_file(path: str | AnyPath) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` on success, remove it on any failure.
 
     Example:
@@ -56,6 +58,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or the path cannot be written; no file is left behind.
     """
+    if isinstance(path, RemotePath):
+        with uploaded_file(path) as temporary:
+            yield temporary
+        return
     refuse_address(path, what="what is written", error=StorageError)
     path = Path(path)
     with explain_storage_errors(path):
@@ -77,12 +83,14 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: str | Path) -> Iterator[Path]:
+def whole_folder(path: str | AnyPath, *, last: str = "") -> Iterator[Path]:
     """Yield an empty temporary folder beside ``path``; put it in place of ``path`` on success, remove it on failure.
 
     An existing folder at ``path`` is replaced only when the new one is complete, and kept if nothing was written.
     One process at a time writes and the others wait here until it is done, so check again inside the context whether
     there is still something to do. Leftovers of a killed process are removed.
+
+    At an address no process waits, and the file called ``last`` is written last, see ``remote.upload``.
 
     Example:
         >>> import tempfile
@@ -95,6 +103,10 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or the path cannot be written; no file is left behind.
     """
+    if isinstance(path, RemotePath):
+        with uploaded_folder(path, last=last) as temporary:
+            yield temporary
+        return
     refuse_address(path, what="what is written", error=StorageError)
     path = Path(path)
     with explain_storage_errors(path):

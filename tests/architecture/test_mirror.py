@@ -18,6 +18,7 @@ VERB = "a verb of the command line, tested by calling it"
 STEP = "a step of a pipeline, tested by the pipeline's results"
 
 COVERED: dict[str, tuple[str, str]] = {
+    "remote/connections.py": ("remote/test_failures.py", "servers that answer, deny and are not there"),
     "cli/together.py": ("integration/test_several_processes.py", "processes that are started, killed and wrong"),
     "collectives/differentiable.py": ("training/distributed/test_same_result.py", "statistics of layers over ranks"),
     "collectives/joining.py": ("integration/test_several_processes.py", "processes that join, tested by starting them"),
@@ -302,6 +303,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "studies/work/lines.py": ("studies/work/test_run_study.py", "the lines that runs leave, whole and damaged"),
     "studies/work/one_run.py": ("studies/work/test_run_study.py", STEP),
     "studies/work/study_folder.py": ("studies/work/test_run_study.py", "the folder of a study, and what is refused"),
+    "studies/work/one_tuning.py": ("studies/work/test_tuned.py", STEP),
     "studies/work/study_process.py": ("studies/work/test_run_study.py", "a process of a study, tested by starting it"),
     "studies/findings/cells.py": ("studies/findings/test_comparisons.py", "the runs that are compared there"),
     "studies/demo.py": ("integration/test_demo.py", "the demo, run whole"),

@@ -17,6 +17,8 @@ from rankelastor.models.ranker_settings import RankerSettings
 from rankelastor.recipes.load import load_recipe
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import CategoricalFeature, FeatureSchema
+from rankelastor.tuning.default_space import default_space
+from rankelastor.tuning.draws import Draw
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = DOCS / "models"
@@ -51,6 +53,7 @@ def page_of(model: ModelOverview, body: str) -> str:
         f"{BEGIN}\n\n{body}\n\n{END}",
         f"## Settings\n\n{_settings(model.settings)}",
         f"## Cost\n\n{_cost(cost_of(recipe.model, schema), model.kind)}",
+        f"## What a tuning draws\n\n{_space(recipe, schema, model.kind)}",
         f"## Points of the spectrum\n\n{_points(recipe, schema)}",
     ]
     return "\n\n".join(parts) + "\n"
@@ -68,6 +71,25 @@ def _settings(settings: tuple[SettingOverview, ...]) -> str:
     names = ", ".join(f"`{name}`" for name in _COMMON)
     common = f"Every model has these, too: {names}; see [models.md](../models.md) and [settings.md](../settings.md)."
     return f"{table}\n\n{common}" if rows else f"It has none of its own. {common}"
+
+
+def _space(recipe: Recipe, schema: FeatureSchema, kind: str) -> str:
+    space = default_space(recipe, schema)
+    rows = [f"| `{name}` | {_draw(draw)} |" for name, draw in space.draws.items()]
+    table = "\n".join(["| setting | drawn from |", "| --- | --- |", *rows])
+    return (
+        "`rankelastor tune RECIPE` draws around the recipe at hand; for "
+        f"`recipes/private/frappe/{kind}.yaml` that is\n\n{table}\n\n"
+        "`--show-space` prints the space of a recipe, and `--space FILE` takes another."
+    )
+
+
+def _draw(draw: Draw) -> str:
+    ((kind, values),) = draw.as_dict().items()
+    listed = [str(value) if isinstance(value, list) else f"{value:g}" for value in values]
+    if kind == "one_of":
+        return f"one of {', '.join(listed)}"
+    return " to ".join(listed) + (", evenly in the logarithm" if kind == "log" else "")
 
 
 def _default(setting: SettingOverview) -> str:

@@ -136,7 +136,10 @@ def test_weights_count(recipe: Recipe, click_log: Path, tmp_path: Path) -> None:
         ({"click": [2], "site": ["a"], "device": ["b"], "price": [1.0]}, "row 1: the label must be 0 or 1, but '2'"),
         ({"click": [1], "site": ["a"], "price": [1.0]}, "the frame must have the column 'device'"),
         ({"click": [], "site": [], "device": [], "price": []}, "the frame must hold rows to be evaluated"),
-        ("s3://bucket/new.csv", "the input must be a path, but s3://bucket/new.csv was given, and addresses"),
+        (
+            "ftp://host/new.csv",
+            "the input must be a path, or an address of s3://, gs:// or hdfs://, but ftp://host/new.csv",
+        ),
         ("nowhere.csv", "the input must be a readable file or folder, but /.*nowhere.csv does not exist"),
         (io.StringIO("click"), "the stream must be a stream of bytes, but gives text"),
     ],

@@ -80,10 +80,14 @@ def test_an_unknown_format_an_address_and_a_dash_are_refused(run: Path, tmp_path
         SettingsError, match=r"the output format must be one of csv, tsv, parquet, feather, orc, but 'x'"
     ):
         predict(run, NEW, tmp_path / "o.csv", output_format="x")
-    with pytest.raises(StorageError, match=r"the output must be a path, but s3://bucket/o.csv was given"):
-        predict(run, NEW, "s3://bucket/o.csv")
-    with pytest.raises(DataError, match=r"the input must be a path, but s3://bucket/a.parquet was given"):
-        predict(run, "s3://bucket/a.parquet", tmp_path / "o.csv")
+    with pytest.raises(
+        StorageError, match=r"the output must be a path, or an address of s3://, gs:// or hdfs://, but ftp://host/o.csv"
+    ):
+        predict(run, NEW, "ftp://host/o.csv")
+    with pytest.raises(
+        DataError, match=r"the input must be a path, or an address of s3://, gs:// or hdfs://, but ftp://host/a"
+    ):
+        predict(run, "ftp://host/a.parquet", tmp_path / "o.csv")
     with pytest.raises(StorageError, match=r"but '-' was given; try sys\.stdout\.buffer"):
         predict(run, NEW, "-")
     with pytest.raises(DataError, match=r"the frame must be a frame of polars, .* but int was given"):

@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from rankelastor.data import remote_shards
 from rankelastor.data.prepare import open_or_prepare
+from rankelastor.errors import SettingsError
 from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.remote.remote_path import RemotePath
 from rankelastor.schema import Batch
 from rankelastor.training.epoch_batches import epoch_batches, scoring_loader, training_loader
 from rankelastor.training.rare_as_unseen import RareAsUnseen
@@ -53,3 +56,22 @@ def test_rare_values_are_replaced(recipe: Recipe) -> None:
     last = max(row[0] for row in ids(replaced))
     assert last not in {row[0] for row in ids(kept)}  # the out-of-vocabulary id of the site
     assert last in {row[0] for row in ids(replaced)}
+
+
+def test_rows_at_an_address_that_memory_does_not_hold_are_read_in_windows(
+    recipe: Recipe, bucket: RemotePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_shards, "_memory_share", lambda: 600)
+    dataset = open_or_prepare(with_overrides(recipe, {"data.prepared": str(bucket / "prepared")}).data)
+    uniform = with_overrides(recipe, {"training.order": {"kind": "uniform"}}).training
+    with pytest.raises(
+        SettingsError, match=r"training.order must be \{kind: window\} for rows at an address that memory"
+    ):
+        training_loader(dataset, uniform)
+    window = {"kind": "window", "block_rows": 2, "window_rows": 100}
+    with pytest.raises(
+        SettingsError, match=r"training.order.window_rows must be lower, .* but 100 was given.*; try \d+"
+    ):
+        training_loader(dataset, with_overrides(recipe, {"training.order": window}).training)
+    small = with_overrides(recipe, {"training.order": window | {"window_rows": 4}}).training
+    assert sum(batch.num_examples for batch in training_loader(dataset, small).epoch(1)) == 10

@@ -15,7 +15,7 @@ from rankelastor.cli.console import console, print_json, print_unbroken, print_w
 from rankelastor.cli.fitted_table import FittedTable, printable
 from rankelastor.errors import DataError, SettingsError
 from rankelastor.percent import percent
-from rankelastor.places import in_full, refuse_address
+from rankelastor.places import address_of, in_full
 from rankelastor.suggestions import what_lies_near
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rankelastor.recipes.choices import Choice
     from rankelastor.recipes.completion import Completed
     from rankelastor.recipes.recipe import Recipe
+    from rankelastor.remote.remote_path import AnyPath
     from rankelastor.runs.result import RunResult
     from rankelastor.runs.run_folder import RunFolder
     from rankelastor.schema import Feature, FeatureSchema
@@ -42,7 +43,7 @@ def describe(
         Path,
         typer.Argument(
             metavar="RECIPE_OR_FOLDER",
-            help="A recipe, a run folder (or a pattern that one run matches), or a prepared folder.",
+            help="A recipe, a run folder (or a pattern that one run matches), or a prepared folder, also at an address (s3://).",
         ),
     ],
     assignments: Assignments = None,
@@ -57,6 +58,10 @@ def describe(
     report on a prepared folder shows rows, label rates, distinct, blank, unseen and frequent values, and warns of
     leaks, constant and repeated features, and label rates that shift between splits.
     """
+    if address_of(place) is not None:
+        _refuse_assignments(assignments)
+        _report(_address(place), top=top, as_json=as_json)
+        return
     place = find_run(place)
     if _is_prepared(place):
         _refuse_assignments(assignments)
@@ -65,12 +70,17 @@ def describe(
         _describe_model(place, assignments or [], as_json=as_json)
 
 
+def _address(place: Path) -> AnyPath:
+    from rankelastor.remote.remote_path import place_of
+
+    return place_of(place, what="the prepared folder to describe", error=SettingsError)
+
+
 def _is_prepared(place: Path) -> bool:
     """Tell whether a path is a prepared folder; a run folder contains ``config.yaml``."""
     from rankelastor.data.manifest import MANIFEST_FILE
 
     if not place.exists():
-        refuse_address(place, what="the place to describe", error=SettingsError)
         where = Path(in_full(place))
         raise SettingsError(
             f"{where} must be a recipe file, a run folder or a prepared folder, but does not exist; "
@@ -94,7 +104,7 @@ def _refuse_assignments(assignments: list[str] | None) -> None:
         )
 
 
-def _report(folder: Path, *, top: int, as_json: bool) -> None:
+def _report(folder: AnyPath, *, top: int, as_json: bool) -> None:
     from rankelastor.cli.data_tables import report_view
     from rankelastor.cli.progress import Bar
     from rankelastor.data.prepared import PreparedDataset

@@ -20,6 +20,15 @@ def prepare(
     force: Annotated[
         bool, typer.Option("--force", help="Prepare again, even if nothing has changed or others need the folder.")
     ] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="FOLDER",
+            help="The prepared folder to write, in place of data.prepared: a path, or an address (s3://BUCKET/PATH).",
+            show_default="data.prepared",
+        ),
+    ] = None,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,12 +41,13 @@ def prepare(
     from rankelastor.recipes.load import load_recipe, parse_overrides
     from rankelastor.recipes.prepare import prepare_for
 
-    settings = load_recipe(recipe, parse_overrides(assignments or [])).data
+    changes = parse_overrides(assignments or []) | ({} if to is None else {"data.prepared": to})
+    settings = load_recipe(recipe, changes).data
     with Bar() as bar:
         dataset = prepare_for(recipe, settings, force=force, progress=bar)
     counts = {name: dataset.split(name).num_rows for name in dataset.splits}
     if as_json:
-        print_json({"folder": str(dataset.folder), "num_features": dataset.schema.num_fields, "num_rows": counts})
+        print_json({"folder": str(dataset.place), "num_features": dataset.schema.num_fields, "num_rows": counts})
         return
     rows = ", ".join(f"{name} {count:,} rows" for name, count in counts.items())
-    print_words(f"{dataset.folder}: {dataset.schema.num_fields} features; {rows}")
+    print_words(f"{dataset.place}: {dataset.schema.num_fields} features; {rows}")

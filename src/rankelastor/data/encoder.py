@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -16,6 +15,8 @@ from rankelastor.data.manifest import Manifest, read_vocabularies
 from rankelastor.data.raw.column_names import require_columns
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.rows import RawRows
+from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath, place_of
 from rankelastor.schema import Batch, FeatureSchema
 
 
@@ -35,13 +36,13 @@ class RowEncoder:
         return f"RowEncoder({self.schema.num_fields} fields, {len(self.vocabularies)} vocabularies)"
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | AnyPath) -> Self:
         """Load from a folder that holds ``schema.json`` and ``vocabulary/``.
 
         Raises:
             DataError: one of them is missing or damaged.
         """
-        folder = Path(folder)
+        folder = place_of(folder, what="a prepared folder", error=DataError)
         manifest = Manifest.read(folder)
         return cls(manifest, read_vocabularies(folder, manifest))
 

@@ -7,14 +7,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
-from typing import Any
+from typing import IO, Any
 
 from rankelastor.data.features.vector_files import find_vector_files
 from rankelastor.data.manifest import Manifest, SourceRecord
 from rankelastor.data.raw.source_files import SourceFile, find_source_files
 from rankelastor.data.settings import DataSettings
 from rankelastor.errors import DataError
+from rankelastor.remote.failures import explain_native
 
 _CONTENT_VERSION = 2
 """Rises when the same files and settings give other rows; checksums (format version 3) did not change them."""
@@ -162,7 +162,7 @@ class StoppedError(Exception):
 class _Stoppable:
     """A file whose reads raise ``StoppedError`` once ``stopped`` returns True."""
 
-    file: BufferedReader
+    file: IO[bytes]
     stopped: Callable[[], bool]
 
     def readable(self) -> bool:
@@ -171,7 +171,8 @@ class _Stoppable:
     def readinto(self, buffer: bytearray) -> int:
         if self.stopped():
             raise StoppedError
-        return self.file.readinto(buffer)
+        read: int = self.file.readinto(buffer)  # type: ignore[attr-defined] # files opened to read bytes have it
+        return read
 
 
 def _record(source: SourceFile, known: SourceRecord | None, stopped: Callable[[], bool]) -> SourceRecord:
@@ -194,4 +195,5 @@ def _explain_errors(source: SourceFile) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        explain_native(source.path, error)
         raise DataError(f"{source.path} must be a readable file, but {error.strerror}") from error

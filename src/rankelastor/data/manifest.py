@@ -20,6 +20,7 @@ from rankelastor.data.kinds.spec import FeatureSpec, VocabularyFile
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.errors import PREPARE_AGAIN, DataError, shorten
 from rankelastor.places import in_full, refuse_address
+from rankelastor.remote.remote_path import AnyPath, RemotePath
 from rankelastor.schema import CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature, SplitName
 
 MANIFEST_FILE = "schema.json"
@@ -124,7 +125,7 @@ class Manifest(Settings):
         checksums = {name: FileChecksum(num_bytes=each.num_bytes, sha256=each.sha256) for name, each in found.items()}
         return self.model_copy(update={"checksums": checksums})
 
-    def find_damage(self, folder: Path, name: str, *, again: bool = False) -> str | None:
+    def find_damage(self, folder: AnyPath, name: str, *, again: bool = False) -> str | None:
         """Say what is wrong with the file ``name`` of ``folder``; None: nothing, or the folder has no checksums."""
         if self.checksums is None:
             return None
@@ -133,7 +134,7 @@ class Manifest(Settings):
         expected = self.checksums[name]
         return find_damage(folder / name, Checksum(expected.num_bytes, expected.sha256), again=again)
 
-    def require_whole(self, folder: Path, name: str) -> None:
+    def require_whole(self, folder: AnyPath, name: str) -> None:
         """Check the file ``name`` of ``folder`` against its checksum, once in a process while it does not change.
 
         Raises:
@@ -178,7 +179,7 @@ class Manifest(Settings):
         file.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest:
+    def read(cls, folder: AnyPath) -> Manifest:
         """Read ``schema.json`` of a prepared folder or of a copy of its feature state.
 
         Raises:
@@ -204,14 +205,14 @@ def build_schema(specs: Iterable[FeatureSpec], tasks: Iterable[str]) -> FeatureS
     return FeatureSchema(tuple(spec.feature for spec in specs), tuple(tasks))
 
 
-def damaged_file(path: Path, damage: str) -> DataError:
+def damaged_file(path: AnyPath, damage: str) -> DataError:
     """Make the error of a damaged file of a prepared folder."""
     return DataError(
         f"{path} must be whole, but {damage}; run `{PREPARE_AGAIN}`, or restore it from a copy", python=PREPARE_AGAIN
     )
 
 
-def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:
+def read_vocabularies(folder: AnyPath, manifest: Manifest) -> dict[str, Vocabulary]:
     """Read the vocabulary of each feature that has one, by feature name, with the feature's rule for blanks.
 
     Raises:
@@ -223,7 +224,7 @@ def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]
     return {name: read_vocabulary(folder, file, salt=manifest.vocabulary_salt) for name, file in files.items()}
 
 
-def read_vocabulary(folder: Path, file: VocabularyFile, *, salt: str | None = None) -> Vocabulary:
+def read_vocabulary(folder: AnyPath, file: VocabularyFile, *, salt: str | None = None) -> Vocabulary:
     """Read one of ``Manifest.vocabulary_files``; ``salt`` is that of the manifest.
 
     Raises:
@@ -239,13 +240,15 @@ def _omit_none(values: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None or name not in names}
 
 
-def _read_json(folder: Path) -> dict[str, Any]:
+def _read_json(folder: AnyPath) -> dict[str, Any]:
     path = folder / MANIFEST_FILE
-    if not os.path.isfile(path):  # noqa: PTH113 - a folder that may not be entered is no error here
+    if isinstance(path, RemotePath):
+        _require_remote_manifest(path)
+    elif not os.path.isfile(path):  # noqa: PTH113 - a folder that may not be entered is no error here
         what = "it has no " + MANIFEST_FILE if folder.is_dir() else "it does not exist"
-        refuse_address(folder, what="a prepared folder", error=DataError)
+        refuse_address(str(folder), what="a prepared folder", error=DataError)
         raise DataError(
-            f"{in_full(folder)} must be a prepared folder, but {what}; run `rankelastor prepare RECIPE` first"
+            f"{in_full(str(folder))} must be a prepared folder, but {what}; run `rankelastor prepare RECIPE` first"
         )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -256,3 +259,12 @@ def _read_json(folder: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise DataError(f"{path} must describe a prepared folder, but holds {type(values).__name__}")
     return values
+
+
+def _require_remote_manifest(path: RemotePath) -> None:
+    """Raise unless there is a manifest at an address; a folder that was not written to its end has none."""
+    if path.is_file():
+        return
+    path.require_bucket()
+    what = f"it has no {MANIFEST_FILE}" if path.parent.is_dir() else "there is nothing there"
+    raise DataError(f"{path.parent} must be a prepared folder, but {what}; run `rankelastor prepare RECIPE` first")

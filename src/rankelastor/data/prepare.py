@@ -8,13 +8,15 @@ from pathlib import Path
 
 from rankelastor.data.building.build import build
 from rankelastor.data.fingerprint import compare
-from rankelastor.data.manifest import MANIFEST_FILE, Manifest
+from rankelastor.data.manifest import MANIFEST_FILE, VECTOR_FOLDER, VOCABULARY_FOLDER, Manifest
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.raw.source_files import find_source_files
 from rankelastor.data.settings import DataSettings
 from rankelastor.data.used_by import User, copy_users, join_users, users_of
 from rankelastor.errors import FORCE, DataError
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.remote.remote_path import AnyPath, RemotePath, place_of
+from rankelastor.schema import SPLITS
 from rankelastor.storage import remove_leftovers, whole_folder
 
 _logger = logging.getLogger(__name__)
@@ -49,14 +51,16 @@ def prepare(
             trained on the folder needs it as it is.
         SettingsError: the declared fields do not match the files.
         StorageError: the folder cannot be written.
+        RemoteError: an address cannot be reached.
     """
-    folder = Path(settings.prepared)
+    folder = place_of(settings.prepared, what="data.prepared", error=DataError)
     _refuse_foreign_folder(folder)
     if not force and (dataset := _open_if_current(folder, settings)) is not None:
-        remove_leftovers(folder)
+        if isinstance(folder, Path):
+            remove_leftovers(folder)
         return dataset
     sources = find_source_files(settings.files)
-    with whole_folder(folder) as building:  # waits while another process prepares it
+    with whole_folder(folder, last=MANIFEST_FILE) as building:  # waits while another process prepares it
         if not force and (dataset := _open_if_current(folder, settings)) is not None:
             return dataset
         before = _read_manifest(folder)
@@ -75,12 +79,12 @@ def open_or_prepare(settings: DataSettings, *, progress: ProgressListener | None
     Raises:
         StalePreparedError: the folder exists but was made from other settings or sources.
     """
-    if not Path(settings.prepared).exists():
+    if not place_of(settings.prepared, what="data.prepared", error=DataError).exists():
         return prepare(settings, progress=progress)
     return PreparedDataset.open_matching(settings)
 
 
-def _read_manifest(folder: Path) -> Manifest | None:
+def _read_manifest(folder: AnyPath) -> Manifest | None:
     try:
         return Manifest.read(folder)
     except DataError:
@@ -88,7 +92,7 @@ def _read_manifest(folder: Path) -> Manifest | None:
 
 
 def _heed_users(
-    folder: Path, before: Manifest | None, settings: DataSettings, *, needs: Callable[[User], bool], force: bool
+    folder: AnyPath, before: Manifest | None, settings: DataSettings, *, needs: Callable[[User], bool], force: bool
 ) -> None:
     """Raise if the folder would get other contents than its users need; with ``force``, warn of that."""
     users = [user for user in users_of(folder) if needs(user)]
@@ -105,7 +109,7 @@ def _heed_users(
     )
 
 
-def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | None:
+def _open_if_current(folder: AnyPath, settings: DataSettings) -> PreparedDataset | None:
     if not folder.exists():
         return None
     try:
@@ -127,10 +131,24 @@ def _open_if_current(folder: Path, settings: DataSettings) -> PreparedDataset | 
     return dataset.with_sources(now.sources)
 
 
-def _refuse_foreign_folder(folder: Path) -> None:
+def _refuse_foreign_folder(folder: AnyPath) -> None:
     """Raise unless the folder, which will be replaced, is new, empty or a prepared folder."""
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST_FILE).is_file()):
+    if isinstance(folder, RemotePath):
+        names = folder.names()
+        is_foreign = folder.is_file() or (bool(names) and MANIFEST_FILE not in names and not _is_unfinished(names))
+        if not names:
+            folder.require_bucket()
+    else:
+        is_foreign = folder.is_file() or (
+            folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST_FILE).is_file()
+        )
+    if is_foreign:
         raise DataError(
             f"data.prepared must be a new folder or one that was prepared before, but {folder} holds other files; "
             "choose another folder"
         )
+
+
+def _is_unfinished(names: list[str]) -> bool:
+    """Tell whether a folder at an address is what a killed process left of a prepared folder."""
+    return set(names) <= {VOCABULARY_FOLDER, VECTOR_FOLDER, *SPLITS}

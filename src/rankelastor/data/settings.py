@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from rankelastor.config.base import Settings
 from rankelastor.data.cells.labels import Label, LabelSettings
@@ -14,6 +14,7 @@ from rankelastor.data.kinds.field import FieldName
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.file_settings import FileSettings
 from rankelastor.data.split_settings import SplitSettings
+from rankelastor.places import refuse_secrets
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class DataSettings(Settings):
 
     prepared: str = Field(
         min_length=1,
-        description="The prepared folder, which `prepare` writes; recipes with the same data settings share it.",
+        description="The prepared folder, which `prepare` writes, or its address (`s3://BUCKET/PATH`); recipes with "
+        "the same data settings share it.",
     )
     files: FileSettings = Field(description="The raw files.")
     split: SplitSettings | None = Field(
@@ -64,6 +66,12 @@ class DataSettings(Settings):
         description="Number of rows per prepared file; `prepare` holds one such file of each split in memory. Files "
         "hold fewer rows if they would exceed 256 MiB, as with long sequences.",
     )
+
+    @field_validator("prepared")
+    @classmethod
+    def _no_secrets(cls, prepared: str) -> str:
+        refuse_secrets(prepared, what="prepared", error=ValueError)
+        return prepared
 
     @model_validator(mode="after")
     def _split_goes_with_all(self) -> Self:

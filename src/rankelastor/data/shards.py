@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.errors import PREPARE_AGAIN, DataError
+from rankelastor.remote.remote_path import AnyPath, RemotePath
 from rankelastor.schema import FeatureSchema
 
 SHARD_BYTES = 256 << 20
 """Largest size of a shard in bytes: `prepare` holds one shard of each split in memory."""
 
 Number = TypeVar("Number", bound=np.generic)
+Place = TypeVar("Place", Path, RemotePath)
 
 
 @dataclass(frozen=True)
@@ -161,13 +163,13 @@ class ShardWriter:
         self._filled = 0
 
 
-def shard_path(folder: Path, index: int) -> Path:
+def shard_path(folder: Place, index: int) -> Place:
     """Return the path of a shard."""
     return folder / f"part-{index:05d}.arrow"
 
 
-def open_shard(path: Path, schema: FeatureSchema, *, is_known_whole: bool = False) -> Shard:
-    """Map a shard into memory; its rows are read from disk on access.
+def open_shard(path: AnyPath, schema: FeatureSchema, *, is_known_whole: bool = False) -> Shard:
+    """Map a shard into memory; its rows are read from disk on access. From an address all of it is read now.
 
     Args:
         path: the file.
@@ -178,20 +180,11 @@ def open_shard(path: Path, schema: FeatureSchema, *, is_known_whole: bool = Fals
         DataError: the file is missing or damaged.
     """
     try:
-        with pa.memory_map(str(path)) as mapped:
+        with _mapped(path) as mapped:
             batch = pa.ipc.open_file(mapped).get_batch(0)
         if not is_known_whole:
             batch.validate(full=True)
-        shard = Shard(
-            categorical=_view_matrix(batch, "categorical", len(schema.categorical), np.dtype(np.int32)),
-            numeric=_view_matrix(batch, "numeric", len(schema.numeric), np.dtype(np.float32)),
-            labels=_view_labels(batch, len(schema.tasks)),
-            group=_view(batch.column("group"), np.dtype(np.int64)) if "group" in batch.schema.names else None,
-            sequence=_view_matrix(batch, "sequence", schema.num_positions, np.dtype(np.int32))
-            if schema.num_positions
-            else None,
-            weight=_view(batch.column("weight"), np.dtype(np.float32)) if "weight" in batch.schema.names else None,
-        )
+        shard = shard_of_batch(batch, schema)
         if not is_known_whole:
             require_possible_values(shard, schema)
     except (OSError, ValueError, KeyError, TypeError) as error:  # Arrow's errors are ValueErrors and KeyErrors
@@ -199,6 +192,25 @@ def open_shard(path: Path, schema: FeatureSchema, *, is_known_whole: bool = Fals
             f"{path} must be a shard of a prepared folder, but {error}; run `{PREPARE_AGAIN}`", python=PREPARE_AGAIN
         ) from error
     return shard
+
+
+def shard_of_batch(batch: pa.RecordBatch, schema: FeatureSchema) -> Shard:
+    """View the columns of a record batch, all rows of a shard or some, as NumPy arrays.
+
+    Raises:
+        ValueError: a column has another type or shape than the schema says.
+        KeyError: a column is missing.
+    """
+    return Shard(
+        categorical=_view_matrix(batch, "categorical", len(schema.categorical), np.dtype(np.int32)),
+        numeric=_view_matrix(batch, "numeric", len(schema.numeric), np.dtype(np.float32)),
+        labels=_view_labels(batch, len(schema.tasks)),
+        group=_view(batch.column("group"), np.dtype(np.int64)) if "group" in batch.schema.names else None,
+        sequence=_view_matrix(batch, "sequence", schema.num_positions, np.dtype(np.int32))
+        if schema.num_positions
+        else None,
+        weight=_view(batch.column("weight"), np.dtype(np.float32)) if "weight" in batch.schema.names else None,
+    )
 
 
 def require_possible_values(shard: Shard, schema: FeatureSchema) -> None:
@@ -252,3 +264,7 @@ def _view(cells: pa.Array, dtype: np.dtype[Number]) -> NDArray[Number]:
     if view.dtype != dtype:
         raise ValueError(f"{dtype} was expected, but {view.dtype} was found")
     return view
+
+
+def _mapped(path: AnyPath) -> pa.NativeFile:
+    return pa.BufferReader(path.read_bytes()) if isinstance(path, RemotePath) else pa.memory_map(str(path))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from rankelastor.data.features.vocabulary import read_counts
 from rankelastor.data.manifest import VOCABULARY_FOLDER, Manifest
 from rankelastor.data.prepared import PreparedDataset
+from rankelastor.remote.remote_path import AnyPath
 from rankelastor.schema import CategoricalFeature, FeatureSchema, SequenceFeature
 
 NO_ID = -1
@@ -56,7 +56,7 @@ def first_rare_ids(dataset: PreparedDataset, *, max_count: int) -> dict[str, int
     Raises:
         DataError: a vocabulary is missing or damaged.
     """
-    folder, files = dataset.folder / VOCABULARY_FOLDER, dataset.manifest.vocabulary_files
+    folder, files = dataset.place / VOCABULARY_FOLDER, dataset.manifest.vocabulary_files
     by_file = {file: _first_rare_id(folder / file, max_count) for file in {file.file for file in files.values()}}
     return {name: by_file[file.file] for name, file in files.items()}
 
@@ -70,6 +70,6 @@ def _last_ids(features: Iterable[CategoricalFeature | SequenceFeature], names: C
     return np.array([feature.num_ids - 1 if feature.name in names else NO_ID for feature in features], dtype=np.int32)
 
 
-def _first_rare_id(path: Path, max_count: int) -> int:
+def _first_rare_id(path: AnyPath, max_count: int) -> int:
     counts = read_counts(path)
     return 1 + int(np.searchsorted(-counts, -max_count))

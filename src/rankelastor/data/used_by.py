@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
+from rankelastor.places import address_of
+from rankelastor.remote.remote_path import AnyPath, RemotePath
+
 USED_BY_FILE = "used_by.jsonl"
 _MOST_NAMED = 5
 
@@ -38,8 +41,10 @@ class User:
         return self.path.is_file() if self.kind == "recipe" else (self.path / "config.yaml").is_file()
 
 
-def add_user(folder: str | Path, user: User) -> None:
+def add_user(folder: str | AnyPath, user: User) -> None:
     """Add a user to the list in a prepared folder, once; a folder that cannot be written keeps its list.
+
+    A folder at an address has no list, since nothing can be added to a file there.
 
     Example:
         >>> import tempfile
@@ -51,7 +56,7 @@ def add_user(folder: str | Path, user: User) -> None:
         ...     [(user.kind, user.path.name) for user in users_of(folder)]
         [('recipe', 'mine.yaml')]
     """
-    if user in _listed(Path(folder)):
+    if isinstance(folder, RemotePath) or address_of(folder) is not None or user in _listed(Path(folder)):
         return
     line = json.dumps({user.kind: str(user.path)}) + "\n"
     try:
@@ -61,12 +66,12 @@ def add_user(folder: str | Path, user: User) -> None:
         _logger.info("%s cannot note that %s uses it: %s", folder, user.path, error.strerror)
 
 
-def users_of(folder: str | Path) -> tuple[User, ...]:
+def users_of(folder: str | AnyPath) -> tuple[User, ...]:
     """List the users of a prepared folder that still exist, in the order in which they came."""
-    return tuple(user for user in _listed(Path(folder)) if user.exists())
+    return () if isinstance(folder, RemotePath) else tuple(user for user in _listed(Path(folder)) if user.exists())
 
 
-def copy_users(source: Path, target: Path) -> None:
+def copy_users(source: AnyPath, target: Path) -> None:
     """Copy the list of users from one prepared folder to another that holds the same data."""
     for user in users_of(source):
         add_user(target, user)

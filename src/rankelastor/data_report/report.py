@@ -58,7 +58,7 @@ def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListe
             )
     found = _notices(dataset, counts, splits, ids, numbers, held_out=held_out)
     return DataReport(
-        folder=str(dataset.folder),
+        folder=str(dataset.place),
         label=dataset.schema.tasks[0],
         splits=splits,
         ids=ids,
@@ -69,7 +69,7 @@ def report_on(dataset: PreparedDataset, *, top: int = 5, progress: ProgressListe
 
 def _vocabulary(dataset: PreparedDataset, spec: FeatureSpec) -> Vocabulary | None:
     file = dataset.manifest.vocabulary_files.get(spec.name)
-    return None if file is None else read_vocabulary(dataset.folder, file)
+    return None if file is None else read_vocabulary(dataset.place, file)
 
 
 def _read(

@@ -13,6 +13,7 @@ from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import CsvStream, delimiter_of
 from rankelastor.drafting.draft import Choice
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath
 
 _DELIMITERS = (",", "\t", ";", "|", "^", ":", " ")
 _NAMES = {
@@ -70,7 +71,7 @@ def _reason(delimiter: str, quote: str | None, records: Sequence[Sequence[str]],
     return "; ".join(parts)
 
 
-def _first_text(file: Path) -> tuple[str, Path]:
+def _first_text(file: Path) -> tuple[str, AnyPath]:
     """Read the first lines, and the name that tells the delimiter."""
     try:
         with CsvStream(file, allow_nul=True) as stream:

@@ -14,6 +14,7 @@ from rankelastor.ensembles.finish import finish_ensemble
 from rankelastor.errors import RUN_FOLDER, RunError, SettingsError
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import with_overrides
+from rankelastor.remote.remote_path import AnyPath
 from rankelastor.runs.ensemble_folder import MEMBERS, is_ensemble, write_members
 from rankelastor.runs.environment import describe_environment
 from rankelastor.runs.load import LoadedRun, check_same_data, load_run
@@ -28,7 +29,7 @@ def make_ensemble(
     folder: str | Path,
     *,
     calibration: CalibrationKind | None = None,
-    prepared: str | Path | None = None,
+    prepared: str | AnyPath | None = None,
     progress: ProgressListener | None = None,
 ) -> TrainedRun:
     """Copy finished runs into the folder of an ensemble: one run whose logits are the mean of theirs, calibrated.
@@ -62,7 +63,7 @@ def make_ensemble(
     first = members[0]
     dataset = first.dataset(prepared)
     kind = calibration or first.recipe.training.calibration.kind
-    recipe = with_overrides(first.recipe, {"training.calibration.kind": kind, "data.prepared": str(dataset.folder)})
+    recipe = with_overrides(first.recipe, {"training.calibration.kind": kind, "data.prepared": str(dataset.place)})
     with whole_folder(target) as temporary:
         run = RunFolder(temporary)
         run.write_recipe(recipe)
@@ -70,21 +71,21 @@ def make_ensemble(
         for name, member in zip(names, members, strict=True):
             shutil.copytree(member.folder, temporary / MEMBERS / name)
         write_members(temporary, names)
-        copy_feature_state(dataset.folder, run.features)
+        copy_feature_state(dataset.place, run.features)
         device = next(first.ranker.parameters()).device
         run.write_environment(
             {
                 **describe_environment(device),
                 "seed": recipe.training.seed,
                 "data_fingerprint": dataset.fingerprint,
-                "prepared": str(dataset.folder.resolve()),
+                "prepared": str(dataset.place.resolve()),
                 "members": [str(member.folder.resolve()) for member in members],
             }
         )
         with TrainLog() as log:
             log.open(run.train_log)
             finished = finish_ensemble(temporary, began=began, say=log.say, progress=progress)
-    add_user(dataset.folder, User.of_run(target))
+    add_user(dataset.place, User.of_run(target))
     return TrainedRun(folder=target, result=finished.result, in_memory=finished.ranker)
 
 

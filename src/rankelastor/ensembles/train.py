@@ -191,17 +191,17 @@ def _write_inputs(run: RunFolder, inputs: RunInputs) -> None:
     """Copy the vocabularies, write the environment, and note who uses the data."""
     if not run.features.exists():
         with explain_storage_errors(run.features):
-            copy_feature_state(inputs.dataset.folder, run.features)
+            copy_feature_state(inputs.dataset.place, run.features)
     run.write_environment(
         {
             **describe_environment(inputs.device),
             "precision": inputs.precision,
             "seed": inputs.recipe.training.seed,
             "data_fingerprint": inputs.dataset.fingerprint,
-            "prepared": str(inputs.dataset.folder.resolve()),
+            "prepared": str(inputs.dataset.place.resolve()),
         }
     )
-    add_user(inputs.dataset.folder, User.of_run(run.path))
+    add_user(inputs.dataset.place, User.of_run(run.path))
 
 
 class _Log(SilentListener):

@@ -130,7 +130,7 @@ def _ranker(
     imported: Imported,
 ) -> tuple[Ranker, tuple[MatchedValues, ...]]:
     ranker = build_ranker(recipe.model, dataset.schema).eval()
-    encoder = RowEncoder.load(dataset.folder)
+    encoder = RowEncoder.load(dataset.place)
     blanks = _blanks(imported.experiment.dataset)
     matched = copy_rows(ranker.embedding, encoder, features, tensors.embeddings, blanks=blanks)
     published = published_settings(FuxiCtrSettings(imported.experiment.model), recipe.model.embedding_dim)
@@ -157,14 +157,14 @@ def _blanks(dataset: Mapping[str, Any]) -> dict[str, str]:
 def _write(run: RunFolder, ranker: Ranker, dataset: PreparedDataset, recipe: Recipe, *, checkpoint: Path) -> None:
     try:
         with explain_storage_errors(run.features):
-            copy_feature_state(dataset.folder, run.features)
+            copy_feature_state(dataset.place, run.features)
         run.write_environment(
             {
                 **describe_environment(torch.device("cpu")),
                 "precision": "fp32",
                 "seed": recipe.training.seed,
                 "data_fingerprint": dataset.fingerprint,
-                "prepared": str(dataset.folder.resolve()),
+                "prepared": str(dataset.place.resolve()),
                 "imported_from": str(checkpoint.resolve()),
             }
         )
@@ -172,4 +172,4 @@ def _write(run: RunFolder, ranker: Ranker, dataset: PreparedDataset, recipe: Rec
     except BaseException:
         run.remove()
         raise
-    add_user(dataset.folder, User.of_run(run.path))
+    add_user(dataset.place, User.of_run(run.path))

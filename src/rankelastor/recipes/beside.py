@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from rankelastor.data.raw.file_settings import FileSettings
-from rankelastor.places import in_full
+from rankelastor.places import address_of, in_full
 from rankelastor.schema import SPLITS
 
 _logger = logging.getLogger(__name__)
@@ -19,10 +19,12 @@ def warn_of_files_beside(files: FileSettings, recipe: Path) -> None:
         files: the settings of the raw files.
         recipe: the file of the recipe.
     """
-    if Path(files.folder).is_absolute():
+    if Path(files.folder).is_absolute() or address_of(files.folder) is not None:
         return
     patterns = [pattern for name in ("all", *SPLITS) for pattern in getattr(files, name) or ()]
     for pattern in patterns:
+        if address_of(pattern) is not None:
+            continue
         place = Path(files.folder) / pattern
         beside = recipe.parent / place
         if not place.is_absolute() and not place.exists() and beside.exists():

@@ -36,7 +36,7 @@ def prepare_for(
         return user.kind == "run" or (user != this and _has_other_data(user.path, settings))
 
     dataset = prepare(settings, force=force, needs=needs, progress=progress)
-    add_user(dataset.folder, this)
+    add_user(dataset.place, this)
     return dataset
 
 

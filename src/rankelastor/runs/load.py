@@ -20,6 +20,7 @@ from rankelastor.models.ensemble import EnsembleRanker
 from rankelastor.models.ranker import Ranker
 from rankelastor.places import in_full
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.remote.remote_path import AnyPath, RemotePath, place_of
 from rankelastor.runs.bundle_file.archive import is_bundle
 from rankelastor.runs.bundle_file.unpacked import UnpackedBundle, unpack_bundle
 from rankelastor.runs.ensemble_folder import FILE_NAME as ENSEMBLE_FILE
@@ -87,7 +88,7 @@ class LoadedRun:
             predictions=result.predictions.get("valid", {}),
         )
 
-    def dataset(self, prepared: str | Path | None = None) -> PreparedDataset:
+    def dataset(self, prepared: str | AnyPath | None = None) -> PreparedDataset:
         """Open the prepared data that the run was trained on.
 
         Without ``prepared``, they are looked for where the recipe says, counted from the current folder, and then
@@ -102,7 +103,8 @@ class LoadedRun:
         """
         if prepared is not None:
             return self._same(PreparedDataset.open(prepared))
-        here, remembered = Path(self.recipe.data.prepared), RunFolder(self.folder).prepared
+        here = place_of(self.recipe.data.prepared, what="data.prepared", error=DataError)
+        remembered = RunFolder(self.folder).prepared
         if remembered is None or not remembered.is_dir() or remembered == here.resolve():
             self._require_prepared(here, remembered)
             return self._same(PreparedDataset.open_matching(self.recipe.data))
@@ -114,14 +116,21 @@ class LoadedRun:
     def _same(self, dataset: PreparedDataset) -> PreparedDataset:
         if dataset.fingerprint != self.encoder.manifest.fingerprint:
             raise StalePreparedError(
-                f"{dataset.folder} must be what {self.folder} was trained on, but it was prepared again "
+                f"{dataset.place} must be what {self.folder} was trained on, but it was prepared again "
                 "from other data; train again, or restore the former files and run `rankelastor prepare RECIPE`"
             )
         return dataset
 
-    def _require_prepared(self, here: Path, remembered: Path | None) -> None:
+    def _require_prepared(self, here: AnyPath, remembered: AnyPath | None) -> None:
         if here.exists():
             return
+        if isinstance(here, RemotePath):
+            here.require_bucket()
+            raise DataError(
+                f"{here} must be the prepared folder that {self.folder} was trained on, but there is nothing there; "
+                f"run `rankelastor prepare RECIPE`, or name it with {PREPARED_FOLDER}",
+                python=PREPARED_FOLDER,
+            )
         if self.bundle is not None:
             raise DataError(
                 f"a bundle holds no prepared data, and {in_full(here)}, on which {self.source} was trained, does not "

@@ -36,6 +36,7 @@ from rankelastor.errors import RUN_FOLDER, RunError, shorten
 from rankelastor.places import in_full, refuse_address
 from rankelastor.recipes.load import dump_yaml, load_recipe
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.remote.remote_path import AnyPath, place_of
 from rankelastor.runs.result import RunResult, read_result
 from rankelastor.runs.seal import SEAL_FILE, Seal
 from rankelastor.storage import explain_storage_errors, whole_file
@@ -148,11 +149,11 @@ class RunFolder:
         return self.path / "features"
 
     @property
-    def prepared(self) -> Path | None:
-        """Where the prepared folder was when the run was trained, in full; None if the run does not say."""
+    def prepared(self) -> AnyPath | None:
+        """Path in full, or address, of the prepared folder when the run was trained; None if the run does not say."""
         path = self.path / "environment.json"
         found = _read_mapping(path).get("prepared") if path.is_file() else None
-        return Path(found) if isinstance(found, str) else None
+        return place_of(found, what="prepared", error=RunError) if isinstance(found, str) else None
 
     def recipe(self) -> Recipe:
         """Read the resolved recipe."""

@@ -17,6 +17,7 @@ from rankelastor.evaluation.row_scorer import RowScorer
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.places import refuse_address
 from rankelastor.progress import ProgressListener, SilentProgress
+from rankelastor.remote.remote_path import AnyPath, RemotePath, place_of
 from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.serving.output import Writer, open_writer
 from rankelastor.serving.output_names import OutputFormat, format_of, format_of_table, has_written_ending, output_name
@@ -30,7 +31,7 @@ PROBABILITY = "probability"
 def predict(
     folder: str | Path,
     input_file: Table,
-    output_file: str | Path | BinaryIO,
+    output_file: str | AnyPath | BinaryIO,
     *,
     overwrite: bool = False,
     output_format: str | None = None,
@@ -46,8 +47,10 @@ def predict(
 
     Args:
         folder: a run folder.
-        input_file: raw rows: the path of a file or folder, a stream of bytes, or a frame of polars, pandas or Arrow.
-        output_file: the same rows in the same order, with a last column ``probability``; with several tasks, a column
+        input_file: raw rows: the path or address of a file or folder, a stream of bytes, or a frame of polars, pandas
+            or Arrow.
+        output_file: a path, an address or a stream, which gets the same rows in the same order, with a last column
+            ``probability``; with several tasks, a column
             ``probability_TASK`` for each. For a folder it is a folder of files with the same names, unless its name
             ends as a file does: then that file holds the rows of all files, with the columns that folders called
             ``NAME=VALUE`` give them. A stream of bytes is left open.
@@ -64,6 +67,7 @@ def predict(
     Raises:
         RunError: the run folder cannot be used.
         DataError: a row or column of the input is wrong, or the input already has such a column.
+        RemoteError: an address cannot be reached.
         StorageError: the output exists, cannot be written, or has an ending that is not written; no partial file is
             left.
         SettingsError: the output format is not known.
@@ -87,8 +91,8 @@ def predict(
         closing(_Scoring(run, inputs, progress or SilentProgress())) as scoring,
     ):
         if goes_to_folder:
-            assert isinstance(output_file, str | Path), "a stream is no folder"
-            num_rows = _write_folder(scoring, inputs, Path(output_file), kind)
+            assert isinstance(output_file, str | Path | RemotePath), "a stream is no folder"
+            num_rows = _write_folder(scoring, inputs, _output(output_file), kind)
         else:
             assert kind is not None, "one output has one format"
             num_rows = _write_one(scoring, inputs, output_file, kind)
@@ -148,16 +152,16 @@ class _Scoring:
             )
 
 
-def _write_one(scoring: _Scoring, inputs: Inputs, output: str | Path | BinaryIO, kind: OutputFormat) -> int:
+def _write_one(scoring: _Scoring, inputs: Inputs, output: str | AnyPath | BinaryIO, kind: OutputFormat) -> int:
     """Write the rows of all inputs, one after the other, to one file or stream."""
     with _target(output) as target, open_writer(target, kind, scoring.csv, name=_name_of(output)) as writer:
         return sum(scoring.write(table, writer) for table in inputs.tables)
 
 
-def _write_folder(scoring: _Scoring, inputs: Inputs, output: Path, kind: OutputFormat | None) -> int:
+def _write_folder(scoring: _Scoring, inputs: Inputs, output: AnyPath, kind: OutputFormat | None) -> int:
     """Write each file of a folder to a file of the same name; what its folders tell stays in their names."""
     num_rows = 0
-    with whole_folder(output) as temporary:
+    with whole_folder(output, last=DONE_MARK) as temporary:
         for table in inputs.tables:
             name = output_name(table.name, table.kind, kind)
             target = temporary / name
@@ -172,26 +176,32 @@ def _write_folder(scoring: _Scoring, inputs: Inputs, output: Path, kind: OutputF
 
 
 @contextmanager
-def _target(output: str | Path | BinaryIO) -> Iterator[Path | BinaryIO]:
-    if isinstance(output, str | Path):
-        with whole_file(output) as temporary:
+def _target(output: str | AnyPath | BinaryIO) -> Iterator[Path | BinaryIO]:
+    if isinstance(output, str | Path | RemotePath):
+        with whole_file(_output(output)) as temporary:
             yield temporary
     else:
         yield output
         output.flush()
 
 
-def _name_of(output: str | Path | BinaryIO) -> PurePath:
-    return PurePath(output) if isinstance(output, str | Path) else PurePath("stream")
+def _name_of(output: str | AnyPath | BinaryIO) -> PurePath:
+    return PurePath(str(output)) if isinstance(output, str | Path | RemotePath) else PurePath("stream")
+
+
+def _output(output: str | AnyPath) -> AnyPath:
+    return place_of(output, what="the output", error=StorageError)
 
 
 def _is_folder(given: Table) -> bool:
-    return isinstance(given, str | Path) and Path(given).is_dir()
+    return isinstance(given, str | Path | RemotePath) and place_of(given, what="the input", error=DataError).is_dir()
 
 
-def _names_folder(output: str | Path | BinaryIO) -> bool:
+def _names_folder(output: str | AnyPath | BinaryIO) -> bool:
     """Tell whether the output of a folder is a folder: it is one already, or its name does not end as a file's does."""
-    return isinstance(output, str | Path) and (Path(output).is_dir() or not has_written_ending(output))
+    if not isinstance(output, str | Path | RemotePath):
+        return False
+    return _output(output).is_dir() or not has_written_ending(str(output))
 
 
 def _trained_on_tabs(run: LoadedRun) -> bool:

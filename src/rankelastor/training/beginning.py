@@ -123,18 +123,18 @@ def _write_inputs(run: RunFolder, inputs: RunInputs, processes: Processes) -> No
             "precision": inputs.precision,
             "seed": inputs.recipe.training.seed,
             "data_fingerprint": inputs.dataset.fingerprint,
-            "prepared": str(inputs.dataset.folder.resolve()),
+            "prepared": str(inputs.dataset.place.resolve()),
             "resumable": True,
             **({"processes": processes.world.size} if processes.world.size > 1 else {}),
             **({"chosen": {each.path: each.reason for each in inputs.choices}} if inputs.choices else {}),
         }
     )
-    add_user(inputs.dataset.folder, User.of_run(run.path))
+    add_user(inputs.dataset.place, User.of_run(run.path))
 
 
 def _copy_features(run: RunFolder, inputs: RunInputs) -> None:
     with explain_storage_errors(run.features):
-        copy_feature_state(inputs.dataset.folder, run.features)
+        copy_feature_state(inputs.dataset.place, run.features)
 
 
 def _record(run: RunFolder, checkpoint: Checkpoint, inputs: RunInputs) -> None:

@@ -11,6 +11,8 @@ from rankelastor.data.loading.read_ahead import ReadAhead
 from rankelastor.data.loading.share import ShareOfRows, StretchOfRows
 from rankelastor.data.loading.thinned import RowsOfEpochs, ThinnedNegatives
 from rankelastor.data.prepared import PreparedDataset, PreparedSplit
+from rankelastor.data.remote_shards import RemoteShards
+from rankelastor.errors import SettingsError
 from rankelastor.execution.device_copies import copies_to
 from rankelastor.schema import Batch, SplitName
 from rankelastor.training.rare_as_unseen import RareAsUnseen
@@ -22,8 +24,12 @@ def training_loader(dataset: PreparedDataset, settings: TrainingSettings, world:
     With ``training.negatives_kept`` below 1 each epoch has a new sample of the rows with label 0, with
     ``training.train_share`` below 1 each has the same sample of all rows. An objective within groups keeps the rows of
     a group together, unless the order is by windows. Of each batch a process of a world gets its share.
+
+    Raises:
+        SettingsError: the rows lie at an address, memory does not hold them, and the order is uniform.
     """
     split = dataset.split("train")
+    _require_local_order(split, settings, place=str(dataset.place))
     return BatchLoader(
         split,
         batch_size=settings.batch_size,
@@ -34,6 +40,26 @@ def training_loader(dataset: PreparedDataset, settings: TrainingSettings, world:
         whole_groups=settings.objective.within_groups and settings.order.kind == "uniform",
         thinned=_rows_of_epochs(split, settings),
     )
+
+
+def _require_local_order(split: PreparedSplit, settings: TrainingSettings, *, place: str) -> None:
+    """Raise if each batch would read rows from all over an address again and again."""
+    shards = split.shards
+    if not isinstance(shards, RemoteShards) or shards.all_fit:
+        return
+    sizes = f"{shards.num_bytes / 2**30:.3g} GiB, and {shards.most_bytes / 2**30:.3g} GiB are kept in memory"
+    if settings.order.kind == "uniform":
+        raise SettingsError(
+            f"training.order must be {{kind: window}} for rows at an address that memory does not hold, but it is "
+            f"uniform and the train rows of {place} take {sizes}; set it, or copy the folder to a disk"
+        )
+    window = 2 * settings.order.window_rows * shards[0].row_bytes
+    if window > shards.most_bytes:
+        raise SettingsError(
+            f"training.order.window_rows must be lower, since twice its rows must fit in what is kept in memory, but "
+            f"{settings.order.window_rows} was given, and the train rows of {place} take {sizes}; try "
+            f"{settings.order.window_rows * shards.most_bytes // window}"
+        )
 
 
 def _rows_of_epochs(split: PreparedSplit, settings: TrainingSettings) -> RowsOfEpochs | None:

@@ -14,6 +14,7 @@ import torch
 from rankelastor.errors import RunError
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import with_overrides
+from rankelastor.remote.remote_path import place_of
 from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.load import require_whole
 from rankelastor.runs.run_folder import RunFolder
@@ -131,7 +132,8 @@ def repeat_run(
 def _place_of_data(run: RunFolder) -> dict[str, Any]:
     """Choose the prepared folder that the run remembers, if there is none where its settings say."""
     remembered = run.prepared
-    if remembered is None or not remembered.is_dir() or Path(run.recipe().data.prepared).is_dir():
+    here = place_of(run.recipe().data.prepared, what="data.prepared", error=RunError)
+    if remembered is None or not remembered.is_dir() or here.is_dir():
         return {}
     return {"data.prepared": str(remembered)}
 

@@ -60,7 +60,7 @@ def run_alarms(
     compared: Comparison | None,
 ) -> tuple[Alarm, ...]:
     """Give and log the alarms of a result."""
-    vocabularies = read_vocabularies(dataset.folder, dataset.manifest)
+    vocabularies = read_vocabularies(dataset.place, dataset.manifest)
     facts: list[Facts] = []
     for split, of_split in predictions.items():
         is_valid = split == "valid"

@@ -27,8 +27,8 @@ def default_space(recipe: Recipe, schema: FeatureSchema) -> Space:
     """Choose what to draw for a recipe whose settings are complete.
 
     Learning rate, L2 and initial deviation of embeddings, batch size; of the model the width of embeddings, one
-    dropout for all its layers, its number of blocks or the width of its hidden layers. Of sizes, only those are drawn
-    that fit the data while the others stay as they are.
+    dropout for all its layers, its number of blocks, and the width of its tokens or, without tokens, of its hidden
+    layers. Of sizes, only those are drawn that fit the data while the others stay as they are.
 
     Args:
         recipe: the recipe.
@@ -56,21 +56,35 @@ def _candidates(recipe: Recipe) -> Iterator[tuple[str, Draw]]:
         yield dropouts, Draw("between", _DROPOUT)
     if "num_blocks" in model and not model.get("mixings"):
         yield "model.num_blocks", Draw("one_of", tuple(sorted({*_BLOCKS, model["num_blocks"]})))
-    hidden = model.get("hidden_dims")
-    if isinstance(hidden, list) and hidden:
-        yield (
-            "model.hidden_dims",
-            Draw("one_of", tuple([max(1, int(width * by)) for width in hidden] for by in (0.5, 1, 2))),
-        )
+    yield from _sizes(model)
+
+
+def _sizes(model: Mapping[str, Any]) -> Iterator[tuple[str, Draw]]:
+    """Yield the width of the tokens; of a model without tokens, the widths of its hidden layers, wherever they are."""
+    if "token_dim" in model:
+        yield "model.token_dim", Draw("one_of", tuple(sorted({*_scaled(model["token_dim"])})))
+        return
+    for path, widths in _settings_named("hidden_dims", model, "model"):
+        if isinstance(widths, list) and widths:
+            yield path, Draw("one_of", tuple([_scaled(width)[size] for width in widths] for size in range(3)))
+
+
+def _scaled(width: int) -> tuple[int, int, int]:
+    return (width + 1) // 2, width, 2 * width
 
 
 def _paths_to(setting: str, values: Mapping[str, Any], path: str) -> Iterator[str]:
     """Yield the path of each setting of this name that holds a number."""
+    return (place for place, value in _settings_named(setting, values, path) if isinstance(value, int | float))
+
+
+def _settings_named(setting: str, values: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """Yield path and value of each setting of this name, within others too."""
     for name, value in values.items():
-        if name == setting and isinstance(value, int | float):
-            yield f"{path}.{name}"
+        if name == setting:
+            yield f"{path}.{name}", value
         elif isinstance(value, Mapping):
-            yield from _paths_to(setting, value, f"{path}.{name}")
+            yield from _settings_named(setting, value, f"{path}.{name}")
 
 
 def _that_fit(name: str, draw: Draw, recipe: Recipe, schema: FeatureSchema) -> Draw | None:

@@ -201,7 +201,7 @@ def _make_average(
         runs,
         target,
         calibration=inputs.recipe.training.calibration.kind,
-        prepared=inputs.dataset.folder,
+        prepared=inputs.dataset.place,
         progress=progress,
     )
 

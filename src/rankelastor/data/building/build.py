@@ -29,6 +29,7 @@ from rankelastor.data.shards import limit_shard_rows
 from rankelastor.data.split_settings import TimeSplit
 from rankelastor.errors import DataError
 from rankelastor.progress import ProgressListener
+from rankelastor.remote.remote_path import AnyPath, place_of
 from rankelastor.schema import SPLITS, SplitName
 
 
@@ -158,7 +159,7 @@ def _stage(
     return stager
 
 
-def _require_same_features(plan: FieldPlan, settings: DataSettings, source: SourceFile, first: Path) -> None:
+def _require_same_features(plan: FieldPlan, settings: DataSettings, source: SourceFile, first: AnyPath) -> None:
     """Raise if a pattern matches other columns in a later file, which would be lost silently."""
     names = column_names(source.path, settings.csv, partitions=source.partitions)
     other = plan_fields(settings, names, source.path)
@@ -209,5 +210,9 @@ def _fit(
     fits.run(stager.parts, splits, progress)
     vocabularies = folder / VOCABULARY_FOLDER
     vocabularies.mkdir()
-    output = FeatureOutput(Path(settings.files.folder), folder / VECTOR_FOLDER, FileNames(suffix=".npy"))
+    output = FeatureOutput(
+        place_of(settings.files.folder, what="files.folder", error=DataError),
+        folder / VECTOR_FOLDER,
+        FileNames(suffix=".npy"),
+    )
     return fits.write(output, vocabularies)

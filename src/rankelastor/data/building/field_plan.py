@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.kinds.field import ColumnSettings, PlannedFeature, ReadsOtherColumns, columns_of
@@ -14,6 +13,7 @@ from rankelastor.data.raw.column_names import advise_on_delimiter, quote_names, 
 from rankelastor.data.settings import DataSettings, Target
 from rankelastor.data.split_settings import TimeSplit
 from rankelastor.errors import DataError, SettingsError
+from rankelastor.remote.remote_path import AnyPath
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def vocabulary_owner(feature: PlannedFeature) -> str | None:
     return None if rules is None else rules.shares or feature.name
 
 
-def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> FieldPlan:
+def plan_fields(settings: DataSettings, names: Sequence[str], file: AnyPath) -> FieldPlan:
     """Match the patterns of the fields with the column names of the first file.
 
     Raises:
@@ -105,7 +105,7 @@ def plan_fields(settings: DataSettings, names: Sequence[str], file: Path) -> Fie
     return FieldPlan(features, settings.targets, group, time, settings.weight, settings.group_text)
 
 
-def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterator[tuple[str, PlannedFeature]]:
+def _expand(settings: DataSettings, names: Sequence[str], file: AnyPath) -> Iterator[tuple[str, PlannedFeature]]:
     """Yield each feature with its place in the settings; a group is not a feature."""
     reserved = _reserved(settings)
     for index, field in enumerate(settings.fields):
@@ -118,7 +118,7 @@ def _expand(settings: DataSettings, names: Sequence[str], file: Path) -> Iterato
                 yield f"{place} ({_show(field)})", feature
 
 
-def _group(settings: DataSettings, names: Sequence[str], file: Path) -> str | None:
+def _group(settings: DataSettings, names: Sequence[str], file: AnyPath) -> str | None:
     for index, field in enumerate(settings.fields):
         if field.names_group:
             columns = _match_columns(field, names, _reserved(settings), f"data.fields.{index}", file)
@@ -138,7 +138,7 @@ def _reserved(settings: DataSettings) -> dict[str, str]:
 
 
 def _match_columns(
-    field: ColumnSettings, names: Sequence[str], reserved: Mapping[str, str], place: str, file: Path
+    field: ColumnSettings, names: Sequence[str], reserved: Mapping[str, str], place: str, file: AnyPath
 ) -> list[str]:
     matched: dict[str, None] = {}
     for pattern in field.patterns:
@@ -160,7 +160,7 @@ def _match_columns(
 
 
 def _check_other_columns(
-    feature: PlannedFeature, names: Sequence[str], reserved: Mapping[str, str], place: str, file: Path
+    feature: PlannedFeature, names: Sequence[str], reserved: Mapping[str, str], place: str, file: AnyPath
 ) -> None:
     if not isinstance(feature, ReadsOtherColumns):
         return

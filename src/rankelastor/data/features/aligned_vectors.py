@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from rankelastor.config.base import Settings
 from rankelastor.data.cells.spelling import TextRule
-from rankelastor.data.features.vector_files import read_vectors
+from rankelastor.data.features.vector_files import read_vectors, vector_place
 from rankelastor.data.features.vector_settings import PretrainedSettings
 from rankelastor.data.features.vocabulary import Vocabulary
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath
 
 
 class PretrainedSpec(Settings):
@@ -29,7 +28,7 @@ class PretrainedSpec(Settings):
 
 
 def align_vectors(
-    vocabulary: Vocabulary, source: str | Path, settings: PretrainedSettings, *, text: TextRule = "canonical"
+    vocabulary: Vocabulary, source: str | AnyPath, settings: PretrainedSettings, *, text: TextRule = "canonical"
 ) -> tuple[NDArray[np.float32], int]:
     """Read the vector of each id, float32 (num_ids, dim), and count the known values without a vector.
 
@@ -39,7 +38,7 @@ def align_vectors(
     Raises:
         DataError: widths differ, a number is not finite, a key occurs twice, or no key is a known value.
     """
-    path = Path(source) / settings.file
+    path = vector_place(source, settings.file, "file")
     vectors: NDArray[np.float32] | None = None
     has_vector = np.zeros(vocabulary.num_ids, dtype=bool)
     for keys, piece in read_vectors(source, settings, text=text):
@@ -61,7 +60,7 @@ def align_vectors(
     return vectors, len(vocabulary.values) - int(has_vector.sum())
 
 
-def _require_fitting(path: Path, keys: pl.Series, vectors: NDArray[np.float32], *, dim: int) -> None:
+def _require_fitting(path: AnyPath, keys: pl.Series, vectors: NDArray[np.float32], *, dim: int) -> None:
     if vectors.shape[1] != dim or not dim:
         raise DataError(f"{path} must hold vectors of one width, but widths {dim} and {vectors.shape[1]} were found")
     wrong = ~np.isfinite(vectors).all(axis=1)
@@ -73,7 +72,7 @@ def _require_fitting(path: Path, keys: pl.Series, vectors: NDArray[np.float32], 
         )
 
 
-def _require_once(path: Path, keys: pl.Series, ids: NDArray[np.int32], has_vector: NDArray[np.bool_]) -> None:
+def _require_once(path: AnyPath, keys: pl.Series, ids: NDArray[np.int32], has_vector: NDArray[np.bool_]) -> None:
     order = np.argsort(ids, kind="stable")
     again = has_vector[ids]
     again[order[1:]] |= ids[order[1:]] == ids[order[:-1]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from rankelastor.data.raw.rows import RawRows
 from rankelastor.data.raw.source_files import SourceFile
 from rankelastor.errors import DataError, RankElastorError
 from rankelastor.extras import how_to_install
+from rankelastor.remote.remote_path import AnyPath, RemotePath, joined, mapped, place_of
 
 Piece = tuple[pl.Series, NDArray[np.float32]]
 """Some keys as text, and their vectors, float32 (key, dim)."""
@@ -33,7 +34,7 @@ _PIECE_ROWS = 65_536
 _MAGIC = b"\x93NUMPY"
 
 
-def find_vector_files(folder: str | Path, vectors: Iterable[PretrainedSettings]) -> tuple[SourceFile, ...]:
+def find_vector_files(folder: str | AnyPath, vectors: Iterable[PretrainedSettings]) -> tuple[SourceFile, ...]:
     """Find every file of pretrained vectors or of their keys, each once.
 
     Args:
@@ -45,7 +46,7 @@ def find_vector_files(folder: str | Path, vectors: Iterable[PretrainedSettings])
     """
     found: dict[str, SourceFile] = {}
     for place, name in (named for settings in vectors for named in _list_paths(settings)):
-        path = Path(folder) / name
+        path = vector_place(folder, name, place)
         if not path.is_file():
             raise DataError(
                 f"pretrained.{place} must name a file, but {path} is not one; relative paths start from files.folder"
@@ -54,7 +55,9 @@ def find_vector_files(folder: str | Path, vectors: Iterable[PretrainedSettings])
     return tuple(found.values())
 
 
-def read_vectors(folder: str | Path, settings: PretrainedSettings, *, text: TextRule = "canonical") -> Iterator[Piece]:
+def read_vectors(
+    folder: str | AnyPath, settings: PretrainedSettings, *, text: TextRule = "canonical"
+) -> Iterator[Piece]:
     """Read the keys and vectors of a file in pieces.
 
     Args:
@@ -66,14 +69,16 @@ def read_vectors(folder: str | Path, settings: PretrainedSettings, *, text: Text
         DataError: the file cannot be read, lacks a column or array, or does not hold one vector of numbers per key;
             or it is HDF5 and h5py is not installed.
     """
-    path = Path(folder) / settings.file
+    path = vector_place(folder, settings.file, "file")
     with _explain_errors(path):
         match settings.format:
             case "parquet":
                 yield from _read_parquet(path, settings, text)
             case "npy":
                 assert settings.keys is not None, "settings require it for .npy"
-                yield from _pieces(_read_keys(Path(folder) / settings.keys, text), _map_array(path), path)
+                yield from _pieces(
+                    _read_keys(vector_place(folder, settings.keys, "keys"), text), _map_array(path), path
+                )
             case "npz":
                 with path.open("rb") as file, zipfile.ZipFile(file):  # raises for what is no zip
                     file.seek(0)
@@ -86,18 +91,24 @@ def read_vectors(folder: str | Path, settings: PretrainedSettings, *, text: Text
                     yield from _pieces(_texts(arrays[key][:], path, text), arrays[vector], path)
 
 
+def vector_place(folder: str | AnyPath, name: str, setting: str) -> AnyPath:
+    """Return the place of a file that ``setting`` of pretrained vectors names; relative paths start from ``folder``."""
+    start = place_of(folder, what="files.folder", error=DataError)
+    return joined(start, name, what=f"pretrained.{setting}", error=DataError)
+
+
 def _list_paths(settings: PretrainedSettings) -> Iterator[tuple[str, str]]:
     yield "file", settings.file
     if settings.keys is not None:
         yield "keys", settings.keys
 
 
-def _read_parquet(path: Path, settings: PretrainedSettings, text: TextRule) -> Iterator[Piece]:
+def _read_parquet(path: AnyPath, settings: PretrainedSettings, text: TextRule) -> Iterator[Piece]:
     assert settings.key is not None, "settings require it for Parquet"
     assert settings.vector is not None, "settings require it for Parquet"
     columns = [settings.vector] if isinstance(settings.vector, str) else list(settings.vector)
     first_row = 1
-    with pq.ParquetFile(path) as parquet:
+    with pq.ParquetFile(mapped(path)) as parquet:
         wanted = list(dict.fromkeys([settings.key, *columns]))
         advice = "check pretrained.key and pretrained.vector"
         require_columns(parquet.schema_arrow.names, wanted, path, advice=advice)
@@ -110,7 +121,7 @@ def _read_parquet(path: Path, settings: PretrainedSettings, text: TextRule) -> I
             yield texts, numbers[0] if len(numbers) == 1 else np.concatenate(numbers, axis=1)
 
 
-def _parquet_numbers(cells: pa.Array, path: Path, column: str) -> NDArray[np.float32]:
+def _parquet_numbers(cells: pa.Array, path: AnyPath, column: str) -> NDArray[np.float32]:
     """Read a column of numbers as (row, 1), or a column of lists as (row, dim)."""
     if not pa.types.is_nested(cells.type):
         return _float32(cells)[:, None]
@@ -128,7 +139,7 @@ def _float32(cells: pa.Array) -> NDArray[np.float32]:
     return numbers
 
 
-def _read_keys(path: Path, text: TextRule) -> pl.Series:
+def _read_keys(path: AnyPath, text: TextRule) -> pl.Series:
     """Read one key per line of a text file, or the array of an ``.npy`` file."""
     with _explain_errors(path):
         if path.suffix.lower() == ".npy":
@@ -139,16 +150,18 @@ def _read_keys(path: Path, text: TextRule) -> pl.Series:
         return spell_all(pa.array(lines, pa.string()), (), text)
 
 
-def _map_array(path: Path) -> NDArray[Any]:
-    """Map an ``.npy`` file into memory; its header must fit the size of the file."""
+def _map_array(path: AnyPath) -> NDArray[Any]:
+    """Map an ``.npy`` file into memory, or read it from an address; its header must fit the size of the file."""
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise ValueError("it does not begin as an .npy file does")
-    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    array: NDArray[Any] = (
+        np.load(io.BytesIO(path.read_bytes())) if isinstance(path, RemotePath) else np.load(path, mmap_mode="r")
+    )
     return array
 
 
-def _pieces(keys: pl.Series, vectors: Any, path: Path) -> Iterator[Piece]:
+def _pieces(keys: pl.Series, vectors: Any, path: AnyPath) -> Iterator[Piece]:
     """Cut an array in memory or on disk into pieces."""
     if len(vectors.shape) != 2 or vectors.shape[0] != len(keys):  # noqa: PLR2004 - a matrix
         raise DataError(
@@ -160,7 +173,7 @@ def _pieces(keys: pl.Series, vectors: Any, path: Path) -> Iterator[Piece]:
         yield keys[rows], np.asarray(vectors[rows], dtype=np.float32)
 
 
-def _texts(keys: NDArray[Any], path: Path, text: TextRule) -> pl.Series:
+def _texts(keys: NDArray[Any], path: AnyPath, text: TextRule) -> pl.Series:
     """Convert keys to the texts that a raw file would hold."""
     if keys.ndim != 1 or keys.dtype.kind not in "iufUSO":
         raise DataError(
@@ -175,14 +188,18 @@ def _texts(keys: NDArray[Any], path: Path, text: TextRule) -> pl.Series:
     return texts.values.gather(texts.codes)
 
 
-def _array_names(names: list[str], path: Path, settings: PretrainedSettings) -> tuple[str, str]:
+def _array_names(names: list[str], path: AnyPath, settings: PretrainedSettings) -> tuple[str, str]:
     assert not isinstance(settings.vector, tuple), "settings allow one array"
     key, vector = settings.key or "key", settings.vector or "value"
     require_columns(names, [key, vector], path, advice="check pretrained.key and pretrained.vector")
     return key, vector
 
 
-def _h5py(path: Path) -> Any:
+def _h5py(path: AnyPath) -> Any:
+    if isinstance(path, RemotePath):
+        raise DataError(
+            f"HDF5 files of vectors must lie on a disk, but {path} was given; copy it, or write it as Parquet"
+        )
     try:
         import h5py  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -191,7 +208,7 @@ def _h5py(path: Path) -> Any:
 
 
 @contextmanager
-def _explain_errors(path: Path) -> Iterator[None]:
+def _explain_errors(path: AnyPath) -> Iterator[None]:
     try:
         yield
     except RankElastorError:

@@ -18,6 +18,7 @@ from rankelastor.data.features.text_order import argsort_texts
 from rankelastor.data.features.value_hashes import hash_values
 from rankelastor.data.interner import Interner
 from rankelastor.errors import PREPARE_AGAIN, DataError
+from rankelastor.remote.remote_path import AnyPath, readable
 from rankelastor.schema import PADDING_ID
 
 
@@ -128,7 +129,7 @@ class Vocabulary:
         )  # the other columns hold distinct values
 
     @classmethod
-    def read(cls, path: Path, *, blank: BlankIds, num_ids: int | None = None, salt: str | None = None) -> Self:
+    def read(cls, path: AnyPath, *, blank: BlankIds, num_ids: int | None = None, salt: str | None = None) -> Self:
         """Read what ``write`` wrote, and check it: texts without gaps, in order of ids, which falls with the counts.
 
         Args:
@@ -143,7 +144,7 @@ class Vocabulary:
         if num_ids is not None:  # before memory is taken for them
             require_vocabulary(path, num_ids=num_ids)
         try:
-            table = pq.read_table(path, columns=["value", "count", "id"])
+            table = pq.read_table(readable(path), columns=["value", "count", "id"])
             if (damage := _find_damage(table, num_ids)) is not None:
                 raise _damaged(path, damage)
             values = pl.Series("value", table["value"], dtype=pl.String)
@@ -157,27 +158,27 @@ class Vocabulary:
         return self.values.gather(order), (order.to_numpy() + 1).astype(np.int32)
 
 
-def read_counts(path: Path) -> NDArray[np.int64]:
+def read_counts(path: AnyPath) -> NDArray[np.int64]:
     """Read the train count of each known value, in order of ids: most frequent first.
 
     Raises:
         DataError: the file is missing or damaged.
     """
     try:
-        counts: NDArray[np.int64] = pq.read_table(path, columns=["count"])["count"].to_numpy()
+        counts: NDArray[np.int64] = pq.read_table(readable(path), columns=["count"])["count"].to_numpy()
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise _damaged(path, error) from error
     return counts
 
 
-def require_vocabulary(path: Path, *, num_ids: int) -> None:
+def require_vocabulary(path: AnyPath, *, num_ids: int) -> None:
     """Check from the file footer alone that a vocabulary exists and has the expected size.
 
     Raises:
         DataError: the file is missing or damaged, or holds another number of values.
     """
     try:
-        num_values = pq.read_metadata(path).num_rows
+        num_values = pq.read_metadata(readable(path)).num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from error
     if num_values + 2 != num_ids:
@@ -199,5 +200,5 @@ def _find_damage(table: pa.Table, num_ids: int | None) -> str | None:
     return None if in_order else "its ids are not 1, 2, 3, ... by falling counts"
 
 
-def _damaged(path: Path, reason: object) -> DataError:
+def _damaged(path: AnyPath, reason: object) -> DataError:
     return DataError(f"{path} must be a readable vocabulary, but {reason}; run `{PREPARE_AGAIN}`", python=PREPARE_AGAIN)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankelastor.data.features.file_names import FileNames
+from rankelastor.remote.remote_path import AnyPath
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,6 @@ class FeatureOutput:
     created with its first file; ``vector_names`` generates the names of its files.
     """
 
-    source: Path
+    source: AnyPath
     vectors: Path
     vector_names: FileNames

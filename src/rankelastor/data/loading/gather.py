@@ -1,4 +1,4 @@
-"""Gather arbitrary rows of memory-mapped shards, batch by batch."""
+"""Gather arbitrary rows of shards, mapped into memory or at an address, batch by batch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rankelastor.data.loading.permutation import Places
 from rankelastor.data.prepared import PreparedSplit
+from rankelastor.data.remote_shards import RemoteShards
 from rankelastor.data.shards import Number, Shard
 
 Columns = dict[str, NDArray[Any]]
@@ -25,6 +26,8 @@ def gather(split: PreparedSplit, rows: Places, stops: list[int]) -> Iterator[Col
     ``index_select`` of PyTorch is faster on idle cores, but ten times slower while the training step uses them.
     """
     shards = np.unique(rows // split.shard_rows) if len(split.shards) > 1 else np.zeros(1, dtype=np.int64)
+    if isinstance(split.shards, RemoteShards):
+        split.shards.prefetch(shards.tolist())
     if len(shards) == 1:
         source, places = _columns(split.shards[shards[0]]), rows - shards[0] * split.shard_rows
     else:

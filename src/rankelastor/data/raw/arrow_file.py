@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import pyarrow as pa
 
 from rankelastor.data.raw.parquet_file import BATCH_ROWS, PIECE_BYTES
+from rankelastor.remote.remote_path import AnyPath, mapped
 
 
 class ArrowColumns:
     """The columns of an Arrow IPC file or stream, one record batch of which is in memory if it is compressed."""
 
-    def __init__(self, file: Path, schema: pa.Schema, *, is_stream: bool) -> None:
+    def __init__(self, file: AnyPath, schema: pa.Schema, *, is_stream: bool) -> None:
         self._file = file
         self._is_stream = is_stream
         self.schema = schema
@@ -51,7 +51,7 @@ def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 @contextmanager
-def open_columns(file: Path) -> Iterator[ArrowColumns]:
+def open_columns(file: AnyPath) -> Iterator[ArrowColumns]:
     """Open an Arrow IPC file."""
     with _open(file, is_stream=False) as reader:
         schema = reader.schema
@@ -59,7 +59,7 @@ def open_columns(file: Path) -> Iterator[ArrowColumns]:
 
 
 @contextmanager
-def open_stream_columns(file: Path) -> Iterator[ArrowColumns]:
+def open_stream_columns(file: AnyPath) -> Iterator[ArrowColumns]:
     """Open an Arrow IPC stream."""
     with _open(file, is_stream=True) as reader:
         schema = reader.schema
@@ -68,9 +68,9 @@ def open_stream_columns(file: Path) -> Iterator[ArrowColumns]:
 
 @contextmanager
 def _open(
-    file: Path, *, is_stream: bool, fields: Sequence[int] = ()
+    file: AnyPath, *, is_stream: bool, fields: Sequence[int] = ()
 ) -> Iterator[pa.RecordBatchFileReader | pa.RecordBatchStreamReader]:
     options = pa.ipc.IpcReadOptions(included_fields=list(fields))
     opened = pa.ipc.open_stream if is_stream else pa.ipc.open_file
-    with pa.memory_map(str(file)) as mapped, opened(mapped, options=options) as reader:
+    with mapped(file) as stored, opened(stored, options=options) as reader:
         yield reader

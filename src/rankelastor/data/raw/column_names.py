@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath
 from rankelastor.suggestions import did_you_mean
 
 DELIMITERS = ";\t|,:^"
 """Delimiters of CSV files."""
 
 
-def require_columns(names: Sequence[str], needed: Collection[str], file: Path, *, advice: str = "") -> None:
+def require_columns(names: Sequence[str], needed: Collection[str], file: AnyPath, *, advice: str = "") -> None:
     """Raise a ``DataError`` that names the columns and the nearest match if one of ``needed`` is missing.
 
     Example:
+        >>> from pathlib import Path
         >>> require_columns(["click", "site"], ["label", "site"], Path("log.csv"))
         Traceback (most recent call last):
         rankelastor.errors.DataError: log.csv must have the column 'label', but has only 'click', 'site'
@@ -52,7 +53,7 @@ def advise_on_delimiter(names: Sequence[str], wanted: Collection[str] = ()) -> s
     return ""
 
 
-def require_different(names: Sequence[str], file: Path, *, advice: str = "rename one") -> None:
+def require_different(names: Sequence[str], file: AnyPath, *, advice: str = "rename one") -> None:
     """Raise a ``DataError`` if a column name occurs twice."""
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -15,6 +14,8 @@ from rankelastor.data.raw.column_names import require_columns, require_different
 from rankelastor.data.raw.contents import Kind, contents_of
 from rankelastor.data.raw.parquet_texts import require_utf8
 from rankelastor.errors import DataError
+from rankelastor.remote.failures import explain_native
+from rankelastor.remote.remote_path import AnyPath
 
 
 class ColumnReader(Protocol):
@@ -33,7 +34,7 @@ class ColumnReader(Protocol):
         ...
 
 
-_READERS: dict[Kind, Callable[[Path], AbstractContextManager[ColumnReader]]] = {
+_READERS: dict[Kind, Callable[[AnyPath], AbstractContextManager[ColumnReader]]] = {
     "parquet": parquet_file.open_columns,
     "arrow_file": arrow_file.open_columns,
     "arrow_stream": arrow_file.open_stream_columns,
@@ -41,7 +42,7 @@ _READERS: dict[Kind, Callable[[Path], AbstractContextManager[ColumnReader]]] = {
 }
 
 
-def column_names(file: Path) -> tuple[str, ...]:
+def column_names(file: AnyPath) -> tuple[str, ...]:
     """Read the column names of a file of typed columns.
 
     Raises:
@@ -53,7 +54,7 @@ def column_names(file: Path) -> tuple[str, ...]:
     return names
 
 
-def column_types(file: Path, columns: Collection[str]) -> dict[str, pa.DataType]:
+def column_types(file: AnyPath, columns: Collection[str]) -> dict[str, pa.DataType]:
     """Read the types of those of ``columns`` that the file has.
 
     Raises:
@@ -63,7 +64,7 @@ def column_types(file: Path, columns: Collection[str]) -> dict[str, pa.DataType]
         return {field.name: field.type for field in plain_schema(reader.schema) if field.name in set(columns)}
 
 
-def holds_rows(file: Path) -> bool:
+def holds_rows(file: AnyPath) -> bool:
     """Tell whether a file of typed columns has a row.
 
     Raises:
@@ -76,7 +77,7 @@ def holds_rows(file: Path) -> bool:
 
 
 def read_batches(
-    file: Path, columns: Collection[str] | None, *, allow_empty: bool
+    file: AnyPath, columns: Collection[str] | None, *, allow_empty: bool
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield record batches and an estimate of the bytes of the file read so far.
 
@@ -115,7 +116,7 @@ def _mark_last(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBat
 
 
 @contextmanager
-def _open(file: Path) -> Iterator[ColumnReader]:
+def _open(file: AnyPath) -> Iterator[ColumnReader]:
     contents = contents_of(file)
     assert contents.is_columnar, "only files of typed columns come here"
     try:
@@ -124,4 +125,5 @@ def _open(file: Path) -> Iterator[ColumnReader]:
     except UnicodeDecodeError as error:
         raise DataError(f"{file} must have names in UTF-8, but has not: {error}") from error
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        explain_native(file, error)
         raise DataError(f"{file} must be a readable {contents.title} file, but {error}") from error

@@ -8,12 +8,13 @@ from __future__ import annotations
 import lzma
 import zipfile
 import zlib
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import IO, Literal, Protocol, Self
 
 import pyarrow as pa
 
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath, sequential
 
 Compression = Literal["gzip", "zstd", "bz2", "lz4", "xz", "zip"]
 
@@ -57,24 +58,22 @@ class CompressedFile:
         DataError: a zip archive is damaged, encrypted, or holds no file or several.
     """
 
-    def __init__(self, file: Path, compression: Compression | None) -> None:
+    def __init__(self, file: AnyPath, compression: Compression | None) -> None:
         self._num_bytes = file.stat().st_size
         self._at_end = False
         self.text_name = file.name
         if compression in {"xz", "zip"}:
-            self._stored = file.open("rb")
+            self._stored: IO[bytes] = file.open("rb")
             try:
                 self._open_here(file, compression)
             except BaseException:
                 self._stored.close()
                 raise
         else:
-            self._stored = pa.OSFile(str(file))
-            self._text: _Decompressor = (
-                pa.CompressedInputStream(self._stored, compression) if compression else self._stored
-            )
+            self._stored = stored = sequential(file)
+            self._text: _Decompressor = pa.CompressedInputStream(stored, compression) if compression else stored
 
-    def _open_here(self, file: Path, compression: Compression | None) -> None:
+    def _open_here(self, file: AnyPath, compression: Compression | None) -> None:
         if compression == "xz":
             self._text = _XzText(self._stored)
         else:
@@ -161,7 +160,7 @@ class _XzText:
 class _ZipText:
     """The text of the one file in a zip archive."""
 
-    def __init__(self, file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    def __init__(self, file: AnyPath, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         try:
             self._text = archive.open(member)
         except (NotImplementedError, RuntimeError) as error:  # another method, or a password
@@ -179,7 +178,7 @@ class _ZipText:
         self._archive.close()
 
 
-def _only_member(file: Path, stored: IO[bytes]) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
+def _only_member(file: AnyPath, stored: IO[bytes]) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
     try:
         archive = zipfile.ZipFile(stored)
     except zipfile.BadZipFile as error:
@@ -198,4 +197,4 @@ def _only_member(file: Path, stored: IO[bytes]) -> tuple[zipfile.ZipFile, zipfil
 
 def _is_beside_the_data(member: zipfile.ZipInfo) -> bool:
     """Tell whether a member is a folder or a file that no reader wants: its name begins with ``_`` or ``.``."""
-    return member.is_dir() or any(part.startswith(("_", ".")) for part in Path(member.filename).parts)
+    return member.is_dir() or any(part.startswith(("_", ".")) for part in PurePosixPath(member.filename).parts)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from rankelastor.data.raw.compression import CompressedFile, Compression, compression_of_bytes
 from rankelastor.data.raw.foreign_formats import foreign_format
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath, head_of
 
 Kind = Literal["parquet", "arrow_file", "arrow_stream", "orc", "text", "empty"]
 
@@ -55,7 +55,7 @@ class Contents:
         return _TITLES[self.kind]
 
 
-def contents_of(file: Path) -> Contents:
+def contents_of(file: AnyPath) -> Contents:
     """Recognise a file by its first bytes, whatever its name; compressed text by what is inside.
 
     Raises:
@@ -78,17 +78,18 @@ def contents_of(file: Path) -> Contents:
     return Contents("text" if head else "empty")
 
 
-def is_columnar_name(file: Path) -> bool:
+def is_columnar_name(file: AnyPath) -> bool:
     """Tell from the name of a file whether it is to hold typed columns.
 
     Example:
+        >>> from pathlib import Path
         >>> is_columnar_name(Path("a.feather")), is_columnar_name(Path("a.csv"))
         (True, False)
     """
     return file.suffix.lower() in _COLUMNAR_SUFFIXES
 
 
-def _compressed(file: Path, compression: Compression) -> Contents:
+def _compressed(file: AnyPath, compression: Compression) -> Contents:
     try:
         with CompressedFile(file, compression) as stored:
             head = stored.read(_HEAD_BYTES)
@@ -115,7 +116,7 @@ def _is_odd_text(head: bytes, magic: bytes) -> bool:
     return len(first_line) > len(magic) and first_line.isascii() and first_line.decode().isprintable()
 
 
-def _refuse_foreign(file: Path, head: bytes) -> None:
+def _refuse_foreign(file: AnyPath, head: bytes) -> None:
     found = foreign_format(file, head)
     if found is not None:
         raise DataError(
@@ -123,10 +124,9 @@ def _refuse_foreign(file: Path, head: bytes) -> None:
         )
 
 
-def _head(file: Path) -> bytes:
+def _head(file: AnyPath) -> bytes:
     try:
-        with file.open("rb") as stored:
-            return stored.read(_HEAD_BYTES)
+        return head_of(file, _HEAD_BYTES)
     except FileNotFoundError:
         raise DataError(f"{file} must be a readable file, but it does not exist") from None
     except PermissionError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ from rankelastor.data.raw.csv_mistakes import explain_csv_errors, refuse_untermi
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import READ_AHEAD, CsvStream, first_record, holds_rows, parse_batches
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath
 
 _logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _BEYOND_64_BITS = 2.0**63
 _NO_HEADER = "if the first line is not a header, set csv.header to false and name the columns in csv.columns"
 
 
-def column_names(file: Path, settings: CsvSettings, *, may_lack: Collection[str] = ()) -> tuple[str, ...]:
+def column_names(file: AnyPath, settings: CsvSettings, *, may_lack: Collection[str] = ()) -> tuple[str, ...]:
     """Read the column names of a CSV file: its first line, or ``csv.columns`` if it has no header.
 
     Args:
@@ -61,7 +61,7 @@ def column_names(file: Path, settings: CsvSettings, *, may_lack: Collection[str]
 
 
 def read_batches(
-    file: Path,
+    file: AnyPath,
     settings: CsvSettings,
     columns: Collection[str] | None,
     *,
@@ -99,7 +99,7 @@ class _OddNumberError(Exception):
 
 
 def _read(
-    file: Path, settings: CsvSettings, names: tuple[str, ...], types: dict[str, pa.DataType], read_bytes: int
+    file: AnyPath, settings: CsvSettings, names: tuple[str, ...], types: dict[str, pa.DataType], read_bytes: int
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield the batches of a file. Their borders depend on ``read_bytes`` and not on the types."""
     last, num_rows = None, 0

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,12 +23,14 @@ from rankelastor.data.raw.csv_stream import (
     parse_batches,
 )
 from rankelastor.errors import DataError
+from rankelastor.remote.failures import explain_native
+from rankelastor.remote.remote_path import AnyPath
 
 _SMALL_READ = 1 << 12
 
 
 @contextmanager
-def explain_csv_errors(file: Path, settings: CsvSettings, names: tuple[str, ...] = ()) -> Iterator[None]:
+def explain_csv_errors(file: AnyPath, settings: CsvSettings, names: tuple[str, ...] = ()) -> Iterator[None]:
     """Turn the errors of Arrow while it reads ``file`` into a ``DataError`` that names the row."""
     try:
         yield
@@ -40,6 +41,7 @@ def explain_csv_errors(file: Path, settings: CsvSettings, names: tuple[str, ...]
             "the file may be damaged, binary or UTF-16: convert it"
         ) from error
     except OSError as error:
+        explain_native(file, error)
         raise DataError(f"{file} must be a readable file, but {_reason(error, file)}") from error
     except pa.ArrowInvalid as error:
         raise _explain(str(error), file, settings, names) from error
@@ -77,7 +79,7 @@ def _never_closes(cell: str, tail: bytes, quote: str) -> bool:
     return tail.endswith(written[-len(tail) :])
 
 
-def _last_cell(file: Path, settings: CsvSettings, names: tuple[str, ...]) -> str:
+def _last_cell(file: AnyPath, settings: CsvSettings, names: tuple[str, ...]) -> str:
     """Read the cell of the last column in the last row; the column may not be among those read before."""
     cell = ""
     with CsvStream(file, read_ahead=READ_AHEAD) as stream:
@@ -87,7 +89,7 @@ def _last_cell(file: Path, settings: CsvSettings, names: tuple[str, ...]) -> str
     return cell
 
 
-def _reason(error: OSError, file: Path) -> str:
+def _reason(error: OSError, file: AnyPath) -> str:
     text = str(error)
     if isinstance(error, FileNotFoundError):
         return "it does not exist"
@@ -100,7 +102,7 @@ def _reason(error: OSError, file: Path) -> str:
     return text
 
 
-def _where_it_breaks(file: Path) -> str:
+def _where_it_breaks(file: AnyPath) -> str:
     """Say how far a compressed file can be read, in lines of text (not rows: it does not parse quotes or headers)."""
     num_bytes = num_lines = 0
     if contents_of(file).compression is None:
@@ -114,7 +116,7 @@ def _where_it_breaks(file: Path) -> str:
     return f" after line {num_lines:,} of its text, {num_bytes:,} bytes in"
 
 
-def _explain(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...]) -> DataError:
+def _explain(text: str, file: AnyPath, settings: CsvSettings, names: tuple[str, ...]) -> DataError:
     if "Expected" in text and "columns" in text:
         return _ragged(text, file, settings, names)
     if "UTF8" in text:
@@ -130,7 +132,7 @@ def _explain(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...
     return DataError(f"{file} must be CSV text, but {text}")
 
 
-def _ragged(text: str, file: Path, settings: CsvSettings, names: tuple[str, ...]) -> DataError:
+def _ragged(text: str, file: AnyPath, settings: CsvSettings, names: tuple[str, ...]) -> DataError:
     """Find the row with too many or too few cells; Arrow counts rows only if it reads with one thread."""
     found: list[pacsv.InvalidRow] = []
 
@@ -180,7 +182,7 @@ def _other_delimiter(text: str, num_columns: int) -> str:
     return next((mark for mark in DELIMITERS if num_columns > 1 and text.count(mark) == num_columns - 1), "")
 
 
-def _row_of_text(file: Path, settings: CsvSettings, names: tuple[str, ...], *, pattern: bytes | None) -> str:
+def _row_of_text(file: AnyPath, settings: CsvSettings, names: tuple[str, ...], *, pattern: bytes | None) -> str:
     """Find column and row of the first cell that holds ``pattern`` (None: that is not UTF-8), as text for a message."""
     rows_before = 0
     try:

@@ -18,6 +18,7 @@ from rankelastor.data.raw.compression import CompressedFile
 from rankelastor.data.raw.contents import contents_of
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath
 
 _TAIL_BYTES = 1 << 16
 _PATIENCE_SECONDS = 0.1
@@ -45,7 +46,7 @@ class CsvStream(io.RawIOBase):
 
     def __init__(
         self,
-        file: Path,
+        file: AnyPath,
         *,
         allow_nul: bool = False,
         quote: str | None = None,
@@ -66,7 +67,7 @@ class CsvStream(io.RawIOBase):
         self.tail = b""
 
     @property
-    def delimiter_name(self) -> Path:
+    def delimiter_name(self) -> AnyPath:
         """The name that tells the delimiter: that of the file, or of the file in its zip archive."""
         member = Path(self._text.text_name)
         return member if ".tsv" in (suffix.lower() for suffix in member.suffixes) else self.file
@@ -134,7 +135,7 @@ class CsvStream(io.RawIOBase):
             )
 
 
-def delimiter_of(file: Path, settings: CsvSettings) -> str:
+def delimiter_of(file: AnyPath, settings: CsvSettings) -> str:
     r"""Return the delimiter of the settings; by default a tab for ``.tsv`` and a comma for other files.
 
     Example:
@@ -146,7 +147,7 @@ def delimiter_of(file: Path, settings: CsvSettings) -> str:
     return "\t" if ".tsv" in (suffix.lower() for suffix in file.suffixes) else ","
 
 
-def first_record(file: Path, settings: CsvSettings) -> tuple[str, ...] | None:
+def first_record(file: AnyPath, settings: CsvSettings) -> tuple[str, ...] | None:
     """Read the cells of the first non-empty line (the header, if there is one); None if all lines are empty.
 
     Raises:
@@ -164,7 +165,7 @@ def first_record(file: Path, settings: CsvSettings) -> tuple[str, ...] | None:
     return records[0]
 
 
-def holds_rows(file: Path, settings: CsvSettings) -> bool:
+def holds_rows(file: AnyPath, settings: CsvSettings) -> bool:
     """Tell whether the file has a non-empty line besides the header."""
     needed = 2 if settings.header else 1
     try:
@@ -173,7 +174,7 @@ def holds_rows(file: Path, settings: CsvSettings) -> bool:
         return True
 
 
-def _first_records(file: Path, settings: CsvSettings, *, at_most: int) -> list[tuple[str, ...]]:
+def _first_records(file: AnyPath, settings: CsvSettings, *, at_most: int) -> list[tuple[str, ...]]:
     """Read the first non-empty lines. Bytes that are not UTF-8 become lone surrogates."""
     with (
         CsvStream(file, allow_nul=True, most_bytes=at_most * READ_BYTES) as stream,
@@ -200,7 +201,7 @@ def _quoting(settings: CsvSettings) -> Literal[0, 3]:
     return csv.QUOTE_NONE if settings.quote is None else csv.QUOTE_MINIMAL
 
 
-def _wide_encoding(file: Path) -> str | None:
+def _wide_encoding(file: AnyPath) -> str | None:
     """Name the encoding that the first bytes of a file announce."""
     with CsvStream(file, allow_nul=True) as stream:
         head = stream.read(_MARK_BYTES)

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from rankelastor.config.base import Settings
+from rankelastor.places import refuse_secrets
 
 Patterns = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
@@ -14,14 +15,18 @@ class FileSettings(Settings):
 
     The first bytes of a file tell whether it is Parquet, Arrow IPC (Feather), ORC or CSV, and how CSV is compressed.
     A folder stands for the data files in it and below; folders called ``NAME=VALUE`` are columns. Relative paths start
-    from ``folder``.
+    from ``folder``. Addresses (``s3://``, ``gs://``, ``hdfs://``) are read as paths are; credentials come from the
+    environment.
     """
 
-    folder: str = Field(".", description="The folder from which relative paths of raw files and vectors start.")
+    folder: str = Field(
+        ".",
+        description="The folder from which relative paths of raw files and vectors start; it may be an address, as `s3://BUCKET/PATH`.",
+    )
     train: Patterns | None = Field(
         None,
-        description="Files of the train split: a path, a folder, a glob, or a list of these. Either `train` and "
-        "`valid`, or `all` is required.",
+        description="Files of the train split: a path, a folder, a glob, their addresses, or a list. Either `train` "
+        "and `valid`, or `all` is required.",
     )
     valid: Patterns | None = Field(None, description="Files of the valid split.")
     test: Patterns | None = Field(None, description="Files of the test split, if there is one.")
@@ -31,6 +36,14 @@ class FileSettings(Settings):
     @classmethod
     def _one_pattern_is_a_list_of_one(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _no_secrets(self) -> Self:
+        refuse_secrets(self.folder, what="folder", error=ValueError)
+        for split in ("all", "train", "valid", "test"):
+            for pattern in getattr(self, split) or ():
+                refuse_secrets(pattern, what=split, error=ValueError)
+        return self
 
     @model_validator(mode="after")
     def _splits_or_all(self) -> Self:

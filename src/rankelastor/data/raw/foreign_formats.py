@@ -6,7 +6,8 @@ import json
 import re
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
+
+from rankelastor.remote.remote_path import AnyPath
 
 _EXPORT = "export it as Parquet or CSV"
 _UNPACK = "unpack it first"
@@ -61,7 +62,7 @@ _IN_ZIP: tuple[tuple[str, ForeignFormat], ...] = (
 )
 
 
-def foreign_format(file: Path, head: bytes) -> ForeignFormat | None:
+def foreign_format(file: AnyPath, head: bytes) -> ForeignFormat | None:
     r"""Recognise a format that is not read.
 
     Args:
@@ -69,6 +70,7 @@ def foreign_format(file: Path, head: bytes) -> ForeignFormat | None:
         head: the first bytes, of a compressed file those of the decompressed stream.
 
     Example:
+        >>> from pathlib import Path
         >>> foreign_format(Path("a.csv"), b"Obj\x01...").title
         'an Avro file'
         >>> foreign_format(Path("a.csv"), b"click,user\n1,a\n") is None
@@ -87,9 +89,9 @@ def foreign_format(file: Path, head: bytes) -> ForeignFormat | None:
     return _json(text)
 
 
-def _in_zip(file: Path) -> ForeignFormat | None:
+def _in_zip(file: AnyPath) -> ForeignFormat | None:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with file.open("rb") as stored, zipfile.ZipFile(stored) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError):
         return None  # the reader of archives says what is wrong

@@ -20,15 +20,16 @@ from rankelastor.data.raw.frames import FRAME, Frame, frame_rows, is_frame
 from rankelastor.data.raw.partitions import partitions_of
 from rankelastor.data.raw.rows import RawRows, column_names, is_empty, read_rows
 from rankelastor.errors import DataError
-from rankelastor.places import in_full, refuse_address
+from rankelastor.places import in_full
 from rankelastor.progress import ProgressListener
+from rankelastor.remote.remote_path import AnyPath, RemotePath, place_of
 from rankelastor.storage import explain_storage_errors
 from rankelastor.suggestions import what_lies_near
 
 _logger = logging.getLogger(__name__)
 
-Table = str | Path | BinaryIO | Frame
-"""A table to read: the path of a file or folder, a stream of bytes, or a frame."""
+Table = str | AnyPath | BinaryIO | Frame
+"""A table to read: the path or address of a file or folder, a stream of bytes, or a frame."""
 
 _STANDARD_INPUT = "standard input"
 
@@ -103,7 +104,7 @@ def open_inputs(
     if is_frame(given):
         frame = Input(PurePath(FRAME.name), "arrow_file", str(FRAME), 0, (), lambda: frame_rows(given))
         yield Inputs(str(FRAME), (frame,))
-    elif isinstance(given, str | Path):
+    elif isinstance(given, str | Path | RemotePath):
         with _open_path(given, csv, needed=needed, may_lack=may_lack, tabs=tabs) as inputs:
             yield inputs
     elif is_stream(given):
@@ -116,11 +117,12 @@ def open_inputs(
 
 @contextmanager
 def _open_path(
-    given: str | Path, csv: CsvSettings, *, needed: Collection[str], may_lack: Collection[str], tabs: bool
+    given: str | AnyPath, csv: CsvSettings, *, needed: Collection[str], may_lack: Collection[str], tabs: bool
 ) -> Iterator[Inputs]:
-    refuse_address(given, what="the input", error=DataError)
-    path = Path(given)
-    if path.is_dir():
+    path = place_of(given, what="the input", error=DataError)
+    if isinstance(path, RemotePath):
+        yield _remote_inputs(path, csv, needed=needed, may_lack=may_lack)
+    elif path.is_dir():
         yield Inputs(path.name or str(path.resolve()), tuple(_folder_inputs(path, csv, may_lack)))
     elif not path.exists():
         place = Path(in_full(path))
@@ -134,11 +136,24 @@ def _open_path(
             yield Inputs(str(path), (_file_input(file, PurePath(file.name), csv, needed, may_lack),))
 
 
+def _remote_inputs(path: RemotePath, csv: CsvSettings, *, needed: Collection[str], may_lack: Collection[str]) -> Inputs:
+    """Make the inputs of a file or folder at an address."""
+    if path.is_file():
+        return Inputs(path.name, (_file_input(path, PurePath(path.name), csv, needed, may_lack),))
+    if path.is_dir():
+        return Inputs(path.name, tuple(_folder_inputs(path, csv, may_lack)))
+    path.require_bucket()
+    near = ", ".join(path.parent.names()[:8]) or "nothing"
+    raise DataError(
+        f"the input must be a readable file or folder, but there is nothing at {path}; {path.parent} holds {near}"
+    )
+
+
 def _file_input(
-    file: Path, name: PurePath, csv: CsvSettings, needed: Collection[str] | None, may_lack: Collection[str]
+    file: AnyPath, name: PurePath, csv: CsvSettings, needed: Collection[str] | None, may_lack: Collection[str]
 ) -> Input:
     """Make the input of one file; ``needed`` None takes all columns that its folders name."""
-    partitions = tuple(each for each in partitions_of(file) if needed is None or each[0] in needed)
+    partitions = tuple(each for each in partitions_of(str(file)) if needed is None or each[0] in needed)
     added: tuple[str, ...] = ()
     if partitions:
         stored = column_names(file, csv)
@@ -150,7 +165,7 @@ def _file_input(
     return Input(name, contents_of(file).kind, str(file), file.stat().st_size, added, rows)
 
 
-def _folder_inputs(folder: Path, csv: CsvSettings, may_lack: Collection[str]) -> Iterator[Input]:
+def _folder_inputs(folder: AnyPath, csv: CsvSettings, may_lack: Collection[str]) -> Iterator[Input]:
     """Make the inputs of the files in a folder that hold anything, with a warning that names the others."""
     files = data_files(folder, what="the input")
     empty = [file for file in files if is_empty(file, csv)]
@@ -159,7 +174,14 @@ def _folder_inputs(folder: Path, csv: CsvSettings, may_lack: Collection[str]) ->
         _logger.warning("files without rows are skipped (%d of %d): %s", len(empty), len(files), shown)
         files = [file for file in files if file not in set(empty)]
     for file in files:
-        yield _file_input(file, PurePath(file.relative_to(folder)), csv, None, may_lack)
+        yield _file_input(file, _below(file, folder), csv, None, may_lack)
+
+
+def _below(file: AnyPath, folder: AnyPath) -> PurePath:
+    if isinstance(file, RemotePath):
+        assert isinstance(folder, RemotePath), "its files lie where it lies"
+        return PurePath(file.relative_to(folder))
+    return PurePath(file.relative_to(str(folder)))
 
 
 def is_stream(given: object) -> TypeGuard[BinaryIO]:

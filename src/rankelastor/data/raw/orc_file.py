@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import orc
 
 from rankelastor.data.raw.arrow_file import pieces
 from rankelastor.data.raw.orc_probe import require_survivable
+from rankelastor.remote.remote_path import AnyPath, RemotePath
 
 
 class OrcColumns:
@@ -28,8 +28,12 @@ class OrcColumns:
 
 
 @contextmanager
-def open_columns(file: Path) -> Iterator[OrcColumns]:
+def open_columns(file: AnyPath) -> Iterator[OrcColumns]:
     """Open an ORC file."""
     require_survivable(file)
-    with pa.OSFile(str(file)) as stored:
+    with _stored(file) as stored:
         yield OrcColumns(orc.ORCFile(stored))
+
+
+def _stored(file: AnyPath) -> pa.NativeFile:
+    return file.random_access() if isinstance(file, RemotePath) else pa.OSFile(str(file))

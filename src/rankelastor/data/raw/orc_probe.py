@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath, RemotePath, RemoteState
 
 _READ_ALL = """\
 import sys
@@ -20,21 +20,37 @@ file = orc.ORCFile(sys.argv[1])
 for index in range(file.nstripes):
     file.read_stripe(index)
 """
+_READ_ALL_OF_ADDRESS = """\
+import sys
+from pyarrow import fs, orc
+
+system, path = fs.FileSystem.from_uri(sys.argv[1])
+file = orc.ORCFile(system.open_input_file(path))
+for index in range(file.nstripes):
+    file.read_stripe(index)
+"""
 _found_readable: set[tuple[str, int, int, int]] = set()
 """Files that were read to their end, with inode, size and time of change, so that each is probed once in a process."""
 
 
-def require_survivable(file: Path) -> None:
+def require_survivable(file: AnyPath) -> None:
     """Check that reading a file to its end does not end the process; what is an error there is one here, too.
 
     Raises:
         DataError: it does.
     """
     status = file.stat()
-    key = (str(file.absolute()), status.st_ino, status.st_size, status.st_mtime_ns)
+    inode = 0 if isinstance(status, RemoteState) else status.st_ino
+    key = (str(file.absolute()), inode, status.st_size, status.st_mtime_ns)
     if key in _found_readable or not sys.executable:
         return
-    command = [sys.executable, "-I", "-c", _READ_ALL, str(file.absolute())]
+    command = [
+        sys.executable,
+        "-I",
+        "-c",
+        _READ_ALL_OF_ADDRESS if isinstance(file, RemotePath) else _READ_ALL,
+        str(file.absolute()),
+    ]
     probe = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
     if probe.returncode < 0:
         raise DataError(

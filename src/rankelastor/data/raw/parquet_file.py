@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from rankelastor.remote.remote_path import AnyPath, RemotePath
 
 BATCH_ROWS = 65_536
 """Largest number of rows per piece."""
@@ -38,8 +39,12 @@ class ParquetColumns:
 
 
 @contextmanager
-def open_columns(file: Path) -> Iterator[ParquetColumns]:
+def open_columns(file: AnyPath) -> Iterator[ParquetColumns]:
     """Open a Parquet file."""
+    if isinstance(file, RemotePath):
+        with file.random_access() as stored, pq.ParquetFile(stored) as parquet:
+            yield ParquetColumns(parquet)
+        return
     with pq.ParquetFile(file) as parquet:
         yield ParquetColumns(parquet)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath
 
 
-def require_utf8(batch: pa.RecordBatch, file: Path, first_row: int) -> None:
+def require_utf8(batch: pa.RecordBatch, file: AnyPath, first_row: int) -> None:
     """Raise unless all texts are UTF-8, also those in lists and dictionaries.
 
     Args:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from pathlib import Path
 
 import pyarrow as pa
 
 from rankelastor.data.raw.columnar_file import column_types
 from rankelastor.data.raw.rows import is_columnar
 from rankelastor.errors import DataError
+from rankelastor.remote.remote_path import AnyPath
 
 _NOTHING = "nothing"
 _KINDS: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
@@ -24,7 +24,7 @@ _KINDS: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
 )
 
 
-def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers: Collection[str] = ()) -> None:
+def require_same_kinds(files: Iterable[AnyPath], columns: Collection[str], numbers: Collection[str] = ()) -> None:
     """Raise unless the files of typed columns (Parquet, Arrow IPC, ORC) agree on the kind of each of ``columns``.
 
     Integers, floats and decimals of any width are one kind, also in lists, since one number is one value; so are the
@@ -35,7 +35,7 @@ def require_same_kinds(files: Iterable[Path], columns: Collection[str], numbers:
     Raises:
         DataError: the kind of a column changes, or a file cannot be read; the message names file, column and types.
     """
-    first: dict[str, tuple[Path, pa.DataType]] = {}
+    first: dict[str, tuple[AnyPath, pa.DataType]] = {}
     for file in filter(is_columnar, files):
         for name, given in column_types(file, columns).items():
             kind = kind_of(given, number=name in numbers)

@@ -14,6 +14,7 @@ from rankelastor.data.raw.csv_mistakes import explain_csv_errors
 from rankelastor.data.raw.csv_settings import CsvSettings
 from rankelastor.data.raw.csv_stream import READ_BYTES, first_record
 from rankelastor.data.raw.partitions import Partitions, append_partitions, partition_names
+from rankelastor.remote.remote_path import AnyPath
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class RawRows:
     """
 
     table: pa.RecordBatch
-    file: Path
+    file: AnyPath
     first_row: int = 1
     bytes_read: int = 0
 
@@ -54,7 +55,7 @@ class RawRows:
         return self.first_row + index
 
 
-def is_columnar(file: Path) -> bool:
+def is_columnar(file: AnyPath) -> bool:
     """Tell from the first bytes of a file whether it holds typed columns; all other files are read as CSV.
 
     Raises:
@@ -63,7 +64,7 @@ def is_columnar(file: Path) -> bool:
     return contents_of(file).is_columnar
 
 
-def is_empty(file: Path, csv: CsvSettings) -> bool:
+def is_empty(file: AnyPath, csv: CsvSettings) -> bool:
     """Tell whether a file holds nothing to read: no byte, no line (not even a header), or a table without rows.
 
     A CSV file with a header alone is not empty.
@@ -78,19 +79,19 @@ def is_empty(file: Path, csv: CsvSettings) -> bool:
         return contents.kind == "empty" or first_record(file, csv) is None
 
 
-def column_names(file: str | Path, csv: CsvSettings, *, partitions: Partitions = ()) -> tuple[str, ...]:
+def column_names(file: str | AnyPath, csv: CsvSettings, *, partitions: Partitions = ()) -> tuple[str, ...]:
     """Read the column names of a file from its header, its schema, or ``csv.columns``; then those of its folders.
 
     Raises:
         DataError: the file cannot be read, is empty though it must have a header, or names a column twice.
     """
-    file = Path(file)
+    file = Path(file) if isinstance(file, str) else file
     names = columnar_file.column_names(file) if is_columnar(file) else csv_file.column_names(file, csv)
     return (*names, *partition_names(partitions, names))
 
 
 def read_rows(
-    file: str | Path,
+    file: str | AnyPath,
     csv: CsvSettings,
     columns: Collection[str] | None = None,
     *,
@@ -122,7 +123,7 @@ def read_rows(
         DataError: a column is missing, a row has too many or too few cells, the text is not UTF-8, the compressed
             stream is cut off, or the file is of a format that is not read; the message names file and row.
     """
-    file = Path(file)
+    file = Path(file) if isinstance(file, str) else file
     constant = _constant_columns(file, csv, columns, partitions)
     stored = columns if columns is None else tuple(name for name in columns if name not in constant)
     if stored is not None and not stored:
@@ -147,7 +148,7 @@ def read_rows(
 
 
 def _constant_columns(
-    file: Path, csv: CsvSettings, columns: Collection[str] | None, partitions: Partitions
+    file: AnyPath, csv: CsvSettings, columns: Collection[str] | None, partitions: Partitions
 ) -> tuple[str, ...]:
     """List the wanted columns that come from the names of folders."""
     if not partitions:

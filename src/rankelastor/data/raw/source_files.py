@@ -14,7 +14,8 @@ from rankelastor.data.raw.file_settings import FileSettings
 from rankelastor.data.raw.partitions import Partitions, partitions_of
 from rankelastor.data.raw.rows import is_empty
 from rankelastor.errors import DataError
-from rankelastor.places import in_full, refuse_address
+from rankelastor.places import in_full
+from rankelastor.remote.remote_path import AnyPath, RemotePath, joined, place_of
 from rankelastor.schema import SPLITS, SplitName
 from rankelastor.suggestions import what_lies_near
 
@@ -28,11 +29,12 @@ _MOST_SHOWN = 8
 class SourceFile:
     """A raw file: its split (None: its rows are not yet split) and its path.
 
-    ``name`` is the path relative to the data folder if the file is inside it, so that it is the same on every machine.
+    ``name`` is the path relative to the data folder if the file is inside it, so that it is the same on every machine;
+    else the path or the address.
     """
 
     split: SplitName | None
-    path: Path
+    path: AnyPath
     name: str
 
     @property
@@ -49,10 +51,11 @@ def find_source_files(files: FileSettings) -> tuple[SourceFile, ...]:
 
     Raises:
         DataError: a file does not exist, a folder holds no data files, a glob matches nothing, a file is named twice,
-            or an address (``s3://``) was given.
+            or an address cannot be opened.
+        RemoteError: an address cannot be reached.
     """
     found = tuple(_find(files))
-    first_seen: dict[Path, SourceFile] = {}
+    first_seen: dict[AnyPath, SourceFile] = {}
     for source in found:
         other = first_seen.setdefault(source.path.resolve(), source)
         if other is not source:
@@ -80,8 +83,7 @@ def without_empty(sources: Sequence[SourceFile], csv: CsvSettings) -> tuple[Sour
 
 
 def _find(files: FileSettings) -> Iterator[SourceFile]:
-    folder = Path(files.folder)
-    refuse_address(files.folder, what="files.folder", error=DataError)
+    folder = place_of(files.folder, what="files.folder", error=DataError)
     if files.all is not None:
         yield from (_source(None, path, folder) for path in _matches(files.all, folder, "all"))
         return
@@ -89,28 +91,76 @@ def _find(files: FileSettings) -> Iterator[SourceFile]:
         yield from (_source(split, path, folder) for path in _matches(getattr(files, split) or (), folder, split))
 
 
-def _source(split: SplitName | None, path: Path, folder: Path) -> SourceFile:
-    name = path.relative_to(folder) if path.is_relative_to(folder) else path
+def _source(split: SplitName | None, path: AnyPath, folder: AnyPath) -> SourceFile:
+    if isinstance(path, RemotePath):
+        inside = isinstance(folder, RemotePath) and path.is_relative_to(folder)
+        return SourceFile(split, path, path.relative_to(folder).as_posix() if inside else str(path))  # type: ignore[arg-type] # it is remote
+    name = path.relative_to(folder) if isinstance(folder, Path) and path.is_relative_to(folder) else path
     return SourceFile(split, path, name.as_posix())
 
 
-def _matches(patterns: tuple[str, ...], folder: Path, split: str) -> Iterator[Path]:
+def _matches(patterns: tuple[str, ...], folder: AnyPath, split: str) -> Iterator[AnyPath]:
     for pattern in patterns:
-        refuse_address(pattern, what=f"files.{split}", error=DataError)
-        path = folder / pattern
-        if path.is_file():
+        path = joined(folder, pattern, what=f"files.{split}", error=DataError)
+        if isinstance(path, RemotePath):
+            yield from _remote_matches(path, split)
+        elif path.is_file():
             yield path
         elif path.is_dir():
             yield from data_files(path, what=f"files.{split}")
         elif any(mark in pattern for mark in _MARKS):
-            yield from _glob(pattern, folder, split)
+            yield from _glob(pattern, Path(str(folder)), split)
         else:
-            raise DataError(
-                f"files.{split} must name files, but {in_full(path)} does not exist; {_advice(path, pattern, folder)}"
-            )
+            advice = _advice(path, pattern, Path(str(folder)))
+            raise DataError(f"files.{split} must name files, but {in_full(path)} does not exist; {advice}")
 
 
-def _glob(pattern: str, folder: Path, split: str) -> list[Path]:
+def _remote_matches(path: RemotePath, split: str) -> list[AnyPath]:
+    """List what a pattern at an address names: a file, the data files of a folder, or of all that matches."""
+    if path.is_file():
+        return [path]
+    if not any(mark in path.key for mark in _MARKS):
+        if path.is_dir():
+            return data_files(path, what=f"files.{split}")
+        path.require_bucket()
+        raise DataError(f"files.{split} must name files, but there is nothing at {path}; {_lies_near(path)}")
+    matches = path.glob_below()
+    wanted = [match for match in matches if not _is_hidden(PurePath(*match.parts), str(PurePath(*path.parts)))]
+    found = sorted(dict.fromkeys(_remote_files_of(wanted, split)))
+    if found:
+        return list(found)
+    if matches and not wanted:
+        held = _shorten([each.name for each in matches])
+        raise DataError(
+            f"files.{split} must match data files, but {path} matches only {held}, and "
+            "names that begin with _ or . are skipped; name the files one by one"
+        )
+    path.require_bucket()
+    raise DataError(f"files.{split} must match files, but {path} matches none; {_lies_near(path)}")
+
+
+def _remote_files_of(matches: Sequence[RemotePath], split: str) -> Iterator[RemotePath]:
+    """Yield the files among the matches, and those in folders of data sets, as ``_files_of`` does on a disk."""
+    held: dict[RemotePath, list[AnyPath]] = {}
+    for path in matches:
+        if not any(path.is_relative_to(folder) and path != folder for folder in held):
+            held[path] = [path] if path.is_file() else data_files(path, what=f"files.{split}", may_be_empty=True)
+    any_file = any(files == [path] for path, files in held.items())
+    for path, files in held.items():
+        if files == [path] or not any_file or _looks_like_data(path):
+            yield from (file for file in files if isinstance(file, RemotePath))
+
+
+def _lies_near(path: RemotePath) -> str:
+    """Say what lies in the nearest folder above that has anything in it."""
+    folder = path.parent
+    while folder.key and (any(mark in folder.key for mark in _MARKS) or not folder.exists()):
+        folder = folder.parent
+    names = folder.names()
+    return f"{folder} has {_shorten(names)}" if names else f"{folder} is empty"
+
+
+def _glob(pattern: str, folder: Path, split: str) -> list[AnyPath]:
     whole = pattern if Path(pattern).is_absolute() else f"{escape(str(folder))}/{pattern}"
     matches = sorted(map(Path, glob(whole, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
     wanted = [path for path in matches if not _is_hidden(path, whole)]
@@ -129,7 +179,7 @@ def _glob(pattern: str, folder: Path, split: str) -> list[Path]:
     )
 
 
-def _files_of(matches: Sequence[Path], split: str) -> Iterator[Path]:
+def _files_of(matches: Sequence[Path], split: str) -> Iterator[AnyPath]:
     """Yield the files among the matches, and those in folders of data sets; in any folder if no match is a file."""
     files = [path for path in matches if path.is_file()]
     yield from files
@@ -138,11 +188,11 @@ def _files_of(matches: Sequence[Path], split: str) -> Iterator[Path]:
             yield from data_files(path, what=f"files.{split}", may_be_empty=True)
 
 
-def _looks_like_data(folder: Path) -> bool:
+def _looks_like_data(folder: AnyPath) -> bool:
     return "=" in folder.name or folder.suffix.lower() in {".parquet", ".csv", ".tsv", ".orc", ".feather", ".arrow"}
 
 
-def _is_hidden(path: Path, pattern: str) -> bool:
+def _is_hidden(path: PurePath, pattern: str) -> bool:
     """Tell whether a match is to be skipped: a part that a mark matched begins with ``_`` or ``.``, unasked for."""
     wanted = PurePath(pattern).parts
     fixed = next(index for index, part in enumerate(wanted) if any(mark in part for mark in _MARKS))

@@ -5,21 +5,31 @@ from __future__ import annotations
 import logging
 import queue
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from rankelastor.ensembles.worker import Worker, WorkerEvents
-from rankelastor.studies.work.one_run import Order, Outcome, carry_out
+from rankelastor.studies.work.one_run import Outcome
 from rankelastor.studies.work.study_process import MODULE
 from rankelastor.training.interruption import Interruption
 
 _logger = logging.getLogger(__name__)
 
 
+class WorkOrder(Protocol):
+    """A run or a tuning, which this process or another can carry out."""
+
+    def carry_out(self, interruption: Interruption | None = None) -> Outcome:
+        """Do the work, or say why it failed."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to values for JSON, of which `study_process` makes the order again."""
+
+
 class Orders(Protocol):
     """Hands out the orders, each with the key of its run, until there are no more or the budget is used up."""
 
-    def next(self) -> tuple[str, Order] | None:
-        """Return the next order; None if no more runs begin."""
+    def next(self) -> tuple[str, WorkOrder] | None:
+        """Return the next order; None if no more work begins."""
 
 
 def carry_out_all(
@@ -36,7 +46,7 @@ def carry_out_all(
     """
     if jobs == 1:
         while (given := orders.next()) is not None:
-            yield given[0], carry_out(given[1], interruption=interruption)
+            yield given[0], given[1].carry_out(interruption)
         return
     yield from _SideBySide(orders).outcomes(jobs)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +19,6 @@ from rankelastor.spectrum.runs.measure_run import measure_run
 from rankelastor.studies.plan.matching import Match, matched
 from rankelastor.studies.work.lines import without_places
 from rankelastor.training.interruption import Interruption
-from rankelastor.training.observers import TrainingObserver
 from rankelastor.training.run import train
 
 _FACTS = ("commit", "packages", "python", "processor", "device", "threads", "kernels", "precision")
@@ -59,24 +58,21 @@ class Order:
         """Convert to values for JSON."""
         return asdict(self)
 
+    def carry_out(self, interruption: Interruption | None = None) -> Outcome:
+        """Train, test and measure the run, or say why that failed.
 
-def carry_out(
-    order: Order, *, observers: Sequence[TrainingObserver] = (), interruption: Interruption | None = None
-) -> Outcome:
-    """Train, test and measure a run, or say why that failed.
-
-    A run whose folder is finished is not trained again.
-    """
-    try:
-        return _finished(order, observers, interruption)
-    except RankElastorError as error:
-        return {"status": "failed", "reason": str(error)}
-    except (ArithmeticError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
-        # a mistake of ours in one run must not stop the others, and its line says so
-        return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        A run whose folder is finished is not trained again.
+        """
+        try:
+            return _finished(self, interruption)
+        except RankElastorError as error:
+            return {"status": "failed", "reason": str(error)}
+        except (ArithmeticError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+            # a mistake of ours in one run must not stop the others, and its line says so
+            return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
 
 
-def _finished(order: Order, observers: Sequence[TrainingObserver], interruption: Interruption | None) -> Outcome:
+def _finished(order: Order, interruption: Interruption | None) -> Outcome:
     recipe = recipe_from_values(order.recipe)
     dataset = open_or_prepare(recipe.data)
     chosen: dict[str, int] = {}
@@ -84,7 +80,7 @@ def _finished(order: Order, observers: Sequence[TrainingObserver], interruption:
         recipe, chosen = _matched(recipe, order, dataset)
     run = RunFolder(order.folder)
     if not run.has_result:
-        train(recipe, folder=run.path, observers=observers, interruption=interruption)
+        train(recipe, folder=run.path, interruption=interruption)
     result, environment, settings = run.result(), run.environment(), run.recipe()
     return {
         "status": "finished",
@@ -119,10 +115,3 @@ def _ranks(folder: Path, num_examples: int) -> dict[str, dict[str, float]]:
             if values.mean is not None and math.isfinite(values.mean):
                 found.setdefault(measure, {})[stage] = round(values.mean, 5)
     return found
-
-
-def serve_order(
-    order: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None], interruption: Interruption
-) -> None:
-    """Carry out an order that came to a process, and send the outcome."""
-    send({"event": "end", "outcome": carry_out(Order(**order), interruption=interruption)})

@@ -101,7 +101,7 @@ def run_study(
     with home.held():
         home.check_identity(plan.identity)
         if study.settings.tuning is not None:
-            tuned = tune_recipes(plan, home, progress=progress, interruption=interruption)
+            tuned = tune_recipes(plan, home, jobs=jobs, progress=progress, interruption=interruption)
             plan = plan_study(study, home.path, tuned=tuned)
         lines = home.check_lines(plan)
         wanted = [run for run in plan.runs if fnmatchcase(run.key, only)]
