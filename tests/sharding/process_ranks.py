@@ -17,7 +17,7 @@ import pytest
 from rankelastor.collectives.joining import joined
 
 ROOT = Path(__file__).parents[2]
-LONGEST_SECONDS = 300
+LONGEST_SECONDS = 1500
 needs_torchrec = pytest.mark.skipif(
     importlib.util.find_spec("torchrec") is None or importlib.util.find_spec("fbgemm_gpu") is None,
     reason="TorchRec is not installed, see docs/scaling.md",
@@ -46,12 +46,14 @@ def on_processes(size: int, work: str, *arguments: Any) -> list[Any]:
         )
         for rank in range(size)
     ]
-    results = []
-    for rank, process in enumerate(started):
-        out, words = process.communicate(timeout=LONGEST_SECONDS)
+    try:
+        ended = [process.communicate(timeout=LONGEST_SECONDS) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    for rank, (process, (_, words)) in enumerate(zip(started, ended, strict=True)):
         assert process.returncode == 0, f"rank {rank}: {words}"
-        results.append(json.loads(out.splitlines()[-1]))
-    return results
+    return [json.loads(out.splitlines()[-1]) for out, _ in ended]
 
 
 def main() -> None:
