@@ -76,6 +76,7 @@ def test_a_fit_has_an_exponent_and_its_interval(study: Path) -> None:
     assert [column.title for column in table.columns[:4]] == ["curve", "runs", "sizes", "exponent"]
     assert table.rows[0][:3] == ("elastor", 12, "100 to 800")
     assert table.rows[0][3] == pytest.approx(0.5, abs=0.05)
+    assert table.rows[0][-1] == "the loss falls"
     assert "the floor is the log's known best" in table.as_markdown()
 
 

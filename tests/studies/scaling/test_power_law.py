@@ -34,3 +34,10 @@ def test_a_curve_is_read_within_its_reach_alone() -> None:
         law(1e6)
     with pytest.raises(SettingsError, match="must have 3 sizes or more, but 2 were given"):
         fit_power_law([1.0, 1.0, 2.0], [0.5, 0.5, 0.4])
+
+
+def test_a_loss_that_rises_has_the_exponent_zero() -> None:
+    sizes = [100.0, 200.0, 400.0, 800.0]
+    found = fit_power_law(sizes, [0.46, 0.462, 0.464, 0.47], floor=0.41)
+    assert found.exponent == 0
+    assert found.at(800.0) == pytest.approx(found.at(100.0))

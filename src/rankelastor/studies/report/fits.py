@@ -128,6 +128,7 @@ def _table(curves: Sequence[NamedCurve], settings: ScalingSettings, name: str) -
         *(Column(title, "number") for title in ("exponent", "low", "high")),
         *(Column(title, "metric") for title in ("floor", "low", "high")),
         *(Column(title, "number") for title in ("variance explained", "rms error")),
+        Column("what it says"),
     )
     rows = tuple(_row(curve) for curve in curves)
     floor = {"free": "the floor is fitted, too", "best_possible": "the floor is the log's known best"}
@@ -144,7 +145,7 @@ def _table(curves: Sequence[NamedCurve], settings: ScalingSettings, name: str) -
 def _row(curve: NamedCurve) -> tuple[Value, ...]:
     sizes = f"{min(curve.sizes):,.0f} to {max(curve.sizes):,.0f}" if curve.sizes else ""
     if curve.fit is None:
-        return (curve.name, len(curve.sizes), sizes, *[None] * 8)
+        return (curve.name, len(curve.sizes), sizes, *[None] * 8, "no fit")
     law, fit = curve.fit.law, curve.fit
     return (
         curve.name,
@@ -156,7 +157,15 @@ def _row(curve: NamedCurve) -> tuple[Value, ...]:
         *fit.floor_interval,
         law.explained,
         law.error,
+        _verdict(fit),
     )
+
+
+def _verdict(fit: FittedCurve) -> str:
+    """Say whether the loss falls with N."""
+    if fit.law.exponent == 0:
+        return "the loss does not fall"
+    return "the loss falls" if fit.exponent_interval[0] > 0 else "no fall can be told"
 
 
 def _crossings(fitted: Mapping[str, FittedCurve], settings: ScalingSettings, name: str) -> ReportTable:

@@ -17,6 +17,8 @@ FEWEST_SIZES = 3
 _GRID = 60
 _SPREAD = (1e-4, 8.0)
 """Ends of the grid over exponents."""
+_FLAT = 1.5e-4
+"""A smaller exponent lies at the lower end of the grid: a loss that is level or rises."""
 
 Sizes = Float64[ndarray, " point"]
 
@@ -106,7 +108,7 @@ def fit_power_law(sizes: Sequence[float], losses: Sequence[float], *, floor: flo
     return PowerLaw(
         floor=lowest,
         scale=scale,
-        exponent=exponent if scale > 0 else 0.0,
+        exponent=exponent if scale > 0 and exponent > _FLAT else 0.0,
         unit=unit,
         smallest=float(number.min()),
         largest=float(number.max()),
