@@ -64,7 +64,7 @@ def test_the_parts_add_up_and_are_shown(recipe: Recipe) -> None:
 
 
 def test_a_process_of_two_has_half_of_sharded_tables_and_of_a_batch(recipe: Recipe) -> None:
-    rules = {"training.embedding_rule": "rowwise_adagrad", "training.distributed.embedding": "sharded"}
+    rules = {"training.optimiser.embedding_rule": "rowwise_adagrad", "training.distributed.embedding": "sharded"}
     changed = with_overrides(recipe, rules | {"model.embedding_dim": 64})
     dataset = open_or_prepare(changed.data)
     one, two = (
