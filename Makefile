@@ -43,12 +43,14 @@ format: setup
 
 setup: $(READY)
 
-# torch is installed first, so that no package that requires it can choose another build.
+# torch is installed first, so that no package that requires it can choose another build. TorchRec comes without what it
+# asks for, which is a build for CUDA; the extra `distributed` has what it needs on Linux.
 $(READY): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer must run this, but {v.major}.{v.minor} does; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt torch
 	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@if $(BIN)/python -c 'import fbgemm_gpu' 2>/dev/null; then $(PIP) install --quiet --no-deps -c constraints.txt torchrec; fi
 	@touch $@
 
 clean:

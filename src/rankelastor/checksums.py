@@ -54,6 +54,40 @@ def checksum_of_bytes(data: bytes | memoryview) -> str:
         return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
+class RunningChecksum:
+    """The checksum of bytes that come piece by piece: see ``checksum_of_bytes``.
+
+    Example:
+        >>> running = RunningChecksum()
+        >>> for piece in (b"some", b" bytes"):
+        ...     running.add(piece)
+        >>> running.value() == checksum_of_bytes(b"some bytes")
+        True
+    """
+
+    def __init__(self) -> None:
+        self._digests: list[bytes] = []
+        self._block = hashlib.sha256()
+        self._room = BLOCK_BYTES
+
+    def add(self, piece: bytes | memoryview) -> None:
+        """Take the next bytes."""
+        view = memoryview(piece)
+        while view:
+            if not self._room:
+                self._digests.append(self._block.digest())
+                self._block, self._room = hashlib.sha256(), BLOCK_BYTES
+            part = view[: self._room]
+            self._block.update(part)
+            view, self._room = view[len(part) :], self._room - len(part)
+
+    def value(self) -> str:
+        """Return the checksum of all bytes so far, as hexadecimal text."""
+        if not self._digests:
+            return self._block.hexdigest()
+        return hashlib.sha256(b"".join([*self._digests, self._block.digest()])).hexdigest()
+
+
 def checksum_of_json(values: Any) -> str:
     """Compute the checksum of plain values; the order of keys and the spelling of the text do not count.
 

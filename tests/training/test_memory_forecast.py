@@ -61,3 +61,15 @@ def test_the_parts_add_up_and_are_shown(recipe: Recipe) -> None:
     parts = forecast(recipe)
     assert parts.total == sum(asdict(parts).values())
     assert str(parts).startswith("weights 0.0, gradients 0.0, ")
+
+
+def test_a_process_of_two_has_half_of_sharded_tables_and_of_a_batch(recipe: Recipe) -> None:
+    rules = {"training.optimiser.embedding_rule": "rowwise_adagrad", "training.distributed.embedding": "sharded"}
+    changed = with_overrides(recipe, rules | {"model.embedding_dim": 64})
+    dataset = open_or_prepare(changed.data)
+    one, two = (
+        forecast_memory(changed.model, changed.training, dataset, device=CPU, num_processes=number) for number in (1, 2)
+    )
+    table = 4 * build_ranker(changed.model, dataset.schema).embedding.table.numel()
+    assert one.weights - two.weights == table / 2
+    assert two.lookups < 0.6 * one.lookups

@@ -20,6 +20,7 @@ from rankelastor.bundles.make import BundleOptions, bundle_run
 from rankelastor.data.prepare import prepare
 from rankelastor.errors import RunError
 from rankelastor.recipes.load import recipe_from_values
+from rankelastor.recipes.load import with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import list_checkpoints, read_checkpoint
 from rankelastor.runs.ensemble_folder import write_members
@@ -172,6 +173,14 @@ def test_what_does_not_fit_the_run_is_refused(tmp_path: Path) -> None:
     refused(recipe_of(tmp_path, 0), "must go on from a finished run", tmp_path / "unfinished")
     bundle_run(first.folder, tmp_path / "first.rank", options=BundleOptions(with_examples=False, measure=False))
     refused(recipe_of(tmp_path, 0), "is a bundle, which holds no state", tmp_path / "first.rank")
+
+
+def test_sharded_tables_are_refused(tmp_path: Path) -> None:
+    first = train(recipe_of(tmp_path, 0), folder=tmp_path / "first")
+    recipe = recipe_of(tmp_path, 0)
+    changes = {"training.distributed.embedding": "sharded", "training.optimiser.embedding_rule": "rowwise_adagrad"}
+    with pytest.raises(RunError, match="must have replicated tables to go on"):
+        train(with_overrides(recipe, changes), folder=tmp_path / "second", start_from=first.folder)
 
 
 def test_an_ensemble_is_refused(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def comparison_lines(result: RunResult) -> list[str]:
-    """Compare the ranker with logistic regression, and calibration with what it was before logits were changed."""
+    """Compare the ranker with logistic regression, calibration with none, and rules with the published protocol."""
     lines = []
     if (compared := result.baseline) is not None:
         lines.append(
@@ -98,7 +98,8 @@ def comparison_lines(result: RunResult) -> list[str]:
                 f"{split}: calibration ratio {_figure(figures.before, 'calibration_ratio')} before "
                 f"{figures.logit_shift:+.4f} was added to the logits, {_figure(after, 'calibration_ratio')} after"
             )
-    return [*lines, *calibration_lines(result)]
+    differences = [f"unlike the published protocol: {each}" for each in result.protocol_differences]
+    return [*lines, *calibration_lines(result), *differences]
 
 
 def calibration_lines(result: RunResult) -> list[str]:

@@ -37,9 +37,14 @@ class GroupProcesses:
         self.world = World(group.size(), group.rank())
         self.traffic = Traffic()
 
+    @property
+    def group(self) -> dist.ProcessGroup:
+        """The process group, for engines that exchange values themselves."""
+        return self._group
+
     def sum(self, tensors: Sequence[Tensor], *, kind: str) -> None:
         """Replace each tensor by its sum over the processes."""
-        with self._exchange(kind, sum(tensor.nbytes for tensor in tensors)):
+        with self.exchange(kind, sum(tensor.nbytes for tensor in tensors)):
             buckets = [(bucket, torch.cat([each.flatten() for each in bucket])) for bucket in _buckets(tensors)]
             under_way = [self._group.allreduce([flat]) for _, flat in buckets]
             for (bucket, flat), work in zip(buckets, under_way, strict=True):
@@ -50,7 +55,7 @@ class GroupProcesses:
 
     def rows(self, tensor: Tensor, *, kind: str) -> list[Tensor]:
         """List the tensors of all processes by rank; their numbers of rows may differ."""
-        with self._exchange(kind, tensor.nbytes):
+        with self.exchange(kind, tensor.nbytes):
             counts = [torch.zeros(1, dtype=torch.int64) for _ in range(self.world.size)]
             own = torch.tensor([len(tensor)])
             self._group.allgather([counts], [own]).wait()
@@ -77,7 +82,7 @@ class GroupProcesses:
         """Overwrite the tensors with those of the first process."""
         options = dist.BroadcastOptions()
         options.rootRank = 0
-        with self._exchange("state", sum(tensor.nbytes for tensor in tensors) if self.world.is_first else 0):
+        with self.exchange("state", sum(tensor.nbytes for tensor in tensors) if self.world.is_first else 0):
             for tensor in tensors:
                 whole = tensor.detach().contiguous()
                 if whole.numel():
@@ -89,8 +94,12 @@ class GroupProcesses:
         return [bytes(each.numpy()).decode() for each in self.rows(own, kind="values")]
 
     @contextmanager
-    def _exchange(self, kind: str, num_bytes: int) -> Iterator[None]:
-        """Count an exchange; an error of the network means that another process is gone."""
+    def exchange(self, kind: str, num_bytes: int) -> Iterator[None]:
+        """Count an exchange of these bytes within the context.
+
+        Raises:
+            LostProcessError: within the context there was an error of the network: another process is gone.
+        """
         began = time.perf_counter()
         try:
             yield

@@ -208,6 +208,25 @@ class TrainingSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _rules_of_sharded_rows(self) -> Self:
+        """Refuse what TorchRec does not do with rows; a rule is not replaced, since rates of rules differ."""
+        if not self.distributed.is_sharded:
+            return self
+        if self.optimiser.embedding_rule != "rowwise_adagrad":
+            raise ValueError(
+                "optimiser.embedding_rule must be rowwise_adagrad with distributed.embedding=sharded, but "
+                f"{self.optimiser.embedding_rule} was given: TorchRec has no Adam for tables on CPUs, and its rate "
+                "would not do for Adagrad; try optimiser.embedding_rule=rowwise_adagrad with "
+                "optimiser.embedding_learning_rate=0.02"
+            )
+        if self.averaged_weights is not None:
+            raise ValueError(
+                "averaged_weights must be null with distributed.embedding=sharded, but a decay of "
+                f"{self.averaged_weights.decay} was given: averages of sharded rows are not kept; leave it out"
+            )
+        return self
+
     @model_validator(mode="wrap")
     @classmethod
     def _take_short_paths(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:

@@ -65,7 +65,7 @@ def finish_ensemble(
     seconds = round(time.perf_counter() - began, 3)
     result = replace(result, seconds=seconds, alarms=(*early_alarms, *result.alarms))
     RunFolder(folder).write_result(result)
-    return TrainedRun(folder=folder, ranker=run.ranker, result=result)
+    return TrainedRun(folder=folder, result=result, in_memory=run.ranker)
 
 
 def _result(

@@ -86,7 +86,7 @@ def make_ensemble(
             log.open(run.train_log)
             finished = finish_ensemble(temporary, began=began, say=log.say, progress=progress)
     add_user(dataset.place, User.of_run(target))
-    return TrainedRun(folder=target, ranker=finished.ranker, result=finished.result)
+    return TrainedRun(folder=target, result=finished.result, in_memory=finished.ranker)
 
 
 def _members(runs: Sequence[str | Path]) -> list[LoadedRun]:

@@ -183,19 +183,29 @@ class Scorer:
         score = partial(self._score, self._network.current() if on_cpu else self._ranker.network)
         if on_cpu and batch.num_examples <= _FEW_EXAMPLES:
             with one_core():
-                parts = [score(part) for part in batch.split(self._batch_size)]
+                parts = [score(*part) for part in self._parts(batch, self._batch_size)]
         elif not on_cpu or must_run_in_order(*self._modules):
-            parts = [score(part) for part in batch.split(self._batch_size)]
+            parts = [score(*part) for part in self._parts(batch, self._batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or compute_threads(self._num_threads)
-            slices = batch.split(max(_FEW_EXAMPLES, min(share, self._slice_examples)))
-            parts = list(self._threads.map(score, slices))
+            size = max(_FEW_EXAMPLES, min(share, self._slice_examples))
+            parts = list(self._threads.map(score, *zip(*self._parts(batch, size), strict=True)))
         return torch.cat(parts) if parts else torch.empty(0, 0)
 
-    def _score(self, network: Callable[[Embedded], Tensor], part: Batch) -> Tensor:
+    def _parts(self, batch: Batch, size: int) -> list[tuple[Batch, Tensor | None]]:
+        """Cut a batch. Rows that lie elsewhere are looked up for all of it, also for none, as other processes do."""
+        embedding = self._ranker.embedding
+        if embedding.elsewhere is None:
+            return [(part, None) for part in batch.split(size)]
+        found = embedding.look_up(embedding.rows_of(batch))
+        return list(zip(batch.split(size), found.split(size), strict=False))
+
+    def _score(self, network: Callable[[Embedded], Tensor], part: Batch, found: Tensor | None) -> Tensor:
         with torch.inference_mode(), autocast(self._execution, self._device):
-            return network(self._ranker.embedding(part.to(self._device)))
+            part = part.to(self._device)
+            embedding = self._ranker.embedding
+            return network(embedding(part) if found is None else embedding.assemble(found, part))
 
 
 def sigmoid(logits: Float64[ndarray, "*shape"]) -> Float64[ndarray, "*shape"]:

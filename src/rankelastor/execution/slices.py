@@ -122,7 +122,9 @@ class SlicedGradients:
         self._precision = precision
         self._threads = threads
 
-    def __call__(self, batch: Batch, rows: Integer[Tensor, "batch column"]) -> BatchGradient:
+    def __call__(
+        self, batch: Batch, rows: Integer[Tensor, "batch column"], table: Float[Tensor, "row dim"] | None = None
+    ) -> BatchGradient:
         """Compute the gradient of one batch.
 
         If a module has hooks or a forward of its own, the slices are computed in order, one after the other, with the
@@ -131,11 +133,13 @@ class SlicedGradients:
         Args:
             batch: examples with labels.
             rows: rows of the embedding table for its ids, see ``FieldEmbedding.rows_of``.
+            table: where ``rows`` are looked up; None is the embedding's table.
         """
         slices = self._slices(batch, rows)
         num_shares = min(len(self._networks), len(slices))
         learning = [parameter for parameter in self._parameters if parameter.requires_grad]
-        context = _BatchContext(draw_seed(self._generator), self._loss.total(batch), learning)
+        table = self._ranker.embedding.table.detach() if table is None else table
+        context = _BatchContext(draw_seed(self._generator), self._loss.total(batch), learning, table)
         if must_run_in_order(*self._modules):
             parts = self._threads.submit(self._in_order, slices, num_shares, context).result()
         else:
@@ -207,7 +211,7 @@ class SlicedGradients:
         embedding = self._ranker.embedding
         self._on_phase("forward")
         with autocast_to(self._precision, torch.device("cpu")):
-            found = nn.functional.embedding(rows, embedding.table.detach())
+            found = nn.functional.embedding(rows, context.table)
             found.requires_grad_(embedding.table.requires_grad)
             logits = compute(embedding.assemble(found, examples))
         self._on_phase("loss")
@@ -230,6 +234,7 @@ class _BatchContext:
     seed: int
     total: Tensor | float
     learning: list[nn.Parameter]
+    table: Tensor
 
 
 class _SliceSum:
@@ -303,8 +308,11 @@ def _kept_bytes(network: nn.Module, ranker: Ranker, batch: Batch) -> int:
         return tensor
 
     embedding = ranker.embedding
+    rows = embedding.rows_of(batch)
     with torch.no_grad():
-        embedded = embedding.assemble(embedding.look_up(embedding.rows_of(batch)), batch)
+        is_here = embedding.elsewhere is None  # values do not matter, and other processes are not asked for them
+        found = embedding.look_up(rows) if is_here else torch.zeros(*rows.shape, embedding.embedding_dim)
+        embedded = embedding.assemble(found, batch)
     with torch.autograd.graph.saved_tensors_hooks(note, back):
         logits = network(embedded)
     del logits

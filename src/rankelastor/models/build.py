@@ -14,13 +14,24 @@ from rankelastor.models.sequences import places_of, schema_with_tokens, with_seq
 from rankelastor.models.shallow_tower import with_tower, without_features
 from rankelastor.models.tasks import network_of_tasks, schema_of_outputs
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
+from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere
 from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.schema import FeatureSchema
 
 
-def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
+def build_ranker(
+    settings: RankerSettings,
+    schema: FeatureSchema,
+    *,
+    elsewhere: RowsElsewhere | None = None,
+) -> Ranker:
     """Make a ranker for the features and tasks of ``schema``, with initial values.
+
+    Args:
+        settings: settings of the model.
+        schema: the features and tasks.
+        elsewhere: see ``FieldEmbedding``.
 
     Raises:
         SettingsError: sizes do not fit each other (the message lists sizes that do), or a group names an unknown field.
@@ -28,7 +39,9 @@ def build_ranker(settings: RankerSettings, schema: FeatureSchema) -> Ranker:
     width = row_width(settings, schema)
     numbers = number_layer(settings.numbers)
     try:
-        embedding = build_embedding(schema, embedding_dim=width, initial_std=settings.embedding_std, numbers=numbers)
+        embedding = build_embedding(
+            schema, embedding_dim=width, initial_std=settings.embedding_std, numbers=numbers, elsewhere=elsewhere
+        )
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise
@@ -44,6 +57,7 @@ def build_embedding(
     embedding_dim: int,
     initial_std: float = EMBEDDING_STD,
     numbers: Callable[..., nn.Module] | None = None,
+    elsewhere: RowsElsewhere | None = None,
 ) -> FieldEmbedding:
     """Make the embedding of the features, with initial rows; pretrained vectors are zero until they are set.
 
@@ -52,6 +66,7 @@ def build_embedding(
         embedding_dim: width of an embedding.
         initial_std: standard deviation of the initial rows.
         numbers: makes the layer that embeds numbers; None: each scales a vector.
+        elsewhere: see ``FieldEmbedding``.
     """
     places = {feature.name: place for place, feature in enumerate(schema.with_ids)}
     return FieldEmbedding(
@@ -73,6 +88,7 @@ def build_embedding(
         num_edges={place: each.num_edges for place, each in enumerate(schema.numeric) if each.num_edges is not None},
         numbers=numbers,
         initial_std=initial_std,
+        elsewhere=elsewhere,
     )
 
 

@@ -7,6 +7,7 @@
         state.json            position, learning rate, evaluations and other values; settings and data they belong to
         best.safetensors      the best weights of that time, one file with those of the run folder as long as they agree
         best_valid.safetensors  their probabilities of valid
+        shard-*.safetensors   of sharded embedding tables, the rows and sums of squares: see ``sharding/checkpoint.py``
         checksums.json        format version, size and SHA-256 of each file above
 
 A checkpoint appears whole under its name or not at all. ``checksums.json`` tells a whole one from a damaged one.
@@ -18,7 +19,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def write_checkpoint(
     tensors: Mapping[str, Tensor],
     is_evaluated: bool = False,
     files: Iterable[Path] = (),
+    write_more: Callable[[Path], Mapping[str, str]] | None = None,
 ) -> Path:
     """Write a checkpoint into ``folder``; one of the same moment is replaced.
 
@@ -79,6 +81,7 @@ def write_checkpoint(
         tensors: contiguous tensors on the CPU.
         is_evaluated: whether the steps end an epoch that has been evaluated.
         files: finished files that belong to it; those that exist are linked, or copied where links cannot be made.
+        write_more: writes further files into the folder that it gets, and returns their SHA-256 by name.
 
     Returns:
         The folder of the checkpoint.
@@ -94,7 +97,9 @@ def write_checkpoint(
         for file in files:
             if file.is_file():
                 share_file(file, temporary / file.name)
-                digests[file.name] = _digest(temporary / file.name)
+                digests[file.name] = digest_of(temporary / file.name)
+        if write_more is not None:
+            digests |= write_more(temporary)
         listed = {
             name: {"bytes": (temporary / name).stat().st_size, "sha256": digest} for name, digest in digests.items()
         }
@@ -178,11 +183,12 @@ def _check(path: Path) -> None:
             raise _damaged(path, f"{name[:80]} is missing")
         if file.stat().st_size != num_bytes:
             raise _damaged(path, f"{name} has {file.stat().st_size:,} bytes instead of {num_bytes:,}")
-        if _digest(file) != digest:
+        if digest_of(file) != digest:
             raise _damaged(path, f"{name} has another checksum")
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """Compute the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

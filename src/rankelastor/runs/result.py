@@ -167,12 +167,15 @@ class ProcessFigures:
     Attributes:
         number: number of processes.
         exchange_seconds: time of the training steps in which it exchanged gradients with others, or waited for them.
-        bytes_per_step: bytes of its own that it gave the others at a step, by kind.
+        bytes_per_step: bytes of its own that it gave the others at a step, by kind; of sharded rows also what it keeps
+            for itself, one part of as many as there are processes.
+        plan: how each sharded table is divided, by the name of its field; None if rows are replicated.
     """
 
     number: int
     exchange_seconds: float
     bytes_per_step: Mapping[str, int]
+    plan: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,8 @@ class RunResult:
         members: the members of an ensemble; empty for a single run.
         skipped_steps: number of steps that were left out because their loss was not finite.
         processes: the processes that trained together; None of a single one.
+        protocol_differences: in words, what was done otherwise than in the published protocol because embedding rows
+            are sharded; empty otherwise.
 
     Example:
         >>> from rankelastor.runs.run_folder import RunFolder
@@ -265,6 +270,7 @@ class RunResult:
     members: tuple[MemberFigures, ...] = ()
     skipped_steps: int = 0
     processes: ProcessFigures | None = None
+    protocol_differences: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -333,6 +339,7 @@ class RunResult:
             "alarms": [alarm.as_dict() for alarm in self.alarms],
             "members": [asdict(member) for member in self.members] or None,
             "processes": None if self.processes is None else asdict(self.processes),
+            "protocol_differences": list(self.protocol_differences) or None,
         }
         return _drop_none(values)
 

@@ -20,11 +20,13 @@ from rankelastor.runs.checkpoints import Checkpoint, remove_unfinished
 from rankelastor.runs.environment import describe_arithmetic, describe_environment
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.runs.tensor_file import write_tensors
-from rankelastor.runs.weights import save_weights
 from rankelastor.storage import explain_storage_errors, whole_file
 from rankelastor.training.checkpointer import Checkpointer
+from rankelastor.training.distributed.sharded_checkpoints import ShardedCheckpointer, SharedTables
+from rankelastor.training.distributed.sharded_state import save_whole_weights, tables_of
 from rankelastor.training.epoch_batches import scoring_loader
 from rankelastor.training.inputs import RunInputs
+from rankelastor.training.interruption import Interruption
 from rankelastor.training.loop import Start
 from rankelastor.training.predecessor import describe
 from rankelastor.training.resume import OpenedRun, check_identity, check_predecessor
@@ -68,20 +70,24 @@ def begin(opened: OpenedRun, inputs: RunInputs, training: Training, *, processes
     )
 
 
-def checkpointer_of(run: RunFolder, inputs: RunInputs, *, processes: Processes) -> Checkpointer:
+def checkpointer_of(
+    run: RunFolder, inputs: RunInputs, training: Training, *, interruption: Interruption | None
+) -> Checkpointer:
     """Make the writer of the checkpoints of a run."""
-    return Checkpointer(
-        run.checkpoints,
-        inputs.recipe.training.checkpoint,
-        identity={
-            "recipe": inputs.recipe.model_dump(mode="json"),
-            "data_fingerprint": inputs.dataset.fingerprint,
-            "arithmetic": describe_arithmetic(inputs.device),
-            "processes": processes.world.size,
-            **({} if inputs.predecessor is None else {"started_from": inputs.predecessor.digest}),
-        },
-        files=(run.best_weights, run.best_valid),
-    )
+    settings = inputs.recipe.training.checkpoint
+    identity = {
+        "recipe": inputs.recipe.model_dump(mode="json"),
+        "data_fingerprint": inputs.dataset.fingerprint,
+        "arithmetic": describe_arithmetic(inputs.device),
+        "processes": training.processes.world.size,
+        **({} if inputs.predecessor is None else {"started_from": inputs.predecessor.digest}),
+    }
+    files = (run.best_weights, run.best_valid)
+    tables = tables_of(training.ranker)
+    if tables is None:
+        return Checkpointer(run.checkpoints, settings, identity=identity, files=files)
+    shared = SharedTables(tables, settings, interruption)
+    return ShardedCheckpointer(shared, run.checkpoints, settings, identity=identity, files=files)
 
 
 class BestSaver:
@@ -96,7 +102,7 @@ class BestSaver:
     def __call__(self, predictions: Predictions) -> None:
         """Replace the files, when the last checkpoint has been linked to the former ones."""
         self._checkpointer.wait()
-        save_weights(self._ranker, self._run.best_weights, features=self._features)
+        save_whole_weights(self._ranker, self._run.best_weights, features=self._features)
         with whole_file(self._run.best_valid) as temporary:
             write_tensors({_PROBABILITY: torch.from_numpy(predictions.probability)}, temporary)
 

@@ -89,8 +89,17 @@ class Checkpointer:
 
         The arguments are those of ``after_step``.
         """
-        if self._settings.keep_after_end or time.monotonic() - self._last >= _WORTH_SECONDS:
+        if self.is_worth_it:
             self._begin(num_bytes, take)
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether a finished training is worth a checkpoint."""
+        return self._settings.keep_after_end or time.monotonic() - self._last >= _WORTH_SECONDS
+
+    def note_time(self) -> None:
+        """Take the time since which the next checkpoint is due by time."""
+        self._last = time.monotonic()
 
     def _begin(self, num_bytes: int, take: Callable[[bool], Snapshot]) -> None:
         self.wait()
@@ -99,7 +108,7 @@ class Checkpointer:
             self._written = self._writer.submit(self._write, take(True))  # noqa: FBT003 - copied
         else:
             self._write(take(False))  # noqa: FBT003 - not copied
-        self._last = time.monotonic()
+        self.note_time()
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a state and return when it is on the disk, or logged as impossible."""
@@ -120,6 +129,9 @@ class Checkpointer:
         self.wait()
         remove_all_but(self._folder, 1 if self._settings.keep_after_end else 0)
 
+    _write_more: Callable[[Path], Mapping[str, str]] | None = None
+    """Writes further files of a checkpoint, see ``write_checkpoint``."""
+
     def _write(self, snapshot: Snapshot) -> None:
         began = time.monotonic()
         try:
@@ -130,6 +142,7 @@ class Checkpointer:
                 tensors=snapshot.tensors,
                 is_evaluated=snapshot.is_evaluated,
                 files=self._files,
+                write_more=self._write_more,
             )
         except Exception as error:  # noqa: BLE001 - a training is worth more than one of its checkpoints
             kept = list_checkpoints(self._folder)

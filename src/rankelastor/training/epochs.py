@@ -15,7 +15,7 @@ from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.objectives.mean_loss import MeanLoss
 from rankelastor.schema import Batch
 from rankelastor.training.carried_state import CarriedState
-from rankelastor.training.distributed.sharing import exchange_of, shared_objective
+from rankelastor.training.distributed.sharing import exchange_of, sharded_rows_of, shared_objective
 from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.learning_rate import rate_factor
@@ -42,6 +42,7 @@ class Epochs:
         self._observers = observers
         self._interruption = interruption
         self._scheduled = scheduled_modules(training.ranker)
+        exchange = exchange_of(training.processes, interruption)
         self.stepper = Stepper(
             training.ranker,
             settings.optimiser,
@@ -52,7 +53,9 @@ class Epochs:
             ),
             generator=training.generators.own,
             averaged_weights=settings.averaged_weights,
-            exchange=exchange_of(training.processes, interruption),
+            exchange=exchange,
+            sharded=sharded_rows_of(training.ranker, exchange),
+            clips_rows=not settings.distributed.is_sharded,
         )
         self.epoch = 1
         """Number of the present epoch, counted from 1."""

@@ -18,6 +18,8 @@ from rankelastor.training.calibration import calibration_of, calibrators_of
 from rankelastor.training.compare import compare_with_baseline
 from rankelastor.training.distributed.exchanged import exchanged
 from rankelastor.training.distributed.final_scores import score_test
+from rankelastor.training.distributed.protocol_differences import plan_in_words, protocol_differences
+from rankelastor.training.distributed.sharded_state import tables_of
 from rankelastor.training.epoch_batches import scoring_loader
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.loop import FitResult
@@ -87,6 +89,7 @@ def final_result(
         else {},
         calibrators=calibrators_of(calibration),
         predictions={split: distribution_of(predictions[split].probability, dataset.schema.tasks) for split in metrics},
-        processes=exchanged(processes, num_steps=fitted.num_steps),
+        processes=exchanged(processes, num_steps=fitted.num_steps, plan=plan_in_words(tables_of(ranker))),
+        protocol_differences=protocol_differences(recipe.training),
         alarms=(*early_alarms, *run_alarms(inputs.dataset, predictions, unseen, compared)),
     )

@@ -10,13 +10,21 @@ from rankelastor.models.build import build_ranker
 from rankelastor.models.catalogue import ModelSettings
 from rankelastor.models.cost import Cost
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere
 from rankelastor.training.initial_vectors import set_pretrained_vectors
 
 _WORDS_OF_THE_CPU_ALLOCATOR = ("DefaultCPUAllocator", "can't allocate memory")
 """PyTorch's CPU allocator raises a plain RuntimeError, which can only be recognised by these words."""
 
 
-def fresh_ranker(settings: ModelSettings, dataset: PreparedDataset, *, cost: Cost, device: torch.device) -> Ranker:
+def fresh_ranker(
+    settings: ModelSettings,
+    dataset: PreparedDataset,
+    *,
+    cost: Cost,
+    device: torch.device,
+    elsewhere: RowsElsewhere | None = None,
+) -> Ranker:
     """Build a ranker with drawn initial values (see ``nn/own_draws.py``) and the pretrained vectors of the data set.
 
     Args:
@@ -24,12 +32,13 @@ def fresh_ranker(settings: ModelSettings, dataset: PreparedDataset, *, cost: Cos
         dataset: data set with the features and their vectors.
         cost: cost of the ranker, for the error message.
         device: device of the ranker.
+        elsewhere: what holds the embedding rows in several processes; None: the ranker has them.
 
     Raises:
         SettingsError: the ranker does not fit in memory, or its sizes do not fit each other.
     """
     try:
-        return set_pretrained_vectors(build_ranker(settings, dataset.schema), dataset).to(device)
+        return set_pretrained_vectors(build_ranker(settings, dataset.schema, elsewhere=elsewhere), dataset).to(device)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

@@ -15,8 +15,9 @@ from rankelastor.data.prepare import open_or_prepare
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.execution.device import choose_device, precision_name
 from rankelastor.execution.random_state import Generators
-from rankelastor.models.cost import Cost, cost_of
+from rankelastor.models.cost import Cost, cost_of, unfilled_ranker
 from rankelastor.models.ranker import Ranker
+from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere
 from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.choices import Choice
@@ -25,6 +26,7 @@ from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.checks import check_training
 from rankelastor.training.distributed.coupled_layers import share_statistics
+from rankelastor.training.distributed.sharded_tables import shard
 from rankelastor.training.epoch_batches import scoring_loader, training_loader
 from rankelastor.training.fresh_ranker import fresh_ranker
 from rankelastor.training.label_counts import LabelCounts, count_labels
@@ -65,12 +67,23 @@ class RunInputs:
 
     @classmethod
     def of(
-        cls, recipe: Recipe, *, start_from: str | Path | None = None, progress: ProgressListener | None = None
+        cls,
+        recipe: Recipe,
+        *,
+        start_from: str | Path | None = None,
+        progress: ProgressListener | None = None,
+        num_processes: int = 1,
     ) -> Self:
         """Open the recipe's data, after preparing them if necessary, and check that settings and data fit each other.
 
         What the recipe leaves out is chosen for the data, so that ``recipe`` of the inputs is complete. With
         ``start_from``, the folder of a finished run, what it leaves out of the model is as in that run.
+
+        Args:
+            recipe: data, model and training.
+            start_from: the folder of a finished run that the training goes on from.
+            progress: receives the progress of preparation.
+            num_processes: number of processes that train together, of which each has a share of a batch.
 
         Raises:
             RunError: the run to start from does not fit the recipe or its data.
@@ -90,7 +103,7 @@ class RunInputs:
         check_training(recipe.training, dataset)
         device = choose_device(recipe.training.execution)
         cost = cost_of(recipe.model, dataset.schema)
-        memory = check_memory(recipe, dataset, device=device)
+        memory = check_memory(recipe, dataset, device=device, num_processes=num_processes)
         return cls(recipe, dataset, device, cost, memory, count_labels(dataset), completed.choices, predecessor)
 
     @property
@@ -119,8 +132,15 @@ class RunInputs:
         settings, world = self.recipe.training, processes.world
         is_compiled = settings.execution.compile == "always"
         generators = Generators.seeded(settings.seed, self.device, is_compiled=is_compiled, rank=world.rank)
+        tables = self._tables_in(processes)  # draws nothing of the generator below, which all processes have alike
         with OwnDraws(generators.own):
-            ranker = fresh_ranker(self.recipe.model, self.dataset, cost=self.cost, device=self.device)
+            ranker = fresh_ranker(
+                self.recipe.model,
+                self.dataset,
+                cost=self.cost,
+                device=self.device,
+                elsewhere=tables,
+            )
         if self.recipe.starts_at_base_rate:
             self._start_at_base_rate(ranker)
         share_statistics(ranker, processes)
@@ -134,6 +154,19 @@ class RunInputs:
             rare_as_unseen=RareAsUnseen.of(self.dataset, settings.rare_as_unseen, seed=settings.seed),
             odds=self.recipe.odds,
             processes=processes,
+        )
+
+    def _tables_in(self, processes: Processes) -> RowsElsewhere | None:
+        """Make what holds the rows of the embedding in several processes; None if each has all rows."""
+        settings = self.recipe.training
+        if not settings.distributed.is_sharded or processes.world.size == 1:
+            return None
+        return shard(
+            unfilled_ranker(self.recipe.model, self.dataset.schema).embedding,
+            names=[feature.name for feature in self.dataset.schema.with_ids],
+            settings=settings,
+            processes=processes,
+            device=self.device,
         )
 
     def _start_at_base_rate(self, ranker: Ranker) -> None:

@@ -15,6 +15,7 @@ from rankelastor.progress import ProgressListener
 from rankelastor.runs.checkpoints import Checkpoint
 from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.checkpointer import StateWriter
+from rankelastor.training.distributed.sharded_state import restored_rows
 from rankelastor.training.epochs import Epochs
 from rankelastor.training.evaluation_steps import evaluation_batches
 from rankelastor.training.evaluations import Evaluations
@@ -212,6 +213,7 @@ class _Loop:
         states = {name: tensors.pop(name) for name in checkpoint.tensors if name.startswith(_RANDOM)}
         try:
             self.epochs.restore(values["epochs"])
+            tensors = restored_rows(self._training.ranker, checkpoint, tensors)
             self.epochs.stepper.restore(tensors, learning_rate=float(values["learning_rate"]))
             assert self._start.best_predictions is not None, "a checkpoint has predictions"
             self._evaluations.restore(values["evaluations"], self._start.best_predictions)

@@ -27,21 +27,25 @@ _SETTINGS = (
 """Settings that lower the memory, in the order in which they are tried."""
 
 
-def check_memory(recipe: Recipe, dataset: PreparedDataset, *, device: torch.device) -> MemoryForecast:
-    """Foretell the memory of a training and compare it with what is free.
+def check_memory(
+    recipe: Recipe, dataset: PreparedDataset, *, device: torch.device, num_processes: int = 1
+) -> MemoryForecast:
+    """Foretell the memory of a training, in each of its processes, and compare it with what is free.
 
     Raises:
         SettingsError: it does not fit; the message names the parts, and a setting with which it does.
     """
-    forecast = forecast_memory(recipe.model, recipe.training, dataset, device=device)
+    forecast = forecast_memory(recipe.model, recipe.training, dataset, device=device, num_processes=num_processes)
     free = free_memory(device)
     if free is not None and forecast.total > free.num_bytes:
-        raise SettingsError(_refusal(forecast, free, recipe, dataset, device=device))
+        raise SettingsError(_refusal(forecast, free, recipe, dataset, device=device, num_processes=num_processes))
     return forecast
 
 
 @contextmanager
-def out_of_memory_explained(recipe: Recipe, dataset: PreparedDataset, *, device: torch.device) -> Iterator[None]:
+def out_of_memory_explained(
+    recipe: Recipe, dataset: PreparedDataset, *, device: torch.device, num_processes: int = 1
+) -> Iterator[None]:
     """Turn the error of an allocator, which the forecast did not foresee, into one that says what takes the memory.
 
     Raises:
@@ -52,10 +56,12 @@ def out_of_memory_explained(recipe: Recipe, dataset: PreparedDataset, *, device:
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, RuntimeError) and not is_out_of_memory(error):
             raise
-        forecast = forecast_memory(recipe.model, recipe.training, dataset, device=device)
+        forecast = forecast_memory(recipe.model, recipe.training, dataset, device=device, num_processes=num_processes)
 
         def total(changed: Recipe) -> int:
-            return forecast_memory(changed.model, changed.training, dataset, device=device).total
+            return forecast_memory(
+                changed.model, changed.training, dataset, device=device, num_processes=num_processes
+            ).total
 
         raise RunError(
             f"training must fit in memory, but memory ran out, though the forecast was {forecast.total / 1e9:,.1f} GB "
@@ -64,10 +70,18 @@ def out_of_memory_explained(recipe: Recipe, dataset: PreparedDataset, *, device:
 
 
 def _refusal(
-    forecast: MemoryForecast, free: FreeMemory, recipe: Recipe, dataset: PreparedDataset, *, device: torch.device
+    forecast: MemoryForecast,
+    free: FreeMemory,
+    recipe: Recipe,
+    dataset: PreparedDataset,
+    *,
+    device: torch.device,
+    num_processes: int,
 ) -> str:
     def total(changed: Recipe) -> int:
-        return forecast_memory(changed.model, changed.training, dataset, device=device).total
+        return forecast_memory(
+            changed.model, changed.training, dataset, device=device, num_processes=num_processes
+        ).total
 
     return (
         f"training must fit in memory, but takes about {forecast.total / 1e9:,.1f} GB ({forecast}) and "

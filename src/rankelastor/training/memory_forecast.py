@@ -61,9 +61,14 @@ class MemoryForecast:
 
 
 def forecast_memory(
-    model: RankerSettings, training: TrainingSettings, dataset: PreparedDataset, *, device: torch.device
+    model: RankerSettings,
+    training: TrainingSettings,
+    dataset: PreparedDataset,
+    *,
+    device: torch.device,
+    num_processes: int = 1,
 ) -> MemoryForecast:
-    """Foretell the peak memory of a training; nothing is allocated, since the ranker is made without values.
+    """Foretell the peak memory of a training in each process; nothing is allocated: the ranker is made without values.
 
     docs/log.md compares a forecast with a measured peak.
 
@@ -72,21 +77,27 @@ def forecast_memory(
         training: settings of training.
         dataset: the prepared data, for its features and numbers of rows.
         device: device of the training; on CUDA it is the memory of the device.
+        num_processes: number of processes that train together: each has a share of a batch, and of sharded tables.
 
     Raises:
         SettingsError: sizes of the model do not fit each other.
     """
     schema = dataset.schema
     ranker = unfilled_ranker(model, schema)
-    batch_size = min(training.batch_size, dataset.split("train").num_rows)
-    sizes = _Sizes.of(ranker, schema, batch_size=batch_size)
+    batch_size = -(-min(training.batch_size, dataset.split("train").num_rows) // num_processes)
+    table_shares = num_processes if training.distributed.is_sharded else 1
+    sizes = _Sizes.of(ranker, schema, batch_size=batch_size, table_shares=table_shares)
     on_cpu = device.type != "cuda"
     lookups_of_step, num_rows = training.batch_size * sizes.num_columns, len(ranker.embedding.table)
     by_row = training.optimiser.embedding_rule == "rowwise_adagrad"
     lazily = updates_rows_lazily(training.execution, device, num_rows=num_rows, lookups=lookups_of_step)
     lazy = on_cpu and (by_row or lazily)
     num_threads = choose_num_threads(ranker, batch_size) if on_cpu else 1
-    slice_examples = _slice_examples(sizes, ranker, training, num_threads=num_threads) if on_cpu else batch_size
+    slice_examples = (
+        _slice_examples(sizes, ranker, training, num_threads=num_threads, num_processes=num_processes)
+        if on_cpu
+        else batch_size
+    )
     num_slices = -(-batch_size // slice_examples)
     at_once = min(num_threads, num_slices)
     held_by_slices = at_once * (2 if num_slices > at_once else 1)
@@ -97,12 +108,14 @@ def forecast_memory(
     lookups = 3 * sizes.lookups + batch_size * row_bytes * (training.execution.read_ahead + _AHEAD)
     held = sizes.dense + (0 if lazy else sizes.table)
     storing = held + 2 * (sizes.dense + sizes.table + sizes.buffers) if on_cpu else 0
+    if table_shares > 1:  # best weights are stored in pieces, and checkpoints from where the rows lie
+        storing = held + 2 * (sizes.dense + sizes.buffers) + sizes.table
     scored = dataset.split("valid").num_rows * len(schema.tasks) * _METRIC_BYTES_PER_ROW if on_cpu else 0
     averages = 0 if training.averaged_weights is None else sizes.dense + sizes.table
     return MemoryForecast(
         weights=sizes.dense + sizes.table + sizes.buffers,
         gradients=dense_gradients + table_gradients,
-        optimiser=2 * sizes.dense + (FLOAT_BYTES * num_rows if by_row else 2 * sizes.table) + averages,
+        optimiser=2 * sizes.dense + (FLOAT_BYTES * num_rows // table_shares if by_row else 2 * sizes.table) + averages,
         activations=step - dense_gradients - table_gradients,
         lookups=lookups,
         evaluation=max(0, max(storing, held + scored) - step - lookups),
@@ -121,12 +134,12 @@ class _Sizes:
     num_columns: int
 
     @classmethod
-    def of(cls, ranker: Ranker, schema: FeatureSchema, *, batch_size: int) -> _Sizes:
+    def of(cls, ranker: Ranker, schema: FeatureSchema, *, batch_size: int, table_shares: int) -> _Sizes:
         table = FLOAT_BYTES * ranker.embedding.table.numel()
         num_columns = ranker.embedding.num_columns
         return cls(
             dense=FLOAT_BYTES * sum(parameter.numel() for parameter in ranker.parameters()) - table,
-            table=table,
+            table=table // table_shares,
             buffers=FLOAT_BYTES * sum(buffer.numel() for buffer in ranker.buffers()),
             lookups=FLOAT_BYTES * batch_size * num_columns * ranker.embedding.table.shape[1],
             kept_per_example=_kept_per_example(ranker, schema),
@@ -139,9 +152,11 @@ class _Sizes:
         return 3 * min(self.table, self.lookups)
 
 
-def _slice_examples(sizes: _Sizes, ranker: Ranker, training: TrainingSettings, *, num_threads: int) -> int:
+def _slice_examples(
+    sizes: _Sizes, ranker: Ranker, training: TrainingSettings, *, num_threads: int, num_processes: int
+) -> int:
     """Foretell ``SlicedGradients.slice_examples``."""
-    batch_size = training.batch_size
+    batch_size = -(-training.batch_size // num_processes)
     if couples_examples(*ranker.modules()) or training.objective.within_groups:
         return batch_size
     if training.execution.slice_examples is not None:

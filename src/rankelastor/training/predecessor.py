@@ -85,12 +85,17 @@ class Predecessor:
         """Let the recipe have the model of the run where it leaves settings of the model out.
 
         Raises:
-            RunError: the recipe gives another kind of model.
+            RunError: the recipe gives another kind of model, or tables are sharded.
         """
         if recipe.model.kind != self.recipe.model.kind:
             raise RunError(
                 f"a training must go on with the model of its run, but {self.run} has {self.recipe.model.kind} and "
                 f"the recipe {recipe.model.kind}; leave --from out to train anew"
+            )
+        if "sharded" in {each.training.distributed.embedding for each in (self.recipe, recipe)}:
+            raise RunError(
+                "a training must have replicated tables to go on from another, as the other must, but "
+                "training.distributed.embedding is sharded; train anew, or with embedding=replicated"
             )
         given = recipe.given
         model = merge_settings(self.recipe.model_dump(mode="json")["model"], given.get("model", {}))

@@ -24,7 +24,7 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener, format_duration
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import list_checkpoints
-from rankelastor.runs.load import LoadedRun
+from rankelastor.runs.load import LoadedRun, load_run
 from rankelastor.runs.result import RunResult
 from rankelastor.runs.run_folder import RunFolder, default_run_folder
 from rankelastor.runs.weights import load_weights
@@ -32,7 +32,9 @@ from rankelastor.serving.predict_proba import predict_proba
 from rankelastor.training.beginning import BestSaver, begin, checkpointer_of
 from rankelastor.training.calibration import calibrate
 from rankelastor.training.distributed.agreement import agreed_inputs
-from rankelastor.training.distributed.state import share_checkpoint, share_weights
+from rankelastor.training.distributed.protocol_differences import protocol_differences
+from rankelastor.training.distributed.sharded_state import share_best_weights
+from rankelastor.training.distributed.state import share_checkpoint
 from rankelastor.training.final_result import final_result
 from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
@@ -50,11 +52,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A finished run: its folder, the ranker with the best weights in evaluation mode, and the result."""
+    """A finished run.
+
+    Attributes:
+        folder: its run folder.
+        result: its result.
+        in_memory: the ranker with the best weights in evaluation mode; None if its rows were in several processes.
+    """
 
     folder: Path
-    ranker: Ranker
     result: RunResult
+    in_memory: Ranker | None = None
 
     def __repr__(self) -> str:
         return f"TrainedRun({str(self.folder)!r}, {self.result.summary})"
@@ -69,14 +77,21 @@ class TrainedRun:
         return predict_proba(self._loaded, frame)
 
     @cached_property
+    def ranker(self) -> Ranker:
+        """The ranker with the best weights in evaluation mode; it is read from the folder if it is not in memory."""
+        return self._loaded.ranker if self.in_memory is None else self.in_memory
+
+    @cached_property
     def _loaded(self) -> LoadedRun:
+        if self.in_memory is None:
+            return load_run(self.folder)
         run = RunFolder.open(self.folder)
         encoder = RowEncoder.load(run.features)
         return LoadedRun(
             folder=self.folder,
             recipe=run.recipe(),
             encoder=encoder,
-            ranker=self.ranker,
+            ranker=self.in_memory,
             calibration=read_calibration(self.folder, tasks=encoder.schema.tasks),
         )
 
@@ -127,6 +142,8 @@ def train(
     with borrowed_cores(recipe.training.execution.threads), TrainLog() as log:
         inputs = agreed_inputs(recipe, processes, start_from=start_from, progress=progress)
         recipe = inputs.recipe
+        for difference in protocol_differences(recipe.training):
+            log.say(f"unlike the published protocol: {difference}")
         for choice in inputs.choices:
             log.say(f"chosen: {choice.path}={choice.value} ({choice.reason})")
         alarms = early_alarms(inputs)
@@ -139,9 +156,11 @@ def train(
             training = inputs.training(processes)
             start = begin(opened, inputs, training, processes=processes, began=began)
             with (
-                out_of_memory_explained(inputs.recipe, inputs.dataset, device=inputs.device),
+                out_of_memory_explained(
+                    inputs.recipe, inputs.dataset, device=inputs.device, num_processes=processes.world.size
+                ),
                 lend_generators(training.generators),
-                closing(checkpointer_of(run, inputs, processes=processes)) as checkpointer,
+                closing(checkpointer_of(run, inputs, training, interruption=interruption)) as checkpointer,
             ):
                 fitted = fit(
                     training,
@@ -170,7 +189,8 @@ def train(
                 checkpointer.remove()
                 run.best_valid.unlink(missing_ok=True)
             log.say(f"finished: best epoch {result.best_epoch} of {result.epochs}, {format_duration(result.seconds)}")
-    return TrainedRun(folder=run.path, ranker=training.ranker, result=result)
+    in_memory = training.ranker if training.ranker.embedding.elsewhere is None else None
+    return TrainedRun(folder=run.path, result=result, in_memory=in_memory)
 
 
 def _finish(  # noqa: PLR0917
@@ -196,11 +216,12 @@ def _finish(  # noqa: PLR0917
         device=inputs.device,
         forecast_bytes=held_before + inputs.memory.total,
     )
-    load_weights(ranker, run.best_weights)
+    if test:
+        share_best_weights(ranker, run.best_weights, processes)
+    elif ranker.embedding.elsewhere is None:
+        load_weights(ranker, run.best_weights)
     for observer in observers:
         observer.on_end()
-    if test:
-        share_weights(ranker, processes)
     result = final_result(
         inputs,
         ranker.eval(),

@@ -23,6 +23,7 @@ from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.schema import Batch
 from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.distributed.gradients import GradientExchange, OwnGradient
+from rankelastor.training.distributed.sharded_rows import ShardedRows
 from rankelastor.training.updates import Updates
 
 
@@ -42,6 +43,8 @@ class Stepper:
         generator: generator of the CPU that dropout masks depend on, on the CPU; None takes PyTorch's global one.
         averaged_weights: the running average of the weights; None keeps none.
         exchange: what a step does with other processes, each of which has a share of the batch.
+        sharded: the embedding rows, if they lie in several processes; None: the ranker has them.
+        clips_rows: whether embedding rows take part in clipping.
         on_phase: called at the beginning of each phase of a step, for the profile.
 
     Raises:
@@ -61,6 +64,8 @@ class Stepper:
         generator: torch.Generator | None = None,
         averaged_weights: AveragedWeightsSettings | None = None,
         exchange: GradientExchange | None = None,
+        sharded: ShardedRows | None = None,
+        clips_rows: bool = True,
         on_phase: PhaseListener = ignore_phase,
     ) -> None:
         self._ranker = ranker
@@ -70,7 +75,15 @@ class Stepper:
         share = -(-batch_size // self._exchange.world.size)
         self._execution = execution
         self._device = next(ranker.parameters()).device
-        self._updates = Updates(ranker, optimiser, execution, batch_size=batch_size, averaged_weights=averaged_weights)
+        self._updates = Updates(
+            ranker,
+            optimiser,
+            execution,
+            batch_size=batch_size,
+            averaged_weights=averaged_weights,
+            clips_rows=clips_rows,
+        )
+        self._sharded = sharded
         self.objective = objective or BinaryCrossEntropy(
             parts_learn_from=ranker.parts_learn_from, part_weight=ranker.part_weight
         )
@@ -138,6 +151,11 @@ class Stepper:
         """Set the learning rate from the next step on; Adam's moments are kept."""
         self.complete_rows()
         self._updates.learning_rate = learning_rate
+        self._set_rate_of_rows()
+
+    def _set_rate_of_rows(self) -> None:
+        if self._sharded is not None:
+            self._sharded.learning_rate = self._updates.learning_rate_of_rows
 
     def complete_rows(self) -> None:
         """Bring all embedding rows up to date; required before anything but the next step reads them."""
@@ -168,6 +186,7 @@ class Stepper:
             ValueError: the state is that of another model or optimiser.
         """
         self._updates.restore(state, learning_rate=learning_rate)
+        self._set_rate_of_rows()
 
     def take_over(self, carried: CarriedState) -> None:
         """Go on from the state of a former training of a ranker with the same parameters.
@@ -197,6 +216,8 @@ class Stepper:
     def _step_on_cpu(self, batch: Batch, gradients: SlicedGradients) -> Tensor:
         self._on_phase("optimiser")
         rows = self._threads.submit(self._ranker.embedding.rows_of, batch).result()
+        if self._sharded is not None:
+            return self._step_sharded(batch, rows, gradients, self._sharded)
         touched = self._threads.submit(self._updates.touch, self._exchange.begin(rows)).result()
         result = self._exchange.end(gradients(batch, rows))
         self._on_phase("optimiser")
@@ -204,6 +225,16 @@ class Stepper:
         self._threads.submit(self._updates.step, result, touched).result()
         self._on_phase("done")
         return result.loss
+
+    def _step_sharded(self, batch: Batch, rows: Tensor, gradients: SlicedGradients, sharded: ShardedRows) -> Tensor:
+        found = sharded.look_up(rows)
+        result = sharded.gradient(batch, found, gradients)
+        self._on_phase("optimiser")
+        self._updates.take(result.dense)
+        self._updates.step_dense(result.dense, row_squares=result.row_squares)
+        found.step(result.rows)
+        self._on_phase("done")
+        return result.dense.loss
 
     def _step_on_cuda(self, batch: Batch) -> Tensor:
         """Take one step on CUDA without synchronising, so that its queue fills while Python prepares the next step."""

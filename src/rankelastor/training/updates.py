@@ -44,6 +44,8 @@ class Updates:
         execution: settings, of which ``embedding_updates`` is used.
         batch_size: size of the largest batch, which decides about lazy updates.
         averaged_weights: the running average of the weights; None keeps none.
+        clips_rows: whether embedding rows take part in clipping; where they lie in several processes none knows the
+            norm of their gradient.
 
     Raises:
         SettingsError: lazy updates are asked for on a device other than the CPU.
@@ -57,8 +59,10 @@ class Updates:
         *,
         batch_size: int,
         averaged_weights: AveragedWeightsSettings | None = None,
+        clips_rows: bool = True,
     ) -> None:
         self._ranker = ranker
+        self._clips_rows = clips_rows
         self._settings = optimiser
         self._device = next(ranker.parameters()).device
         self._table = ranker.embedding.table
@@ -132,10 +136,11 @@ class Updates:
         self._learning_rate = learning_rate
         self._optimiser.learning_rate = learning_rate
         if self._table_optimiser is not None:
-            self._table_optimiser.learning_rate = self._learning_rate_of_rows
+            self._table_optimiser.learning_rate = self.learning_rate_of_rows
 
     @property
-    def _learning_rate_of_rows(self) -> float:
+    def learning_rate_of_rows(self) -> float:
+        """Learning rate of the embedding rows at the next step."""
         return self._learning_rate * self._rate_of_rows
 
     def complete_rows(self, run_all: Callable[..., Any]) -> None:
@@ -145,7 +150,7 @@ class Updates:
             run_all: maps a function over parts of the table, perhaps in several threads.
         """
         if self._lazy is not None:
-            self._lazy.complete(learning_rate=self._learning_rate_of_rows, run_all=run_all)
+            self._lazy.complete(learning_rate=self.learning_rate_of_rows, run_all=run_all)
         if self._average is not None:
             self._average.complete(run_all)
 
@@ -230,7 +235,7 @@ class Updates:
         """Bring the rows that a batch looks up up to date; None if the whole table is up to date at every step."""
         if self._lazy is None or not self._table.requires_grad:
             return None
-        touched = self._lazy.touch(rows.flatten(), learning_rate=self._learning_rate_of_rows)
+        touched = self._lazy.touch(rows.flatten(), learning_rate=self.learning_rate_of_rows)
         if self._average is not None:
             self._average.catch_up(touched.rows)
         return touched
@@ -270,7 +275,7 @@ class Updates:
     def step_from_grad(self) -> None:
         """Update all parameters from their ``grad``, without waiting for a device."""
         self._add_penalty()
-        self._step_densely(nn.utils.get_total_norm(self._present_gradients()))
+        self._step_densely(nn.utils.get_total_norm(self._clipped_gradients()))
 
     def _step_table(self, gradient: BatchGradient) -> None:
         with one_core():  # these sums are too short to pay for starting threads
@@ -280,7 +285,7 @@ class Updates:
             norm = finite_norm(self._present_gradients())
             if not math.isfinite(norm):
                 raise self._not_finite(gradient.loss, found)
-            self._step_densely(norm)
+            self._step_densely(norm if self._clips_rows else finite_norm(self._clipped_gradients()))
 
     def _add_penalty(self) -> None:
         """Add the gradient of L2."""
@@ -292,14 +297,21 @@ class Updates:
     def _present_gradients(self) -> list[Tensor]:
         return [parameter.grad for parameter in [*self.dense, self._table] if parameter.grad is not None]
 
+    def _clipped_gradients(self) -> list[Tensor]:
+        return [parameter.grad for parameter in self._clipped if parameter.grad is not None]
+
+    @property
+    def _clipped(self) -> list[nn.Parameter]:
+        return [*self.dense, self._table] if self._clips_rows else self.dense
+
     def _step_densely(self, norm: Tensor) -> None:
         if self._settings.clip_norm is not None:
-            nn.utils.clip_grads_with_norm_([*self.dense, self._table], self._settings.clip_norm, norm)
+            nn.utils.clip_grads_with_norm_(self._clipped, self._settings.clip_norm, norm)
         self._optimiser.step()
         if self._table_optimiser is not None:
             self._table_optimiser.step()
         if self._adagrad is not None and self._table.grad is not None:
-            self._adagrad.step_densely(self._table.grad, learning_rate=self._learning_rate_of_rows)
+            self._adagrad.step_densely(self._table.grad, learning_rate=self.learning_rate_of_rows)
 
     @torch.no_grad()
     def _step_rows(
@@ -312,11 +324,30 @@ class Updates:
             raise self._not_finite(loss, lookup_gradients)
         scale: Tensor | float = 1.0
         if self._settings.clip_norm is not None:
-            scale = (self._settings.clip_norm / (norm + 1e-6)).clamp_max(1)
-            gradients = [gradient, *(p.grad for p in self.dense if p.grad is not None)]
+            scale = (self._settings.clip_norm / ((norm if self._clips_rows else dense) + 1e-6)).clamp_max(1)
+            gradients = [*([gradient] if self._clips_rows else []), *(p.grad for p in self.dense if p.grad is not None)]
             torch._foreach_mul_(gradients, scale.to(gradient.dtype))
         self._optimiser.step()
-        lazy.step(touched, gradient, learning_rate=self._learning_rate_of_rows, scale=scale)
+        lazy.step(touched, gradient, learning_rate=self.learning_rate_of_rows, scale=scale)
+
+    @torch.no_grad()
+    def step_dense(self, gradient: BatchGradient, *, row_squares: float) -> None:
+        """Update all parameters but the embedding rows, which lie elsewhere.
+
+        Args:
+            gradient: what ``take`` got.
+            row_squares: a number that is finite if the gradients of rows are.
+
+        Raises:
+            NotFiniteError: a gradient is NaN or infinite; no weight was changed.
+        """
+        gradients = [parameter.grad for parameter in self.dense if parameter.grad is not None]
+        norm = finite_norm(gradients)
+        if not math.isfinite(norm) or not math.isfinite(row_squares):
+            raise self._not_finite(gradient.loss, torch.tensor(row_squares).sqrt())
+        if self._settings.clip_norm is not None:
+            torch._foreach_mul_(gradients, (self._settings.clip_norm / (norm + 1e-6)).clamp_max(1).float())
+        self._optimiser.step()
 
     def _not_finite(self, loss: Tensor, lookup_gradients: Tensor | None) -> NotFiniteError:
         """Collect the norms of the gradients of a step that is not taken, as they stand."""

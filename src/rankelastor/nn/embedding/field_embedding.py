@@ -11,6 +11,7 @@ from torch.nn import functional
 from rankelastor.nn.embedding.embedded import Embedded, EmbeddedSequence
 from rankelastor.nn.embedding.piecewise_linear import PiecewiseLinear
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
+from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere, draw_in_pieces
 from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.nn.sequence.pooling import masked_mean
 from rankelastor.schema import Batch
@@ -45,6 +46,7 @@ class FieldEmbedding(nn.Module):
         numbers: makes the layer, for a ``num_numbers`` and an ``embedding_dim``, that embeds the other numbers in place
             of scaled vectors.
         initial_std: standard deviation of the initial rows.
+        elsewhere: what holds the rows in its place; ``table`` is then empty. None: the rows are ``table``.
 
     Example:
         >>> def batch(ids, numbers, sequence=None):
@@ -89,6 +91,7 @@ class FieldEmbedding(nn.Module):
         num_edges: Mapping[int, int] | None = None,
         numbers: Callable[..., nn.Module] | None = None,
         initial_std: float = EMBEDDING_STD,
+        elsewhere: RowsElsewhere | None = None,
     ) -> None:
         super().__init__()
         self._initial_std = initial_std
@@ -110,7 +113,10 @@ class FieldEmbedding(nn.Module):
         num_rows = self._num_rows(num_ids)
         self.piecewise = self._piecewise(num_numeric, dict(num_edges or {}), first_row=num_rows)
         num_rows += 0 if self.piecewise is None else self.piecewise.num_rows
-        self.table = nn.Parameter(torch.empty(num_rows, embedding_dim))
+        self.num_rows = num_rows
+        self.embedding_dim = embedding_dim
+        self.elsewhere = elsewhere
+        self.table = nn.Parameter(torch.empty(num_rows if elsewhere is None else 0, embedding_dim))
         num_scaled = len(self._scaled) if numbers is None else 0
         self.numeric_vectors = nn.Parameter(torch.empty(num_scaled, embedding_dim))
         self.numbers = None
@@ -120,10 +126,14 @@ class FieldEmbedding(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw initial values: rows N(0, initial_std), padding zero, numeric vectors Xavier normal (1 -> e)."""
-        nn.init.normal_(self.table, std=self._initial_std)
+        if self.elsewhere is None:
+            nn.init.normal_(self.table, std=self._initial_std)
+            with torch.no_grad():
+                self.table[0].zero_()
+        else:
+            for first, rows in draw_in_pieces(self.num_rows, self.embedding_dim, std=self._initial_std):
+                self.elsewhere.fill(first, rows)
         nn.init.normal_(self.numeric_vectors, std=(2.0 / (1 + self.numeric_vectors.shape[1])) ** 0.5)
-        with torch.no_grad():
-            self.table[0].zero_()
 
     def rows_of(self, batch: Batch) -> Integer[Tensor, "batch column"]:
         """Find the row of the table for each id of a batch.
@@ -141,7 +151,9 @@ class FieldEmbedding(nn.Module):
         return torch.cat([rows, self.piecewise.rows_of(batch.numeric[:, self._interpolated])], dim=1)
 
     def look_up(self, rows: Integer[Tensor, "*batch"]) -> Float[Tensor, "*batch embedding_dim"]:
-        """Look up rows of the table; the padding row gets no gradient."""
+        """Look up rows of the table; the padding row gets no gradient, and rows that lie elsewhere get none."""
+        if self.elsewhere is not None:
+            return self.elsewhere(rows)
         return functional.embedding(rows, self.table, padding_idx=0)
 
     def assemble(self, found: Float[Tensor, "batch column embedding_dim"], batch: Batch) -> Embedded:

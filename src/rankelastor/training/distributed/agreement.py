@@ -37,7 +37,7 @@ def agreed_inputs(
     if processes.world.size == 1:
         return RunInputs.of(recipe, start_from=start_from, progress=progress)
     try:
-        inputs = RunInputs.of(recipe, start_from=start_from, progress=progress)
+        inputs = RunInputs.of(recipe, start_from=start_from, progress=progress, num_processes=processes.world.size)
     except RankElastorError as error:
         processes.of_all({"error": str(error)})
         raise

@@ -12,9 +12,12 @@ from rankelastor.collectives.processes import Processes
 from rankelastor.evaluation.scoring import Predictions
 from rankelastor.execution.cores import borrowed_cores
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.training.checkpointer import StateWriter
 from rankelastor.training.distributed.agreement import agreed_inputs
 from rankelastor.training.distributed.final_scores import score_test
-from rankelastor.training.distributed.state import share_checkpoint, share_weights
+from rankelastor.training.distributed.sharded_checkpoints import PartWriter, SharedTables
+from rankelastor.training.distributed.sharded_state import give_rows, share_best_weights, tables_of
+from rankelastor.training.distributed.state import share_checkpoint
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.loop import Start, fit
 from rankelastor.training.side_by_side import lend_generators
@@ -49,20 +52,20 @@ def follow(
         training = inputs.training(processes)
         carried = inputs.carried(training.ranker) if checkpoint is None else None
         with lend_generators(training.generators):
+            tables = tables_of(training.ranker)
+            writer: StateWriter = _NoCheckpoints()
+            if tables is not None:
+                writer = PartWriter(SharedTables(tables, recipe.training.checkpoint, interruption))
             fit(
                 training,
-                save_best=_ignore,
-                checkpointer=_NoCheckpoints(),
+                save_best=lambda _: give_rows(training.ranker),
+                checkpointer=writer,
                 start=Start(checkpoint=checkpoint, best_predictions=lambda: _none_of(training.tasks), carried=carried),
                 interruption=interruption,
             )
             if test:
-                share_weights(training.ranker, processes)
+                share_best_weights(training.ranker, None, processes)
                 score_test(inputs, training.ranker.eval(), processes)
-
-
-def _ignore(predictions: Predictions) -> None:
-    """Leave the best weights to the first process."""
 
 
 def _none_of(tasks: Any) -> Predictions:

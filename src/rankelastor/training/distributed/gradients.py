@@ -80,6 +80,12 @@ class SharedGradient:
         found = None if gradient.found is None else self._collect(self._sums(gradient.found))
         return replace(gradient, loss=loss, rows=self._all, found=found)
 
+    def end_dense(self, gradient: BatchGradient, own: Tensor) -> tuple[BatchGradient, float]:
+        """Sum loss, dense gradients and one number of each process, and leave gradients of rows as they are."""
+        loss, number = gradient.loss.detach().clone(), own.clone()
+        self._sum([*(each for each in gradient.parameters if each is not None), loss, number])
+        return replace(gradient, loss=loss), float(number)
+
     @torch.no_grad()
     def end_in_place(self, parameters: Sequence[nn.Parameter], table: nn.Parameter, loss: Tensor) -> None:
         """Sum loss and dense gradients, and add up those of the rows that any process looked up."""

@@ -53,4 +53,9 @@ def _described(checkpoint: Checkpoint) -> dict[str, Any]:
         [name, str(tensor.dtype).removeprefix("torch."), list(tensor.shape)]
         for name, tensor in checkpoint.tensors.items()
     ]
-    return {"path": str(checkpoint.path), "step": checkpoint.step, "values": checkpoint.values, "tensors": tensors}
+    return {
+        "path": str(checkpoint.path.resolve()),
+        "step": checkpoint.step,
+        "values": checkpoint.values,
+        "tensors": tensors,
+    }

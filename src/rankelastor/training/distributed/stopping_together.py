@@ -37,6 +37,11 @@ class SharedInterruption(Interruption):
         """Whether this process was asked to stop."""
         return self._wanted is not None
 
+    @property
+    def is_agreed(self) -> bool:
+        """Whether all processes have heard that they stop after the present step."""
+        return self._is_agreed
+
     def request(self, error: BaseException) -> None:
         """Raise ``error`` after the step in which all processes hear of it."""
         if not self._has_begun:

@@ -1,0 +1,1 @@
+"""Embedding tables of which each process holds a part: TorchRec's, and their checkpoints."""

@@ -1,0 +1,224 @@
+"""Checkpoints of sharded tables: written by any number of processes, read by any other number.
+
+PyTorch's planner of distributed checkpoints says which process writes and reads which part; the parts lie in
+safetensors files, so that nothing is unpickled. A table is stored by places, see ``layout.py``, in the width of the
+embedding.
+
+.. code-block:: text
+
+    shard-00001-model-00002-of-00005.safetensors  what the first process holds of the second table and its sums
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner, DefaultSavePlanner
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.metadata import ChunkStorageMetadata, MetadataIndex, TensorProperties
+from torch.distributed.checkpoint.planner import TensorWriteData, WriteItem, WriteItemType
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+
+from rankelastor.errors import RunError, StorageError
+from rankelastor.sharding.layout import TableLayout
+from rankelastor.sharding.plan import name_of
+
+PATTERN = "shard-*.safetensors"
+
+
+@dataclass(frozen=True)
+class TablePart:
+    """What a process holds of a table: a rectangle of it.
+
+    Attributes:
+        table: index of the table.
+        rows: values in the width of the embedding, without padded columns.
+        sums: mean squares of each row, summed over the steps so far.
+        first_row: place of the first row.
+        first_column: first column.
+        sum_index: which of the sums of a row these are, where columns are divided.
+        num_sums: number of sums of a row.
+    """
+
+    table: int
+    rows: Tensor
+    sums: Tensor
+    first_row: int = 0
+    first_column: int = 0
+    sum_index: int = 0
+    num_sums: int = 1
+
+
+def write_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], *, group: Any = None) -> None:
+    """Write the parts of all processes into ``folder``; all of them must call it together.
+
+    Args:
+        folder: a folder that all processes reach.
+        layout: the tables.
+        parts: those of this process.
+        group: the process group; None is this process alone.
+    """
+    state: dict[str, _Part] = {}
+    for part in parts:
+        num_rows = layout.tables[part.table].num_rows
+        state[f"{name_of(part.table)}.rows"] = _Part(
+            part.rows.contiguous(), (part.first_row, part.first_column), (num_rows, layout.dim)
+        )
+        state[f"{name_of(part.table)}.sums"] = _Part(
+            part.sums[:, None].contiguous(), (part.first_row, part.sum_index), (num_rows, part.num_sums)
+        )
+    files = {f"{name_of(table)}.{what}": table + 1 for table in range(len(layout.tables)) for what in ("rows", "sums")}
+    with _quiet():
+        _explained(
+            save,
+            state,
+            storage_writer=HuggingFaceStorageWriter(str(folder), fqn_to_index_mapping=files, save_distributed=True),
+            planner=_SavePlanner(flatten_state_dict=False, flatten_sharded_tensors=False),
+            process_group=group,
+            no_dist=group is None,
+        )
+
+
+def read_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], *, group: Any = None) -> None:
+    """Read the parts of this process from what any number of processes wrote; all of them must call it together.
+
+    A row has a sum for each part of its columns. Read with another number of them, each gets their mean, which is exact
+    where a whole row is wanted.
+
+    Raises:
+        RunError: the tables are those of another model.
+    """
+    reader = HuggingFaceStorageReader(str(folder))
+    stored: Any = reader.read_metadata().state_dict_metadata
+    state: dict[str, _Part] = {}
+    sums: list[tuple[TablePart, Tensor]] = []
+    for part in parts:
+        name, num_rows = name_of(part.table), layout.tables[part.table].num_rows
+        found = [tuple(stored[key].size) if key in stored else () for key in (f"{name}.rows", f"{name}.sums")]
+        if found[0] != (num_rows, layout.dim) or found[1][:1] != (num_rows,):
+            raise RunError(
+                f"{folder} must hold {num_rows:,} rows of width {layout.dim} of {layout.tables[part.table].name}, but "
+                f"holds {found[0] or 'none'}; it is the checkpoint of another model"
+            )
+        state[f"{name}.rows"] = _Part(part.rows, (part.first_row, part.first_column), (num_rows, layout.dim))
+        held = part.sums.new_empty(len(part.sums), found[1][1])
+        state[f"{name}.sums"] = _Part(held, (part.first_row, 0), found[1])
+        sums.append((part, held))
+    with _quiet():
+        _explained(
+            load,
+            state,
+            storage_reader=reader,
+            planner=_LoadPlanner(flatten_state_dict=False, flatten_sharded_tensors=False),
+            process_group=group,
+            no_dist=group is None,
+        )
+    for part, held in sums:
+        same = held.shape[1] == part.num_sums
+        part.sums.copy_(held[:, part.sum_index] if same else held.mean(1))
+
+
+def read_whole(folder: Path, layout: TableLayout, rows: Tensor, sums: Tensor) -> None:
+    """Read all tables into one, by one process.
+
+    Args:
+        folder: what any number of processes wrote.
+        layout: the tables.
+        rows: (row, dim), with the padding row, changed in place.
+        sums: (row,), changed in place.
+
+    Raises:
+        RunError: the tables are those of another model.
+    """
+    for index, table in enumerate(layout.tables):
+        part = TablePart(index, rows.new_empty(table.num_rows, layout.dim), sums.new_empty(table.num_rows))
+        read_tables(folder, layout, [part])
+        own = slice(table.start, table.start + table.num_rows)
+        places = table.places(torch.arange(own.start, own.stop))
+        rows[own] = part.rows[places]
+        sums[own] = part.sums[places]
+
+
+def holds_tables(folder: Path) -> bool:
+    """Tell whether a checkpoint has sharded tables."""
+    return next(folder.glob(PATTERN), None) is not None
+
+
+class _Part:
+    """A rectangle of a tensor, as PyTorch's planners ask for it.
+
+    Attributes:
+        values: the rectangle.
+    """
+
+    def __init__(self, values: Tensor, offsets: Sequence[int], size: Sequence[int]) -> None:
+        self.values = values
+        self._chunk = ChunkStorageMetadata(offsets=torch.Size(offsets), sizes=values.shape)
+        self._size = torch.Size(size)
+
+    def __create_write_items__(self, name: str, _object: object) -> list[WriteItem]:
+        data = TensorWriteData(
+            chunk=self._chunk, properties=TensorProperties.create_from_tensor(self.values), size=self._size
+        )
+        return [WriteItem(MetadataIndex(name, self._chunk.offsets), WriteItemType.SHARD, tensor_data=data)]
+
+    def __create_chunk_list__(self) -> list[ChunkStorageMetadata]:
+        return [self._chunk]
+
+
+class _SavePlanner(DefaultSavePlanner):
+    def lookup_object(self, index: MetadataIndex) -> Tensor:
+        """Find what is written."""
+        part: _Part = self.state_dict[index.fqn]
+        return part.values
+
+
+class _LoadPlanner(DefaultLoadPlanner):
+    def set_up_planner(self, state_dict: Any, metadata: Any = None, is_coordinator: bool = False) -> None:  # noqa: FBT001, FBT002 - PyTorch's
+        """Take the parts as they are, where the default copies what is no tensor."""
+        self.original_state_dict = self.state_dict = state_dict
+        self.metadata = metadata
+        self.is_coordinator = is_coordinator
+
+    def lookup_tensor(self, index: MetadataIndex) -> Tensor:
+        """Find where to read into."""
+        part: _Part = self.state_dict[index.fqn]
+        return part.values
+
+
+def _explained(work: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    """Call a function of PyTorch's checkpoints, whose failures in any process are no ``Exception``.
+
+    Raises:
+        StorageError: a part cannot be written or read.
+    """
+    try:
+        work(*arguments, **named)
+    except CheckpointException as error:
+        causes = {rank: failure[0] for rank, failure in error.failures.items()}
+        said = "; ".join(f"process {rank}: {type(cause).__name__}: {cause}" for rank, cause in causes.items())
+        raise StorageError(f"all processes must write or read their parts of the tables, but {said}") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what PyTorch says of each plan, and of one process that writes alone."""
+    noisy = logging.getLogger("torch.distributed.checkpoint")
+    level = noisy.level
+    noisy.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        noisy.setLevel(level)
