@@ -19,8 +19,7 @@ from tests.training.resumed_runs import EVERY_STEP, Kill, KilledError
 from rankelastor.bundles.make import BundleOptions, bundle_run
 from rankelastor.data.prepare import prepare
 from rankelastor.errors import RunError
-from rankelastor.recipes.load import recipe_from_values
-from rankelastor.recipes.load import with_overrides
+from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import list_checkpoints, read_checkpoint
 from rankelastor.runs.ensemble_folder import write_members
