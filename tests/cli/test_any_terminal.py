@@ -84,8 +84,9 @@ SHOWN = [
 ]
 NOT_AS_JSON = {"predict", "schema", "sample", "bundle"}
 TESTED_AS_JSON_ELSEWHERE = {"train", "demo", "theory", "spectrum", "repeat", "ensemble", "tune", "study", "compare"}
-TESTED_ELSEWHERE = {"import-published", "serve"}
-"""The one needs a checkpoint of the published code, see test_import_published.py; the other ends with a signal."""
+TESTED_ELSEWHERE = {"backtest", "import-published", "serve"}
+"""The first needs a log of several days, see test_backtest.py, the second a checkpoint of the published code, see
+test_import_published.py; the third ends with a signal."""
 COMMANDS = [*TRAINED, *SHOWN]
 AS_JSON = [[*command, "--json"] for command in COMMANDS if command[0] not in NOT_AS_JSON | TESTED_AS_JSON_ELSEWHERE]
 

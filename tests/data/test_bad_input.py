@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rankelastor.data.building import build
+from rankelastor.data.building import file_stage
 from rankelastor.data.prepare import prepare
 from rankelastor.data.raw.rows import RawRows, read_rows
 from rankelastor.data.settings import DataSettings
@@ -182,7 +182,7 @@ def test_an_interruption_or_a_full_disk_leaves_the_old_folder_as_it_was(
         yield from real_read(*arguments, **options)
         raise raised
 
-    monkeypatch.setattr(build, "read_rows", interrupted)
+    monkeypatch.setattr(file_stage, "read_rows", interrupted)
     with pytest.raises(expected):
         prepare(small, force=True)
     monkeypatch.undo()
@@ -197,7 +197,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(small: DataSettings, mo
         yield from real_read(file, *arguments, **options)
         file.write_text(file.read_text() + "1,a,1,u1\n")
 
-    monkeypatch.setattr(build, "read_rows", growing)
+    monkeypatch.setattr(file_stage, "read_rows", growing)
     with pytest.raises(DataError, match=r"the raw files must not change while they are read"):
         prepare(small)
     assert left_behind(small) == ["raw"]

@@ -188,7 +188,13 @@ def test_a_verb_has_help_and_shows_the_run(ran: Ran) -> None:
 
 def test_tests_of_a_merge_request_pass_and_a_registered_lowering_is_held_against_its_layer(tmp_path: Path) -> None:
     root = copied_package(tmp_path)
-    for name in ("pyproject.toml", "tests/conftest.py", "tests/shape_checks.py", "tests/nn/gradients.py"):
+    for name in (
+        "pyproject.toml",
+        "tests/conftest.py",
+        "tests/local_s3.py",
+        "tests/shape_checks.py",
+        "tests/nn/gradients.py",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / name, root / name)
     shutil.copytree(CHECKOUT / "tests/execution", root / "tests/execution")

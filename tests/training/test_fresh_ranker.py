@@ -29,7 +29,7 @@ def build(recipe: Recipe) -> Ranker:
     ],
 )
 def test_no_memory_is_the_users_to_mend(recipe: Recipe, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(module, "build_ranker", fail)
@@ -38,7 +38,7 @@ def test_no_memory_is_the_users_to_mend(recipe: Recipe, error: Exception, monkey
 
 
 def test_any_other_error_comes_out_as_it_is(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     monkeypatch.setattr(module, "build_ranker", fail)

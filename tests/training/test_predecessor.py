@@ -158,7 +158,7 @@ def test_what_does_not_fit_the_run_is_refused(tmp_path: Path) -> None:
             train(recipe, folder=tmp_path / "other", start_from=start_from)
         assert not (tmp_path / "other").exists()
 
-    refused(recipe_of(tmp_path, 0, model={"kind": "fm"}), "has mlp and the recipe fm; leave --from out")
+    refused(recipe_of(tmp_path, 0, model={"kind": "fm"}), "has mlp and the recipe fm; train anew")
     refused(
         recipe_of(tmp_path, 0, **{"model.hidden_dims": [7]}), r"model\.hidden_dims was \[6\] there and is \[7\] here"
     )

@@ -137,7 +137,7 @@ def _former_days(folder: AnyPath, extend: str | Path, settings: DataSettings) ->
     if folder.resolve() == former.resolve():
         raise SettingsError(
             f"a further day must be prepared into a folder of its own, but data.prepared is {extend}, which it "
-            "extends; name another one, by --set data.prepared=..."
+            "extends; name another one in data.prepared"
         )
     return FormerDays.read(former, settings)
 
@@ -148,7 +148,7 @@ def _heed_chain(folder: AnyPath, before: Manifest | None, *, is_extended: bool, 
         return
     raise DataError(
         f"{folder} must not be prepared from scratch, because it extends the folder of a day before, whose ids and "
-        f"counts would be lost; name that one by --extend, or replace it all the same, by {FORCE}",
+        f"counts would be lost; prepare it as an extension of that one, or replace it all the same, by {FORCE}",
         python=FORCE,
     )
 

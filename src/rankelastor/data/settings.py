@@ -70,13 +70,13 @@ class DataSettings(Settings):
     extendable: bool = Field(
         False,  # noqa: FBT003 - a default
         description="Whether the prepared folder keeps the counts of values that are seen fewer than `min_count` "
-        "times, so that `prepare --extend` can take further days in. Folders whose fields all have `min_count: 1` "
+        "times, so that a further day can be taken in. Folders whose fields all have `min_count: 1` "
         "need none.",
     )
     max_idle_days: PositiveInt | None = Field(
         None,
-        description="With `prepare --extend`, a value that none of the last so many days holds in train loses its id, "
-        "which the next new value gets; null keeps all. Each prepared folder of the chain is a day.",
+        description="Where a further day is taken in, a value that none of the last so many days holds in train "
+        "loses its id, which the next new value gets; null keeps all. Each prepared folder of the chain is a day.",
     )
 
     @field_validator("prepared")

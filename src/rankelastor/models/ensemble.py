@@ -21,6 +21,7 @@ class EmbeddingsOfMembers(nn.Module):
     def __init__(self, embeddings: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(embeddings)
+        self.elsewhere = None  # a run folder holds whole tables
 
     def forward(self, batch: Batch) -> tuple[Embedded, ...]:
         """Look up the rows of each member."""

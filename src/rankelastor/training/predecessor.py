@@ -90,7 +90,7 @@ class Predecessor:
         if recipe.model.kind != self.recipe.model.kind:
             raise RunError(
                 f"a training must go on with the model of its run, but {self.run} has {self.recipe.model.kind} and "
-                f"the recipe {recipe.model.kind}; leave --from out to train anew"
+                f"the recipe {recipe.model.kind}; train anew to have another"
             )
         if "sharded" in {each.training.distributed.embedding for each in (self.recipe, recipe)}:
             raise RunError(
@@ -110,14 +110,14 @@ class Predecessor:
         model = (each.model_dump(mode="json")["model"] for each in (self.recipe, recipe))
         if found := value_differences(*({"model": each} for each in model)):
             raise RunError(
-                f"a training must go on with the model of its run, but for {self.run} {listed(found)}; leave --from "
-                "out to train anew"
+                f"a training must go on with the model of its run, but for {self.run} {listed(found)}; train "
+                "anew to have another"
             )
         manifest = dataset.manifest
         if found := value_differences(_frozen(self.encoder.manifest), _frozen(manifest)):
             raise RunError(
                 f"a training must go on with the features of its run, but for {self.run} and {dataset.place} "
-                f"{listed(found)}; prepare the new day with --extend {self.recipe.data.prepared}"
+                f"{listed(found)}; prepare the new day as an extension of {self.recipe.data.prepared}"
             )
         former = {self.encoder.manifest.fingerprint}
         chain = {manifest.fingerprint, *(manifest.extension.former if manifest.extension else ())}
@@ -126,8 +126,8 @@ class Predecessor:
         if strangers and not former & chain:
             raise RunError(
                 f"the vocabularies of the data must extend those of the run, but in {dataset.place} values of "
-                f"{', '.join(strangers[:5])} have other ids than in {self.run}; prepare the new day with "
-                f"--extend {self.recipe.data.prepared}"
+                f"{', '.join(strangers[:5])} have other ids than in {self.run}; prepare the new day as "
+                f"an extension of {self.recipe.data.prepared}"
             )
 
     def state_for(self, ranker: Ranker, dataset: PreparedDataset) -> CarriedState:

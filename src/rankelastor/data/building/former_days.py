@@ -19,7 +19,7 @@ from rankelastor.data.kinds.spec import FeatureSpec
 from rankelastor.data.manifest import RARE_FOLDER, TAKEN_FILE, Extension, Manifest, SourceRecord, read_vocabularies
 from rankelastor.data.prepared import PreparedDataset
 from rankelastor.data.settings import DataSettings
-from rankelastor.errors import DataError, SettingsError
+from rankelastor.errors import PREPARE_AGAIN, DataError, SettingsError
 from rankelastor.remote.remote_path import AnyPath
 
 _OF_A_DAY = ("files", "split", "shard_rows", "extendable", "max_idle_days")
@@ -161,16 +161,18 @@ def _require_extendable(dataset: PreparedDataset) -> None:
     Raises:
         DataError: they are not.
     """
-    advice = "prepare the first day again with data.extendable=true, by `rankelastor prepare RECIPE --force`"
+    advice = f"prepare the first day again with data.extendable=true, by `{PREPARE_AGAIN}`"
     if dataset.manifest.format_version < _FIRST_WITH_ONE_SPELLING:
         raise DataError(
             f"{dataset.place} must have format version {_FIRST_WITH_ONE_SPELLING} or higher to be extended, but has "
-            f"{dataset.manifest.format_version}, in which one value may have several spellings; {advice}"
+            f"{dataset.manifest.format_version}, in which one value may have several spellings; {advice}",
+            python=PREPARE_AGAIN,
         )
     for spec in dataset.manifest.features:
         file, least = spec.vocabulary_file, getattr(spec, "min_count", 1)
         if file is not None and file.shares is None and least > 1 and not (dataset.place / RARE_FOLDER).is_dir():
             raise DataError(
                 f"{dataset.place} must hold the counts of rare values to be extended, but {spec.name} has min_count "
-                f"{least} and its rare values were not kept; {advice}"
+                f"{least} and its rare values were not kept; {advice}",
+                python=PREPARE_AGAIN,
             )

@@ -135,6 +135,7 @@ def meaning_of_values(vocabulary: Vocabulary, *, rare_blanks_are_unknown: bool =
         rare_blanks_are_unknown: blanks without an id may have been too rare for one, so their number is unknown.
 
     Example:
+        >>> import numpy as np
         >>> import polars as pl
         >>> meaning = meaning_of_values(Vocabulary(pl.Series(["a", ""]), np.array([5, 2])))
         >>> meaning.blank_ids, meaning.text_of(1)
