@@ -134,8 +134,8 @@ def check_predecessor(checkpoint: Checkpoint, predecessor: Predecessor | None) -
     if began != now:
         where = ("anew" if each is None else f"from a run with weights {each[:8]}" for each in (began, now))
         raise RunError(
-            "a run must be resumed as it began, but {} began {} and is to go on as one {}; name the same run by "
-            "--from, or train anew with {}".format(checkpoint.path, *where, RUN_FOLDER),
+            "a run must be resumed as it began, but {} began {} and is to go on as one {}; name the same run to "
+            "start from, or train anew with {}".format(checkpoint.path, *where, RUN_FOLDER),
             python=RUN_FOLDER,
         )
 

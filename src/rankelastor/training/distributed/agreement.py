@@ -105,5 +105,5 @@ _ADVICE = {
     "data": "prepare the same files on all machines, or share one prepared folder",
     "torch": "install the same on all machines",
     "device": "name one with training.device",
-    "start": "name the same run by --from on all machines, or a copy of it",
+    "start": "name the same run to start from on all machines, or a copy of it",
 }
