@@ -11,13 +11,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.backtesting.drifting_recipe import drifting_recipe
 from tests.training.resumed_runs import Kill, KilledError
 
 from rankelastor.backtesting.backtest import backtest
 from rankelastor.backtesting.page import days_table, verdict_on
 from rankelastor.backtesting.record import BacktestResult, DayRecord
-from rankelastor.data.planted.drift import write_drifting_log
-from rankelastor.data.planted.settings import PlantedSettings
 from rankelastor.errors import RunError, SettingsError
 from rankelastor.evaluation.evaluate import evaluate
 from rankelastor.recipes.load import recipe_from_values, with_overrides
@@ -25,24 +24,10 @@ from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.training.observers import TrainingObserver
 
-LOG = PlantedSettings(num_fields=3, num_interactions=2, vocabulary=80)
-
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
-    write_drifting_log(tmp_path / "log.parquet", LOG, num_days=3, rows_per_day=400, churn=0.1)
-    values: dict[str, Any] = {
-        "name": "drift",
-        "data": {
-            "prepared": "unused",
-            "files": {"folder": str(tmp_path), "all": "log.parquet"},
-            "split": {"kind": "random", "valid": 0.3},
-            "label": "click",
-            "fields": [{"kind": "categorical", "column": "f*", "min_count": 2}],
-        },
-        "model": {"kind": "mlp", "hidden_dims": [6], "embedding_dim": 4},
-        "training": {"epochs": 1, "batch_size": 100},
-    }
+    values = drifting_recipe(tmp_path, vocabulary=80, rows_per_day=400, churn=0.1, min_count=2)
     return recipe_from_values(values)
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from tests.backtesting.drifting_recipe import drifting_recipe
 from tests.training.further_days import recipe_of, write_days
 from typer.testing import CliRunner, Result
 
 from rankelastor.cli.main import app
-from rankelastor.data.planted.drift import write_drifting_log
-from rankelastor.data.planted.settings import PlantedSettings
 
 runner = CliRunner()
 
@@ -25,20 +23,7 @@ def call(*arguments: object) -> Result:
 @pytest.fixture
 def log_recipe(tmp_path: Path) -> Path:
     """A log of three days, and its recipe."""
-    settings = PlantedSettings(num_fields=3, num_interactions=2, vocabulary=40)
-    write_drifting_log(tmp_path / "log.parquet", settings, num_days=3, rows_per_day=300, churn=0.2)
-    values: dict[str, Any] = {
-        "name": "drift",
-        "data": {
-            "prepared": "unused",
-            "files": {"folder": str(tmp_path), "all": "log.parquet"},
-            "split": {"kind": "random", "valid": 0.3},
-            "label": "click",
-            "fields": [{"kind": "categorical", "column": "f*"}],
-        },
-        "model": {"kind": "mlp", "hidden_dims": [6], "embedding_dim": 4},
-        "training": {"epochs": 1, "batch_size": 100},
-    }
+    values = drifting_recipe(tmp_path, vocabulary=40, rows_per_day=300, churn=0.2)
     (tmp_path / "drift.yaml").write_text(yaml.safe_dump(values))
     return tmp_path / "drift.yaml"
 

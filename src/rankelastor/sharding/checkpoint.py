@@ -11,10 +11,7 @@ embedding.
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +29,11 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from rankelastor.errors import RunError, StorageError
 from rankelastor.sharding.layout import TableLayout
 from rankelastor.sharding.plan import name_of
+from rankelastor.sharding.quiet import quiet
 
 PATTERN = "shard-*.safetensors"
+_LOGGER = "torch.distributed.checkpoint"
+"""What it says of each plan, and of one process that writes alone, is left out."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def write_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], 
             part.sums[:, None].contiguous(), (part.first_row, part.sum_index), (num_rows, part.num_sums)
         )
     files = {f"{name_of(table)}.{what}": table + 1 for table in range(len(layout.tables)) for what in ("rows", "sums")}
-    with _quiet():
+    with quiet(_LOGGER):
         _explained(
             save,
             state,
@@ -114,7 +114,7 @@ def read_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], *
         held = part.sums.new_empty(len(part.sums), found[1][1])
         state[f"{name}.sums"] = _Part(held, (part.first_row, 0), found[1])
         sums.append((part, held))
-    with _quiet():
+    with quiet(_LOGGER):
         _explained(
             load,
             state,
@@ -208,17 +208,3 @@ def _explained(work: Callable[..., Any], *arguments: Any, **named: Any) -> None:
         causes = {rank: failure[0] for rank, failure in error.failures.items()}
         said = "; ".join(f"process {rank}: {type(cause).__name__}: {cause}" for rank, cause in causes.items())
         raise StorageError(f"all processes must write or read their parts of the tables, but {said}") from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out what PyTorch says of each plan, and of one process that writes alone."""
-    noisy = logging.getLogger("torch.distributed.checkpoint")
-    level = noisy.level
-    noisy.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        noisy.setLevel(level)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from rankelastor.errors import SettingsError
 from rankelastor.sharding.layout import TableLayout
-from rankelastor.sharding.torchrec_parts import quiet_engine, torchrec_parts
+from rankelastor.sharding.quiet import quiet
+from rankelastor.sharding.torchrec_parts import torchrec_parts
 
 PlanKind = Literal["auto", "row_wise", "table_wise", "column_wise"]
 TABLES = "tables"
@@ -130,7 +131,7 @@ def _planned(layout: TableLayout, size: int) -> list[TablePlan]:
         for table, rows in enumerate(layout.tables)
     }
     try:
-        with quiet_engine():
+        with quiet("torchrec"):
             planner = parts.EmbeddingShardingPlanner(
                 topology=parts.Topology(world_size=size, compute_device="cpu", local_world_size=size),
                 constraints=allowed,

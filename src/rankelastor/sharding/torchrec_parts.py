@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -54,20 +52,6 @@ def torchrec_parts() -> Any:
     found["apply_in_backward"] = found.pop("_apply_optimizer_in_backward")  # TorchRec's own deprecated name is this one
     logging.getLogger("torch.fx._symbolic_trace").addFilter(_is_no_word_of_names)
     return SimpleNamespace(**found)
-
-
-@contextmanager
-def quiet_engine() -> Iterator[None]:
-    """Leave out TorchRec's warnings within the context, which are for its own developers."""
-    noisy = logging.getLogger("torchrec")
-    level = noisy.level
-    noisy.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        noisy.setLevel(level)
 
 
 def install_command() -> str:

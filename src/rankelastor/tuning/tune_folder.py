@@ -11,19 +11,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from rankelastor.errors import RUN_FOLDER, RunError
-from rankelastor.folder_lock import try_to_hold
+from rankelastor.identified_folder import IdentifiedFolder
 from rankelastor.recipes.load import dump_yaml
 from rankelastor.recipes.recipe import Recipe
-from rankelastor.storage import explain_storage_errors, whole_file
+from rankelastor.storage import whole_file
 from rankelastor.tuning.record import TrialRecord
 from rankelastor.tuning.space import Space
 
@@ -54,26 +51,13 @@ class TuneFolder:
         """The run folder of the ensemble of so many trials."""
         return self.path / f"average-{number}"
 
-    @contextmanager
-    def opened(self, identity: dict[str, Any]) -> Iterator[None]:
-        """Make the folder, or check that it holds the same tuning, and hold it so that no other process writes it.
+    def opened(self, identity: Mapping[str, Any]) -> AbstractContextManager[None]:
+        """Make the folder, or check that it holds the same tuning, and hold it, see ``IdentifiedFolder``.
 
         Args:
             identity: recipe, space, seed and data as plain values.
-
-        Raises:
-            RunError: the folder holds something else, or another process tunes in it.
         """
-        with explain_storage_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-        holder = try_to_hold(self.path)
-        if holder is None:
-            raise RunError(f"{self.path} must be written by one process at a time, but another one tunes in it now")
-        try:
-            self._check(identity)
-            yield
-        finally:
-            os.close(holder)
+        return IdentifiedFolder(self.path, "tune.json", FORMAT_VERSION, what="tuning", doing="tunes").opened(identity)
 
     def keep_runs(self, indices: Collection[int]) -> None:
         """Remove the run folders of all trials but these."""
@@ -90,32 +74,6 @@ class TuneFolder:
         what = f"# It changed:\n{changed}" if changed else "# It is the recipe as it stood: no trial was better.\n"
         with whole_file(self.best) as temporary:
             temporary.write_text(f"{head}{what}{dump_yaml(recipe)}", encoding="utf-8")
-
-    def _check(self, identity: dict[str, Any]) -> None:
-        file = self.path / "tune.json"
-        identity = json.loads(json.dumps({"format_version": FORMAT_VERSION, **identity}))
-        if not file.exists():
-            if any(self.path.iterdir()):
-                self._refuse("holds something else")
-            with whole_file(file) as temporary:
-                temporary.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
-            return
-        try:
-            found = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            found = None
-        if not isinstance(found, dict):
-            self._refuse("has a damaged tune.json")
-        differ = [name for name in identity if found.get(name) != identity[name]]
-        if differ:
-            self._refuse(f"holds a tuning with another {' and '.join(differ)}")
-
-    def _refuse(self, what: str) -> None:
-        raise RunError(
-            f"a tuning must go on in its own folder or begin in a new one, but {self.path} {what}; remove it, or name "
-            f"another with {RUN_FOLDER}",
-            python=RUN_FOLDER,
-        )
 
 
 def identity_of(recipe: Recipe, space: Space, *, seed: int, fingerprint: str) -> dict[str, Any]:

@@ -130,11 +130,7 @@ def _remote_matches(path: RemotePath, split: str) -> list[AnyPath]:
     if found:
         return list(found)
     if matches and not wanted:
-        held = _shorten([each.name for each in matches])
-        raise DataError(
-            f"files.{split} must match data files, but {path} matches only {held}, and "
-            "names that begin with _ or . are skipped; name the files one by one"
-        )
+        raise _matches_hidden_names(path, matches, split)
     path.require_bucket()
     raise DataError(f"files.{split} must match files, but {path} matches none; {_lies_near(path)}")
 
@@ -168,14 +164,19 @@ def _glob(pattern: str, folder: Path, split: str) -> list[AnyPath]:
     if paths:
         return sorted(paths)
     if matches and not wanted:
-        shown = _shorten([path.name for path in matches])
-        raise DataError(
-            f"files.{split} must match data files, but {in_full(folder / pattern)} matches only {shown}, and "
-            "names that begin with _ or . are skipped; name the files one by one"
-        )
+        raise _matches_hidden_names(in_full(folder / pattern), matches, split)
     raise DataError(
         f"files.{split} must match files, but {in_full(folder / pattern)} matches none; "
         f"{_advice(folder / '*', pattern, folder)}"
+    )
+
+
+def _matches_hidden_names(pattern: object, matches: Sequence[AnyPath], split: str) -> DataError:
+    """Say that all that a pattern matches is skipped."""
+    return DataError(
+        f"files.{split} must match data files, but {pattern} matches only "
+        f"{_shorten([each.name for each in matches])}, and names that begin with _ or . are skipped; name the files "
+        "one by one"
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rankelastor.errors import RankElastorError
+from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.studies.work.one_run import Outcome
 from rankelastor.training.interruption import Interruption
@@ -58,7 +59,9 @@ class TuningOrder:
             return {"status": "failed", "reason": str(error)}
         return {"status": "finished"}
 
-    def result(self, interruption: Interruption | None = None) -> TuneResult:
+    def result(
+        self, interruption: Interruption | None = None, *, progress: ProgressListener | None = None
+    ) -> TuneResult:
         """Tune the recipe, or read what was found where that is done.
 
         Raises:
@@ -71,5 +74,6 @@ class TuningOrder:
             folder=Path(self.folder),
             space=Space.of(self.space),
             seed=self.seed,
+            progress=progress,
             interruption=interruption,
         )

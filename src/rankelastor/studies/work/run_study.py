@@ -11,8 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol
 
-from rankelastor.data.planted.write import TRUTH_FILE, PlantedLog, write_planted_log
-from rankelastor.data.prepare import open_or_prepare
+from rankelastor.data.planted.write import PlantedLog
 from rankelastor.errors import RankElastorError, SettingsError
 from rankelastor.progress import ProgressListener
 from rankelastor.studies.plan.grid import Plan, PlannedRun, plan_study
@@ -23,6 +22,7 @@ from rankelastor.studies.work.budget import Budget
 from rankelastor.studies.work.jobs import carry_out_all
 from rankelastor.studies.work.lines import RunLine, append_line
 from rankelastor.studies.work.one_run import Order, Outcome
+from rankelastor.studies.work.run_data import is_written, prepare_data
 from rankelastor.studies.work.study_folder import StudyFolder
 from rankelastor.studies.work.tuned import tune_recipes
 from rankelastor.training.interruption import Interruption
@@ -163,7 +163,7 @@ class _Work:
         while self._waiting and not self._budget.is_used_up:
             run = self._waiting.pop(0)
             try:
-                _prepare(run, self._progress)
+                prepare_data(run, self._progress)
                 return run.key, self._order(run)
             except RankElastorError as error:
                 self._failed.append((run.key, {"status": "failed", "reason": str(error)}))
@@ -182,7 +182,7 @@ class _Work:
 
     def _add(self, key: str, outcome: Outcome) -> RunLine:
         run = self._wanted[key]
-        log = None if run.log_folder is None or not _is_written(run.log_folder) else PlantedLog.open(run.log_folder)
+        log = None if run.log_folder is None or not is_written(run.log_folder) else PlantedLog.open(run.log_folder)
         line = RunLine(
             study=self._plan.study.name,
             key=key,
@@ -212,14 +212,3 @@ def match_of(run: PlannedRun, plan: Plan, settings: MatchSettings) -> Match | No
     point = {**run.point, "recipe": settings.parameters_of}
     reference = next(other.recipe for other in plan.runs if other.point == point and other.seed == run.seed)
     return Match(reference, settings.adjust[recipe], settings.within)
-
-
-def _prepare(run: PlannedRun, progress: ProgressListener | None) -> None:
-    """Write the planted log of a run and prepare its data, unless that is done."""
-    if run.log is not None and run.log_folder is not None and not _is_written(run.log_folder):
-        write_planted_log(run.log_folder, run.log)
-    open_or_prepare(run.recipe.data, progress=progress)
-
-
-def _is_written(folder: Path) -> bool:
-    return (folder / TRUTH_FILE).is_file()

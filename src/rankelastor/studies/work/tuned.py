@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rankelastor.data.planted.write import TRUTH_FILE, write_planted_log
-from rankelastor.data.prepare import open_or_prepare
 from rankelastor.progress import ProgressListener
 from rankelastor.recipes.load import with_overrides
 from rankelastor.storage import whole_file
@@ -15,8 +13,10 @@ from rankelastor.studies.plan.grid import Plan, PlannedRun
 from rankelastor.studies.plan.settings import Changes, TuningSettings
 from rankelastor.studies.work.jobs import carry_out_all
 from rankelastor.studies.work.one_tuning import TuningOrder
+from rankelastor.studies.work.run_data import prepare_data
 from rankelastor.studies.work.study_folder import StudyFolder
 from rankelastor.training.interruption import Interruption
+from rankelastor.tuning.record import TuneResult
 from rankelastor.tuning.space import Space
 from rankelastor.tuning.tune import space_of
 
@@ -45,7 +45,9 @@ def tune_recipes(
     if jobs > 1:
         for _ in carry_out_all(_OneByOne(orders), jobs=min(jobs, len(orders))):
             pass  # what a tuning found, or why it failed, is read from its folder below
-    records = [_record(name, order, plan, interruption) for name, order in orders.items()]
+    records = [
+        _record(name, order, plan, order.result(interruption, progress=progress)) for name, order in orders.items()
+    ]
     with whole_file(home.tunings) as file:
         file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     return {record["recipe"]: record["best"] for record in records}
@@ -66,12 +68,11 @@ def _order(
 ) -> TuningOrder:
     """Prepare the data of a recipe, and check the space that is drawn from."""
     run = _first_run(name, plan.runs)
-    if run.log is not None and run.log_folder is not None and not (run.log_folder / TRUTH_FILE).is_file():
-        write_planted_log(run.log_folder, run.log)
-    open_or_prepare(run.recipe.data, progress=progress)
+    prepare_data(run, progress)
     recipe = with_overrides(run.recipe, {"name": f"{plan.study.name}-{name}"})
     given = settings.spaces.get(name)
-    space = space_of(recipe, Space.read(plan.study.folder / given) if isinstance(given, str) else given)
+    chosen = Space.read(plan.study.folder / given) if isinstance(given, str) else given
+    space = space_of(recipe, chosen, progress=progress)
     return TuningOrder(
         recipe=recipe.given,
         folder=str(home.path / "tuning" / name),
@@ -85,8 +86,7 @@ def _first_run(name: str, runs: Iterable[PlannedRun]) -> PlannedRun:
     return next(run for run in runs if run.point["recipe"] == name)
 
 
-def _record(name: str, order: TuningOrder, plan: Plan, interruption: Interruption | None) -> dict[str, Any]:
-    result = order.result(interruption)
+def _record(name: str, order: TuningOrder, plan: Plan, result: TuneResult) -> dict[str, Any]:
     best = result.best
     return {
         "study": plan.study.name,
