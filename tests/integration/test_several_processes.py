@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.free_port import free_port
 from tests.training.distributed.shared_training import log_values, write_log
 from tests.training.distributed.test_whole_runs import numbers
 
@@ -35,12 +36,6 @@ def values(tmp_path: Path) -> dict[str, Any]:
     values = log_values(tmp_path, MLP, epochs=2)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
     return values
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def start_rank(folder: Path, rank: int, *, port: int, size: int = 2) -> subprocess.Popen[str]:
