@@ -108,24 +108,17 @@ def test_a_run_by_two_has_the_numbers_of_a_run_by_one(recipe: Recipe, tmp_path: 
     assert evaluate(tmp_path / "2", split="test").as_dict() == RunFolder.open(tmp_path / "2").result().test
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 2), pytest.param(4, 2, marks=pytest.mark.slow)])
-def test_a_run_that_was_stopped_ends_like_one_that_was_not(
-    before: int, after: int, recipe: Recipe, tmp_path: Path
-) -> None:
-    recipe = with_overrides(recipe, EVERY_STEP | ({} if before == after else {"model.ffn.dropout": 0.0}))
-    train_on_ranks(recipe, after, tmp_path / "whole")
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = with_overrides(recipe, EVERY_STEP)
+    train_on_ranks(recipe, 2, tmp_path / "whole")
     with pytest.raises(KilledError):
-        train_on_ranks(recipe, before, tmp_path / "parts", [Kill(8)])
+        train_on_ranks(recipe, 2, tmp_path / "parts", [Kill(8)])
     last = Kill(0)
-    train_on_ranks(recipe, after, tmp_path / "parts", [last])
+    train_on_ranks(recipe, 2, tmp_path / "parts", [last])
     assert last.steps[0] == 8  # in the midst of the second epoch
-    if before == after:
-        for name in ("whole", "parts"):
-            forget_traffic(tmp_path / name)
-        assert_same(tmp_path / "whole", tmp_path / "parts")
-    else:
-        whole, parts = (contents(tmp_path / name)["metrics"] for name in ("whole", "parts"))
-        assert numbers(parts) == pytest.approx(numbers(whole), abs=2e-6)
+    for name in ("whole", "parts"):
+        forget_traffic(tmp_path / name)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
 def forget_traffic(folder: Path) -> None:
@@ -134,7 +127,10 @@ def forget_traffic(folder: Path) -> None:
     (folder / "result.json").write_text(json.dumps(result))
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(2, 1), *(pytest.param(*numbers, marks=pytest.mark.slow) for numbers in [(1, 2), (2, 4), (4, 1), (4, 2)])],
+)
 def test_another_number_of_processes_goes_on(
     before: int, after: int, recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
