@@ -51,6 +51,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "training/distributed/stopping_together.py": ("training/distributed/test_whole_runs.py", "ranks that are stopped"),
     "zip_damage.py": ("data/published/test_unpack.py", "zips damaged in each compression"),
     "config/averaged_weights.py": ("optimisers/test_averaged_weights.py", SETTINGS),
+    "training/stepper_of.py": ("training/distributed/test_same_result.py", "the steps of every training"),
     "training/updates.py": ("training/test_step.py", "every rule of the steps there"),
     "cli/serve.py": ("service/test_run.py", VERB),
     "cli/explain.py": ("explanations/test_importance.py", VERB),

@@ -107,7 +107,7 @@ def ranks_of(launcher: subprocess.Popen[str]) -> list[int]:
 
 def longer_recipe(folder: Path, embedding: str) -> Recipe:
     """Write a recipe that trains long enough to be killed, with a checkpoint after each step."""
-    training = {"epochs": 20, "patience": 99, "checkpoint": {"every_steps": 1}}
+    training: dict[str, Any] = {"epochs": 20, "patience": 99, "checkpoint": {"every_steps": 1}}
     if embedding == "sharded":
         values = sharded_values(folder, "row_wise", **training)
     else:

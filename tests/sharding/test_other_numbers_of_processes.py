@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -70,11 +69,11 @@ def stopped(folder: Path, unbroken: Unbroken, server: RankServer) -> dict[tuple[
     return found
 
 
-def go_on(server: RankServer, size: int, *arguments: Any) -> dict[int, float]:
+def go_on(server: RankServer, size: int, folder: Path, plan: str, run: Path) -> dict[int, float]:
     """Go on by a number of processes; the losses of the steps that were missing."""
     if size == 1:
-        return take_part(ALONE, *arguments, stop=False)
-    first, *_ = server.call(size, "tests.sharding.whole_runs:take_part", *arguments, False)
+        return take_part(ALONE, str(folder), plan, str(run), stop=False)
+    first, *_ = server.call(size, "tests.sharding.whole_runs:take_part", str(folder), plan, str(run), False)
     return {int(step): loss for step, loss in first.items()}
 
 
@@ -99,7 +98,7 @@ def test_the_losses_are_those_of_a_run_that_was_never_stopped(  # noqa: PLR0917 
     tmp_path: Path,
 ) -> None:
     run = shutil.copytree(stopped[before, plan], tmp_path / "run")
-    losses = go_on(server, after, str(folder), plan, str(run))
+    losses = go_on(server, after, folder, plan, run)
     assert min(losses) == STOP_AFTER + 1  # in the middle of the second epoch
     assert losses == pytest.approx({step: unbroken.losses[step] for step in losses}, abs=TOLERANCE)
     assert max(losses) == max(unbroken.losses)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,7 +119,7 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         load_recipe(recipe, overrides)  # so that a mistake is said before processes start
         together.start(processes)
         return
-    with _processes(processes) as joined, Bar() as bar:
+    with together.processes_of(processes) as joined, Bar() as bar:
         settings = load_recipe(recipe, overrides)
         folder = run or default_run_folder(settings)
         if not joined.world.is_first:
@@ -156,19 +154,6 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         f"{result.precision}, {result.executor}: {describe_speed(result.speed.as_dict())}\n"
         f"run folder: {trained.folder}"
     )
-
-
-@contextmanager
-def _processes(number: int | None) -> Iterator[Processes]:
-    """Join the processes that a launcher started; a process that was started by itself is alone."""
-    from rankelastor.collectives.processes import ALONE
-
-    if not together.are_started_together():
-        yield ALONE
-        return
-    with together.one_of_several() as joined:
-        together.check_number(number)
-        yield joined.processes
 
 
 def _follow(settings: Recipe, processes: Processes, start_from: Path | None) -> None:

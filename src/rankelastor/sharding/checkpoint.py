@@ -144,13 +144,11 @@ def regrouped(sums: Float[Tensor, "row stored"], count: int) -> Float[Tensor, "r
         tensor([[4., 4., 4.]])
     """
     stored = sums.shape[1]
+    if count % stored == 0:
+        return sums.repeat_interleave(count // stored, 1)
     if stored % count == 0:
-        return sums.unflatten(1, (count, -1)).mean(2)
-    return (
-        sums.repeat_interleave(count // stored, 1)
-        if count % stored == 0
-        else sums.mean(1, keepdim=True).expand(-1, count)
-    )
+        return sums.view(len(sums), count, stored // count).mean(2)
+    return sums.mean(1, keepdim=True).expand(-1, count)
 
 
 def read_whole(folder: Path, layout: TableLayout, rows: Tensor, sums: Tensor) -> None:
