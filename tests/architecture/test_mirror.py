@@ -28,7 +28,6 @@ COVERED: dict[str, tuple[str, str]] = {
     "data/building/file_stage.py": ("data/building/test_executors.py", STEP),
     "data/building/ray_executor.py": ("data/building/test_executors.py", "clusters, workers that die, mistakes"),
     "remote/connections.py": ("remote/test_failures.py", "servers that answer, deny and are not there"),
-    "cli/together.py": ("integration/test_several_processes.py", "processes that are started, killed and wrong"),
     "collectives/differentiable.py": ("training/distributed/test_same_result.py", "statistics of layers over ranks"),
     "collectives/joining.py": ("integration/test_several_processes.py", "processes that join, tested by starting them"),
     "collectives/processes.py": ("collectives/test_process_group.py", "what processes exchange"),

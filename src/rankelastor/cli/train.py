@@ -16,6 +16,7 @@ from rankelastor.percent import percent
 if TYPE_CHECKING:
     from rankelastor.collectives.processes import Processes
     from rankelastor.recipes.recipe import Recipe
+    from rankelastor.runs.result import RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -152,7 +153,18 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         f"{result.examples_per_second:,.0f} examples/s in training steps, "
         f"which waited for data {percent(result.data_wait_share, digits=1)} of the time\n"
         f"{result.precision}, {result.executor}: {describe_speed(result.speed.as_dict())}\n"
-        f"run folder: {trained.folder}"
+        f"{_processes_line(result)}run folder: {trained.folder}"
+    )
+
+
+def _processes_line(result: RunResult) -> str:
+    """Say what several processes exchanged; nothing of one."""
+    if (figures := result.processes) is None:
+        return ""
+    sent = sum(figures.bytes_per_step.values())
+    return (
+        f"{figures.number} processes, of which the first gave the others {sent:,} bytes a step, and spent "
+        f"{figures.exchange_seconds:.1f} s on that, waiting included\n"
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -22,6 +24,7 @@ from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import list_checkpoints
 from rankelastor.runs.run_folder import RunFolder
+from rankelastor.sharding.torchrec_parts import torchrec_parts
 from rankelastor.spectrum.runs.observer import SpectrumObserver
 from rankelastor.training.distributed.follow import follow
 from rankelastor.training.distributed.stopping_together import SharedInterruption
@@ -59,6 +62,7 @@ def take_part(
     if processes.world.is_first:
         train(recipe, folder=folder, observers=observers, processes=processes, **asked)
     else:
+        asked.pop("resume", None)
         follow(recipe, processes=processes, **asked)
 
 
@@ -198,6 +202,66 @@ def test_a_process_that_cannot_open_its_data_is_named(recipe: Recipe, tmp_path: 
     assert first.startswith("process 1 of 2 must open its data, but ")
     assert "none.csv" in first
     assert "none.csv" in second
+
+
+def test_more_processes_than_rows_of_a_split_are_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "clicks", tmp_path / "clicks")
+    lines = (folder / "clicks" / "valid.csv").read_text().splitlines()
+    labels = [next(line for line in lines[1:] if line.startswith(label)) for label in "01"]
+    (tmp_path / "clicks" / "valid.csv").write_text("\n".join([lines[0], *labels]) + "\n")
+    small = recipe_from_values(log_values(tmp_path, MODEL))
+
+    def work(processes: Processes) -> str:
+        with pytest.raises(RankElastorError) as refused:
+            take_part(small, tmp_path / "run", processes=processes)
+        return str(refused.value)
+
+    for message in on_ranks(3, work):
+        assert message.endswith(
+            "must get a row of each batch and each split, but the rows of valid are 2; try 2 processes"
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_sharded_rows_without_torchrec_are_refused_with_what_installs_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fbgemm_gpu", None)
+    torchrec_parts.cache_clear()
+    optimiser = {"embedding_rule": "rowwise_adagrad", "embedding_learning_rate": 0.05}
+    none = dict.fromkeys(("learning_rate", "embedding_l2", "embedding_updates"))
+    sharded = log_values(folder, MODEL, optimiser=optimiser, distributed={"embedding": "sharded"}, **none)
+    recipe = recipe_from_values(sharded)
+    for message in errors(recipe, recipe, tmp_path / "run"):
+        assert "TorchRec must be installed for training.distributed.embedding=sharded" in message
+        assert "&& pip install --no-deps torchrec==" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_early_stopping_ends_all_ranks_after_the_same_evaluation(recipe: Recipe, tmp_path: Path) -> None:
+    hasty = with_overrides(recipe, {"training.epochs": 30, "training.patience": 1, "model.ffn.dropout": 0.0})
+    for size in (1, 2):
+        train_on_ranks(hasty, size, tmp_path / str(size))
+    one, two = (RunFolder.open(tmp_path / name).result() for name in "12")
+    assert two.epochs == one.epochs < 30
+    assert two.best_epoch == one.best_epoch
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 2])
+def test_ranks_go_on_from_a_finished_run_as_one_does(size: int, recipe: Recipe, tmp_path: Path) -> None:
+    kept = with_overrides(recipe, {"training.checkpoint.keep_after_end": True, "model.ffn.dropout": 0.0})
+    train_on_ranks(kept, size, tmp_path / "first")
+    for after in (1, 2):
+        train_on_ranks(kept, after, tmp_path / str(after), start_from=tmp_path / "first")
+    one, two = (contents(tmp_path / name)["metrics"] for name in "12")
+    assert numbers(two) == pytest.approx(numbers(one), abs=2e-6)
+    longer = with_overrides(kept, {"training.epochs": 3})
+    for after in (1, 2):
+        train_on_ranks(longer, after, tmp_path / str(after), start_from=tmp_path / "first", resume=True)
+    one, two = (contents(tmp_path / name)["metrics"] for name in "12")
+    assert len(two) == len(one) == 6
+    assert numbers(two) == pytest.approx(numbers(one), abs=2e-6)
 
 
 def test_more_processes_than_rows_of_a_batch_are_refused(recipe: Recipe, tmp_path: Path) -> None:
