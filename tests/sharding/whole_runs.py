@@ -10,6 +10,7 @@ from typing import Any
 from tests.sharding.table_steps import compare
 from tests.sharding.trained_steps import sharded_values, take_steps
 
+from rankelastor.collectives.process_group import GroupProcesses
 from rankelastor.collectives.processes import Processes
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.recipe import Recipe
@@ -59,17 +60,19 @@ def take_part(  # noqa: PLR0917 - values for JSON
     return losses.found
 
 
-def stop_and_go_on(processes: Any, folder: str, plan: str) -> None:
-    """Stop a run in the middle of an epoch, keep a copy of it, and go on to its end."""
+def stop_and_go_on(processes: Processes, folder: str, plan: str) -> dict[int, float]:
+    """Stop a run in the middle of an epoch, keep a copy of it, and go on to its end; return the losses of all steps."""
     run = Path(folder) / f"run-{plan}"
-    take_part(processes, folder, plan, str(run), stop=True)
+    first = take_part(processes, folder, plan, str(run), stop=True)
     if processes.world.is_first:
         shutil.copytree(run, Path(folder) / f"stopped-{plan}")
-    take_part(processes, folder, plan, str(run), stop=False)
+    return first | take_part(processes, folder, plan, str(run), stop=False)
 
 
-def all_at_once(processes: Any, folder: str, cases: Sequence[Any], plans: Sequence[Any]) -> dict[str, Any]:
+def all_at_once(
+    processes: GroupProcesses, folder: str, cases: Sequence[Any], plans: Sequence[tuple[str, int]]
+) -> dict[str, Any]:
     """Do in one call of processes what tests look at."""
     steps = [take_steps(processes, folder, plan, dim) for plan, dim in plans]
-    stop_and_go_on(processes, folder, plans[0][0])
-    return {"tables": compare(processes, cases), "steps": steps}
+    losses = stop_and_go_on(processes, folder, plans[0][0])
+    return {"tables": compare(processes, cases), "steps": steps, "losses": list(losses.values())}

@@ -223,15 +223,20 @@ def test_more_processes_than_rows_of_a_split_are_refused(folder: Path, tmp_path:
     assert not (tmp_path / "run").exists()
 
 
+def sharded_recipe(folder: Path) -> Recipe:
+    optimiser = {"embedding_rule": "rowwise_adagrad", "embedding_learning_rate": 0.05}
+    none = dict.fromkeys(("learning_rate", "embedding_l2", "embedding_updates"))
+    return recipe_from_values(
+        log_values(folder, MODEL, optimiser=optimiser, distributed={"embedding": "sharded"}, **none)
+    )
+
+
 def test_sharded_rows_without_torchrec_are_refused_with_what_installs_it(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "fbgemm_gpu", None)
     torchrec_parts.cache_clear()
-    optimiser = {"embedding_rule": "rowwise_adagrad", "embedding_learning_rate": 0.05}
-    none = dict.fromkeys(("learning_rate", "embedding_l2", "embedding_updates"))
-    sharded = log_values(folder, MODEL, optimiser=optimiser, distributed={"embedding": "sharded"}, **none)
-    recipe = recipe_from_values(sharded)
+    recipe = sharded_recipe(folder)
     for message in errors(recipe, recipe, tmp_path / "run"):
         assert "TorchRec must be installed for training.distributed.embedding=sharded" in message
         assert "&& pip install --no-deps torchrec==" in message
