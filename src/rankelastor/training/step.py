@@ -133,6 +133,11 @@ class Stepper:
         return "kernels" if any(network.uses_kernels for network in self._networks) else "eager"
 
     @property
+    def slice_examples(self) -> int | None:
+        """Most examples of a slice so far; None where batches are not cut."""
+        return None if self._gradients is None else self._gradients.largest_slice
+
+    @property
     def cores_per_slice(self) -> int:
         """Number of CPU cores that compute one slice."""
         return 1 if self._is_tiny else self._num_cores // self._num_threads
