@@ -40,11 +40,11 @@ def profile(
     Prepares the data first if that has not been done.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.execution.allocator import keep_large_blocks
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.profiling.profile import profile as profile_steps
     from rankelastor.recipes.load import load_recipe, parse_overrides
 
-    keep_large_blocks()
+    begin_to_compute()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     with Bar() as bar:
         found = profile_steps(settings, num_steps=steps, num_warmup=warmup, progress=bar)

@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
-from scipy.special import gammaln
 
 from rankelastor.metrics.group_values import NO_GROUPS, GroupValues
 
@@ -229,4 +228,6 @@ def _expected_reciprocal(before: int, size: int, positive: int) -> float:
 
 
 def _log_binomial(above: Int[ndarray, "*each"] | int, below: Int[ndarray, "*each"] | int) -> Float[ndarray, "*each"]:
+    from scipy.special import gammaln  # noqa: PLC0415 - takes .3 s, and few lists have ties
+
     return np.asarray(gammaln(np.add(above, 1)) - gammaln(np.add(below, 1)) - gammaln(np.subtract(above, below) + 1))
