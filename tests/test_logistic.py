@@ -38,4 +38,3 @@ def test_logit_and_expit_take_each_other_back() -> None:
 def test_what_is_no_probability_has_no_logit() -> None:
     assert np.isnan(logit(np.array([-0.5, 1.5, np.nan]))).all()
     assert logit(np.array([0.0, 1.0])).tolist() == [-np.inf, np.inf]
-
