@@ -6,6 +6,7 @@ import copy
 import gc
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -318,10 +319,14 @@ def test_a_layer_that_fails_leaves_the_dropout_of_others_with_their_own_bytes() 
 
 def test_hooks_that_come_and_go_are_lowered_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     network = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
-    lowered, made = Lowering(network), []
-    lower = Lowering._lower
-    monkeypatch.setattr(Lowering, "_lower", lambda self: made.append(self) or lower(self))
-    x, seen = torch.randn(2, 3), []
+    lowered, lower = Lowering(network), Lowering._lower
+    x, seen, made = torch.randn(2, 3), list[int](), list[Lowering]()
+
+    def counted(self: Lowering) -> Any:
+        made.append(self)
+        return lower(self)
+
+    monkeypatch.setattr(Lowering, "_lower", counted)
     for step in range(6):
         handle = network[0].register_forward_hook(lambda *_: seen.append(1)) if step % 2 else None
         assert torch.equal(lowered.current()(x), network(x))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-_SELDOM = 50_000
+_SELDOM = 500_000
 """New objects between two collections of garbage while modules are imported, which make hundreds of thousands."""
 _USUAL = gc.get_threshold()
 
@@ -34,14 +34,18 @@ def wait_asleep() -> None:
 
 
 def begin_to_compute() -> None:
-    """Make this process ready for long work, after a verb has imported what it needs.
-
-    Large blocks of memory are kept, see ``execution/allocator.py``; what was imported is left out when garbage is
-    collected, as often as usual; Arrow does without pandas.
-    """
+    """Make this process ready to train or to score: as ``begin_to_work``, and large blocks of memory are kept."""
     from rankelastor.execution.allocator import keep_large_blocks
 
     keep_large_blocks()
+    begin_to_work()
+
+
+def begin_to_work() -> None:
+    """Make this process ready for long work, after a verb has imported what it needs.
+
+    What was imported is left out when garbage is collected, as often as usual from here on; Arrow does without pandas.
+    """
     if gc.get_threshold()[0] == _SELDOM:  # the process is the command's own, and not one that calls a verb
         leave_pandas_out()
         gc.freeze()

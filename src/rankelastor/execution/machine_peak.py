@@ -11,6 +11,8 @@ from rankelastor.execution.device import precision_dtype
 
 PROBE_SECONDS = 0.4
 _SIZES = {"cpu": 1024, "cuda": 8192}
+_SHORT, _SHORT_SIZE = 0.2, 512
+"""Where less time is given than so many seconds, a CPU multiplies smaller matrices, which reach about the same."""
 _peaks: dict[tuple[torch.device, torch.dtype, int], float] = {}
 """The peaks that this process has measured."""
 
@@ -28,7 +30,7 @@ def machine_peak(settings: ExecutionSettings, device: torch.device, seconds: flo
 
 
 def _measure_peak(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
-    size = _SIZES[device.type]
+    size = _SHORT_SIZE if device.type == "cpu" and seconds < _SHORT else _SIZES[device.type]
     generator = torch.Generator(device).manual_seed(0)  # a separate generator, since training uses the global one
     left, right = (torch.randn(size, size, device=device, generator=generator).to(dtype) for _ in range(2))
     out = torch.empty_like(left)

@@ -26,7 +26,8 @@ def sum_by_row(
         [0.0, 0.0, 4.0, 0.0]
     """
     if len(lookup_gradients) <= _FEW:
-        return torch.ops.aten.embedding_dense_backward(lookup_gradients, rows, num_rows, PADDING_ID, False)  # noqa: FBT003
+        few: Tensor = torch.ops.aten.embedding_dense_backward(lookup_gradients, rows, num_rows, PADDING_ID, False)  # noqa: FBT003
+        return few
     from scipy.sparse import csc_array  # noqa: PLC0415 - takes .3 s, which is much where batches are small
 
     values = lookup_gradients.numpy()
