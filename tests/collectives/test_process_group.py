@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from collections.abc import Iterator
+
 import pytest
 import torch
 from tests.collectives.ranks import on_ranks
 from torch import Tensor
 
 from rankelastor.collectives import process_group
+from rankelastor.collectives.joining import joined
 from rankelastor.collectives.processes import LostProcessError, Processes
+from rankelastor.training.distributed.gradients import SharedGradient
 
 
 @pytest.mark.parametrize("bucket_bytes", [1, 30, 10**6])
@@ -78,3 +84,51 @@ def test_a_process_that_is_gone_is_said_so() -> None:
         return str(lost.value)
 
     assert on_ranks(2, work)[0]
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens to."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes]:
+    """The one process of a training that torchrun started, joined by nccl where there is a GPU."""
+    given = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1"}
+    for name, value in (given | {"MASTER_PORT": str(free_port())}).items():
+        monkeypatch.setenv(name, value)
+    with joined(os.environ) as together:
+        yield together.processes
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_one_process_with_nccl_exchanges_what_lies_on_its_gpu_and_beside_it(one_process: Processes) -> None:
+    on_gpu, beside = torch.arange(6.0, device="cuda").view(2, 3).T, torch.tensor([1.0])
+    one_process.sum([on_gpu, beside], kind="dense")
+    assert (on_gpu.cpu().tolist(), beside.tolist()) == ([[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]], [1.0])
+    rows = one_process.rows(torch.tensor([[4, 5]], device="cuda"), kind="rows")
+    assert [(each.is_cuda, each.tolist()) for each in rows] == [(True, [[4, 5]])]
+    one_process.copy_from_first([on_gpu])
+    assert on_gpu.cpu().tolist() == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
+    assert one_process.of_all({"auc": 0.5}) == [{"auc": 0.5}]
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_one_process_with_nccl_has_the_gradients_of_none(one_process: Processes) -> None:
+    torch.manual_seed(1)
+    dense, table = (torch.nn.Parameter(torch.randn(4, 4, device="cuda")) for _ in range(2))
+    rows = torch.tensor([[0, 2], [2, 3]], device="cuda")
+    loss = (table[rows].sum(dim=1) @ dense).square().sum()
+    loss.backward()
+    alone = [parameter.grad.clone() for parameter in (dense, table) if parameter.grad is not None]
+    exchange = SharedGradient(one_process)
+    assert exchange.begin(rows).tolist() == [0, 2, 3]
+    exchange.end_in_place([dense], table, loss.detach())
+    assert dense.grad is not None
+    assert table.grad is not None
+    torch.testing.assert_close([dense.grad, table.grad], alone)

@@ -15,10 +15,14 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.free_port import free_port
+from tests.sharding.process_ranks import needs_torchrec
+from tests.sharding.trained_steps import sharded_values
 from tests.training.distributed.shared_training import log_values, write_log
 from tests.training.distributed.test_whole_runs import numbers
 
 from rankelastor.recipes.load import recipe_from_values
+from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.run import train
 
 ROOT = Path(__file__).parents[2]
@@ -35,12 +39,6 @@ def values(tmp_path: Path) -> dict[str, Any]:
     values = log_values(tmp_path, MLP, epochs=2)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
     return values
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def start_rank(folder: Path, rank: int, *, port: int, size: int = 2) -> subprocess.Popen[str]:
@@ -107,28 +105,71 @@ def ranks_of(launcher: subprocess.Popen[str]) -> list[int]:
     return sorted(int(child) for child in children)
 
 
-@pytest.mark.fault
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_that_is_killed_ends_all_with_one_message_and_the_run_goes_on(
-    rank: int, values: dict[str, Any], tmp_path: Path
-) -> None:
-    longer = ["--set", "training.epochs=60", "--set", "training.patience=99"]
-    command = [*COMMAND, "--processes", "2", "--set", "training.checkpoint.every_steps=1", *longer, "--quiet"]
-    launcher = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+def longer_recipe(folder: Path, embedding: str) -> Recipe:
+    """Write a recipe that trains long enough to be killed, with a checkpoint after each step."""
+    training: dict[str, Any] = {"epochs": 20, "patience": 99, "checkpoint": {"every_steps": 1}}
+    if embedding == "sharded":
+        values = sharded_values(folder, "row_wise", **training)
+    else:
+        values = log_values(folder, MLP, **training)
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(values))
+    return recipe_from_values(values)
+
+
+def kill_rank(launcher: subprocess.Popen[str], rank: int, folder: Path) -> None:
+    """Kill one of the ranks that a launcher started, as soon as there is a checkpoint."""
     began = time.monotonic()
-    while not list((tmp_path / "run").glob("checkpoints/step-*")):
+    while not list((folder / "run").glob("checkpoints/step-*")):
+        assert launcher.poll() is None, launcher.communicate()
         assert time.monotonic() - began < LONGEST_SECONDS
         time.sleep(0.01)
     os.kill(ranks_of(launcher)[rank], signal.SIGKILL)
+
+
+EMBEDDINGS = ["replicated", pytest.param("sharded", marks=needs_torchrec)]
+needs_proc = pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+
+
+@pytest.mark.fault
+@pytest.mark.slow
+@needs_proc
+@pytest.mark.parametrize(
+    ("rank", "embedding"), [(0, "replicated"), (1, "replicated"), pytest.param(1, "sharded", marks=needs_torchrec)]
+)
+def test_a_process_that_is_killed_ends_all_with_one_message_and_the_run_goes_on(
+    rank: int, embedding: str, values: dict[str, Any], tmp_path: Path
+) -> None:
+    recipe = longer_recipe(tmp_path, embedding)
+    command = [*COMMAND, "--processes", "2", "--quiet"]
+    launcher = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    kill_rank(launcher, rank, tmp_path)
     words = launcher.communicate(timeout=LONGEST_SECONDS)[1]
     assert launcher.returncode == 2
     assert words.count("error: ") == 1
     assert f"process {rank} was ended by SIGKILL" in words
     subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, check=True, timeout=LONGEST_SECONDS)
-    overrides = {"epochs": 60, "patience": 99}
-    train(recipe_from_values({**values, "training": values["training"] | overrides}), folder=tmp_path / "alone")
+    train(recipe, folder=tmp_path / "alone")
+    assert metrics(tmp_path / "run") == pytest.approx(metrics(tmp_path / "alone"), abs=1e-4)
+
+
+@pytest.mark.fault
+@pytest.mark.slow
+@needs_proc
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+def test_torchrun_restarts_all_from_the_last_checkpoint_when_one_is_killed(
+    embedding: str, values: dict[str, Any], tmp_path: Path
+) -> None:
+    recipe = longer_recipe(tmp_path, embedding)
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
+    command = [sys.executable, "-m", *torchrun, *COMMAND[1:]]
+    launcher = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    kill_rank(launcher, 1, tmp_path)
+    words = launcher.communicate(timeout=LONGEST_SECONDS)[1]
+    assert launcher.returncode == 0, words
+    assert words.count("error: all 2 processes of a training must go on until it ends") <= 1  # may be stopped before
+    (resumed,) = json.loads((tmp_path / "run" / "environment.json").read_text())["resumed"]
+    assert resumed["after_step"] >= 1
+    train(recipe, folder=tmp_path / "alone")
     assert metrics(tmp_path / "run") == pytest.approx(metrics(tmp_path / "alone"), abs=1e-4)
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.collectives.ranks import on_ranks
 from torch import Tensor
 
 from rankelastor.errors import SettingsError
@@ -40,6 +41,15 @@ def test_the_stages_of_a_step_add_up_to_it(recipe: Recipe) -> None:
     assert all(stage.ms == pytest.approx(stage.forward_ms + stage.backward_ms) for stage in found.stages)
     assert (found.num_steps, found.batch_size, found.device, found.precision) == (4, 4, "cpu", "fp32")
     assert found.examples_per_second == pytest.approx(4 / (found.step_ms / 1000))
+
+
+def test_the_exchange_of_two_processes_is_a_stage_and_the_first_counts_its_bytes(recipe: Recipe) -> None:
+    for found in on_ranks(2, lambda processes: profile(recipe, num_steps=2, num_warmup=0, processes=processes)):
+        assert [stage.stage for stage in found.stages][-4:] == ["loss", "exchange", "optimiser", "other"]
+        assert sum(stage.share for stage in found.stages) == pytest.approx(1)
+        assert (found.num_processes, found.batch_size) == (2, 4)
+        assert found.bytes_per_step.keys() == {"dense", "rows", "row gradients", "totals"}
+        assert found.bytes_per_step["totals"] == 8
 
 
 def test_a_batch_larger_than_the_data_is_the_data(recipe: Recipe) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from tests.sharding.adagrad_by_parts import AdagradByParts
 from torch import Tensor
 
 from rankelastor.collectives.process_group import GroupProcesses
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.optimisers.rowwise_adagrad import RowwiseAdagrad
 from rankelastor.sharding.layout import TableLayout
-from rankelastor.sharding.plan import PlanKind, divide, shown
+from rankelastor.sharding.plan import PlanKind, TablePlan, divide, shown
 from rankelastor.sharding.tables import ShardedTables
 
 RATE, L2, STEPS = 0.1, 0.01, 5
@@ -36,6 +37,16 @@ def first_rows(layout: TableLayout) -> Tensor:
     return table
 
 
+def twin(whole: Tensor, layout: TableLayout, plans: Sequence[TablePlan], *, size: int, l2: float) -> RowwiseAdagrad:
+    """Make the rule of one process that updates a whole table as the plans of several do."""
+    if not any(plan.kind == "column_wise" for plan in plans):
+        return RowwiseAdagrad(whole, l2=l2)
+    one_sum = torch.ones(len(whole), dtype=torch.bool)
+    for plan, table in zip(plans, layout.tables, strict=True):
+        one_sum[table.start : table.start + table.num_rows] = plan.kind != "column_wise"
+    return AdagradByParts(whole, parts=size, whole=one_sum, l2=l2)
+
+
 def compare(processes: GroupProcesses, cases: Sequence[tuple[PlanKind, int]]) -> list[dict[str, Any]]:
     """Compare each plan and width with one table; the last rank looks up nothing in the last step."""
     return [_compare(processes, plan, dim) for plan, dim in cases]
@@ -47,7 +58,8 @@ def _compare(processes: GroupProcesses, plan: PlanKind, dim: int) -> dict[str, A
     whole = first_rows(layout)
     tables.fill(0, whole[:7])
     tables.fill(7, whole[7:])
-    rule, draws = RowwiseAdagrad(whole, l2=L2), torch.Generator().manual_seed(2)
+    rule = twin(whole, layout, tables.plans, size=world.size, l2=L2)
+    draws = torch.Generator().manual_seed(2)
     everything = torch.arange(layout.num_rows)
     found_before = torch.equal(tables(everything), whole)
     for step in range(STEPS):

@@ -16,7 +16,6 @@ from rankelastor.training.inputs import RunInputs
 from rankelastor.training.interruption import Interruption
 
 NUM_STEPS = 20
-MLP = {"kind": "mlp", "embedding_dim": 6, "hidden_dims": [8]}
 OPTIMISER = {
     "embedding_rule": "rowwise_adagrad",
     "embedding_learning_rate": 0.05,
@@ -26,11 +25,11 @@ OPTIMISER = {
 }
 
 
-def sharded_values(folder: Path, plan: str, **training: Any) -> dict[str, Any]:
-    """Make settings of a training with sharded rows, a sequence and numbers among edges, on the log of a folder."""
+def sharded_values(folder: Path, plan: str, *, dim: int = 6, **training: Any) -> dict[str, Any]:
+    """Make settings of a training with sharded rows and a sequence that shares those of items, on a folder's log."""
     values = log_values(
         folder,
-        MLP,
+        {"kind": "mlp", "embedding_dim": dim, "hidden_dims": [8]},
         learning_rate=None,
         embedding_l2=None,
         embedding_updates=None,
@@ -44,10 +43,10 @@ def sharded_values(folder: Path, plan: str, **training: Any) -> dict[str, Any]:
     return values
 
 
-def take_steps(processes: Processes, folder: str, plan: str) -> dict[str, Any]:
+def take_steps(processes: Processes, folder: str, plan: str, dim: int = 6) -> dict[str, Any]:
     """Take the first steps of a training, with a rate that changes; return losses and the rows afterwards."""
     schedule = {"kind": "cosine", "warmup_epochs": 1, "epochs": 4}
-    inputs = RunInputs.of(recipe_from_values(sharded_values(Path(folder), plan, schedule=schedule)))
+    inputs = RunInputs.of(recipe_from_values(sharded_values(Path(folder), plan, dim=dim, schedule=schedule)))
     training = inputs.training(processes)
     recorder = _Recorder()
     epochs = Epochs(training, [recorder], Interruption())

@@ -38,7 +38,7 @@ def test_the_paper_s_studies_run_on_files_of_the_same_layout(path: Path, tmp_pat
         name: str((path.parent / given).resolve()) if isinstance(given, str) else given
         for name, given in values["recipes"].items()
     }
-    values["changes"] = {
+    values["changes"] = values.get("changes", {}) | {
         "data.files.folder": str(files), "data.prepared": str(tmp_path / "prepared"), "training.epochs": 1,
         "training.batch_size": 256,
     }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankelastor.cli import together
 from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
 from rankelastor.cli.console import console, print_json, print_words
 from rankelastor.cli.fitted_table import FittedTable
@@ -26,16 +27,28 @@ def register(app: typer.Typer) -> None:
     )(profile)
 
 
-def profile(
+def profile(  # noqa: PLR0917 - typer passes keyword arguments
     recipe: RecipePath,
     steps: Annotated[int, typer.Option("--steps", metavar="N", help="Steps to measure.")] = 20,
     warmup: Annotated[int, typer.Option("--warmup", metavar="N", help="Warm-up steps before them.")] = 5,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help="Take the steps by N processes of this machine, as train does.",
+            show_default="1",
+        ),
+    ] = None,
     as_json: AsJson = False,
     assignments: Assignments = None,
 ) -> None:
     """Measure the time of each stage of a training step: data, embedding, the network's stages, loss, optimiser.
 
-    Trains a new ranker for some steps and discards it. All blocks of a mixer are counted together.
+    Trains a new ranker for some steps and discards it. All blocks of a mixer are counted together. With several
+    processes, those of --processes or those that torchrun starts, the figures are the first one's, and what it gives
+    others or waits for is a stage of its own, exchange.
 
     Prepares the data first if that has not been done.
     """
@@ -46,8 +59,13 @@ def profile(
 
     begin_to_compute()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
-    with Bar() as bar:
-        found = profile_steps(settings, num_steps=steps, num_warmup=warmup, progress=bar)
+    if processes is not None and processes > 1 and not together.are_started_together():
+        together.start(processes)
+        return
+    with together.processes_of(processes) as joined, Bar() as bar:
+        found = profile_steps(settings, num_steps=steps, num_warmup=warmup, progress=bar, processes=joined)
+        if not joined.world.is_first:
+            return
     if as_json:
         _print_json(found)
     else:
@@ -62,7 +80,8 @@ def _print_json(found: StepProfile) -> None:
 def _print_table(name: str, found: StepProfile) -> None:
     threads = f"{found.num_threads} {'thread' if found.num_threads == 1 else 'threads'}"
     print_words(
-        f"{name}: batches of {found.batch_size:,}, {found.device}, {threads}, {found.precision}; "
+        f"{name}: batches of {found.batch_size:,}{_by_processes(found)}, {found.device}, {threads}, "
+        f"{found.precision}; "
         f"the middle half of {found.num_steps} steps, ms per step\n"
     )
     console.print(_stage_table(found))
@@ -75,6 +94,14 @@ def _print_table(name: str, found: StepProfile) -> None:
         f"{found.examples_per_second:,.0f} examples/s; "
         f"the named stages add up to {percent(found.accounted_share, digits=1)} of it{aside}"
     )
+    if found.bytes_per_step:
+        sent = ", ".join(f"{kind} {count:,}" for kind, count in found.bytes_per_step.items())
+        print_words(f"bytes that the first process gave others at a step: {sent}")
+
+
+def _by_processes(found: StepProfile) -> str:
+    """Say how many processes share a batch, where several do."""
+    return f" shared by {found.num_processes} processes" if found.num_processes > 1 else ""
 
 
 def _stage_table(found: StepProfile) -> FittedTable:

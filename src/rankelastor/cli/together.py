@@ -19,6 +19,7 @@ from rankelastor.errors import RankElastorError, RunError, SettingsError
 
 if TYPE_CHECKING:
     from rankelastor.collectives.joining import Joined
+    from rankelastor.collectives.processes import Processes
 
 _LAUNCHED = "RANKELASTOR_LAUNCHED"
 """Set for processes that this command starts: it speaks where one of them is lost."""
@@ -151,7 +152,28 @@ def _log_nothing() -> None:
     logging.getLogger().handlers[:] = [logging.NullHandler()]
 
 
-def check_number(num_processes: int | None) -> None:
+@contextmanager
+def processes_of(number: int | None) -> Iterator[Processes]:
+    """Join the processes that a launcher started; a process that was started by itself is alone.
+
+    Args:
+        number: the number of processes that was given here; None: none was.
+
+    Raises:
+        SettingsError: the launcher started another number.
+        RunError: see ``one_of_several``.
+    """
+    from rankelastor.collectives.processes import ALONE
+
+    if not are_started_together():
+        yield ALONE
+        return
+    with one_of_several() as joined:
+        _check_number(number)
+        yield joined.processes
+
+
+def _check_number(num_processes: int | None) -> None:
     """Check that a number of processes given here is that of the launcher.
 
     Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +16,7 @@ from rankelastor.percent import percent
 if TYPE_CHECKING:
     from rankelastor.collectives.processes import Processes
     from rankelastor.recipes.recipe import Recipe
+    from rankelastor.runs.result import RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -121,7 +120,7 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         load_recipe(recipe, overrides)  # so that a mistake is said before processes start
         together.start(processes)
         return
-    with _processes(processes) as joined, Bar() as bar:
+    with together.processes_of(processes) as joined, Bar() as bar:
         settings = load_recipe(recipe, overrides)
         folder = run or default_run_folder(settings)
         if not joined.world.is_first:
@@ -154,21 +153,19 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         f"{result.examples_per_second:,.0f} examples/s in training steps, "
         f"which waited for data {percent(result.data_wait_share, digits=1)} of the time\n"
         f"{result.precision}, {result.executor}: {describe_speed(result.speed.as_dict())}\n"
-        f"run folder: {trained.folder}"
+        f"{_processes_line(result)}run folder: {trained.folder}"
     )
 
 
-@contextmanager
-def _processes(number: int | None) -> Iterator[Processes]:
-    """Join the processes that a launcher started; a process that was started by itself is alone."""
-    from rankelastor.collectives.processes import ALONE
-
-    if not together.are_started_together():
-        yield ALONE
-        return
-    with together.one_of_several() as joined:
-        together.check_number(number)
-        yield joined.processes
+def _processes_line(result: RunResult) -> str:
+    """Say what several processes exchanged; nothing of one."""
+    if (figures := result.processes) is None:
+        return ""
+    sent = sum(figures.bytes_per_step.values())
+    return (
+        f"{figures.number} processes, of which the first gave the others {sent:,} bytes a step, and spent "
+        f"{figures.exchange_seconds:.1f} s on that, waiting included\n"
+    )
 
 
 def _follow(settings: Recipe, processes: Processes, start_from: Path | None) -> None:

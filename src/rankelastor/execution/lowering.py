@@ -26,12 +26,21 @@ from rankelastor.execution.rules import Context, Operation, wrap_unlowered
 from rankelastor.native import library
 from rankelastor.nn.random_bytes import RandomBytes
 
-__all__ = ["Lowering", "has_kernels", "kernels"]
+__all__ = ["Lowering", "describe_kernels", "has_kernels", "kernels"]
 
 
 def has_kernels() -> bool:
     """Tell whether the kernels could be built here and are switched on."""
     return library.kernels() is not None
+
+
+def describe_kernels() -> str | None:
+    """Describe what the kernels are compiled for and what multiplies in them; None if there are none.
+
+    The bits of a result depend on it.
+    """
+    build = library.loaded_build()
+    return None if build is None else str(build)
 
 
 class Lowering:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-StepPhase = Literal["copy", "forward", "loss", "backward", "optimiser", "done"]
+StepPhase = Literal["copy", "forward", "loss", "backward", "exchange", "optimiser", "done"]
+"""``exchange`` is what a step does with other processes, and waits for."""
 PhaseListener = Callable[[StepPhase], None]
 
 

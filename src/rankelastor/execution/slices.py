@@ -120,6 +120,8 @@ class SlicedGradients:
         self._slice_examples = slice_examples
         self.bytes_per_example: float | None = None
         """What the plain layers keep per example, measured on the first batch; None before that."""
+        self.largest_slice: int | None = None
+        """Most examples of a slice so far; None before the first batch."""
         self._precision = precision
         self._threads = threads
 
@@ -161,6 +163,7 @@ class SlicedGradients:
         if not batch.num_examples:
             return [(0, (batch, rows))]
         size = self.slice_examples(batch)
+        self.largest_slice = max(self.largest_slice or 0, size)
         return list(enumerate(zip(batch.split(size), rows.split(size), strict=True)))
 
     def slice_examples(self, batch: Batch) -> int:

@@ -24,11 +24,20 @@ static inline float erf_of(float x) {
     return x * p / q;
 }
 
-/* Compute exp for arguments in [-87, 0], relative error below 2e-7. */
+/* Compute x + factor * part without the compiler joining it with another one, which would lose the digits of a small part. */
+static inline float add_apart(float x, float factor, float part) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return __builtin_fmaf(factor, part, x);
+#else
+    return x + factor * part;
+#endif
+}
+
+/* Compute exp for arguments in [-87, 0], relative error below 2e-7, or 6e-6 on processors without fused multiply-adds. */
 static inline float exp_of(float x) {
     x = x < -87.0f ? -87.0f : x;
     const float n = __builtin_rintf(x * 1.44269504088896341f);
-    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    const float r = add_apart(add_apart(x, n, -0.693359375f), n, 2.12194440e-4f);
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;

@@ -1,4 +1,4 @@
-"""Build the kernels once for this processor, load them, and connect them to the BLAS and OpenMP of PyTorch."""
+"""Build the kernels once for an instruction set, load them, and connect them to the BLAS and OpenMP of PyTorch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import torch
+
+from rankelastor.native.instruction_sets import InstructionSet, ProductsBy, choose_products, choose_set, possible_sets
 
 if sys.platform != "win32":
     import resource
@@ -32,7 +35,6 @@ _SOURCES = sorted(Path(__file__).parent.glob("*.[ch]"))
 # Sums may be reordered, so that they can be vectorised; NaN and infinity keep their meaning.
 _FLAGS = [
     "-O3",
-    "-march=native",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fno-signed-zeros",
@@ -53,18 +55,56 @@ _building = (
 def kernels() -> ctypes.CDLL | None:
     """Load the kernels, which are built in seconds at first use and cached per user; None if that is not possible.
 
-    A failure is logged once. ``RANKELASTOR_KERNELS=off`` in the environment switches the kernels off.
+    A failure is logged once. ``RANKELASTOR_KERNELS`` in the environment may be ``off``, which switches the kernels off,
+    or the name of an instruction set, such as ``avx2`` on a processor that has more.
     """
+    build = loaded_build()
+    return None if build is None else build.library
+
+
+@dataclass(frozen=True)
+class Build:
+    """Kernels that are loaded.
+
+    Attributes:
+        library: the functions.
+        instructions: what they were compiled for.
+        products: what multiplies matrices inside them.
+    """
+
+    library: ctypes.CDLL
+    instructions: InstructionSet
+    products: ProductsBy
+
+    def __str__(self) -> str:
+        """Describe the build in words: the instruction set, and what multiplies."""
+        return f"{self.instructions.name}, products by {'tiles' if self.products == 'tiles' else 'BLAS'}"
+
+
+def loaded_build() -> Build | None:
+    """Load the kernels as ``kernels`` does, with what they were compiled for."""
     with _building:
         return _loaded()
 
 
 @cache
-def _loaded() -> ctypes.CDLL | None:
-    if os.environ.get(SWITCH, "on") == "off":
+def _loaded() -> Build | None:
+    wanted = os.environ.get(SWITCH, "on")
+    if wanted == "off":
         return None
+    instructions = choose_set(wanted)
+    if wanted not in {"on", instructions.name}:
+        logger.warning(
+            "%s must be on, off or one of %s, but %s was given; the kernels for %s are used",
+            SWITCH,
+            ", ".join(each.name for each in possible_sets()),
+            wanted,
+            instructions.name,
+        )
     try:
-        return _load(_library())
+        library, products = _load(_library(instructions), instructions), choose_products(instructions)
+        library.use_tiles(products == "tiles")
+        return Build(library, instructions, products)
     except (OSError, subprocess.SubprocessError) as error:
         detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         logger.warning(
@@ -76,14 +116,14 @@ def _loaded() -> ctypes.CDLL | None:
         return None
 
 
-def _load(library: Path) -> ctypes.CDLL:
+def _load(library: Path, instructions: InstructionSet) -> ctypes.CDLL:
     """Load the library; build it first if it is missing, damaged, or could have been written by another user."""
     if os.path.lexists(library):
         try:
             return _connect(_open_own(library))
         except OSError as error:
             logger.info("%s cannot be loaded and is built again: %s", library, error)
-    _build(library)
+    _build(library, instructions)
     return _connect(_open_own(library))
 
 
@@ -140,11 +180,11 @@ def _pointers(library: ctypes.CDLL, *names: str) -> list[ctypes.c_void_p]:
     return [ctypes.cast(getattr(library, name), ctypes.c_void_p) for name in names]
 
 
-def _build(library: Path) -> None:
+def _build(library: Path, instructions: InstructionSet) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
         made = Path(scratch) / library.name
         sources = [str(source) for source in _SOURCES if source.suffix == ".c"]
-        command = [*_compiler(), *_FLAGS, "-o", str(made), *sources, "-lm"]
+        command = [*_compiler(), *_FLAGS, *instructions.flags, "-o", str(made), *sources, "-lm"]
         _compile(command)
         made.chmod(0o700)
         made.replace(library)  # atomic, so that several processes can build at the same time
@@ -176,23 +216,17 @@ def _compiler() -> list[str]:
     return [found, *flags]
 
 
-def _library() -> Path:
-    return _cache_folder() / f"kernels-{_key()}.so"
+def _library(instructions: InstructionSet) -> Path:
+    """Name the file: machines that share a home folder find builds for each of their instruction sets in it."""
+    return _cache_folder() / f"kernels-{instructions.name}-{_key(instructions)}.so"
 
 
-def _key() -> str:
-    """Compute a hash of everything the library depends on: sources, flags, compiler and the processor's features."""
-    command = repr([*_compiler(), *_FLAGS])
-    parts = [*(source.read_bytes() for source in _SOURCES), command.encode(), _processor_features().encode()]
+def _key(instructions: InstructionSet) -> str:
+    """Compute a hash of everything the library depends on: sources, flags, compiler and system."""
+    command = repr([*_compiler(), *_FLAGS, *instructions.flags])
+    system = repr([sys.platform, platform.machine(), platform.libc_ver()])
+    parts = [*(source.read_bytes() for source in _SOURCES), command.encode(), system.encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
-
-
-def _processor_features() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() + platform.machine()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())
 
 
 def _cache_folder() -> Path:

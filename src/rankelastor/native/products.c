@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "tiles.h"
+
 /* Fortran's sgemm for column-major matrices. Sizes are passed as addresses of 64-bit integers: on little-endian
  * processors, libraries with 32-bit integers read the same values. */
 typedef void blas_sgemm(const char *, const char *, const int64_t *, const int64_t *, const int64_t *, const float *,
@@ -14,10 +16,15 @@ typedef void blas_sgemv(const char *, const int64_t *, const int64_t *, const fl
 static blas_sgemm *sgemm = NULL;
 static blas_sgemv *sgemv = NULL;
 
+static int by_tiles = 0;
+
 void use_blas(void *matrix_product, void *vector_product) {
     sgemm = (blas_sgemm *)matrix_product;
     sgemv = (blas_sgemv *)vector_product;
 }
+
+/* Multiply matrices by tiles (1) or with the BLAS (0). Vectors are always multiplied with the BLAS. */
+void use_tiles(int yes) { by_tiles = yes; }
 
 /* Row-major c = a b is column-major c^T = b^T a^T. */
 static void multiply(const char *transpose_b, const char *transpose_a, int64_t m, int64_t n, int64_t depth, const float *a,
@@ -30,6 +37,9 @@ static void multiply(const char *transpose_b, const char *transpose_a, int64_t m
     } else if (n == 1) {
         const int64_t *step = *transpose_b == 'N' ? &b_row : &next, *outer = *transpose_a == 'N' ? &depth : &m;
         sgemv(*transpose_a == 'N' ? "T" : "N", outer, *transpose_a == 'N' ? &m : &depth, &one, a, &a_row, b, step, &beta, c, &c_row);
+    } else if (by_tiles) {
+        multiply_by_tiles(m, n, depth, a, *transpose_a == 'N' ? a_row : 1, *transpose_a == 'N' ? 1 : a_row, b,
+                          *transpose_b == 'N' ? b_row : 1, *transpose_b == 'N' ? 1 : b_row, c, c_row, add);
     } else {
         sgemm(transpose_b, transpose_a, &n, &m, &depth, &one, b, &b_row, a, &a_row, &beta, c, &c_row);
     }

@@ -1,4 +1,4 @@
-/* Multiply row-major matrices with the BLAS of PyTorch. */
+/* Multiply row-major matrices, by tiles or with the BLAS of PyTorch: see use_tiles. */
 #ifndef PRODUCTS_H
 #define PRODUCTS_H
 

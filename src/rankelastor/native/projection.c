@@ -22,7 +22,7 @@ static void activate(const float *restrict h, const float *restrict gain, float 
 #pragma GCC ivdep
         for (int64_t i = 0; i < width; i++) {
             const float value = h[i] * gain[i] * scale;
-            a[i] = (value <= 0 || noise[i] <= highest) ? 0.0f : value; /* in this form, so that NaN passes */
+            a[i] = (value <= 0) | (noise[i] <= highest) ? 0.0f : value; /* in this form, so that NaN passes; | is vectorised */
         }
     } else {
 #pragma GCC ivdep

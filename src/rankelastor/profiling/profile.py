@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
 
-from rankelastor.config.training import TrainingSettings
-from rankelastor.data.prepare import open_or_prepare
-from rankelastor.data.prepared import PreparedDataset
+from rankelastor.collectives.processes import ALONE, Processes
 from rankelastor.errors import SettingsError
 from rankelastor.execution.cores import borrowed_cores
-from rankelastor.execution.device import choose_device, precision_name
+from rankelastor.execution.device import precision_name
 from rankelastor.execution.machine_peak import wait_for
-from rankelastor.models.build import build_ranker
 from rankelastor.models.ranker import Ranker
-from rankelastor.nn.own_draws import OwnDraws
 from rankelastor.profiling.stage_clock import StageClock, StagePass
 from rankelastor.progress import ProgressListener, SilentProgress
-from rankelastor.recipes.completion import complete
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.schema import Batch
-from rankelastor.training.epoch_batches import epoch_batches, training_loader
-from rankelastor.training.objective import objective_of
-from rankelastor.training.rare_as_unseen import RareAsUnseen
+from rankelastor.training.distributed.agreement import agreed_inputs
+from rankelastor.training.epoch_batches import epoch_batches
+from rankelastor.training.interruption import Interruption
+from rankelastor.training.side_by_side import lend_generators
 from rankelastor.training.step import Stepper
+from rankelastor.training.stepper_of import stepper_of
+from rankelastor.training.training import Training
 
 Item = TypeVar("Item")
 
@@ -64,6 +62,9 @@ class StepProfile:
         num_threads: number of PyTorch's threads on the CPU.
         slice_threads: number of these threads that compute one slice.
         precision: precision of the matrix products.
+        num_processes: number of processes that take the steps together; all figures but ``batch_size`` are those of the
+            first, whose stage ``exchange`` is what it gives others or waits for, of sharded rows with their updates.
+        bytes_per_step: bytes that it gave the others at a step, by kind.
     """
 
     stages: tuple[StageTime, ...]
@@ -76,6 +77,8 @@ class StepProfile:
     num_threads: int
     slice_threads: int
     precision: str
+    num_processes: int = 1
+    bytes_per_step: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def examples_per_second(self) -> float:
@@ -84,7 +87,12 @@ class StepProfile:
 
 
 def profile(
-    recipe: Recipe, *, num_steps: int = 20, num_warmup: int = 5, progress: ProgressListener | None = None
+    recipe: Recipe,
+    *,
+    num_steps: int = 20,
+    num_warmup: int = 5,
+    progress: ProgressListener | None = None,
+    processes: Processes = ALONE,
 ) -> StepProfile:
     """Train a new ranker of the recipe for some steps, measure the time of each stage, and discard the ranker.
 
@@ -95,66 +103,53 @@ def profile(
         num_steps: number of steps to measure of each kind.
         num_warmup: number of warm-up steps.
         progress: listener for the progress of the preparation and of the steps.
+        processes: those that take the steps together; all of them call this.
 
     Raises:
-        SettingsError: ``num_steps`` or ``num_warmup`` is too small, or the model's sizes are inconsistent.
+        SettingsError: ``num_steps`` or ``num_warmup`` is too small, the model's sizes are inconsistent, or it does not
+            fit in memory.
         StalePreparedError: the prepared folder was made from other settings or sources.
+        RunError: recipe or data differ between the processes, or one of them ended.
     """
     _check_counts(num_steps, num_warmup)
     with borrowed_cores(recipe.training.execution.threads):
-        dataset = open_or_prepare(recipe.data, progress=progress)
-        recipe = complete(recipe, dataset.manifest).recipe
-        return _profile(
-            recipe, dataset, num_steps=num_steps, num_warmup=num_warmup, progress=progress or SilentProgress()
-        )
+        inputs = agreed_inputs(recipe, processes, progress=progress)
+        training = inputs.training(processes)
+        training.ranker.train()
+        with lend_generators(training.generators):
+            return _profile(training, num_steps=num_steps, num_warmup=num_warmup, progress=progress or SilentProgress())
 
 
-def _profile(
-    recipe: Recipe, dataset: PreparedDataset, *, num_steps: int, num_warmup: int, progress: ProgressListener
-) -> StepProfile:
-    settings, device = recipe.training, choose_device(recipe.training.execution)
-    num_rows = dataset.split("train").num_rows
-    generator = torch.Generator().manual_seed(settings.seed)
-    with OwnDraws(generator):
-        ranker = build_ranker(recipe.model, dataset.schema).to(device).train()
+def _profile(training: Training, *, num_steps: int, num_warmup: int, progress: ProgressListener) -> StepProfile:
+    device, traffic = training.device, training.processes.traffic
     clock = StageClock(device)
-    stepper = Stepper(
-        ranker,
-        settings.optimiser,
-        settings.execution,
-        batch_size=settings.batch_size,
-        objective=objective_of(settings, dataset.schema.tasks, ranker),
-        generator=generator,
-        averaged_weights=settings.averaged_weights,
-        on_phase=clock.on_phase,
-    )
-    batches = _whole_batches(dataset, settings, device)
+    stepper = stepper_of(training, Interruption(), on_phase=clock.on_phase)
+    batches = _whole_batches(training)
     plain, watched = [], []
     with closing(stepper), closing(batches):
         progress.begin("warming up and measuring", total=num_warmup + num_steps, unit="steps")
         for _ in range(num_warmup):
             stepper.step(next(batches))
             progress.advance(1)
+        before = dict(traffic.num_bytes)
         for _ in range(num_steps):
             plain.append(_step_without_hooks(stepper, batches, device))
-            watched.append(_step_with_hooks(stepper, batches, ranker, clock))
+            watched.append(_step_with_hooks(stepper, batches, training.ranker, clock))
             progress.advance(1)
         progress.end()
-    size = min(settings.batch_size, num_rows)
+    sent = {kind: count - before.get(kind, 0) for kind, count in traffic.num_bytes.items()}
     return _summarise(
         plain,
         watched,
-        recipe,
-        names=stage_names(ranker),
-        batch_size=size,
-        device=device,
+        training,
         slice_threads=stepper.cores_per_slice,
+        bytes_per_step={kind: round(count / (2 * num_steps)) for kind, count in sent.items() if count},
     )
 
 
 def stage_names(ranker: Ranker) -> tuple[str, ...]:
     """List the stages of a step in order; ``other`` is the time between stages, mostly the overhead of Python."""
-    return ("data", "copy to device", "embedding", *ranker.stages, "loss", "optimiser", "other")
+    return ("data", "copy to device", "embedding", *ranker.stages, "loss", "exchange", "optimiser", "other")
 
 
 def _check_counts(num_steps: int, num_warmup: int) -> None:
@@ -164,18 +159,22 @@ def _check_counts(num_steps: int, num_warmup: int) -> None:
         raise SettingsError(f"warmup must be 0 or more steps, but {num_warmup} was given; try 5")
 
 
-def _whole_batches(
-    dataset: PreparedDataset, settings: TrainingSettings, device: torch.device
-) -> Generator[Batch, None, None]:
+def _whole_batches(training: Training) -> Generator[Batch, None, None]:
     """Yield the full batches of successive epochs; if the train split is smaller than a batch, the whole split."""
-    loader = training_loader(dataset, settings)
-    size = min(settings.batch_size, loader.num_rows)
-    rare = RareAsUnseen.of(dataset, settings.rare_as_unseen, seed=settings.seed)
+    loader = training.train
+    size = min(loader.batch_size, loader.num_rows)
     for epoch in itertools.count(1):
         with epoch_batches(
-            loader, epoch=epoch, read_ahead=settings.execution.read_ahead, device=device, rare_as_unseen=rare
+            loader,
+            epoch=epoch,
+            read_ahead=training.settings.execution.read_ahead,
+            device=training.device,
+            rare_as_unseen=training.rare_as_unseen,
         ) as batches:
-            yield from (batch for batch in batches if batch.num_examples == size)
+            for place, batch in enumerate(batches):
+                _, _, num_examples = loader.place_in(place)  # of all processes
+                if num_examples == size:
+                    yield batch
 
 
 def _step_without_hooks(stepper: Stepper, batches: Iterator[Batch], device: torch.device) -> float:
@@ -197,29 +196,31 @@ def _step_with_hooks(
 def _summarise(
     plain: Sequence[float],
     watched: Sequence[dict[StagePass, float]],
-    recipe: Recipe,
+    training: Training,
     *,
-    names: Sequence[str],
-    batch_size: int,
     slice_threads: int,
-    device: torch.device,
+    bytes_per_step: Mapping[str, int],
 ) -> StepProfile:
     step = _mean(_middle_half(sorted(plain)))
     kept = _middle_half(sorted(watched, key=lambda seconds: sum(seconds.values())))
     whole = _mean([sum(seconds.values()) for seconds in kept])
-    stages = tuple(_stage_time(name, kept, whole) for name in names if any(name == stage for stage, _ in kept[0]))
+    names = [name for name in stage_names(training.ranker) if any(name == stage for stage, _ in kept[0])]
+    stages = tuple(_stage_time(name, kept, whole) for name in names)
     named = sum(stage.ms for stage in stages if stage.stage != "other")
+    device = training.device
     return StepProfile(
         stages=stages,
         step_ms=1e3 * step,
         watched_step_ms=1e3 * whole,
         accounted_share=named / (1e3 * step),
         num_steps=len(plain),
-        batch_size=batch_size,
+        batch_size=min(training.train.batch_size, training.train.num_rows),
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         num_threads=torch.get_num_threads(),
         slice_threads=slice_threads,
-        precision=precision_name(recipe.training.execution, device),
+        precision=precision_name(training.settings.execution, device),
+        num_processes=training.processes.world.size,
+        bytes_per_step=bytes_per_step,
     )
 
 

@@ -23,6 +23,7 @@ _STAGE_OF_PHASE: dict[StepPhase, StagePass] = {
     "forward": ("embedding", "forward"),  # the forward pass begins with the lookup
     "loss": ("loss", "forward"),
     "backward": ("loss", "backward"),
+    "exchange": ("exchange", "forward"),
     "optimiser": ("optimiser", "forward"),
     "done": ("other", "forward"),
 }

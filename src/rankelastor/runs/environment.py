@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from rankelastor.execution.device import bf16_speed_up
-from rankelastor.execution.lowering import has_kernels
+from rankelastor.execution.lowering import describe_kernels
 
 _PACKAGES = ("rankelastor", "torch", "numpy", "polars", "pyarrow", "pydantic", "safetensors", "scikit-learn")
 
@@ -24,7 +24,7 @@ def describe_environment(device: torch.device) -> dict[str, object]:
         "processor": _processor(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
-        "kernels": has_kernels(),
+        "kernels": describe_kernels(),
         "bf16_speed_up": round(bf16_speed_up(), 2),
         "commit": _commit(),
     }
@@ -37,7 +37,7 @@ def describe_arithmetic(device: torch.device) -> dict[str, object]:
         "processor": _processor(),
         "instruction set": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
-        "kernels": has_kernels(),
+        "kernels": describe_kernels(),
         "torch": _version("torch"),
         "numpy": _version("numpy"),
     }

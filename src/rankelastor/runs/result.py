@@ -238,6 +238,8 @@ class RunResult:
         members: the members of an ensemble; empty for a single run.
         skipped_steps: number of steps that were left out because their loss was not finite.
         processes: the processes that trained together; None of a single one.
+        kernels: what the kernels were compiled for and what multiplied matrices in them; None where none was used.
+        slice_examples: most examples of a slice, whose gradients were added up; None where batches were not cut.
         protocol_differences: in words, what was done otherwise than in the published protocol because embedding rows
             are sharded; empty otherwise.
 
@@ -270,6 +272,8 @@ class RunResult:
     members: tuple[MemberFigures, ...] = ()
     skipped_steps: int = 0
     processes: ProcessFigures | None = None
+    kernels: str | None = None
+    slice_examples: int | None = None
     protocol_differences: tuple[str, ...] = ()
 
     @property
@@ -325,6 +329,8 @@ class RunResult:
             "data_wait_share": self.data_wait_share,
             "compiled": self.compiled,
             "executor": self.executor,
+            "kernels": self.kernels,
+            "slice_examples": self.slice_examples,
             "precision": self.precision,
             "speed": self.speed.as_dict(),
             "seconds": self.seconds,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner, DefaultSavePlanner
@@ -37,7 +38,7 @@ def write_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], 
     Args:
         folder: a folder that all processes reach.
         layout: the tables.
-        parts: those of this process.
+        parts: those of this process, one of a table at most.
         group: the process group; None is this process alone.
     """
     state: dict[str, _Part] = {}
@@ -64,8 +65,8 @@ def write_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], 
 def read_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], *, group: Any = None) -> None:
     """Read the parts of this process from what any number of processes wrote; all of them must call it together.
 
-    A row has a sum for each part of its columns. Read with another number of them, each gets their mean, which is exact
-    where a whole row is wanted.
+    A row has a sum for each part of its columns. Read with another number of them, see ``regrouped``, each gets the
+    mean of those that it consists of, or the one that it is a part of.
 
     Raises:
         RunError: the tables are those of another model.
@@ -96,8 +97,30 @@ def read_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], *
             no_dist=group is None,
         )
     for part, held in sums:
-        same = held.shape[1] == part.num_sums
-        part.sums.copy_(held[:, part.sum_index] if same else held.mean(1))
+        part.sums.copy_(regrouped(held, part.num_sums)[:, part.sum_index])
+
+
+def regrouped(sums: Float[Tensor, "row stored"], count: int) -> Float[Tensor, "row part"]:
+    """Compute the mean squares of ``count`` equal parts of each row from those of another number of equal parts.
+
+    Fewer parts than are stored have exactly the mean of theirs; each of more parts gets that of the part which it lies
+    in. Where neither number divides the other, all parts get the mean.
+
+    Example:
+        >>> sums = torch.tensor([[1.0, 3.0, 5.0, 7.0]])
+        >>> regrouped(sums, 2)
+        tensor([[2., 6.]])
+        >>> regrouped(sums, 8)
+        tensor([[1., 1., 3., 3., 5., 5., 7., 7.]])
+        >>> regrouped(sums, 3)
+        tensor([[4., 4., 4.]])
+    """
+    stored = sums.shape[1]
+    if count % stored == 0:
+        return sums.repeat_interleave(count // stored, 1)
+    if stored % count == 0:
+        return sums.view(len(sums), count, stored // count).mean(2)
+    return sums.mean(1, keepdim=True).expand(-1, count)
 
 
 def read_whole(folder: Path, layout: TableLayout, rows: Tensor, sums: Tensor) -> None:

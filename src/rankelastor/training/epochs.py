@@ -15,15 +15,13 @@ from rankelastor.nn.scheduled import scheduled_modules
 from rankelastor.objectives.mean_loss import MeanLoss
 from rankelastor.schema import Batch
 from rankelastor.training.carried_state import CarriedState
-from rankelastor.training.distributed.sharing import exchange_of, sharded_rows_of, shared_objective
 from rankelastor.training.epoch_batches import epoch_batches
 from rankelastor.training.interruption import Interruption
 from rankelastor.training.learning_rate import rate_factor
 from rankelastor.training.not_finite import NotFiniteError, as_run_error
-from rankelastor.training.objective import objective_of
 from rankelastor.training.observers import Step, TrainingObserver
 from rankelastor.training.skipping import BufferCopies
-from rankelastor.training.step import Stepper
+from rankelastor.training.stepper_of import stepper_of
 from rankelastor.training.training import Training
 
 
@@ -42,21 +40,7 @@ class Epochs:
         self._observers = observers
         self._interruption = interruption
         self._scheduled = scheduled_modules(training.ranker)
-        exchange = exchange_of(training.processes, interruption)
-        self.stepper = Stepper(
-            training.ranker,
-            settings.optimiser,
-            settings.execution,
-            batch_size=settings.batch_size,
-            objective=shared_objective(
-                objective_of(settings, training.tasks, training.ranker), processes=training.processes
-            ),
-            generator=training.generators.own,
-            averaged_weights=settings.averaged_weights,
-            exchange=exchange,
-            sharded=sharded_rows_of(training.ranker, exchange),
-            clips_rows=not settings.distributed.is_sharded,
-        )
+        self.stepper = stepper_of(training, interruption)
         self.epoch = 1
         """Number of the present epoch, counted from 1."""
         self.batch = 0

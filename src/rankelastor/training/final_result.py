@@ -10,6 +10,7 @@ from rankelastor.collectives.processes import ALONE, Processes
 from rankelastor.evaluation.distribution import distribution_of
 from rankelastor.evaluation.scoring import Predictions
 from rankelastor.evaluation.unseen import UnseenValues, count_unseen
+from rankelastor.execution.lowering import describe_kernels
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
 from rankelastor.runs.result import MetricValues, RunResult, Speed
@@ -80,6 +81,8 @@ def final_result(
         data_wait_share=round(fitted.data_wait_share, 6),
         compiled=fitted.executor == "compiled",
         executor=fitted.executor,
+        kernels=describe_kernels() if fitted.executor == "kernels" else None,
+        slice_examples=fitted.slice_examples,
         precision=inputs.precision,
         speed=speed,
         seconds=round(time.perf_counter() - began, 3),

@@ -48,6 +48,7 @@ class FitResult:
         examples_per_second: training speed, without evaluations.
         data_wait_share: share of the training time spent waiting for batches.
         executor: how the steps were computed.
+        slice_examples: most examples of a slice of a batch; None where batches were not cut.
     """
 
     best: Evaluation
@@ -58,6 +59,7 @@ class FitResult:
     examples_per_second: float
     data_wait_share: float
     executor: ExecutorName
+    slice_examples: int | None
 
 
 @dataclass(frozen=True)
@@ -249,4 +251,5 @@ class _Loop:
             examples_per_second=epochs.num_epochs * train.num_rows / epochs.seconds,
             data_wait_share=epochs.seconds_waited / epochs.seconds,
             executor=epochs.stepper.executor,
+            slice_examples=epochs.stepper.slice_examples,
         )

@@ -133,6 +133,11 @@ class Stepper:
         return "kernels" if any(network.uses_kernels for network in self._networks) else "eager"
 
     @property
+    def slice_examples(self) -> int | None:
+        """Most examples of a slice so far; None where batches are not cut."""
+        return None if self._gradients is None else self._gradients.largest_slice
+
+    @property
     def cores_per_slice(self) -> int:
         """Number of CPU cores that compute one slice."""
         return 1 if self._is_tiny else self._num_cores // self._num_threads
@@ -218,20 +223,34 @@ class Stepper:
         rows = self._threads.submit(self._ranker.embedding.rows_of, batch).result()
         if self._sharded is not None:
             return self._step_sharded(batch, rows, gradients, self._sharded)
-        touched = self._threads.submit(self._updates.touch, self._exchange.begin(rows)).result()
-        result = self._exchange.end(gradients(batch, rows))
+        self._begin_exchange()
+        rows_of_all = self._exchange.begin(rows)
+        self._on_phase("optimiser")
+        touched = self._threads.submit(self._updates.touch, rows_of_all).result()
+        own = gradients(batch, rows)
+        self._begin_exchange()
+        result = self._exchange.end(own)
         self._on_phase("optimiser")
         self._updates.take(result)
         self._threads.submit(self._updates.step, result, touched).result()
         self._on_phase("done")
         return result.loss
 
+    def _begin_exchange(self) -> None:
+        """Say that values go to other processes now, if there are any."""
+        if self._exchange.world.size > 1:
+            self._on_phase("exchange")
+
     def _step_sharded(self, batch: Batch, rows: Tensor, gradients: SlicedGradients, sharded: ShardedRows) -> Tensor:
+        self._on_phase("exchange")
         found = sharded.look_up(rows)
-        result = sharded.gradient(batch, found, gradients)
+        own = gradients(batch, found.position, found.rows)
+        self._on_phase("exchange")
+        result = sharded.share(own, found)
         self._on_phase("optimiser")
         self._updates.take(result.dense)
         self._updates.step_dense(result.dense, row_squares=result.row_squares)
+        self._on_phase("exchange")  # rows are updated where they lie, in the same call
         found.step(result.rows)
         self._on_phase("done")
         return result.dense.loss
@@ -258,6 +277,7 @@ class Stepper:
         self._on_phase("backward")
         torch.autograd.backward(loss)
         loss = loss.detach()
+        self._begin_exchange()
         self._exchange.end_in_place(self._updates.dense, self._ranker.embedding.table, loss)
         self._on_phase("optimiser")
         self._updates.step_from_grad()

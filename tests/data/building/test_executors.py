@@ -140,14 +140,30 @@ def test_an_address_that_does_not_answer_is_named() -> None:
         ray_executor._require_answer("ray://")
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """A local Ray cluster of two workers."""
-    ray = pytest.importorskip("ray", reason="ray is an extra")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    importlib.import_module("ray.cloudpickle").register_pickle_by_value(sys.modules[__name__])
-    yield ray
-    ray.shutdown()
+PATIENCE = {
+    "RAY_raylet_start_wait_time_s": "300",
+    "RAY_worker_register_timeout_seconds": "300",
+    "RAY_gcs_server_request_timeout_seconds": "300",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "300",
+    "RAY_health_check_initial_delay_ms": "300000",
+    "RAY_health_check_timeout_ms": "120000",
+    "RAY_health_check_failure_threshold": "20",
+}
+"""How long Ray's processes wait for one another, which is seconds by default and too short on busy cores."""
+
+
+@pytest.fixture(scope="module", params=[1, 4])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A local Ray cluster of so many workers."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in PATIENCE.items():
+            patched.setenv(name, value)
+        patched.setenv("OMP_NUM_THREADS", "1")
+        ray = pytest.importorskip("ray", reason="ray is an extra")
+        ray.init(num_cpus=request.param, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        importlib.import_module("ray.cloudpickle").register_pickle_by_value(sys.modules[__name__])
+        yield ray
+        ray.shutdown()
 
 
 def die_once(job: FileToStage) -> StagedFile:

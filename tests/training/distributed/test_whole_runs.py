@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -22,6 +24,7 @@ from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import list_checkpoints
 from rankelastor.runs.run_folder import RunFolder
+from rankelastor.sharding.torchrec_parts import torchrec_parts
 from rankelastor.spectrum.runs.observer import SpectrumObserver
 from rankelastor.training.distributed.follow import follow
 from rankelastor.training.distributed.stopping_together import SharedInterruption
@@ -59,6 +62,7 @@ def take_part(
     if processes.world.is_first:
         train(recipe, folder=folder, observers=observers, processes=processes, **asked)
     else:
+        asked.pop("resume", None)
         follow(recipe, processes=processes, **asked)
 
 
@@ -108,24 +112,17 @@ def test_a_run_by_two_has_the_numbers_of_a_run_by_one(recipe: Recipe, tmp_path: 
     assert evaluate(tmp_path / "2", split="test").as_dict() == RunFolder.open(tmp_path / "2").result().test
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 2), pytest.param(4, 2, marks=pytest.mark.slow)])
-def test_a_run_that_was_stopped_ends_like_one_that_was_not(
-    before: int, after: int, recipe: Recipe, tmp_path: Path
-) -> None:
-    recipe = with_overrides(recipe, EVERY_STEP | ({} if before == after else {"model.ffn.dropout": 0.0}))
-    train_on_ranks(recipe, after, tmp_path / "whole")
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = with_overrides(recipe, EVERY_STEP)
+    train_on_ranks(recipe, 2, tmp_path / "whole")
     with pytest.raises(KilledError):
-        train_on_ranks(recipe, before, tmp_path / "parts", [Kill(8)])
+        train_on_ranks(recipe, 2, tmp_path / "parts", [Kill(8)])
     last = Kill(0)
-    train_on_ranks(recipe, after, tmp_path / "parts", [last])
+    train_on_ranks(recipe, 2, tmp_path / "parts", [last])
     assert last.steps[0] == 8  # in the midst of the second epoch
-    if before == after:
-        for name in ("whole", "parts"):
-            forget_traffic(tmp_path / name)
-        assert_same(tmp_path / "whole", tmp_path / "parts")
-    else:
-        whole, parts = (contents(tmp_path / name)["metrics"] for name in ("whole", "parts"))
-        assert numbers(parts) == pytest.approx(numbers(whole), abs=2e-6)
+    for name in ("whole", "parts"):
+        forget_traffic(tmp_path / name)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
 def forget_traffic(folder: Path) -> None:
@@ -134,7 +131,10 @@ def forget_traffic(folder: Path) -> None:
     (folder / "result.json").write_text(json.dumps(result))
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(2, 1), *(pytest.param(*numbers, marks=pytest.mark.slow) for numbers in [(1, 2), (2, 4), (4, 1), (4, 2)])],
+)
 def test_another_number_of_processes_goes_on(
     before: int, after: int, recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -202,6 +202,71 @@ def test_a_process_that_cannot_open_its_data_is_named(recipe: Recipe, tmp_path: 
     assert first.startswith("process 1 of 2 must open its data, but ")
     assert "none.csv" in first
     assert "none.csv" in second
+
+
+def test_more_processes_than_rows_of_a_split_are_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "clicks", tmp_path / "clicks")
+    lines = (folder / "clicks" / "valid.csv").read_text().splitlines()
+    labels = [next(line for line in lines[1:] if line.startswith(label)) for label in "01"]
+    (tmp_path / "clicks" / "valid.csv").write_text("\n".join([lines[0], *labels]) + "\n")
+    small = recipe_from_values(log_values(tmp_path, MODEL))
+
+    def work(processes: Processes) -> str:
+        with pytest.raises(RankElastorError) as refused:
+            take_part(small, tmp_path / "run", processes=processes)
+        return str(refused.value)
+
+    for message in on_ranks(3, work):
+        assert message.endswith(
+            "must get a row of each batch and each split, but the rows of valid are 2; try 2 processes"
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def sharded_recipe(folder: Path) -> Recipe:
+    optimiser = {"embedding_rule": "rowwise_adagrad", "embedding_learning_rate": 0.05}
+    none = dict.fromkeys(("learning_rate", "embedding_l2", "embedding_updates"))
+    return recipe_from_values(
+        log_values(folder, MODEL, optimiser=optimiser, distributed={"embedding": "sharded"}, **none)
+    )
+
+
+def test_sharded_rows_without_torchrec_are_refused_with_what_installs_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fbgemm_gpu", None)
+    torchrec_parts.cache_clear()
+    recipe = sharded_recipe(folder)
+    for message in errors(recipe, recipe, tmp_path / "run"):
+        assert "TorchRec must be installed for training.distributed.embedding=sharded" in message
+        assert "&& pip install --no-deps torchrec==" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_early_stopping_ends_all_ranks_after_the_same_evaluation(recipe: Recipe, tmp_path: Path) -> None:
+    hasty = with_overrides(recipe, {"training.epochs": 30, "training.patience": 1, "model.ffn.dropout": 0.0})
+    for size in (1, 2):
+        train_on_ranks(hasty, size, tmp_path / str(size))
+    one, two = (RunFolder.open(tmp_path / name).result() for name in "12")
+    assert two.epochs == one.epochs < 30
+    assert two.best_epoch == one.best_epoch
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 2])
+def test_ranks_go_on_from_a_finished_run_as_one_does(size: int, recipe: Recipe, tmp_path: Path) -> None:
+    kept = with_overrides(recipe, {"training.checkpoint.keep_after_end": True, "model.ffn.dropout": 0.0})
+    train_on_ranks(kept, size, tmp_path / "first")
+    for after in (1, 2):
+        train_on_ranks(kept, after, tmp_path / str(after), start_from=tmp_path / "first")
+    one, two = (contents(tmp_path / name)["metrics"] for name in "12")
+    assert numbers(two) == pytest.approx(numbers(one), abs=2e-6)
+    longer = with_overrides(kept, {"training.epochs": 3})
+    for after in (1, 2):
+        train_on_ranks(longer, after, tmp_path / str(after), start_from=tmp_path / "first", resume=True)
+    one, two = (contents(tmp_path / name)["metrics"] for name in "12")
+    assert len(two) == len(one) == 6
+    assert numbers(two) == pytest.approx(numbers(one), abs=2e-6)
 
 
 def test_more_processes_than_rows_of_a_batch_are_refused(recipe: Recipe, tmp_path: Path) -> None:

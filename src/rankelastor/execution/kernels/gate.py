@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from rankelastor.execution.kernels.operation import CHEAP_TO_REPEAT, apply, kernels_may_compute
+from rankelastor.execution.kernels.operation import apply, is_cheap_to_repeat, kernels_may_compute
 from rankelastor.native.calling import Accumulator, call, kernels_take, num_parts, rows_per_block, with_contiguous_rows
 from rankelastor.nn.ffn.gate import PublishedGate
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
@@ -118,7 +118,7 @@ class _Gate(torch.autograd.Function):
         parts = num_parts(rows)
         block = rows_per_block(-(-rows // parts), floats_per_row=8 * inner_dim, num_weights=lift[0].numel())
         out = x.new_empty(tokens, rows, out_dim)
-        lifted = x.new_empty(tokens, rows, 3 * inner_dim) if saves and dim > CHEAP_TO_REPEAT else None
+        lifted = x.new_empty(tokens, rows, 3 * inner_dim) if saves and not is_cheap_to_repeat(dim) else None
         inverse = None if gain is None else x.new_empty(tokens, rows)
         scratch = x.new_empty(parts * block * (4 * inner_dim + dim))
         call(

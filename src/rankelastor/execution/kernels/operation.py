@@ -7,8 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHEAP_TO_REPEAT = 64
-"""Largest input width for which recomputing the hidden values costs less than writing and reading them."""
+from rankelastor.native.library import loaded_build
+
+_CHEAP_TO_REPEAT = {"avx512": 64}
+"""Largest input width for which recomputing the hidden values costs less than writing and reading them, by instruction
+set; where products are slower beside memory, as with AVX2, there is none."""
 
 
 def kernels_may_compute(x: Tensor, weight: Tensor | None) -> bool:
@@ -26,6 +29,12 @@ def kernels_may_compute(x: Tensor, weight: Tensor | None) -> bool:
         and x.dtype == weight.dtype
         and not torch.is_autocast_enabled("cpu")
     )
+
+
+def is_cheap_to_repeat(in_dim: int) -> bool:
+    """Tell whether the backward pass recomputes hidden values of inputs that wide; the numbers are the same anyway."""
+    build = loaded_build()
+    return build is not None and in_dim <= _CHEAP_TO_REPEAT.get(build.instructions.name, 0)
 
 
 def apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:

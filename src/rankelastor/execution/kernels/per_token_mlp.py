@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from rankelastor.execution.kernels.chains import ChainLayer, chain, chain_layers, inner_layers
 from rankelastor.execution.kernels.dropout import DropoutOperation
-from rankelastor.execution.kernels.operation import CHEAP_TO_REPEAT, apply, kernels_may_compute
+from rankelastor.execution.kernels.operation import apply, is_cheap_to_repeat, kernels_may_compute
 from rankelastor.execution.rules import Context, Operation, lowers
 from rankelastor.native.calling import Accumulator, call, kernels_take, num_parts, rows_per_block, with_contiguous_rows
 from rankelastor.nn.dropout import PerTokenDropout
@@ -117,7 +117,7 @@ class _PerTokenMlp(torch.autograd.Function):
         block = rows_per_block(-(-rows // parts), floats_per_row=3 * hidden, num_weights=num_weights)
         sizes = {"tokens": tokens, "rows": rows, "in": in_dim, "hidden": hidden, "out_dim": out_dim, "block": block}
         out = x.new_empty(tokens, rows, out_dim)
-        saves = up is not None and in_dim > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
+        saves = up is not None and any(ctx.needs_input_grad) and not is_cheap_to_repeat(in_dim)
         saved = x.new_empty(tokens, rows, hidden) if saves else None
         call(
             "per_token_mlp_forward",

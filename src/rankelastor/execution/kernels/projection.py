@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from rankelastor.execution.kernels.chains import ChainLayer, chain, chain_layers, inner_layers
 from rankelastor.execution.kernels.dropout import DropoutOperation
-from rankelastor.execution.kernels.operation import CHEAP_TO_REPEAT, apply, kernels_may_compute
+from rankelastor.execution.kernels.operation import apply, is_cheap_to_repeat, kernels_may_compute
 from rankelastor.execution.rules import Context, Operation, lowers
 from rankelastor.native.calling import Accumulator, call, kernels_take, num_parts, rows_per_block, with_contiguous_rows
 from rankelastor.nn.dropout import Dropout
@@ -132,7 +132,7 @@ class _Projection(torch.autograd.Function):
         parts = num_parts(rows)
         block = rows_per_block(-(-rows // parts), floats_per_row=3 * hidden, num_weights=up.numel() + down.numel())
         out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
-        saves = x.shape[1] > CHEAP_TO_REPEAT and any(ctx.needs_input_grad)
+        saves = any(ctx.needs_input_grad) and not is_cheap_to_repeat(x.shape[1])
         saved = x.new_empty(rows, hidden) if saves else None
         sizes = {"in": x.shape[1], "hidden": hidden, "out_dim": len(down), "norm": gain is not None, "block": block}
         call(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from rankelastor.execution.slices import BatchGradient
-from rankelastor.schema import Batch
 from rankelastor.sharding.tables import FoundRows, ShardedTables
 from rankelastor.training.distributed.gradients import SharedGradient
 
@@ -43,17 +41,13 @@ class ShardedRows:
         """Look up the rows of this process's share."""
         return self._tables.look_up(rows)
 
-    def gradient(
-        self, batch: Batch, found: FoundRows, compute: Callable[[Batch, Tensor, Tensor], BatchGradient]
-    ) -> SharedBatchGradient:
+    def share(self, own: BatchGradient, found: FoundRows) -> SharedBatchGradient:
         """Compute the gradient of the batch: dense parameters' of all processes, rows' of this one.
 
         Args:
-            batch: the share of this process.
-            found: its rows.
-            compute: ``SlicedGradients``.
+            own: the gradient of this process's share.
+            found: the rows of that share.
         """
-        own = compute(batch, found.position, found.rows)
         assert own.found is not None, "embedding rows are trained"
         rows = found.sum(own.found)
         shared, squares = self._exchange.end_dense(own, torch.linalg.vector_norm(rows).double().square())

@@ -1,6 +1,6 @@
 """Measure training steps on a GPU: examples per second and share of the peak, by size of the network and batch size.
 
-    python -m benchmarks.cuda --out report.json
+    python -m benchmarks.gpu --out report.json
 
 Each case trains a network of about 1, 10 or 100 million dense parameters on Criteo-like batches that lie on the device
 (13 numbers, 26 fields, 0.5 million embedding rows), in bf16: RankElastor of 8 tokens, and a RankMixer of 100 million

@@ -1,0 +1,141 @@
+/* Products of small matrices, whose sides are those of layers: 16 to 1,000 wide.
+ *
+ * A tile of the result is a few rows by one to three vectors and stays in registers while the products are added up in the order
+ * of the depth. Every number is the sum of fused multiply-adds over SUM_DEPTH products at a time, whatever the tile,
+ * so that the result is the same bit for bit on processors with wider or narrower vectors.
+ */
+#include "tiles.h"
+
+#include "vectors.h"
+
+#define SUM_DEPTH 256 /* products that a register adds up; a panel of b that deep takes half of a small first-level cache */
+#define BLOCK_ROWS 192 /* rows of a, so that they stay in the second-level cache while all of b passes */
+#define WORTH_COPYING 48 /* rows of a from which copying the panel of b pays */
+#define MOST_VECTORS 3
+#if defined(__SSE__) && !defined(__AVX512F__) /* 16 registers */
+#define MOST_ROWS 6
+static const int64_t rows_by_vectors[MOST_VECTORS + 1] = {0, 6, 6, 4};
+#else /* 32 registers */
+#define MOST_ROWS 12
+static const int64_t rows_by_vectors[MOST_VECTORS + 1] = {0, 12, 12, 8};
+#endif
+
+typedef struct {
+    int64_t depth;
+    const float *a;
+    int64_t a_row, a_step;
+    const float *b;
+    int64_t b_row;
+    float *c;
+    int64_t c_row;
+    int64_t last_lanes; /* columns in the last vector */
+    int add;
+} Tile;
+
+ALWAYS_INLINE void compute_tile(const int rows, const int vectors, Tile t) {
+    vector sums[MOST_ROWS][MOST_VECTORS];
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 3
+        for (int j = 0; j < vectors; j++) sums[i][j] = (vector){0};
+    for (int64_t k = 0; k < t.depth; k++, t.a += t.a_step, t.b += t.b_row) {
+        vector right[MOST_VECTORS];
+#pragma GCC unroll 3
+        for (int j = 0; j < vectors; j++) right[j] = load(t.b + j * LANES);
+#pragma GCC unroll 12
+        for (int i = 0; i < rows; i++) {
+            const float left = t.a[i * t.a_row];
+#pragma GCC unroll 3
+            for (int j = 0; j < vectors; j++) sums[i][j] += left * right[j];
+        }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 3
+        for (int j = 0; j < vectors; j++) {
+            float *to = t.c + i * t.c_row + j * LANES;
+            if (j + 1 < vectors || t.last_lanes == LANES) {
+                if (t.add) sums[i][j] += load(to);
+                store(to, sums[i][j]);
+            } else {
+                if (t.add) sums[i][j] += load_first(to, t.last_lanes);
+                store_first(to, sums[i][j], t.last_lanes);
+            }
+        }
+    }
+}
+
+#define TILE(vectors, rows) \
+    case (vectors) * 16 + (rows): compute_tile(rows, vectors, t); break;
+
+static void tile(int64_t vectors, int64_t rows, Tile t) {
+    switch (vectors * 16 + rows) {
+        TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6)
+        TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(2, 5) TILE(2, 6)
+        TILE(3, 1) TILE(3, 2) TILE(3, 3) TILE(3, 4)
+#if MOST_ROWS == 12
+        TILE(1, 7) TILE(1, 8) TILE(1, 9) TILE(1, 10) TILE(1, 11) TILE(1, 12)
+        TILE(2, 7) TILE(2, 8) TILE(2, 9) TILE(2, 10) TILE(2, 11) TILE(2, 12)
+        TILE(3, 5) TILE(3, 6) TILE(3, 7) TILE(3, 8)
+#endif
+    }
+}
+
+/* Copy depth rows of b to a panel of whole vectors, with zeros beyond the last column. */
+static void copy_panel(const float *b, int64_t b_row, float *panel, int64_t depth, int64_t vectors, int64_t last_lanes) {
+    for (int64_t k = 0; k < depth; k++, b += b_row, panel += vectors * LANES) {
+        for (int64_t j = 0; j + 1 < vectors; j++) store(panel + j * LANES, load(b + j * LANES));
+        store(panel + (vectors - 1) * LANES, load_first(b + (vectors - 1) * LANES, last_lanes));
+    }
+}
+
+/* The same for the transpose of b, whose columns are contiguous. */
+static void transpose_panel(const float *b, int64_t b_step, float *panel, int64_t depth, int64_t vectors, int64_t width) {
+    const int64_t padded = vectors * LANES, whole = width / 4 * 4;
+    int64_t k = 0;
+    for (; k + 4 <= depth; k += 4)
+        for (int64_t j = 0; j < whole; j += 4) transpose_four(b + j * b_step + k, b_step, panel + k * padded + j, padded);
+    for (int64_t j = 0; j < whole; j++)
+        for (int64_t rest = k; rest < depth; rest++) panel[rest * padded + j] = b[j * b_step + rest];
+    for (int64_t j = whole; j < padded; j++)
+        for (int64_t row = 0; row < depth; row++) panel[row * padded + j] = j < width ? b[j * b_step + row] : 0.0f;
+}
+
+/* Multiply rows of a, not deeper than SUM_DEPTH, by all columns of b. */
+static void multiply_block(int64_t m, int64_t n, const Tile block, int64_t b_step) {
+    float panel[SUM_DEPTH * MOST_VECTORS * LANES] __attribute__((aligned(64)));
+    int64_t vectors;
+    for (int64_t j = 0; j < n; j += vectors * LANES) {
+        Tile t = block;
+        const int64_t left = (n - j + LANES - 1) / LANES;
+        vectors = left <= MOST_VECTORS ? left : 2;
+        const int64_t width = n - j < vectors * LANES ? n - j : vectors * LANES;
+        t.last_lanes = width - (vectors - 1) * LANES;
+        t.b = block.b + j * b_step;
+        if (b_step != 1) transpose_panel(t.b, b_step, panel, t.depth, vectors, width);
+        else if (t.last_lanes < LANES || m >= WORTH_COPYING)
+            copy_panel(t.b, t.b_row, panel, t.depth, vectors, t.last_lanes);
+        if (b_step != 1 || t.last_lanes < LANES || m >= WORTH_COPYING) t.b = panel, t.b_row = vectors * LANES;
+        const int64_t tiles = (m + rows_by_vectors[vectors] - 1) / rows_by_vectors[vectors];
+        for (int64_t i = 0; i < tiles; i++) {
+            const int64_t first = m * i / tiles, last = m * (i + 1) / tiles; /* equal heights */
+            t.a = block.a + first * t.a_row;
+            t.c = block.c + first * t.c_row + j;
+            tile(vectors, last - first, t);
+        }
+    }
+}
+
+void multiply_by_tiles(int64_t m, int64_t n, int64_t depth, const float *a, int64_t a_row, int64_t a_step, const float *b,
+                       int64_t b_row, int64_t b_step, float *c, int64_t c_row, int add) {
+    for (int64_t k = 0; k < depth; k += SUM_DEPTH) {
+        const int64_t part = depth - k < SUM_DEPTH ? depth - k : SUM_DEPTH;
+        for (int64_t row = 0; row < m; row += BLOCK_ROWS) {
+            const Tile block = {part, a + row * a_row + k * a_step, a_row, a_step, b + k * b_row, b_row, c + row * c_row, c_row,
+                                0, add || k > 0};
+            multiply_block(m - row < BLOCK_ROWS ? m - row : BLOCK_ROWS, n, block, b_step);
+        }
+    }
+}
+
+const char *instruction_set(void) { return INSTRUCTION_SET; }
