@@ -73,7 +73,9 @@ def test_a_quota_is_rounded_and_never_above_the_cores(
     root = tree(tmp_path, V2 | {"sys/fs/cgroup/pod/box/cpu.max": f"{quota * 100_000:.0f} 100000"})
     found = usable_cores({}, root)
     assert found.number == number
-    assert found.reason == ("the cores of this machine" if quota > 8 else f"the quota of {quota} cores of a control group")
+    assert found.reason == (
+        "the cores of this machine" if quota > 8 else f"the quota of {quota} cores of a control group"
+    )
 
 
 def test_affinity_counts_where_there_is_no_quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

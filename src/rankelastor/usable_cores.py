@@ -143,11 +143,9 @@ def _folders(root: Path, mounts: tuple[str, ...], group: str) -> Iterator[Path]:
 
 def _quota(text: str | None) -> float | None:
     """Divide a quota by its period, both in microseconds; None for ``max`` and for -1, which are no quotas."""
-    words = (text or "").split()
-    if len(words) != 2 or not all(word.isdecimal() and int(word) for word in words):
-        return None
-    quota, period = map(int, words)
-    return quota / period
+    quota, _, period = (text or "").partition(" ")
+    is_given = quota.isdecimal() and period.isdecimal() and int(quota) > 0 and int(period) > 0
+    return int(quota) / int(period) if is_given else None
 
 
 def _read(file: Path) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -12,9 +12,8 @@ from numpy import ndarray
 from rankelastor.data.shards import Shard
 from rankelastor.schema import PADDING_ID, FeatureSchema
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
+Matrix = Any
+"""A matrix of float64, (row, column): a plain array, or SciPy's csr_array, which is not imported to be named."""
 _FEW_COLUMNS, _FEW_VALUES = 512, 2**21
 """Largest number of columns, and of values, for which the matrix is a plain one and SciPy is not imported."""
 _LARGEST_NUMBER = 10.0
@@ -78,7 +77,7 @@ class Design:
         """Number of columns of the matrix: the ids, then the numbers."""
         return len(self._ids) + len(self._mean)
 
-    def matrix(self, columns: Columns) -> csr_array | Float64[ndarray, "row column"]:
+    def matrix(self, columns: Columns) -> Matrix:
         """Make the matrix of some rows, float64 (row, column): sparse, or a plain one if it is small."""
         places = np.searchsorted(self._ids, columns.ids).clip(max=max(len(self._ids) - 1, 0))
         known = self._is_known(columns, places)

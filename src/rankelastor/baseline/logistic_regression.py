@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from rankelastor.baseline.design import Matrix
 from rankelastor.logistic import expit, logit
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 _STEPS = 60
 _KEPT = 5
@@ -31,7 +28,7 @@ class LogisticRegression:
     @classmethod
     def fit(
         cls,
-        matrix: csr_array | Float64[ndarray, "row column"],
+        matrix: Matrix,
         label: Float64[ndarray, " row"],
         *,
         weight: Float64[ndarray, " row"],
@@ -59,7 +56,7 @@ class LogisticRegression:
         found = find(start, _Loss(matrix, label, weight, penalty))
         return cls(found[:-1], float(found[-1]))
 
-    def probability(self, matrix: csr_array | Float64[ndarray, "row column"]) -> Float64[ndarray, " row"]:
+    def probability(self, matrix: Matrix) -> Float64[ndarray, " row"]:
         """Compute the probability of each row of a matrix."""
         scores: Float64[ndarray, " row"] = expit(matrix @ self.weights + self.bias)
         return scores
@@ -70,7 +67,7 @@ class _Loss:
 
     def __init__(
         self,
-        matrix: csr_array | Float64[ndarray, "row column"],
+        matrix: Matrix,
         label: Float64[ndarray, " row"],
         weight: Float64[ndarray, " row"],
         penalty: float,

@@ -10,7 +10,7 @@ import typer
 
 import rankelastor
 from rankelastor.cli.console import accept_any_character, set_manner
-from rankelastor.cli.this_process import end_quickly, start_quickly, wait_asleep
+from rankelastor.cli.this_process import end_quickly, keep_to_quota, start_quickly, wait_asleep
 from rankelastor.cli.verb_group import QUIET_HELP, VERBOSE_HELP, ReportingGroup, TerminatedError, help_settings
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def main() -> None:
     start_quickly()
     accept_any_character()
     wait_asleep()
+    keep_to_quota()
     signal.signal(signal.SIGTERM, _terminate)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
         signal.signal(signal.SIGHUP, _terminate)

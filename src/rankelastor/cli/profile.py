@@ -78,7 +78,7 @@ def _print_json(found: StepProfile) -> None:
 
 
 def _print_table(name: str, found: StepProfile) -> None:
-    threads = f"{found.num_threads} {'thread' if found.num_threads == 1 else 'threads'}"
+    threads = f"{found.num_threads} {'thread' if found.num_threads == 1 else 'threads'} ({found.threads_reason})"
     print_words(
         f"{name}: batches of {found.batch_size:,}{_by_processes(found)}, {found.device}, {threads}, "
         f"{found.precision}; "

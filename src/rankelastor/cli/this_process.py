@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING
 
+from rankelastor.usable_cores import limits_for_libraries
+
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
@@ -31,6 +33,11 @@ def wait_asleep() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
+def keep_to_quota() -> None:
+    """Let libraries that are loaded later have no more threads than a container's quota has cores."""
+    os.environ.update(limits_for_libraries())
 
 
 def begin_to_compute() -> None:
