@@ -102,7 +102,7 @@ def describe_our_speed(figures: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure, print, and write the report."""
+    """Measure, print, and write the report after each workload, so that one that is stopped keeps its figures."""
     arguments = parse_arguments()
     instructions = "none" if loaded_build() is None else str(loaded_build())
     began = time.strftime("%Y-%m-%d %H:%M")
@@ -121,9 +121,9 @@ def main() -> None:
         key = f"{name}, {threads} thread{'s' if threads > 1 else ''}"
         results[key] = measure(name, arguments, peaks[threads], threads=threads)
         _print(name, key, results[key], instructions.partition(",")[0])
-    facts["load_after"] = os.getloadavg()
-    if arguments.report is not None:
-        write_report(arguments.report, facts, results)
+        facts["load_after"] = os.getloadavg()
+        if arguments.report is not None:
+            write_report(arguments.report, facts, results)
 
 
 def _print(name: str, key: str, results: dict[str, Any], instructions: str) -> None:
