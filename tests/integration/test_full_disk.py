@@ -17,6 +17,13 @@ from rankelastor.training.run import train
 pytestmark = pytest.mark.fault
 
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"} | {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+"""Python would leave cut files of bytecode, and the file of what coverage measures would be too large, too."""
+
+
 def limit(num_bytes: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, num_bytes))
 
@@ -28,7 +35,7 @@ def rankelastor(*arguments: object, num_bytes: int) -> subprocess.CompletedProce
         text=True,
         check=False,
         timeout=120,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=ENVIRONMENT,
         preexec_fn=limit(num_bytes),
     )
 

@@ -244,7 +244,9 @@ def test_sharded_rows_without_torchrec_are_refused_with_what_installs_it(
 
 
 def test_early_stopping_ends_all_ranks_after_the_same_evaluation(recipe: Recipe, tmp_path: Path) -> None:
-    hasty = with_overrides(recipe, {"training.epochs": 30, "training.patience": 1, "model.ffn.dropout": 0.0})
+    hasty = with_overrides(
+        recipe, {"training.epochs": 30, "training.patience": 1, "training.learning_rate": 0.1, "model.ffn.dropout": 0.0}
+    )
     for size in (1, 2):
         train_on_ranks(hasty, size, tmp_path / str(size))
     one, two = (RunFolder.open(tmp_path / name).result() for name in "12")
