@@ -34,7 +34,7 @@ class ExecutionSettings(Settings):
     )
     threads: PositiveInt | None = Field(
         None,
-        description="Number of CPU threads; null keeps that of PyTorch, or takes the quota of a container if that is less.",
+        description="Number of CPU threads; null keeps that of PyTorch, up to the quota of a container.",
     )
     slice_examples: PositiveInt | None = Field(
         None,
