@@ -1,7 +1,7 @@
 # make demo    set up .venv and run the demo
 # make test    run the default test suite and measure its coverage
 # make test-faults  kill trainings and preparations many times and fill disks (docs/reliability.md)
-# make bench   compare the speed with a baseline written like the published code (8 minutes)
+# make bench   compare the speed with a baseline written like the published code, with one thread and with two (16 minutes)
 # make fuzz    try 100,000 damaged inputs of each reader (about an hour; atheris is used if it is installed)
 # make check   run ruff, mypy, import-linter and typos
 # make format  fix and format the code with ruff

@@ -5,12 +5,14 @@ The processes alternate, A B A B, and never run at the same time: warm-up, then 
 The baseline uses the default allocator, ours the settings of ``train``. Before the timing both are checked to compute
 the same losses in fp32.
 
-It also prints examples per second and the share of the device's measured peak, that of a large matrix product in our
-precision.
+It also prints examples per second, the share of the device's measured peak, that of a large matrix product in our
+precision, and whether a ratio meets its target. On a busy machine try ``--threads 1 --clock processor``, which compares
+processor time.
 
 Example:
     python -m benchmarks.speed --short
     python -m benchmarks.speed --workloads criteo-e10-0.5M --rounds 7
+    python -m benchmarks.speed --workloads avazu-e16-0.5M --threads 1 --clock processor
     python -m benchmarks.speed --device cuda --precision bf16
 """
 
@@ -19,6 +21,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import time
 from pathlib import Path
@@ -29,12 +32,14 @@ import torch
 from benchmarks.speed.epochs import EPOCHS
 from benchmarks.speed.report import write_report
 from benchmarks.speed.same_losses import check_same_losses
+from benchmarks.speed.targets import judge
 from benchmarks.speed.turns import Worker
 from benchmarks.speed.workloads import WORKLOADS
 
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.execution.device import precision_name
 from rankelastor.execution.machine_peak import machine_peak
+from rankelastor.native.library import loaded_build
 from rankelastor.runs.environment import describe_environment
 
 SHORT = ["criteo-e10-0.5M", "criteo-e10-2.1M", "frappe-rankelastor"]
@@ -63,12 +68,12 @@ def alternate(workers: dict[str, Worker], rounds: int, peak: float, **command: A
     }
 
 
-def measure(name: str, arguments: argparse.Namespace, peak: float) -> dict[str, Any]:
+def measure(name: str, arguments: argparse.Namespace, peak: float, *, threads: int) -> dict[str, Any]:
     """Measure all figures of one workload or epoch."""
     results: dict[str, Any] = {}
     losses = None if name in EPOCHS else check_same_losses(WORKLOADS[name], torch.device(arguments.device))
-    options = {"threads": arguments.threads, "device": arguments.device, "precision": arguments.precision}
-    workers = {variant: Worker(variant, name, **options) for variant in ("published", "ours")}
+    options = {"device": arguments.device, "precision": arguments.precision, "clock": arguments.clock}
+    workers = {variant: Worker(variant, name, threads=threads, **options) for variant in ("published", "ours")}
     if name in EPOCHS:
         results["epoch"] = alternate(workers, arguments.rounds, peak, do="epoch", times=1)
     else:
@@ -97,28 +102,41 @@ def describe_our_speed(figures: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure, print, and write the report."""
+    """Measure, print, and write the report after each workload, so that one that is stopped keeps its figures."""
     arguments = parse_arguments()
-    torch.set_num_threads(arguments.threads)
+    instructions = "none" if loaded_build() is None else str(loaded_build())
     began = time.strftime("%Y-%m-%d %H:%M")
     device, settings = torch.device(arguments.device), ExecutionSettings(precision=arguments.precision)
-    peak = machine_peak(settings, device)
+    peaks = {}
+    for threads in arguments.threads:
+        torch.set_num_threads(threads)
+        peaks[threads] = machine_peak(settings, device) if arguments.clock == "wall" else _peak_by_processor_time()
     facts = {key: value for key, value in describe_environment(device).items() if key != "platform"}
-    facts |= {"threads": arguments.threads, "precision": precision_name(settings, device), "peak_gflops": peak / 1e9}
+    facts |= {"threads": arguments.threads, "precision": precision_name(settings, device), "clock": arguments.clock}
+    facts["peak_gflops"] = {threads: peak / 1e9 for threads, peak in peaks.items()}
     facts |= {"load_before": os.getloadavg(), "began": began}
+    print(f"{facts['processor']}, kernels: {facts['kernels']}", flush=True)
     results = {}
-    for name in arguments.workloads:
-        results[name] = measure(name, arguments, peak)
-        for key, figures in results[name].items():
-            if isinstance(figures, dict) and "ratio" in figures:
-                times = f"published {figures['published_ms']:9.2f} ms, ours {figures['ours_ms']:9.2f} ms"
-                spread = f"{figures['ratio']:.2f} ({figures['ratio_low']:.2f} to {figures['ratio_high']:.2f})"
-                print(f"{name:28} {key:11} {times}, ratio {spread}, {describe_our_speed(figures)}", flush=True)
-            elif key == "peak_mb":
-                print(f"{name:28} peak memory {figures['published']:.0f} and {figures['ours']:.0f} MB", flush=True)
-    facts["load_after"] = os.getloadavg()
-    if arguments.report is not None:
-        write_report(arguments.report, facts, results)
+    for threads, name in itertools.product(arguments.threads, arguments.workloads):
+        key = f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+        results[key] = measure(name, arguments, peaks[threads], threads=threads)
+        _print(name, key, results[key], instructions.partition(",")[0])
+        facts["load_after"] = os.getloadavg()
+        if arguments.report is not None:
+            write_report(arguments.report, facts, results)
+
+
+def _print(name: str, key: str, results: dict[str, Any], instructions: str) -> None:
+    """Print the figures of one workload, and note beside each what became of its target."""
+    for what, figures in results.items():
+        if isinstance(figures, dict) and "ratio" in figures:
+            figures["target"] = judge(name, what, figures, instructions)
+            times = f"published {figures['published_ms']:9.2f} ms, ours {figures['ours_ms']:9.2f} ms"
+            spread = f"{figures['ratio']:.2f} ({figures['ratio_low']:.2f} to {figures['ratio_high']:.2f})"
+            said = ", ".join(filter(None, [times, f"ratio {spread}", describe_our_speed(figures), figures["target"]]))
+            print(f"{key:38} {what:11} {said}", flush=True)
+        elif what == "peak_mb":
+            print(f"{key:38} peak memory {figures['published']:.0f} and {figures['ours']:.0f} MB", flush=True)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -129,7 +147,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}, two steps per round")
     parser.add_argument("--rounds", type=int, default=7, help="at least 7 (7)")
     parser.add_argument("--steps", type=int, help="training steps per round (4, or 2 with --short; 40 on CUDA)")
-    parser.add_argument("--threads", type=int, default=2, help="threads that PyTorch may use (2)")
+    parser.add_argument(
+        "--threads",
+        type=_numbers,
+        default=[1, 2],
+        help="numbers of threads that PyTorch may use, one after the other (1,2)",
+    )
+    parser.add_argument(
+        "--clock",
+        choices=("wall", "processor"),
+        default="wall",
+        help="what is timed; processor needs --threads 1 (wall)",
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="device of both variants (cpu)")
     parser.add_argument(
         "--precision", choices=("auto", "fp32", "bf16"), default="fp32", help="precision of our variant (fp32)"
@@ -140,10 +169,27 @@ def parse_arguments() -> argparse.Namespace:
     arguments.steps = arguments.steps or (40 if arguments.device == "cuda" else 2 if arguments.short else 4)
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device must be available, but cuda was given and torch finds none; try --device cpu")
+    if arguments.clock == "processor" and (arguments.threads != [1] or arguments.device != "cpu"):
+        parser.error("--clock processor adds up the time of all threads; try --threads 1 on the CPU")
     unknown = sorted(set(arguments.workloads) - set(known))
     if unknown or arguments.rounds < FEWEST_ROUNDS:
         parser.error(f"workloads must be of {known} and rounds at least 7, but {unknown or arguments.rounds} was given")
     return arguments
+
+
+def _peak_by_processor_time() -> float:
+    """Measure the FLOP/s of the best of several products, as ``machine_peak`` does, by processor time of one thread."""
+    left, right = torch.randn(2, 1024, 1024)
+    best = float("inf")
+    for _ in range(40):
+        began = time.process_time()
+        torch.mm(left, right)
+        best = min(best, time.process_time() - began)
+    return 2 * 1024**3 / best
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ class Worker:
         threads: number of threads of PyTorch.
         device: ``cpu`` or ``cuda``.
         precision: precision of our variant.
+        clock: ``wall``, or ``processor`` for the processor time of the process, which other work disturbs less.
         checkout: the checkout whose code runs; None takes this one.
     """
 
@@ -30,9 +31,11 @@ class Worker:
         threads: int,
         device: str = "cpu",
         precision: str = "fp32",
+        clock: str = "wall",
         checkout: Path | None = None,
     ) -> None:
-        command = [sys.executable, "-m", "benchmarks.speed.worker", name, str(threads), variant, device, precision]
+        command = [sys.executable, "-m", "benchmarks.speed.worker", name, str(threads), variant, device]
+        command += [precision, clock]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         if checkout is not None:
             environment["PYTHONPATH"] = os.pathsep.join([str(checkout / "src"), str(checkout)])

@@ -35,17 +35,19 @@ from rankelastor.schema import Batch
 from rankelastor.training.step import Stepper
 
 NUM_BATCHES = 8
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 Action = Callable[[list[Batch]], list[float]]
 """Function that processes batches and returns the seconds of each, or the mean if they are processed in a queue."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Name of the variant, its device, and our precision (the baseline is fp32)."""
+    """Name of the variant, its device, our precision (the baseline is fp32), and the clock, a name in ``CLOCKS``."""
 
     name: str
     device: str
     precision: str
+    clock: str = "wall"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -68,7 +70,8 @@ def published_actions(workload: Workload, variant: Variant) -> dict[str, Action]
         with torch.no_grad():
             ranker.eval()(batch.to(device)).cpu().numpy()
 
-    return {"train": time_each_batch(train), "infer": time_each_batch(infer)}
+    clock = CLOCKS[variant.clock]
+    return {"train": time_each_batch(train, clock), "infer": time_each_batch(infer, clock)}
 
 
 def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
@@ -100,22 +103,23 @@ def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
         wait_for(device)
         return [(time.perf_counter() - began) / len(batches)]
 
+    clock = CLOCKS[variant.clock]
     # As in training, steps on CUDA are queued without waiting for the previous one.
     return {
-        "train": train_in_a_queue if device.type == "cuda" else time_each_batch(train),
-        "infer": time_each_batch(infer),
+        "train": train_in_a_queue if device.type == "cuda" else time_each_batch(train, clock),
+        "infer": time_each_batch(infer, clock),
     }
 
 
-def time_each_batch(work: Callable[[Batch], None]) -> Action:
+def time_each_batch(work: Callable[[Batch], None], clock: Callable[[], float]) -> Action:
     """Build an action that times each batch separately; ``work`` must read its result, so that the device is idle."""
 
     def act(batches: list[Batch]) -> list[float]:
         seconds = []
         for batch in batches:
-            began = time.perf_counter()
+            began = clock()
             work(batch)
-            seconds.append(time.perf_counter() - began)
+            seconds.append(clock() - began)
         return seconds
 
     return act
@@ -123,7 +127,7 @@ def time_each_batch(work: Callable[[Batch], None]) -> Action:
 
 def main() -> None:
     """Answer commands until the input ends."""
-    name, threads, variant = sys.argv[1], int(sys.argv[2]), Variant(*sys.argv[3:6])
+    name, threads, variant = sys.argv[1], int(sys.argv[2]), Variant(*sys.argv[3:7])
     torch.set_num_threads(threads)
     run = _serve_epochs(EPOCHS[name], variant) if name in EPOCHS else _serve_steps(WORKLOADS[name], variant)
     print(json.dumps({"ready": True}), flush=True)
@@ -151,12 +155,12 @@ def _serve_steps(workload: Workload, variant: Variant) -> Callable[[dict[str, An
 
 def _serve_epochs(epoch: Epoch, variant: Variant) -> Callable[[dict[str, Any]], dict[str, Any]]:
     make = epoch.published if variant.name == "published" else epoch.ours
-    one_epoch, size = make(variant.settings), epoch.size()
+    one_epoch, size, clock = make(variant.settings), epoch.size(), CLOCKS[variant.clock]
 
     def run(command: dict[str, Any]) -> dict[str, Any]:
-        began = time.perf_counter()
+        began = clock()
         auc = [one_epoch() for _ in range(command["times"])][-1]
-        seconds = (time.perf_counter() - began) / command["times"]
+        seconds = (clock() - began) / command["times"]
         return {"seconds": [seconds], "auc": auc, "examples": size.examples, "flops": size.flops}
 
     return run

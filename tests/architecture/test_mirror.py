@@ -196,6 +196,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "evaluation/unseen_in_rows.py": ("serving/test_watch.py", "unseen values as they are written"),
     "evaluation/row_scorer.py": ("serving/test_predict_proba.py", "probabilities of raw rows"),
     "execution/allocator.py": ("execution/test_process_state.py", "what it does to the process is looked at there"),
+    "execution/kernels/cin.py": ("execution/kernels/test_registry.py", "tested by being registered"),
     "execution/kernels/full_mixing.py": ("execution/kernels/test_registry.py", "tested by being registered"),
     "execution/kernels/glu.py": ("execution/kernels/test_registry.py", "tested by being registered"),
     "execution/kernels/mlp_head.py": ("execution/kernels/test_registry.py", "tested by being registered"),

@@ -11,6 +11,7 @@
 #define SUM_DEPTH 256 /* products that a register adds up; a panel of b that deep takes half of a small first-level cache */
 #define BLOCK_ROWS 192 /* rows of a, so that they stay in the second-level cache while all of b passes */
 #define WORTH_COPYING 48 /* rows of a from which copying the panel of b pays */
+#define WORTH_COPYING_A 96 /* columns of b from which copying the transposed a pays */
 #define MOST_VECTORS 3
 #if defined(__SSE__) && !defined(__AVX512F__) /* 16 registers */
 #define MOST_ROWS 6
@@ -101,14 +102,30 @@ static void transpose_panel(const float *b, int64_t b_step, float *panel, int64_
         for (int64_t row = 0; row < depth; row++) panel[row * padded + j] = j < width ? b[j * b_step + row] : 0.0f;
 }
 
+/* Copy rows of the transpose of a, tile by tile, so that the values of a tile lie one after the other: before they are a row
+ * of the matrix apart, and push each other out of the first-level cache. */
+static void copy_tiles(const float *a, int64_t a_step, float *copied, int64_t m, int64_t depth, int64_t most) {
+    const int64_t tiles = (m + most - 1) / most;
+    for (int64_t i = 0; i < tiles; i++) {
+        const int64_t first = m * i / tiles, rows = m * (i + 1) / tiles - first;
+        float *to = copied + first * depth;
+        const float *from = a + first;
+        for (int64_t k = 0; k < depth; k++, from += a_step, to += rows)
+            for (int64_t row = 0; row < rows; row++) to[row] = from[row];
+    }
+}
+
 /* Multiply rows of a, not deeper than SUM_DEPTH, by all columns of b. */
 static void multiply_block(int64_t m, int64_t n, const Tile block, int64_t b_step) {
     float panel[SUM_DEPTH * MOST_VECTORS * LANES] __attribute__((aligned(64)));
+    static _Thread_local float tiles_of_a[BLOCK_ROWS * SUM_DEPTH] __attribute__((aligned(64)));
+    const int copies_a = block.a_row == 1 && n >= WORTH_COPYING_A;
+    if (copies_a) copy_tiles(block.a, block.a_step, tiles_of_a, m, block.depth, rows_by_vectors[2]);
     int64_t vectors;
     for (int64_t j = 0; j < n; j += vectors * LANES) {
         Tile t = block;
         const int64_t left = (n - j + LANES - 1) / LANES;
-        vectors = left <= MOST_VECTORS ? left : 2;
+        vectors = left <= MOST_VECTORS && !copies_a ? left : left < 2 ? left : 2;
         const int64_t width = n - j < vectors * LANES ? n - j : vectors * LANES;
         t.last_lanes = width - (vectors - 1) * LANES;
         t.b = block.b + j * b_step;
@@ -119,7 +136,8 @@ static void multiply_block(int64_t m, int64_t n, const Tile block, int64_t b_ste
         const int64_t tiles = (m + rows_by_vectors[vectors] - 1) / rows_by_vectors[vectors];
         for (int64_t i = 0; i < tiles; i++) {
             const int64_t first = m * i / tiles, last = m * (i + 1) / tiles; /* equal heights */
-            t.a = block.a + first * t.a_row;
+            if (copies_a) t.a = tiles_of_a + first * t.depth, t.a_row = 1, t.a_step = last - first;
+            else t.a = block.a + first * t.a_row;
             t.c = block.c + first * t.c_row + j;
             tile(vectors, last - first, t);
         }

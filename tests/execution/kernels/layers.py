@@ -14,6 +14,7 @@ from rankelastor.nn.ffn.gate import PublishedGate
 from rankelastor.nn.ffn.glu import PerTokenGlu
 from rankelastor.nn.ffn.mlp import PerTokenMlp
 from rankelastor.nn.head import MlpHead
+from rankelastor.nn.interaction.cin import CompressedInteractionNetwork
 from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.norm import RMSNorm
@@ -67,6 +68,10 @@ def _projection(*hidden: int, in_dim: int = 5, norm: bool = True, dropout: float
     return lambda: Projection(in_dim=in_dim, hidden_dims=hidden, out_dim=4, norm=norm, dropout=dropout)
 
 
+def _cin(num_fields: int, *layer_dims: int) -> Callable[[], nn.Module]:
+    return lambda: CompressedInteractionNetwork(num_fields=num_fields, layer_dims=layer_dims)
+
+
 def _mlp(
     *hidden: int,
     tokens: int = 3,
@@ -86,6 +91,7 @@ def _glu(
     return lambda: PerTokenGlu(num_tokens=tokens, token_dim=dim, hidden_dims=hidden, norm=norm, dropout=dropout)
 
 
+_CIN = _both("cin")
 _PROJECTION, _MLP, _GATE, _NORM = _both("projection"), _both("per_token_mlp"), _both("gate"), _both("rms_norm")
 
 LAYERS: dict[type[nn.Module], dict[str, Case]] = {
@@ -141,6 +147,13 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
         "three hidden": Case(_projection(9, 8, 7, norm=False), (6, 5), (*_PROJECTION[:1] * 2, *_PROJECTION[1:] * 2)),
         "most dropped": Case(_projection(37, dropout=0.998), (6, 5), _PROJECTION),
         "no hidden": Case(_projection(), (6, 5), ()),
+    },
+    CompressedInteractionNetwork: {
+        "two layers": Case(_cin(5, 4, 3), (11, 5, 6), (*_CIN[:1] * 2, *_CIN[1:] * 2)),
+        "many rows": Case(_cin(7, 16), (90, 7, 3), _CIN),
+        "one row": Case(_cin(5, 4, 3), (1, 5, 6), (*_CIN[:1] * 2, *_CIN[1:] * 2)),
+        "one field": Case(_cin(1, 4), (11, 1, 6), _CIN),
+        "one sum": Case(_cin(5, 1, 1), (11, 5, 2), (*_CIN[:1] * 2, *_CIN[1:] * 2)),
     },
     MlpHead: {
         "odd": Case(lambda: MlpHead(num_tokens=3, token_dim=5), (11, 3, 5), _PROJECTION, ()),

@@ -5,6 +5,7 @@ Each operation keeps the layers that it replaces and reads their parameters at e
 """
 
 from rankelastor.execution.kernels import (
+    cin,
     dropout,
     full_mixing,
     glu,
@@ -16,6 +17,7 @@ from rankelastor.execution.kernels import (
 )
 
 __all__ = [
+    "cin",
     "dropout",
     "full_mixing",
     "glu",

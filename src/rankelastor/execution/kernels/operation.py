@@ -10,8 +10,9 @@ from torch import Tensor
 from rankelastor.native.library import loaded_build
 
 _CHEAP_TO_REPEAT = {"avx512": 64}
+_CHEAP_ELSEWHERE = 16
 """Largest input width for which recomputing the hidden values costs less than writing and reading them, by instruction
-set; where products are slower beside memory, as with AVX2, there is none."""
+set; elsewhere products are slower beside memory, as was measured with AVX2."""
 
 
 def kernels_may_compute(x: Tensor, weight: Tensor | None) -> bool:
@@ -34,7 +35,7 @@ def kernels_may_compute(x: Tensor, weight: Tensor | None) -> bool:
 def is_cheap_to_repeat(in_dim: int) -> bool:
     """Tell whether the backward pass recomputes hidden values of inputs that wide; the numbers are the same anyway."""
     build = loaded_build()
-    return build is not None and in_dim <= _CHEAP_TO_REPEAT.get(build.instructions.name, 0)
+    return build is not None and in_dim <= _CHEAP_TO_REPEAT.get(build.instructions.name, _CHEAP_ELSEWHERE)
 
 
 def apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
