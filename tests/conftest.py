@@ -15,7 +15,7 @@ from hypothesis import settings
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.recipe import Recipe
 
-pytest_plugins = ["tests.local_s3"]
+pytest_plugins = ["tests.local_ray", "tests.local_s3"]
 
 torch.set_num_threads(1)
 

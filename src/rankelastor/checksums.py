@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rankelastor.remote.remote_path import AnyPath, RemotePath, RemoteState
+from rankelastor.usable_cores import usable_cores
 
 BLOCK_BYTES = 8 << 20
 _MOST_THREADS = 4
@@ -49,7 +50,7 @@ def checksum_of_bytes(data: bytes | memoryview) -> str:
     if len(view) <= BLOCK_BYTES:
         return hashlib.sha256(view).hexdigest()
     starts = range(0, len(view), BLOCK_BYTES)
-    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(_MOST_THREADS, usable_cores().number)) as pool:
         digests = pool.map(lambda start: hashlib.sha256(view[start : start + BLOCK_BYTES]).digest(), starts)
         return hashlib.sha256(b"".join(digests)).hexdigest()
 

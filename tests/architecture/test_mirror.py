@@ -23,6 +23,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "backtesting/page.py": ("backtesting/test_backtest.py", "the table and the page of a backtest"),
     "backtesting/record.py": ("backtesting/test_backtest.py", "figures as JSON and CSV"),
     "identified_folder.py": ("tuning/test_tune.py", "folders that go on, those of others, damaged and held ones"),
+    "sharding/table_parts.py": ("sharding/test_checkpoint.py", "parts that are written and read there"),
     "sharding/quiet.py": ("sharding/test_tables.py", "what libraries say is left out"),
     "studies/work/run_data.py": ("studies/work/test_run_study.py", STEP),
     "data/building/file_stage.py": ("data/building/test_executors.py", STEP),

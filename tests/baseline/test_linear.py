@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
+from scipy.sparse import csr_array
 
 from rankelastor.baseline.design import Columns, Design
 from rankelastor.baseline.linear import linear_baseline
@@ -79,7 +81,9 @@ def test_without_both_labels_there_is_no_baseline(tmp_path: Path) -> None:
     assert linear_baseline(dataset, train_rows=1) is None
 
 
-def test_rows_become_one_hot_ids_means_of_sequences_and_standardised_numbers() -> None:
+def test_rows_become_one_hot_ids_means_of_sequences_and_standardised_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     columns = Columns(
         ids=np.array([[1, 5, 6], [1, 5, 4], [2, 6, 4]]),
         mass=np.array([[1, 0.5, 0.5], [1, 1, 0], [1, 1, 0]]),
@@ -90,11 +94,35 @@ def test_rows_become_one_hot_ids_means_of_sequences_and_standardised_numbers() -
     design = Design(columns)
     assert design.num_columns == 4  # ids 1, 5 and 6 occur twice (4 is padding, 2 occurs once); one number
     apart = 1.5**0.5
-    assert design.matrix(columns).toarray().round(6).tolist() == [
-        [1, 0.5, 0.5, round(-apart, 6)],
-        [1, 1, 0, 0],
-        [0, 0, 1, round(apart, 6)],
-    ]
+    wanted = [[1, 0.5, 0.5, round(-apart, 6)], [1, 1, 0, 0], [0, 0, 1, round(apart, 6)]]
+    plain = design.matrix(columns)
+    assert isinstance(plain, np.ndarray)
+    assert plain.round(6).tolist() == wanted
+    monkeypatch.setattr("rankelastor.baseline.design._FEW_COLUMNS", 3)
+    sparse = design.matrix(columns)
+    assert isinstance(sparse, csr_array)
+    assert sparse.toarray().round(6).tolist() == wanted
+
+
+def test_an_element_that_a_sequence_holds_twice_counts_twice() -> None:
+    columns = Columns(
+        ids=np.array([[7, 7, 8], [8, 7, 7]]),
+        mass=np.full((2, 3), 1 / 3),
+        numbers=np.zeros((2, 0)),
+        labels=np.zeros((2, 1)),
+        weight=np.ones(2),
+    )
+    assert np.asarray(Design(columns).matrix(columns)).round(6).tolist() == [[0.666667, 0.333333]] * 2
+
+
+def test_small_and_large_matrices_give_the_same_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = prepared(tmp_path)
+    plain = linear_baseline(dataset)
+    monkeypatch.setattr("rankelastor.baseline.design._FEW_VALUES", 0)
+    sparse = linear_baseline(dataset)
+    assert plain is not None
+    assert sparse is not None
+    np.testing.assert_allclose(plain.probability, sparse.probability, atol=2e-3)
 
 
 def test_the_weights_of_rows_count(tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def test_tests_of_a_merge_request_pass_and_a_registered_lowering_is_held_against
     for name in (
         "pyproject.toml",
         "tests/conftest.py",
+        "tests/local_ray.py",
         "tests/local_s3.py",
         "tests/shape_checks.py",
         "tests/nn/gradients.py",

@@ -1,17 +1,20 @@
 """Members trained in processes side by side are those trained one after the other."""
 
 import os
+import queue
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from rankelastor.ensembles.member_events import SilentListener
 from rankelastor.ensembles.train import train_ensemble
+from rankelastor.ensembles.worker import Worker
 from rankelastor.errors import RunError
 from rankelastor.recipes.load import dump_yaml, with_overrides
 from rankelastor.recipes.recipe import Recipe
@@ -19,6 +22,20 @@ from rankelastor.runs.run_folder import RunFolder
 from rankelastor.runs.weights import read_weights
 from rankelastor.training.observers import Evaluation
 from rankelastor.training.run import TrainedRun
+
+
+def test_processes_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, str]] = []
+
+    def popen(_command: list[str], *, env: dict[str, str], **_others: object) -> SimpleNamespace:
+        given.append(env)
+        return SimpleNamespace(stdin=None, stdout=())
+
+    monkeypatch.setattr("rankelastor.ensembles.worker.subprocess.Popen", popen)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    Worker(queue.Queue(), num_beside=1_000)
+    Worker(queue.Queue())
+    assert [env.get("OMP_NUM_THREADS") for env in given] == ["1", None]
 
 
 class Heard(SilentListener):

@@ -11,7 +11,9 @@ from rankelastor.execution.cores import (
     compute_threads,
     is_tiny_work,
     one_core,
+    threads_in_use,
 )
+from rankelastor.usable_cores import UsableCores
 
 TINY = 1e-40  # below fp32's normal range
 
@@ -101,3 +103,12 @@ def _fail_with_other_cores(num_threads: int | None, *, flushed: bool) -> None:
         torch.set_num_threads(3)
         torch.set_flush_denormal(flushed)
         raise ZeroDivisionError
+
+
+def test_a_quota_limits_the_threads_that_nobody_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rankelastor.execution.cores.usable_cores", lambda: UsableCores(1, "a quota", is_unseen=True))
+    with borrowed_cores(2):
+        with borrowed_cores(None):
+            assert str(threads_in_use(None)) == "1 (a quota)"
+        assert str(threads_in_use(2)) == "2 (training.threads)"
+        assert str(threads_in_use(None)) == "2 (the number that PyTorch was given)"

@@ -41,6 +41,22 @@ def test_the_probe_gives_a_ratio() -> None:
     assert 0 < device.bf16_speed_up() < 100
 
 
+@pytest.mark.parametrize(("speed_up", "sizes"), [(0.1, [128]), (0.6, [128, 512]), (5.0, [128, 512])])
+def test_large_products_are_left_out_where_small_ones_are_hopeless(
+    speed_up: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def seconds(size: int, dtype: torch.dtype) -> float:
+        if dtype == torch.float32:
+            asked.append(size)
+        return 1.0 if dtype == torch.float32 else 1 / speed_up
+
+    monkeypatch.setattr(device, "_seconds_of_product", seconds)
+    assert device.bf16_speed_up.__wrapped__() == pytest.approx(speed_up)
+    assert asked == sizes
+
+
 CPU = torch.device("cpu")
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -151,7 +154,7 @@ def test_a_shared_layer_is_lowered_once() -> None:
     model = nn.Sequential(norm, nn.Sequential(norm, norm))
     lowered = Lowering(model)
     torch.testing.assert_close(lowered.current()(X), model(X))
-    assert lowered._context.num_operations <= 1
+    assert lowered._lowered.context.num_operations <= 1
 
 
 @pytest.mark.usefixtures("needs_kernels")
@@ -312,3 +315,31 @@ def test_a_layer_that_fails_leaves_the_dropout_of_others_with_their_own_bytes() 
     with pytest.raises(ValueError, match="of our own"):
         Lowering(model).current()(X)
     assert model.dropout.random_bytes is fresh_bytes
+
+
+def test_hooks_that_come_and_go_are_lowered_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    lowered, lower = Lowering(network), Lowering._lower
+    x, seen, made = torch.randn(2, 3), list[int](), list[Lowering]()
+
+    def counted(self: Lowering) -> Any:
+        made.append(self)
+        return lower(self)
+
+    monkeypatch.setattr(Lowering, "_lower", counted)
+    for step in range(6):
+        handle = network[0].register_forward_hook(lambda *_: seen.append(1)) if step % 2 else None
+        assert torch.equal(lowered.current()(x), network(x))
+        if handle is not None:
+            handle.remove()
+    assert (len(made), len(seen)) == (1, 6)
+
+
+def test_a_module_that_was_replaced_is_not_kept() -> None:
+    network = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    lowered, replaced = Lowering(network), weakref.ref(network[0])
+    lowered.current()
+    network[0] = nn.Linear(3, 4)
+    lowered.current()
+    gc.collect()
+    assert replaced() is None

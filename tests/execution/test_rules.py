@@ -48,7 +48,7 @@ def test_a_new_rule_is_listed_and_stands_for_layers_of_exactly_its_type() -> Non
     model = nn.Sequential(Doubling(), Tripling())
     lowered = Lowering(model)
     assert lowered.is_lowered
-    assert lowered._context.num_operations == 1
+    assert lowered._lowered.context.num_operations == 1
     assert lowered.current()(x).tolist() == [6.0, 6.0]
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from tests.free_port import free_port
 from rankelastor.collectives.joining import joined
 
 ROOT = Path(__file__).parents[2]
+LONGEST_SECONDS = 600
 needs_torchrec = pytest.mark.skipif(
     importlib.util.find_spec("torchrec") is None or importlib.util.find_spec("fbgemm_gpu") is None,
     reason="TorchRec is not installed, see docs/scaling.md",
@@ -49,10 +52,20 @@ class RankServer:
         assert self._server.stdout is not None
         self._server.stdin.write(json.dumps([size, work, arguments]) + "\n")
         self._server.stdin.flush()
-        found: list[dict[str, Any]] = json.loads(self._server.stdout.readline())
+        patience = threading.Timer(LONGEST_SECONDS, self.end)
+        patience.start()
+        answer = self._server.stdout.readline()
+        patience.cancel()
+        assert answer, f"no answer of {work} within {LONGEST_SECONDS} s"
+        found: list[dict[str, Any]] = json.loads(answer)
         for rank, each in enumerate(found):
             assert "result" in each, f"rank {rank}: {each}"
         return [each["result"] for each in found]
+
+    def end(self) -> None:
+        """Kill the server with its ranks, if it has not ended."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._server.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -66,14 +79,14 @@ def rank_server() -> Iterator[RankServer]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
-    try:
-        with server:
-            yield RankServer(server)
-            assert server.stdin is not None
-            server.stdin.close()
-    finally:
-        server.kill()
+    ranks = RankServer(server)
+    with server:
+        try:
+            yield ranks
+        finally:
+            ranks.end()
 
 
 def main() -> None:

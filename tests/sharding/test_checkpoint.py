@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from tests.sharding.table_steps import first_rows, layout_of
 
 from rankelastor.errors import RunError
-from rankelastor.sharding.checkpoint import PATTERN, TablePart, holds_tables, read_whole, write_tables
+from rankelastor.sharding.checkpoint import read_whole, write_tables
+from rankelastor.sharding.table_parts import PATTERN, TablePart, holds_tables
 
 LAYOUT = layout_of(6)
 ROWS = first_rows(LAYOUT)

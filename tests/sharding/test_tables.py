@@ -66,6 +66,13 @@ def test_two_processes_have_the_losses_of_one(place: int, ranks: list[dict[str, 
     assert ranks[0]["steps"][place]["losses"] == ranks[1]["steps"][place]["losses"]
 
 
+@needs_torchrec
+def test_what_sharded_rows_exchange_is_a_stage_of_the_profile(ranks: list[dict[str, Any]]) -> None:
+    for rank in ranks:
+        assert rank["stages"] == ["data", "embedding", "network", "loss", "exchange", "optimiser", "other"]
+        assert rank["sent"].keys() == {"dense", "rows", "row values", "row gradients", "totals"}
+
+
 @pytest.fixture(scope="module")
 def unbroken(folder: Path) -> tuple[TrainedRun, list[float]]:
     """A run of one process with the same rules, which was never stopped, and its losses."""

@@ -12,6 +12,7 @@ from tests.sharding.trained_steps import sharded_values, take_steps
 
 from rankelastor.collectives.process_group import GroupProcesses
 from rankelastor.collectives.processes import Processes
+from rankelastor.profiling.profile import profile
 from rankelastor.recipes.load import recipe_from_values
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.training.distributed.follow import follow
@@ -75,4 +76,11 @@ def all_at_once(
     """Do in one call of processes what tests look at."""
     steps = [take_steps(processes, folder, plan, dim) for plan, dim in plans]
     losses = stop_and_go_on(processes, folder, plans[0][0])
-    return {"tables": compare(processes, cases), "steps": steps, "losses": list(losses.values())}
+    profiled = profile(recipe_of(Path(folder), plans[0][0]), num_steps=1, num_warmup=0, processes=processes)
+    return {
+        "tables": compare(processes, cases),
+        "steps": steps,
+        "losses": list(losses.values()),
+        "stages": [stage.stage for stage in profiled.stages],
+        "sent": dict(profiled.bytes_per_step),
+    }

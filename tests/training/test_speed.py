@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from rankelastor.config.execution import ExecutionSettings
-from rankelastor.execution.machine_peak import machine_peak
+from rankelastor.execution.machine_peak import PROBE_SECONDS, machine_peak
 from rankelastor.models.cost import Cost
 from rankelastor.training import speed
 from rankelastor.training.speed import peak_memory_bytes, speed_of
@@ -13,15 +13,30 @@ COST = Cost(dense_parameters=1, embedding_parameters=1, flops_per_example=100, t
 
 def test_flops_a_second_and_their_share_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "machine_peak", lambda *_: 6e5)
-    found = speed_of(COST, examples_per_second=500, execution=ExecutionSettings(), device=CPU)
+    found = speed_of(COST, examples_per_second=500, seconds=1, execution=ExecutionSettings(), device=CPU)
     assert found.dense_flops_per_second == 300 * 500
     assert found.share_of_machine_peak == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(("seconds", "probe"), [(2.0, 0.1), (100.0, PROBE_SECONDS)])
+def test_measuring_the_peak_adds_little_to_a_short_training(
+    seconds: float, probe: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def peak(_settings: ExecutionSettings, _device: torch.device, for_seconds: float) -> float:
+        asked.append(for_seconds)
+        return 1e9
+
+    monkeypatch.setattr(speed, "machine_peak", peak)
+    speed_of(COST, examples_per_second=500, seconds=seconds, execution=ExecutionSettings(), device=CPU)
+    assert asked == [pytest.approx(probe)]
 
 
 def test_what_is_not_known_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "machine_peak", lambda *_: 6e5)
     monkeypatch.setattr(speed, "peak_memory_bytes", lambda: None)
-    names = set(speed_of(COST, examples_per_second=500, execution=ExecutionSettings(), device=CPU).as_dict())
+    names = set(speed_of(COST, examples_per_second=500, seconds=1, execution=ExecutionSettings(), device=CPU).as_dict())
     assert names == {"dense_flops_per_second", "machine_peak_flops_per_second", "share_of_machine_peak"}
 
 

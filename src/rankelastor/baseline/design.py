@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
-from scipy.sparse import csr_array
 
 from rankelastor.data.shards import Shard
 from rankelastor.schema import PADDING_ID, FeatureSchema
 
+Matrix = Any
+"""A matrix of float64, (row, column): a plain array, or SciPy's csr_array, which is not imported to be named."""
+_FEW_COLUMNS, _FEW_VALUES = 512, 2**21
+"""Largest number of columns, and of values, for which the matrix is a plain one and SciPy is not imported."""
 _LARGEST_NUMBER = 10.0
 """Standardised numbers are clipped to this size, so that one outlier does not decide about a weight."""
 
@@ -57,7 +60,7 @@ class Columns:
 
 
 class Design:
-    """A map from prepared rows to a sparse matrix, fitted on sampled train rows.
+    """A map from prepared rows to a matrix, fitted on sampled train rows.
 
     An id has a column of its own if it occurs at least twice there; all other ids have none. Numbers are standardised.
     """
@@ -74,8 +77,8 @@ class Design:
         """Number of columns of the matrix: the ids, then the numbers."""
         return len(self._ids) + len(self._mean)
 
-    def matrix(self, columns: Columns) -> csr_array:
-        """Make the matrix of some rows, float64 (row, column)."""
+    def matrix(self, columns: Columns) -> Matrix:
+        """Make the matrix of some rows, float64 (row, column): sparse, or a plain one if it is small."""
         places = np.searchsorted(self._ids, columns.ids).clip(max=max(len(self._ids) - 1, 0))
         known = self._is_known(columns, places)
         numbers = ((columns.numbers - self._mean) / self._deviation).clip(-_LARGEST_NUMBER, _LARGEST_NUMBER)
@@ -86,8 +89,13 @@ class Design:
         )
         chosen = np.concatenate([known, np.ones(numbers.shape, dtype=np.bool_)], axis=1)
         values = np.concatenate([columns.mass, numbers], axis=1)[chosen]
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        return csr_array((values, all_places[chosen], starts), shape=(num_rows, self.num_columns))
+        shape = (num_rows, self.num_columns)
+        if self.num_columns <= _FEW_COLUMNS and num_rows * self.num_columns <= _FEW_VALUES:
+            flat = np.repeat(np.arange(num_rows), counts) * self.num_columns + all_places[chosen]
+            return np.bincount(flat, values, minlength=num_rows * self.num_columns).reshape(shape)
+        from scipy.sparse import csr_array  # noqa: PLC0415 - takes .3 s, which is much where rows are few
+
+        return csr_array((values, all_places[chosen], np.concatenate([[0], np.cumsum(counts)])), shape=shape)
 
     def _is_known(self, columns: Columns, places: Int64[ndarray, "row position"]) -> Bool[ndarray, "row position"]:
         if not len(self._ids):

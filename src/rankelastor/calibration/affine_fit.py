@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Float64, Shaped
 from numpy import ndarray
-from scipy.special import expit
 
 from rankelastor.calibration.calibrators import AffineCalibrator
+from rankelastor.logistic import expit
 
 _MOST_STEPS = 100
 _SMALLEST_STEP = 1e-10
@@ -34,8 +34,8 @@ def fit_platt(
         >>> logits = np.repeat([-2.0, 2.0], 100)  # claim .12 and .88, where .3 and .7 are true
         >>> label = np.tile(np.arange(100) < 30, 2) ^ np.repeat([False, True], 100)
         >>> fitted = fit_platt(label, logits)
-        >>> round(float(expit(fitted.slope * 2)), 2), round(fitted.offset, 6)
-        (0.7, 0.0)
+        >>> expit(np.array([fitted.slope * 2])).round(2), round(fitted.offset, 6)
+        (array([0.7]), 0.0)
 
     Source: Platt 1999, Probabilistic outputs for support vector machines, section 2.2; Lin, Lin and Weng 2007.
     """

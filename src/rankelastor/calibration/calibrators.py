@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float, Float64, Shaped
 from numpy import ndarray
-from scipy.special import logit
+
+from rankelastor.logistic import logit
 
 _DECIMALS = 6
 
@@ -81,7 +82,7 @@ class IsotonicCalibrator:
         probabilities: the probability at each knot, never falling, above 0 and below 1.
 
     Example:
-        >>> from scipy.special import expit
+        >>> from rankelastor.logistic import expit
         >>> calibrator = IsotonicCalibrator((-1.0, 1.0), (0.25, 0.75))
         >>> expit(calibrator(np.array([-9.0, -1.0, 0.0, 9.0]))).round(6).tolist()
         [0.25, 0.25, 0.5, 0.75]

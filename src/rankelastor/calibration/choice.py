@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped
 from numpy import ndarray
-from scipy.special import expit
 
 from rankelastor.calibration.affine_fit import fit_offset, fit_platt, fit_temperature
 from rankelastor.calibration.calibrators import UNCALIBRATED, AffineCalibrator, Calibrator
 from rankelastor.calibration.isotonic_fit import fit_isotonic
 from rankelastor.config.calibration import CalibrationKind
+from rankelastor.logistic import expit
 from rankelastor.metrics.likelihood import row_losses
 from rankelastor.metrics.weighted import weighted_mean
 

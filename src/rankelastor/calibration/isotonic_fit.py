@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Shaped
 from numpy import ndarray
-from scipy.optimize import isotonic_regression
 
 from rankelastor.calibration.calibrators import IsotonicCalibrator, rounded
 
@@ -32,6 +31,8 @@ def fit_isotonic(
 
     Source: Zadrozny and Elkan 2002, Transforming classifier scores into accurate multiclass probability estimates.
     """
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - takes half a second, and few trainings fit steps
+
     weight = np.ones(len(label)) if weight is None else weight.astype(np.float64) / weight.mean(dtype=np.float64)
     places, place_of = np.unique(rounded(logits), return_inverse=True)
     mass = np.bincount(place_of, weights=weight)

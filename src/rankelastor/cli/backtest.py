@@ -77,10 +77,10 @@ def backtest(  # noqa: PLR0917 - typer's arguments
     from rankelastor.cli.fitted_table import FittedTable
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.stop_signals import stopping_between_steps
-    from rankelastor.execution.allocator import keep_large_blocks
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.recipes.load import load_recipe, parse_overrides
 
-    keep_large_blocks()
+    begin_to_compute()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     with Bar() as bar, stopping_between_steps() as interruption:
         result = backtest_recipe(

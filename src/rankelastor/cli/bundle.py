@@ -61,7 +61,9 @@ def bundle(  # noqa: PLR0917 - typer passes keyword arguments
     """
     from rankelastor.bundles.make import BundleOptions, bundle_run
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.this_process import begin_to_work
 
+    begin_to_work()
     options = BundleOptions(
         with_examples=not no_examples,
         hash_vocabularies=hash_vocabularies,

@@ -35,14 +35,14 @@ def demo(
 ) -> None:
     """Generate a click log whose best possible AUC is known, train RankMixer and RankElastor on it, compare them."""
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.config.spectrum import SpectrumSettings
-    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.spectrum.runs.observer import SpectrumObserver
     from rankelastor.studies.demo import run_demo
     from rankelastor.studies.verdict import verdict_of
 
-    keep_large_blocks()
+    begin_to_compute()
     with Bar() as bar:
         report = run_demo(
             folder,

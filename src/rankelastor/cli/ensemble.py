@@ -48,10 +48,10 @@ def ensemble(
     from rankelastor.cli.ensemble_view import result_members_table
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.tables import comparison_lines, metrics_view
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.ensembles.make import make_ensemble
-    from rankelastor.execution.allocator import keep_large_blocks
 
-    keep_large_blocks()
+    begin_to_compute()
     with Bar() as bar:
         made = make_ensemble(
             find_runs(runs),

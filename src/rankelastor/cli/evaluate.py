@@ -52,8 +52,8 @@ def evaluate(  # noqa: PLR0917 - typer passes keyword arguments
     from rankelastor.cli.evaluation_view import evaluation_json, evaluation_view
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.standard_streams import STANDARD, or_standard_input
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.evaluation.evaluate import evaluate_with_unseen
-    from rankelastor.execution.allocator import keep_large_blocks
 
     if on is not None and (split is not None or prepared is not None):
         other = "--split" if split is not None else "--prepared"
@@ -68,7 +68,7 @@ def evaluate(  # noqa: PLR0917 - typer passes keyword arguments
             f"--on - reads standard input once, for one run, but {len(folders)} runs were given; name a file"
         )
     name = "on" if on is not None else (split or Split.test).value
-    keep_large_blocks()
+    begin_to_compute()
     with Bar() as bar:
         evaluated = {
             run: evaluate_with_unseen(

@@ -52,10 +52,12 @@ def explain(  # noqa: PLR0917 - typer passes keyword arguments
     Columns that stand for each other share their importance, and neither loses much alone.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.this_process import begin_to_work
     from rankelastor.explanations.importance import importance
     from rankelastor.explanations.plot import require_page, write_plot
     from rankelastor.explanations.row import explain_row
 
+    begin_to_work()
     place = find_run(run)
     if row is not None:
         if plot is not None:

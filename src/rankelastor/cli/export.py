@@ -46,8 +46,10 @@ def export(
     probability differs by more than 1e-5.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.this_process import begin_to_work
     from rankelastor.export.export_run import export_run
 
+    begin_to_work()
     with Bar() as bar:
         done = export_run(find_run(run), to, output_format=form.value, overwrite=force, progress=bar)
     found = done.agreement

@@ -49,6 +49,7 @@ def init(  # noqa: PLR0917 - typer's arguments
 
     The recipe trains as it stands. Its comments hold the reasons, so that you can change what you know better.
     """
+    from rankelastor.cli.this_process import begin_to_work
     from rankelastor.drafting.infer import infer_from_profiles
     from rankelastor.drafting.log_file import read_log
     from rankelastor.drafting.profile import profile_table
@@ -57,6 +58,7 @@ def init(  # noqa: PLR0917 - typer's arguments
     from rankelastor.recipes.load import load_recipe
     from rankelastor.storage import whole_file
 
+    begin_to_work()
     name = _name_of(log_file)
     recipe = to or Path(f"{name}.yaml")
     if recipe.exists() and not force:

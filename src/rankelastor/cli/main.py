@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -11,6 +10,7 @@ import typer
 
 import rankelastor
 from rankelastor.cli.console import accept_any_character, set_manner
+from rankelastor.cli.this_process import end_quickly, keep_to_quota, start_quickly, wait_asleep
 from rankelastor.cli.verb_group import QUIET_HELP, VERBOSE_HELP, ReportingGroup, TerminatedError, help_settings
 
 if TYPE_CHECKING:
@@ -84,21 +84,16 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
     raise TerminatedError(number)
 
 
-def _wait_asleep() -> None:
-    """Let OpenMP's threads wait for one another asleep, but for some microseconds, unless the user says otherwise.
-
-    By default they spin, which keeps other processes, and the threads waited for, from the cores of a busy machine: a
-    training of small batches beside other work took six times as long. It takes effect where torch is imported later.
-    """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-
 def main() -> None:
     """Run the command line; the exit code is 2 for a user's mistake, 130, 143 or 129 for Ctrl-C, SIGTERM or SIGHUP."""
+    start_quickly()
     accept_any_character()
-    _wait_asleep()
+    wait_asleep()
+    keep_to_quota()
     signal.signal(signal.SIGTERM, _terminate)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
         signal.signal(signal.SIGHUP, _terminate)
-    app()
+    try:
+        app()
+    finally:
+        end_quickly()

@@ -68,10 +68,10 @@ def predict(  # noqa: PLR0917 - typer passes keyword arguments
     """
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.standard_streams import STANDARD, end_quietly, or_standard_input, or_standard_output
-    from rankelastor.execution.allocator import keep_large_blocks
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.serving.predict import predict as predict_rows
 
-    keep_large_blocks()
+    begin_to_compute()
     try:
         with Bar() as bar:
             num_rows = predict_rows(

@@ -58,9 +58,11 @@ def prepare(  # noqa: PLR0917 - typer passes keyword arguments
     With --extend known values keep their ids, new ones get ids behind them and counts grow, see docs/days.md.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.this_process import begin_to_work
     from rankelastor.recipes.load import load_recipe, parse_overrides
     from rankelastor.recipes.prepare import prepare_for
 
+    begin_to_work()
     changes = parse_overrides(assignments or []) | ({} if to is None else {"data.prepared": to})
     settings = load_recipe(recipe, changes).data
     with Bar() as bar:

@@ -53,11 +53,11 @@ def profile(  # noqa: PLR0917 - typer passes keyword arguments
     Prepares the data first if that has not been done.
     """
     from rankelastor.cli.progress import Bar
-    from rankelastor.execution.allocator import keep_large_blocks
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.profiling.profile import profile as profile_steps
     from rankelastor.recipes.load import load_recipe, parse_overrides
 
-    keep_large_blocks()
+    begin_to_compute()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     if processes is not None and processes > 1 and not together.are_started_together():
         together.start(processes)
@@ -78,7 +78,7 @@ def _print_json(found: StepProfile) -> None:
 
 
 def _print_table(name: str, found: StepProfile) -> None:
-    threads = f"{found.num_threads} {'thread' if found.num_threads == 1 else 'threads'}"
+    threads = f"{found.num_threads} {'thread' if found.num_threads == 1 else 'threads'} ({found.threads_reason})"
     print_words(
         f"{name}: batches of {found.batch_size:,}{_by_processes(found)}, {found.device}, {threads}, "
         f"{found.precision}; "

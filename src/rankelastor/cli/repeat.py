@@ -36,11 +36,11 @@ def repeat(
     differs in the environment is listed. The exit code is 1 if a metric differs by more than the tolerance.
     """
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.cli.training_view import TrainingView
-    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.training.repeat import repeat_run
 
-    keep_large_blocks()
+    begin_to_compute()
     with Bar() as bar:
         found = repeat_run(find_run(run), to=to, tolerance=tolerance, observers=[TrainingView(bar)], progress=bar)
     if as_json:

@@ -60,9 +60,11 @@ def serve(  # noqa: PLR0917 - typer passes keyword arguments
     A page at / tries rows. Nothing of a request is logged. The environment variable RANKELASTOR_TOKEN sets a bearer
     token that guards every path but health and the pages at / and /docs, which hold nothing of the model.
     """
+    from rankelastor.cli.this_process import begin_to_work
     from rankelastor.service.limits import Limits
     from rankelastor.service.run import ServiceSettings, serve
 
+    begin_to_work()
     limits = Limits(
         body_bytes=body_bytes,
         rows=rows,

@@ -105,11 +105,13 @@ def _measure(
 ) -> list[RunSpectrum]:
     """Measure each run; with ``by`` merge the runs of each group."""
     from rankelastor.cli.progress import Bar
+    from rankelastor.cli.this_process import begin_to_work
     from rankelastor.spectrum.runs.groups import group_runs
     from rankelastor.spectrum.runs.measure_run import measure_run
     from rankelastor.spectrum.runs.over_seeds import over_seeds
     from rankelastor.spectrum.runs.run_names import distinct_names
 
+    begin_to_work()
     names = dict(zip(folders, distinct_names(folders), strict=True))
     groups = group_runs(folders, by=by) if by else []
     with Bar() as bar:

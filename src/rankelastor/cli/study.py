@@ -85,10 +85,10 @@ def run(  # noqa: PLR0917 - typer's arguments
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.stop_signals import stopping_between_steps
     from rankelastor.cli.study_view import StudyView
-    from rankelastor.execution.allocator import keep_large_blocks
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.studies.work.run_study import run_study
 
-    keep_large_blocks()
+    begin_to_compute()
     with Bar() as bar, stopping_between_steps() as interruption:
         results = run_study(
             study,

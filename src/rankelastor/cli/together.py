@@ -16,6 +16,7 @@ from rankelastor.cli.console import set_manner
 from rankelastor.cli.option_names import message_with_options
 from rankelastor.cli.verb_group import INTERRUPTED, USER_MISTAKE, TerminatedError
 from rankelastor.errors import RankElastorError, RunError, SettingsError
+from rankelastor.usable_cores import share_of_cores
 
 if TYPE_CHECKING:
     from rankelastor.collectives.joining import Joined
@@ -46,7 +47,7 @@ def start(num_processes: int) -> None:
 
     logging.disable(logging.CRITICAL)  # the launcher logs what is said here in words
     os.environ[_LAUNCHED] = "1"
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, _num_cores() // num_processes)))
+    os.environ.update(share_of_cores(num_processes))
     settings = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -81,10 +82,6 @@ def _why(error: Any, num_processes: int) -> Exception:
 
 def _memory_hint(name: str) -> str:
     return ", as the system does where memory runs out" if name == "SIGKILL" else ""
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def are_started_together() -> bool:

@@ -94,9 +94,9 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.stop_signals import stopping_between_steps
     from rankelastor.cli.tables import comparison_lines, describe_speed, metrics_view
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.cli.training_view import TrainingView
     from rankelastor.data.used_by import User, add_user
-    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.recipes.load import load_recipe, parse_overrides
     from rankelastor.runs.run_folder import default_run_folder
     from rankelastor.spectrum.runs.observer import SpectrumObserver
@@ -109,7 +109,7 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         raise SettingsError("--seeds is for one process that starts others, but this is one of several; leave it out")
     if start_from is not None and seeds is not None:
         raise SettingsError("--from is for a single run, but --seeds was given too; train the members one by one")
-    keep_large_blocks()
+    begin_to_compute()
     overrides = parse_overrides(assignments or [])
     if seeds is not None:
         settings = load_recipe(recipe, overrides)

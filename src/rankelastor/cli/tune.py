@@ -78,15 +78,15 @@ def tune(  # noqa: PLR0917 - typer's arguments
     from rankelastor.cli.progress import Bar
     from rankelastor.cli.stop_signals import stopping_between_steps
     from rankelastor.cli.tables import metrics_view
+    from rankelastor.cli.this_process import begin_to_compute
     from rankelastor.cli.tune_view import TuneView, trials_table
     from rankelastor.data.used_by import User, add_user
-    from rankelastor.execution.allocator import keep_large_blocks
     from rankelastor.recipes.load import load_recipe, parse_overrides
     from rankelastor.runs.run_folder import RunFolder
     from rankelastor.tuning.tune import space_of
     from rankelastor.tuning.tune import tune as tune_recipe
 
-    keep_large_blocks()
+    begin_to_compute()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
     with Bar() as bar:
         if show_space:

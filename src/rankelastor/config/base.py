@@ -33,6 +33,7 @@ class Settings(BaseModel):
         validate_default=True,
         allow_inf_nan=False,
         json_schema_extra=_describe_class,
+        defer_build=True,  # a validator is made when it is first used, and most models' never are
     )
     also_known: ClassVar[tuple[str, ...]] = ()
     """Accepted keys that are moved to another path before validation."""

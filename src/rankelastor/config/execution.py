@@ -32,7 +32,10 @@ class ExecutionSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Device that computes the ranker; `auto` is CUDA if there is such a device, else the CPU."
     )
-    threads: PositiveInt | None = Field(None, description="Number of CPU threads; null keeps that of PyTorch.")
+    threads: PositiveInt | None = Field(
+        None,
+        description="Number of CPU threads; null keeps that of PyTorch, up to the quota of a container.",
+    )
     slice_examples: PositiveInt | None = Field(
         None,
         description="Number of examples that the CPU computes at a time; null chooses a number that bounds the memory "

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from scipy.stats import spearmanr
 
 from rankelastor.data.kinds.calendar import CalendarField
 from rankelastor.data.kinds.categorical import CategoricalField
@@ -260,6 +259,8 @@ def _rises(profile: ColumnProfile) -> bool:
 
 def _counts_something(profile: ColumnProfile) -> bool:
     """Tell whether small numbers are the frequent ones, as with counts, durations and prices."""
+    from scipy.stats import spearmanr  # noqa: PLC0415 - takes .8 s, and few columns ask for it
+
     correlation = spearmanr(profile.numbers, profile.number_counts).statistic
     return bool(correlation <= _COUNTS_FALL)
 

@@ -14,9 +14,9 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from rankelastor.drafting.profile import ColumnProfile
+from rankelastor.logistic import expit, logit
 
 LEAST_STATISTIC = 60.0
 """Below it pairs were not worth their embeddings, whose values are in one row or two each (docs/results.md)."""
@@ -107,7 +107,7 @@ def _score_test(
 def _fit(base: NDArray[np.float64], clicked: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fit the weights of a logistic regression by Newton's method, a little held back."""
     weights = np.zeros(len(base))
-    weights[0] = logit(clicked.mean())
+    weights[:1] = logit(clicked.mean(keepdims=True))
     for _ in range(_NEWTON_STEPS):
         probability = expit(weights @ base)
         curvature = (base * (probability * (1 - probability))) @ base.T + np.eye(len(base))
@@ -119,7 +119,7 @@ def _scores(codes: NDArray[np.int64], clicked: NDArray[np.float64]) -> Scores:
     """Compute the log odds of each row's code on the rows of other folds, above those of all rows."""
     num_codes = int(codes.max()) + 1
     fold = np.arange(len(codes)) * _FOLDS // len(codes)
-    rate = clicked.mean()
+    rate = clicked.mean(keepdims=True)
     cells = fold * num_codes + codes
     counts = np.bincount(cells, minlength=_FOLDS * num_codes).reshape(_FOLDS, num_codes)
     clicks = np.bincount(cells, clicked, minlength=_FOLDS * num_codes).reshape(_FOLDS, num_codes)

@@ -60,7 +60,7 @@ class _Workers:
         """Train all members; stop all processes on any failure."""
         try:
             for _ in range(num_processes):
-                self._workers.append(Worker(self._events))
+                self._workers.append(Worker(self._events, num_beside=num_processes))
                 self._workers[-1].give(*self._waiting.pop(0))
             while self._num_left:
                 self._take(*self._events.get())

@@ -17,6 +17,7 @@ import rankelastor
 from rankelastor.ensembles.member_events import Event
 from rankelastor.errors import RunError
 from rankelastor.recipes.recipe import Recipe
+from rankelastor.usable_cores import share_of_cores
 
 WorkerEvents = queue.Queue[tuple["Worker", Event | None]]
 """Events of all workers; None is the end of a process."""
@@ -35,16 +36,17 @@ class Worker:
     Args:
         events: receives the events of the process.
         module: the module that the process runs.
+        num_beside: number of processes that share the machine, this one included; each gets its share of the cores.
     """
 
-    def __init__(self, events: WorkerEvents, module: str = MEMBERS) -> None:
+    def __init__(self, events: WorkerEvents, module: str = MEMBERS, *, num_beside: int = 1) -> None:
         self._folder = Path()
         self._events = events
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(),
+            env=_environment() | share_of_cores(num_beside),
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)

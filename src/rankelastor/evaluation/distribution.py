@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
-from scipy.special import expit, logit
 
+from rankelastor.logistic import expit, logit
 from rankelastor.runs.result import ProbabilityFigures
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

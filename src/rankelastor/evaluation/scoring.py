@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 from numpy import ndarray
-from scipy.special import expit, logit
 from torch import Tensor
 
 from rankelastor.calibration.calibration import Calibration
@@ -22,6 +21,7 @@ from rankelastor.execution.cores import compute_threads, one_core
 from rankelastor.execution.device import autocast
 from rankelastor.execution.hooks import must_run_in_order
 from rankelastor.execution.lowering import Lowering
+from rankelastor.logistic import expit, logit
 from rankelastor.metrics.intervals import Interval, intervals_of
 from rankelastor.metrics.report import Metrics, evaluate_predictions
 from rankelastor.models.ranker import Ranker

@@ -11,6 +11,7 @@ import torch
 
 from rankelastor.execution.forked import require_working_threads
 from rankelastor.models.ranker import Ranker
+from rankelastor.usable_cores import UsableCores, usable_cores
 
 Result = TypeVar("Result")
 _TINY = 1e-40  # a denormal number in fp32
@@ -39,7 +40,9 @@ def choose_num_threads(ranker: Ranker, num_examples: int) -> int:
 
 @contextmanager
 def borrowed_cores(num_threads: int | None) -> Iterator[None]:
-    """Let PyTorch use ``num_threads`` CPU threads within the context; None keeps the present number.
+    """Let PyTorch use ``num_threads`` CPU threads within the context; None keeps the present number, up to a quota.
+
+    PyTorch sees which cores a process may run on, but not the quota of a container, see ``usable_cores.py``.
 
     On leaving, also after an error, PyTorch's number of threads and its mode of flushing denormal numbers to zero are
     restored.
@@ -56,6 +59,9 @@ def borrowed_cores(num_threads: int | None) -> Iterator[None]:
     """
     before, flushed = torch.get_num_threads(), _flushes_denormals()
     try:
+        cores = usable_cores()
+        if num_threads is None and cores.is_unseen:
+            num_threads = min(before, cores.number)
         if num_threads is not None:
             torch.set_num_threads(num_threads)
         require_working_threads()
@@ -63,6 +69,23 @@ def borrowed_cores(num_threads: int | None) -> Iterator[None]:
     finally:
         torch.set_num_threads(before)
         torch.set_flush_denormal(flushed)
+
+
+def threads_in_use(setting: int | None) -> UsableCores:
+    """Tell how many CPU threads PyTorch uses now, and why.
+
+    Args:
+        setting: ``training.threads``.
+
+    Example:
+        >>> with borrowed_cores(1):
+        ...     str(threads_in_use(1))
+        '1 (training.threads)'
+    """
+    number, cores = torch.get_num_threads(), usable_cores()
+    if setting is not None:
+        return UsableCores(number, "training.threads")
+    return cores if number == cores.number else UsableCores(number, "the number that PyTorch was given")
 
 
 def compute_threads(num_threads: int) -> Executor:

@@ -10,10 +10,13 @@ import torch
 
 from rankelastor.config.execution import ExecutionSettings, Precision
 from rankelastor.errors import SettingsError
+from rankelastor.execution.cores import one_core
 
 logger = logging.getLogger(__name__)
 
-_PROBE_SIZE, _PROBE_ROUNDS, _PROBE_SECONDS = 512, 5, 0.1
+_PROBE_SIZES, _PROBE_ROUNDS, _PROBE_SECONDS = (128, 512), 5, 0.1
+_HOPELESS = 0.5
+"""Speed-up in small products below which large ones, which would take half a second then, are not tried."""
 CLEARLY_FASTER = 1.5
 """Least speed-up for which ``training.precision=auto`` selects bf16 on a CPU: casts take time, too."""
 
@@ -40,20 +43,28 @@ def choose_device(settings: ExecutionSettings) -> torch.device:
 
 @cache
 def bf16_speed_up() -> float:
-    """Measure how much faster this CPU multiplies matrices in bf16 than in fp32.
+    """Measure how much faster a core of this CPU multiplies matrices in bf16 than in fp32.
 
-    The best of five 512 x 512 products counts; where they take long, which is so in bf16 on many CPUs, of fewer.
+    The best of five 512 x 512 products counts; where products take long, which is so in bf16 on many CPUs, of fewer.
+    Where products of 128 x 128 already take twice as long in bf16, these are the answer.
     """
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        left = torch.ones(_PROBE_SIZE, _PROBE_SIZE, dtype=dtype)
-        rounds: list[float] = []
-        while len(rounds) < _PROBE_ROUNDS and sum(rounds) < _PROBE_SECONDS:
-            began = time.perf_counter()
-            left @ left
-            rounds.append(time.perf_counter() - began)
-        seconds[dtype] = min(rounds)
-    return seconds[torch.float32] / seconds[torch.bfloat16]
+    speed_up = 0.0
+    with one_core():
+        for size in _PROBE_SIZES:
+            speed_up = _seconds_of_product(size, torch.float32) / _seconds_of_product(size, torch.bfloat16)
+            if speed_up < _HOPELESS:
+                break
+    return speed_up
+
+
+def _seconds_of_product(size: int, dtype: torch.dtype) -> float:
+    left = torch.ones(size, size, dtype=dtype)
+    rounds: list[float] = []
+    while len(rounds) < _PROBE_ROUNDS and sum(rounds) < _PROBE_SECONDS:
+        began = time.perf_counter()
+        left @ left
+        rounds.append(time.perf_counter() - began)
+    return min(rounds)
 
 
 @cache

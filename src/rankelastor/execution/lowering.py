@@ -65,31 +65,56 @@ class Lowering:
     def __init__(self, network: nn.Module) -> None:
         self._network = network
         self.random_bytes = RandomBytes(0)
-        self._lower()
+        self._former: _Lowered | None = None
+        self._lowered = self._lower()
 
     def current(self) -> Operation:
         """Return the function that computes the network now."""
         if has_global_hooks() or is_compiling():
             return wrap_unlowered(self._network, self.random_bytes)
-        if not all(record.holds() for record in self._records):
-            self._lower()
-        self._context.take_attributes()
-        return self._operation
+        if not self._lowered.holds():
+            self._change()
+        self._lowered.context.take_attributes()
+        return self._lowered.operation
 
     @property
     def is_lowered(self) -> bool:
         """Whether any operation replaces a layer."""
-        return self._context.num_operations > 0
+        return self._lowered.context.num_operations > 0
 
     @property
     def uses_kernels(self) -> bool:
         """Whether a kernel replaces any layer."""
-        return self._context.num_kernels > 0
+        return self._lowered.context.num_kernels > 0
 
-    def _lower(self) -> None:
-        self._records = [_Record.of(module) for module in self._network.modules()]
-        self._context = Context(self.random_bytes)
-        self._operation = self._context.lower(self._network)
+    def _change(self) -> None:
+        """Lower anew, or go back to what was before, since observers add hooks for a step and remove them."""
+        former, self._former = self._former, self._lowered
+        self._lowered = former if former is not None and former.holds() else self._lower()
+        if not self._former.is_of(self._lowered):
+            self._former = None  # modules that were replaced may be freed
+
+    def _lower(self) -> _Lowered:
+        records = [_Record.of(module) for module in self._network.modules()]
+        context = Context(self.random_bytes)
+        return _Lowered(records, context, context.lower(self._network))
+
+
+@dataclass(frozen=True)
+class _Lowered:
+    """What lowering made of a network, and the state of its modules for which it was made."""
+
+    records: list[_Record]
+    context: Context
+    operation: Operation
+
+    def holds(self) -> bool:
+        """Tell whether the network is still as it was."""
+        return all(record.holds() for record in self.records)
+
+    def is_of(self, other: _Lowered) -> bool:
+        """Tell whether both were made of the same modules."""
+        return [id(record.module) for record in self.records] == [id(record.module) for record in other.records]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import cache
 
 import torch
 
@@ -12,28 +11,35 @@ from rankelastor.execution.device import precision_dtype
 
 PROBE_SECONDS = 0.4
 _SIZES = {"cpu": 1024, "cuda": 8192}
+_SHORT, _SHORT_SIZE = 0.2, 512
+"""Where less time is given than so many seconds, a CPU multiplies smaller matrices, which reach about the same."""
+_peaks: dict[tuple[torch.device, torch.dtype, int], float] = {}
+"""The peaks that this process has measured."""
 
 
-def machine_peak(settings: ExecutionSettings, device: torch.device) -> float:
+def machine_peak(settings: ExecutionSettings, device: torch.device, seconds: float = PROBE_SECONDS) -> float:
     """Measure the FLOP/s of the best of several square matrix products, in the precision that ``settings`` mean here.
 
-    The first call in a process takes under a second; its result is cached per device, precision and number of threads.
-    Other work on the machine at the same time lowers the result.
+    The first call in a process takes about ``seconds``, at least two products, of which one warms up. Its result is
+    kept per device, precision and number of threads. Other work on the machine at the same time lowers the result.
     """
-    return _measure_peak(device, precision_dtype(settings, device), torch.get_num_threads())
+    key = device, precision_dtype(settings, device), torch.get_num_threads()
+    if key not in _peaks:
+        _peaks[key] = _measure_peak(device, key[1], seconds)
+    return _peaks[key]
 
 
-@cache
-def _measure_peak(device: torch.device, dtype: torch.dtype, num_threads: int) -> float:
-    del num_threads  # only part of the cache key: torch already uses this number
-    size = _SIZES[device.type]
+def _measure_peak(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
+    size = _SHORT_SIZE if device.type == "cpu" and seconds < _SHORT else _SIZES[device.type]
     generator = torch.Generator(device).manual_seed(0)  # a separate generator, since training uses the global one
     left, right = (torch.randn(size, size, device=device, generator=generator).to(dtype) for _ in range(2))
     out = torch.empty_like(left)
-    best, began = _seconds_of_product(left, right, out), time.perf_counter()  # the first product warms up
-    while time.perf_counter() - began < PROBE_SECONDS:
+    best = _seconds_of_product(left, right, out)
+    began = time.perf_counter()
+    while True:
         best = min(best, _seconds_of_product(left, right, out))
-    return 2 * size**3 / best
+        if time.perf_counter() - began >= seconds:
+            return 2 * size**3 / best
 
 
 def _seconds_of_product(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> float:

@@ -114,6 +114,7 @@ class SlicedGradients:
         self._ranker = ranker
         self._modules = list(ranker.modules())
         self._parameters = list(parameters)
+        self._work_per_example = ranker.num_dense_parameters
         self._loss = loss
         self._networks = list(networks)
         self._slice_examples = slice_examples
@@ -180,7 +181,7 @@ class SlicedGradients:
             self.bytes_per_example = bytes_per_example(self._ranker, batch)
         most = max(_SMALLEST_SLICE, int(SLICE_BYTES / self.bytes_per_example))
         num_slices = -(-batch.num_examples // most)
-        if batch.num_examples * self._ranker.num_dense_parameters >= BUSY_WORK:
+        if batch.num_examples * self._work_per_example >= BUSY_WORK:
             for_threads = max(2, len(self._networks))
             num_slices = -(-num_slices // for_threads) * for_threads
         return -(-batch.num_examples // num_slices)

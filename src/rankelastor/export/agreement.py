@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
-from scipy.special import expit, logit
 
 from rankelastor.calibration.calibration import NO_CALIBRATION
 from rankelastor.calibration.calibrators import IsotonicCalibrator
@@ -17,6 +16,7 @@ from rankelastor.errors import RunError
 from rankelastor.evaluation.run_scorer import RunScorer
 from rankelastor.export.formats import ExportFormat, Scores
 from rankelastor.export.graph_inputs import inputs_of, tensors_of
+from rankelastor.logistic import expit, logit
 from rankelastor.runs.load import LoadedRun
 from rankelastor.schema import Batch
 

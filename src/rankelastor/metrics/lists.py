@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
-from scipy.special import gammaln
 
 from rankelastor.metrics.group_values import NO_GROUPS, GroupValues
 
@@ -134,8 +132,9 @@ def hit_by_group(
     drawn = np.clip(k - before, 0, size)
     others = size - positive
     possible = drawn <= others
-    ways = partial(_log_binomial, below=np.where(possible, drawn, 0))
-    missed = np.where(possible, np.exp(ways(others) - ways(size)), 0.0)
+    missed = possible.astype(np.float64)
+    for taken in range(int(drawn.max(initial=0))):  # at most k: what is drawn one after the other is no positive row
+        missed *= np.where(possible & (taken < drawn), (others - taken) / np.maximum(size - taken, 1), 1.0)
     return GroupValues(1 - missed, lists.weight)
 
 
@@ -224,9 +223,7 @@ def _expected_reciprocal(before: int, size: int, positive: int) -> float:
     if size == positive:
         return 1 / (before + 1)
     places = np.arange(1, size - positive + 2)
-    log_chance = _log_binomial(size - places, positive - 1) - _log_binomial(size, positive)
-    return float((np.exp(log_chance) / (before + places)).sum())
-
-
-def _log_binomial(above: Int[ndarray, "*each"] | int, below: Int[ndarray, "*each"] | int) -> Float[ndarray, "*each"]:
-    return np.asarray(gammaln(np.add(above, 1)) - gammaln(np.add(below, 1)) - gammaln(np.subtract(above, below) + 1))
+    passed = places[:-1]
+    falls = (size - passed - positive + 1) / (size - passed)  # from the chance of a place to that of the next
+    chances = positive / size * np.cumprod(np.append(1.0, falls))
+    return float((chances / (before + places)).sum())

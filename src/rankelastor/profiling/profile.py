@@ -13,7 +13,7 @@ import torch
 
 from rankelastor.collectives.processes import ALONE, Processes
 from rankelastor.errors import SettingsError
-from rankelastor.execution.cores import borrowed_cores
+from rankelastor.execution.cores import borrowed_cores, threads_in_use
 from rankelastor.execution.device import precision_name
 from rankelastor.execution.machine_peak import wait_for
 from rankelastor.models.ranker import Ranker
@@ -60,6 +60,7 @@ class StepProfile:
         batch_size: number of examples per step.
         device: name of the device.
         num_threads: number of PyTorch's threads on the CPU.
+        threads_reason: why it is this number.
         slice_threads: number of these threads that compute one slice.
         precision: precision of the matrix products.
         num_processes: number of processes that take the steps together; all figures but ``batch_size`` are those of the
@@ -75,6 +76,7 @@ class StepProfile:
     batch_size: int
     device: str
     num_threads: int
+    threads_reason: str
     slice_threads: int
     precision: str
     num_processes: int = 1
@@ -217,6 +219,7 @@ def _summarise(
         batch_size=min(training.train.batch_size, training.train.num_rows),
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         num_threads=torch.get_num_threads(),
+        threads_reason=threads_in_use(training.settings.execution.threads).reason,
         slice_threads=slice_threads,
         precision=precision_name(training.settings.execution, device),
         num_processes=training.processes.world.size,

@@ -239,6 +239,7 @@ class RunResult:
         skipped_steps: number of steps that were left out because their loss was not finite.
         processes: the processes that trained together; None of a single one.
         kernels: what the kernels were compiled for and what multiplied matrices in them; None where none was used.
+        threads: number of CPU threads, and why it is this one; None in older results.
         slice_examples: most examples of a slice, whose gradients were added up; None where batches were not cut.
         protocol_differences: in words, what was done otherwise than in the published protocol because embedding rows
             are sharded; empty otherwise.
@@ -274,6 +275,7 @@ class RunResult:
     processes: ProcessFigures | None = None
     kernels: str | None = None
     slice_examples: int | None = None
+    threads: str | None = None
     protocol_differences: tuple[str, ...] = ()
 
     @property
@@ -331,6 +333,7 @@ class RunResult:
             "executor": self.executor,
             "kernels": self.kernels,
             "slice_examples": self.slice_examples,
+            "threads": self.threads,
             "precision": self.precision,
             "speed": self.speed.as_dict(),
             "seconds": self.seconds,

@@ -2,17 +2,12 @@
 
 PyTorch's planner of distributed checkpoints says which process writes and reads which part; the parts lie in
 safetensors files, so that nothing is unpickled. A table is stored by places, see ``layout.py``, in the width of the
-embedding.
-
-.. code-block:: text
-
-    shard-00001-model-00002-of-00005.safetensors  what the first process holds of the second table and its sums
+embedding. The parts themselves are described in ``table_parts.py``: importing this module takes a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,33 +26,10 @@ from rankelastor.errors import RunError, StorageError
 from rankelastor.sharding.layout import TableLayout
 from rankelastor.sharding.plan import name_of
 from rankelastor.sharding.quiet import quiet
+from rankelastor.sharding.table_parts import TablePart
 
-PATTERN = "shard-*.safetensors"
 _LOGGER = "torch.distributed.checkpoint"
 """What it says of each plan, and of one process that writes alone, is left out."""
-
-
-@dataclass(frozen=True)
-class TablePart:
-    """What a process holds of a table: a rectangle of it.
-
-    Attributes:
-        table: index of the table.
-        rows: values in the width of the embedding, without padded columns.
-        sums: mean squares of each row, summed over the steps so far.
-        first_row: place of the first row.
-        first_column: first column.
-        sum_index: which of the sums of a row these are, where columns are divided.
-        num_sums: number of sums of a row.
-    """
-
-    table: int
-    rows: Tensor
-    sums: Tensor
-    first_row: int = 0
-    first_column: int = 0
-    sum_index: int = 0
-    num_sums: int = 1
 
 
 def write_tables(folder: Path, layout: TableLayout, parts: Sequence[TablePart], *, group: Any = None) -> None:
@@ -170,11 +142,6 @@ def read_whole(folder: Path, layout: TableLayout, rows: Tensor, sums: Tensor) ->
         places = table.places(torch.arange(own.start, own.stop))
         rows[own] = part.rows[places]
         sums[own] = part.sums[places]
-
-
-def holds_tables(folder: Path) -> bool:
-    """Tell whether a checkpoint has sharded tables."""
-    return next(folder.glob(PATTERN), None) is not None
 
 
 class _Part:

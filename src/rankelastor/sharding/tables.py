@@ -12,9 +12,9 @@ from jaxtyping import Float, Int64, Integer
 from torch import Tensor, nn
 
 from rankelastor.collectives.process_group import GroupProcesses
-from rankelastor.sharding.checkpoint import TablePart, read_tables, write_tables
 from rankelastor.sharding.layout import TableLayout
 from rankelastor.sharding.plan import TABLES, TablePlan, collection_of, name_of, padded_width
+from rankelastor.sharding.table_parts import TablePart
 from rankelastor.sharding.torchrec_parts import torchrec_parts
 
 EPSILON = 1e-8
@@ -218,6 +218,8 @@ class ShardedTables:
     @torch.no_grad()
     def write(self, folder: Path) -> None:
         """Write a checkpoint of all processes into a folder that all of them reach; all must call it together."""
+        from rankelastor.sharding.checkpoint import write_tables  # noqa: PLC0415 - takes a second
+
         write_tables(folder, self.layout, self._parts(), group=self.processes.group)
 
     @torch.no_grad()
@@ -227,6 +229,8 @@ class ShardedTables:
         Raises:
             RunError: the tables are those of another model.
         """
+        from rankelastor.sharding.checkpoint import read_tables  # noqa: PLC0415 - takes a second
+
         parts = self._parts()
         read_tables(folder, self.layout, parts, group=self.processes.group)
         for shard, part in zip(self.shards, parts, strict=True):

@@ -10,6 +10,7 @@ from rankelastor.collectives.processes import ALONE, Processes
 from rankelastor.evaluation.distribution import distribution_of
 from rankelastor.evaluation.scoring import Predictions
 from rankelastor.evaluation.unseen import UnseenValues, count_unseen
+from rankelastor.execution.cores import threads_in_use
 from rankelastor.execution.lowering import describe_kernels
 from rankelastor.models.ranker import Ranker
 from rankelastor.progress import ProgressListener
@@ -83,6 +84,7 @@ def final_result(
         executor=fitted.executor,
         kernels=describe_kernels() if fitted.executor == "kernels" else None,
         slice_examples=fitted.slice_examples,
+        threads=str(threads_in_use(recipe.training.execution.threads)),
         precision=inputs.precision,
         speed=speed,
         seconds=round(time.perf_counter() - began, 3),

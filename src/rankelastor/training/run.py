@@ -212,6 +212,7 @@ def _finish(  # noqa: PLR0917
     speed = speed_of(
         inputs.cost,
         examples_per_second=fitted.examples_per_second,
+        seconds=time.perf_counter() - start.began,
         execution=inputs.recipe.training.execution,
         device=inputs.device,
         forecast_bytes=held_before + inputs.memory.total,

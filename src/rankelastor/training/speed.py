@@ -9,27 +9,32 @@ from pathlib import Path
 import torch
 
 from rankelastor.config.execution import ExecutionSettings
-from rankelastor.execution.machine_peak import machine_peak
+from rankelastor.execution.machine_peak import PROBE_SECONDS, machine_peak
 from rankelastor.models.cost import Cost
 from rankelastor.runs.result import Speed
+
+_LARGEST_SHARE = 0.05
+"""Of the time of a training, how much measuring may add, unless two products take longer."""
 
 
 def speed_of(
     cost: Cost,
     *,
     examples_per_second: float,
+    seconds: float,
     execution: ExecutionSettings,
     device: torch.device,
     forecast_bytes: int | None = None,
 ) -> Speed:
     """Compute the speed of a training that has just ended in this process, and measure the machine's peak.
 
-    ``forecast_bytes`` is the peak memory that was expected.
+    ``seconds`` is how long the training took, of which measuring takes at most a twentieth more; ``forecast_bytes`` is
+    the peak memory that was expected.
     """
     memory = peak_memory_bytes()  # read before machine_peak, which allocates matrices
     device_memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     achieved = cost.training_flops_per_example * examples_per_second
-    peak = machine_peak(execution, device)
+    peak = machine_peak(execution, device, min(PROBE_SECONDS, _LARGEST_SHARE * seconds))
     return Speed(
         dense_flops_per_second=round(achieved),
         machine_peak_flops_per_second=round(peak),

@@ -140,32 +140,6 @@ def test_an_address_that_does_not_answer_is_named() -> None:
         ray_executor._require_answer("ray://")
 
 
-PATIENCE = {
-    "RAY_raylet_start_wait_time_s": "300",
-    "RAY_worker_register_timeout_seconds": "300",
-    "RAY_gcs_server_request_timeout_seconds": "300",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "300",
-    "RAY_health_check_initial_delay_ms": "300000",
-    "RAY_health_check_timeout_ms": "120000",
-    "RAY_health_check_failure_threshold": "20",
-}
-"""How long Ray's processes wait for one another, which is seconds by default and too short on busy cores."""
-
-
-@pytest.fixture(scope="module", params=[1, 4])
-def cluster(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A local Ray cluster of so many workers."""
-    with pytest.MonkeyPatch.context() as patched:
-        for name, value in PATIENCE.items():
-            patched.setenv(name, value)
-        patched.setenv("OMP_NUM_THREADS", "1")
-        ray = pytest.importorskip("ray", reason="ray is an extra")
-        ray.init(num_cpus=request.param, include_dashboard=False, log_to_driver=False, configure_logging=False)
-        importlib.import_module("ray.cloudpickle").register_pickle_by_value(sys.modules[__name__])
-        yield ray
-        ray.shutdown()
-
-
 def die_once(job: FileToStage) -> StagedFile:
     """Stage a file, and kill the worker of the second one when it has written its parts for the first time."""
     staged = stage_file(job)
@@ -180,10 +154,11 @@ def die_once(job: FileToStage) -> StagedFile:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_gives_the_same_bytes_as_threads_also_where_a_worker_is_killed(
-    settings: DataSettings, cluster: Any, monkeypatch: pytest.MonkeyPatch
+    settings: DataSettings, ray_cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = contents(prepare(settings))
     assert contents(prepare(settings, force=True, executor="ray")) == expected
+    importlib.import_module("ray.cloudpickle").register_pickle_by_value(sys.modules[__name__])  # workers have no tests
     monkeypatch.setattr(building, "stage_file", die_once)
     assert contents(prepare(settings, force=True, executor="ray")) == expected
 
@@ -191,7 +166,7 @@ def test_a_cluster_gives_the_same_bytes_as_threads_also_where_a_worker_is_killed
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_mistake_on_a_cluster_is_the_message_of_the_library(
-    settings: DataSettings, cluster: Any, write_files: Callable[..., Path]
+    settings: DataSettings, ray_cluster: Any, write_files: Callable[..., Path]
 ) -> None:
     write_files({"day-4.csv": rows(4).replace("4.5", "dear", 1)})
     with pytest.raises(DataError, match=r"day-4.csv, column 'age', row \d+ must hold numbers, but 'dear' was given"):

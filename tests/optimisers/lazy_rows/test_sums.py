@@ -1,5 +1,6 @@
 """Tests of the sums of look-up gradients by row."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,13 +17,16 @@ def test_each_row_gets_the_sum_of_its_lookups_and_padding_gets_nothing(rows: lis
     assert torch.equal(sum_by_row(torch.tensor(rows, dtype=torch.int64), lookup_gradients, 7), wanted)
 
 
-def test_the_sums_are_bit_for_bit_those_of_pytorch() -> None:
-    rows, lookup_gradients = torch.randint(50, (3000,)), torch.randn(3000, 10)
+@pytest.mark.parametrize("num_lookups", [1000, 1001, 3000])
+def test_the_sums_are_bit_for_bit_those_of_pytorch(num_lookups: int) -> None:
+    rows, lookup_gradients = torch.randint(50, (num_lookups,)), torch.randn(num_lookups, 10)
     wanted = torch.ops.aten.embedding_dense_backward(lookup_gradients, rows, 50, 0, False)
     assert torch.equal(sum_by_row(rows, lookup_gradients, 50), wanted)
 
 
-def test_a_gradient_that_is_not_finite_stays_so() -> None:
-    sums = sum_by_row(torch.tensor([1, 2, 1]), torch.tensor([[1.0], [float("inf")], [float("nan")]]), 3)
+@pytest.mark.parametrize("copies", [1, 1000])
+def test_a_gradient_that_is_not_finite_stays_so(copies: int) -> None:
+    rows, gradients = torch.tensor([1, 2, 1]), torch.tensor([[1.0], [float("inf")], [float("nan")]])
+    sums = sum_by_row(rows.repeat(copies), gradients.repeat(copies, 1), 3)
     assert sums[1].isnan()
     assert sums[2].isinf()

@@ -9,14 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import pyarrow as pa
+from rankelastor.usable_cores import usable_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Workers:
-    """A pool of ``num_threads`` threads; None: the default of Arrow (``OMP_NUM_THREADS``, or the available cores).
+    """A pool of ``num_threads`` threads; None: one for each core that may be used.
 
     ``stopped`` is set on exit, on success or failure: long work should check it.
     Arrow, Polars and NumPy release the GIL while they compute, so threads suffice.
@@ -28,7 +28,7 @@ class Workers:
     """
 
     def __init__(self, num_threads: int | None = None) -> None:
-        self.num_threads = num_threads or pa.cpu_count()
+        self.num_threads = num_threads or usable_cores().number
         self.stopped = threading.Event()
         self._pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="rankelastor-prepare")
 

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 from numpy.polynomial.hermite_e import hermegauss
-from scipy.special import expit
 
 from rankelastor.data.planted.settings import PlantedSettings
+from rankelastor.logistic import expit
 
 _SCALING_ROWS = 50_000
 _NUM_NODES = 40

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
+from numpy import ndarray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -111,7 +113,7 @@ class SpectrumObserver(SilentObserver):
     def _sample(self, step: Step) -> TrainingSample:
         seen = {name: _pick_evenly(torch.cat(parts), self._settings.examples) for name, parts in self._seen.items()}
         self._seen = {}
-        stages = {name: _stage_sample(tokens, self._settings.measures) for name, tokens in seen.items()}
+        stages = _stage_samples(seen, self._settings.measures)
         num_examples = min(len(tokens) for tokens in seen.values())
         return TrainingSample(epoch=step.epoch, step=step.index, num_examples=num_examples, stages=stages)
 
@@ -146,18 +148,35 @@ def _pick_evenly(tokens: Float[Tensor, "batch token dim"], num_examples: int) ->
 
 
 @torch.no_grad()
-def _stage_sample(tokens: Float[Tensor, "example token dim"], names: Sequence[str]) -> StageSample:
-    measured = all_measures(tokens.float().cpu(), method="gram", names=names)
+def _stage_samples(
+    seen: Mapping[str, Float[Tensor, "example token dim"]], names: Sequence[str]
+) -> dict[str, StageSample]:
+    """Measure the token matrices of each stage; stages of one shape together, since calls take longer than sums."""
+    by_shape: dict[torch.Size, dict[str, Tensor]] = {}
+    for stage, tokens in seen.items():
+        by_shape.setdefault(tokens.shape, {})[stage] = tokens.float().cpu()
+    samples = {}
+    for stages in by_shape.values():
+        found = all_measures(torch.stack(list(stages.values())), method="gram", names=names)
+        columns = {name: values.double().numpy() for name, values in found.items()}
+        for place, (stage, tokens) in enumerate(stages.items()):
+            samples[stage] = _stage_sample(tokens, {name: values[place] for name, values in columns.items()})
+    return {stage: samples[stage] for stage in seen}
+
+
+def _stage_sample(
+    tokens: Float[Tensor, "example token dim"], measured: Mapping[str, Float64[ndarray, " example"]]
+) -> StageSample:
     means, errors = {}, {}
     for name, values in measured.items():
-        finite = values[values.isfinite()].double()
+        finite = values[np.isfinite(values)]
         if len(finite):
             means[name] = float(finite.mean())
         if len(finite) > 1:
-            errors[name] = float(finite.std()) / math.sqrt(len(finite))
+            errors[name] = float(finite.std(ddof=1)) / math.sqrt(len(finite))
     return StageSample(
         max_possible_rank=min(tokens.shape[1:]),
-        num_not_finite=int((~tokens.isfinite()).flatten(1).any(dim=1).sum()),
+        num_not_finite=len(tokens) - int(np.isfinite(tokens.numpy()).all(axis=(1, 2)).sum()),
         means=means,
         standard_errors=errors,
     )

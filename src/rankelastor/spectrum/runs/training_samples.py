@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -43,6 +43,11 @@ class TrainingSample:
     num_examples: int
     stages: dict[str, StageSample]
 
+    def as_json(self) -> str:
+        """Convert to a line of JSON, without its end."""
+        stages = {name: vars(stage) for name, stage in self.stages.items()}
+        return json.dumps(vars(self) | {"stages": stages}, allow_nan=False)
+
 
 def append_sample(run_folder: Path, sample: TrainingSample) -> None:
     """Append one line to the run's samples."""
@@ -50,7 +55,7 @@ def append_sample(run_folder: Path, sample: TrainingSample) -> None:
     with explain_storage_errors(path):
         path.parent.mkdir(exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(sample), allow_nan=False) + "\n")
+            file.write(f"{sample.as_json()}\n")
 
 
 def cut_samples(run_folder: Path, *, last_step: int) -> None:
@@ -63,7 +68,7 @@ def cut_samples(run_folder: Path, *, last_step: int) -> None:
     if not (run_folder / SAMPLES_FILE).is_file():
         return
     with whole_file(run_folder / SAMPLES_FILE) as temporary:
-        kept = [json.dumps(asdict(sample), allow_nan=False) for sample in samples if sample.step <= last_step]
+        kept = [sample.as_json() for sample in samples if sample.step <= last_step]
         temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 

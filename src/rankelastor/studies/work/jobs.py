@@ -48,20 +48,21 @@ def carry_out_all(
         while (given := orders.next()) is not None:
             yield given[0], given[1].carry_out(interruption)
         return
-    yield from _SideBySide(orders).outcomes(jobs)
+    yield from _SideBySide(orders, jobs).outcomes()
 
 
 class _SideBySide:
     """Processes that share the orders out among them."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Orders, jobs: int) -> None:
         self._orders = orders
         self._events: WorkerEvents = queue.Queue()
         self._keys: dict[Worker, str] = {}
+        self._jobs = jobs
 
-    def outcomes(self, jobs: int) -> Iterator[tuple[str, Outcome]]:
+    def outcomes(self) -> Iterator[tuple[str, Outcome]]:
         try:
-            for _ in range(jobs):
+            for _ in range(self._jobs):
                 self._begin(None)
             while self._keys:
                 worker, event = self._events.get()
@@ -89,7 +90,7 @@ class _SideBySide:
             if worker is not None:
                 worker.stop()
             return
-        worker = worker or Worker(self._events, MODULE)
+        worker = worker or Worker(self._events, MODULE, num_beside=self._jobs)
         self._keys[worker] = given[0]
         worker.order(given[1].as_dict())
 

@@ -10,7 +10,7 @@ from rankelastor.collectives.processes import LostProcessError
 from rankelastor.config.checkpoint import CheckpointSettings
 from rankelastor.errors import StorageError
 from rankelastor.runs.checkpoints import digest_of
-from rankelastor.sharding.checkpoint import PATTERN
+from rankelastor.sharding.table_parts import PATTERN
 from rankelastor.sharding.tables import ShardedTables
 from rankelastor.training.checkpointer import Checkpointer
 from rankelastor.training.distributed.stopping_together import SharedInterruption

@@ -13,8 +13,8 @@ from rankelastor.models.ranker import Ranker
 from rankelastor.runs.checkpoints import Checkpoint
 from rankelastor.runs.streamed_weights import RowsToStore, stored_rows, stored_tensors, write_streamed_weights
 from rankelastor.runs.weights import load_weights, save_weights, set_weights
-from rankelastor.sharding.checkpoint import holds_tables, read_whole
 from rankelastor.sharding.layout import TableLayout
+from rankelastor.sharding.table_parts import holds_tables
 from rankelastor.sharding.tables import ShardedTables
 from rankelastor.training.distributed.state import share_weights
 
@@ -112,6 +112,8 @@ def restored_rows(ranker: Ranker, checkpoint: Checkpoint, tensors: Mapping[str, 
     tables, found = tables_of(ranker), dict(tensors)
     if tables is None:
         if holds_tables(checkpoint.path):
+            from rankelastor.sharding.checkpoint import read_whole  # noqa: PLC0415 - takes a second
+
             rows = torch.zeros_like(ranker.embedding.table.detach())
             found |= {_STATE_OF_TABLE: rows, _SUMS: rows.new_zeros(len(rows))}
             read_whole(checkpoint.path, TableLayout.of_rows(ranker.embedding), rows, found[_SUMS])
