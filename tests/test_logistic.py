@@ -38,3 +38,8 @@ def test_logit_and_expit_take_each_other_back() -> None:
 def test_what_is_no_probability_has_no_logit() -> None:
     assert np.isnan(logit(np.array([-0.5, 1.5, np.nan]))).all()
     assert logit(np.array([0.0, 1.0])).tolist() == [-np.inf, np.inf]
+
+
+def test_equal_logits_have_equal_probabilities_at_any_place() -> None:
+    values = np.random.default_rng(1).normal(0, 2, size=(40, 1)) + np.zeros(23)
+    assert (expit(values.T.ravel()).reshape(23, 40) == expit(values)[:, 0]).all()

@@ -11,7 +11,9 @@ _NEAR_HALF = (0.3, 0.65)
 
 
 def expit(logits: Float[ndarray, "*shape"]) -> Float64[ndarray, "*shape"]:
-    """Compute the probabilities 1 / (1 + exp(-logit)) of logits.
+    """Compute the probabilities 1 / (1 + exp(-logit)) of logits; equal logits have equal ones, at any place.
+
+    PyTorch's sigmoid may give equal logits of a long vector other last bits, which breaks ties of examples.
 
     Example:
         >>> expit(np.array([-np.inf, 0.0, np.log(3.0), np.inf])).tolist()

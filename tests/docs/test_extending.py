@@ -66,8 +66,9 @@ def copied_package(root: Path) -> Path:
 
 
 def in_copy(root: Path, *arguments: str, cwd: Path) -> str:
-    """Run Python with the copy of the package below ``root``: what it prints."""
+    """Run Python with the copy of the package below ``root``, whose coverage nobody asks for: what it prints."""
     environment = os.environ | {"PYTHONPATH": str(root / "src"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    environment.pop("COVERAGE_PROCESS_CONFIG", None)
     command = [sys.executable, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

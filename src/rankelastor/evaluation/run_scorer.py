@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from rankelastor.evaluation.scoring import Columns, Examples, Predictions, Scorer, sigmoid
+from rankelastor.evaluation.scoring import Columns, Examples, Predictions, Scorer
+from rankelastor.logistic import expit
 from rankelastor.models.ensemble import EnsembleRanker
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.runs.load import LoadedRun
@@ -51,7 +52,7 @@ class RunScorer:
         """Compute the probabilities of one batch, and those of each member; a single run has no members."""
         shape = batch.num_examples, max(1, self._num_members), self._num_tasks
         logits = self._scorer.logits(batch).reshape(shape) + self._shift
-        return sigmoid(self._calibration(logits.mean(axis=1))), sigmoid(logits[:, : self._num_members])
+        return expit(self._calibration(logits.mean(axis=1))), expit(logits[:, : self._num_members])
 
     def close(self) -> None:
         """Stop the threads."""

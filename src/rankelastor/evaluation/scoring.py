@@ -162,7 +162,7 @@ class Scorer:
         Raises:
             RunError: the ranker's logits are not all finite.
         """
-        return sigmoid(self.logits(batch) + self._logit_shift)
+        return expit(self.logits(batch) + self._logit_shift)
 
     def logits(self, batch: Batch) -> Float64[ndarray, "batch task"]:
         """Compute the logits of one batch without the shift.
@@ -206,17 +206,6 @@ class Scorer:
             part = part.to(self._device)
             embedding = self._ranker.embedding
             return network(embedding(part) if found is None else embedding.assemble(found, part))
-
-
-def sigmoid(logits: Float64[ndarray, "*shape"]) -> Float64[ndarray, "*shape"]:
-    """Compute the probabilities of logits in float64.
-
-    Example:
-        >>> sigmoid(np.array([0.0])).tolist()
-        [0.5]
-    """
-    probabilities: Float64[ndarray, "*shape"] = torch.sigmoid(torch.from_numpy(logits)).numpy()
-    return probabilities
 
 
 def _checked(logits: Tensor) -> Tensor:
