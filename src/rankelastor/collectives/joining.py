@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from rankelastor.collectives.process_group import GroupProcesses
@@ -62,8 +63,8 @@ def joined(environment: Mapping[str, str]) -> Iterator[Joined]:
     Each process of a machine takes the GPU of its local rank.
 
     Args:
-        environment: variables of the process, of which ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR``, ``MASTER_PORT`` and
-            ``LOCAL_RANK`` are read as torchrun sets them.
+        environment: variables of the process, of which ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR``, ``MASTER_PORT``,
+            ``LOCAL_RANK`` and ``TORCHELASTIC_RESTART_COUNT`` are read as torchrun sets them.
 
     Raises:
         RunError: the port is in use, or the processes do not meet.
@@ -72,7 +73,9 @@ def joined(environment: Mapping[str, str]) -> Iterator[Joined]:
     if has_gpus:
         torch.cuda.set_device(int(environment.get("LOCAL_RANK", "0")))
     try:
-        store, rank, size = next(iter(rendezvous("env://", timeout=_TO_MEET)))
+        shared, rank, size = next(iter(rendezvous("env://", timeout=_TO_MEET)))
+        # torchrun keeps its store when it restarts the processes, with the addresses of those that ended
+        store = PrefixStore(f"attempt {environment.get('TORCHELASTIC_RESTART_COUNT', '0')}", shared)
         store.set_timeout(_TO_MEET)
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if has_gpus else "gloo", store=store, rank=rank, world_size=size, timeout=_LONGEST_WAIT
