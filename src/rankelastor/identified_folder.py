@@ -15,6 +15,28 @@ from rankelastor.folder_lock import try_to_hold
 from rankelastor.storage import explain_storage_errors, whole_file
 
 
+@contextmanager
+def held_alone(path: Path, *, doing: str) -> Iterator[None]:
+    """Make a folder, and hold it so that no other process works in it.
+
+    Args:
+        path: the folder.
+        doing: what a process does that works in it, such as ``tunes``.
+
+    Raises:
+        RunError: another process works in it.
+    """
+    with explain_storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    holder = try_to_hold(path)
+    if holder is None:
+        raise RunError(f"{path} must be written by one process at a time, but another one {doing} in it now")
+    try:
+        yield
+    finally:
+        os.close(holder)
+
+
 @dataclass(frozen=True)
 class IdentifiedFolder:
     """A folder that holds one piece of work, with a file that says which.
@@ -40,18 +62,9 @@ class IdentifiedFolder:
         Raises:
             RunError: the folder holds something else, or another process works in it.
         """
-        with explain_storage_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-        holder = try_to_hold(self.path)
-        if holder is None:
-            raise RunError(
-                f"{self.path} must be written by one process at a time, but another one {self.doing} in it now"
-            )
-        try:
+        with held_alone(self.path, doing=self.doing):
             self._check(json.loads(json.dumps({"format_version": self.format_version, **identity})))
             yield
-        finally:
-            os.close(holder)
 
     def _check(self, identity: Mapping[str, Any]) -> None:
         file = self.path / self.file

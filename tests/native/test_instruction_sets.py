@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import subprocess
 import sys
@@ -173,4 +174,6 @@ def test_a_build_says_its_set_and_what_multiplies() -> None:
     if build is None:
         pytest.skip("needs a C compiler")
     assert str(build).startswith(f"{build.instructions.name}, products by ")
-    assert build.library.instruction_set
+    compiled_for = build.library.instruction_set
+    compiled_for.restype = ctypes.c_char_p
+    assert compiled_for() == build.instructions.name.encode()

@@ -6,7 +6,7 @@ import glob
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,6 +38,16 @@ Assignments = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
+
+
+def processes_option(meaning: str, *, default: str = "1") -> Any:
+    """Declare ``--processes`` of a verb: a number of processes of this machine.
+
+    Args:
+        meaning: what the verb does with them.
+        default: in words, what happens without it.
+    """
+    return typer.Option("--processes", metavar="N", min=1, help=meaning, show_default=default)
 
 
 class Measure(StrEnum):

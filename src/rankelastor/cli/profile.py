@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankelastor.cli import together
-from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
+from rankelastor.cli.arguments import AsJson, Assignments, RecipePath, processes_option
 from rankelastor.cli.console import console, print_json, print_words
 from rankelastor.cli.fitted_table import FittedTable
 from rankelastor.percent import percent
@@ -32,14 +32,7 @@ def profile(  # noqa: PLR0917 - typer passes keyword arguments
     steps: Annotated[int, typer.Option("--steps", metavar="N", help="Steps to measure.")] = 20,
     warmup: Annotated[int, typer.Option("--warmup", metavar="N", help="Warm-up steps before them.")] = 5,
     processes: Annotated[
-        int | None,
-        typer.Option(
-            "--processes",
-            metavar="N",
-            min=1,
-            help="Take the steps by N processes of this machine, as train does.",
-            show_default="1",
-        ),
+        int | None, processes_option("Take the steps by N processes of this machine, as train does.")
     ] = None,
     as_json: AsJson = False,
     assignments: Assignments = None,
@@ -59,7 +52,7 @@ def profile(  # noqa: PLR0917 - typer passes keyword arguments
 
     begin_to_compute()
     settings = load_recipe(recipe, parse_overrides(assignments or []))
-    if processes is not None and processes > 1 and not together.are_started_together():
+    if processes is not None and together.must_be_started(processes):
         together.start(processes)
         return
     with together.processes_of(processes) as joined, Bar() as bar:

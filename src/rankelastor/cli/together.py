@@ -149,6 +149,11 @@ def _log_nothing() -> None:
     logging.getLogger().handlers[:] = [logging.NullHandler()]
 
 
+def must_be_started(number: int) -> bool:
+    """Tell whether so many processes are for this one to start, and not there through a launcher."""
+    return number > 1 and not are_started_together()
+
+
 @contextmanager
 def processes_of(number: int | None) -> Iterator[Processes]:
     """Join the processes that a launcher started; a process that was started by itself is alone.

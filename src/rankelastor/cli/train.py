@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankelastor.cli import together
-from rankelastor.cli.arguments import AsJson, Assignments, RecipePath
+from rankelastor.cli.arguments import AsJson, Assignments, RecipePath, processes_option
 from rankelastor.cli.console import console, print_json, print_words
 from rankelastor.errors import SettingsError
 from rankelastor.percent import percent
@@ -65,12 +65,9 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
     ] = None,
     processes: Annotated[
         int | None,
-        typer.Option(
-            "--processes",
-            metavar="N",
-            min=1,
-            help="Train one run by N processes of this machine; with --seeds, how many runs are trained at a time.",
-            show_default="1; with --seeds by cores and memory",
+        processes_option(
+            "Train one run by N processes of this machine; with --seeds, how many runs are trained at a time.",
+            default="1; with --seeds by cores and memory",
         ),
     ] = None,
     assignments: Assignments = None,
@@ -116,7 +113,7 @@ def train(  # noqa: PLR0917 - typer passes keyword arguments
         folder = run or default_run_folder(settings)
         _train_ensemble(settings, recipe, folder, seeds=seeds, processes=processes, as_json=as_json)
         return
-    if processes is not None and processes > 1 and not together.are_started_together():
+    if processes is not None and together.must_be_started(processes):
         load_recipe(recipe, overrides)  # so that a mistake is said before processes start
         together.start(processes)
         return

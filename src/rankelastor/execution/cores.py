@@ -59,8 +59,7 @@ def borrowed_cores(num_threads: int | None) -> Iterator[None]:
     """
     before, flushed = torch.get_num_threads(), _flushes_denormals()
     try:
-        cores = usable_cores()
-        if num_threads is None and cores.is_unseen:
+        if num_threads is None and (cores := usable_cores()).is_unseen:
             num_threads = min(before, cores.number)
         if num_threads is not None:
             torch.set_num_threads(num_threads)

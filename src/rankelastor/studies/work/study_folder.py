@@ -13,15 +13,14 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from rankelastor.errors import RunError, shorten
-from rankelastor.folder_lock import try_to_hold
-from rankelastor.storage import explain_storage_errors, whole_file
+from rankelastor.identified_folder import held_alone
+from rankelastor.storage import whole_file
 from rankelastor.studies.plan.grid import Plan
 from rankelastor.studies.work.lines import RunLine, read_lines
 
@@ -50,24 +49,9 @@ class StudyFolder:
         """A run folder."""
         return self.path / "runs" / name
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Make the folder, and hold it so that no other process runs the study in it.
-
-        Raises:
-            RunError: another process does.
-        """
-        with explain_storage_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-        holder = try_to_hold(self.path)
-        if holder is None:
-            raise RunError(
-                f"{self.path} must be written by one process at a time, but another one runs a study in it now"
-            )
-        try:
-            yield
-        finally:
-            os.close(holder)
+    def held(self) -> AbstractContextManager[None]:
+        """Make the folder, and hold it so that no other process runs the study in it, see ``held_alone``."""
+        return held_alone(self.path, doing="runs a study")
 
     def check_lines(self, plan: Plan) -> list[RunLine]:
         """Read the results, and check that they are of this study and of its points as they are now.
