@@ -24,6 +24,7 @@ from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import list_checkpoints, read_checkpoint
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.spectrum.runs.observer import SpectrumObserver
+from rankelastor.training.observers import Evaluation, SilentObserver
 from rankelastor.training.run import train
 
 NUM_ROWS, BATCH_SIZE = 90, 16
@@ -179,6 +180,28 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(case: str, values: di
     train(recipe, folder=tmp_path / "whole")
     steps = stop_and_go_on(recipe, tmp_path / "parts", at=at)
     assert steps[:1] == [at[-1]]  # only the step that was not in the last checkpoint is repeated
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+class KillInEvaluation(SilentObserver):
+    """An observer that ends the training in its last evaluation, after the checkpoint of the last step."""
+
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        if evaluation.step == 2 * STEPS_PER_EPOCH:
+            raise KilledError
+
+
+@pytest.mark.parametrize("compiling", ["never", pytest.param("always", marks=pytest.mark.slow)])
+def test_a_run_that_was_stopped_in_its_last_evaluation_takes_no_step_and_ends_the_same(
+    compiling: str, values: dict[str, Any], tmp_path: Path
+) -> None:
+    recipe = with_overrides(recipe_from_values(values), {"training.compile": compiling} | EVERY_STEP)
+    train(recipe, folder=tmp_path / "whole")
+    with pytest.raises(KilledError):
+        train(recipe, folder=tmp_path / "parts", observers=[KillInEvaluation()])
+    last = Kill(0)
+    train(recipe, folder=tmp_path / "parts", observers=[last])
+    assert last.steps == []
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 

@@ -133,7 +133,7 @@ class Epochs:
         return {
             "position": self._training.train.state(epoch=self.epoch, batch=self.batch),
             "losses": self._losses.state(),
-            "bytes_per_example": self.stepper.bytes_per_example,
+            **self.stepper.findings(),
             "num_skipped": self.num_skipped,
             "seconds": self.seconds,
             "seconds_waited": self.seconds_waited,
@@ -161,7 +161,7 @@ class Epochs:
         """
         self.epoch, self.batch = self._training.train.restore(state["position"])
         self._losses.restore(*map(float, state["losses"]))
-        self.stepper.bytes_per_example = state["bytes_per_example"]
+        self.stepper.restore_findings(state)
         self.num_skipped = int(state["num_skipped"])
         self._epochs_before = float(state.get("epochs_before", 0.0))
         self.seconds, self.seconds_waited = float(state["seconds"]), float(state["seconds_waited"])

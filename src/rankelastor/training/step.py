@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -95,6 +96,7 @@ class Stepper:
         self._networks = self._networks_of_threads()
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
         self._recorded = self._recorded_step()
+        self._executor_before: ExecutorName | None = None  # that of a former process, until a step is taken here
 
     def _recorded_step(self) -> RecordedStep | None:
         """Record whole steps on CUDA, unless their phases are listened to or other processes take part in them."""
@@ -125,7 +127,9 @@ class Stepper:
 
     @property
     def executor(self) -> ExecutorName:
-        """How the steps are computed, unless a module has hooks."""
+        """How steps are computed, unless a module has hooks; until the first step after ``restore``, how they were."""
+        if self._executor_before is not None:
+            return self._executor_before
         if self._compiled is not None and self._compiled.is_compiled:
             return "compiled"
         if self._recorded is not None and self._recorded.is_recorded:
@@ -170,15 +174,21 @@ class Stepper:
         """Let the ranker have its averaged weights within a context, if there are any; call ``complete_rows`` first."""
         return self._updates.with_averages()
 
-    @property
-    def bytes_per_example(self) -> float | None:
-        """What decides about the size of slices, measured at the first step; None before it, and on CUDA."""
-        return None if self._gradients is None else self._gradients.bytes_per_example
+    def findings(self) -> dict[str, Any]:
+        """Return what the steps so far have shown about themselves, as values for JSON."""
+        gradients = self._gradients
+        return {
+            "bytes_per_example": None if gradients is None else gradients.bytes_per_example,
+            "slice_examples": self.slice_examples,
+            "executor": self.executor,
+        }
 
-    @bytes_per_example.setter
-    def bytes_per_example(self, measured: float | None) -> None:
+    def restore_findings(self, findings: Mapping[str, Any]) -> None:
+        """Go on with a value of ``findings``; that of an earlier version has less in it."""
         if self._gradients is not None:
-            self._gradients.bytes_per_example = measured
+            self._gradients.bytes_per_example = findings["bytes_per_example"]
+            self._gradients.largest_slice = findings.get("slice_examples")
+        self._executor_before = findings.get("executor")
 
     def state(self) -> dict[str, Tensor]:
         """Collect weights, buffers and the state of the optimiser as they stand, lazy rows included; not copied."""
@@ -211,6 +221,7 @@ class Stepper:
         Raises:
             NotFiniteError: on the CPU, the loss or a gradient is NaN or infinite; no weight was changed.
         """
+        self._executor_before = None
         if self._gradients is None:
             return self._step_on_cuda(batch)
         if self._is_tiny:
