@@ -7,6 +7,7 @@ Each variant has its own process, because the allocator's settings and the peak 
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 import time
@@ -83,14 +84,14 @@ def our_actions(workload: Workload, variant: Variant) -> dict[str, Action]:
     torch.manual_seed(1)
     ranker = build_ranker(workload.model, workload.schema).to(device)
     stepper = Stepper(ranker, optimiser, execution, batch_size=workload.batch_size)
-    scorer = Scorer(ranker, execution, batch_size=TrainingSettings().evaluation_batch_size)
+    served = copy.deepcopy(ranker).eval()  # a service scores with weights that stay as they are
+    scorer = Scorer(served, execution, batch_size=TrainingSettings().evaluation_batch_size, is_fixed=True)
 
     def train(batch: Batch) -> None:
         ranker.train()
         stepper.step(batch).item()
 
     def infer(batch: Batch) -> None:
-        ranker.eval()
         scorer(batch)
 
     def train_in_a_queue(batches: list[Batch]) -> list[float]:

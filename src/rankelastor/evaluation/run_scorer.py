@@ -23,7 +23,7 @@ class RunScorer:
     calibrated.
 
     Args:
-        run: the run.
+        run: the run, whose weights must not change.
         batch_size: largest number of examples to score at a time.
     """
 
@@ -36,7 +36,7 @@ class RunScorer:
         if self._num_members:
             assert isinstance(ranker, EnsembleRanker), "an ensemble has members"
             ranker = ranker.side_by_side
-        self._scorer = Scorer(ranker, run.recipe.training.execution, batch_size=batch_size)
+        self._scorer = Scorer(ranker, run.recipe.training.execution, batch_size=batch_size, is_fixed=True)
 
     def __call__(self, batch: Batch) -> Float64[ndarray, "batch task"]:
         """Compute the probabilities of one batch.

@@ -17,10 +17,11 @@ from torch import Tensor
 from rankelastor.calibration.calibration import Calibration
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.errors import RunError
-from rankelastor.execution.cores import compute_threads, one_core
+from rankelastor.execution.cores import at_most_cores, compute_threads
 from rankelastor.execution.device import autocast
 from rankelastor.execution.hooks import must_run_in_order
 from rankelastor.execution.lowering import Lowering
+from rankelastor.execution.recorded_forward import RecordedForward
 from rankelastor.logistic import expit, logit
 from rankelastor.metrics.intervals import Interval, intervals_of
 from rankelastor.metrics.report import Metrics, evaluate_predictions
@@ -29,8 +30,10 @@ from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.objectives.odds import UNCHANGED, Odds
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
+from rankelastor.usable_cores import idle_cores
 
-_FEW_EXAMPLES = 64  # below this, starting a second thread costs more than it saves
+_FEW_EXAMPLES = 64  # so many are scored in the calling thread, since each further thread would call all layers anew
+_EXAMPLES_PER_CORE = 32  # of those, for which a kernel uses a further core
 _SMALLEST_SLICE = 1024  # measured on large models: smaller slices contend for the GIL, larger ones gain nothing
 _WORK_PER_SLICE = 2**28  # multiply-adds; smaller slices of small models spend their time on calls
 
@@ -140,10 +143,19 @@ class Scorer:
         execution: settings, of which the precision is used.
         batch_size: largest number of examples to score at a time.
         logit_shift: what is added to each logit, see ``Odds``.
+        is_fixed: whether weights and layers stay as they are for as long as this scores, as in a service. Few examples
+            are then scored by a recording of their operations, with the same result and without the time of the layers'
+            Python.
     """
 
     def __init__(
-        self, ranker: Ranker, execution: ExecutionSettings, *, batch_size: int, logit_shift: float = 0.0
+        self,
+        ranker: Ranker,
+        execution: ExecutionSettings,
+        *,
+        batch_size: int,
+        logit_shift: float = 0.0,
+        is_fixed: bool = False,
     ) -> None:
         self._ranker = ranker
         self._logit_shift = logit_shift
@@ -155,6 +167,8 @@ class Scorer:
         self._num_threads = torch.get_num_threads()
         self._threads: Executor | None = None
         self._slice_examples = max(_SMALLEST_SLICE, _WORK_PER_SLICE // max(1, ranker.num_dense_parameters))
+        can_record = is_fixed and self._device.type == "cpu" and ranker.embedding.elsewhere is None
+        self._recorded = RecordedForward(self._score_tensors, ranker) if can_record else None
 
     def __call__(self, batch: Batch) -> Float64[ndarray, "batch task"]:
         """Compute the probabilities of one batch; a batch without examples gives shape (0, 0).
@@ -180,11 +194,13 @@ class Scorer:
 
     def _logits(self, batch: Batch) -> Tensor:
         on_cpu = self._device.type == "cpu"
+        is_here = self._ranker.embedding.elsewhere is None
+        if on_cpu and is_here and 0 < batch.num_examples <= _FEW_EXAMPLES:
+            with at_most_cores(_cores_for(batch.num_examples)):
+                score_few = self._recorded or self._score_tensors
+                return score_few(batch.categorical, batch.numeric, batch.sequence)
         score = partial(self._score, self._network.current() if on_cpu else self._ranker.network)
-        if on_cpu and batch.num_examples <= _FEW_EXAMPLES:
-            with one_core():
-                parts = [score(*part) for part in self._parts(batch, self._batch_size)]
-        elif not on_cpu or must_run_in_order(*self._modules):
+        if not on_cpu or must_run_in_order(*self._modules):
             parts = [score(*part) for part in self._parts(batch, self._batch_size)]
         else:
             share = -(-batch.num_examples // self._num_threads)
@@ -201,11 +217,21 @@ class Scorer:
         found = embedding.look_up(embedding.rows_of(batch))
         return list(zip(batch.split(size), found.split(size), strict=False))
 
+    def _score_tensors(self, categorical: Tensor, numeric: Tensor, sequence: Tensor | None) -> Tensor:
+        part = Batch(categorical=categorical, numeric=numeric, labels=None, group=None, sequence=sequence)
+        return self._score(self._network.current(), part, None)
+
     def _score(self, network: Callable[[Embedded], Tensor], part: Batch, found: Tensor | None) -> Tensor:
         with torch.inference_mode(), autocast(self._execution, self._device):
             part = part.to(self._device)
             embedding = self._ranker.embedding
             return network(embedding(part) if found is None else embedding.assemble(found, part))
+
+
+def _cores_for(num_examples: int) -> int:
+    """Choose how many cores share few examples: the calling thread's and, where it pays, idle ones."""
+    most = num_examples // _EXAMPLES_PER_CORE
+    return 1 if most <= 1 else min(most, 1 + idle_cores())
 
 
 def _checked(logits: Tensor) -> Tensor:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from math import prod
 
 import torch
@@ -15,7 +18,11 @@ from rankelastor.native.library import kernels
 _BLOCK_BYTES = 2**20  # about half of a core's L2 cache; measured: twice as much is no slower where that cache is large
 _SMALLEST_BLOCK = 16
 _BUFFER_ALIGNMENT = 32  # float32 values per cache-line boundary, as in parallel.h
-_MIN_ROWS_PER_THREAD = 64  # fewer: starting a thread costs more than it saves
+_MIN_ROWS_PER_THREAD = 32  # fewer: starting a thread costs more than it saves
+
+CallListener = Callable[[Callable[[], object], Iterable[object]], object]
+"""Function of what calls a kernel once more with the same addresses, and of the values that must live until then."""
+_listener: ContextVar[CallListener | None] = ContextVar("_listener", default=None)
 
 
 def kernels_take(*parameters: Tensor | None) -> bool:
@@ -82,7 +89,20 @@ def call(
     library = kernels()
     assert library is not None, "operations are only made if there are kernels"
     packed = arguments_of(kernel).pack(arguments)
-    library.run(getattr(library, kernel), packed, ctypes.c_int64(rows), ctypes.c_int64(parts))
+    again = partial(library.run, getattr(library, kernel), packed, ctypes.c_int64(rows), ctypes.c_int64(parts))
+    again()
+    if (listener := _listener.get()) is not None:
+        listener(again, arguments.values())
+
+
+@contextmanager
+def hear_calls(listener: CallListener) -> Iterator[None]:
+    """Call ``listener`` after each call of a kernel in this thread, within the context."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 class Accumulator:
