@@ -135,8 +135,8 @@ class Examples(Protocol):
 class Scorer:
     """Compute the probabilities of batches, with the sigmoid in float64 so that close scores stay distinct.
 
-    On the CPU a batch is cut into slices that are scored in parallel, each on one core, so that no operation waits for
-    another core. On other devices it is cut into parts of at most ``batch_size`` examples.
+    A batch is cut into parts of at most ``batch_size`` examples; on the CPU into slices that are scored in parallel, each
+    on one core, so that no operation waits for another core.
 
     Args:
         ranker: the model, in evaluation mode; its weights may change between calls.
@@ -195,7 +195,7 @@ class Scorer:
     def _logits(self, batch: Batch) -> Tensor:
         on_cpu = self._device.type == "cpu"
         is_here = self._ranker.embedding.elsewhere is None
-        if on_cpu and is_here and 0 < batch.num_examples <= _FEW_EXAMPLES:
+        if on_cpu and is_here and 0 < batch.num_examples <= min(_FEW_EXAMPLES, self._batch_size):
             with at_most_cores(_cores_for(batch.num_examples)):
                 score_few = self._recorded or self._score_tensors
                 return score_few(batch.categorical, batch.numeric, batch.sequence)
@@ -205,7 +205,7 @@ class Scorer:
         else:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or compute_threads(self._num_threads)
-            size = max(_FEW_EXAMPLES, min(share, self._slice_examples))
+            size = min(self._batch_size, max(_FEW_EXAMPLES, min(share, self._slice_examples)))
             parts = list(self._threads.map(score, *zip(*self._parts(batch, size), strict=True)))
         return torch.cat(parts) if parts else torch.empty(0, 0)
 
