@@ -135,8 +135,8 @@ class Examples(Protocol):
 class Scorer:
     """Compute the probabilities of batches, with the sigmoid in float64 so that close scores stay distinct.
 
-    A batch is cut into parts of at most ``batch_size`` examples; on the CPU into slices that are scored in parallel, each
-    on one core, so that no operation waits for another core.
+    A batch is cut into parts of at most ``batch_size`` examples; on the CPU into slices that are scored in parallel,
+    each on one core, so that no operation waits for another core.
 
     Args:
         ranker: the model, in evaluation mode; its weights may change between calls.
