@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -216,3 +218,18 @@ def test_models_of_several_tasks_are_recorded_in_any_precision(sharing: str, pre
         assert np.array_equal(fixed.logits(batch), plain.logits(batch))
     assert fixed._recorded is not None
     assert fixed._recorded.num_recorded == 1
+
+
+def test_a_recording_does_not_load_the_compiler() -> None:
+    program = """
+import sys
+import torch
+from rankelastor.execution.recorded_forward import RecordedForward
+layer = torch.nn.Linear(2, 2).requires_grad_(False)
+forward = RecordedForward(layer, layer)
+for _ in range(3):
+    forward(torch.ones(1, 2))
+assert forward.num_recorded == 1
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

@@ -172,6 +172,11 @@ class _Recorder(TorchDispatchMode):
     repeats: list[Callable[[], object]] = field(default_factory=list)
     alive: list[object] = field(default_factory=list)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep PyTorch from importing its compiler for this, which takes seconds: nothing is compiled here."""
+        return False
+
     def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._given_memory = {_memory(each) for each in self.fixed}
