@@ -60,6 +60,7 @@ REPEATABLE = {
     "several results": lambda _, x: x.sort(1).values - x.topk(2, 1).indices.sum(),
     "chunks": lambda _, x: torch.cat([part * 2 for part in x.chunk(2)] + list(x.split(1))),
     "weights alone": lambda layer, x: x @ (layer.weight @ layer.weight).add_(layer.shift),
+    "a number of the weights": lambda layer, x: x * float(layer.shift[0]) + layer.weight.sum().item(),
     "another dtype": lambda _, x: (x.double() + 1).float().to(torch.float32),
     "a shape that is a copy": lambda _, x: x.t().reshape(-1) + x.t().contiguous().view(-1),
     "a condition": lambda layer, x: torch.where(x > 0, x, layer.weight[:1]),

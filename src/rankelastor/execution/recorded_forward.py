@@ -106,7 +106,7 @@ class RecordedForward:
         own = [None if each is None else each.clone() for each in inputs]
         recorder = _Recorder(self._fixed)
         try:
-            with torch.inference_mode(), hear_calls(recorder.note_kernel), _NoValues(), recorder:
+            with torch.inference_mode(), hear_calls(recorder.note_kernel), _NoValues(recorder), recorder:
                 output = self._forward(*own)
         except NotRecordableError as error:
             logger.debug("scoring runs without a recording: %s", error)
@@ -146,18 +146,6 @@ class _Recording:
             return self.output.clone()
 
 
-class _NoValues(TorchFunctionMode):
-    """Refuses what hands values to Python, where they could choose operations and shapes."""
-
-    def __torch_function__(
-        self, function: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        del types
-        if function in _TO_PYTHON:
-            raise NotRecordableError(f"{function.__name__} gives values to Python")
-        return function(*args, **(kwargs or {}))
-
-
 @dataclass
 class _Recorder(TorchDispatchMode):
     """Collects what repeats the operations that run within its context.
@@ -185,9 +173,14 @@ class _Recorder(TorchDispatchMode):
     @property
     def num_bytes(self) -> int:
         """Bytes of the memory that the operations use, without that of ``fixed``."""
-        storages = [each.untyped_storage() for each in tree_leaves(self.alive) if isinstance(each, Tensor)]
+        storages = [each.untyped_storage() for each in _tensors(self.alive)]
         sizes = {each.data_ptr(): each.nbytes() for each in storages}
         return sum(size for memory, size in sizes.items() if memory not in self._given_memory)
+
+    def is_fixed(self, values: object) -> bool:
+        """Tell whether there are tensors among these values, all of them from parameters and buffers alone."""
+        given = _tensors(values)
+        return bool(given) and all(_memory(each) in self._fixed_memory for each in given)
 
     def note_kernel(self, again: Callable[[], object], values: Iterable[object]) -> None:
         self.repeats.append(again)
@@ -203,15 +196,16 @@ class _Recorder(TorchDispatchMode):
         return result
 
     def _note(self, operation: OpOverload, args: tuple[Any, ...], named: dict[str, Any], result: Any) -> None:
+        given, is_fixed = _tensors((args, named)), self.is_fixed((args, named))
         results = [result] if isinstance(result, Tensor) else list(result) if isinstance(result, tuple | list) else []
         if not all(isinstance(each, Tensor) for each in results) or not results:
+            if is_fixed:
+                return
             raise NotRecordableError(f"{operation} gives a value to Python")
-        given = [each for each in tree_leaves((args, named)) if isinstance(each, Tensor)]
         takes_places = operation is torch.ops.aten.index.Tensor and all(each.dtype not in _MASKS for each in given[1:])
         if any(tag in operation.tags for tag in _UNREPEATABLE) and not takes_places:
             raise NotRecordableError(f"{operation} is random, or the shape of its result depends on values")
         self.alive.append((args, named, results))
-        is_fixed = bool(given) and all(_memory(each) in self._fixed_memory for each in given)
         if operation._schema.is_mutable:  # noqa: SLF001
             if not is_fixed and any(_memory(each) in self._fixed_memory for each in results):
                 raise NotRecordableError(f"{operation} changes what was computed from parameters alone")
@@ -226,6 +220,26 @@ class _Recorder(TorchDispatchMode):
     def _add(self, repeat: Callable[[], object], *, is_fixed: bool) -> None:
         if not is_fixed:
             self.repeats.append(repeat)
+
+
+class _NoValues(TorchFunctionMode):
+    """Refuses to hand values to Python, where they could choose operations and shapes, but for those of parameters."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_function__(
+        self, function: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        del types
+        if function in _TO_PYTHON and not self._recorder.is_fixed(args):
+            raise NotRecordableError(f"{function.__name__} gives values to Python")
+        return function(*args, **(kwargs or {}))
+
+
+def _tensors(values: object) -> list[Tensor]:
+    return [each for each in tree_leaves(values) if isinstance(each, Tensor)]
 
 
 def _memory(tensor: Tensor) -> int:
