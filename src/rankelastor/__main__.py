@@ -1,5 +1,5 @@
 """Run the command `rankelastor` as `python -m rankelastor`."""
 
-from rankelastor.cli.main import main
+from rankelastor.cli.main import program
 
-main()
+program()

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import yaml
 from tests.cli.terminals import Shown, in_pipes
+from typer.testing import CliRunner
 
-from rankelastor.cli.main import VERBS
+from rankelastor.cli.main import VERBS, app, app_of, verbs_for
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
@@ -51,6 +52,36 @@ def test_help_names_what_happens_without_an_option(tmp_path: Path) -> None:
     train, schema = in_one_process(["train", "--help"], ["schema", "--help"], cwd=tmp_path)
     assert "runs/NAME" in train.stdout
     assert "standard output" in schema.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verbs"),
+    [
+        (["train", "a.yaml"], ("train",)),
+        (["-q", "-v", "train", "runs"], ("train",)),
+        (["import-fuxictr"], ("import_fuxictr",)),
+        (["--version"], ()),
+        ([], VERBS),
+        (["--help"], VERBS),
+        (["--help", "train"], VERBS),
+        (["teach"], VERBS),
+        (["import_fuxictr"], VERBS),
+        (["--install-completion", "bash"], VERBS),
+    ],
+)
+def test_a_call_makes_the_verb_that_it_names_and_any_other_call_all(
+    arguments: list[str], verbs: tuple[str, ...]
+) -> None:
+    assert verbs_for(arguments) == verbs
+
+
+def test_one_verb_says_the_same_of_itself_alone_and_among_all() -> None:
+    for verb in VERBS:
+        name = verb.replace("_", "-")
+        alone, among_all = (
+            CliRunner().invoke(made, [name, "--help"], prog_name="rankelastor") for made in (app_of([verb]), app)
+        )
+        assert (alone.exit_code, alone.stdout) == (0, among_all.stdout)
 
 
 def test_help_does_not_load_torch() -> None:

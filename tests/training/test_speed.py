@@ -18,7 +18,7 @@ def test_flops_a_second_and_their_share_by_hand(monkeypatch: pytest.MonkeyPatch)
     assert found.share_of_machine_peak == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize(("seconds", "probe"), [(2.0, 0.1), (100.0, PROBE_SECONDS)])
+@pytest.mark.parametrize(("seconds", "probe"), [(2.0, 0.04), (100.0, PROBE_SECONDS)])
 def test_measuring_the_peak_adds_little_to_a_short_training(
     seconds: float, probe: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -94,3 +96,30 @@ class _Hiding(MetaPathFinder):
 def end_quickly() -> None:
     """Leave all objects out of the last collections of garbage, which would look through each of them."""
     gc.freeze()
+
+
+class QuickEnd:
+    """Ends the process when all that was registered for its end is done, without taking its modules apart.
+
+    Taking PyTorch's table of operators apart takes .2 s. What is registered first runs last: make it before libraries
+    are loaded that have something to do at the end.
+
+    Attributes:
+        code: exit code of the process; None leaves it, and the whole end, to the interpreter.
+    """
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        atexit.register(self._leave)
+
+    def _leave(self) -> None:
+        if self.code is None:
+            return
+        logging.shutdown()  # which was registered before
+        try:
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None and not stream.closed:
+                    stream.flush()
+        except (OSError, ValueError):  # the interpreter says so
+            return
+        os._exit(self.code)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -130,8 +131,9 @@ def _unwrap(text: str | None) -> str:
     return "\n\n".join(" ".join(line.strip() for line in paragraph.splitlines()) for paragraph in paragraphs)
 
 
-def _common_options() -> list[Any]:
-    """Make the options of every verb; they work in front of the verb, too."""
+@cache
+def _common_options() -> tuple[Any, ...]:
+    """Make the options that all verbs share; they work in front of the verb, too."""
     holder = typer.Typer(add_completion=False)
 
     @holder.command()
@@ -144,4 +146,4 @@ def _common_options() -> list[Any]:
         ] = False,
     ) -> None: ...
 
-    return list(typer.main.get_command(holder).params)
+    return tuple(typer.main.get_command(holder).params)

@@ -13,7 +13,7 @@ from rankelastor.execution.machine_peak import PROBE_SECONDS, machine_peak
 from rankelastor.models.cost import Cost
 from rankelastor.runs.result import Speed
 
-_LARGEST_SHARE = 0.05
+_LARGEST_SHARE = 0.02
 """Of the time of a training, how much measuring may add, unless two products take longer."""
 
 
@@ -28,7 +28,7 @@ def speed_of(
 ) -> Speed:
     """Compute the speed of a training that has just ended in this process, and measure the machine's peak.
 
-    ``seconds`` is how long the training took, of which measuring takes at most a twentieth more; ``forecast_bytes`` is
+    ``seconds`` is how long the training took, of which measuring takes at most a fiftieth more; ``forecast_bytes`` is
     the peak memory that was expected.
     """
     memory = peak_memory_bytes()  # read before machine_peak, which allocates matrices
