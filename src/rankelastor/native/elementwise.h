@@ -4,6 +4,14 @@
 
 #include <stdint.h>
 
+/* Elements per call of a *_part function: constant, so that its loop is vectorised without a scalar remainder. */
+#define PART 16
+
+/* Loop over the elements of a row, PART at a time; the last step may overlap the one before it, so the body must not write
+ * to arrays that it reads. */
+#define FOR_PARTS(i, width) \
+    for (int64_t i = 0; i < (width); i = i + PART < (width) && i + 2 * PART > (width) ? (width) - PART : i + PART)
+
 /* Compute erf by a rational approximation on [-4, 4], beyond which it is +-1 in float32; error below 1e-6. */
 static inline float erf_of(float x) {
     x = x > 4.0f ? 4.0f : x;
@@ -48,6 +56,13 @@ static inline float exp_of(float x) {
     union { int32_t i; float f; } scale;
     scale.i = ((int32_t)n + 127) << 23;
     return p * scale.f;
+}
+
+/* Compute the logistic function 1 / (1 + exp(-x)), below -87 as 0. */
+static inline float sigmoid_of(float x) {
+    const float e = exp_of(x < 0 ? x : -x);
+    const float share = (x < 0 ? e : 1.0f) / (1.0f + e);
+    return x < -87.0f ? 0.0f : share;
 }
 
 /* Compute the standard normal distribution function at x: gelu(x) = x * normal_below(x). */

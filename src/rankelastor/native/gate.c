@@ -16,14 +16,6 @@
 #include "products.h"
 #include "rows.h"
 
-/* Elements per call of a *_part function: constant, so that its loop is vectorised without a scalar remainder. */
-#define PART 16
-
-/* Loop over the elements of a row, PART at a time; the last step may overlap the one before it, so the body must not write
- * to arrays that it reads. */
-#define FOR_PARTS(i, width) \
-    for (int64_t i = 0; i < (width); i = i + PART < (width) && i + 2 * PART > (width) ? (width) - PART : i + PART)
-
 static inline void open_part(const float *restrict gate, const float *restrict value, const float *restrict skip,
                              float *restrict product, int64_t width) {
 #pragma GCC ivdep

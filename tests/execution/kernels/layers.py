@@ -13,13 +13,16 @@ from rankelastor.nn.dropout import Dropout, PerTokenDropout
 from rankelastor.nn.ffn.gate import PublishedGate
 from rankelastor.nn.ffn.glu import PerTokenGlu
 from rankelastor.nn.ffn.mlp import PerTokenMlp
+from rankelastor.nn.ffn.swiglu import PerTokenSwiGlu
 from rankelastor.nn.head import MlpHead
 from rankelastor.nn.interaction.cin import CompressedInteractionNetwork
 from rankelastor.nn.mixing.full import FullMixing
+from rankelastor.nn.mixing.heads import RevertedHeadMixing
 from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenRMSNorm
 from rankelastor.nn.projection import Projection
+from rankelastor.nn.residual_norm import PreNormResidual
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,20 @@ def _glu(
     return lambda: PerTokenGlu(num_tokens=tokens, token_dim=dim, hidden_dims=hidden, norm=norm, dropout=dropout)
 
 
-_CIN = _both("cin")
+def _swiglu(hidden: int, *, tokens: int = 3, dim: int = 7) -> Callable[[], PerTokenSwiGlu]:
+    return lambda: PerTokenSwiGlu(num_tokens=tokens, token_dim=dim, hidden_dim=hidden)
+
+
+def _residual_swiglu(hidden: int, *, tokens: int = 3, dim: int = 7) -> Callable[[], PreNormResidual]:
+    return lambda: PreNormResidual(_swiglu(hidden, tokens=tokens, dim=dim)(), dim=dim)
+
+
+def _heads(hidden: int, *, tokens: int = 3, dim: int = 8, heads: int = 2) -> Callable[[], RevertedHeadMixing]:
+    between = _swiglu(hidden, tokens=heads, dim=tokens * dim // heads)
+    return lambda: RevertedHeadMixing(num_tokens=tokens, token_dim=dim, num_heads=heads, ffn=between())
+
+
+_CIN, _SWIGLU = _both("cin"), _both("swiglu")
 _PROJECTION, _MLP, _GATE, _NORM = _both("projection"), _both("per_token_mlp"), _both("gate"), _both("rms_norm")
 
 LAYERS: dict[type[nn.Module], dict[str, Case]] = {
@@ -179,6 +195,32 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
         "tanh, norm": Case(_mlp(16, activation="tanh", norm=True), (11, 3, 7), _NORM),
         "most dropped": Case(_mlp(16, dropout=0.998), (11, 3, 7), _MLP),
         "no hidden": Case(_mlp(), (11, 3, 7), ()),
+    },
+    PerTokenSwiGlu: {
+        "odd": Case(_swiglu(19), (150, 3, 7), _SWIGLU),
+        "one row": Case(_swiglu(19), (1, 3, 7), _SWIGLU),
+        "one token": Case(_swiglu(19, tokens=1), (11, 1, 7), _SWIGLU),
+        "one column": Case(_swiglu(1, dim=1), (11, 3, 1), _SWIGLU),
+        "wide": Case(_swiglu(33, dim=70), (80, 3, 70), _SWIGLU),
+        "many hidden": Case(_swiglu(1900, dim=5), (150, 3, 5), _SWIGLU),
+    },
+    PreNormResidual: {
+        "odd": Case(_residual_swiglu(19), (150, 3, 7), _SWIGLU),
+        "one row": Case(_residual_swiglu(19), (1, 3, 7), _SWIGLU),
+        "one token": Case(_residual_swiglu(19, tokens=1), (11, 1, 7), _SWIGLU),
+        "wide": Case(_residual_swiglu(33, dim=70), (80, 3, 70), _SWIGLU),
+        "of another layer": Case(
+            lambda: PreNormResidual(PerTokenMlp(num_tokens=3, token_dim=7, hidden_dims=[16]), dim=7),
+            (11, 3, 7),
+            _both("rms_norm", "per_token_mlp"),
+        ),
+    },
+    RevertedHeadMixing: {
+        "odd": Case(_heads(19), (150, 3, 8), _SWIGLU),
+        "one row": Case(_heads(19), (1, 3, 8), _SWIGLU),
+        "one token": Case(_heads(19, tokens=1), (11, 1, 8), _SWIGLU),
+        "one head": Case(_heads(19, heads=1), (11, 3, 8), _SWIGLU),
+        "wide": Case(_heads(33, tokens=5, dim=32, heads=2), (80, 5, 32), _SWIGLU),
     },
     PublishedGate: {
         "odd": Case(lambda: PublishedGate(num_tokens=3, dim=7, inner_dim=19), (11, 3, 7), _GATE),

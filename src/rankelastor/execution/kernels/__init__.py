@@ -14,6 +14,7 @@ from rankelastor.execution.kernels import (
     per_token_mlp,
     projection,
     split_mixing,
+    swiglu,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "per_token_mlp",
     "projection",
     "split_mixing",
+    "swiglu",
 ]
