@@ -58,12 +58,13 @@ class BatchNorm(SharedStatistics, nn.BatchNorm1d):
         variance = over_ranks(centred.square().sum(dim=0)) / count
         if count == 1:
             return self._by_running_values(x)
-        self._keep(mean, variance * count / (count - 1))
+        self.keep(mean, variance * count / (count - 1))
         normalised = centred * (variance + self.eps).rsqrt()
         return (normalised if not self.affine else normalised * self.weight + self.bias).to(x.dtype)
 
     @torch.no_grad()
-    def _keep(self, mean: Float[Tensor, " dim"], variance: Float[Tensor, " dim"]) -> None:
+    def keep(self, mean: Float[Tensor, " dim"], variance: Float[Tensor, " dim"]) -> None:
+        """Let the running values follow the mean and the unbiased variance of a batch."""
         assert self.running_mean is not None, "running values are kept"
         assert self.running_var is not None, "running values are kept"
         assert self.momentum is not None, "the momentum is a number"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,30 @@ from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenRMSNorm
 from rankelastor.nn.projection import Projection
 from rankelastor.nn.residual_norm import PreNormResidual
+from rankelastor.nn.sequence.target_attention import TargetAttention
+
+
+class Sequences(nn.Module):
+    """A sequence layer on one tensor: the target stands behind the elements, of which every third is padding, or none.
+
+    Padding is zero, as where it is looked up; but for the last example's, since layers are not told so.
+    """
+
+    def __init__(self, layer: TargetAttention, *, padding: bool) -> None:
+        super().__init__()
+        self.layer = layer
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Weight the elements."""
+        elements, target = x[:, :-1], x[:, -1]
+        mask = torch.ones(elements.shape[:2], dtype=torch.bool)
+        if self.padding:
+            mask = torch.arange(mask.numel()).view(mask.shape) % 3 > 0
+            is_kept = mask | (torch.arange(len(x)) == len(x) - 1).unsqueeze(1)
+            elements = torch.where(is_kept.unsqueeze(2) | elements.isnan(), elements, 0.0)
+        out: Tensor = self.layer(elements, mask, target)
+        return out
 
 
 @dataclass(frozen=True)
@@ -53,6 +78,12 @@ class Case:
         """Draw an input, of another batch size if it is given."""
         size = self.shape[0] if batch is None else batch
         return torch.randn(size, *self.shape[1:], generator=torch.Generator().manual_seed(2))
+
+    @property
+    def kind(self) -> type[nn.Module]:
+        """The type of the layer."""
+        layer = self.make()
+        return type(layer.layer if isinstance(layer, Sequences) else layer)
 
     @property
     def forward_kernels(self) -> tuple[str, ...]:
@@ -107,6 +138,24 @@ def _heads(hidden: int, *, tokens: int = 3, dim: int = 8, heads: int = 2) -> Cal
     return lambda: RevertedHeadMixing(num_tokens=tokens, token_dim=dim, num_heads=heads, ffn=between())
 
 
+def _attention(
+    hidden: int,
+    *,
+    dim: int = 5,
+    activation: Literal["dice", "prelu"] = "dice",
+    softmax: bool = False,
+    padding: bool = True,
+) -> Callable[[], Sequences]:
+    return lambda: Sequences(
+        TargetAttention(embedding_dim=dim, hidden_dims=[hidden], activation=activation, softmax=softmax),
+        padding=padding,
+    )
+
+
+_PRELU_ATTENTION = ("attention_forward", "attention_backward")
+_DICE_ATTENTION = tuple(
+    f"attention_{name}" for name in ("statistics_forward", "forward", "statistics_backward", "backward")
+)
 _CIN, _SWIGLU = _both("cin"), _both("swiglu")
 _PROJECTION, _MLP, _GATE, _NORM = _both("projection"), _both("per_token_mlp"), _both("gate"), _both("rms_norm")
 
@@ -221,6 +270,18 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
         "one token": Case(_heads(19, tokens=1), (11, 1, 8), _SWIGLU),
         "one head": Case(_heads(19, heads=1), (11, 3, 8), _SWIGLU),
         "wide": Case(_heads(33, tokens=5, dim=32, heads=2), (80, 5, 32), _SWIGLU),
+    },
+    TargetAttention: {
+        "dice": Case(_attention(19), (150, 8, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]),
+        "dice, no padding": Case(
+            _attention(16, padding=False), (11, 4, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]
+        ),
+        "dice, softmax": Case(_attention(19, softmax=True), (150, 8, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]),
+        "dice, one row": Case(_attention(19), (1, 6, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]),
+        "prelu": Case(_attention(19, activation="prelu"), (150, 8, 5), _PRELU_ATTENTION),
+        "prelu, softmax": Case(_attention(19, activation="prelu", softmax=True), (150, 8, 5), _PRELU_ATTENTION),
+        "prelu, one element": Case(_attention(1, dim=1, activation="prelu"), (11, 2, 1), _PRELU_ATTENTION),
+        "prelu, many hidden": Case(_attention(900, activation="prelu"), (40, 9, 5), _PRELU_ATTENTION),
     },
     PublishedGate: {
         "odd": Case(lambda: PublishedGate(num_tokens=3, dim=7, inner_dim=19), (11, 3, 7), _GATE),

@@ -15,6 +15,7 @@ from rankelastor.execution.kernels import (
     projection,
     split_mixing,
     swiglu,
+    target_attention,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "projection",
     "split_mixing",
     "swiglu",
+    "target_attention",
 ]
