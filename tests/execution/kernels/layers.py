@@ -17,6 +17,7 @@ from rankelastor.nn.ffn.mlp import PerTokenMlp
 from rankelastor.nn.ffn.swiglu import PerTokenSwiGlu
 from rankelastor.nn.head import MlpHead
 from rankelastor.nn.interaction.cin import CompressedInteractionNetwork
+from rankelastor.nn.interaction.cross import CrossNetwork, MixtureCrossNetwork
 from rankelastor.nn.mixing.full import FullMixing
 from rankelastor.nn.mixing.heads import RevertedHeadMixing
 from rankelastor.nn.mixing.split import SplitMixing
@@ -138,6 +139,14 @@ def _heads(hidden: int, *, tokens: int = 3, dim: int = 8, heads: int = 2) -> Cal
     return lambda: RevertedHeadMixing(num_tokens=tokens, token_dim=dim, num_heads=heads, ffn=between())
 
 
+def _cross(width: int, num_layers: int = 1) -> Callable[[], CrossNetwork]:
+    return lambda: CrossNetwork(width=width, num_layers=num_layers)
+
+
+def _mixture(width: int, num_layers: int = 1, *, rank: int = 3, experts: int = 2) -> Callable[[], nn.Module]:
+    return lambda: MixtureCrossNetwork(width=width, num_layers=num_layers, rank=rank, num_experts=experts)
+
+
 def _attention(
     hidden: int,
     *,
@@ -156,7 +165,7 @@ _PRELU_ATTENTION = ("attention_forward", "attention_backward")
 _DICE_ATTENTION = tuple(
     f"attention_{name}" for name in ("statistics_forward", "forward", "statistics_backward", "backward")
 )
-_CIN, _SWIGLU = _both("cin"), _both("swiglu")
+_CIN, _SWIGLU, _CROSS, _EXPERTS = _both("cin"), _both("swiglu"), _both("cross"), _both("cross_experts")
 _PROJECTION, _MLP, _GATE, _NORM = _both("projection"), _both("per_token_mlp"), _both("gate"), _both("rms_norm")
 
 LAYERS: dict[type[nn.Module], dict[str, Case]] = {
@@ -219,6 +228,19 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
         "one row": Case(_cin(5, 4, 3), (1, 5, 6), (*_CIN[:1] * 2, *_CIN[1:] * 2)),
         "one field": Case(_cin(1, 4), (11, 1, 6), _CIN),
         "one sum": Case(_cin(5, 1, 1), (11, 5, 2), (*_CIN[:1] * 2, *_CIN[1:] * 2)),
+    },
+    CrossNetwork: {
+        "three layers": Case(_cross(7, 3), (150, 7), _CROSS[:1] * 3 + _CROSS[1:] * 3),
+        "one row": Case(_cross(7, 2), (1, 7), _CROSS[:1] * 2 + _CROSS[1:] * 2),
+        "one column": Case(_cross(1), (11, 1), _CROSS),
+        "wide": Case(_cross(150), (300, 150), _CROSS),
+    },
+    MixtureCrossNetwork: {
+        "three layers": Case(_mixture(7, 3), (150, 7), _EXPERTS[:1] * 3 + _EXPERTS[1:] * 3),
+        "one row": Case(_mixture(7, 2), (1, 7), _EXPERTS[:1] * 2 + _EXPERTS[1:] * 2),
+        "one expert": Case(_mixture(7, experts=1), (11, 7), _EXPERTS),
+        "one column, one rank": Case(_mixture(1, rank=1), (11, 1), _EXPERTS),
+        "wide": Case(_mixture(80, rank=19, experts=3), (300, 80), _EXPERTS),
     },
     MlpHead: {
         "odd": Case(lambda: MlpHead(num_tokens=3, token_dim=5), (11, 3, 5), _PROJECTION, ()),

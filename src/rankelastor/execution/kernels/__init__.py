@@ -6,6 +6,7 @@ Each operation keeps the layers that it replaces and reads their parameters at e
 
 from rankelastor.execution.kernels import (
     cin,
+    cross,
     dropout,
     full_mixing,
     glu,
@@ -20,6 +21,7 @@ from rankelastor.execution.kernels import (
 
 __all__ = [
     "cin",
+    "cross",
     "dropout",
     "full_mixing",
     "glu",
