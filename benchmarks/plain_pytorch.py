@@ -115,7 +115,7 @@ def in_plain_pytorch(ranker: Ranker, batch: Batch) -> Actions:
         found.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 10.0)
         optimiser.step()
-        return float(found)
+        return found.item()
 
     def score() -> torch.Tensor:
         ranker.eval()
@@ -133,7 +133,7 @@ def in_ours(ranker: Ranker, batch: Batch) -> Actions:
 
     def step() -> float:
         ranker.train()
-        return float(stepper.step(batch))
+        return stepper.step(batch).item()
 
     def score() -> object:
         ranker.eval()

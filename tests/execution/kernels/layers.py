@@ -19,7 +19,7 @@ from rankelastor.nn.head import MlpHead
 from rankelastor.nn.interaction.cin import CompressedInteractionNetwork
 from rankelastor.nn.interaction.cross import CrossNetwork, MixtureCrossNetwork
 from rankelastor.nn.mixing.full import FullMixing
-from rankelastor.nn.mixing.heads import RevertedHeadMixing
+from rankelastor.nn.mixing.heads import RevertedHeadMixing, SwappedParts
 from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.norm import RMSNorm
 from rankelastor.nn.per_token import PerTokenRMSNorm
@@ -132,6 +132,10 @@ def _swiglu(hidden: int, *, tokens: int = 3, dim: int = 7) -> Callable[[], PerTo
 
 def _residual_swiglu(hidden: int, *, tokens: int = 3, dim: int = 7) -> Callable[[], PreNormResidual]:
     return lambda: PreNormResidual(_swiglu(hidden, tokens=tokens, dim=dim)(), dim=dim)
+
+
+def _residual_swap(*, tokens: int = 3, dim: int = 6) -> Callable[[], PreNormResidual]:
+    return lambda: PreNormResidual(SwappedParts(num_tokens=tokens, token_dim=dim), dim=dim)
 
 
 def _heads(hidden: int, *, tokens: int = 3, dim: int = 8, heads: int = 2) -> Callable[[], RevertedHeadMixing]:
@@ -280,6 +284,9 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
         "one row": Case(_residual_swiglu(19), (1, 3, 7), _SWIGLU),
         "one token": Case(_residual_swiglu(19, tokens=1), (11, 1, 7), _SWIGLU),
         "wide": Case(_residual_swiglu(33, dim=70), (80, 3, 70), _SWIGLU),
+        "swapped parts": Case(_residual_swap(), (150, 3, 6), _both("swapped_parts")),
+        "swapped parts, one row": Case(_residual_swap(), (1, 3, 6), _both("swapped_parts")),
+        "swapped parts, one token": Case(_residual_swap(tokens=1), (11, 1, 6), _both("swapped_parts")),
         "of another layer": Case(
             lambda: PreNormResidual(PerTokenMlp(num_tokens=3, token_dim=7, hidden_dims=[16]), dim=7),
             (11, 3, 7),

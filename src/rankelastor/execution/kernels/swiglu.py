@@ -29,22 +29,8 @@ def per_token_swiglu(layer: PerTokenSwiGlu, context: Context) -> Operation | Non
     return SwiGluOperation(layer, layer) if _maps_are_plain(layer, context) else None
 
 
-@lowers(PreNormResidual)
-def pre_norm_residual(layer: PreNormResidual, context: Context) -> Operation | None:
-    """Lower a residual around a norm and a SwiGLU; around other layers it is computed as it is."""
-    return SwiGluOperation(layer, layer.layer, norm=layer.norm) if _holds_swiglu(layer, context) else None
-
-
-@lowers(RevertedHeadMixing)
-def reverted_head_mixing(layer: RevertedHeadMixing, context: Context) -> Operation | None:
-    """Lower a mixing in heads whose layer is a SwiGLU."""
-    between = layer.between
-    if not (context.is_plain(between, PreNormResidual) and _holds_swiglu(between, context)):
-        return None
-    return SwiGluOperation(layer, between.layer, norm=between.norm, heads=layer)
-
-
-def _holds_swiglu(layer: PreNormResidual, context: Context) -> bool:
+def holds_swiglu(layer: PreNormResidual, context: Context) -> bool:
+    """Tell whether an operation may replace a residual, the norm in it and its layer, a SwiGLU."""
     swiglu = layer.layer
     return (
         context.is_plain(layer.norm, RMSNorm)
