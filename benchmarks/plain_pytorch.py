@@ -61,7 +61,9 @@ MODELS: dict[str, dict[str, Any]] = {
         "kind": "dcn_v2", "hidden_dims": _WIDE, "structure": "parallel", "cross": {"kind": "mixture"},
     },
     "xdeepfm": {"kind": "xdeepfm", "hidden_dims": _WIDE, "cin_dims": [16, 16]},
-    "autoint": {"kind": "autoint", "hidden_dims": _WIDE, "num_attention_layers": 2, "attention_dim": 32, "num_heads": 2},
+    "autoint": {
+        "kind": "autoint", "hidden_dims": _WIDE, "num_attention_layers": 2, "attention_dim": 32, "num_heads": 2,
+    },
     "fibinet": {"kind": "fibinet", "hidden_dims": _WIDE},
     "finalmlp": {"kind": "finalmlp", "stream1": {"hidden_dims": _WIDE}, "stream2": {"hidden_dims": [800]}},
     "finalnet": {"kind": "finalnet", "block1": {"hidden_dims": [400, 400]}, "block2": {"hidden_dims": [400]}},

@@ -27,23 +27,23 @@ static void open_rows(const float *maps, float *out, int64_t rows, int64_t hidde
     }
 }
 
-static inline void open_part_backward(const float *restrict gate, const float *restrict value, const float *restrict dout,
+static inline void open_part_backward(const float *restrict gate, const float *restrict value, const float *restrict dopened,
                                       float *restrict dgate, float *restrict dvalue, float *restrict out, int64_t width) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < width; i++) {
         const float share = sigmoid_of(gate[i]), open = gate[i] * share;
         out[i] = open * value[i];
-        dvalue[i] = dout[i] * open;
-        dgate[i] = dout[i] * value[i] * (share + open * (1.0f - share));
+        dvalue[i] = dopened[i] * open;
+        dgate[i] = dopened[i] * value[i] * (share + open * (1.0f - share));
     }
 }
 
 /* Compute the gradient of gate | value from that of out, and recompute out. */
-static void open_rows_backward(const float *maps, const float *dout, float *dmaps, float *out, int64_t rows, int64_t hidden) {
-    for (int64_t row = 0; row < rows; row++, maps += 2 * hidden, dmaps += 2 * hidden, dout += hidden, out += hidden) {
-        if (hidden < PART) open_part_backward(maps, maps + hidden, dout, dmaps, dmaps + hidden, out, hidden);
+static void open_rows_backward(const float *maps, const float *dopened, float *dmaps, float *out, int64_t rows, int64_t hidden) {
+    for (int64_t row = 0; row < rows; row++, maps += 2 * hidden, dmaps += 2 * hidden, dopened += hidden, out += hidden) {
+        if (hidden < PART) open_part_backward(maps, maps + hidden, dopened, dmaps, dmaps + hidden, out, hidden);
         else FOR_PARTS(i, hidden)
-            open_part_backward(maps + i, maps + hidden + i, dout + i, dmaps + i, dmaps + hidden + i, out + i, PART);
+            open_part_backward(maps + i, maps + hidden + i, dopened + i, dmaps + i, dmaps + hidden + i, out + i, PART);
     }
 }
 

@@ -302,9 +302,7 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
     },
     TargetAttention: {
         "dice": Case(_attention(19), (150, 8, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]),
-        "dice, no padding": Case(
-            _attention(16, padding=False), (11, 4, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]
-        ),
+        "dice, no padding": Case(_attention(16, padding=False), (11, 4, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]),
         "dice, softmax": Case(_attention(19, softmax=True), (150, 8, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]),
         "dice, one row": Case(_attention(19), (1, 6, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]),
         "prelu": Case(_attention(19, activation="prelu"), (150, 8, 5), _PRELU_ATTENTION),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
+from jaxtyping import TypeCheckError
 from tests.execution.comparing import (
     SEED,
     drawing,
@@ -15,7 +17,7 @@ from tests.execution.comparing import (
     require_as_exact,
 )
 from tests.execution.kernels.layers import LAYERS, Case
-from torch import Tensor
+from torch import Tensor, nn
 
 from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.rules import lowered_types
@@ -192,3 +194,26 @@ def test_autocast_gives_the_precision_that_the_plain_layer_gives(case: Case, cal
     assert ours.dtype == plain.dtype
     assert torch.equal(ours, plain)
     assert called_kernels == []
+
+
+@with_kernels
+@each_case
+def test_a_parameter_of_another_size_gives_what_it_gives_the_plain_layer(case: Case) -> None:
+    layer = case.layer().eval()
+    for name, parameter in layer.named_parameters():
+        lowering, x = Lowering(layer), case.input()
+        place, _, own = name.rpartition(".")
+        longer = nn.Parameter(torch.cat([parameter, parameter[:1]]).detach())
+        setattr(layer.get_submodule(place), own, longer)
+        found, expected = (_result_unless_refused(compute, x) for compute in (lowering.current(), layer))
+        assert (found is None) is (expected is None), name
+        if expected is not None:
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+        setattr(layer.get_submodule(place), own, parameter)
+
+
+def _result_unless_refused(compute: Callable[[Tensor], Tensor], x: Tensor) -> Tensor | None:
+    try:
+        return compute(x).detach()
+    except (RuntimeError, TypeCheckError):
+        return None

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from rankelastor.execution.lowering import Lowering
+from rankelastor.nn.batch_norm import BatchNorm
 from rankelastor.nn.dice import Dice
-from rankelastor.nn.sequence.encoder import SequenceEncoder
 from rankelastor.nn.embedding.embedded import EmbeddedSequence
+from rankelastor.nn.sequence.encoder import SequenceEncoder
 from rankelastor.nn.sequence.target_attention import TargetAttention
 
 DIM, POSITIONS = 4, 9
@@ -28,12 +29,15 @@ def drawn(layer: TargetAttention) -> TargetAttention:
 def examples(batch: int) -> tuple[Tensor, Tensor, Tensor]:
     """Histories padded on the left with zeros, one of them without elements."""
     generator = torch.Generator().manual_seed(2)
-    elements, target = torch.randn(batch, POSITIONS, DIM, generator=generator), torch.randn(batch, DIM, generator=generator)
+    elements, target = (
+        torch.randn(batch, POSITIONS, DIM, generator=generator),
+        torch.randn(batch, DIM, generator=generator),
+    )
     mask = torch.arange(POSITIONS) >= torch.arange(batch).unsqueeze(1) % (POSITIONS + 1)
     return elements * mask.unsqueeze(2), mask, target
 
 
-def norm_of(layer: TargetAttention) -> torch.nn.BatchNorm1d:
+def norm_of(layer: TargetAttention) -> BatchNorm:
     active = layer.unit[1]
     assert isinstance(active, Dice)
     return active.norm
@@ -61,7 +65,9 @@ def test_statistics_far_from_zero_keep_their_digits() -> None:
     elements, mask, target = examples(100)
     Lowering(layer).current()(elements, mask, target)
     exact(elements.double(), mask, target.double())
-    torch.testing.assert_close(norm_of(layer).running_var.double(), norm_of(exact).running_var, rtol=1e-4, atol=0)
+    found, expected = norm_of(layer).running_var, norm_of(exact).running_var
+    assert found is not None
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=0)
 
 
 def test_scoring_does_not_change_the_running_statistics() -> None:

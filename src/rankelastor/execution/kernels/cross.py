@@ -1,7 +1,7 @@
-"""Cross networks, full and of low-rank experts, with a kernel for each layer that takes product, sum and residual together.
+"""Cross networks, full and of low-rank experts, with a kernel for each layer: map, product with x0 and residual.
 
-A mixture of experts needs one product for all of them, since sum_i g_i (U_i s_i) = [U_1, U_2, ...] [g_1 s_1; g_2 s_2; ...];
-the plain layer makes a result for each expert, as wide as the input, and adds them up.
+A mixture of experts needs one product for all of them, since sum_i g_i (U_i s_i) is [U_1, U_2, ...] times [g_1 s_1; g_2
+s_2; ...]; the plain layer makes a result for each expert, as wide as the input, and adds them up.
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ from rankelastor.nn.interaction.cross import CrossExperts, CrossLayer, CrossNetw
 @lowers(CrossNetwork)
 def cross_network(layer: CrossNetwork, context: Context) -> Operation | None:
     """Lower a cross network as a whole."""
-    plain = all(context.is_plain(each, CrossLayer) and context.is_plain(each.linear, nn.Linear) for each in layer.layers)
+    plain = all(
+        context.is_plain(each, CrossLayer) and context.is_plain(each.linear, nn.Linear) for each in layer.layers
+    )
     return CrossOperation(layer, _FullMaps(layer)) if plain else None
 
 
 @lowers(MixtureCrossNetwork)
 def mixture_cross_network(layer: MixtureCrossNetwork, context: Context) -> Operation | None:
     """Lower a cross network of experts as a whole."""
-    plain = all(context.is_plain(each, CrossExperts) for each in layer.layers) and context.is_plain(layer.gate, nn.Linear)
+    plain = all(context.is_plain(each, CrossExperts) for each in layer.layers) and context.is_plain(
+        layer.gate, nn.Linear
+    )
     return CrossOperation(layer, _ExpertMaps(layer)) if plain else None
 
 
@@ -217,7 +221,7 @@ class _Cross(torch.autograd.Function):
                 parts=ctx.parts,
             )
             gradients = [*(each.sum() for each in sums.values()), *gradients]
-            gradient = dx
+            gradient = dx0 if dx is None else dx
         return dx0, None, *gradients
 
 

@@ -1,7 +1,7 @@
 """The per-token SwiGLU as one kernel, with the norm before it and the residual, for tokens or for heads where they lie.
 
-The hidden values are several times as wide as a token; passes over them take half of a SwiGLU's time, and copies of tokens
-into heads and back a tenth of that of small models.
+Passes over the hidden values, which are wider than a token, take up to half of a SwiGLU's time, and copies of tokens into
+heads and back a twentieth of a small model's step.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Target attention with one hidden layer by kernels that keep no pairs of elements and target, and skip padding.
 
-A batch has one pair, four times as wide as an embedding, for each element of its histories; passes over pairs and hidden
-values take most of the layer's time.
+A batch has one pair, four times as wide as an embedding, for each element of its histories; passes over pairs and
+hidden values take most of the layer's time.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class TargetAttentionOperation:
 
     def __init__(self, layer: TargetAttention) -> None:
         self.layer = layer
-        self._first: Any
-        self._first, self._active, self._last = layer.unit
+        unit: Any = layer.unit
+        self._first, self._active, self._last = unit
 
     def __call__(
         self,
@@ -59,14 +59,15 @@ class TargetAttentionOperation:
         query, key, difference, product = self._first.weight.chunk(4, dim=1)
         lift = torch.cat([key - difference, product], dim=1)
         constant = functional.linear(target, query + difference, self._first.bias)
-        last, norm = self._last, getattr(self._active, "norm", None)
+        norm = self._active.norm if isinstance(self._active, Dice) else None
         unit = _Unit(norm, softmax=self.layer.softmax)
-        parameters = (lift, constant, self._alpha, last.weight, last.bias)
+        parameters = (lift, constant, self._alpha, self._last.weight, self._last.bias)
         return apply(_TargetAttention, elements, mask, target, *parameters, unit)
 
     @property
     def _alpha(self) -> Tensor:
-        alpha: Tensor = self._active.alpha if isinstance(self._active, Dice) else self._active.weight
+        active: Any = self._active
+        alpha: Tensor = active.alpha if isinstance(active, Dice) else active.weight
         return alpha
 
     def fits(self, elements: Tensor, mask: Tensor, target: Tensor) -> bool:
@@ -128,17 +129,13 @@ class _TargetAttention(torch.autograd.Function):
         task = _Task.of(elements, lift, unit)
         inputs = (elements, mask, target, lift, constant)
         batch, positions, dim = elements.shape
-        rows, statistics = None, (None, None)
-        if task.counts_padding:
-            rows, *statistics = _take_statistics(task, inputs, unit.norm)
-        elif unit.norm is not None:
-            statistics = unit.norm.running_mean, (unit.norm.running_var + unit.norm.eps).rsqrt()
+        rows, mean, inverse = _statistics(task, inputs, unit.norm)
         weights, out = elements.new_empty(batch, positions), elements.new_empty(batch, positions, dim)
         call(
             "attention_forward",
             {
                 **task.fields(inputs),
-                **_activation(rows, alpha, statistics, last),
+                **_activation(rows, alpha, mean, inverse, last),
                 "v0": float(last_bias),
                 "softmax": unit.softmax,
                 "weights": weights,
@@ -148,7 +145,7 @@ class _TargetAttention(torch.autograd.Function):
             rows=batch,
             parts=task.parts,
         )
-        ctx.save_for_backward(*inputs, alpha, last, weights, rows, *statistics)
+        ctx.save_for_backward(*inputs, alpha, last, weights, rows, mean, inverse)
         ctx.task, ctx.softmax = task, unit.softmax
         return out
 
@@ -164,7 +161,7 @@ class _TargetAttention(torch.autograd.Function):
             "gradient": gradient,
             "gradient_example": gradient.stride(0),
             "gradient_position": gradient.stride(1),
-            **_activation(rows, alpha, (mean, inverse), last),
+            **_activation(rows, alpha, mean, inverse, last),
             "weights": weights,
             "softmax": ctx.softmax,
         }
@@ -178,7 +175,9 @@ class _TargetAttention(torch.autograd.Function):
             means = sums.sum() / (batch * positions)
         delements, dtarget = elements.new_empty(elements.shape), target.new_empty(target.shape)
         dconstant = constant.new_empty(constant.shape)
-        dlift, dalpha, dlast = (Accumulator(shape, parts=task.parts) for shape in (lift.shape, (hidden,), (hidden + 1,)))
+        dlift, dalpha, dlast = (
+            Accumulator(shape, parts=task.parts) for shape in (lift.shape, (hidden,), (hidden + 1,))
+        )
         own = {
             "means": means,
             "delements": delements,
@@ -194,11 +193,23 @@ class _TargetAttention(torch.autograd.Function):
         return delements, None, dtarget, dlift.sum(), dconstant, dalpha.sum(), dweight.view(1, -1), dbias, None
 
 
-def _take_statistics(
+def _statistics(
     task: _Task, inputs: tuple[Tensor, ...], norm: BatchNorm | None
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Find the hidden rows, if they are computed for statistics, and mean and 1 / deviation of each column for Dice."""
+    if norm is None:
+        return None, None, None
+    if task.counts_padding:
+        return _take_statistics(task, inputs, norm)
+    assert norm.running_mean is not None, "running values are kept"
+    assert norm.running_var is not None, "running values are kept"
+    return None, norm.running_mean, (norm.running_var + norm.eps).rsqrt()
+
+
+def _take_statistics(
+    task: _Task, inputs: tuple[Tensor, ...], norm: BatchNorm
 ) -> tuple[Tensor, Float[Tensor, " hidden"], Float[Tensor, " hidden"]]:
     """Compute the hidden rows, and mean and 1 / deviation of each column; the running values follow."""
-    assert norm is not None, "there are statistics of Dice alone"
     elements, hidden = inputs[0], len(inputs[3])
     batch, positions, dim = elements.shape
     rows = elements.new_empty(batch, positions + 1, hidden)
@@ -257,7 +268,6 @@ class _Task:
 
 
 def _activation(
-    rows: Tensor | None, alpha: Tensor, statistics: tuple[Tensor | None, ...] | list[Tensor], last: Tensor
+    rows: Tensor | None, alpha: Tensor, mean: Tensor | None, inverse: Tensor | None, last: Tensor
 ) -> dict[str, Tensor | None]:
-    mean, inverse = statistics
     return {"hidden_rows": rows, "alpha": alpha, "mean": mean, "inverse": inverse, "v": last}
