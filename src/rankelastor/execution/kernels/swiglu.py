@@ -1,7 +1,7 @@
 """The per-token SwiGLU as one kernel, with the norm before it and the residual, for tokens or for heads where they lie.
 
-Passes over the hidden values, which are wider than a token, take up to half of a SwiGLU's time, and copies of tokens into
-heads and back a twentieth of a small model's step.
+Passes over the hidden values, which are wider than a token, take up to half of a SwiGLU's time, and copies of tokens
+into heads and back a twentieth of a small model's step.
 """
 
 from __future__ import annotations
