@@ -184,7 +184,8 @@ class Scorer:
         Raises:
             RunError: they are not all finite.
         """
-        logits: Float64[ndarray, "batch task"] = _checked(self._logits(batch)).double().cpu().numpy()
+        logits: Float64[ndarray, "batch task"] = self._logits(batch).double().cpu().numpy()
+        _check_finite(logits)
         return logits
 
     def close(self) -> None:
@@ -206,7 +207,8 @@ class Scorer:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or compute_threads(self._num_threads)
             size = min(self._batch_size, max(_FEW_EXAMPLES, min(share, self._slice_examples)))
-            parts = list(self._threads.map(score, *zip(*self._parts(batch, size), strict=True)))
+            cut = self._parts(batch, size)
+            parts = [score(*cut[0])] if len(cut) == 1 else list(self._threads.map(score, *zip(*cut, strict=True)))
         return torch.cat(parts) if parts else torch.empty(0, 0)
 
     def _parts(self, batch: Batch, size: int) -> list[tuple[Batch, Tensor | None]]:
@@ -234,13 +236,14 @@ def _cores_for(num_examples: int) -> int:
     return 1 if most <= 1 else min(most, 1 + idle_cores())
 
 
-def _checked(logits: Tensor) -> Tensor:
-    if not torch.isfinite(logits).all():
+def _check_finite(logits: Float64[ndarray, "batch task"]) -> None:
+    with np.errstate(invalid="ignore"):
+        is_finite = np.isfinite(logits.sum())  # finite values of float32 have a finite sum in float64
+    if not is_finite:
         raise RunError(
             "the ranker's logits must be finite, but some are not: training has diverged, or a number of a row is too "
             "large; try a smaller training.learning_rate, or training.precision=fp32"
         )
-    return logits
 
 
 def score_split(
