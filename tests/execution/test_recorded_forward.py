@@ -57,6 +57,8 @@ REPEATABLE = {
     "a change of a part": lambda _, x: x.clone().index_fill_(0, torch.tensor([1]), 0.0),
     "an accumulator": lambda _, x: torch.zeros(3).add_(x.sum(0)),
     "memory that is written later": lambda _, x: torch.empty(4, 3).copy_(x).neg(),
+    "memory like that of the weights": lambda layer, x: torch.add(x, 1, out=layer.weight.new_empty(4, 3)).neg(),
+    "zeros like the weights": lambda layer, x: torch.zeros_like(layer.weight).add_(x.sum()) @ layer.weight,
     "several results": lambda _, x: x.sort(1).values - x.topk(2, 1).indices.sum(),
     "chunks": lambda _, x: torch.cat([part * 2 for part in x.chunk(2)] + list(x.split(1))),
     "weights alone": lambda layer, x: x @ (layer.weight @ layer.weight).add_(layer.shift),

@@ -39,6 +39,10 @@ _TO_PYTHON = {
 }
 _WITHOUT_VALUES = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
 
+_FRESH, _LIKE = "new_", "_like"
+"""How operations are called that take no values from the tensor they are given, such as ``new_zeros``: what they make may
+be written to."""
+
 
 class RecordedForward:
     """A forward pass on the CPU that is recorded when a shape of its inputs comes for the second time.
@@ -94,7 +98,8 @@ class RecordedForward:
         if key not in self._recordings and key in self._seen and self._has_room:
             recording = self._recordings[key] = self._record(inputs)
             self._num_bytes += 0 if recording is None else recording.num_bytes
-        self._seen.add(key)
+        if self._has_room:
+            self._seen.add(key)
         recording = self._recordings.get(key)
         return self._forward(*inputs) if recording is None else recording.repeat(inputs)
 
@@ -212,9 +217,11 @@ class _Recorder(TorchDispatchMode):
             self._add(partial(operation, *args, **named), is_fixed=is_fixed)
         elif {_memory(each) for each in results} <= {_memory(each) for each in given}:
             return  # a view, of the memory that is there
-        elif is_fixed:
+        elif operation._opname in _WITHOUT_VALUES:  # noqa: SLF001
+            return  # memory that something else is written to
+        elif is_fixed and not operation._opname.startswith(_FRESH) and not operation._opname.endswith(_LIKE):  # noqa: SLF001
             self._fixed_memory |= {_memory(each) for each in results}
-        elif operation._opname not in _WITHOUT_VALUES:  # noqa: SLF001
+        else:
             self._add(_writing_to(results, operation, args, named), is_fixed=False)
 
     def _add(self, repeat: Callable[[], object], *, is_fixed: bool) -> None:
