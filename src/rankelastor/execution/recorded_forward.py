@@ -40,8 +40,8 @@ _TO_PYTHON = {
 _WITHOUT_VALUES = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
 
 _FRESH, _LIKE = "new_", "_like"
-"""How operations are called that take no values from the tensor they are given, such as ``new_zeros``: what they make may
-be written to."""
+"""How operations are called that take no values from the tensor they are given, such as ``new_zeros``: what they make
+may be written to."""
 
 
 class RecordedForward:
