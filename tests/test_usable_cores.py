@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rankelastor import usable_cores as module
-from rankelastor.usable_cores import idle_cores, limits_for_libraries, quota_of_groups, share_of_cores, usable_cores
+from rankelastor.usable_cores import limits_for_libraries, quota_of_groups, share_of_cores, usable_cores
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
@@ -127,18 +127,3 @@ def test_processes_side_by_side_share_the_cores(tmp_path: Path, monkeypatch: pyt
     assert usable_cores(share_of_cores(2, share)).number == 1  # a study whose runs are ensembles
     assert share_of_cores(1, {}) == {}
     assert share_of_cores(3, {"OMP_NUM_THREADS": "4"}) == {}
-
-
-@pytest.mark.parametrize(
-    ("running", "idle"),
-    [("0.20 0.18 0.12 1/80 11206", 3), ("9.1 8 7 3/80 11206", 1), ("9 9 9 12/80 1", 0), ("what", 0)],
-)
-def test_idle_cores_are_those_that_nothing_runs_on_now(
-    running: str, idle: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    assert idle_cores(tree(tmp_path, {"proc/loadavg": running})) == idle
-
-
-def test_where_the_system_does_not_tell_no_core_is_idle(tmp_path: Path) -> None:
-    assert idle_cores(tmp_path) == 0

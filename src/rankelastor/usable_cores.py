@@ -85,20 +85,6 @@ def quota_of_groups(root: Path = Path("/")) -> float | None:
     return min(quotas, default=None)
 
 
-def idle_cores(root: Path = Path("/")) -> int:
-    """Count the cores of the machine on which nothing runs at this moment; 0 where the system does not tell.
-
-    Work too short to wait for a core, such as scoring a few rows for a service, is divided among these alone: a core
-    that others use comes milliseconds later.
-
-    Example:
-        >>> 0 <= idle_cores() < usable_cores({}).number or usable_cores({}).reason != "the cores of this machine"
-        True
-    """
-    running = (_read(root / "proc/loadavg") or "").split("/")[0].split(" ")[-1]  # 0.20 0.18 0.12 1/80 11206
-    return max(0, (os.cpu_count() or 1) - int(running)) if running.isdecimal() else 0
-
-
 def limits_for_libraries(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> dict[str, str]:
     """Return the variables that a process sets before it loads libraries, so that these keep to a quota, too.
 

@@ -127,14 +127,6 @@ def test_predictions_of_some_examples_keep_all_columns_together() -> None:
     assert some.probability.tolist() == predictions.probability[[0, 3, 5]].tolist()
 
 
-@pytest.mark.parametrize(("count", "idle", "cores"), [(1, 9, 1), (63, 9, 1), (64, 9, 2), (64, 0, 1)])
-def test_few_examples_use_a_second_core_if_it_pays_and_is_idle(
-    count: int, idle: int, cores: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scoring, "idle_cores", lambda: idle)
-    assert scoring._cores_for(count) == cores
-
-
 def test_a_scorer_sees_weights_that_change_unless_they_are_fixed() -> None:
     ranker, examples = fresh_ranker().eval(), batch(0, 5)
     scorer = Scorer(ranker, ExecutionSettings(), batch_size=8192)

@@ -59,7 +59,7 @@ def test_buffers_of_parts_share_no_cache_line_and_add_up(shape: tuple[int, ...])
 
 
 @pytest.mark.parametrize(
-    ("rows", "threads", "parts"), [(0, 4, 1), (63, 4, 1), (64, 4, 2), (10_000, 4, 4), (10_000, 1, 1)]
+    ("rows", "threads", "parts"), [(0, 4, 1), (100, 4, 1), (128, 4, 2), (10_000, 4, 4), (10_000, 1, 1)]
 )
 def test_cores_get_parts_that_are_worth_their_while(rows: int, threads: int, parts: int) -> None:
     needs_kernels()

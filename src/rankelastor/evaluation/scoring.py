@@ -17,7 +17,7 @@ from torch import Tensor
 from rankelastor.calibration.calibration import Calibration
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.errors import RunError
-from rankelastor.execution.cores import at_most_cores, compute_threads
+from rankelastor.execution.cores import compute_threads, one_core
 from rankelastor.execution.device import autocast
 from rankelastor.execution.hooks import must_run_in_order
 from rankelastor.execution.lowering import Lowering
@@ -30,10 +30,8 @@ from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.objectives.odds import UNCHANGED, Odds
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
-from rankelastor.usable_cores import idle_cores
 
-_FEW_EXAMPLES = 64  # so many are scored in the calling thread, since each further thread would call all layers anew
-_EXAMPLES_PER_CORE = 32  # of those, for which a kernel uses a further core
+_FEW_EXAMPLES = 64  # below this, starting a second thread costs more than it saves
 _SMALLEST_SLICE = 1024  # measured on large models: smaller slices contend for the GIL, larger ones gain nothing
 _WORK_PER_SLICE = 2**28  # multiply-adds; smaller slices of small models spend their time on calls
 
@@ -197,7 +195,7 @@ class Scorer:
         on_cpu = self._device.type == "cpu"
         is_here = self._ranker.embedding.elsewhere is None
         if on_cpu and is_here and 0 < batch.num_examples <= min(_FEW_EXAMPLES, self._batch_size):
-            with at_most_cores(_cores_for(batch.num_examples)):
+            with one_core():
                 score_few = self._recorded or self._score_tensors
                 return score_few(batch.categorical, batch.numeric, batch.sequence)
         score = partial(self._score, self._network.current() if on_cpu else self._ranker.network)
@@ -228,12 +226,6 @@ class Scorer:
             part = part.to(self._device)
             embedding = self._ranker.embedding
             return network(embedding(part) if found is None else embedding.assemble(found, part))
-
-
-def _cores_for(num_examples: int) -> int:
-    """Choose how many cores share few examples: the calling thread's and, where it pays, idle ones."""
-    most = num_examples // _EXAMPLES_PER_CORE
-    return 1 if most <= 1 else min(most, 1 + idle_cores())
 
 
 def _check_finite(logits: Float64[ndarray, "batch task"]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -141,16 +141,11 @@ def _flushes_denormals() -> bool:
     return not bool(torch.full((), _TINY, dtype=torch.float32, device="cpu") * 1.0)
 
 
-def one_core() -> AbstractContextManager[None]:
-    """Run PyTorch's operations on one core within the context: for work too short to pay for starting threads."""
-    return at_most_cores(1)
-
-
 @contextmanager
-def at_most_cores(number: int) -> Iterator[None]:
-    """Run PyTorch's operations and the kernels on at most ``number`` cores within the context."""
+def one_core() -> Iterator[None]:
+    """Run PyTorch's operations on one core within the context: for work too short to pay for starting threads."""
     before = torch.get_num_threads()
-    torch.set_num_threads(min(before, number))
+    torch.set_num_threads(1)
     try:
         yield
     finally:

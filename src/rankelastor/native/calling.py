@@ -18,7 +18,7 @@ from rankelastor.native.library import kernels
 _BLOCK_BYTES = 2**20  # about half of a core's L2 cache; measured: twice as much is no slower where that cache is large
 _SMALLEST_BLOCK = 16
 _BUFFER_ALIGNMENT = 32  # float32 values per cache-line boundary, as in parallel.h
-_MIN_ROWS_PER_THREAD = 32  # fewer: starting a thread costs more than it saves
+_MIN_ROWS_PER_THREAD = 64  # fewer: starting a thread costs more than it saves
 
 CallListener = Callable[[Callable[[], object], Iterable[object]], object]
 """Function of what calls a kernel once more with the same addresses, and of the values that must live until then."""
