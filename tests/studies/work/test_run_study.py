@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from tests.studies.small_study import Heard, made_line, small_study
+from tests.training.resumed_runs import KilledError
 
 from rankelastor.errors import RunError, SettingsError
 from rankelastor.recipes.load import recipe_from_values
-from rankelastor.studies.work.lines import append_line, read_lines
+from rankelastor.studies.work import one_run
+from rankelastor.studies.work import run_study as module
+from rankelastor.studies.work.lines import RunLine, append_line, read_lines
 from rankelastor.studies.work.run_study import run_study
 
 ONE = {"axes": {}, "seeds": [1]}
@@ -55,6 +58,27 @@ def test_what_is_done_is_not_run_again_and_a_study_may_grow(tmp_path: Path) -> N
     assert [line.key for line in second.lines] == ["mixer/seed=2"]
     assert len(found.lines) == 2
     assert len(list((tmp_path / "runs").iterdir())) == 2  # the last one is not kept
+
+
+@pytest.mark.parametrize("moment", ["before its line", "after its line"])
+def test_killed_around_a_line_a_study_that_keeps_no_runs_leaves_none_and_trains_nothing_again(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def append(file: Path, line: RunLine) -> None:
+        if moment == "after its line":
+            append_line(file, line)
+        raise KilledError
+
+    study = small_study(**ONE, rank_examples=0, keep_runs=False)
+    with monkeypatch.context() as killed:
+        killed.setattr(module, "append_line", append)
+        with pytest.raises(KilledError):
+            run_study(study, folder=tmp_path, only="mixer/*")
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    monkeypatch.setattr(one_run, "train", None)
+    found = run_study(study, folder=tmp_path, only="mixer/*")
+    assert [line.status for line in found.lines] == ["finished"]
+    assert not list((tmp_path / "runs").iterdir())
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -104,6 +103,8 @@ def run_study(
             tuned = tune_recipes(plan, home, jobs=jobs, progress=progress, interruption=interruption)
             plan = plan_study(study, home.path, tuned=tuned)
         lines = home.check_lines(plan)
+        have_lines = {line.key for line in lines}
+        home.sweep({run.folder_name for run in plan.runs if run.key in have_lines})
         wanted = [run for run in plan.runs if fnmatchcase(run.key, only)]
         if not wanted:
             raise SettingsError(
@@ -195,12 +196,15 @@ class _Work:
             else {split: dataclasses.asdict(best) for split, best in log.best.items()},
             **outcome,
         )
+        is_kept = self._plan.study.settings.keep_runs or not line.is_finished
+        if not is_kept:
+            self._home.set_aside(run.folder_name)
         append_line(self._home.results, line)
         self._lines[key] = line
         self._left[line.recipe] -= 1
         self._budget.add(line.recipe, line.seconds)
-        if line.is_finished and not self._plan.study.settings.keep_runs:
-            shutil.rmtree(self._home.run(run.folder_name), ignore_errors=True)
+        if not is_kept:
+            self._home.sweep({run.folder_name})
         return line
 
 

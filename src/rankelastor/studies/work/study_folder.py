@@ -13,7 +13,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from rankelastor.studies.work.lines import RunLine, read_lines
 
 FORMAT_VERSION = 1
 _MOST_NAMED = 6
+_SET_ASIDE = ".done"
 _ABSENT = object()
 
 
@@ -48,6 +50,24 @@ class StudyFolder:
     def run(self, name: str) -> Path:
         """A run folder."""
         return self.path / "runs" / name
+
+    def set_aside(self, name: str) -> None:
+        """Mark a run folder as one that goes when the line of its run is there, see ``sweep``."""
+        if self.run(name).is_dir():
+            self.run(name).rename(self.run(name + _SET_ASIDE))
+
+    def sweep(self, done: Collection[str]) -> None:
+        """Remove run folders that are set aside, wherever the study was killed; those of runs without a line go on.
+
+        Args:
+            done: names of the folders of runs that have a line.
+        """
+        for folder in (self.path / "runs").glob(f"*{_SET_ASIDE}"):
+            kept = self.run(folder.name.removesuffix(_SET_ASIDE))
+            if kept.name in done or kept.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                folder.rename(kept)
 
     def held(self) -> AbstractContextManager[None]:
         """Make the folder, and hold it so that no other process runs the study in it, see ``held_alone``."""
