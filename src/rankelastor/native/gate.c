@@ -31,13 +31,6 @@ static void open_gate(const float *lifted, float *product, int64_t rows, int64_t
     }
 }
 
-/* Compute the maps W1 | W2 | S2 of rows of x. */
-static void lift_rows(const float *x, int64_t x_row, const float *lift, int64_t lift_row, const float *lift_bias,
-                      float *maps, int64_t count, int64_t dim, int64_t inner) {
-    repeat_row(lift_bias, maps, count, 3 * inner);
-    product(count, 3 * inner, dim, x, x_row, lift, lift_row, maps, 3 * inner, ADD);
-}
-
 typedef struct {
     const float *x;
     int64_t x_token, x_row;
@@ -70,7 +63,7 @@ void gate_forward(const void *arguments, int64_t first, int64_t last, int64_t pa
                 x = normed;
             }
             float *maps = g.lifted ? g.lifted + place * 3 * g.inner : local_maps, *out = g.out + place * g.out_dim;
-            lift_rows(x, x_row, lift, g.lift_row, lift_bias, maps, count, g.dim, g.inner);
+            linear(x, x_row, lift, g.lift_row, lift_bias, maps, count, g.dim, 3 * g.inner);
             open_gate(maps, gated, count, g.inner);
             repeat_row(bias, out, count, g.out_dim);
             product(count, g.out_dim, g.dim, x, x_row, direct, g.direct_row, out, g.out_dim, ADD);
@@ -154,7 +147,7 @@ void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t p
                 for (int64_t i = 0; i < count; i++)
                     scale_row(input + i * g.x_row, g.gain + token * dim, g.inverse[place + i], normed + i * dim, dim);
             product_by_transposed(count, inner, out_dim, gradient, g.gradient_row, reduce, out_dim, dproduct, inner, REPLACE);
-            if (!g.lifted) lift_rows(x, x_row, lift, g.lift_row, lift_bias, recomputed, count, dim, inner);
+            if (!g.lifted) linear(x, x_row, lift, g.lift_row, lift_bias, recomputed, count, dim, 3 * inner);
             open_gate_backward(lifted, dproduct, dlifted, gated, count, inner);
             add_rows(dlifted, 3 * inner, dlift_bias, count, 3 * inner);
             product_of_transposed(inner, out_dim, count, gated, inner, gradient, g.gradient_row, dreduce, out_dim, add);

@@ -87,12 +87,6 @@ static void activate_backward(Activation as, const float *h, int64_t h_row, int6
     }
 }
 
-static void linear(const float *x, int64_t x_row, const float *w, const float *b, float *out, int64_t count, int64_t in,
-                   int64_t out_dim) {
-    repeat_row(b, out, count, out_dim);
-    product(count, out_dim, in, x, x_row, w, out_dim, out, out_dim, ADD);
-}
-
 typedef struct {
     const float *x;
     int64_t x_token, x_row;
@@ -117,9 +111,9 @@ void per_token_mlp_forward(const void *arguments, int64_t first, int64_t last, i
             const float *x = m.x + token * m.x_token + row * m.x_row;
             float *h = m.saved ? m.saved + place * hidden : made;
             if (m.w1)
-                linear(x, m.x_row, m.w1 + token * m.in * hidden, m.b1 + token * hidden, h, count, m.in, hidden);
+                linear(x, m.x_row, m.w1 + token * m.in * hidden, hidden, m.b1 + token * hidden, h, count, m.in, hidden);
             activate(as, m.w1 ? h : x, m.w1 ? hidden : m.x_row, place * hidden, a, count, hidden);
-            linear(a, hidden, m.w2 + token * hidden * out_dim, m.b2 + token * out_dim, m.out + place * out_dim, count,
+            linear(a, hidden, m.w2 + token * hidden * out_dim, out_dim, m.b2 + token * out_dim, m.out + place * out_dim, count,
                    hidden, out_dim);
         }
     }
@@ -158,7 +152,7 @@ void per_token_mlp_backward(const void *arguments, int64_t first, int64_t last, 
             const float *x = m.x + token * m.x_token + row * m.x_row, *h = m.w1 ? recomputed : x;
             float *dx = m.dx + place * in, *dh = m.w1 ? da : dx;
             if (m.w1 && m.saved) h = m.saved + place * hidden;
-            else if (m.w1) linear(x, m.x_row, m.w1 + token * up, m.b1 + token * hidden, recomputed, count, in, hidden);
+            else if (m.w1) linear(x, m.x_row, m.w1 + token * up, hidden, m.b1 + token * hidden, recomputed, count, in, hidden);
             product_by_transposed(count, hidden, out_dim, gradient, m.gradient_row, m.w2 + token * down, out_dim, da,
                                   hidden, REPLACE);
             activate_backward(as, h, m.w1 ? hidden : m.x_row, place * hidden, da, a, dh, count, hidden);

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "rows.h"
+
 enum { REPLACE = 0, ADD = 1 };
 
 /* Compute c (m x n) = a (m x depth) b (depth x n), added to c if add is ADD. *_row is the stride of the rows of a
@@ -18,5 +20,12 @@ void product_by_transposed(int64_t m, int64_t n, int64_t depth, const float *a, 
 /* Compute c = a^T b, where a is (depth x m). */
 void product_of_transposed(int64_t m, int64_t n, int64_t depth, const float *a, int64_t a_row, const float *b,
                            int64_t b_row, float *c, int64_t c_row, int add);
+
+/* Compute out = x w + b for count rows of x, where w is (in x out_dim) with rows w_row apart. */
+static inline void linear(const float *x, int64_t x_row, const float *w, int64_t w_row, const float *b, float *out, int64_t count,
+                          int64_t in, int64_t out_dim) {
+    repeat_row(b, out, count, out_dim);
+    product(count, out_dim, in, x, x_row, w, w_row, out, out_dim, ADD);
+}
 
 #endif

@@ -70,12 +70,6 @@ static void part_pieces(const float *restrict rows_of_out, float *restrict out, 
                 out[row * out_row + piece * out_piece + i] = rows_of_out[row * dim + piece * width + i];
 }
 
-static void lift_rows(const float *x, int64_t x_row, const float *up, const float *up_bias, float *maps, int64_t rows,
-                      int64_t dim, int64_t hidden) {
-    repeat_row(up_bias, maps, rows, 2 * hidden);
-    product(rows, 2 * hidden, dim, x, x_row, up, 2 * hidden, maps, 2 * hidden, ADD);
-}
-
 typedef struct {
     const float *x;
     int64_t x_token, x_row, x_piece;
@@ -105,8 +99,8 @@ void swiglu_forward(const void *arguments, int64_t first, int64_t last, int64_t 
             if (s.gain)
                 for (int64_t i = 0; i < count; i++)
                     s.inverse[place + i] = norm_row(x + i * x_row, s.gain, normed + i * dim, dim);
-            lift_rows(s.gain ? normed : x, s.gain ? dim : x_row, s.up + token * dim * 2 * hidden, s.up_bias + token * 2 * hidden,
-                      maps, count, dim, hidden);
+            linear(s.gain ? normed : x, s.gain ? dim : x_row, s.up + token * dim * 2 * hidden, 2 * hidden,
+                   s.up_bias + token * 2 * hidden, maps, count, dim, 2 * hidden);
             open_rows(maps, opened, count, hidden);
             for (int64_t i = 0; i < count; i++) {
                 repeat_row(bias, out + i * out_row, 1, dim);
@@ -162,7 +156,8 @@ void swiglu_backward(const void *arguments, int64_t first, int64_t last, int64_t
             if (s.gain)
                 for (int64_t i = 0; i < count; i++)
                     scale_row(x + i * x_row, s.gain, s.inverse[place + i], normed + i * dim, dim);
-            if (!s.saved) lift_rows(input, input_row, up, s.up_bias + token * 2 * hidden, local_maps, count, dim, hidden);
+            if (!s.saved)
+                linear(input, input_row, up, 2 * hidden, s.up_bias + token * 2 * hidden, local_maps, count, dim, 2 * hidden);
             product_by_transposed(count, hidden, dim, gradient, gradient_row, down, dim, dopened, hidden, REPLACE);
             open_rows_backward(maps, dopened, dmaps, opened, count, hidden);
             product_of_transposed(hidden, dim, count, opened, hidden, gradient, gradient_row, ddown, dim, add);

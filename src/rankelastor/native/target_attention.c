@@ -202,20 +202,28 @@ void attention_forward(const void *arguments, int64_t first, int64_t last, int64
     }
 }
 
+typedef struct {
+    AttentionInput in;
+    const float *gradient;
+    int64_t gradient_example, gradient_position;
+    const float *hidden_rows, *alpha, *mean, *inverse, *v, *weights;
+    int64_t softmax;
+} AttentionGradient;
+
 /* Compute the gradients of the scores of the rows from that of out. */
-static void score_gradients(const AttentionInput *in, int64_t first, const AttentionRows *rows, const float *gradient,
-                            int64_t gradient_example, int64_t gradient_position, const float *weights, int64_t softmax,
-                            float *dscores) {
+static void score_gradients(const AttentionGradient *of, int64_t first, const AttentionRows *rows, float *dscores) {
+    const AttentionInput *in = &of->in;
     const int64_t positions = in->positions;
+    const float *weights = of->weights + first * positions;
     for (int64_t row = 0; row < rows->rows; row++) {
         const int64_t place = rows->places[row];
         dscores[row] = 0;
         if (place < 0 || !in->mask[first * positions + place]) continue;
-        const float *g = gradient + (first + place / positions) * gradient_example + place % positions * gradient_position;
+        const float *g = of->gradient + (first + place / positions) * of->gradient_example + place % positions * of->gradient_position;
         const float *e = rows->pairs + row * 2 * in->dim;
         for (int64_t i = 0; i < in->dim; i++) dscores[row] += g[i] * e[i];
     }
-    for (int64_t row = 0; softmax && row < rows->rows;) {
+    for (int64_t row = 0; of->softmax && row < rows->rows;) {
         const int64_t example = example_of(rows->places[row], positions);
         int64_t end = row;
         float sum = 0;
@@ -227,11 +235,7 @@ static void score_gradients(const AttentionInput *in, int64_t first, const Atten
 }
 
 typedef struct {
-    AttentionInput in;
-    const float *gradient;
-    int64_t gradient_example, gradient_position;
-    const float *hidden_rows, *alpha, *mean, *inverse, *v, *weights;
-    int64_t softmax;
+    AttentionGradient of;
     float *dnormed; /* one accumulator per part: (2, hidden), sums of the gradient of (h - mean) inverse, and of its product with it */
     float *scratch; /* 2 dim + 3 + 2 hidden values for each position of a block and one more, for each part */
     int64_t *places;
@@ -239,16 +243,15 @@ typedef struct {
 
 void attention_statistics_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const AttentionStatisticsBackward a = *(const AttentionStatisticsBackward *)arguments;
-    const int64_t hidden = a.in.hidden, positions = a.in.positions, most = a.in.block * (positions + 1);
+    const int64_t hidden = a.of.in.hidden, positions = a.of.in.positions, most = a.of.in.block * (positions + 1);
     AttentionRows rows;
-    float *dscores = divide_scratch(&a.in, a.scratch, a.places, part, 1 + 2 * hidden, &rows);
+    float *dscores = divide_scratch(&a.of.in, a.scratch, a.places, part, 1 + 2 * hidden, &rows);
     float *restrict sums = dscores + most, *restrict along = sums + hidden;
-    const float *restrict alpha = a.alpha, *restrict mean = a.mean, *restrict inverse = a.inverse, *restrict v = a.v;
-    for (int64_t example = first; example < last; example += a.in.block) {
-        const float *h = a.hidden_rows + example * (positions + 1) * hidden;
-        collect(&a.in, example, minimum(a.in.block, last - example), &rows);
-        score_gradients(&a.in, example, &rows, a.gradient, a.gradient_example, a.gradient_position,
-                        a.weights + example * positions, a.softmax, dscores);
+    const float *restrict alpha = a.of.alpha, *restrict mean = a.of.mean, *restrict inverse = a.of.inverse, *restrict v = a.of.v;
+    for (int64_t example = first; example < last; example += a.of.in.block) {
+        const float *h = a.of.hidden_rows + example * (positions + 1) * hidden;
+        collect(&a.of.in, example, minimum(a.of.in.block, last - example), &rows);
+        score_gradients(&a.of, example, &rows, dscores);
         for (int64_t j = 0; j < 2 * hidden; j++) sums[j] = 0;
         for (int64_t row = 0; row < rows.rows; row++) {
             const float *restrict x = h + row * hidden, dscore = dscores[row];
@@ -265,11 +268,7 @@ void attention_statistics_backward(const void *arguments, int64_t first, int64_t
 }
 
 typedef struct {
-    AttentionInput in;
-    const float *gradient;
-    int64_t gradient_example, gradient_position;
-    const float *hidden_rows, *alpha, *mean, *inverse, *v, *weights;
-    int64_t softmax;
+    AttentionGradient of;
     const float *means; /* (2, hidden): the sums of attention_statistics_backward over the number of positions; NULL where mean is no sum */
     float *delements, *dtarget, *dconstant;
     /* One accumulator per part, in the layouts of lift, alpha and v with v0 behind it; all but dlift are added to. */
@@ -281,8 +280,8 @@ typedef struct {
 /* Compute y, the gradient of h from that of its score, and the terms of the gradient of alpha. */
 static void activate_row_backward(const AttentionBackward *a, const float *restrict h, float dscore, float *restrict y,
                                   float *restrict dh, float *restrict dalpha) {
-    const float *restrict alpha = a->alpha, *restrict mean = a->mean, *restrict inverse = a->inverse, *restrict v = a->v;
-    const int64_t hidden = a->in.hidden;
+    const float *restrict alpha = a->of.alpha, *restrict mean = a->of.mean, *restrict inverse = a->of.inverse, *restrict v = a->of.v;
+    const int64_t hidden = a->of.in.hidden;
     if (!mean)
 #pragma GCC ivdep
         for (int64_t j = 0; j < hidden; j++) {
@@ -309,47 +308,47 @@ static void activate_row_backward(const AttentionBackward *a, const float *restr
 
 void attention_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const AttentionBackward a = *(const AttentionBackward *)arguments;
-    const int64_t hidden = a.in.hidden, positions = a.in.positions, dim = a.in.dim, most = a.in.block * (positions + 1);
+    const int64_t hidden = a.of.in.hidden, positions = a.of.in.positions, dim = a.of.in.dim, most = a.of.in.block * (positions + 1);
     AttentionRows rows;
-    float *dscores = divide_scratch(&a.in, a.scratch, a.places, part, 1 + 2 * dim + 4 * hidden, &rows);
+    float *dscores = divide_scratch(&a.of.in, a.scratch, a.places, part, 1 + 2 * dim + 4 * hidden, &rows);
     float *dpairs = dscores + most, *made = dpairs + most * 2 * dim, *y = made + most * hidden, *dh = y + most * hidden;
     float *dalpha = dh + most * hidden;
     float *dv = a.dv + part * padded_size(hidden + 1), *dlift = a.dlift + part * padded_size(hidden * 2 * dim);
-    for (int64_t example = first; example < last; example += a.in.block) {
-        const int64_t count = minimum(a.in.block, last - example);
-        const float *h = a.hidden_rows ? a.hidden_rows + example * (positions + 1) * hidden : made;
-        const float *weights = a.weights + example * positions;
-        const float *gradient = a.gradient + example * a.gradient_example;
-        collect(&a.in, example, count, &rows);
-        if (rows.rows && !a.hidden_rows) lift_pairs(&a.in, example, &rows, made);
-        score_gradients(&a.in, example, &rows, a.gradient, a.gradient_example, a.gradient_position, weights, a.softmax, dscores);
+    for (int64_t example = first; example < last; example += a.of.in.block) {
+        const int64_t count = minimum(a.of.in.block, last - example);
+        const float *h = a.of.hidden_rows ? a.of.hidden_rows + example * (positions + 1) * hidden : made;
+        const float *weights = a.of.weights + example * positions;
+        const float *gradient = a.of.gradient + example * a.of.gradient_example;
+        collect(&a.of.in, example, count, &rows);
+        if (rows.rows && !a.of.hidden_rows) lift_pairs(&a.of.in, example, &rows, made);
+        score_gradients(&a.of, example, &rows, dscores);
         for (int64_t j = 0; j < hidden; j++) dalpha[j] = 0;
         float dv0 = 0;
         for (int64_t row = 0; row < rows.rows; row++) {
             activate_row_backward(&a, h + row * hidden, dscores[row], y + row * hidden, dh + row * hidden, dalpha);
             dv0 += dscores[row];
         }
-        if (!a.softmax) dv[hidden] += dv0; /* a softmax does not change with v0 */
+        if (!a.of.softmax) dv[hidden] += dv0; /* a softmax does not change with v0 */
         add_row(dalpha, a.dalpha + part * padded_size(hidden), 1, hidden);
         for (int64_t i = 0; i < count * hidden; i++) a.dconstant[example * hidden + i] = 0;
         if (rows.rows) {
             product_of_transposed(1, hidden, rows.rows, dscores, 1, y, hidden, dv, hidden, ADD);
             product_of_transposed(hidden, 2 * dim, rows.rows, dh, hidden, rows.pairs, 2 * dim, dlift, 2 * dim, ADD);
-            product(rows.rows, 2 * dim, hidden, dh, hidden, a.in.lift, 2 * dim, dpairs, 2 * dim, REPLACE);
+            product(rows.rows, 2 * dim, hidden, dh, hidden, a.of.in.lift, 2 * dim, dpairs, 2 * dim, REPLACE);
         }
         for (int64_t row = 0; row < rows.rows; row++) {
             float *restrict dconstant = a.dconstant + (example + example_of(rows.places[row], positions)) * hidden;
             for (int64_t j = 0; j < hidden; j++) dconstant[j] += rows.times[row] * dh[row * hidden + j];
         }
         for (int64_t i = 0, row = 0; i < count; i++) {
-            const float *restrict q = a.in.target + (example + i) * a.in.target_example;
+            const float *restrict q = a.of.in.target + (example + i) * a.of.in.target_example;
             float *restrict dq = a.dtarget + (example + i) * dim;
-            const float *restrict of_padding = a.in.counts_padding ? dpairs + row++ * 2 * dim : NULL;
+            const float *restrict of_padding = a.of.in.counts_padding ? dpairs + row++ * 2 * dim : NULL;
             for (int64_t j = 0; j < dim; j++) dq[j] = 0;
             for (int64_t position = 0; position < positions; position++) {
                 const int64_t place = i * positions + position;
                 float *restrict de = a.delements + (example * positions + place) * dim;
-                const float *restrict g = gradient + i * a.gradient_example + position * a.gradient_position;
+                const float *restrict g = gradient + i * a.of.gradient_example + position * a.of.gradient_position;
                 if (row < rows.rows && rows.places[row] == place) {
                     const float *restrict dpair = dpairs + row * 2 * dim, *restrict e = rows.pairs + row * 2 * dim;
                     for (int64_t j = 0; j < dim; j++) {
