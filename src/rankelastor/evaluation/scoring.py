@@ -205,8 +205,7 @@ class Scorer:
             share = -(-batch.num_examples // self._num_threads)
             self._threads = self._threads or compute_threads(self._num_threads)
             size = min(self._batch_size, max(_FEW_EXAMPLES, min(share, self._slice_examples)))
-            cut = self._parts(batch, size)
-            parts = [score(*cut[0])] if len(cut) == 1 else list(self._threads.map(score, *zip(*cut, strict=True)))
+            parts = list(self._threads.map(score, *zip(*self._parts(batch, size), strict=True)))
         return torch.cat(parts) if parts else torch.empty(0, 0)
 
     def _parts(self, batch: Batch, size: int) -> list[tuple[Batch, Tensor | None]]:

@@ -212,9 +212,11 @@ class _Recorder(TorchDispatchMode):
             raise NotRecordableError(f"{operation} is random, or the shape of its result depends on values")
         self.alive.append((args, named, results))
         if operation._schema.is_mutable:  # noqa: SLF001
-            if not is_fixed and any(_memory(each) in self._fixed_memory for each in results):
+            if is_fixed:
+                return
+            if any(_memory(each) in self._fixed_memory for each in results):
                 raise NotRecordableError(f"{operation} changes what was computed from parameters alone")
-            self._add(partial(operation, *args, **named), is_fixed=is_fixed)
+            self.repeats.append(partial(operation, *args, **named))
         elif {_memory(each) for each in results} <= {_memory(each) for each in given}:
             return  # a view, of the memory that is there
         elif operation._opname in _WITHOUT_VALUES:  # noqa: SLF001
@@ -222,11 +224,7 @@ class _Recorder(TorchDispatchMode):
         elif is_fixed and not operation._opname.startswith(_FRESH) and not operation._opname.endswith(_LIKE):  # noqa: SLF001
             self._fixed_memory |= {_memory(each) for each in results}
         else:
-            self._add(_writing_to(results, operation, args, named), is_fixed=False)
-
-    def _add(self, repeat: Callable[[], object], *, is_fixed: bool) -> None:
-        if not is_fixed:
-            self.repeats.append(repeat)
+            self.repeats.append(_writing_to(results, operation, args, named))
 
 
 class _NoValues(TorchFunctionMode):
