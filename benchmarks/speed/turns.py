@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rankelastor.cli.this_process import wait_asleep
+
 
 class Worker:
     """Process that runs one variant.
@@ -37,8 +39,8 @@ class Worker:
         command = [sys.executable, "-m", "benchmarks.speed.worker", name, str(threads), variant, device]
         command += [precision, clock]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        if variant == "ours" and "OMP_WAIT_POLICY" not in environment:
-            environment.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line has it (cli/this_process.py)
+        if variant == "ours":
+            wait_asleep(environment)  # as the command line does
         if checkout is not None:
             environment["PYTHONPATH"] = os.pathsep.join([str(checkout / "src"), str(checkout)])
         self._process = subprocess.Popen(  # noqa: S603 - our own module

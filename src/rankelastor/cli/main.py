@@ -94,7 +94,7 @@ def verbs_for(arguments: Sequence[str]) -> Sequence[str]:
 
 
 def __getattr__(name: str) -> typer.Typer:
-    """Make ``app``, the command line of all verbs, when somebody asks for it: ``main`` makes one of the verb called."""
+    """Build the attribute ``app``, the command line of all verbs, when it is first read; ``main`` does not need it."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _app_of_all()

@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING
 
@@ -27,14 +27,14 @@ def start_quickly() -> None:
     gc.set_threshold(_SELDOM)
 
 
-def wait_asleep() -> None:
+def wait_asleep(environment: MutableMapping[str, str] = os.environ) -> None:
     """Let OpenMP's threads wait for one another asleep, but for some microseconds, unless the user says otherwise.
 
     By default they spin, which keeps other processes, and the threads waited for, from the cores of a busy machine: a
     training of small batches beside other work took six times as long. It takes effect where torch is imported later.
     """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    if "OMP_WAIT_POLICY" not in environment:
+        environment.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def keep_to_quota() -> None:
