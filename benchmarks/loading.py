@@ -31,6 +31,7 @@ import numpy as np
 import torch
 
 from rankelastor.config.training import OrderSettings, UniformOrder, WindowOrder
+from rankelastor.data.encoded_rows import EncodedRows
 from rankelastor.data.loading.loader import BatchLoader
 from rankelastor.data.prepared import PreparedSplit
 from rankelastor.data.shards import ShardWriter, open_shard, shard_path
@@ -72,7 +73,7 @@ class Rows:
         num_rows = len(self.label)
         shard_rows = -(-num_rows // num_shards)
         writer = ShardWriter(folder, SCHEMA, num_rows=num_rows, shard_rows=shard_rows, has_group=False)
-        writer.add(self.categorical, self.numeric, self.label, None)
+        writer.add(EncodedRows(categorical=self.categorical, numeric=self.numeric, labels=self.label[:, None]))
         writer.finish()
         return open_split(folder, num_rows, num_shards)
 
