@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -20,7 +21,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from rankelastor.execution.cores import BUSY_WORK
 from rankelastor.execution.device import autocast_to
 from rankelastor.execution.hooks import copy_without_hooks, must_run_in_order
+from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.phases import PhaseListener, ignore_phase
+from rankelastor.execution.recorded_gradients import MOST_BYTES, MOST_WORK, RecordedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.embedding.embedded import Embedded
@@ -50,7 +53,11 @@ class SliceNetwork(Protocol):
 
 
 class Loss(Protocol):
-    """The loss of a batch, computed as a sum over its slices."""
+    """The loss of a batch, computed as a sum over its slices.
+
+    One whose operations depend on nothing but its tensors and ``total`` may say so with a true attribute
+    ``can_be_recorded``: slices of small models are then computed from a recording, see ``recorded_gradients.py``.
+    """
 
     def total(self, batch: Batch) -> Tensor | float:
         """Compute the total weight of the examples of a batch."""
@@ -92,6 +99,7 @@ class SlicedGradients:
         generator: generator of the CPU that dropout masks depend on; None takes PyTorch's global one.
         rank: rank of this process among those with parts of the batch, each of which has masks of its own.
         on_phase: called at the beginning of each phase of each slice.
+        records: whether small slices may be recorded, see ``recorded_gradients.py``; results do not depend on it.
     """
 
     def __init__(
@@ -107,6 +115,7 @@ class SlicedGradients:
         generator: torch.Generator | None = None,
         rank: int = 0,
         on_phase: PhaseListener = ignore_phase,
+        records: bool = True,
     ) -> None:
         self._on_phase = on_phase
         self._stream = (rank,) if rank else ()
@@ -124,6 +133,15 @@ class SlicedGradients:
         """Most examples of a slice so far; None before the first batch."""
         self._precision = precision
         self._threads = threads
+        self._recorded = self._recordings() if on_phase is ignore_phase and records else {}
+
+    def _recordings(self) -> dict[SliceNetwork, RecordedGradients]:
+        """Make what records slices, for each network on its own; compiled networks are not recorded."""
+        if not getattr(self._loss, "can_be_recorded", False):
+            return {}
+        lowered = [network for network in self._networks if isinstance(network, Lowering)]
+        most_bytes = MOST_BYTES // max(1, len(lowered))
+        return {each: RecordedGradients(self._gradients, self._ranker, most_bytes=most_bytes) for each in lowered}
 
     def __call__(
         self, batch: Batch, rows: Integer[Tensor, "batch column"], table: Float[Tensor, "row dim"] | None = None
@@ -140,9 +158,8 @@ class SlicedGradients:
         """
         slices = self._slices(batch, rows)
         num_shares = min(len(self._networks), len(slices))
-        learning = [parameter for parameter in self._parameters if parameter.requires_grad]
         table = self._ranker.embedding.table.detach() if table is None else table
-        context = _BatchContext(draw_seed(self._generator), self._loss.total(batch), learning, table)
+        context = _BatchContext(draw_seed(self._generator), self._loss.total(batch), table)
         if must_run_in_order(*self._modules):
             parts = self._threads.submit(self._in_order, slices, num_shares, context).result()
         else:
@@ -191,41 +208,54 @@ class SlicedGradients:
         network = self._networks[0]
         compute = network.current()
         for index, (examples, rows) in slices:
-            network.random_bytes.restart(context.seed, index, *self._stream)
-            self._add(parts[index % num_shares], index, examples, rows, compute, context)
+            self._restart(network, index, context)
+            gradients = self._gradients(compute, context.found(rows), examples, context.total)
+            self._add(parts[index % num_shares], index, gradients)
         return parts
 
     def _sum_slices(self, share: list[_Slice], network: SliceNetwork, context: _BatchContext) -> _SliceSum:
         part = _SliceSum()
-        compute = network.current()
+        compute, recorded = network.current(), self._recorded.get(network)
         for index, (examples, rows) in share:
-            network.random_bytes.restart(context.seed, index, *self._stream)
-            self._add(part, index, examples, rows, compute, context)
+            restart, found = partial(self._restart, network, index, context), context.found(rows)
+            if recorded is not None and examples.num_examples * self._work_per_example <= MOST_WORK:
+                gradients, is_lent = recorded(compute, found, examples, context.total, restart=restart)
+                self._add(part, index, gradients, is_lent=is_lent)
+            else:
+                restart()
+                self._add(part, index, self._gradients(compute, found, examples, context.total))
         return part
 
-    def _add(  # noqa: PLR0917
-        self,
-        part: _SliceSum,
-        index: int,
-        examples: Batch,
-        rows: Tensor,
-        compute: Callable[[Embedded], Tensor],
-        context: _BatchContext,
-    ) -> None:
+    def _restart(self, network: SliceNetwork, index: int, context: _BatchContext) -> None:
+        network.random_bytes.restart(context.seed, index, *self._stream)
+
+    def _gradients(
+        self, compute: Callable[[Embedded], Tensor], found: Tensor, examples: Batch, total: Tensor | float
+    ) -> Sequence[Tensor]:
+        """Compute the loss of a slice and its gradients: of the parameters, and of the rows found if they learn."""
         embedding = self._ranker.embedding
         self._on_phase("forward")
         with autocast_to(self._precision, torch.device("cpu")):
-            found = nn.functional.embedding(rows, context.table)
-            found.requires_grad_(embedding.table.requires_grad)
+            found = found.detach().requires_grad_(embedding.table.requires_grad)
             logits = compute(embedding.assemble(found, examples))
         self._on_phase("loss")
-        loss = self._loss(logits, examples, total=context.total)
+        loss = self._loss(logits, examples, total=total)
         self._on_phase("backward")
-        wanted = [*context.learning, found] if found.requires_grad else context.learning
-        gradients = list(torch.autograd.grad(loss, wanted, materialize_grads=True)) if wanted else []
-        if found.requires_grad:
-            part.found[index] = gradients.pop().flatten(0, -2)
-        part.add(loss.detach(), gradients)
+        learning = self._learning
+        wanted = [*learning, found] if found.requires_grad else learning
+        gradients = torch.autograd.grad(loss, wanted, materialize_grads=True) if wanted else ()
+        return loss.detach(), *gradients
+
+    @property
+    def _learning(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self._parameters if parameter.requires_grad]
+
+    def _add(self, part: _SliceSum, index: int, gradients: Sequence[Tensor], *, is_lent: bool = False) -> None:
+        loss, *rest = gradients
+        if self._ranker.embedding.table.requires_grad:
+            found = rest.pop().flatten(0, -2)
+            part.found[index] = found.clone() if is_lent else found
+        part.add(loss, rest, is_lent=is_lent)
 
 
 _Slice = tuple[int, tuple[Batch, Tensor]]
@@ -237,8 +267,11 @@ class _BatchContext:
 
     seed: int
     total: Tensor | float
-    learning: list[nn.Parameter]
     table: Tensor
+
+    def found(self, rows: Integer[Tensor, "batch column"]) -> Float[Tensor, "batch column dim"]:
+        """Look up rows, without a graph."""
+        return nn.functional.embedding(rows, self.table)
 
 
 class _SliceSum:
@@ -249,12 +282,13 @@ class _SliceSum:
         self.parameters: list[Tensor] = []
         self.found: dict[int, Tensor] = {}
 
-    def add(self, loss: Tensor, gradients: list[Tensor]) -> None:
+    def add(self, loss: Tensor, gradients: list[Tensor], *, is_lent: bool = False) -> None:
+        """Add the loss and the gradients of a slice, or of several; what is lent is overwritten later."""
         self.loss = self.loss + loss
         if self.parameters:
             torch._foreach_add_(self.parameters, gradients)
         else:
-            self.parameters = [gradient.clone() if gradient.dim() == 0 else gradient for gradient in gradients]
+            self.parameters = [each.clone() if is_lent or each.dim() == 0 else each for each in gradients]
 
     def join_found(self, num_slices: int) -> Tensor | None:
         """Concatenate the gradients of the look-ups in the order of the batch."""

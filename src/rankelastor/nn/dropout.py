@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, UInt8
@@ -30,6 +34,11 @@ class Mask:
         rounded down or up, with probabilities that make each element's chance of being dropped exactly ``rate`` (up to
         2 ** -16).
         """
+        listener = _listener.get()
+        return cls._draw(shape, rate, source) if listener is None else listener(partial(cls._draw, shape, rate, source))
+
+    @classmethod
+    def _draw(cls, shape: torch.Size, rate: float, source: ByteSource) -> Mask:
         count = math.prod(shape)
         drawn = source(count + 2)
         fraction = (int(drawn[count]) * NUM_BYTES + int(drawn[count + 1])) / NUM_BYTES**2
@@ -41,6 +50,33 @@ class Mask:
         if self.threshold == NUM_BYTES:  # every byte is below the threshold
             return torch.zeros(self.noise.shape, dtype=dtype)
         return (self.noise >= self.threshold).to(dtype)
+
+
+DrawListener = Callable[[Callable[[], Mask]], Mask]
+"""Function of what draws a mask, again at each call; it gives the mask to use, which keeps the same elements."""
+_listener: ContextVar[DrawListener | None] = ContextVar("_listener", default=None)
+
+
+@contextmanager
+def hear_draws(listener: DrawListener) -> Iterator[None]:
+    """Let ``listener`` draw each mask of this thread within the context.
+
+    Example:
+        >>> thresholds = []
+        >>> def note(draw):
+        ...     mask = draw()
+        ...     thresholds.append(mask.threshold)
+        ...     return mask
+        >>> with hear_draws(note):
+        ...     _ = Dropout(0.5)(torch.ones(3))
+        >>> thresholds
+        [128]
+    """
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 class Dropout(nn.Dropout):

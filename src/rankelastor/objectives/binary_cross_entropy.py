@@ -60,6 +60,8 @@ class BinaryCrossEntropy:
         0.693147
     """
 
+    can_be_recorded = True
+
     def __init__(
         self,
         task_weights: Sequence[float] | None = None,
