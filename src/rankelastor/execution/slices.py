@@ -70,7 +70,7 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class BatchGradient:
-    """The gradient of a batch's loss.
+    """The gradient of a batch's loss. Its tensors may be overwritten when that of the next batch is computed.
 
     Attributes:
         loss: loss of the whole batch.
@@ -220,7 +220,7 @@ class SlicedGradients:
             restart, found = partial(self._restart, network, index, context), context.found(rows)
             if recorded is not None and examples.num_examples * self._work_per_example <= MOST_WORK:
                 gradients, is_lent = recorded(compute, found, examples, context.total, restart=restart)
-                self._add(part, index, gradients, is_lent=is_lent)
+                self._add(part, index, gradients, is_lent=is_lent and len(share) > 1)
             else:
                 restart()
                 self._add(part, index, self._gradients(compute, found, examples, context.total))
