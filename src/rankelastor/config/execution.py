@@ -26,8 +26,8 @@ class ExecutionSettings(Settings):
     )
     record: Literal["auto", "never"] = Field(
         "auto",
-        description="Whether a training step on CUDA is recorded as one CUDA graph and replayed; `auto` records where "
-        "no hook listens.",
+        description="Whether a training step on CUDA is recorded as one CUDA graph and replayed, and that of a small "
+        "model on the CPU as a list of operations, with the same bits; `auto` records where no hook listens.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Device that computes the ranker; `auto` is CUDA if there is such a device, else the CPU."

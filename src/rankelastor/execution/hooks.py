@@ -84,6 +84,18 @@ def has_other_hooks(module: nn.Module) -> bool:
     )
 
 
+def has_gradient_hooks(tensor: Tensor) -> bool:
+    """Tell whether hooks receive the gradient of this tensor.
+
+    Example:
+        >>> weight = torch.ones(1, requires_grad=True)
+        >>> handle = weight.register_hook(print)
+        >>> has_gradient_hooks(weight)
+        True
+    """
+    return bool(tensor._backward_hooks)  # noqa: SLF001
+
+
 def has_own_forward(module: nn.Module) -> bool:
     """Tell whether this instance has a ``forward`` of its own that replaces the one of its class."""
     return "forward" in module.__dict__

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from rankelastor.execution.hooks import has_gradient_hooks
+
 _OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}
 
 
@@ -39,7 +41,8 @@ class ModelState:
     @property
     def has_gradient_hooks(self) -> bool:
         """Whether a parameter has hooks on its gradient."""
-        return any(each is not None and each._backward_hooks for tensors in self._tensors for each in tensors.values())
+        each = [tensor for tensors in self._tensors for tensor in tensors.values() if tensor is not None]
+        return any(map(has_gradient_hooks, each))
 
     def holds(self) -> bool:
         """Tell whether all of it is still so; called once per slice, and therefore cheap."""
@@ -55,7 +58,7 @@ class ModelState:
         return [
             *[(*children.values(),) for children in self._children],
             *[
-                each if each is None else (each.data_ptr(), each.shape, each.requires_grad, bool(each._backward_hooks))
+                each if each is None else (each.data_ptr(), each.shape, each.requires_grad, has_gradient_hooks(each))
                 for tensors in self._tensors
                 for each in tensors.values()
             ],

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,6 +45,7 @@ class RecordedGradients:
     - until its shape has come three times since the model last changed (modules, their mode, a rate of dropout or any
       other attribute, a parameter that was replaced, frozen or moved);
     - where ``rankelastor`` and PyTorch do not define all layers, or a parameter has hooks on its gradient;
+    - where PyTorch looks for anomalies, or the caller chose another precision by ``torch.autocast``;
     - where it cannot be repeated: values choose operations, numbers are drawn but for dropout masks, layers keep
       statistics of batches;
     - for further shapes once there are 8, or their memory is ``most_bytes``.
@@ -92,7 +94,8 @@ class RecordedGradients:
         if self._state is None or compute is not self._compute or not self._state.holds():
             self._begin_anew(compute)
         inputs = [found, *_tensors_of(examples).values(), total if isinstance(total, Tensor) else None]
-        if not self._is_known or torch.is_anomaly_enabled() or not all(_is_side_by_side(each) for each in inputs):
+        is_as_usual = self._is_known and not torch.is_anomaly_enabled() and not torch.is_autocast_enabled("cpu")
+        if not is_as_usual or not all(_is_side_by_side(each) for each in inputs):
             return self._gradients(compute, found, examples, total), False
         key = (
             torch.get_num_threads(),
@@ -120,10 +123,9 @@ class RecordedGradients:
         if len(self._times) > _MOST_SHAPES:  # sizes that hardly come again
             self._times.clear()
         self._times[key] += 1
-        has_room = len(self._recordings) < _MOST_SHAPES and self._num_bytes < self._most_bytes
-        return self._times[key] == _TIMES and has_room
+        return self._times[key] == _TIMES and len(self._recordings) < _MOST_SHAPES
 
-    def _record(  # noqa: PLR0917 - a key and what it stands for
+    def _record(
         self,
         key: object,
         compute: Operation,
@@ -133,11 +135,12 @@ class RecordedGradients:
     ) -> Recording | None:
         def gradients(found: Tensor, *own: Tensor | None) -> Sequence[Tensor]:
             *of_examples, own_total = own
-            slice_ = replace(examples, **dict(zip(_tensors_of(examples), of_examples, strict=True)))
+            tensors: dict[str, Any] = dict(zip(_tensors_of(examples), of_examples, strict=True))
+            slice_ = replace(examples, **tensors)
             return self._gradients(compute, found, slice_, total if own_total is None else own_total)
 
         try:
-            recording = record(gradients, inputs)
+            recording = record(gradients, inputs, most_bytes=self._most_bytes - self._num_bytes)
         except NotRecordableError as error:
             logger.debug("slices of training run without a recording: %s", error)
             return None

@@ -7,6 +7,7 @@ those of the computation bit for bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,23 +76,30 @@ class Recording:
 
 
 def record(
-    compute: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor | None], *, fixed: Iterable[Tensor] = ()
+    compute: Callable[..., Sequence[Tensor]],
+    inputs: Sequence[Tensor | None],
+    *,
+    fixed: Iterable[Tensor] = (),
+    most_bytes: float = math.inf,
 ) -> Recording:
     """Compute something on copies of these inputs, and record its operations.
 
     Operations of the backward pass are recorded too, where ``compute`` runs it: on the CPU in the same thread.
 
     Args:
-        compute: function of the inputs; it may draw dropout masks and change what it makes, but nothing else.
+        compute: function of the inputs; it may draw dropout masks and change what it makes, but nothing else. A
+            backward pass written in Python must not hand values to NumPy, which is not seen.
         inputs: tensors of one shape, None where there is none.
         fixed: tensors whose values never change. Operations that read nothing else are computed once.
+        most_bytes: memory that the recording may take.
 
     Returns:
         The recording, whose outputs are the results for these inputs.
 
     Raises:
-        NotRecordableError: values of tensors choose its operations, or an operation is random or changes what the
-            computation did not make. Nothing was changed then but for the streams that masks are drawn from.
+        NotRecordableError: values of tensors choose its operations, an operation is random or changes what the
+            computation did not make, or more memory is needed. Nothing was changed then but for the streams that masks
+            are drawn from.
 
     Example:
         >>> weight = torch.tensor([[2.0]])
@@ -100,7 +108,7 @@ def record(
         (3.0, 11.0)
     """
     own = [None if each is None else each.clone() for each in inputs]
-    recorder = _Recorder(fixed, own)
+    recorder = _Recorder(fixed, own, most_bytes)
     with hear_calls(recorder.note_kernel), hear_draws(recorder.note_mask), _NoValues(recorder), recorder:
         outputs = compute(*own)
     return Recording(
@@ -115,6 +123,8 @@ class _Recorder(TorchDispatchMode):
     Attributes:
         fixed: tensors whose values never change.
         inputs: tensors whose values change from repetition to repetition.
+        most_bytes: memory that inputs and results may take.
+        num_bytes: memory that they take.
         repeats: what repeats each operation.
         alive: what the operations use, by the address of its memory.
         is_paused: whether operations run without being recorded.
@@ -122,6 +132,8 @@ class _Recorder(TorchDispatchMode):
 
     fixed: Iterable[Tensor]
     inputs: Iterable[Tensor | None]
+    most_bytes: float
+    num_bytes: int = 0
     repeats: list[Callable[[], object]] = field(default_factory=list)
     alive: dict[int, object] = field(default_factory=dict)
     is_paused: bool = False
@@ -134,13 +146,8 @@ class _Recorder(TorchDispatchMode):
     def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._fixed_memory = {_memory(each) for each in self.fixed}
-        self._own_bytes = {0: 0}  # by address; tensors without elements have none
+        self._own_memory = {0}  # tensors without elements have none
         self._make(_tensors(list(self.inputs)))
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of the inputs and of all that the operations made."""
-        return sum(self._own_bytes.values())
 
     def is_fixed(self, values: object) -> bool:
         """Tell whether there are tensors among these values, all of them made of fixed ones alone."""
@@ -198,9 +205,9 @@ class _Recorder(TorchDispatchMode):
         is_unrepeatable = any(tag in operation.tags for tag in _UNREPEATABLE) and not takes_places
         reads_values = torch.Tag.data_dependent_output in operation.tags and not self.is_fixed((args, dict(named)))
         if is_unrepeatable or reads_values:
-            raise NotRecordableError(f"{operation} is random, or its result's shape or Python depends on values")
+            raise NotRecordableError(f"{operation} is random, or values choose its shape or what follows")
         written = {_memory(each) for each in _written(operation, args, named)}
-        if not written <= self._own_bytes.keys():
+        if not written <= self._own_memory:
             raise NotRecordableError(f"{operation} changes what lies outside of the recording")
         if written & self._fixed_memory and not self.is_fixed((args, dict(named))):
             raise NotRecordableError(f"{operation} changes what was computed from parameters alone")
@@ -235,8 +242,12 @@ class _Recorder(TorchDispatchMode):
     def _make(self, tensors: Iterable[Tensor]) -> None:
         """Note memory that belongs to the recording."""
         for each in tensors:
-            self._own_bytes[_memory(each)] = each.untyped_storage().nbytes()
+            if _memory(each) not in self._own_memory:
+                self._own_memory.add(_memory(each))
+                self.num_bytes += each.untyped_storage().nbytes()
             self._keep([each])
+        if self.num_bytes > self.most_bytes:
+            raise NotRecordableError("it takes more memory than there is for recordings")
 
     def _keep(self, tensors: Iterable[Tensor]) -> None:
         """Keep memory from being freed, after which other values could lie at its address."""
@@ -269,11 +280,11 @@ def _memory(tensor: Tensor) -> int:
 
 
 def _without_graph(tensor: Tensor) -> Tensor:
-    """Give the same values without a graph, which would keep itself alive.
+    """Give the same values without the graph that they have or will have, which would keep itself alive.
 
     Parameters are kept as they are: whether they learn chooses how a linear map is computed.
     """
-    return tensor if tensor.grad_fn is None else tensor.detach()
+    return tensor if tensor.is_leaf and tensor.requires_grad else tensor.detach()
 
 
 def _listed(result: Any) -> list[Any]:

@@ -136,10 +136,15 @@ class SlicedGradients:
         self._recorded = self._recordings() if on_phase is ignore_phase and records else {}
 
     def _recordings(self) -> dict[SliceNetwork, RecordedGradients]:
-        """Make what records slices, for each network on its own; compiled networks are not recorded."""
-        if not getattr(self._loss, "can_be_recorded", False):
-            return {}
+        """Make what records slices, for each network on its own; compiled networks are not recorded.
+
+        Nor are several in lower precision: threads share PyTorch's copies of weights in that precision, so that a
+        thread may not see them made.
+        """
         lowered = [network for network in self._networks if isinstance(network, Lowering)]
+        shares_copies = self._precision != torch.float32 and len(lowered) > 1
+        if shares_copies or not getattr(self._loss, "can_be_recorded", False):
+            return {}
         most_bytes = MOST_BYTES // max(1, len(lowered))
         return {each: RecordedGradients(self._gradients, self._ranker, most_bytes=most_bytes) for each in lowered}
 

@@ -123,6 +123,7 @@ class Stepper:
             generator=self._generator,
             rank=self._exchange.world.rank,
             on_phase=self._on_phase,
+            records=self._execution.record == "auto",
         )
 
     @property
