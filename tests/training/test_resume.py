@@ -19,6 +19,7 @@ from tests.training import item_log
 from tests.training.resumed_runs import EVERY_STEP, Kill, KilledError, assert_same, stop_and_go_on
 
 from rankelastor.errors import RunError, StorageError
+from rankelastor.execution.recording import Recording
 from rankelastor.recipes.load import recipe_from_values, with_overrides
 from rankelastor.recipes.recipe import Recipe
 from rankelastor.runs.checkpoints import list_checkpoints, read_checkpoint
@@ -181,6 +182,32 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(case: str, values: di
     steps = stop_and_go_on(recipe, tmp_path / "parts", at=at)
     assert steps[:1] == [at[-1]]  # only the step that was not in the last checkpoint is repeated
     assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+RECORDED = {**MATRIX, "no recordings": ({"training.record": "never"}, [9])}
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["dropout and lazy rows", "slices", "scheduled mixing", "a rotation that follows the tokens", "no recordings"],
+)
+def test_recorded_steps_make_the_same_run_as_others(
+    case: str, values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeat, times = Recording.repeat, [0]
+
+    def counted(*given: Any) -> Any:
+        times[0] += 1
+        return repeat(*given)
+
+    monkeypatch.setattr(Recording, "repeat", counted)
+    recipe = with_overrides(recipe_from_values(values), RECORDED[case][0])
+    train(recipe, folder=tmp_path / "recorded")
+    assert (times[0] > 0) is (case not in {"a rotation that follows the tokens", "no recordings"})
+    times[0] = 0
+    train(with_overrides(recipe, {"training.record": "never"}), folder=tmp_path / "plain")
+    assert times[0] == 0
+    assert_same(tmp_path / "recorded", tmp_path / "plain")
 
 
 class KillInEvaluation(SilentObserver):
