@@ -15,10 +15,12 @@ from tests.models.test_tasks import SHARINGS, TASKS
 from torch import Tensor, nn
 
 from rankelastor.config.execution import ExecutionSettings
+from rankelastor.evaluation import scoring
 from rankelastor.evaluation.scoring import Scorer
 from rankelastor.execution import recorded_forward
 from rankelastor.execution.recorded_forward import RecordedForward
 from rankelastor.models.build import build_ranker
+from rankelastor.native import crew
 from rankelastor.schema import Batch, CategoricalFeature, FeatureSchema, NumericFeature, SequenceFeature
 
 
@@ -206,6 +208,26 @@ def test_every_model_is_recorded_and_gives_the_same_bits(name: str, schema: Feat
     assert fixed._recorded is not None
     assert name in ROUTED or fixed._recorded.num_recorded == 3
     fixed.close()
+    plain.close()
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_helper_changes_no_bit_of_any_model_for_any_number_of_rows(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(scoring, "TINY_WORK", 1)
+    monkeypatch.setattr(crew, "_FEWEST_ROWS", 2)
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    ranker = build_ranker(small(name), SEQUENCE_SCHEMA).eval()
+    torch.nn.init.normal_(ranker.embedding.table[1:].data)
+    helped, plain = (Scorer(ranker, ExecutionSettings(), batch_size=8192, is_fixed=each) for each in (True, False))
+    for count in (2, 3, 4, 5, 6, 7, 16, 33, 64):
+        for seed in range(3):
+            batch = examples(SEQUENCE_SCHEMA, count, seed)
+            assert np.array_equal(helped.logits(batch), plain.logits(batch)), count
+    helped.close()
     plain.close()
 
 

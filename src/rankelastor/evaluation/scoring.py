@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from torch import Tensor
 from rankelastor.calibration.calibration import Calibration
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.errors import RunError
-from rankelastor.execution.cores import compute_threads, one_core
+from rankelastor.execution.cores import TINY_WORK, compute_threads, one_core
 from rankelastor.execution.device import autocast
 from rankelastor.execution.hooks import must_run_in_order
 from rankelastor.execution.lowering import Lowering
@@ -30,6 +31,7 @@ from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.objectives.odds import UNCHANGED, Odds
 from rankelastor.progress import ProgressListener, SilentProgress
 from rankelastor.schema import Batch
+from rankelastor.usable_cores import usable_cores
 
 _FEW_EXAMPLES = 64  # below this, starting a second thread costs more than it saves
 _SMALLEST_SLICE = 1024  # measured on large models: smaller slices contend for the GIL, larger ones gain nothing
@@ -167,6 +169,8 @@ class Scorer:
         self._slice_examples = max(_SMALLEST_SLICE, _WORK_PER_SLICE // max(1, ranker.num_dense_parameters))
         can_record = is_fixed and self._device.type == "cpu" and ranker.embedding.elsewhere is None
         self._recorded = RecordedForward(self._score_tensors, ranker) if can_record else None
+        may_help = can_record and min(self._num_threads, usable_cores().number) > 1
+        self._fewest_for_helper = -(-TINY_WORK // max(1, ranker.num_dense_parameters)) if may_help else math.inf
 
     def __call__(self, batch: Batch) -> Float64[ndarray, "batch task"]:
         """Compute the probabilities of one batch; a batch without examples gives shape (0, 0).
@@ -195,7 +199,7 @@ class Scorer:
         on_cpu = self._device.type == "cpu"
         is_here = self._ranker.embedding.elsewhere is None
         if on_cpu and is_here and 0 < batch.num_examples <= min(_FEW_EXAMPLES, self._batch_size):
-            with one_core():
+            with one_core(with_helper=batch.num_examples >= self._fewest_for_helper):
                 score_few = self._recorded or self._score_tensors
                 return score_few(batch.categorical, batch.numeric, batch.sequence)
         score = partial(self._score, self._network.current() if on_cpu else self._ranker.network)

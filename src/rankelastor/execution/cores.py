@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
 
 from rankelastor.execution.forked import require_working_threads
 from rankelastor.models.ranker import Ranker
+from rankelastor.native.crew import crew
 from rankelastor.usable_cores import UsableCores, usable_cores
 
 Result = TypeVar("Result")
@@ -142,11 +143,17 @@ def _flushes_denormals() -> bool:
 
 
 @contextmanager
-def one_core() -> Iterator[None]:
-    """Run PyTorch's operations on one core within the context: for work too short to pay for starting threads."""
+def one_core(*, with_helper: bool = False) -> Iterator[None]:
+    """Run PyTorch's operations on one core within the context: for work too short to pay for starting threads.
+
+    Args:
+        with_helper: whether a helper thread may take parts of this thread's kernels, for which nobody waits if it
+            has no core. The results are the same bit for bit.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with crew() if with_helper else nullcontext():
+            yield
     finally:
         torch.set_num_threads(before)

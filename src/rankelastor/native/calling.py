@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rankelastor.native.arguments import arguments_of
+from rankelastor.native.crew import is_in_crew, parts_for_crew
 from rankelastor.native.library import kernels
 
 _BLOCK_BYTES = 2**20  # about half of a core's L2 cache; measured: twice as much is no slower where that cache is large
@@ -49,10 +50,18 @@ def with_contiguous_rows(x: Tensor) -> Tensor:
     return x if x.stride(-1) == 1 and apart else x.clone(memory_format=torch.contiguous_format)
 
 
-def rows_per_block(rows: int, *, floats_per_row: int, num_weights: int) -> int:
+def rows_per_block(rows: int, *, parts: int = 1, floats_per_row: int, num_weights: int) -> int:
     """Choose how many rows a kernel processes at a time: equal blocks whose values fit into a core's cache.
 
-    Every block reads all weights again, so blocks are larger where there are many weights.
+    Every block reads all weights again, so blocks are larger where there are many weights. No block has a single row
+    unless its part has: a BLAS adds up the products of a single row in another order. In a crew, a caller without a
+    helper computes all rows as one part.
+
+    Args:
+        rows: number of rows.
+        parts: number of parts that the rows are cut into, see ``num_parts``.
+        floats_per_row: values of a row in all intermediate results.
+        num_weights: number of weights that each block reads.
 
     Example:
         >>> rows_per_block(200, floats_per_row=2048, num_weights=1000)
@@ -61,7 +70,11 @@ def rows_per_block(rows: int, *, floats_per_row: int, num_weights: int) -> int:
         200
     """
     most = max(_SMALLEST_BLOCK, max(_BLOCK_BYTES // 4, 2 * num_weights) // floats_per_row)
-    return -(-rows // -(-max(rows, 1) // most))
+    largest = rows if is_in_crew() else -(-rows // parts)
+    block = -(-largest // -(-max(largest, 1) // most))
+    while any(size > 1 and size % block == 1 for size in (largest, -(-rows // parts), rows // parts)):
+        block += 1
+    return block
 
 
 def kernels_use_threads() -> bool:
@@ -70,8 +83,18 @@ def kernels_use_threads() -> bool:
     return library is not None and bool(library.has_openmp())
 
 
-def num_parts(rows: int) -> int:
-    """Choose the number of parts to cut ``rows`` into, one per core, at most PyTorch's number of threads."""
+def num_parts(rows: int, *, keeps_bits: bool = True) -> int:
+    """Choose the number of parts to cut ``rows`` into, one per core, at most PyTorch's number of threads.
+
+    In a crew, few rows are cut, too.
+
+    Args:
+        rows: number of rows.
+        keeps_bits: whether the result for a row has the same bits whatever rows are computed with it; if not, a crew
+            gets one part.
+    """
+    if is_in_crew():
+        return parts_for_crew(rows) if keeps_bits else 1
     return max(1, min(torch.get_num_threads(), rows // _MIN_ROWS_PER_THREAD)) if kernels_use_threads() else 1
 
 

@@ -41,6 +41,7 @@ _FLAGS = [
     "-fassociative-math",
     "-shared",
     "-fPIC",
+    "-pthread",
 ]
 _PROCESSOR_SECONDS = 60
 """Longest time of one processor for the compiler, so that a busy machine, where it waits, does not stop it."""

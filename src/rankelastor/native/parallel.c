@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "crew.h"
+
 /* Functions of the OpenMP library of PyTorch: its threads exist already, and a second set would compete with them for the
  * cores. */
 typedef void openmp_parallel(void (*work)(void *), void *data, unsigned num_threads, unsigned flags);
@@ -47,6 +49,14 @@ static void work_on(const Work *work, int64_t part) {
     work->kernel(work->arguments, first, last, part);
 }
 
+static void part_in_crew(const void *given, int64_t part) {
+    const Work *work = given;
+    const uint64_t own = float_mode();
+    set_float_mode(work->float_mode);
+    work_on(work, part);
+    set_float_mode(own);
+}
+
 static void share_of_thread(void *data) {
     const Work *work = data;
     const uint64_t own = float_mode();
@@ -56,10 +66,12 @@ static void share_of_thread(void *data) {
     set_float_mode(own);
 }
 
-/* Run a kernel on all rows, in parts of nearly equal size, in parallel where OpenMP is available. */
+/* Run a kernel on all rows, in parts of nearly equal size, in parallel with a helper or where OpenMP is available. */
 void run(row_kernel *kernel, const void *arguments, int64_t rows, int64_t parts) {
+    if (in_crew() && !crew_has_helper()) parts = 1; /* in a crew, the scratch of a part is enough for all rows */
     Work work = {kernel, arguments, rows, parts, float_mode()};
-    if (parts > 1 && parallel) parallel(share_of_thread, &work, (unsigned)parts, 0);
+    if (parts > 1 && in_crew()) share_with_crew(part_in_crew, &work, parts);
+    else if (parts > 1 && parallel) parallel(share_of_thread, &work, (unsigned)parts, 0);
     else
         for (int64_t part = 0; part < parts; part++) work_on(&work, part);
 }

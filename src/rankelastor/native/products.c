@@ -23,15 +23,31 @@ void use_blas(void *matrix_product, void *vector_product) {
     sgemv = (blas_sgemv *)vector_product;
 }
 
-/* Multiply matrices by tiles (1) or with the BLAS (0). Vectors are always multiplied with the BLAS. */
+/* Multiply matrices by tiles (1) or with the BLAS (0). Vectors are multiplied with the BLAS, but for rows by a single column. */
 void use_tiles(int yes) { by_tiles = yes; }
+
+/* Compute c (m x 1) = a b, a row at a time, so that its number is the same whatever rows are beside it. */
+static void multiply_by_vector(int64_t m, int64_t depth, const float *a, int64_t a_row, const float *restrict b, int64_t b_step,
+                               float *c, int64_t c_row, int add) {
+    for (int64_t row = 0; row < m; row++) {
+        const float *restrict left = a + row * a_row;
+        float sum = 0;
+        if (b_step == 1)
+            for (int64_t k = 0; k < depth; k++) sum += left[k] * b[k];
+        else
+            for (int64_t k = 0; k < depth; k++) sum += left[k] * b[k * b_step];
+        c[row * c_row] = add ? c[row * c_row] + sum : sum;
+    }
+}
 
 /* Row-major c = a b is column-major c^T = b^T a^T. */
 static void multiply(const char *transpose_b, const char *transpose_a, int64_t m, int64_t n, int64_t depth, const float *a,
                      int64_t a_row, const float *b, int64_t b_row, float *c, int64_t c_row, int add) {
     const float one = 1.0f, beta = add ? 1.0f : 0.0f;
     const int64_t next = 1;
-    if (m == 1) { /* BLAS libraries do not treat a single row or column as a vector by themselves */
+    if (n == 1 && by_tiles && *transpose_a == 'N') {
+        multiply_by_vector(m, depth, a, a_row, b, *transpose_b == 'N' ? b_row : 1, c, c_row, add);
+    } else if (m == 1) { /* BLAS libraries do not treat a single row or column as a vector by themselves */
         const int64_t *step = *transpose_a == 'N' ? &next : &a_row, *outer = *transpose_b == 'N' ? &n : &depth;
         sgemv(transpose_b, outer, *transpose_b == 'N' ? &depth : &n, &one, b, &b_row, a, step, &beta, c, &next);
     } else if (n == 1) {

@@ -65,7 +65,7 @@ class _CinLayer(torch.autograd.Function):
     def forward(ctx: Any, x0: Tensor, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         x0, x = x0.contiguous(), x.contiguous()
         rows, parts, pairs = len(x0), num_parts(len(x0)), weight.shape[1]
-        block = rows_per_block(-(-rows // parts), floats_per_row=2 * pairs, num_weights=weight.numel())
+        block = rows_per_block(rows, parts=parts, floats_per_row=2 * pairs, num_weights=weight.numel())
         sizes = {"fields": x0.shape[1], "width": x.shape[1], "out_dim": len(weight), "block": block}
         out = x.new_empty(rows, len(weight))
         call(

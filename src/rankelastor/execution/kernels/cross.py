@@ -168,7 +168,7 @@ class _Cross(torch.autograd.Function):
         for own in _by_layer(parameters, maps):
             weights = sum(each.numel() for each in own)
             per_row = 4 * width + maps.values_per_row(width, own)
-            block = rows_per_block(-(-rows // ctx.parts), floats_per_row=per_row, num_weights=weights)
+            block = rows_per_block(rows, parts=ctx.parts, floats_per_row=per_row, num_weights=weights)
             mapped, out = x.new_empty(x.shape) if saves else None, x.new_empty(x.shape)
             kept = maps.kept(x, own)
             scratch = {"scratch": x.new_empty(ctx.parts * block * maps.values_per_row(width, own))} if kept else {}

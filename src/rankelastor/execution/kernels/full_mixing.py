@@ -56,7 +56,7 @@ class _FullMixing(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, gain: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         x = with_contiguous_rows(x)
         (rows, tokens, dim), parts = x.shape, num_parts(len(x))
-        block = rows_per_block(-(-rows // parts), floats_per_row=4 * len(gain), num_weights=weight.numel())
+        block = rows_per_block(rows, parts=parts, floats_per_row=4 * len(gain), num_weights=weight.numel())
         out, inverse = x.new_empty(x.shape), x.new_empty(rows)
         call(
             "full_mixing_forward",

@@ -116,7 +116,7 @@ class _Gate(torch.autograd.Function):
             folded = (torch.bmm(direct, then), torch.bmm(reduce, then), _multiply_vectors(bias, then).add_(then_bias))
         out_dim = folded[1].shape[2]
         parts = num_parts(rows)
-        block = rows_per_block(-(-rows // parts), floats_per_row=8 * inner_dim, num_weights=lift[0].numel())
+        block = rows_per_block(rows, parts=parts, floats_per_row=8 * inner_dim, num_weights=lift[0].numel())
         out = x.new_empty(tokens, rows, out_dim)
         lifted = x.new_empty(tokens, rows, 3 * inner_dim) if saves and not is_cheap_to_repeat(dim) else None
         inverse = None if gain is None else x.new_empty(tokens, rows)

@@ -1,8 +1,7 @@
-"""The MLP head as one kernel, while gradients are recorded."""
+"""The MLP head as one kernel."""
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -19,7 +18,7 @@ def mlp_head(layer: MlpHead, context: Context) -> Operation | None:
 
 
 class MlpHeadOperation:
-    """out(relu(hidden(flat tokens))); the kernel saves time in the backward pass, so it is used only with gradients."""
+    """out(relu(hidden(flat tokens)))."""
 
     def __init__(self, layer: MlpHead) -> None:
         self.layer = layer
@@ -28,7 +27,7 @@ class MlpHeadOperation:
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch task"]:
         """Compute out(relu(hidden(flat tokens)))."""
         flat = tokens.flatten(1)
-        if torch.is_grad_enabled() and self._project.fits(flat):
+        if self._project.fits(flat):
             return self._project(flat)
         logits: Tensor = self.layer.forward(tokens)
         return logits

@@ -114,7 +114,7 @@ class _PerTokenMlp(torch.autograd.Function):
         noise, threshold, scale = drop.draw(tokens, rows, hidden)
         num_weights = (0 if up is None else up[0].numel()) + down[0].numel()
         parts = num_parts(rows)
-        block = rows_per_block(-(-rows // parts), floats_per_row=3 * hidden, num_weights=num_weights)
+        block = rows_per_block(rows, parts=parts, floats_per_row=3 * hidden, num_weights=num_weights)
         sizes = {"tokens": tokens, "rows": rows, "in": in_dim, "hidden": hidden, "out_dim": out_dim, "block": block}
         out = x.new_empty(tokens, rows, out_dim)
         saves = up is not None and any(ctx.needs_input_grad) and not is_cheap_to_repeat(in_dim)

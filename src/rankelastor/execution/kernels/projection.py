@@ -130,7 +130,7 @@ class _Projection(torch.autograd.Function):
         noise, threshold, _ = (None, 0, 1.0) if drop is None else drop.draw(rows, hidden)
         scaled_gain = (up.new_ones(hidden) if gain is None else gain) / (1 - rate)
         parts = num_parts(rows)
-        block = rows_per_block(-(-rows // parts), floats_per_row=3 * hidden, num_weights=up.numel() + down.numel())
+        block = rows_per_block(rows, parts=parts, floats_per_row=3 * hidden, num_weights=up.numel() + down.numel())
         out, inverse = x.new_empty(rows, len(down)), x.new_empty(rows)
         saves = any(ctx.needs_input_grad) and not is_cheap_to_repeat(x.shape[1])
         saved = x.new_empty(rows, hidden) if saves else None

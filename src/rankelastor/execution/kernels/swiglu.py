@@ -115,7 +115,10 @@ class _SwiGlu(torch.autograd.Function):
         x, rows, parts = _readable(x), len(x), num_parts(len(x))
         tokens, hidden, dim = down.shape
         block = rows_per_block(
-            -(-rows // parts), floats_per_row=6 * hidden + 5 * dim, num_weights=up[0].numel() + down[0].numel()
+            rows,
+            parts=parts,
+            floats_per_row=6 * hidden + 5 * dim,
+            num_weights=up[0].numel() + down[0].numel(),
         )
         pieces = 1 if num_heads is None else x.shape[1]
         sizes = {"tokens": tokens, "rows": rows, "pieces": pieces, "dim": dim, "hidden": hidden, "block": block}

@@ -237,9 +237,9 @@ class _Task:
     @classmethod
     def of(cls, elements: Tensor, lift: Tensor, unit: _Unit) -> _Task:
         """Divide a batch: the values of a block fit into a core's cache."""
-        (batch, positions, dim), hidden, parts = elements.shape, len(lift), num_parts(len(elements))
+        (batch, positions, dim), hidden, parts = elements.shape, len(lift), num_parts(len(elements), keeps_bits=False)
         per_example = (positions + 1) * (4 * dim + 4 * hidden)
-        block = rows_per_block(-(-batch // parts), floats_per_row=per_example, num_weights=lift.numel())
+        block = rows_per_block(batch, parts=parts, floats_per_row=per_example, num_weights=lift.numel())
         return cls(parts, block, positions, unit.takes_statistics)
 
     def fields(self, inputs: tuple[Tensor, ...] | list[Tensor]) -> dict[str, Any]:
