@@ -217,7 +217,7 @@ def test_a_helper_changes_no_bit_of_any_model_for_any_number_of_rows(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setattr(scoring, "TINY_WORK", 1)
-    monkeypatch.setattr(crew, "_FEWEST_ROWS", 2)
+    monkeypatch.setattr(crew, "_FEWEST_ROWS", 4)
     torch.set_num_threads(2)
     torch.manual_seed(0)
     ranker = build_ranker(small(name), SEQUENCE_SCHEMA).eval()

@@ -55,7 +55,7 @@ def test_few_rows_are_cut_inside_and_as_before_outside() -> None:
     assert not is_in_crew()
     outside = num_parts(64)
     with crew():
-        assert [num_parts(rows) for rows in (0, 1, 31, 32, 48, 64, 10_000)] == [1, 1, 1, 2, 3, 4, 4]
+        assert [num_parts(rows) for rows in (0, 1, 15, 16, 64, 10_000)] == [1, 1, 1, 2, 2, 2]
         assert num_parts(64, keeps_bits=False) == 1
     assert not is_in_crew()
     assert num_parts(64) == outside

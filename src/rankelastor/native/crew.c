@@ -8,7 +8,7 @@
  * The helper is started with the first work, sleeps between works, and spins only between begin_crew and end_crew, at most
  * IDLE nanoseconds without a part. What remains is a helper that loses its core while it holds a part. A caller that waits long
  * goes to sleep, so that the helper may have its core. And after a work in which the helper was late, or took no part at all,
- * it is left asleep for a while, twice as long each time: on a busy machine there soon is one core.
+ * it is left asleep for a while, four times as long each time: on a busy machine there soon is one core.
  *
  * One caller has the helper at a time; others compute alone. After a fork the child has no helper, and starts its own when it
  * needs one. Results do not depend on who computes a part.
@@ -34,7 +34,7 @@
 #ifndef FIRST_PAUSE
 #define FIRST_PAUSE 50000000 /* without the helper after it was late or took no part */
 #endif
-#define LONGEST_PAUSE 4000000000 /* the same after that has happened again and again */
+#define LONGEST_PAUSE 8000000000 /* the same after that has happened again and again */
 
 #define CALM_TURNS 200     /* works with a helper in time, after which the next pause is a first one */
 #define SPINS_PER_LOOK 256 /* between two looks at the clock */
@@ -197,7 +197,7 @@ void end_crew(void) {
     has_helper = 0;
     atomic_fetch_add(&crew.turn, 1);
     if (crew.is_late || crew.num_taken == crew.num_taken_before) {
-        crew.pause = crew.pause == 0 ? FIRST_PAUSE : crew.pause < LONGEST_PAUSE / 2 ? 2 * crew.pause : LONGEST_PAUSE;
+        crew.pause = crew.pause == 0 ? FIRST_PAUSE : crew.pause < LONGEST_PAUSE / 4 ? 4 * crew.pause : LONGEST_PAUSE;
         crew.paused_until = nanoseconds() + crew.pause;
         crew.is_late = 0;
         crew.calm_turns = 0;

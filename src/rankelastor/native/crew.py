@@ -1,4 +1,4 @@
-"""A helper thread for kernels with few rows, see ``crew.c``: when it may help, and into how many parts it finds rows cut."""
+"""A helper thread for kernels with few rows, see ``crew.c``: where it may help, and how rows are cut for it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from contextvars import ContextVar
 
 from rankelastor.native.library import loaded_build
 
-_FEWEST_ROWS = 16  # of a part
-_MOST_PARTS = 4
+_FEWEST_ROWS = 16  # that are cut; with fewer, a part reads weights for longer than it computes
 _is_in_crew: ContextVar[bool] = ContextVar("_is_in_crew", default=False)
 
 
@@ -44,10 +43,10 @@ def is_in_crew() -> bool:
 
 
 def parts_for_crew(rows: int) -> int:
-    """Choose the number of parts to cut ``rows`` into within ``crew``.
+    """Choose the number of parts to cut ``rows`` into within ``crew``: halves, since each part reads all weights.
 
     Example:
-        >>> parts_for_crew(64) > parts_for_crew(1)
-        True
+        >>> parts_for_crew(64), parts_for_crew(1)
+        (2, 1)
     """
-    return max(1, min(_MOST_PARTS, rows // _FEWEST_ROWS))
+    return 2 if rows >= _FEWEST_ROWS else 1

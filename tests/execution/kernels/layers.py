@@ -59,13 +59,11 @@ class Case:
         make: builds the layer.
         shape: of the input, the batch first.
         kernels: names of the kernels that training must call, backward pass included, in order.
-        scoring_kernels: names of the kernels that scoring must call; None: the forward ones of training.
     """
 
     make: Callable[[], nn.Module]
     shape: tuple[int, ...]
     kernels: tuple[str, ...]
-    scoring_kernels: tuple[str, ...] | None = None
 
     def layer(self) -> nn.Module:
         """Build the layer with all parameters away from their initial values, so that each takes part."""
@@ -89,8 +87,6 @@ class Case:
     @property
     def forward_kernels(self) -> tuple[str, ...]:
         """The kernels that scoring must call."""
-        if self.scoring_kernels is not None:
-            return self.scoring_kernels
         return tuple(name for name in self.kernels if name.endswith("_forward"))
 
 
@@ -247,10 +243,10 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
         "wide": Case(_mixture(80, rank=19, experts=3), (300, 80), _EXPERTS),
     },
     MlpHead: {
-        "odd": Case(lambda: MlpHead(num_tokens=3, token_dim=5), (11, 3, 5), _PROJECTION, ()),
-        "one row": Case(lambda: MlpHead(num_tokens=3, token_dim=4), (1, 3, 4), _PROJECTION, ()),
-        "one token": Case(lambda: MlpHead(num_tokens=1, token_dim=4), (11, 1, 4), _PROJECTION, ()),
-        "tasks": Case(lambda: MlpHead(num_tokens=3, token_dim=4, num_tasks=3), (11, 3, 4), _PROJECTION, ()),
+        "odd": Case(lambda: MlpHead(num_tokens=3, token_dim=5), (11, 3, 5), _PROJECTION),
+        "one row": Case(lambda: MlpHead(num_tokens=3, token_dim=4), (1, 3, 4), _PROJECTION),
+        "one token": Case(lambda: MlpHead(num_tokens=1, token_dim=4), (11, 1, 4), _PROJECTION),
+        "tasks": Case(lambda: MlpHead(num_tokens=3, token_dim=4, num_tasks=3), (11, 3, 4), _PROJECTION),
     },
     PerTokenMlp: {
         "gelu": Case(_mlp(16), (150, 3, 7), _MLP),
