@@ -1,6 +1,7 @@
 """Tests that scores do not depend on how a batch is cut, and that predictions hold labels, groups and weights."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.training.test_step import batch, fresh_ranker
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.evaluation import scoring
 from rankelastor.evaluation.scoring import Predictions, Scorer, score_split
+from rankelastor.execution.cores import borrowed_cores
 from rankelastor.models.ranker import Ranker
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.schema import Batch
@@ -137,3 +139,26 @@ def test_a_scorer_sees_weights_that_change_unless_they_are_fixed() -> None:
     assert np.array_equal(before[0], before[2])
     assert not np.array_equal(scorer(examples), before[0])
     scorer.close()
+
+
+@pytest.mark.parametrize(
+    ("threads", "is_fixed", "tiny", "helped"),
+    [(2, True, 1, True), (1, True, 1, False), (2, False, 1, False), (2, True, 2**40, False)],
+    ids=["a service", "one thread", "weights that change", "little work"],
+)
+def test_a_service_scores_few_rows_with_a_helper_where_it_may_and_that_pays(
+    threads: int, is_fixed: bool, tiny: int, helped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+    monkeypatch.setattr(scoring, "TINY_WORK", tiny)
+    asked: list[bool] = []
+
+    @contextmanager
+    def noted(*, with_helper: bool) -> Iterator[None]:
+        asked.append(with_helper)
+        yield
+
+    monkeypatch.setattr(scoring, "one_core", noted)
+    with borrowed_cores(2):
+        Scorer(fresh_ranker().eval(), ExecutionSettings(), batch_size=8192, is_fixed=is_fixed)(batch(64))
+    assert asked == [helped]

@@ -13,6 +13,8 @@ from rankelastor.execution.cores import (
     one_core,
     threads_in_use,
 )
+from rankelastor.native.crew import is_in_crew
+from rankelastor.native.library import loaded_build
 from rankelastor.usable_cores import UsableCores
 
 TINY = 1e-40  # below fp32's normal range
@@ -81,6 +83,14 @@ def test_one_core_inside_and_as_before_outside() -> None:
         with one_core():
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 2
+
+
+def test_one_core_has_a_helper_where_it_is_asked_for() -> None:
+    with one_core(with_helper=True):
+        build = loaded_build()
+        assert is_in_crew() is (build is not None and build.products == "tiles")
+    with one_core():
+        assert not is_in_crew()
 
 
 @pytest.mark.parametrize("num_threads", [None, 2])

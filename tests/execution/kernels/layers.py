@@ -59,11 +59,13 @@ class Case:
         make: builds the layer.
         shape: of the input, the batch first.
         kernels: names of the kernels that training must call, backward pass included, in order.
+        scoring_kernels: names of the kernels that scoring must call; None: the forward ones of training.
     """
 
     make: Callable[[], nn.Module]
     shape: tuple[int, ...]
     kernels: tuple[str, ...]
+    scoring_kernels: tuple[str, ...] | None = None
 
     def layer(self) -> nn.Module:
         """Build the layer with all parameters away from their initial values, so that each takes part."""
@@ -87,6 +89,8 @@ class Case:
     @property
     def forward_kernels(self) -> tuple[str, ...]:
         """The kernels that scoring must call."""
+        if self.scoring_kernels is not None:
+            return self.scoring_kernels
         return tuple(name for name in self.kernels if name.endswith("_forward"))
 
 
