@@ -1,4 +1,5 @@
-/* A kernel processes a range of rows; several cores may each process a part of all rows.
+/* A kernel processes a range of rows; several cores may each process a part of all rows. A forward kernel computes the same bits
+ * for a row whatever the range; where it cannot, its caller says so to num_parts.
  *
  * Its arguments are a struct whose fields all have 8 bytes: pointers, int64_t and double.
  */
