@@ -7,7 +7,7 @@
  *
  * The helper is started with the first work, sleeps between works, and spins only between begin_crew and end_crew, at most
  * IDLE nanoseconds without a part. What remains is a helper that loses its core while it holds a part. A caller that waits long
- * goes to sleep, so that the helper may have its core. And after a work in which the helper was late, or took no part at all,
+ * goes to sleep, so that the helper may have its core. And when the helper was late, or took no part of several works,
  * it is left asleep for a while, four times as long each time: on a busy machine there soon is one core.
  *
  * One caller has the helper at a time; others compute alone. After a fork the child has no helper, and starts its own when it
@@ -30,13 +30,14 @@
 /* Nanoseconds. */
 #define IDLE 2000000  /* without a part, after which the helper sleeps */
 #define PATIENCE 100000 /* of waiting for the helper, after which the caller sleeps */
-#define LATE 500000     /* of waiting for the helper, after which it is late */
+#define LATE 1000000    /* of waiting for the helper, after which it is late */
 #ifndef FIRST_PAUSE
-#define FIRST_PAUSE 50000000 /* without the helper after it was late or took no part */
+#define FIRST_PAUSE 20000000 /* without the helper after it was late or absent */
 #endif
-#define LONGEST_PAUSE 8000000000 /* the same after that has happened again and again */
+#define LONGEST_PAUSE 4000000000 /* the same after that has happened again and again */
 
-#define CALM_TURNS 200     /* works with a helper in time, after which the next pause is a first one */
+#define MOST_ABSENCES 3    /* works in a row of which the helper took no part, after which there is a pause */
+#define CALM_TURNS 50      /* works with a helper in time, after which the next pause is a first one */
 #define SPINS_PER_LOOK 256 /* between two looks at the clock */
 #define CACHE_LINE __attribute__((aligned(64)))
 
@@ -54,7 +55,7 @@ static struct {
     atomic_int caller_sleeps;
     /* What follows belongs to the caller that has the helper. */
     CACHE_LINE atomic_int is_taken;
-    int is_started, is_late, calm_turns;
+    int is_started, is_late, absences, calm_turns;
     uint64_t num_taken, num_taken_before; /* parts that the helper has taken in its life, and before the present work */
     int64_t pause, paused_until;
 } crew;
@@ -196,12 +197,12 @@ void end_crew(void) {
     if (!has_helper) return;
     has_helper = 0;
     atomic_fetch_add(&crew.turn, 1);
-    if (crew.is_late || crew.num_taken == crew.num_taken_before) {
+    crew.absences = crew.num_taken == crew.num_taken_before ? crew.absences + 1 : 0;
+    if (crew.is_late || crew.absences == MOST_ABSENCES) {
         crew.pause = crew.pause == 0 ? FIRST_PAUSE : crew.pause < LONGEST_PAUSE / 4 ? 4 * crew.pause : LONGEST_PAUSE;
         crew.paused_until = nanoseconds() + crew.pause;
-        crew.is_late = 0;
-        crew.calm_turns = 0;
-    } else if (++crew.calm_turns >= CALM_TURNS) crew.pause = 0;
+        crew.is_late = crew.absences = crew.calm_turns = 0;
+    } else if (crew.absences == 0 && ++crew.calm_turns >= CALM_TURNS) crew.pause = 0;
     atomic_store(&crew.is_taken, 0);
 }
 
