@@ -63,7 +63,7 @@ def encode_field(tmp_path: Path) -> EncodeField:
             if owner is not None and feature.vocabulary is not None:
                 fitted = vocabularies[owner].with_blank(feature.vocabulary.blank)
                 served = Numbering(fitted.ids, once_per_text=True)
-                staged = staged.translate(fitted.ids_of_codes(interners[owner]))
+                staged = staged.translate(vocabularies[owner].ids_of_codes(feature.vocabulary.blank))
             again = spec.encode(spec.parse(CellSource(rows_of(train), blanks, served)))
             assert np.array_equal(spec.encode(staged), again), "prepare and serving encode alike"
             assert type(spec).model_validate_json(spec.model_dump_json()) == spec

@@ -65,5 +65,5 @@ def test_another_rule_for_blanks_keeps_the_values() -> None:
     fit = VocabularyFit(VocabularyRules(), interner, "item.parquet")
     fit.add(Cells(codes))
     fit.close()
-    assert fit.with_blank(None).ids_of_codes(interner).tolist() == [2, 1]
-    assert fit.with_blank("padding").ids_of_codes(interner).tolist() == [2, 0]
+    assert fit.ids_of_codes(None).tolist() == [2, 1]
+    assert fit.ids_of_codes("padding").tolist() == [2, 0]

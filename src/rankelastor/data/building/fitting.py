@@ -170,7 +170,7 @@ class FeatureFits:
         vocabulary = self._vocabulary_of(feature)
         if vocabulary is None or feature.vocabulary is None:
             return None
-        return vocabulary.with_blank(feature.vocabulary.blank).ids_of_codes(vocabulary.interner)
+        return vocabulary.ids_of_codes(feature.vocabulary.blank)
 
 
 def _add(columns: StagedColumns, is_train: NDArray[np.bool_], fits: Sequence[_IndexedFit]) -> None:

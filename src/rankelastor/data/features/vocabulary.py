@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from rankelastor.data.cells.texts import BLANK, BlankIds
 from rankelastor.data.features.text_order import argsort_texts
 from rankelastor.data.features.value_hashes import hash_values
-from rankelastor.data.interner import Interner
 from rankelastor.errors import PREPARE_AGAIN, DataError
 from rankelastor.remote.remote_path import AnyPath, readable
 from rankelastor.schema import PADDING_ID
@@ -69,12 +68,14 @@ class Vocabulary:
             min_count: values with a smaller count are out of vocabulary.
             blank: whether the blank text is a value of its own, out of vocabulary, or padding.
         """
-        known = pl.DataFrame({"value": values, "count": counts}).filter(pl.col("count") >= min_count)
-        if blank != "value":
-            known = known.filter(pl.col("value") != BLANK)
-        by_value = argsort_texts(known["value"])
-        order = by_value[np.argsort(-known["count"].to_numpy()[by_value], kind="stable")]
-        return cls(known["value"].gather(order), known["count"].to_numpy()[order], blank)
+        return cls.of_order(values, counts, order_values(values, counts, min_count=min_count, blank=blank), blank)
+
+    @classmethod
+    def of_order(
+        cls, values: pl.Series, counts: NDArray[np.int64], order: NDArray[np.int64], blank: BlankIds
+    ) -> Self:
+        """Make the vocabulary of the values at the places ``order``, see ``order_values``."""
+        return cls(values.gather(order).alias("value"), counts[order], blank)
 
     @property
     def num_ids(self) -> int:
@@ -116,23 +117,23 @@ class Vocabulary:
             ids[(texts == BLANK).to_numpy()] = PADDING_ID
         return ids
 
-    def ids_of_codes(self, interner: Interner) -> NDArray[np.int32]:
-        """Compute the table from codes, of the dictionary that the vocabulary was fitted from, to ids.
+    def ids_of_codes(self, codes: NDArray[Any], *, num_codes: int, blank_code: int) -> NDArray[np.int32]:
+        """Compute the table from the codes of a dictionary to ids.
+
+        Args:
+            codes: the code of each known value, in their order.
+            num_codes: number of codes of the dictionary.
+            blank_code: the code of the blank text.
 
         Example:
-            >>> interner = Interner()
-            >>> _ = interner.codes(pl.Series(["a", "b", "c"]))
-            >>> counts = np.array([1, 3, 2])
-            >>> vocabulary = Vocabulary.fit(interner.values(), counts, min_count=2, blank="value")
-            >>> vocabulary.ids_of_codes(interner).tolist()
-            [3, 1, 2]
+            >>> vocabulary = Vocabulary(pl.Series(["b", "c"]), np.array([3, 2]), blank="padding")
+            >>> vocabulary.ids_of_codes(np.array([2, 3]), num_codes=4, blank_code=0).tolist()
+            [0, 3, 1, 2]
         """
-        codes = interner.codes(self.values)
-        ids = np.full(len(interner), self.out_of_vocabulary_id, dtype=np.int32)
+        ids = np.full(num_codes, self.out_of_vocabulary_id, dtype=np.int32)
         ids[codes] = self.known_ids
         if self.blank == "padding":
-            blank = interner.codes(pl.Series([BLANK]))
-            ids[blank[blank < len(ids)]] = PADDING_ID
+            ids[blank_code] = PADDING_ID
         return ids
 
     def hashed(self, salt: str) -> Vocabulary:
@@ -203,6 +204,22 @@ class Vocabulary:
     def _sorted(self) -> tuple[pl.Series, NDArray[np.int32]]:
         order = self.values.arg_sort()
         return self.values.gather(order), self.known_ids[order.to_numpy()].astype(np.int32)
+
+
+def order_values(
+    values: pl.Series, counts: NDArray[np.int64], *, min_count: int, blank: BlankIds
+) -> NDArray[np.int64]:
+    """Find the places of the known values among distinct texts, in order of their ids; see ``Vocabulary.fit``.
+
+    Example:
+        >>> order_values(pl.Series(["", "b", "a", "c"]), np.array([9, 2, 2, 1]), min_count=2, blank="padding").tolist()
+        [2, 1]
+    """
+    is_known = counts >= min_count
+    if blank != "value":
+        is_known &= (values != BLANK).to_numpy()
+    by_value = np.flatnonzero(is_known)[argsort_texts(values.filter(pl.Series(is_known)))]
+    return by_value[np.argsort(-counts[by_value], kind="stable")]
 
 
 def read_counts(path: AnyPath) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -13,7 +13,7 @@ from rankelastor.data.cells.spelling import TextRule
 from rankelastor.data.cells.texts import BLANK, BlankIds, cell_texts, plain_texts
 from rankelastor.data.features.extended_vocabulary import FormerValues, NewDay, extend_vocabulary
 from rankelastor.data.features.rare_values import RareValues
-from rankelastor.data.features.vocabulary import Vocabulary
+from rankelastor.data.features.vocabulary import Vocabulary, order_values
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.cells import Cells, CellSource
 from rankelastor.data.kinds.feature_output import FeatureOutput
@@ -39,7 +39,7 @@ class Former:
 
 @dataclass(frozen=True)
 class VocabularyToOrder:
-    """The texts of a dictionary with their counts, and the rules of the vocabulary that they become."""
+    """The texts of a dictionary in order of their codes, with their counts, and the rules of the vocabulary that they become."""
 
     values: pl.Series
     counts: NDArray[np.int64]
@@ -51,9 +51,16 @@ class VocabularyToOrder:
 
 @dataclass(frozen=True)
 class OrderedVocabulary:
-    """A fitted vocabulary, and the values without an id for their rarity; None if they are not kept."""
+    """A fitted vocabulary.
+
+    Attributes:
+        vocabulary: the known values.
+        codes: the provisional code of each of them; None if the vocabulary was extended and must look them up.
+        rare: the values without an id for their rarity; None if they are not kept.
+    """
 
     vocabulary: Vocabulary
+    codes: NDArray[np.uint32] | None = None
     rare: RareValues | None = None
 
 
@@ -61,12 +68,13 @@ def order_vocabulary(job: VocabularyToOrder) -> OrderedVocabulary:
     """Fit a vocabulary, in which the most frequent value has the first id, or extend that of the days before."""
     if job.former is not None:
         extended = job.former.extend(job.values, job.counts, min_count=job.min_count)
-        return OrderedVocabulary(extended.vocabulary, extended.rare)
-    vocabulary = Vocabulary.fit(job.values, job.counts, min_count=job.min_count, blank=job.blank)
+        return OrderedVocabulary(extended.vocabulary, rare=extended.rare)
+    order = order_values(job.values, job.counts, min_count=job.min_count, blank=job.blank)
+    vocabulary, codes = Vocabulary.of_order(job.values, job.counts, order, job.blank), order.astype(np.uint32)
     if not job.keeps_rare:
-        return OrderedVocabulary(vocabulary)
+        return OrderedVocabulary(vocabulary, codes)
     rare = RareValues.of_first_day(job.values, job.counts, min_count=job.min_count, blank=job.blank)
-    return OrderedVocabulary(vocabulary, rare)
+    return OrderedVocabulary(vocabulary, codes, rare)
 
 
 def codes_to_count(cells: Cells, blank_code: int) -> NDArray[np.uint32]:
@@ -101,6 +109,7 @@ class VocabularyFit:
         self.blank_code = int(interner.codes(pl.Series([BLANK]))[0])  # the blank gets a code even if no cell is blank
         self._counts: NDArray[np.int64] | None = np.zeros(len(interner), dtype=np.int64)
         self._vocabulary: Vocabulary | None = None
+        self._codes: NDArray[np.uint32] | None = None
         self._former, self._keeps_rare = former, keeps_rare
 
     def add(self, cells: Cells) -> None:
@@ -122,13 +131,22 @@ class VocabularyFit:
 
     def close(self, ordered: OrderedVocabulary | None = None) -> Vocabulary:
         """Take the fitted vocabulary over; None: fit it now."""
-        self._vocabulary = (order_vocabulary(self.to_order()) if ordered is None else ordered).vocabulary
+        found = order_vocabulary(self.to_order()) if ordered is None else ordered
+        self._vocabulary = found.vocabulary
+        self._codes = self.interner.codes(self._vocabulary.values) if found.codes is None else found.codes
         return self._vocabulary
 
     def with_blank(self, blank: BlankIds | None) -> Vocabulary:
         """Return the fitted vocabulary with another rule for blanks; None keeps its own."""
         assert self._vocabulary is not None, "close comes first"
         return self._vocabulary if blank is None else replace(self._vocabulary, blank=blank)
+
+    def ids_of_codes(self, blank: BlankIds | None) -> NDArray[np.int32]:
+        """Compute the table from provisional codes to ids, with another rule for blanks; None keeps its own."""
+        assert self._codes is not None, "close comes first"
+        return self.with_blank(blank).ids_of_codes(
+            self._codes, num_codes=len(self.interner), blank_code=self.blank_code
+        )
 
 
 @dataclass
