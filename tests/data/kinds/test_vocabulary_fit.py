@@ -1,10 +1,14 @@
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rankelastor.data.cells.texts import BlankIds
 from rankelastor.data.interner import Interner
 from rankelastor.data.kinds.cells import Cells, CellSource, Numbering
 from rankelastor.data.kinds.vocabulary_fit import VocabularyFit, number_texts
@@ -67,3 +71,17 @@ def test_another_rule_for_blanks_keeps_the_values() -> None:
     fit.close()
     assert fit.ids_of_codes(None).tolist() == [2, 1]
     assert fit.ids_of_codes("padding").tolist() == [2, 0]
+
+
+@given(
+    st.lists(st.sampled_from(["", "a", "b", "longer than eight bytes", "é"]), min_size=1),
+    st.integers(1, 3),
+    st.sampled_from(get_args(BlankIds)),
+)
+def test_each_code_has_the_id_that_its_text_is_looked_up_by(texts: list[str], min_count: int, blank: BlankIds) -> None:
+    interner = Interner()
+    codes = interner.codes(pl.Series(texts))
+    fit = VocabularyFit(VocabularyRules(min_count=min_count, blank=blank), interner, "item.parquet")
+    fit.add(Cells(codes))
+    vocabulary = fit.close()
+    assert fit.ids_of_codes(None)[codes].tolist() == vocabulary.ids(pl.Series(texts)).tolist()

@@ -36,9 +36,7 @@ def _as_integers(texts: pl.Series) -> NDArray[np.uint64] | None:
     if (marks[starts[0] : starts[-1]] == 0).any():  # "a" and "a\0" would be the same integer
         return None
     padded = np.append(marks, np.zeros(_KEY_BYTES, dtype=np.uint8))
-    lengths = np.diff(starts)
-    keys = np.zeros(len(cells), dtype=np.uint64)
-    for place in range(_KEY_BYTES):
-        mark = np.where(place < lengths, padded[starts[:-1] + place], np.uint8(0))
-        keys = (keys << np.uint64(8)) | mark
-    return keys
+    from_each_byte_on = np.ndarray(len(marks) + 1, dtype=">u8", buffer=padded, strides=(1,))
+    bits_behind = (8 * (_KEY_BYTES - np.diff(starts))).astype(np.uint64)
+    keys = from_each_byte_on[starts[:-1]].astype(np.uint64)
+    return (keys >> bits_behind) << bits_behind  # shifting all 64 bits out leaves 0

@@ -71,9 +71,7 @@ class Vocabulary:
         return cls.of_order(values, counts, order_values(values, counts, min_count=min_count, blank=blank), blank)
 
     @classmethod
-    def of_order(
-        cls, values: pl.Series, counts: NDArray[np.int64], order: NDArray[np.int64], blank: BlankIds
-    ) -> Self:
+    def of_order(cls, values: pl.Series, counts: NDArray[np.int64], order: NDArray[np.int64], blank: BlankIds) -> Self:
         """Make the vocabulary of the values at the places ``order``, see ``order_values``."""
         return cls(values.gather(order).alias("value"), counts[order], blank)
 
@@ -206,9 +204,7 @@ class Vocabulary:
         return self.values.gather(order), self.known_ids[order.to_numpy()].astype(np.int32)
 
 
-def order_values(
-    values: pl.Series, counts: NDArray[np.int64], *, min_count: int, blank: BlankIds
-) -> NDArray[np.int64]:
+def order_values(values: pl.Series, counts: NDArray[np.int64], *, min_count: int, blank: BlankIds) -> NDArray[np.int64]:
     """Find the places of the known values among distinct texts, in order of their ids; see ``Vocabulary.fit``.
 
     Example:

@@ -39,7 +39,7 @@ class Former:
 
 @dataclass(frozen=True)
 class VocabularyToOrder:
-    """The texts of a dictionary in order of their codes, with their counts, and the rules of the vocabulary that they become."""
+    """The texts of a dictionary, in order of their codes, with counts, and the rules of their vocabulary to be."""
 
     values: pl.Series
     counts: NDArray[np.int64]

@@ -105,7 +105,7 @@ class CsvStream(io.RawIOBase):
             )
         self.positions.append(self._text.position)
         self.tail = (self.tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-        if self._quote is not None:
+        if self._quote is not None and self._quote in data:  # looking is many times as fast as counting
             self.num_quotes += data.count(self._quote)
         return data
 
