@@ -56,6 +56,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "auto_few": {"numeric": "quantile", "auto": True},  # the same, after the choice for few labels was added
     # the same with the crossed fields that a draft proposes
     "auto_crossed": {"numeric": "quantile", "auto": True, "crosses": True},
+    "auto_without_rates": {"numeric": "quantile", "auto": True, "crosses": True, "network": {"value_rates": False}},
     "auto_rankmixer": {"numeric": "quantile", "auto": True, "model": "rankmixer"},
     # the settings with which docs/use.md began
     "newcomer": {"batch": 4096, "l2": 1e-5, "rate_drop": 0.1, "patience": 2, "monitor": "auc", "min_count": 5},
@@ -259,7 +260,7 @@ def _recipe(folder: Path, prepared: Path, chosen: Mapping[str, Any], seed: int) 
         },
     }
     if chosen["auto"]:
-        return {**data, "version": 2, "model": {"kind": chosen["model"]}, "training": common}
+        return {**data, "version": 2, "model": {"kind": chosen["model"], **chosen["network"]}, "training": common}
     return {
         **data,
         "model": _model(chosen, num_fields=len(kinds)),

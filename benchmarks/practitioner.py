@@ -52,11 +52,12 @@ def _tuned(recipe: Recipe, folder: Path) -> RunResult:
     return train(best, folder=folder / "tuned").result
 
 
-WAYS: dict[str, Callable[[Recipe, Path], RunResult]] = {
-    "": lambda recipe, folder: train(recipe, folder=folder / "run").result,
-    f", {_SEEDS} seeds": _averaged,
-    f", {_TRIALS} trials": _tuned,
+WAYS: dict[str, tuple[str, Callable[[Recipe, Path], RunResult]]] = {
+    "once": ("", lambda recipe, folder: train(recipe, folder=folder / "run").result),
+    "averaged": (f", {_SEEDS} seeds", _averaged),
+    "tuned": (f", {_TRIALS} trials", _tuned),
 }
+"""What follows the name of the model in the results, and how it is trained, by way."""
 
 
 @app.command()
@@ -67,16 +68,18 @@ def run(
     logs: Annotated[str, typer.Option(help="Logs of default_logs.py, with :ROWS for fewer rows.")] = "criteo,soso,ml1m",
     seeds: Annotated[str, typer.Option(help="Seeds, which draw rows, split and weights.")] = "1,2,3",
     models: Annotated[str, typer.Option(help="Models.")] = "rankelastor,rankmixer,logistic_regression",
+    ways: Annotated[str, typer.Option(help="Ways: once, averaged over seeds, tuned.")] = ",".join(WAYS),
     seconds: Annotated[float, typer.Option(help="Begin no further run after this time.")] = float("inf"),
 ) -> None:
     """Train what the file does not have."""
     logging.disable(logging.ERROR)
     began = time.monotonic()
-    ranked = [(model, way) for model in models.split(",") for way in WAYS if way == "" or model not in _ONCE]
+    chosen = [(model, way) for model in models.split(",") for way in ways.split(",")]
+    ranked = [(model, way) for model, way in chosen if way == "once" or model not in _ONCE]
     for seed in map(int, seeds.split(",")):
         for log in logs.split(","):
             for model, way in ranked:
-                if (log, model + way, seed) in _done(output):
+                if (log, model + WAYS[way][0], seed) in _done(output):
                     continue
                 if time.monotonic() - began > seconds:
                     return
@@ -96,9 +99,10 @@ def _measure(cut: Path, model: str, way: str, seed: int) -> dict[str, Any]:
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
         recipe = with_overrides(_drafted(cut, Path(temporary)), {"model.kind": model, "training.seed": seed})
-        result = WAYS[way](recipe, Path(temporary))
+        behind, trained = WAYS[way]
+        result = trained(recipe, Path(temporary))
     metrics = {name: result.test[name] for name in _METRICS}
-    return {"variant": model + way, **metrics, "seconds": round(time.perf_counter() - began, 2)}
+    return {"variant": model + behind, **metrics, "seconds": round(time.perf_counter() - began, 2)}
 
 
 def _drafted(cut: Path, folder: Path) -> Recipe:
