@@ -167,7 +167,8 @@ class Batch:
 
     ``labels`` has one column per task. ``weight`` is the weight of each example in loss and metrics.
     ``sequence`` holds the ids of all sequence features side by side, each padded on the left to its ``max_length``;
-    it is None if the schema has no sequence feature.
+    it is None if the schema has no sequence feature. ``offset`` is what training adds to the logits in place of what
+    the ranker's value rates give for these ids, see ``baseline/value_rates.py``; None outside of training.
 
     Example:
         >>> batch = Batch(
@@ -183,6 +184,7 @@ class Batch:
     group: Int64[Tensor, " batch"] | None
     sequence: Integer[Tensor, "batch position"] | None = None
     weight: Float32[Tensor, " batch"] | None = None
+    offset: Float32[Tensor, "batch task"] | None = None
 
     @property
     def num_examples(self) -> int:

@@ -29,6 +29,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rankelastor-mixings": {"kind": "rankelastor", **_BLOCKS, "mixings": [{"kind": "split"}]},
     "rankelastor-hyper": {"kind": "rankelastor", **_BLOCKS, "ffn": {"kind": "hyper_glu", "hidden_dims": [6]}},
     "rankelastor-first_order": {"kind": "rankelastor", **_BLOCKS, "first_order": True},
+    "rankelastor-value_rates": {"kind": "rankelastor", **_BLOCKS, "value_rates": True},
     "rankmixer": {"kind": "rankmixer", **_BLOCKS, "ffn": {"kind": "mlp", "hidden_dims": [6]}},
     "mlp": {"kind": "mlp", **_DEEP},
     "mlp-batch_norm": {"kind": "mlp", **_DEEP, "batch_norm": True},

@@ -26,6 +26,7 @@ from rankelastor.nn.embedding.field_norm import FieldNorm
 from rankelastor.nn.embedding.periodic import PeriodicNumbers
 from rankelastor.nn.embedding.piecewise_linear import PiecewiseLinear
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
+from rankelastor.nn.embedding.value_rates import ValueRates
 from rankelastor.nn.ffn.gate import PaperGate, PublishedGate, UnitExpansionGate
 from rankelastor.nn.ffn.glu import PerTokenGlu, PerTokenGluLayer
 from rankelastor.nn.ffn.hyper_connections import HyperConnectedGlu, HyperConnection, HyperGluLayer
@@ -53,6 +54,7 @@ from rankelastor.nn.mixing.sinkhorn import DoublyStochasticMatrix
 from rankelastor.nn.mixing.split import SplitMixing
 from rankelastor.nn.mixing.unimixer import SinkhornMaps
 from rankelastor.nn.norm import RMSNorm
+from rankelastor.nn.offset import WithOffset
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenMap, PerTokenRMSNorm
 from rankelastor.nn.projection import Projection, ProjectionLayer
 from rankelastor.nn.sequence.encoded_features import SequenceNetwork
@@ -275,6 +277,8 @@ WITHOUT_SHAPES: dict[type[nn.Module], tuple[str, str]] = {
     SinkhornMaps: ("it takes nothing and returns two tensors", "nn/mixing/test_unimixer.py"),
     SequenceLayer: ("it is abstract", "nn/sequence/test_encoder.py"),
     SequenceNetwork: ("it takes embedded features", "models/test_sequences.py"),
+    WithOffset: ("it takes embedded features", "nn/test_offset.py"),
+    ValueRates: ("it takes a batch", "nn/embedding/test_value_rates.py"),
     WithShallowTower: ("it takes embedded features", "models/test_shallow_tower.py"),
     SharedBottom: ("it takes embedded features", "models/test_tasks.py"),
     SeparateNetworks: ("it takes embedded features", "models/test_tasks.py"),

@@ -101,6 +101,37 @@ def test_rows_of_known_items_begin_as_they_were_and_those_of_new_ones_as_unseen(
     assert set(vocabulary.known_ids.tolist()) - known
 
 
+def value_rates_of(run: Any) -> torch.Tensor:
+    rates = run.ranker.embedding.value_rates
+    assert rates is not None
+    found: torch.Tensor = rates.weights
+    return found
+
+
+def test_value_rates_are_those_of_the_run_and_its_own_rows_do_not_see_their_labels(tmp_path: Path) -> None:
+    changes = {"model.value_rates": True, "training.learning_rate": 1e-12, "training.epochs": 1}
+    losses = {name: Losses() for name in ("first", "same rows", "new rows")}
+    first = train(recipe_of(tmp_path, 0, **changes), folder=tmp_path / "first", observers=[losses["first"]])
+    again = train(
+        recipe_of(tmp_path, 0, **changes),
+        folder=tmp_path / "again",
+        start_from=first.folder,
+        observers=[losses["same rows"]],
+    )
+    assert losses["same rows"].values == pytest.approx(losses["first"].values, abs=1e-6)
+    recipe = recipe_of(tmp_path, 1, **changes)
+    prepare(recipe.data, extend=tmp_path / "prepared-0")
+    later = train(recipe, folder=tmp_path / "later", start_from=first.folder, observers=[losses["new rows"]])
+    before, after, same = (load_run(run.folder) for run in (first, later, again))
+    assert torch.equal(value_rates_of(same), value_rates_of(before))
+    item, unseen = before.encoder.schema.categorical[0], before.encoder.vocabularies["item"].out_of_vocabulary_id
+    known = set(before.encoder.vocabularies["item"].known_ids.tolist())
+    for index in after.encoder.vocabularies["item"].known_ids.tolist():
+        source = index if index in known else unseen
+        assert value_rates_of(after)[index] == value_rates_of(before)[source], item.name
+    assert value_rates_of(before).any()
+
+
 def test_the_best_weights_are_gone_on_from_not_the_last(tmp_path: Path) -> None:
     recipe = recipe_of(tmp_path, 0, **{"training.epochs": 6, "training.learning_rate": 0.3})
     first = train(recipe, folder=tmp_path / "first")

@@ -185,7 +185,7 @@ def compile_for_training(network: nn.Module, settings: ExecutionSettings, *, bat
 
 def _copy_with_gradients(embedded: Embedded) -> Embedded:
     sequences = tuple(sequence._replace(elements=sequence.elements.detach()) for sequence in embedded.sequences)
-    return Embedded(embedded.fields.detach().requires_grad_(), sequences)
+    return embedded._replace(fields=embedded.fields.detach().requires_grad_(), sequences=sequences)
 
 
 @cache

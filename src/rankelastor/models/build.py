@@ -15,7 +15,9 @@ from rankelastor.models.shallow_tower import with_tower, without_features
 from rankelastor.models.tasks import network_of_tasks, schema_of_outputs
 from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere
+from rankelastor.nn.embedding.value_rates import ValueRates
 from rankelastor.nn.init import EMBEDDING_STD
+from rankelastor.nn.offset import WithOffset
 from rankelastor.nn.sizes import SizesDoNotFit
 from rankelastor.schema import FeatureSchema
 
@@ -40,7 +42,12 @@ def build_ranker(
     numbers = number_layer(settings.numbers)
     try:
         embedding = build_embedding(
-            schema, embedding_dim=width, initial_std=settings.embedding_std, numbers=numbers, elsewhere=elsewhere
+            schema,
+            embedding_dim=width,
+            initial_std=settings.embedding_std,
+            numbers=numbers,
+            elsewhere=elsewhere,
+            value_rates=build_value_rates(schema) if settings.value_rates else None,
         )
     except RuntimeError as error:
         if "overflow" not in str(error):
@@ -58,6 +65,7 @@ def build_embedding(
     initial_std: float = EMBEDDING_STD,
     numbers: Callable[..., nn.Module] | None = None,
     elsewhere: RowsElsewhere | None = None,
+    value_rates: ValueRates | None = None,
 ) -> FieldEmbedding:
     """Make the embedding of the features, with initial rows; pretrained vectors are zero until they are set.
 
@@ -67,6 +75,7 @@ def build_embedding(
         initial_std: standard deviation of the initial rows.
         numbers: makes the layer that embeds numbers; None: each scales a vector.
         elsewhere: see ``FieldEmbedding``.
+        value_rates: see ``FieldEmbedding``.
     """
     places = {feature.name: place for place, feature in enumerate(schema.with_ids)}
     return FieldEmbedding(
@@ -89,6 +98,16 @@ def build_embedding(
         numbers=numbers,
         initial_std=initial_std,
         elsewhere=elsewhere,
+        value_rates=value_rates,
+    )
+
+
+def build_value_rates(schema: FeatureSchema) -> ValueRates:
+    """Make the weights of the values of all id features, which are zero."""
+    return ValueRates(
+        num_ids=[feature.num_ids for feature in schema.with_ids],
+        max_lengths=[feature.max_length for feature in schema.sequence],
+        num_tasks=len(schema.tasks),
     )
 
 
@@ -104,7 +123,8 @@ def build_network(settings: RankerSettings, schema: FeatureSchema) -> nn.Module:
         SettingsError: sizes do not fit each other, or a group names an unknown field.
     """
     try:
-        return _network_with_tower(settings, schema)
+        network = _network_with_tower(settings, schema)
+        return WithOffset(network) if settings.value_rates else network
     except SizesDoNotFit as error:
         message = str(error)
         first, _, _ = message.partition(" ")

@@ -44,6 +44,11 @@ class RankerSettings(Settings, ABC):
         description="A small tower of its own for fields such as a position, whose logit is added; none: these are "
         "fields like others.",
     )
+    value_rates: bool = Field(
+        False,  # noqa: FBT003 - a default
+        description="Whether the logits begin at those of a logistic regression on the label rates and counts of the "
+        "values of each field, which is fitted to train before the first step; the network learns what it leaves.",
+    )
     tasks: TaskSettings | None = Field(
         None,
         description="How the tasks of several labels share the model; none: one network with a logit for each task.",

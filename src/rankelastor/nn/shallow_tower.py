@@ -57,8 +57,8 @@ class WithShallowTower(nn.Module):
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
         """Compute the logits of embedded features."""
-        fields, sequences = embedded
+        fields = embedded.fields
         assert fields.shape[1] == len(self.kept) + len(self.taken), "as many fields as the tower was made for"
-        logits: Tensor = self.network(Embedded(fields.index_select(1, self.kept), sequences))
+        logits: Tensor = self.network(embedded._replace(fields=fields.index_select(1, self.kept)))
         added: Tensor = self.tower(fields.index_select(1, self.taken).flatten(1))
         return logits + (added if logits.dim() == added.dim() else added.unsqueeze(2))

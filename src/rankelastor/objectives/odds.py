@@ -35,7 +35,12 @@ class Odds:
     @property
     def logit_shift(self) -> float:
         """What is added to each logit of evaluation and prediction."""
-        return math.log(self.kept_before * self.kept_in_training / self.positive_weight)
+        return math.log(self.kept_before) - self.training_shift
+
+    @property
+    def training_shift(self) -> float:
+        """What training adds to the logit that the rows of the files have."""
+        return math.log(self.positive_weight / self.kept_in_training)
 
     @property
     def negative_weight(self) -> float:

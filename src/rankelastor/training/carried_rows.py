@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Self
 
 import torch
@@ -16,6 +17,7 @@ from rankelastor.nn.embedding.field_embedding import FieldEmbedding
 from rankelastor.schema import PADDING_ID, FeatureSchema
 
 TABLE = "embedding.table"
+VALUE_RATES = "embedding.value_rates.weights"
 _VECTORS = "embedding.pretrained.{}.vectors"
 
 
@@ -93,12 +95,23 @@ class RowMoves:
         num_behind = 0 if new.embedding.piecewise is None else new.embedding.piecewise.num_rows
         if num_behind:  # rows of edges, which are the same
             source[num_new - num_behind :] = torch.arange(num_former - num_behind, num_former)
+        if new.embedding.value_rates is not None:
+            moves[VALUE_RATES] = _carried_values(former, new)
         return cls({TABLE: CarriedRows(source, is_new), **moves})
 
     @property
     def num_new(self) -> int:
-        """Number of rows that stand for new values or are free."""
-        return sum(int(rows.is_new.sum()) for rows in self.by_tensor.values())
+        """Number of embedding rows that stand for new values or are free."""
+        return sum(int(rows.is_new.sum()) for name, rows in self.by_tensor.items() if name != VALUE_RATES)
+
+
+def _carried_values(former: Side, new: Side) -> CarriedRows:
+    """Find the carried value rates: features that share embedding rows have rates of their own."""
+    places = {feature.name: place for place, feature in enumerate(new.schema.with_ids)}
+    found = [_carried_ids(former, new, places[feature.shares or feature.name]) for feature in new.schema.with_ids]
+    starts = accumulate([0, *(feature.num_ids for feature in former.schema.with_ids)])
+    sources = [ids.source + start for ids, start in zip(found, starts, strict=False)]
+    return CarriedRows(torch.cat(sources), torch.cat([ids.is_new for ids in found]))
 
 
 def _carried_ids(former: Side, new: Side, place: int) -> CarriedRows:

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from rankelastor.training.carried_rows import TABLE, RowMoves
+from rankelastor.training.carried_rows import TABLE, VALUE_RATES, RowMoves
 
 Moments = tuple[Tensor, Tensor, Tensor]
 """First moment, second moment and number of steps of a parameter under Adam."""
@@ -91,7 +91,7 @@ class CarriedState:
             rows = moves.by_tensor.get(name)
             if rows is None:
                 return former
-            if name == TABLE:
+            if name in (TABLE, VALUE_RATES):
                 return rows.weights(former)
             return torch.where(rows.is_new.unsqueeze(1), fresh[name].cpu(), rows.weights(former))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rankelastor.collectives.world import World
 from rankelastor.config.training import TrainingSettings
@@ -18,12 +20,19 @@ from rankelastor.schema import Batch, SplitName
 from rankelastor.training.rare_as_unseen import RareAsUnseen
 
 
-def training_loader(dataset: PreparedDataset, settings: TrainingSettings, world: World | None = None) -> BatchLoader:
+def training_loader(
+    dataset: PreparedDataset,
+    settings: TrainingSettings,
+    world: World | None = None,
+    *,
+    offset: NDArray[np.float32] | None = None,
+) -> BatchLoader:
     """Make the loader of the train split, shuffled in each epoch by ``training.order`` and ``training.seed``.
 
     With ``training.negatives_kept`` below 1 each epoch has a new sample of the rows with label 0, with
     ``training.train_share`` below 1 each has the same sample of all rows. An objective within groups keeps the rows of
-    a group together, unless the order is by windows. Of each batch a process of a world gets its share.
+    a group together, unless the order is by windows. Of each batch a process of a world gets its share. ``offset`` is
+    that of the batches, see ``BatchLoader``.
 
     Raises:
         SettingsError: the rows lie at an address, memory does not hold them, and the order is uniform.
@@ -39,6 +48,7 @@ def training_loader(dataset: PreparedDataset, settings: TrainingSettings, world:
         world=world,
         whole_groups=settings.objective.within_groups and settings.order.kind == "uniform",
         thinned=_rows_of_epochs(split, settings),
+        offset=offset,
     )
 
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from rankelastor.baseline.value_rates import fit_value_weights
 from rankelastor.collectives.processes import ALONE, Processes
 from rankelastor.config.execution import Precision
 from rankelastor.data.prepare import open_or_prepare
@@ -141,12 +144,13 @@ class RunInputs:
                 device=self.device,
                 elsewhere=tables,
             )
-        if self.recipe.starts_at_base_rate:
+        offset = self._set_value_rates(ranker)
+        if self.recipe.starts_at_base_rate and offset is None:
             self._start_at_base_rate(ranker)
         share_statistics(ranker, processes)
         return Training(
             ranker=ranker,
-            train=training_loader(self.dataset, settings, world),
+            train=training_loader(self.dataset, settings, world, offset=offset),
             valid=scoring_loader(self.dataset, "valid", settings, world),
             settings=settings,
             tasks=self.dataset.schema.tasks,
@@ -168,6 +172,20 @@ class RunInputs:
             processes=processes,
             device=self.device,
         )
+
+    def _set_value_rates(self, ranker: Ranker) -> NDArray[np.float32] | None:
+        """Fit the value rates if the model has them; return the offset of each row of train.
+
+        A training that goes on from another keeps the rates of that. If they are those of other rows, what they give
+        for the rows of train holds no label of these, and no offset is needed.
+        """
+        if ranker.embedding.value_rates is None:
+            return None
+        fitted = fit_value_weights(self.dataset, shift=self.recipe.odds.training_shift)
+        weights = torch.from_numpy(fitted.weights)
+        ranker.embedding.value_rates.set(weights, torch.from_numpy(fitted.bias))
+        former = weights if self.predecessor is None else self.predecessor.value_rates
+        return fitted.offset if former is not None and torch.equal(former, weights) else None
 
     def _start_at_base_rate(self, ranker: Ranker) -> None:
         odds = self.recipe.odds

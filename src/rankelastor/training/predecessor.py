@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from torch import nn
+from torch import Tensor, nn
 
 from rankelastor.checksums import checksum_of_file
 from rankelastor.data.encoder import RowEncoder
@@ -30,7 +30,7 @@ from rankelastor.runs.ensemble_folder import member_folders
 from rankelastor.runs.load import require_whole
 from rankelastor.runs.run_folder import RunFolder
 from rankelastor.runs.weights import read_weights
-from rankelastor.training.carried_rows import RowMoves, Side
+from rankelastor.training.carried_rows import VALUE_RATES, RowMoves, Side
 from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.differences import listed, value_differences
 
@@ -145,6 +145,12 @@ class Predecessor:
         moves = RowMoves.between(former, new)
         _logger.info("%d embedding rows begin as those of out of vocabulary", moves.num_new)
         return self._state(ranker).moved(moves, ranker.state_dict())
+
+    @property
+    def value_rates(self) -> Tensor | None:
+        """The value rates of the run (value, task), which the training goes on with; None if its model has none."""
+        weights = read_weights(self.run.best_weights, features=self.encoder.manifest.feature_digest)
+        return weights.get(VALUE_RATES)
 
     @property
     def has_optimizer_state(self) -> bool:

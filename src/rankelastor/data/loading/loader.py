@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rankelastor.collectives.world import World
 from rankelastor.config.training import OrderSettings, UniformOrder
@@ -43,6 +45,7 @@ class BatchLoader:
         thinned: selects the rows of each epoch; None takes all.
         whole_groups: whether each epoch keeps the rows of a group together, in a new order of groups and of rows within
             them: then a batch holds whole groups, but for one at each of its ends. It takes the place of ``order``.
+        offset: ``Batch.offset`` of each row of the split, float32 (row, task); None: batches have none.
 
     Raises:
         DataError: there are fewer rows than processes, in all or in a batch.
@@ -59,6 +62,7 @@ class BatchLoader:
         world: World | None = None,
         thinned: RowsOfEpochs | None = None,
         whole_groups: bool = False,
+        offset: NDArray[np.float32] | None = None,
     ) -> None:
         assert batch_size > 0, "settings require a positive batch size"
         assert thinned is None or not whole_groups, "the groups of a sample of the rows are not known"
@@ -67,6 +71,7 @@ class BatchLoader:
         self._order = (order or UniformOrder()) if shuffle else None
         self._seed = seed
         self._thinned = thinned
+        self._offset = offset
         self._num_rows = split.num_rows if thinned is None else thinned.num_rows
         self._steps = EpochSteps(self._num_rows, batch_size, world or World())
 
@@ -91,8 +96,9 @@ class BatchLoader:
             bounds = [self._steps.bounds(step) for step in range(first, min(first + batches_per_pass, len(self)))]
             rows = np.concatenate([order.rows(start, stop) for start, stop in bounds])
             stops = np.cumsum([stop - start for start, stop in bounds]).tolist()
-            for columns in gather(self._split, rows, stops):
-                yield _batch(columns)
+            offsets = itertools.repeat(None) if self._offset is None else np.split(self._offset[rows], stops[:-1])
+            for columns, offset in zip(gather(self._split, rows, stops), offsets, strict=False):
+                yield _batch(columns if offset is None else {**columns, "offset": offset})
 
     def rows(self, epoch: int, batch: int) -> list[int]:
         """List the row numbers of one batch of all processes, counted from 0, in the split."""

@@ -24,7 +24,9 @@ class Embedded(NamedTuple):
     Attributes:
         fields: one vector per feature in declared order; a sequence is represented by the mean of its elements.
         sequences: the elements of the sequence features in declared order, for networks that use single elements.
+        offset: what is added to the logits; None adds nothing. ``WithOffset`` adds it, and no other network reads it.
     """
 
     fields: Float[Tensor, "batch field embedding_dim"]
     sequences: tuple[EmbeddedSequence, ...] = ()
+    offset: Float[Tensor, "batch task"] | None = None

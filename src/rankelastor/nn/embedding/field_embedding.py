@@ -12,6 +12,7 @@ from rankelastor.nn.embedding.embedded import Embedded, EmbeddedSequence
 from rankelastor.nn.embedding.piecewise_linear import PiecewiseLinear
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
 from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere, draw_in_pieces
+from rankelastor.nn.embedding.value_rates import ValueRates
 from rankelastor.nn.init import EMBEDDING_STD
 from rankelastor.nn.sequence.pooling import masked_mean
 from rankelastor.schema import Batch
@@ -47,6 +48,7 @@ class FieldEmbedding(nn.Module):
             of scaled vectors.
         initial_std: standard deviation of the initial rows.
         elsewhere: what holds the rows in its place; ``table`` is then empty. None: the rows are ``table``.
+        value_rates: gives the offset of the logits for a batch that brings none; None: there is no offset.
 
     Example:
         >>> def batch(ids, numbers, sequence=None):
@@ -92,8 +94,10 @@ class FieldEmbedding(nn.Module):
         numbers: Callable[..., nn.Module] | None = None,
         initial_std: float = EMBEDDING_STD,
         elsewhere: RowsElsewhere | None = None,
+        value_rates: ValueRates | None = None,
     ) -> None:
         super().__init__()
+        self.value_rates = value_rates
         self._initial_std = initial_std
         self._served_ids = dict(served_ids or {})
         self._served_numbers = dict(served_numbers or {})
@@ -172,7 +176,14 @@ class FieldEmbedding(nn.Module):
         pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
         parts = [*self._numbers(found, batch.numeric), single, *pooled]
         fields = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        return Embedded(fields if self.order is None else fields.index_select(1, self.order), sequences)
+        in_order = fields if self.order is None else fields.index_select(1, self.order)
+        return Embedded(in_order, sequences, self._offset(batch))
+
+    def _offset(self, batch: Batch) -> Float[Tensor, "batch task"] | None:
+        if self.value_rates is None:
+            return None
+        offset: Tensor = self.value_rates(batch) if batch.offset is None else batch.offset
+        return offset
 
     @property
     def num_columns(self) -> int:

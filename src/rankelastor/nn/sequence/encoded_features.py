@@ -85,7 +85,7 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
         """Compute the logits of embedded features."""
-        fields, sequences = embedded
+        fields, sequences = embedded.fields, embedded.sequences
         vectors, tokens = list(fields.unbind(1)), []
         for place, encoder in zip(self.places, self.encoders, strict=True):
             gaps = None if place.gaps is None else sequences[place.gaps]
