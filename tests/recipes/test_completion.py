@@ -157,6 +157,28 @@ def test_with_few_rows_and_labels_training_begins_at_the_label_rate_and_goes_slo
     assert (few["training.evaluate_every"], many["training.evaluate_every"]) == (0.25, None)
 
 
+@pytest.mark.parametrize(
+    ("num_rows", "num_fewer_valid", "chosen"),
+    [(9_000, 500, True), (250_000, 500, True), (250_001, 500, False), (9_000, 49, False)],
+)
+def test_value_rates_are_chosen_for_small_logs_with_enough_labels(
+    num_rows: int, num_fewer_valid: int, chosen: bool
+) -> None:
+    choices = {choice.path: choice.value for choice in choose(Facts(num_rows, 8, 5_000, num_fewer_valid), "rankmixer")}
+    assert choices["model.value_rates"] is chosen
+    assert choices["model.first_order"] is not chosen
+    assert ("training.averaged_weights" in choices) is chosen
+
+
+def test_no_average_is_chosen_for_tables_in_several_processes() -> None:
+    sharded = {"embedding": "sharded"}
+    rule = {"embedding_rule": "rowwise_adagrad", "embedding_learning_rate": 0.02}
+    given = {**VALUES, "training": {"distributed": sharded, "optimiser": rule}}
+    completed = complete_for(load_recipe(given), Facts(9_000, 8, 5_000, 500))
+    assert completed.recipe.training.averaged_weights is None
+    assert "training.averaged_weights" not in {choice.path for choice in completed.choices}
+
+
 def test_long_epochs_are_evaluated_within() -> None:
     shares = [
         chosen(load_recipe(VALUES), Facts(rows, 6, rows, 900))["training.evaluate_every"]

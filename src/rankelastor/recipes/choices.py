@@ -24,6 +24,9 @@ _REGULARISATION = ((250_000, 5e-2), (1_000_000, 1e-2), (10_000_000, 1e-4))
 _WEAKEST = 1e-5
 _FEW_OF_A_LABEL = 50
 _TINY_ROWS = 5_000
+_MOST_FOR_RATES = 250_000
+_BESIDE_RATES = 1e-1
+_DECAY = 0.99
 
 
 @dataclass(frozen=True)
@@ -77,17 +80,17 @@ def batch_size(num_rows: int) -> int:
 def _training(facts: Facts) -> list[Choice]:
     size = batch_size(facts.num_rows)
     steps = steps_per_epoch(facts, size)
-    l2 = next((strength for most, strength in _REGULARISATION if facts.num_rows <= most), _WEAKEST)
     rows = f"{facts.num_rows:,} train rows"
     return [
         Choice("training.batch_size", size, f"{steps:,} steps an epoch of {rows}"),
         Choice("training.optimiser.learning_rate", *_learning_rate(facts)),
-        Choice("training.optimiser.embedding_l2", l2, f"{rows}: fewer rows hold the embeddings back more"),
+        Choice("training.optimiser.embedding_l2", *_embedding_l2(facts)),
         Choice("training.stopping.rate_drop", 0.5, "small valid splits are noisy, so that the rate falls slowly"),
         Choice("training.stopping.patience", *_patience(facts)),
         Choice("training.stopping.monitor", *_monitor(facts)),
         Choice("training.evaluate_every", *_evaluate_every(facts)),
         *_output_bias(facts),
+        *_averaged_weights(facts),
         Choice(
             "training.calibration", {"kind": "auto"}, "kept only where it lowers the logloss of held-out rows of valid"
         ),
@@ -153,7 +156,41 @@ def _model(facts: Facts, kind: str) -> list[Choice]:
     if kind == "logistic_regression":  # its rows have one weight
         return []
     width = Choice("model.embedding_dim", _sizes(facts)[0], f"{facts.num_rows:,} train rows")
-    return [width, *_OF_MODELS[kind](facts)] if kind in _OF_MODELS else [width]
+    rates = Choice("model.value_rates", *_value_rates(facts))
+    return [width, rates, *(_OF_MODELS[kind](facts) if kind in _OF_MODELS else ())]
+
+
+def _has_value_rates(facts: Facts) -> bool:
+    return facts.num_rows <= _MOST_FOR_RATES and not _has_few_labels(facts)
+
+
+def _value_rates(facts: Facts) -> tuple[bool, str]:
+    rows = f"{facts.num_rows:,} train rows"
+    if _has_few_labels(facts):
+        return False, f"{_few_labels(facts)}: the rates of values are chance"
+    if facts.num_rows > _MOST_FOR_RATES:
+        return False, f"{rows}: embeddings learn the label rates of their values"
+    return True, f"{rows}: embeddings that few rows hold back do not learn the label rates of their values"
+
+
+def _first_order(facts: Facts) -> tuple[bool, str]:
+    if _has_value_rates(facts):
+        return False, "value rates hold what single values explain"
+    return True, "single values explain most of a small log"
+
+
+def _embedding_l2(facts: Facts) -> tuple[float, str]:
+    if _has_value_rates(facts):
+        return _BESIDE_RATES, "value rates hold what single values explain, so that embeddings need to learn less"
+    strength = next((strength for most, strength in _REGULARISATION if facts.num_rows <= most), _WEAKEST)
+    return strength, f"{facts.num_rows:,} train rows: fewer rows hold the embeddings back more"
+
+
+def _averaged_weights(facts: Facts) -> list[Choice]:
+    if not _has_value_rates(facts):
+        return []
+    average = {"decay": _DECAY}
+    return [Choice("training.averaged_weights", average, "what value rates leave to learn is little, and noisy")]
 
 
 def _sizes(facts: Facts) -> tuple[int, ...]:
@@ -186,7 +223,7 @@ def _mixer(facts: Facts, ffn: dict[str, Any]) -> list[Choice]:
         Choice("model.tokenizer", tokenizer, "any number of features becomes any number of tokens"),
         Choice("model.ffn", ffn, f"{rows}: fewer rows need more dropout"),
         Choice("model.head", {"kind": "linear"}, "a head with hidden layers over-fits sooner"),
-        Choice("model.first_order", True, "single values explain most of a small log"),  # noqa: FBT003 - a value
+        Choice("model.first_order", *_first_order(facts)),
     ]
 
 
