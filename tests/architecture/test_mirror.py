@@ -253,6 +253,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "nn/interaction/squeeze.py": ("models/test_references.py", "a layer of models that are held against loops"),
     "metrics/group_values.py": ("metrics/test_intervals.py", "values of groups, of which intervals are made"),
     "config/objective.py": ("training/test_objective.py", SETTINGS),
+    "nn/around_network.py": ("nn/test_offset.py", "points and stages of a network with an offset"),
     "nn/shallow_tower.py": ("models/test_shallow_tower.py", "a tower beside every model"),
     "nn/tasks/shared_bottom.py": ("models/test_tasks.py", "tasks on every model"),
     "nn/sequence/encoded_features.py": ("models/test_sequences.py", "sequences before every model"),

@@ -17,6 +17,7 @@ from tests.nn.shape_entries_sequences import SEQUENCES, TASKS
 from torch import Tensor, nn
 
 import rankelastor.nn
+from rankelastor.nn.around_network import AroundNetwork
 from rankelastor.nn.batch_norm import BatchNorm
 from rankelastor.nn.block import Block
 from rankelastor.nn.dropout import Dropout, PerTokenDropout
@@ -276,6 +277,7 @@ WITHOUT_SHAPES: dict[type[nn.Module], tuple[str, str]] = {
     PiecewiseLinear: ("it takes rows and positions", "nn/embedding/test_piecewise_linear.py"),
     SinkhornMaps: ("it takes nothing and returns two tensors", "nn/mixing/test_unimixer.py"),
     SequenceLayer: ("it is abstract", "nn/sequence/test_encoder.py"),
+    AroundNetwork: ("it is abstract", "nn/test_offset.py"),
     SequenceNetwork: ("it takes embedded features", "models/test_sequences.py"),
     WithOffset: ("it takes embedded features", "nn/test_offset.py"),
     ValueRates: ("it takes a batch", "nn/embedding/test_value_rates.py"),

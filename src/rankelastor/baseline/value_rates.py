@@ -165,7 +165,8 @@ def _weights_of(dataset: PreparedDataset, tallies: _Tallies, task: int, shift: f
 
     def weighed(fold: int | None) -> Float64[ndarray, " value"]:
         parts = [tallies.inputs(number, task, fold=fold) * by_value[:, number] for number in range(_NUM_INPUTS)]
-        return np.sum(parts, axis=0)
+        total: Float64[ndarray, " value"] = np.sum(parts, axis=0)
+        return total
 
     bias = regression.bias - float(slopes @ mean) + shift
     return _Fitted(weighed(None), np.stack([weighed(fold) for fold in range(_FOLDS)]), bias)

@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.around_network import AroundNetwork
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.projection import Projection
 
 
-class WithShallowTower(nn.Module):
+class WithShallowTower(AroundNetwork):
     """network(other fields) + tower(flat(some fields)): embedded features -> logits (batch, task).
 
     Args:
@@ -36,24 +37,16 @@ class WithShallowTower(nn.Module):
     taken: Tensor
 
     def __init__(self, network: nn.Module, tower: Projection, *, places: Sequence[int], num_fields: int) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.tower = tower
         kept = [place for place in range(num_fields) if place not in places]
         self.register_buffer("kept", torch.tensor(kept), persistent=False)
         self.register_buffer("taken", torch.tensor(list(places)), persistent=False)
 
     @property
-    def points(self) -> Mapping[str, nn.Module]:
-        """The points of the network."""
-        points: Mapping[str, nn.Module] = getattr(self.network, "points", {})
-        return points
-
-    @property
     def stages(self) -> Mapping[str, Sequence[nn.Module]]:
         """The stages of the network, then the tower."""
-        stages: Mapping[str, Sequence[nn.Module]] = getattr(self.network, "stages", {"network": [self.network]})
-        return {**stages, "shallow tower": [self.tower]}
+        return {**super().stages, "shallow tower": [self.tower]}
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
         """Compute the logits of embedded features."""

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from rankelastor.nn.around_network import AroundNetwork
 from rankelastor.nn.embedding.embedded import Embedded
 
 _MOST = -1e-7
@@ -47,7 +48,7 @@ class TaskProduct(nn.Module):
         return torch.stack(columns, dim=1)
 
 
-class WithProducts(nn.Module):
+class WithProducts(AroundNetwork):
     """product(network(fields)): the logits of a network, with products for the tasks that follow others.
 
     Args:
@@ -63,21 +64,13 @@ class WithProducts(nn.Module):
     """
 
     def __init__(self, network: nn.Module, product: TaskProduct) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.product = product
-
-    @property
-    def points(self) -> Mapping[str, nn.Module]:
-        """The points of the network."""
-        points: Mapping[str, nn.Module] = getattr(self.network, "points", {})
-        return points
 
     @property
     def stages(self) -> Mapping[str, Sequence[nn.Module]]:
         """The stages of the network, then the product."""
-        stages: Mapping[str, Sequence[nn.Module]] = getattr(self.network, "stages", {"network": [self.network]})
-        return {**stages, "product": [self.product]}
+        return {**super().stages, "product": [self.product]}
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
         """Compute the logits of embedded features."""

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rankelastor.nn.around_network import AroundNetwork
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.tasks.gate import representations_of, side_by_side
 from rankelastor.nn.tasks.towers import TaskTowers
@@ -22,7 +23,7 @@ def joined_points(networks: Sequence[nn.Module], *, name: str) -> dict[str, nn.M
     return points
 
 
-class SharedBottom(nn.Module):
+class SharedBottom(AroundNetwork):
     """tower_k(ReLU(network(fields))) for each task k: embedded features -> logits (batch, task).
 
     Args:
@@ -41,22 +42,14 @@ class SharedBottom(nn.Module):
     """
 
     def __init__(self, network: nn.Module, towers: TaskTowers) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.towers = towers
         self.num_tasks = len(towers.bias)
 
     @property
-    def points(self) -> Mapping[str, nn.Module]:
-        """The points of the network."""
-        points: Mapping[str, nn.Module] = getattr(self.network, "points", {})
-        return points
-
-    @property
     def stages(self) -> Mapping[str, Sequence[nn.Module]]:
         """The stages of the network, then the towers."""
-        inner: Mapping[str, Sequence[nn.Module]] = getattr(self.network, "stages", {"network": [self.network]})
-        return {**inner, "towers": [self.towers]}
+        return {**super().stages, "towers": [self.towers]}
 
     def forward(self, embedded: Embedded) -> Float[Tensor, "batch task *part"]:
         """Compute the logits of embedded features, and while training those of the network's parts."""
