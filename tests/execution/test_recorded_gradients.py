@@ -257,7 +257,9 @@ def test_another_number_of_cores_has_a_recording_of_its_own(threads: Executor) -
         assert steps.num_recorded == 2
 
 
-@pytest.mark.parametrize("context", [torch.autograd.detect_anomaly, partial(torch.autocast, "cpu")], ids=str)
+@pytest.mark.parametrize(
+    "context", [torch.autograd.detect_anomaly, partial(torch.autocast, "cpu")], ids=["anomaly", "autocast"]
+)
 def test_within_a_context_that_changes_operations_they_run_as_they_are(context: Callable[[], Any]) -> None:
     with compute_threads(1) as pool:
         steps = Steps(pool)
@@ -302,7 +304,7 @@ def never(_phase: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"loss": Sum()}, {"on_phase": never}, {"records": False}, {"precision": torch.bfloat16}], ids=str
+    "given", [{"loss": Sum()}, {"on_phase": never}, {"records": False}, {"precision": torch.bfloat16}], ids=", ".join
 )
 def test_it_is_not_recorded_where_something_may_differ_or_listen(given: dict[str, Any], threads: Executor) -> None:
     assert gradients_of(ranker_of("rankelastor", SCHEMA), threads, **given)._recorded == {}

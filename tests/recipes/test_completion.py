@@ -168,7 +168,17 @@ def test_value_rates_are_chosen_for_small_logs_with_enough_labels(
     assert choices["model.value_rates"] is chosen
     assert choices["model.first_order"] is not chosen
     assert (choices["training.stopping.rate_drop"] == 1) is chosen
-    assert (choices["training.stopping.patience"] == 10) is chosen
+    assert (choices["training.stopping.patience"] == 15) is chosen
+    assert ("training.averaged_weights" in choices) is chosen
+
+
+def test_no_average_is_chosen_for_tables_in_several_processes() -> None:
+    sharded = {"embedding": "sharded"}
+    rule = {"embedding_rule": "rowwise_adagrad", "embedding_learning_rate": 0.02}
+    given = {**VALUES, "training": {"distributed": sharded, "optimiser": rule}}
+    completed = complete_for(load_recipe(given), Facts(9_000, 8, 5_000, 500))
+    assert completed.recipe.training.averaged_weights is None
+    assert "training.averaged_weights" not in {choice.path for choice in completed.choices}
 
 
 def test_long_epochs_are_evaluated_within() -> None:

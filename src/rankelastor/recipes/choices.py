@@ -25,6 +25,8 @@ _WEAKEST = 1e-5
 _FEW_OF_A_LABEL = 50
 _TINY_ROWS = 5_000
 _MOST_FOR_RATES = 250_000
+_BESIDE_RATES = 1e-1
+_DECAY = 0.99
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,17 @@ def batch_size(num_rows: int) -> int:
 def _training(facts: Facts) -> list[Choice]:
     size = batch_size(facts.num_rows)
     steps = steps_per_epoch(facts, size)
-    l2 = next((strength for most, strength in _REGULARISATION if facts.num_rows <= most), _WEAKEST)
     rows = f"{facts.num_rows:,} train rows"
     return [
         Choice("training.batch_size", size, f"{steps:,} steps an epoch of {rows}"),
         Choice("training.optimiser.learning_rate", *_learning_rate(facts)),
-        Choice("training.optimiser.embedding_l2", l2, f"{rows}: fewer rows hold the embeddings back more"),
+        Choice("training.optimiser.embedding_l2", *_embedding_l2(facts)),
         Choice("training.stopping.rate_drop", *_rate_drop(facts)),
         Choice("training.stopping.patience", *_patience(facts)),
         Choice("training.stopping.monitor", *_monitor(facts)),
         Choice("training.evaluate_every", *_evaluate_every(facts)),
         *_output_bias(facts),
+        *_averaged_weights(facts),
         Choice(
             "training.calibration", {"kind": "auto"}, "kept only where it lowers the logloss of held-out rows of valid"
         ),
@@ -117,7 +119,7 @@ def _patience(facts: Facts) -> tuple[int, str]:
     if _is_tiny(facts):
         return 8, "two epochs of four evaluations each"
     if _has_value_rates(facts):
-        return 10, "beside value rates interactions are learned late"
+        return 15, "beside value rates interactions are learned late"
     return 4, "small valid splits are noisy, so that training waits longer"
 
 
@@ -183,6 +185,20 @@ def _first_order(facts: Facts) -> tuple[bool, str]:
     if _has_value_rates(facts):
         return False, "value rates hold what single values explain"
     return True, "single values explain most of a small log"
+
+
+def _embedding_l2(facts: Facts) -> tuple[float, str]:
+    if _has_value_rates(facts):
+        return _BESIDE_RATES, "value rates hold what single values explain, so that embeddings need to learn less"
+    strength = next((strength for most, strength in _REGULARISATION if facts.num_rows <= most), _WEAKEST)
+    return strength, f"{facts.num_rows:,} train rows: fewer rows hold the embeddings back more"
+
+
+def _averaged_weights(facts: Facts) -> list[Choice]:
+    if not _has_value_rates(facts):
+        return []
+    average = {"decay": _DECAY}
+    return [Choice("training.averaged_weights", average, "what value rates leave to learn is little, and noisy")]
 
 
 def _sizes(facts: Facts) -> tuple[int, ...]:

@@ -40,17 +40,24 @@ def complete_for(recipe: Recipe, facts: Facts) -> Completed:
     """Choose what the recipe leaves out, by the facts of its data."""
     given = recipe.given
     given["training"], _ = group_settings(given.get("training", {}))
+    chosen = tuple(choice for choice in choose(facts, recipe.model.kind) if _is_possible(choice, given))
     values: dict[str, Any] = {}
-    for choice in choose(facts, recipe.model.kind):
+    for choice in chosen:
         values = merge_settings(values, nested(choice.path, choice.value))
     completed = recipe_from_values(merge_settings(values, given), source=recipe.name)
     completed = recipe_from_values(completed.model_dump(mode="json"))  # all of it is given now
-    left_out = [_left_out(choice, given) for choice in choose(facts, recipe.model.kind)]
+    left_out = [_left_out(choice, given) for choice in chosen]
     choices = [choice for choice in left_out if choice is not None]
     if leaves_transforms_out(given):
         reason = "numbers of any size beside ids must have about the same size"
         choices.insert(0, Choice("data.fields.numeric.transform", TRANSFORM, reason))
     return Completed(completed, tuple(choices))
+
+
+def _is_possible(choice: Choice, given: Mapping[str, Any]) -> bool:
+    """Tell whether a choice goes with what is given: of tables in several processes no averages are kept."""
+    is_sharded = value_at(given, "training.distributed.embedding") == "sharded"
+    return not (is_sharded and choice.path == "training.averaged_weights")
 
 
 def _left_out(choice: Choice, given: Mapping[str, Any]) -> Choice | None:
