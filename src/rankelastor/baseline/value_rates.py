@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate
 
 import numpy as np
@@ -112,9 +112,19 @@ class _Tallies:
             clicked / total,
         )
 
+    @cached_property
+    def _all_rows(self) -> Float64[ndarray, " value"]:
+        total: Float64[ndarray, " value"] = self.rows.sum(axis=0)
+        return total
+
+    @cached_property
+    def _all_clicks(self) -> Float64[ndarray, "value task"]:
+        total: Float64[ndarray, "value task"] = self.clicks.sum(axis=0)
+        return total
+
     def inputs(self, number: int, task: int, *, fold: int | None) -> Float64[ndarray, " value"]:
         """Compute input ``number`` of each value for the rows of a fold, or for new rows."""
-        rows, clicks = self.rows.sum(axis=0), self.clicks[..., task].sum(axis=0)
+        rows, clicks = self._all_rows, self._all_clicks[:, task]
         if fold is not None:
             rows, clicks = rows - self.rows[fold], clicks - self.clicks[fold, :, task]
         if number == len(_PRIOR_ROWS):
