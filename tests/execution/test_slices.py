@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from typing import Any
 
 import pytest
 import torch
 from tests.training.test_step import batch, fresh_ranker
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from rankelastor.execution import slices
 from rankelastor.execution.cores import compute_threads
@@ -33,6 +35,18 @@ def with_dropout() -> Ranker:
         if isinstance(layer, Dropout):
             layer.p = 0.3
     return ranker
+
+
+class Operations(TorchDispatchMode):
+    """Names of the operations that this thread calls within the context."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, operation: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(operation._opname)
+        return operation(*args, **(kwargs or {}))
 
 
 def sliced_gradients(
@@ -120,6 +134,13 @@ def test_the_same_seed_gives_the_same_bits_whatever_thread_is_first(
 
 
 @pytest.mark.usefixtures("_with_and_without_kernels")
+def test_the_calling_thread_joins_nothing_after_which_all_of_its_cores_would_spin(threads: Executor) -> None:
+    with Operations() as of_this_thread:
+        gradient(fresh_ranker(), threads, slice_examples=7)
+    assert "split" in of_this_thread.names
+    assert "cat" not in of_this_thread.names
+
+
 def test_masks_do_not_depend_on_the_number_of_threads(threads: Executor) -> None:
     ranker = with_dropout()
     one, two = (gradient(ranker, threads, slice_examples=7, num_threads=count) for count in (1, 2))

@@ -171,13 +171,13 @@ class SlicedGradients:
             shares = [slices[first::num_shares] for first in range(num_shares)]
             networks = self._networks[:num_shares]
             parts = list(self._threads.map(self._sum_slices, shares, networks, [context] * num_shares))
-        whole = self._threads.submit(_add_up, parts).result()
+        whole, found = self._threads.submit(_add_up, parts, len(slices)).result()
         gradients = iter(whole.parameters)
         return BatchGradient(
             loss=whole.loss,
             parameters=[next(gradients) if parameter.requires_grad else None for parameter in self._parameters],
             rows=rows.flatten(),
-            found=whole.join_found(len(slices)),
+            found=found,
         )
 
     def _slices(self, batch: Batch, rows: Tensor) -> list[_Slice]:
@@ -303,12 +303,13 @@ class _SliceSum:
         return found[0] if num_slices == 1 else torch.cat(found)
 
 
-def _add_up(parts: list[_SliceSum]) -> _SliceSum:
+def _add_up(parts: list[_SliceSum], num_slices: int) -> tuple[_SliceSum, Tensor | None]:
+    """Add up the sums of some slices, and join the gradients of their look-ups."""
     whole = parts[0]
     for part in parts[1:]:
         whole.add(part.loss, part.parameters)
         whole.found |= part.found
-    return whole
+    return whole, whole.join_found(num_slices)
 
 
 def couples_examples(*modules: nn.Module) -> bool:
