@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit
 
 from rankelastor.calibration.calibration import FILE_NAME, NO_CALIBRATION, fit_calibration, read_calibration
+from rankelastor.calibration.choice import LabelMass
 from rankelastor.errors import RunError
 
 DRAWS = np.random.default_rng(2)
@@ -28,6 +29,21 @@ def test_a_folder_gives_back_the_same_logits(tmp_path: Path) -> None:
         fitted = fit_calibration(kind, LABELS, LOGITS, tasks=["click", "like"])
         fitted.write(tmp_path)
         assert np.array_equal(read_calibration(tmp_path, tasks=["click", "like"])(LOGITS), fitted(LOGITS))
+
+
+def test_a_file_with_shrunk_logits_is_read_as_it_was_written_and_says_that_earlier_versions_do_not_know_them(
+    tmp_path: Path,
+) -> None:
+    train = [LabelMass(100, 900)] * 2
+    fitted = fit_calibration("auto", np.tile([[1, 0]], (120, 1)), LOGITS[:120], tasks=["click", "like"], train=train)
+    assert [each.kind for each in fitted.choices.values()] == ["none", "none"]  # one class
+    few = np.zeros((120, 2))
+    few[:5] = 1
+    fitted = fit_calibration("auto", few, LOGITS[:120], tasks=["click", "like"], train=train)
+    assert [each.kind for each in fitted.choices.values()] == ["shrunk", "shrunk"]
+    fitted.write(tmp_path)
+    assert np.array_equal(read_calibration(tmp_path, tasks=["click", "like"])(LOGITS), fitted(LOGITS))
+    assert json.loads((tmp_path / FILE_NAME).read_text())["format_version"] == 3
 
 
 def test_a_folder_without_the_file_has_no_calibration(tmp_path: Path) -> None:
@@ -55,7 +71,7 @@ def test_a_damaged_file_is_refused_by_its_name(text: str, tmp_path: Path) -> Non
 
 
 def test_a_newer_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_text(json.dumps({"format_version": 3, "tasks": {}}))
+    (tmp_path / FILE_NAME).write_text(json.dumps({"format_version": 4, "tasks": {}}))
     with pytest.raises(RunError, match="a newer version of rankelastor wrote it"):
         read_calibration(tmp_path, tasks=["click"])
 

@@ -7,8 +7,8 @@ from numpy import ndarray
 from scipy.special import expit
 
 from rankelastor.calibration.affine_fit import fit_offset, fit_platt
-from rankelastor.calibration.calibrators import UNCALIBRATED
-from rankelastor.calibration.choice import choose_calibrator
+from rankelastor.calibration.calibrators import UNCALIBRATED, AffineCalibrator
+from rankelastor.calibration.choice import LabelMass, choose_calibrator
 from rankelastor.config.calibration import CALIBRATION_KINDS, CalibrationKind
 from rankelastor.metrics.likelihood import logloss, row_losses
 
@@ -67,6 +67,56 @@ def test_very_few_rows_or_one_class_allow_nothing(kind: CalibrationKind, num_pos
     assert choice.reason == (
         f"valid holds {num_positive:,} rows with label 1 and {num_negative:,} with label 0, fewer than 10 of one"
     )
+
+
+def test_auto_shrinks_the_logits_of_few_rows_of_a_class_to_the_label_rate_of_train_and_valid() -> None:
+    label, logits = rows(7, 193)
+    choice = choose_calibrator("auto", label, logits, train=LabelMass(positive=53, negative=747))
+    assert choice.kind == "shrunk"
+    assert isinstance(choice.calibrator, AffineCalibrator)
+    assert choice.calibrator.slope == 0.75
+    assert expit(choice.calibrator(logits)).mean() == pytest.approx((7 + 53) / (200 + 800))
+    assert choice.reason == (
+        "valid holds 7 rows with label 1 and 193 with label 0, fewer than 50 of one, which allow no slope of their own"
+    )
+    assert choice.is_makeshift
+
+
+def test_shrinking_looks_at_no_label_of_a_row_and_counts_weights() -> None:
+    label, logits = rows(7, 193)
+    train, weight = LabelMass(positive=53, negative=747), np.where(label > 0, 1.0, 5.0)
+    chosen = choose_calibrator("auto", label, logits, train=train)
+    assert choose_calibrator("auto", label[::-1], logits, train=train).calibrator == chosen.calibrator
+    weighted = choose_calibrator("auto", label, logits, weight, train=train)
+    mean = np.average(expit(weighted.calibrator(logits)), weights=weight)
+    assert mean == pytest.approx((7 + 53) / (7 + 5 * 193 + 800))
+
+
+@pytest.mark.parametrize(
+    ("num_positive", "num_negative", "train"),
+    [
+        (0, 200, (50, 50)),
+        (200, 0, (50, 50)),
+        (7, 92, (50, 50)),
+        (7, 193, (9, 900)),
+        (7, 193, (900, 9)),
+        (50, 150, (90, 90)),
+    ],
+    ids=["no positives", "no negatives", "99 rows", "9 of train are positive", "9 of train are negative", "50 of each"],
+)
+def test_auto_shrinks_nothing_with_one_class_few_rows_little_of_train_or_enough_for_a_slope(
+    num_positive: int, num_negative: int, train: tuple[float, float]
+) -> None:
+    label, logits = rows(max(num_positive, 1), max(num_negative, 1))
+    keep = (label > 0) & (num_positive > 0) | (label <= 0) & (num_negative > 0)
+    choice = choose_calibrator("auto", label[keep], logits[keep], train=LabelMass(*train))
+    assert choice.kind != "shrunk"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CALIBRATION_KINDS if kind != "auto"])
+def test_what_is_asked_for_by_name_is_not_shrunk(kind: CalibrationKind) -> None:
+    choice = choose_calibrator(kind, *rows(7, 193), train=LabelMass(50, 750))
+    assert choice.kind == "none"
 
 
 @pytest.mark.parametrize("kind", ["platt", "temperature", "auto"])

@@ -15,13 +15,15 @@ from jaxtyping import Float, Float64, Shaped
 from numpy import ndarray
 
 from rankelastor.calibration.calibrators import UNCALIBRATED, Calibrator, calibrator_from
-from rankelastor.calibration.choice import CalibratorChoice, FittedKind, choose_calibrator
+from rankelastor.calibration.choice import CalibratorChoice, FittedKind, LabelMass, choose_calibrator
 from rankelastor.config.calibration import CalibrationKind
 from rankelastor.errors import RunError
 from rankelastor.storage import whole_file
 
 FILE_NAME = "calibration.json"
-_FORMAT_VERSION = 2
+_FORMAT_VERSION = 3
+"""Version 3 may hold a calibrator of kind ``shrunk``, which earlier versions do not know."""
+_WITH_OFFSET = 2
 """Version 2 may hold an ``offset``, which earlier versions would leave out."""
 _WITHOUT_OFFSET = 1
 _logger = logging.getLogger(__name__)
@@ -58,6 +60,12 @@ class Calibration:
         calibrated = np.stack([each(column) for each, column in zip(calibrators, logits.T, strict=True)], axis=1)
         return calibrated + self.offset if self.offset else calibrated
 
+    @property
+    def _format_version(self) -> int:
+        if any(choice.kind == "shrunk" for choice in self.choices.values()):
+            return _FORMAT_VERSION
+        return _WITH_OFFSET if self.offset else _WITHOUT_OFFSET
+
     def write(self, folder: Path) -> None:
         """Write ``calibration.json`` into a run folder.
 
@@ -65,7 +73,7 @@ class Calibration:
             StorageError: the file cannot be written.
         """
         values: dict[str, Any] = {
-            "format_version": _FORMAT_VERSION if self.offset else _WITHOUT_OFFSET,
+            "format_version": self._format_version,
             "tasks": {
                 task: {"kind": choice.kind, **choice.calibrator.as_dict()} for task, choice in self.choices.items()
             },
@@ -87,6 +95,7 @@ def fit_calibration(
     *,
     tasks: Sequence[str],
     weight: Float[ndarray, " example"] | None = None,
+    train: Sequence[LabelMass] | None = None,
 ) -> Calibration:
     """Choose a calibrator for each task, see ``choose_calibrator``; warn if it cannot be what was asked for.
 
@@ -96,14 +105,17 @@ def fit_calibration(
         logits: finite, corrected for what training did to the odds.
         tasks: names of the columns.
         weight: weight of each example in metrics, or None.
+        train: the labels of train, by task; None if they are not known.
     """
     if kind == "none":
         return NO_CALIBRATION
-    columns = zip(tasks, label.T, logits.T, strict=True)
+    columns = zip(tasks, label.T, logits.T, train or [None] * len(tasks), strict=True)
     found = Calibration(
         {
-            task: choose_calibrator(kind, np.ascontiguousarray(labels), np.ascontiguousarray(scores), weight)
-            for task, labels, scores in columns
+            task: choose_calibrator(
+                kind, np.ascontiguousarray(labels), np.ascontiguousarray(scores), weight, train=of_train
+            )
+            for task, labels, scores, of_train in columns
         }
     )
     for task, choice in found.choices.items():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped
 from numpy import ndarray
 
-from rankelastor.calibration.affine_fit import fit_offset, fit_platt, fit_temperature
+from rankelastor.calibration.affine_fit import fit_offset, fit_platt, fit_temperature, shrink_to_rate
 from rankelastor.calibration.calibrators import UNCALIBRATED, AffineCalibrator, Calibrator
 from rankelastor.calibration.isotonic_fit import fit_isotonic
 from rankelastor.config.calibration import CalibrationKind
@@ -23,12 +23,14 @@ ENOUGH_OF_EACH_CLASS = 50
 """Rows of either class from which a slope or a step function is fitted."""
 ENOUGH_FOR_AN_OFFSET = 10
 """Rows of either class from which an offset alone is fitted."""
+ENOUGH_FOR_A_MEAN = 100
+"""Rows of valid from which their mean probability says where the logits lie."""
 LEAST_GAIN = 0.5
 """Standard errors of the gain on held-out rows above which ``auto`` keeps a calibrator: less is as likely harm."""
 NUM_PARTS = 5
 """Parts of valid, each of which is held out once."""
 
-FittedKind = Literal["platt", "isotonic", "temperature", "offset", "none"]
+FittedKind = Literal["platt", "isotonic", "temperature", "offset", "shrunk", "none"]
 _Fit = Callable[..., Calibrator | None]
 _FITS: dict[str, _Fit] = {
     "platt": fit_platt,
@@ -38,12 +40,29 @@ _FITS: dict[str, _Fit] = {
 }
 
 
+class LabelMass(NamedTuple):
+    """Total weight of the rows of a split with either label, counted as in metrics.
+
+    Attributes:
+        positive: of those with label 1.
+        negative: of those with label 0.
+    """
+
+    positive: float
+    negative: float
+
+    @property
+    def total(self) -> float:
+        """Weight of all rows."""
+        return self.positive + self.negative
+
+
 @dataclass(frozen=True)
 class CalibratorChoice:
     """The calibrator of one task, and why it is this one.
 
     Attributes:
-        kind: what was fitted; ``none`` leaves the logits as they are.
+        kind: what was fitted; ``none`` leaves the logits as they are, and ``shrunk`` is ``shrink_to_rate``.
         calibrator: the fitted function.
         reason: why this kind was taken, in words; empty if it is the one that was asked for.
         num_positive: rows of valid with label 1 and a weight above 0.
@@ -86,18 +105,22 @@ def choose_calibrator(
     label: Shaped[ndarray, " example"],
     logits: Float[ndarray, " example"],
     weight: Float[ndarray, " example"] | None = None,
+    *,
+    train: LabelMass | None = None,
 ) -> CalibratorChoice:
     """Fit the kind that was asked for; with too few rows of a class an offset alone, or nothing.
 
     ``auto`` fits Platt's slope and offset, and keeps them if they lower the logloss of five parts of the rows, each
     calibrated by what is fitted on the other four, by half a standard error. Parts are dealt out in order within each
-    class.
+    class. With too few rows of a class for a slope it looks at no label of valid but for the rate: the logits are
+    multiplied by .75, and the mean probability of valid becomes the label rate of train and valid together.
 
     Args:
         kind: what was asked for.
         label: 0 or 1.
         logits: finite, corrected for what training did to the odds.
         weight: weight of each example, or None.
+        train: the labels of train; None: ``auto`` takes no more of few rows than the other kinds.
 
     Example:
         >>> choice = choose_calibrator("auto", np.array([0, 1]), np.array([-1.0, 1.0]))
@@ -107,11 +130,28 @@ def choose_calibrator(
     has_weight = np.ones(len(label), dtype=np.bool_) if weight is None else weight > 0
     num_positive = int((has_weight & (label > 0)).sum())
     num_negative = int((has_weight & (label <= 0)).sum())
+    fewest = min(num_positive, num_negative)
+    if kind == "auto" and train is not None and _is_shrunk(fewest, num_positive + num_negative, train):
+        mass = np.ones(len(label)) if weight is None else weight.astype(np.float64)
+        rate = (train.positive + float(mass[label > 0].sum())) / (train.total + float(mass.sum()))
+        reason = f"{_has(num_positive, num_negative)} {ENOUGH_OF_EACH_CLASS} of one, which allow no slope of their own"
+        shrunk = shrink_to_rate(rate, logits, weight)
+        return CalibratorChoice("shrunk", shrunk, reason, num_positive, num_negative)
     fitted, reason = _allowed(kind, num_positive, num_negative)
     found = _fitted(fitted, reason, label, logits, weight)
     if kind == "auto" and found.kind != "none":
         found = _kept_if_it_helps(found, label, logits, weight)
     return replace(found, num_positive=num_positive, num_negative=num_negative)
+
+
+def _is_shrunk(fewest: int, num_rows: int, train: LabelMass) -> bool:
+    """Tell whether there are too few rows of a class for a slope, but enough in train for the rate."""
+    has_rate = min(train) >= ENOUGH_FOR_AN_OFFSET and num_rows >= ENOUGH_FOR_A_MEAN
+    return 0 < fewest < ENOUGH_OF_EACH_CLASS and has_rate
+
+
+def _has(num_positive: int, num_negative: int) -> str:
+    return f"valid holds {num_positive:,} rows with label 1 and {num_negative:,} with label 0, fewer than"
 
 
 def _allowed(kind: CalibrationKind, num_positive: int, num_negative: int) -> tuple[FittedKind, str]:
@@ -120,7 +160,7 @@ def _allowed(kind: CalibrationKind, num_positive: int, num_negative: int) -> tup
     if wanted == "none":
         return "none", ""
     fewest = min(num_positive, num_negative)
-    has = f"valid holds {num_positive:,} rows with label 1 and {num_negative:,} with label 0, fewer than"
+    has = _has(num_positive, num_negative)
     if fewest < ENOUGH_FOR_AN_OFFSET:
         return "none", f"{has} {ENOUGH_FOR_AN_OFFSET} of one"
     if fewest < ENOUGH_OF_EACH_CLASS and wanted != "offset":

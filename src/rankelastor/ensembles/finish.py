@@ -24,6 +24,7 @@ from rankelastor.schema import SPLITS, SplitName
 from rankelastor.training.calibration import calibrate, calibration_of, calibrators_of
 from rankelastor.training.compare import compare_with_baseline
 from rankelastor.training.epoch_batches import scoring_loader
+from rankelastor.training.label_counts import count_labels
 from rankelastor.training.run import TrainedRun
 from rankelastor.training.run_alarms import run_alarms
 
@@ -60,7 +61,9 @@ def finish_ensemble(
         }
         scores = {split: score_run(uncalibrated, loader, progress=progress) for split, loader in loaders.items()}
         unseen = {split: count_unseen(loader, dataset.manifest) for split, loader in loaders.items()}
-        calibration = calibrate(folder, scores["valid"].predictions, recipe.training.calibration, say=say)
+        calibration = calibrate(
+            folder, scores["valid"].predictions, recipe.training.calibration, count_labels(dataset), say=say
+        )
         result = _result(replace(run, calibration=calibration), dataset, scores, unseen)
     seconds = round(time.perf_counter() - began, 3)
     result = replace(result, seconds=seconds, alarms=(*early_alarms, *result.alarms))

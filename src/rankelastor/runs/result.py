@@ -110,7 +110,7 @@ class CalibratorFigures:
     """The calibrator of one task, fitted on the valid split.
 
     Attributes:
-        kind: ``platt``, ``isotonic``, ``temperature``, ``offset``, or ``none``, which changes nothing.
+        kind: ``platt``, ``isotonic``, ``temperature``, ``offset``, ``shrunk``, or ``none``, which changes nothing.
         num_positive: rows of valid with label 1 and a weight above 0.
         num_negative: those with label 0.
         reason: why it is not what the recipe asks for; None if it is.

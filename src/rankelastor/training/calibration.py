@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rankelastor.calibration.calibration import NO_CALIBRATION, Calibration, fit_calibration
 from rankelastor.calibration.calibrators import AffineCalibrator
-from rankelastor.calibration.choice import CalibratorChoice
+from rankelastor.calibration.choice import CalibratorChoice, LabelMass
 from rankelastor.config.calibration import CalibrationSettings
 from rankelastor.evaluation.scoring import Predictions
 from rankelastor.metrics.report import DECIMALS
 from rankelastor.runs.result import CalibrationFigures, CalibratorFigures
+from rankelastor.training.label_counts import LabelCounts
 
 _METRICS = ("calibration_ratio", "expected_calibration_error")
 _METRICS_OF_CALIBRATED = ("auc", "logloss", *_METRICS)
 
 
 def calibrate(
-    folder: Path, valid: Predictions, settings: CalibrationSettings, *, say: Callable[[str], None]
+    folder: Path,
+    valid: Predictions,
+    settings: CalibrationSettings,
+    train: Sequence[LabelCounts],
+    *,
+    say: Callable[[str], None],
 ) -> Calibration:
     """Fit the calibration of a run on its predictions for valid, corrected by their odds, and store it in the run.
 
@@ -26,6 +32,7 @@ def calibrate(
         folder: the run folder.
         valid: predictions for valid that are not calibrated.
         settings: what the recipe asks for.
+        train: the labels of train, by task.
         say: receives a line about the calibrator of each task, for the log of the run.
 
     Raises:
@@ -34,7 +41,12 @@ def calibrate(
     if settings.kind == "none":
         return NO_CALIBRATION
     calibration = fit_calibration(
-        settings.kind, valid.label, valid.logits, tasks=valid.tasks, weight=valid.metric_weight
+        settings.kind,
+        valid.label,
+        valid.logits,
+        tasks=valid.tasks,
+        weight=valid.metric_weight,
+        train=[LabelMass(each.positive, each.negative * valid.odds.negative_weight) for each in train],
     )
     calibration.write(folder)
     for task, choice in calibration.choices.items():

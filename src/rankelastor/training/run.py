@@ -171,7 +171,9 @@ def train(
                     progress=progress,
                     interruption=interruption,
                 )
-                calibration = calibrate(run.path, fitted.best_predictions, recipe.training.calibration, say=log.say)
+                calibration = calibrate(
+                    run.path, fitted.best_predictions, recipe.training.calibration, inputs.labels, say=log.say
+                )
                 result = _finish(
                     inputs,
                     run,
