@@ -109,7 +109,8 @@ def fit_calibration(
     """
     if kind == "none":
         return NO_CALIBRATION
-    columns = zip(tasks, label.T, logits.T, train or [None] * len(tasks), strict=True)
+    labels_of_train: Sequence[LabelMass | None] = train or [None] * len(tasks)
+    columns = zip(tasks, label.T, logits.T, labels_of_train, strict=True)
     found = Calibration(
         {
             task: choose_calibrator(
