@@ -98,30 +98,30 @@ def _measure(cut: Path, model: str, way: str, seed: int) -> dict[str, Any]:
     """Train one way; return the row of the results."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
-        recipe = with_overrides(_drafted(cut, Path(temporary)), {"model.kind": model, "training.seed": seed})
+        recipe = with_overrides(
+            recipe_from_values(drafted_values(cut, Path(temporary))), {"model.kind": model, "training.seed": seed}
+        )
         behind, trained = WAYS[way]
         result = trained(recipe, Path(temporary))
     metrics = {name: result.test[name] for name in _METRICS}
     return {"variant": model + behind, **metrics, "seconds": round(time.perf_counter() - began, 2)}
 
 
-def _drafted(cut: Path, folder: Path) -> Recipe:
-    """Draft the recipe for the train rows of a cut, as `rankelastor init` does."""
+def drafted_values(cut: Path, folder: Path) -> dict[str, Any]:
+    """Draft the recipe for the train rows of a cut, as `rankelastor init` does; it is prepared in ``folder``."""
     draft = infer(pl.read_parquet(cut / "train.parquet"), label=LABEL)
-    return recipe_from_values(
-        {
-            "version": 2,
-            "name": "practitioner",
-            "data": {
-                "prepared": str(folder / "prepared"),
-                "files": {"folder": str(cut), **{split: f"{split}.parquet" for split in ("train", "valid", "test")}},
-                "label": LABEL,
-                "fields": [written(field) for field in draft.fields],
-            },
-            "model": {"kind": "rankelastor"},
-            "training": {"threads": 1},
-        }
-    )
+    return {
+        "version": 2,
+        "name": "practitioner",
+        "data": {
+            "prepared": str(folder / "prepared"),
+            "files": {"folder": str(cut), **{split: f"{split}.parquet" for split in ("train", "valid", "test")}},
+            "label": LABEL,
+            "fields": [written(field) for field in draft.fields],
+        },
+        "model": {"kind": "rankelastor"},
+        "training": {"threads": 1},
+    }
 
 
 @app.command()

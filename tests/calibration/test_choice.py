@@ -71,25 +71,32 @@ def test_very_few_rows_or_one_class_allow_nothing(kind: CalibrationKind, num_pos
 
 def test_auto_shrinks_the_logits_of_few_rows_of_a_class_to_the_label_rate_of_train_and_valid() -> None:
     label, logits = rows(7, 193)
-    choice = choose_calibrator("auto", label, logits, train=LabelMass(positive=53, negative=747))
+    choice = choose_calibrator("auto", label, logits, train=LabelMass(positive=43, negative=757))
     assert choice.kind == "shrunk"
     assert isinstance(choice.calibrator, AffineCalibrator)
     assert choice.calibrator.slope == 0.75
-    assert expit(choice.calibrator(logits)).mean() == pytest.approx((7 + 53) / (200 + 800))
+    assert expit(choice.calibrator(logits)).mean() == pytest.approx((7 + 43) / (200 + 800))
     assert choice.reason == (
         "valid holds 7 rows with label 1 and 193 with label 0, fewer than 50 of one, which allow no slope of their own"
     )
     assert choice.is_makeshift
 
 
+def test_a_label_rate_of_valid_that_is_not_that_of_train_counts_alone() -> None:
+    label, logits = rows(20, 180)
+    choice = choose_calibrator("auto", label, logits, train=LabelMass(positive=300, negative=700))
+    assert choice.kind == "shrunk"
+    assert expit(choice.calibrator(logits)).mean() == pytest.approx(0.1)
+
+
 def test_shrinking_looks_at_no_label_of_a_row_and_counts_weights() -> None:
     label, logits = rows(7, 193)
-    train, weight = LabelMass(positive=53, negative=747), np.where(label > 0, 1.0, 5.0)
+    train, weight = LabelMass(positive=43, negative=757), np.where(label > 0, 1.0, 5.0)
     chosen = choose_calibrator("auto", label, logits, train=train)
     assert choose_calibrator("auto", label[::-1], logits, train=train).calibrator == chosen.calibrator
     weighted = choose_calibrator("auto", label, logits, weight, train=train)
     mean = np.average(expit(weighted.calibrator(logits)), weights=weight)
-    assert mean == pytest.approx((7 + 53) / (7 + 5 * 193 + 800))
+    assert mean == pytest.approx((7 + 43) / (7 + 5 * 193 + 800))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ ENOUGH_FOR_AN_OFFSET = 10
 """Rows of either class from which an offset alone is fitted."""
 ENOUGH_FOR_A_MEAN = 100
 """Rows of valid from which their mean probability says where the logits lie."""
+MOST_ERRORS = 3.0
+"""Standard errors by which the label rate of valid may differ from that of train before it counts alone."""
 LEAST_GAIN = 0.5
 """Standard errors of the gain on held-out rows above which ``auto`` keeps a calibrator: less is as likely harm."""
 NUM_PARTS = 5
@@ -55,6 +57,11 @@ class LabelMass(NamedTuple):
     def total(self) -> float:
         """Weight of all rows."""
         return self.positive + self.negative
+
+    @property
+    def rate(self) -> float:
+        """The label rate."""
+        return self.positive / self.total
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,8 @@ def choose_calibrator(
     ``auto`` fits Platt's slope and offset, and keeps them if they lower the logloss of five parts of the rows, each
     calibrated by what is fitted on the other four, by half a standard error. Parts are dealt out in order within each
     class. With too few rows of a class for a slope it looks at no label of valid but for the rate: the logits are
-    multiplied by .75, and the mean probability of valid becomes the label rate of train and valid together.
+    multiplied by .75, and the mean probability of valid becomes the label rate of train and valid together, or of valid
+    alone if the two differ by more than three standard errors.
 
     Args:
         kind: what was asked for.
@@ -133,7 +141,8 @@ def choose_calibrator(
     fewest = min(num_positive, num_negative)
     if kind == "auto" and train is not None and _is_shrunk(fewest, num_positive + num_negative, train):
         mass = np.ones(len(label)) if weight is None else weight.astype(np.float64)
-        rate = (train.positive + float(mass[label > 0].sum())) / (train.total + float(mass.sum()))
+        valid = LabelMass(float(mass[label > 0].sum()), float(mass[label <= 0].sum()))
+        rate = _rate_of_both(train, valid, num_rows=num_positive + num_negative)
         reason = f"{_has(num_positive, num_negative)} {ENOUGH_OF_EACH_CLASS} of one, which allow no slope of their own"
         shrunk = shrink_to_rate(rate, logits, weight)
         return CalibratorChoice("shrunk", shrunk, reason, num_positive, num_negative)
@@ -148,6 +157,20 @@ def _is_shrunk(fewest: int, num_rows: int, train: LabelMass) -> bool:
     """Tell whether there are too few rows of a class for a slope, but enough in train for the rate."""
     has_rate = min(train) >= ENOUGH_FOR_AN_OFFSET and num_rows >= ENOUGH_FOR_A_MEAN
     return 0 < fewest < ENOUGH_OF_EACH_CLASS and has_rate
+
+
+def _rate_of_both(train: LabelMass, valid: LabelMass, *, num_rows: int) -> float:
+    """Compute the label rate of train and valid together, or of valid alone if that of train is not the same.
+
+    Example:
+        >>> train = LabelMass(100, 900)  # .1 has a standard error of .03 in 100 rows
+        >>> _rate_of_both(train, LabelMass(2, 98), num_rows=100), _rate_of_both(train, LabelMass(20, 80), num_rows=100)
+        (0.09272727272727273, 0.2)
+    """
+    error = math.sqrt(train.rate * (1 - train.rate) / num_rows)
+    if abs(valid.rate - train.rate) > MOST_ERRORS * error:
+        return valid.rate
+    return (train.positive + valid.positive) / (train.total + valid.total)
 
 
 def _has(num_positive: int, num_negative: int) -> str:
