@@ -9,9 +9,9 @@ they are for new rows, and a value that no other row has counts as unseen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -61,8 +61,8 @@ def fit_value_weights(dataset: PreparedDataset, *, shift: float = 0.0) -> ValueW
     """
     schema = dataset.schema
     tallies = _Tallies.of(dataset)
-    by_task = [_weights_of(dataset, tallies, task, shift) for task in range(len(schema.tasks))]
-    folds = _folds(dataset.split("train").num_rows)
+    sample, folds = _Sample.of(dataset), _folds(dataset.split("train").num_rows)
+    by_task = [_weights_of(schema, tallies, sample, task, shift) for task in range(len(schema.tasks))]
     offset = np.empty((len(folds), len(by_task)), dtype=np.float32)
     start = 0
     for columns in _pieces(dataset):
@@ -145,25 +145,40 @@ class _Fitted:
     bias: float
 
 
-def _weights_of(dataset: PreparedDataset, tallies: _Tallies, task: int, shift: float) -> _Fitted:
+@dataclass(frozen=True)
+class _Sample:
+    """The rows of train that the regression is fitted to, in their order, and the tenths that they belong to."""
+
+    pieces: Sequence[Columns]
+    folds: Sequence[Int64[ndarray, " row"]]
+
+    @classmethod
+    def of(cls, dataset: PreparedDataset) -> _Sample:
+        split = dataset.split("train")
+        rows, folds = np.arange(0, split.num_rows, -(-split.num_rows // _MOST_ROWS)), _folds(split.num_rows)
+        pieces, folds_of_pieces, start = [], [], 0
+        for shard in split.shards:
+            chosen = rows[(rows >= start) & (rows < start + shard.num_rows)]
+            pieces.append(Columns.of(shard, chosen - start, dataset.schema))
+            folds_of_pieces.append(folds[chosen])
+            start += shard.num_rows
+        return cls(pieces, folds_of_pieces)
+
+
+def _weights_of(schema: FeatureSchema, tallies: _Tallies, sample: _Sample, task: int, shift: float) -> _Fitted:
     """Fit the regression of one task, and fold the weights of a feature's inputs into one for each of its values."""
-    features = dataset.schema.with_ids
-    num_rows = dataset.split("train").num_rows
-    rows = np.arange(0, num_rows, -(-num_rows // _MOST_ROWS))
-    folds = _folds(num_rows)
-    by_fold = [partial(tallies.inputs, task=task, fold=fold) for fold in range(_FOLDS)]
-    matrix = np.empty((len(rows), len(features) * _NUM_INPUTS))
-    label, weight = np.empty(len(rows)), np.empty(len(rows))
+    features = schema.with_ids
+    label = np.concatenate([columns.labels[:, task] > 0 for columns in sample.pieces]).astype(np.float64)
+    weight = np.concatenate([columns.weight for columns in sample.pieces]).astype(np.float64)
+    matrix = np.empty((len(label), len(features) * _NUM_INPUTS))
     for number in range(_NUM_INPUTS):
-        table = np.stack([inputs(number) for inputs in by_fold])
-        start = filled = 0
-        for columns in _pieces(dataset):
-            chosen = rows[(rows >= start) & (rows < start + len(columns.ids))]
-            inside, place = chosen - start, slice(filled, filled + len(chosen))
-            found = table[folds[chosen][:, None], columns.ids[inside]] * columns.mass[inside]
-            matrix[place, number::_NUM_INPUTS] = np.add.reduceat(found, _first_positions(dataset.schema), axis=1)
-            label[place], weight[place] = columns.labels[inside, task] > 0, columns.weight[inside]
-            start, filled = start + len(columns.ids), filled + len(chosen)
+        table = np.stack([tallies.inputs(number, task, fold=fold) for fold in range(_FOLDS)])
+        filled = 0
+        for columns, fold in zip(sample.pieces, sample.folds, strict=True):
+            place = slice(filled, filled + len(fold))
+            found = table[fold[:, None], columns.ids] * columns.mass
+            matrix[place, number::_NUM_INPUTS] = np.add.reduceat(found, _first_positions(schema), axis=1)
+            filled = place.stop
     matrix[:, ~_point_to_clicks(matrix, label, weight)] = 0
     mean, deviation = matrix.mean(axis=0), matrix.std(axis=0)
     deviation[deviation == 0] = 1
