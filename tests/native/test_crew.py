@@ -61,6 +61,22 @@ def test_few_rows_are_cut_inside_and_as_before_outside() -> None:
     assert num_parts(64) == outside
 
 
+@pytest.mark.usefixtures("needs_tiles")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says where threads may run")
+def test_the_helper_is_kept_from_the_callers_core() -> None:
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("one core is allowed")
+    with crew():
+        pass
+    narrower = [cores for cores in cores_of_threads() if cores < allowed]
+    assert [len(cores) for cores in narrower] == [len(allowed) - 1]
+
+
+def cores_of_threads() -> list[set[int]]:
+    return [os.sched_getaffinity(int(each)) for each in os.listdir("/proc/self/task")]  # noqa: PTH208
+
+
 def test_where_a_blas_multiplies_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     needs_kernels()
     build = loaded_build()

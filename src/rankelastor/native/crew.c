@@ -32,12 +32,12 @@
 #define PATIENCE 100000 /* of waiting for the helper, after which the caller sleeps */
 #define LATE 1000000    /* of waiting for the helper, after which it is late */
 #ifndef FIRST_PAUSE
-#define FIRST_PAUSE 20000000 /* without the helper after it was late or absent */
+#define FIRST_PAUSE 5000000 /* without the helper after it was late or absent */
 #endif
 #define LONGEST_PAUSE 4000000000 /* the same after that has happened again and again */
 
 #define MOST_ABSENCES 3    /* works in a row of which the helper took no part, after which there is a pause */
-#define CALM_TURNS 50      /* works with a helper in time, after which the next pause is a first one */
+#define CALM_TURNS 10      /* works with a helper in time, after which the next pause is a first one */
 #define SPINS_PER_LOOK 256 /* between two looks at the clock */
 #define CACHE_LINE __attribute__((aligned(64)))
 
@@ -58,7 +58,9 @@ static struct {
     int is_started, is_late, absences, calm_turns;
     uint64_t num_taken, num_taken_before; /* parts that the helper has taken in its life, and before the present work */
     int64_t pause, paused_until;
-} crew;
+    pthread_t helper;
+    int kept_from; /* the core that the helper is kept from; -1: none */
+} crew = {.kept_from = -1};
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t turn_begins = PTHREAD_COND_INITIALIZER, part_is_computed = PTHREAD_COND_INITIALIZER;
@@ -88,6 +90,20 @@ static int core(void) {
 #else
     return -1;
 #endif
+}
+
+/* Keep the helper from the calling thread's core, where it would wait for the caller: Linux may wake a thread where it last ran although
+ * another core is idle, and does so again and again. Return 0 if no other core is allowed. */
+static int keep_apart(void) {
+#if defined(__linux__)
+    cpu_set_t allowed;
+    const int own = core();
+    if (own < 0 || own == crew.kept_from || sched_getaffinity(0, sizeof allowed, &allowed)) return 1;
+    CPU_CLR(own, &allowed);
+    if (CPU_COUNT(&allowed) == 0) return 0;
+    if (pthread_setaffinity_np(crew.helper, sizeof allowed, &allowed) == 0) crew.kept_from = own;
+#endif
+    return 1;
 }
 
 /* Compute the next part, if there is one. What is read between the two looks at next belongs to the same work, or next has
@@ -153,6 +169,7 @@ static void forget(void) {
     turn_begins = part_is_computed = nobody_waits;
     has_helper = 0;
     crew.is_started = 0;
+    crew.kept_from = -1;
     atomic_store(&crew.is_taken, 0);
     atomic_store(&crew.next, 0);
     atomic_store(&crew.turn, 0);
@@ -163,14 +180,13 @@ static void forget(void) {
 static int start(void) {
     static atomic_int is_watched = 0;
     sigset_t all, before;
-    pthread_t helper;
     if (!atomic_exchange(&is_watched, 1) && pthread_atfork(NULL, NULL, forget)) return 0;
     sigfillset(&all); /* signals are for the threads of the program */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&helper, NULL, live, NULL);
+    const int failed = pthread_create(&crew.helper, NULL, live, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) return 0;
-    pthread_detach(helper);
+    pthread_detach(crew.helper);
     return 1;
 }
 
@@ -178,7 +194,7 @@ static int start(void) {
 void begin_crew(void) {
     is_between = 1;
     if (atomic_exchange(&crew.is_taken, 1)) return;
-    if (nanoseconds() < crew.paused_until || !(crew.is_started = crew.is_started || start())) {
+    if (nanoseconds() < crew.paused_until || !(crew.is_started = crew.is_started || start()) || !keep_apart()) {
         atomic_store(&crew.is_taken, 0);
         return;
     }
