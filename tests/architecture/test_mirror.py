@@ -333,7 +333,6 @@ COVERED: dict[str, tuple[str, str]] = {
     "training/final_result.py": ("training/test_run.py", STEP),
     "training/initial_vectors.py": ("training/test_fresh_ranker.py", STEP),
     "training/inputs.py": ("training/test_run.py", STEP),
-    "training/interruption.py": ("integration/test_killed_training.py", "signals wait for the end of a step there"),
     "training/label_counts.py": ("training/test_output_bias.py", STEP),
     "training/loop.py": ("training/test_run.py", STEP),
     "training/observers.py": ("training/test_run.py", "a protocol; observers are called there"),
