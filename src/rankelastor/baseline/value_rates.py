@@ -60,8 +60,8 @@ def fit_value_weights(dataset: PreparedDataset, *, shift: float = 0.0) -> ValueW
         shift: what is added to every logit, since training may see other odds than the rows have.
     """
     schema = dataset.schema
-    tallies = _Tallies.of(dataset)
-    sample, folds = _Sample.of(dataset), _folds(dataset.split("train").num_rows)
+    folds = _folds(dataset.split("train").num_rows)
+    tallies, sample = _Tallies.of(dataset, folds), _Sample.of(dataset, folds)
     by_task = [_weights_of(schema, tallies, sample, task, shift) for task in range(len(schema.tasks))]
     offset = np.empty((len(folds), len(by_task)), dtype=np.float32)
     start = 0
@@ -87,10 +87,9 @@ class _Tallies:
     rates: Float64[ndarray, " task"]
 
     @classmethod
-    def of(cls, dataset: PreparedDataset) -> _Tallies:
+    def of(cls, dataset: PreparedDataset, folds: Int64[ndarray, " row"]) -> _Tallies:
         schema = dataset.schema
         num_values, num_tasks = sum(feature.num_ids for feature in schema.with_ids), len(schema.tasks)
-        folds = _folds(dataset.split("train").num_rows)
         rows = np.zeros(_FOLDS * num_values)
         clicks = np.zeros((num_tasks, _FOLDS * num_values))
         clicked, total, start = np.zeros(num_tasks), 0.0, 0
@@ -153,9 +152,9 @@ class _Sample:
     folds: Sequence[Int64[ndarray, " row"]]
 
     @classmethod
-    def of(cls, dataset: PreparedDataset) -> _Sample:
+    def of(cls, dataset: PreparedDataset, folds: Int64[ndarray, " row"]) -> _Sample:
         split = dataset.split("train")
-        rows, folds = np.arange(0, split.num_rows, -(-split.num_rows // _MOST_ROWS)), _folds(split.num_rows)
+        rows = np.arange(0, split.num_rows, -(-split.num_rows // _MOST_ROWS))
         pieces, folds_of_pieces, start = [], [], 0
         for shard in split.shards:
             chosen = rows[(rows >= start) & (rows < start + shard.num_rows)]

@@ -82,10 +82,7 @@ def fit_offset(
         >>> round(fitted.offset, 6)
         -1.098612
     """
-    weight = _scaled(label, weight)
-    shift = logits.astype(np.float64)
-    (offset,) = _maximise((label > 0).astype(np.float64), np.ones((len(shift), 1)), weight, shift=shift)
-    return AffineCalibrator(offset=offset)
+    return AffineCalibrator(offset=_offset_for((label > 0).astype(np.float64), logits.astype(np.float64), weight))
 
 
 def shrink_to_rate(
@@ -105,10 +102,18 @@ def shrink_to_rate(
         >>> shrunk.slope, round(shrunk.offset, 6)
         (0.75, -2.25)
     """
-    weight = _scaled(logits, weight)
     shrunk = SHRINKING_SLOPE * logits.astype(np.float64)
-    (offset,) = _maximise(np.full(len(shrunk), rate), np.ones((len(shrunk), 1)), weight, shift=shrunk)
-    return AffineCalibrator(SHRINKING_SLOPE, offset)
+    return AffineCalibrator(SHRINKING_SLOPE, _offset_for(np.full(len(shrunk), rate), shrunk, weight))
+
+
+def _offset_for(
+    target: Float64[ndarray, " example"],
+    logits: Float64[ndarray, " example"],
+    weight: Float[ndarray, " example"] | None,
+) -> float:
+    """Find the offset at which the mean probability is the mean of the wanted ones."""
+    (offset,) = _maximise(target, np.ones((len(logits), 1)), _scaled(logits, weight), shift=logits)
+    return offset
 
 
 def _scaled(

@@ -140,7 +140,7 @@ def choose_calibrator(
     num_negative = int((has_weight & (label <= 0)).sum())
     fewest = min(num_positive, num_negative)
     if kind == "auto" and train is not None and _is_shrunk(fewest, num_positive + num_negative, train):
-        mass = np.ones(len(label)) if weight is None else weight.astype(np.float64)
+        mass = _mass(label, weight)
         valid = LabelMass(float(mass[label > 0].sum()), float(mass[label <= 0].sum()))
         rate = _rate_of_both(train, valid, num_rows=num_positive + num_negative)
         reason = f"{_has(num_positive, num_negative)} {ENOUGH_OF_EACH_CLASS} of one, which allow no slope of their own"
@@ -215,7 +215,7 @@ def _kept_if_it_helps(
     """Keep a calibrator if its kind lowers the logloss of rows that were held out by half a standard error."""
     held_out = _held_out(found.kind, label, logits, weight)
     before, after = (row_losses(label, expit(each)) for each in (logits, held_out))
-    mass = np.ones(len(label)) if weight is None else weight.astype(np.float64)
+    mass = _mass(label, weight)
     gain = float(np.average(before - after, weights=mass))
     error = math.sqrt(float((mass**2 * (before - after - gain) ** 2).sum())) / float(mass.sum())
     measured = replace(
@@ -247,6 +247,13 @@ def _held_out(
         if others is not None:
             calibrated[is_held] = others(logits[is_held])
     return calibrated
+
+
+def _mass(
+    label: Shaped[ndarray, " example"], weight: Float[ndarray, " example"] | None
+) -> Float64[ndarray, " example"]:
+    """Return the weight of each row; without weights it is 1."""
+    return np.ones(len(label)) if weight is None else weight.astype(np.float64)
 
 
 def _parts(label: Shaped[ndarray, " example"], *, num_parts: int) -> Int64[ndarray, " example"]:
