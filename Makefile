@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --no-cache-di
 demo: setup
 	$(BIN)/rankelastor demo
 
-test: setup
+test: $(VENV)/triton
 	$(BIN)/pytest -n 2 --cov
 
 test-faults: setup
@@ -51,6 +51,11 @@ $(READY): constraints.txt pyproject.toml
 	$(PIP) install --quiet -c constraints.txt torch
 	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
 	@if $(BIN)/python -c 'import fbgemm_gpu' 2>/dev/null; then $(PIP) install --quiet --no-deps -c constraints.txt torchrec; fi
+	@touch $@
+
+# Kernels for GPUs are tested in Triton's interpreter. Triton takes 600 MB, so that only the tests get it.
+$(VENV)/triton: $(READY)
+	$(PIP) install --quiet -c constraints.txt -e '.[triton]'
 	@touch $@
 
 clean:

@@ -45,12 +45,12 @@ def _tokenizer() -> LayerSettings:
     return TOKENIZERS.settings("joint", {"hidden_dims": []})
 
 
-def rankelastor(token_dim: int, num_blocks: int) -> RankElastorSettings:
-    """Make a RankElastor of 8 tokens."""
+def rankelastor(token_dim: int, num_blocks: int, *, num_tokens: int = 8) -> RankElastorSettings:
+    """Make a RankElastor."""
     return RankElastorSettings(
         kind="rankelastor",
         embedding_dim=16,
-        num_tokens=8,
+        num_tokens=num_tokens,
         token_dim=token_dim,
         num_blocks=num_blocks,
         tokenizer=_tokenizer(),
@@ -62,6 +62,8 @@ MODELS: dict[str, MixerSettings] = {
     "rankelastor-1M": rankelastor(56, 1),
     "rankelastor-10M": rankelastor(144, 2),
     "rankelastor-100M": rankelastor(448, 2),
+    "rankelastor-100M-wide": rankelastor(768, 2, num_tokens=4),
+    "rankelastor-130M": rankelastor(512, 2),
     "rankmixer-100M": RankMixerSettings(
         kind="rankmixer",
         embedding_dim=16,

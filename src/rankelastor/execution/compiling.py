@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from rankelastor.config.execution import ExecutionSettings
 from rankelastor.execution.hooks import has_hooks
 from rankelastor.execution.lowering import Lowering
+from rankelastor.execution.rules import device_name
 from rankelastor.nn.embedding.embedded import Embedded
 from rankelastor.nn.random_bytes import RandomBytes
 
@@ -80,7 +81,8 @@ def should_record(settings: ExecutionSettings, device: torch.device) -> bool:
 class CompiledNetwork:
     """A compiled network with the same modules and parameters.
 
-    The network itself is not changed, so its weights, names and hooks stay. It runs eagerly
+    The network itself is not changed, so its weights, names and hooks stay. On CUDA what is compiled is the lowered
+    network, with kernels in Triton. It runs eagerly
 
     - while one of its modules has hooks, which compiled code does not call;
     - for batches smaller than the largest so far, such as the last of an epoch: compiled code and CUDA graphs are made
@@ -97,11 +99,12 @@ class CompiledNetwork:
 
     def __init__(self, network: nn.Module, compile_call: Compile | None = None) -> None:
         self._network = network
-        self._eager = Lowering(network)
         self._modules = list(network.modules())
         self._device = next(network.parameters()).device
+        self._eager = Lowering(network, device=device_name(self._device))
         self._compile = compile_call or compiler_for(ExecutionSettings(record="never"), self._device)
         self._compiled: Network | None = None
+        self._built_from: Network | None = None
         self._num_examples = 0
         self.has_failed = False
         """Whether compiling has failed, so that the network runs eagerly from now on."""
@@ -114,7 +117,7 @@ class CompiledNetwork:
     @property
     def uses_kernels(self) -> bool:
         """Whether kernels replace layers when the network runs eagerly."""
-        return self._device.type == "cpu" and self._eager.uses_kernels
+        return self._eager.uses_kernels
 
     @property
     def random_bytes(self) -> RandomBytes:
@@ -124,7 +127,7 @@ class CompiledNetwork:
     def current(self) -> Network:
         """Return the function for this step: compiled code, unless a module has hooks or compiling has failed."""
         if self.has_failed or has_hooks(*self._modules):
-            return self._eager.current() if self._device.type == "cpu" else self._network
+            return self._eager.current()
         return self._call
 
     def _call(self, embedded: Embedded) -> Tensor:
@@ -133,21 +136,27 @@ class CompiledNetwork:
         return call(embedded)
 
     def _call_for(self, embedded: Embedded) -> Network:
-        num_examples = len(embedded.fields)
-        if num_examples > self._num_examples:
-            self._num_examples = num_examples
-            self._build(embedded)
+        num_examples, source = len(embedded.fields), self._source()
+        if num_examples > self._num_examples or source != self._built_from:
+            self._num_examples = max(num_examples, self._num_examples)
+            self._build(source, embedded)
         if self._compiled is not None and num_examples == self._num_examples:
             return self._compiled
-        return self._eager.current() if self._device.type == "cpu" else self._network
+        return self._eager.current()
 
-    def _build(self, embedded: Embedded) -> None:
-        """Compile the network, and run both passes on this input: compilers may fail as late as at the first calls."""
+    def _source(self) -> Network:
+        """Return what is compiled: the network as it is, and on CUDA the lowered one."""
+        return self._network.forward if self._device.type == "cpu" else self._eager.current()
+
+    def _build(self, source: Network, embedded: Embedded) -> None:
+        """Compile ``source``, and run both passes on this input: compilers may fail as late as at the first calls."""
+        if source != self._built_from:
+            self._built_from, self._compiled = source, None
         began = time.perf_counter()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the compiler's advice is meant for authors of models
-                compiled = self._compiled or self._compile(self._network.forward)
+                compiled = self._compiled or self._compile(source)
                 self._try_out(compiled, embedded)
         except Exception as error:  # noqa: BLE001 - compilers raise any type; a real mistake is raised again by the eager run
             self._compiled, self.has_failed = None, True

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from rankelastor.execution import kernels
+from rankelastor.execution import cuda_kernels, kernels
 from rankelastor.execution.hooks import (
     has_forward_hooks,
     has_global_hooks,
@@ -22,16 +22,16 @@ from rankelastor.execution.hooks import (
     has_own_forward,
     is_compiling,
 )
-from rankelastor.execution.rules import Context, Operation, wrap_unlowered
+from rankelastor.execution.rules import Context, DeviceName, Operation, has_kernels_for, wrap_unlowered
 from rankelastor.native import library
 from rankelastor.nn.random_bytes import RandomBytes
 
-__all__ = ["Lowering", "describe_kernels", "has_kernels", "kernels"]
+__all__ = ["Lowering", "cuda_kernels", "describe_kernels", "has_kernels", "kernels"]
 
 
 def has_kernels() -> bool:
-    """Tell whether the kernels could be built here and are switched on."""
-    return library.kernels() is not None
+    """Tell whether the kernels for the CPU could be built here and are switched on."""
+    return has_kernels_for("cpu")
 
 
 def describe_kernels() -> str | None:
@@ -53,6 +53,10 @@ class Lowering:
     Dropout masks are drawn from one stream, ``random_bytes``, so that they agree with those of any other lowering of
     the network with the same seed. Use one lowering per thread.
 
+    Args:
+        network: the network; its parameters may change in place.
+        device: the kind of device that the network lies on.
+
     Example:
         >>> import torch
         >>> from rankelastor.nn.mixing.full import FullMixing
@@ -62,8 +66,9 @@ class Lowering:
         True
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, device: DeviceName = "cpu") -> None:
         self._network = network
+        self._device = device
         self.random_bytes = RandomBytes(0)
         self._former: _Lowered | None = None
         self._lowered = self._lower()
@@ -96,7 +101,7 @@ class Lowering:
 
     def _lower(self) -> _Lowered:
         records = [_Record.of(module) for module in self._network.modules()]
-        context = Context(self.random_bytes)
+        context = Context(self.random_bytes, self._device)
         return _Lowered(records, context, context.lower(self._network))
 
 

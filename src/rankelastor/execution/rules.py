@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
+from importlib.util import find_spec
 from inspect import signature
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, Literal, TypeGuard, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from rankelastor.execution.hooks import (
@@ -19,7 +22,7 @@ from rankelastor.execution.hooks import (
     has_other_hooks,
     has_own_forward,
 )
-from rankelastor.native.library import kernels
+from rankelastor.native.library import SWITCH, kernels
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.random_bytes import RandomBytes
 
@@ -33,6 +36,20 @@ Rule = Callable[[Any, "Context"], Operation | None]
 RuleType = TypeVar("RuleType", bound=Rule)
 
 
+DeviceName = Literal["cpu", "cuda"]
+"""Kind of device that a network is lowered for."""
+
+
+def device_name(device: torch.device) -> DeviceName:
+    """Name the rules for a device; those of the CPU compute plain layers wherever their input does not lie on the CPU.
+
+    Example:
+        >>> device_name(torch.device("cuda", 0)), device_name(torch.device("meta"))
+        ('cuda', 'cpu')
+    """
+    return "cuda" if device.type == "cuda" else "cpu"
+
+
 @dataclass(frozen=True)
 class _Registered:
     rule: Rule
@@ -40,29 +57,39 @@ class _Registered:
     forward: Callable[..., Any]
 
 
-_RULES: dict[type[nn.Module], _Registered] = {}
+_RULES: dict[tuple[DeviceName, type[nn.Module]], _Registered] = {}
 
 
-def lowers(*kinds: type[nn.Module], needs_kernels: bool = True) -> Callable[[RuleType], RuleType]:
+def lowers(
+    *kinds: type[nn.Module], device: DeviceName = "cpu", needs_kernels: bool = True
+) -> Callable[[RuleType], RuleType]:
     """Register the decorated rule for layers of exactly these types.
 
     Args:
         kinds: the types of layers.
-        needs_kernels: whether to skip the rule if the kernels could not be built.
+        device: the kind of device that the rule is for.
+        needs_kernels: whether to skip the rule where there are no kernels for the device, see ``has_kernels_for``.
     """
 
     def register(rule: RuleType) -> RuleType:
         for kind in kinds:
-            assert kind not in _RULES, f"{kind.__name__} already has a rule"
-            _RULES[kind] = _Registered(rule, needs_kernels, kind.forward)
+            assert (device, kind) not in _RULES, f"{kind.__name__} already has a rule"
+            _RULES[device, kind] = _Registered(rule, needs_kernels, kind.forward)
         return rule
 
     return register
 
 
-def lowered_types() -> tuple[type[nn.Module], ...]:
-    """List the types of layers that have a rule."""
-    return tuple(_RULES)
+def lowered_types(device: DeviceName = "cpu") -> tuple[type[nn.Module], ...]:
+    """List the types of layers that have a rule for this kind of device."""
+    return tuple(kind for name, kind in _RULES if name == device)
+
+
+def has_kernels_for(device: DeviceName) -> bool:
+    """Tell whether kernels are there and switched on: for the CPU those that were built, for CUDA those in Triton."""
+    if device == "cpu":
+        return kernels() is not None
+    return find_spec("triton") is not None and os.environ.get(SWITCH) != "off"
 
 
 @dataclass
@@ -71,11 +98,13 @@ class Context:
 
     Attributes:
         random_bytes: the stream that dropout masks of this lowering are drawn from.
+        device: the kind of device that the network is lowered for.
         num_operations: number of layers replaced by an operation so far.
         num_kernels: number of those whose operation needs kernels.
     """
 
     random_bytes: RandomBytes
+    device: DeviceName = "cpu"
     num_operations: int = 0
     num_kernels: int = 0
     _lowered: dict[nn.Module, Operation] = field(default_factory=dict)
@@ -84,7 +113,7 @@ class Context:
     def is_plain(self, layer: nn.Module, kind: type[ModuleType]) -> TypeGuard[ModuleType]:
         """Tell whether an operation may replace ``layer``: exactly this type, no hooks, no forward of its own."""
         hooked = has_forward_hooks(layer) or has_other_hooks(layer)
-        return type(layer) is kind and not hooked and not has_own_forward(layer) and not _is_patched(layer)
+        return type(layer) is kind and not hooked and not has_own_forward(layer) and not self._is_patched(layer)
 
     def lower(self, layer: nn.Module) -> Operation:
         """Lower a layer to an operation or a shadow with lowered children; return the layer itself if neither applies.
@@ -112,14 +141,23 @@ class Context:
         return _LoweredLayer(layer, operation)
 
     def _operation(self, layer: nn.Module) -> Operation | None:
-        registered = _RULES.get(type(layer))
-        if registered is None or (registered.needs_kernels and kernels() is None) or _is_patched(layer):
+        registered = _RULES.get((self.device, type(layer)))
+        if (
+            registered is None
+            or (registered.needs_kernels and not has_kernels_for(self.device))
+            or self._is_patched(layer)
+        ):
             return None
         operation = registered.rule(layer, self)
         if operation is not None:
             self.num_operations += 1
             self.num_kernels += registered.needs_kernels
         return operation
+
+    def _is_patched(self, layer: nn.Module) -> bool:
+        """Tell whether the class of the layer was given another ``forward`` after its rule was registered."""
+        registered = _RULES.get((self.device, type(layer)))
+        return registered is not None and type(layer).forward is not registered.forward
 
     def _shadow(self, layer: nn.Module) -> Operation:
         children = {name: child and self.lower(child) for name, child in layer._modules.items()}  # noqa: SLF001
@@ -131,12 +169,6 @@ class Context:
         shadow = _Shadow(layer, own)
         self._shadows.append(shadow)
         return shadow.copy
-
-
-def _is_patched(layer: nn.Module) -> bool:
-    """Tell whether the class of the layer was given another ``forward`` after its rule was registered."""
-    registered = _RULES.get(type(layer))
-    return registered is not None and type(layer).forward is not registered.forward
 
 
 class _Shadow:

@@ -18,6 +18,7 @@ from rankelastor.execution.device import autocast, precision_dtype
 from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.phases import PhaseListener, ignore_phase
 from rankelastor.execution.recorded_step import RecordedStep
+from rankelastor.execution.rules import device_name
 from rankelastor.execution.slices import Loss, SlicedGradients
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
@@ -108,8 +109,8 @@ class Stepper:
     def _networks_of_threads(self) -> Sequence[CompiledNetwork | Lowering]:
         if self._compiled is not None:
             return [self._compiled] * self._num_threads
-        on_cpu = self._device.type != "cuda"
-        return [Lowering(self._ranker.network) for _ in range(self._num_threads)] if on_cpu else []
+        device = device_name(self._device)
+        return [Lowering(self._ranker.network, device=device) for _ in range(self._num_threads)]
 
     def _sliced_gradients(self) -> SlicedGradients:
         return SlicedGradients(
@@ -280,7 +281,7 @@ class Stepper:
         self._updates.forget_gradients()
         self._on_phase("forward")
         with autocast(self._execution, self._device):
-            compute = self._compiled.current() if self._compiled else self._ranker.network
+            compute = self._networks[0].current()
             if self._exchange.world.size > 1:
                 self._exchange.begin(self._ranker.embedding.rows_of(batch))
             logits = compute(self._ranker.embedding(batch))

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from rankelastor.execution.folding import folding_pays
 from rankelastor.execution.kernels.operation import apply, is_cheap_to_repeat, kernels_may_compute
 from rankelastor.native.calling import Accumulator, call, kernels_take, num_parts, rows_per_block, with_contiguous_rows
 from rankelastor.nn.ffn.gate import PublishedGate
@@ -45,7 +46,7 @@ class GateOperation:
         lift, reduce, then = self.gate.lift, self.gate.reduce, self.then
         gain = None if self.norm is None else self.norm.weight
         weights = (lift.weight, lift.bias, reduce.weight, reduce.bias)
-        if then is not None and _folding_pays(len(tokens), reduce, then):
+        if then is not None and folding_pays(len(tokens), reduce, then):
             return apply(_Gate, tokens.transpose(0, 1), gain, *weights, then.weight, then.bias).transpose(0, 1)
         gated = apply(_Gate, tokens.transpose(0, 1), gain, *weights, None, None).transpose(0, 1)
         return gated if then is None else then.forward(gated)
@@ -82,14 +83,6 @@ class GateOperation:
             and then.bias.shape == (num_tokens, then.weight.shape[2])
         )
         return norm_fits and then_fits
-
-
-def _folding_pays(rows: int, reduce: PerTokenLinear, then: PerTokenLinear) -> bool:
-    """Tell whether multiplying W3 and S1 by ``then`` saves more multiply-adds over the rows than it takes."""
-    inner_dim, dim = reduce.weight.shape[1:]
-    out_dim = then.weight.shape[2]
-    saved = rows * ((inner_dim + dim + out_dim) * dim - (inner_dim + dim) * out_dim)
-    return saved > (inner_dim + dim) * dim * out_dim
 
 
 class _Gate(torch.autograd.Function):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rankelastor.execution.kernels.chains import Chain, ChainLayer, chain, chain_layers, inner_layers
+from rankelastor.execution.chains import Chain, ChainLayer, chain, chain_layers, inner_layers
 from rankelastor.execution.kernels.gate import GateOperation
 from rankelastor.execution.kernels.per_token_mlp import PerTokenMlpOperation
 from rankelastor.execution.rules import Context, Operation, lowers

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from rankelastor.execution.kernels.chains import ChainLayer, chain, chain_layers, inner_layers
+from rankelastor.execution.chains import ChainLayer, chain, chain_layers, inner_layers
 from rankelastor.execution.kernels.dropout import DropoutOperation
 from rankelastor.execution.kernels.operation import apply, is_cheap_to_repeat, kernels_may_compute
 from rankelastor.execution.rules import Context, Operation, lowers

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rankelastor.execution.kernels.chains import Chain, ChainLayer, chain, chain_layers
+from rankelastor.execution.chains import Chain, ChainLayer, chain, chain_layers
 from rankelastor.execution.rules import Context, Operation
 from rankelastor.nn.random_bytes import RandomBytes
 
