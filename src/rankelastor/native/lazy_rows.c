@@ -43,6 +43,29 @@ void find_rows(const void *arguments, int64_t first, int64_t last, int64_t part)
 }
 
 typedef struct {
+    const int64_t *lookups;
+    const float *lookup_gradients; /* (lookup, dim) */
+    int64_t num_lookups, dim;
+    float *sums; /* (row, dim), zero on entry; row 0 stays zero */
+    int64_t *is_outside; /* 1 if a look-up is outside the table */
+} SumRows;
+
+/* Sum the gradients of look-ups by row of the whole table, in the order of the look-ups; runs in one part. */
+void sum_rows(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const SumRows s = *(const SumRows *)arguments;
+    (void)first, (void)part;
+    for (int64_t i = 0; i < s.num_lookups; i++)
+        if (s.lookups[i] < 0 || s.lookups[i] >= last) *s.is_outside = 1;
+    if (*s.is_outside) return;
+    for (int64_t i = 0; i < s.num_lookups; i++) {
+        const float *restrict found = s.lookup_gradients + i * s.dim;
+        float *restrict row = s.sums + s.lookups[i] * s.dim;
+        if (s.lookups[i])
+            for (int64_t j = 0; j < s.dim; j++) row[j] += found[j];
+    }
+}
+
+typedef struct {
     const float *lookup_gradients;
     const int64_t *position;
     int64_t num_lookups;
