@@ -89,7 +89,7 @@ class CalibratorChoice:
 
     @property
     def is_makeshift(self) -> bool:
-        """Whether it is not what was asked for, although nobody found that it does not help."""
+        """Whether another calibrator took the place of the one asked for, without a comparison on held-out rows."""
         return bool(self.reason) and self.held_out_before is None
 
     def describe(self) -> str:
@@ -178,7 +178,7 @@ def _has(num_positive: int, num_negative: int) -> str:
 
 
 def _allowed(kind: CalibrationKind, num_positive: int, num_negative: int) -> tuple[FittedKind, str]:
-    """Choose what may be fitted on so many rows, with the reason if it is not what was asked for."""
+    """Return what may be fitted on so many rows, and the reason where that is not what was asked for."""
     wanted: FittedKind = "platt" if kind == "auto" else kind
     if wanted == "none":
         return "none", ""

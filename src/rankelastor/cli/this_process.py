@@ -87,7 +87,7 @@ class _Hiding(MetaPathFinder):
         path: Sequence[str] | None,  # noqa: ARG002 - the signature of finders
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        """Find nothing, and let nobody else find pandas."""
+        """Raise for pandas, and leave every other module to the usual finders."""
         if fullname == "pandas":
             raise ModuleNotFoundError("pandas is left out here", name=fullname)
         return None

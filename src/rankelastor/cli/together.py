@@ -150,7 +150,7 @@ def _log_nothing() -> None:
 
 
 def must_be_started(number: int) -> bool:
-    """Tell whether so many processes are for this one to start, and not there through a launcher."""
+    """Tell whether this process must start the others itself, because no launcher has started them."""
     return number > 1 and not are_started_together()
 
 

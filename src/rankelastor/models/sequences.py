@@ -25,7 +25,7 @@ _WITH_POSITIONS = ("transformer",)
 
 
 class SequenceLayerSettings(LayerSettings):
-    """What all sequence layers share: which sequences are read, for which target, and what comes of them."""
+    """Settings that all sequence layers share: the sequences that are read, the target, and the form of the result."""
 
     features: tuple[str, ...] = Field(
         (), description="Names of the sequence fields to read, each with weights of its own; empty: all."

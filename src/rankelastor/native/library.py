@@ -129,7 +129,7 @@ def _load(library: Path, instructions: InstructionSet) -> ctypes.CDLL:
 
 
 def _open_own(library: Path) -> ctypes.CDLL:
-    """Open a file, check that nobody else could have written it, and load what was opened and checked.
+    """Open a library, check that no other user could have written it, and load the very file that was checked.
 
     Loading by the number of the open file leaves no time to put another one in its place.
 
