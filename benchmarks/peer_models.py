@@ -165,6 +165,9 @@ TIMED: dict[str, PeerModel] = {
         "DCNv2",
         {**_L2, "parallel_dnn_hidden_units": _WIDE},
     ),
+    "DeepFM": PeerModel(
+        _LARGE, {"kind": "deepfm", **_TEN, "hidden_dims": _WIDE}, "DeepFM", {**_L2, "hidden_units": _WIDE}
+    ),
     "xDeepFM": PeerModel(
         _LARGE,
         {"kind": "xdeepfm", **_TEN, "hidden_dims": _WIDE, "cin_dims": [16, 16]},

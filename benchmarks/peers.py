@@ -3,7 +3,8 @@
 FuxiCTR runs in an environment of its own (benchmarks/fuxictr-requirements.txt), and its models come from the folder
 ``model_zoo`` of a checkout of its version 2.3. MLP, DCNv2 (full and mixture), xDeepFM, AutoInt, FinalMLP and DIN are
 compared: in float64 the logits agree within 1e-9, in fp32 within 1e-5 of the largest. ``--time`` times training steps
-and scoring on Criteo-like batches of 4,096 rows (39 fields, half a million embedding rows), the two in turn.
+and scoring on Criteo-like batches of 4,096 rows (39 fields, half a million embedding rows), the two in turn, of these
+models and DeepFM, and tells which share of the machine's peak our side reaches.
 
 Example:
     python -m benchmarks.peers --fuxictr-python fuxictr-env/bin/python --model-zoo FuxiCTR/model_zoo
@@ -32,7 +33,9 @@ from rankelastor.config.execution import ExecutionSettings
 from rankelastor.config.optimiser import OptimiserSettings
 from rankelastor.evaluation.scoring import Scorer
 from rankelastor.execution.allocator import keep_large_blocks
+from rankelastor.execution.machine_peak import machine_peak
 from rankelastor.models.build import build_ranker
+from rankelastor.models.cost import cost_of
 from rankelastor.training.step import Stepper
 
 WORKER = Path(__file__).with_name("peers_fuxictr.py")
@@ -127,16 +130,20 @@ def _agrees(name: str, worker: FuxiCtr, file: Path) -> bool:
 def _time_all(fuxictr: FuxiCtr, folder: Path, *, names: list[str], rounds: int, output: Path | None) -> None:
     keep_large_blocks()
     lines = {}
-    typer.echo("| model | step: FuxiCTR, ours | ratio | scoring: FuxiCTR, ours | ratio |")
-    typer.echo("| --- | --- | --- | --- | --- |")
+    peak = machine_peak(ExecutionSettings(device="cpu"), torch.device("cpu"))
+    typer.echo("| model | step: FuxiCTR, ours | ratio | share of the peak | scoring: FuxiCTR, ours | ratio | share |")
+    typer.echo("| --- | --- | --- | --- | --- | --- | --- |")
     for name in names:
         found = lines[name] = _time(name, fuxictr, folder, rounds=rounds)
+        cost = cost_of(TIMED[name].ours, schema_of(TIMED[name].fields))
+        flops = {"train": cost.training_flops_per_example, "infer": cost.flops_per_example}
         cells = []
         for action in ("train", "infer"):
             theirs, ours = (median(found[side][action]) for side in ("fuxictr", "ours"))
             ratios = [one / two for one, two in zip(found["fuxictr"][action], found["ours"][action], strict=True)]
             cells += [f"{1e3 * theirs:.0f} ms, {1e3 * ours:.0f} ms"]
             cells += [f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"]
+            cells += [f"{BATCH_SIZE * flops[action] / ours / peak:.0%}"]
         typer.echo(f"| {name} | {' | '.join(cells)} |")
     if output is not None:
         text = json.dumps({"versions": fuxictr.versions, "seconds": lines}, indent=2)

@@ -27,7 +27,7 @@ from fuxictr.features import FeatureMap
 
 COMMON = {"optimizer": "adam", "loss": "binary_crossentropy", "metrics": ["AUC"], "verbose": 0, "model_root": "."}
 FILES = {name: f"{name}/src/{name}.py" for name in ("DCNv2", "xDeepFM", "AutoInt", "FinalMLP", "DIN")}
-FILES["DNN"] = "DNN/DNN_torch/src/DNN.py"
+FILES |= {name: f"{name}/{name}_torch/src/{name}.py" for name in ("DNN", "DeepFM")}
 
 
 def main() -> None:
