@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from rankelastor.nn.ffn.glu import PerTokenGlu
 from rankelastor.nn.ffn.mlp import PerTokenMlp
 from rankelastor.nn.ffn.swiglu import PerTokenSwiGlu
 from rankelastor.nn.head import MlpHead
+from rankelastor.nn.interaction.attention import FieldAttention
 from rankelastor.nn.interaction.cin import CompressedInteractionNetwork
 from rankelastor.nn.interaction.cross import CrossNetwork, MixtureCrossNetwork
 from rankelastor.nn.mixing.full import FullMixing
@@ -165,10 +166,15 @@ def _attention(
     )
 
 
+def _fields(in_dim: int, width: int, heads: int = 1, **given: Any) -> Callable[[], FieldAttention]:
+    return lambda: FieldAttention(in_dim=in_dim, attention_dim=width, num_heads=heads, **given)
+
+
 _PRELU_ATTENTION = ("attention_forward", "attention_backward")
 _DICE_ATTENTION = tuple(
     f"attention_{name}" for name in ("statistics_forward", "forward", "statistics_backward", "backward")
 )
+_FIELDS = _both("field_attention")
 _CIN, _SWIGLU, _CROSS, _EXPERTS = _both("cin"), _both("swiglu"), _both("cross"), _both("cross_experts")
 _PROJECTION, _MLP, _GATE, _NORM = _both("projection"), _both("per_token_mlp"), _both("gate"), _both("rms_norm")
 
@@ -299,6 +305,18 @@ LAYERS: dict[type[nn.Module], dict[str, Case]] = {
         "one token": Case(_heads(19, tokens=1), (11, 1, 8), _SWIGLU),
         "one head": Case(_heads(19, heads=1), (11, 3, 8), _SWIGLU),
         "wide": Case(_heads(33, tokens=5, dim=32, heads=2), (80, 5, 32), _SWIGLU),
+    },
+    FieldAttention: {
+        "widens": Case(_fields(5, 6, 2), (150, 7, 5), _FIELDS),
+        "same width": Case(_fields(6, 6, 3), (11, 7, 6), _FIELDS),
+        "scaled, no residual": Case(_fields(6, 6, 2, scale=True, residual=False), (11, 4, 6), _FIELDS),
+        "narrows, three maps as wide as four": Case(_fields(8, 6), (11, 4, 8), _FIELDS),
+        "many fields": Case(_fields(10, 32, 2), (40, 39, 10), _FIELDS),
+        "one row": Case(_fields(5, 6, 2), (1, 7, 5), _FIELDS),
+        "one field": Case(_fields(5, 6, 2), (11, 1, 5), _FIELDS),
+        "one column": Case(_fields(1, 1), (11, 3, 1), _FIELDS),
+        "norm": Case(_fields(5, 6, 2, layer_norm=True), (11, 7, 5), ()),
+        "dropout": Case(_fields(5, 6, 2, dropout=0.3), (11, 7, 5), (), _FIELDS[:1]),
     },
     TargetAttention: {
         "dice": Case(_attention(19), (150, 8, 5), _DICE_ATTENTION, _PRELU_ATTENTION[:1]),

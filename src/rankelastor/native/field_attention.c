@@ -1,0 +1,132 @@
+/* Compute self-attention between the fields of an example, relu(concat over heads of softmax(factor Q K^T) V + residual), in blocks of
+ * examples whose maps fit into the caches of one core.
+ *
+ * x, dx: (example, field, in). weight: (maps * width, in), the maps Q | K | V of x and, if maps is 4, that of the residual, one above
+ * the other. residual: whether x itself is added, for maps of 3 and a width of in. out, gradient: (example, field, width).
+ */
+#include <math.h>
+#include <stddef.h>
+
+#include "elementwise.h"
+#include "parallel.h"
+#include "products.h"
+#include "rows.h"
+
+typedef struct {
+    const float *x, *weight;
+    int64_t fields, in, width, heads, maps, residual, block;
+    double factor;
+} FieldMaps;
+
+/* Compute the softmax of factor * scores, row by row and in place. */
+static void soften(float *scores, int64_t fields, float factor) {
+    for (int64_t row = 0; row < fields; row++, scores += fields) {
+        float largest = factor * scores[0], sum = 0;
+        for (int64_t i = 0; i < fields; i++) {
+            scores[i] *= factor;
+            largest = scores[i] > largest ? scores[i] : largest;
+        }
+#pragma GCC ivdep
+        for (int64_t i = 0; i < fields; i++) {
+            scores[i] = exp_of(scores[i] - largest);
+            sum += scores[i];
+        }
+        const float share = 1.0f / sum;
+        for (int64_t i = 0; i < fields; i++) scores[i] *= share;
+    }
+}
+
+/* Turn the gradient of the softmax, in place, into that of the scores before their factor. */
+static void soften_backward(const float *restrict weights, float *restrict gradient, int64_t fields, float factor) {
+    for (int64_t row = 0; row < fields; row++, weights += fields, gradient += fields) {
+        float along = 0;
+        for (int64_t i = 0; i < fields; i++) along += weights[i] * gradient[i];
+        for (int64_t i = 0; i < fields; i++) gradient[i] = factor * weights[i] * (gradient[i] - along);
+    }
+}
+
+/* Compute the attention weights of a head of one example, whose maps are all_maps apart. */
+static void weigh(const FieldMaps *of, const float *maps, int64_t head, float *weights) {
+    const int64_t depth = of->width / of->heads, all = of->maps * of->width, at = head * depth;
+    product_by_transposed(of->fields, of->fields, depth, maps + at, all, maps + of->width + at, all, weights, of->fields, REPLACE);
+    soften(weights, of->fields, (float)of->factor);
+}
+
+static void map_fields(const FieldMaps *of, const float *x, int64_t count, float *maps) {
+    const int64_t all = of->maps * of->width;
+    product_by_transposed(count * of->fields, all, of->in, x, of->in, of->weight, of->in, maps, all, REPLACE);
+}
+
+typedef struct {
+    FieldMaps of;
+    float *out, *scratch; /* scratch: fields * (maps * width + fields) values per example of a block, for each part */
+} FieldAttentionForward;
+
+void field_attention_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const FieldAttentionForward a = *(const FieldAttentionForward *)arguments;
+    const FieldMaps *of = &a.of;
+    const int64_t fields = of->fields, width = of->width, depth = width / of->heads, all = of->maps * width;
+    float *local = a.scratch + part * of->block * fields * (all + fields), *weights = local + of->block * fields * all;
+    for (int64_t start = first; start < last; start += of->block) {
+        const int64_t count = minimum(of->block, last - start);
+        const float *x = of->x + start * fields * of->in;
+        map_fields(of, x, count, local);
+        for (int64_t example = 0; example < count; example++) {
+            const float *maps = local + example * fields * all, *added = of->maps == 4 ? maps + 3 * width : x + example * fields * of->in;
+            float *out = a.out + (start + example) * fields * width;
+            const int64_t added_row = of->maps == 4 ? all : of->in;
+            for (int64_t head = 0; head < of->heads; head++) {
+                weigh(of, maps, head, weights);
+                product(fields, depth, fields, weights, fields, maps + 2 * width + head * depth, all, out + head * depth, width, REPLACE);
+            }
+            for (int64_t field = 0; field < fields; field++, out += width, added += added_row)
+                for (int64_t i = 0; i < width; i++) {
+                    const float sum = of->residual ? out[i] + added[i] : out[i];
+                    out[i] = sum < 0 ? 0.0f : sum; /* NaN stays */
+                }
+        }
+    }
+}
+
+typedef struct {
+    FieldMaps of;
+    const float *gradient, *out;
+    float *dx;
+    float *dweight; /* one accumulator per part, in the layout of weight */
+    float *scratch; /* fields * (2 maps * width + width + 2 fields) values per example of a block, for each part */
+} FieldAttentionBackward;
+
+void field_attention_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
+    const FieldAttentionBackward a = *(const FieldAttentionBackward *)arguments;
+    const FieldMaps *of = &a.of;
+    const int64_t fields = of->fields, in = of->in, width = of->width, depth = width / of->heads, all = of->maps * width;
+    float *local = a.scratch + part * of->block * fields * (2 * all + width + 2 * fields), *dlocal = local + of->block * fields * all;
+    float *dout = dlocal + of->block * fields * all, *weights = dout + of->block * fields * width;
+    float *dweights = weights + of->block * fields * fields, *sum = buffer(a.dweight, part, 0, 1, all * in);
+    for (int64_t start = first; start < last; start += of->block) {
+        const int64_t count = minimum(of->block, last - start), rows = count * fields, place = start * fields;
+        const float *x = of->x + place * in;
+        float *dx = a.dx + place * in;
+        map_fields(of, x, count, local);
+        for (int64_t i = 0; i < rows * width; i++)
+            dout[i] = a.out[place * width + i] > 0 ? a.gradient[place * width + i] : 0.0f;
+        for (int64_t example = 0; example < count; example++) {
+            const float *maps = local + example * fields * all, *d = dout + example * fields * width;
+            float *dmaps = dlocal + example * fields * all;
+            for (int64_t head = 0; head < of->heads; head++) {
+                const int64_t query = head * depth, key = width + query, value = width + key;
+                weigh(of, maps, head, weights);
+                product_of_transposed(fields, depth, fields, weights, fields, d + query, width, dmaps + value, all, REPLACE);
+                product_by_transposed(fields, fields, depth, d + query, width, maps + value, all, dweights, fields, REPLACE);
+                soften_backward(weights, dweights, fields, (float)of->factor);
+                product(fields, depth, fields, dweights, fields, maps + key, all, dmaps + query, all, REPLACE);
+                product_of_transposed(fields, depth, fields, dweights, fields, maps + query, all, dmaps + key, all, REPLACE);
+            }
+            for (int64_t field = 0; of->maps == 4 && field < fields; field++)
+                for (int64_t i = 0; i < width; i++) dmaps[field * all + 3 * width + i] = d[field * width + i];
+        }
+        product_of_transposed(all, in, rows, dlocal, all, x, in, sum, in, start > first ? ADD : REPLACE);
+        product(rows, in, all, dlocal, all, of->weight, in, dx, in, REPLACE);
+        for (int64_t i = 0; of->residual && of->maps == 3 && i < rows * in; i++) dx[i] += dout[i];
+    }
+}
