@@ -245,3 +245,21 @@ def test_a_step_of_tiny_work_runs_on_one_core(monkeypatch: pytest.MonkeyPatch, t
         stepper.close()
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("coupled", "threads"), [(False, 2), (True, 1)])
+def test_a_batch_of_one_slice_has_all_cores(monkeypatch: pytest.MonkeyPatch, coupled: bool, threads: int) -> None:
+    """Several threads with one core each would leave all but one idle where layers couple examples."""
+    monkeypatch.setattr("rankelastor.execution.cores.BUSY_WORK", 0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        ranker = fresh_ranker()
+        if coupled:
+            ranker.network.couples_examples = True  # type: ignore[assignment]
+        stepper = stepper_of(ranker)
+        stepper.step(batch(1))
+        assert stepper._num_threads == threads
+        stepper.close()
+    finally:
+        torch.set_num_threads(before)
