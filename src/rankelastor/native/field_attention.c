@@ -18,37 +18,61 @@ typedef struct {
     double factor;
 } FieldMaps;
 
+/* Rows of scores are padded to whole parts, so that no loop has a remainder; padding has this score, whose weight is as good as 0. */
+#define NO_SCORE (-INFINITY)
+
+static int64_t padded(int64_t fields) { return (fields + PART - 1) / PART * PART; }
+
+static float largest_of(const float *restrict row, int64_t width) {
+    float best[PART], largest;
+    for (int64_t i = 0; i < PART; i++) best[i] = row[i];
+    for (int64_t at = PART; at < width; at += PART)
+        for (int64_t i = 0; i < PART; i++) best[i] = row[at + i] > best[i] ? row[at + i] : best[i];
+    largest = best[0];
+    for (int64_t i = 1; i < PART; i++) largest = best[i] > largest ? best[i] : largest;
+    return largest;
+}
+
 /* Compute the softmax of factor * scores, row by row and in place. */
 static void soften(float *scores, int64_t fields, float factor) {
-    for (int64_t row = 0; row < fields; row++, scores += fields) {
-        float largest = factor * scores[0], sum = 0;
-        for (int64_t i = 0; i < fields; i++) {
-            scores[i] *= factor;
-            largest = scores[i] > largest ? scores[i] : largest;
-        }
-#pragma GCC ivdep
-        for (int64_t i = 0; i < fields; i++) {
-            scores[i] = exp_of(scores[i] - largest);
-            sum += scores[i];
-        }
+    const int64_t width = padded(fields);
+    for (int64_t row = 0; row < fields; row++, scores += width) {
+        float sums[PART] = {0}, sum = 0;
+        for (int64_t i = 0; i < fields; i++) scores[i] *= factor;
+        for (int64_t i = fields; i < width; i++) scores[i] = NO_SCORE;
+        const float largest = largest_of(scores, width);
+        for (int64_t at = 0; at < width; at += PART)
+            for (int64_t i = 0; i < PART; i++) {
+                scores[at + i] = exp_of(scores[at + i] - largest);
+                sums[i] += scores[at + i];
+            }
+        for (int64_t i = 0; i < PART; i++) sum += sums[i];
         const float share = 1.0f / sum;
-        for (int64_t i = 0; i < fields; i++) scores[i] *= share;
+        for (int64_t at = 0; at < width; at += PART)
+            for (int64_t i = 0; i < PART; i++) scores[at + i] *= share;
     }
 }
 
 /* Turn the gradient of the softmax, in place, into that of the scores before their factor. */
 static void soften_backward(const float *restrict weights, float *restrict gradient, int64_t fields, float factor) {
-    for (int64_t row = 0; row < fields; row++, weights += fields, gradient += fields) {
-        float along = 0;
-        for (int64_t i = 0; i < fields; i++) along += weights[i] * gradient[i];
-        for (int64_t i = 0; i < fields; i++) gradient[i] = factor * weights[i] * (gradient[i] - along);
+    const int64_t width = padded(fields);
+    for (int64_t row = 0; row < fields; row++, weights += width, gradient += width) {
+        float sums[PART] = {0}, along = 0;
+        for (int64_t i = fields; i < width; i++) gradient[i] = 0;
+        for (int64_t at = 0; at < width; at += PART)
+            for (int64_t i = 0; i < PART; i++) sums[i] += weights[at + i] * gradient[at + i];
+        for (int64_t i = 0; i < PART; i++) along += sums[i];
+        for (int64_t at = 0; at < width; at += PART)
+            for (int64_t i = 0; i < PART; i++)
+                gradient[at + i] = factor * weights[at + i] * (gradient[at + i] - along);
     }
 }
 
 /* Compute the attention weights of a head of one example, whose maps are all_maps apart. */
 static void weigh(const FieldMaps *of, const float *maps, int64_t head, float *weights) {
     const int64_t depth = of->width / of->heads, all = of->maps * of->width, at = head * depth;
-    product_by_transposed(of->fields, of->fields, depth, maps + at, all, maps + of->width + at, all, weights, of->fields, REPLACE);
+    product_by_transposed(of->fields, of->fields, depth, maps + at, all, maps + of->width + at, all, weights,
+                          padded(of->fields), REPLACE);
     soften(weights, of->fields, (float)of->factor);
 }
 
@@ -59,14 +83,14 @@ static void map_fields(const FieldMaps *of, const float *x, int64_t count, float
 
 typedef struct {
     FieldMaps of;
-    float *out, *scratch; /* scratch: fields * (maps * width + fields) values per example of a block, for each part */
+    float *out, *scratch; /* scratch: fields * (maps * width + padded fields) values per example of a block, for each part */
 } FieldAttentionForward;
 
 void field_attention_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const FieldAttentionForward a = *(const FieldAttentionForward *)arguments;
     const FieldMaps *of = &a.of;
-    const int64_t fields = of->fields, width = of->width, depth = width / of->heads, all = of->maps * width;
-    float *local = a.scratch + part * of->block * fields * (all + fields), *weights = local + of->block * fields * all;
+    const int64_t fields = of->fields, wide = padded(fields), width = of->width, depth = width / of->heads, all = of->maps * width;
+    float *local = a.scratch + part * of->block * fields * (all + wide), *weights = local + of->block * fields * all;
     for (int64_t start = first; start < last; start += of->block) {
         const int64_t count = minimum(of->block, last - start);
         const float *x = of->x + start * fields * of->in;
@@ -77,7 +101,7 @@ void field_attention_forward(const void *arguments, int64_t first, int64_t last,
             const int64_t added_row = of->maps == 4 ? all : of->in;
             for (int64_t head = 0; head < of->heads; head++) {
                 weigh(of, maps, head, weights);
-                product(fields, depth, fields, weights, fields, maps + 2 * width + head * depth, all, out + head * depth, width, REPLACE);
+                product(fields, depth, fields, weights, wide, maps + 2 * width + head * depth, all, out + head * depth, width, REPLACE);
             }
             for (int64_t field = 0; field < fields; field++, out += width, added += added_row)
                 for (int64_t i = 0; i < width; i++) {
@@ -99,10 +123,11 @@ typedef struct {
 void field_attention_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const FieldAttentionBackward a = *(const FieldAttentionBackward *)arguments;
     const FieldMaps *of = &a.of;
-    const int64_t fields = of->fields, in = of->in, width = of->width, depth = width / of->heads, all = of->maps * width;
-    float *local = a.scratch + part * of->block * fields * (2 * all + width + 2 * fields), *dlocal = local + of->block * fields * all;
+    const int64_t fields = of->fields, wide = padded(fields), in = of->in, width = of->width, depth = width / of->heads;
+    const int64_t all = of->maps * width;
+    float *local = a.scratch + part * of->block * fields * (2 * all + width + 2 * wide), *dlocal = local + of->block * fields * all;
     float *dout = dlocal + of->block * fields * all, *weights = dout + of->block * fields * width;
-    float *dweights = weights + of->block * fields * fields, *sum = buffer(a.dweight, part, 0, 1, all * in);
+    float *dweights = weights + of->block * fields * wide, *sum = buffer(a.dweight, part, 0, 1, all * in);
     for (int64_t start = first; start < last; start += of->block) {
         const int64_t count = minimum(of->block, last - start), rows = count * fields, place = start * fields;
         const float *x = of->x + place * in;
@@ -116,11 +141,11 @@ void field_attention_backward(const void *arguments, int64_t first, int64_t last
             for (int64_t head = 0; head < of->heads; head++) {
                 const int64_t query = head * depth, key = width + query, value = width + key;
                 weigh(of, maps, head, weights);
-                product_of_transposed(fields, depth, fields, weights, fields, d + query, width, dmaps + value, all, REPLACE);
-                product_by_transposed(fields, fields, depth, d + query, width, maps + value, all, dweights, fields, REPLACE);
+                product_of_transposed(fields, depth, fields, weights, wide, d + query, width, dmaps + value, all, REPLACE);
+                product_by_transposed(fields, fields, depth, d + query, width, maps + value, all, dweights, wide, REPLACE);
                 soften_backward(weights, dweights, fields, (float)of->factor);
-                product(fields, depth, fields, dweights, fields, maps + key, all, dmaps + query, all, REPLACE);
-                product_of_transposed(fields, depth, fields, dweights, fields, maps + query, all, dmaps + key, all, REPLACE);
+                product(fields, depth, fields, dweights, wide, maps + key, all, dmaps + query, all, REPLACE);
+                product_of_transposed(fields, depth, fields, dweights, wide, maps + query, all, dmaps + key, all, REPLACE);
             }
             for (int64_t field = 0; of->maps == 4 && field < fields; field++)
                 for (int64_t i = 0; i < width; i++) dmaps[field * all + 3 * width + i] = d[field * width + i];

@@ -15,6 +15,9 @@ from rankelastor.native.calling import Accumulator, call, kernels_take, num_part
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.interaction.attention import FieldAttention
 
+_PART = 16
+"""PART in elementwise.h."""
+
 
 @lowers(FieldAttention)
 def field_attention(layer: FieldAttention, context: Context) -> Operation | None:
@@ -82,7 +85,7 @@ class _FieldAttention(torch.autograd.Function):
         width, parts = len(weight) // num_maps, num_parts(rows)
         ctx.sizes = {"fields": fields, "in": in_dim, "width": width, "heads": num_heads, "maps": num_maps}
         ctx.sizes |= {"residual": residual, "factor": factor}
-        floats = fields * (len(weight) + fields)
+        floats = fields * (len(weight) + _padded(fields))
         block = rows_per_block(rows, parts=parts, floats_per_row=floats, num_weights=weight.numel())
         out = x.new_empty(rows, fields, width)
         call(
@@ -106,7 +109,7 @@ class _FieldAttention(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, out = ctx.saved_tensors
         (rows, fields, _), parts = x.shape, num_parts(len(x))
-        floats = fields * (2 * len(weight) + ctx.sizes["width"] + 2 * fields)
+        floats = fields * (2 * len(weight) + ctx.sizes["width"] + 2 * _padded(fields))
         block = rows_per_block(rows, parts=parts, floats_per_row=floats, num_weights=weight.numel())
         dx, dweight = torch.empty_like(x), Accumulator(weight.shape, parts=parts)
         call(
@@ -126,3 +129,8 @@ class _FieldAttention(torch.autograd.Function):
             parts=parts,
         )
         return dx, dweight.sum(), None, None, None, None
+
+
+def _padded(fields: int) -> int:
+    """Round the width of a row of attention weights up to whole parts of the kernel's loops."""
+    return -(-fields // _PART) * _PART
