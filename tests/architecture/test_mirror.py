@@ -198,6 +198,7 @@ COVERED: dict[str, tuple[str, str]] = {
     "execution/allocator.py": ("execution/test_process_state.py", "what it does to the process is looked at there"),
     "execution/kernels/cin.py": ("execution/kernels/test_registry.py", "tested by being registered"),
     "execution/kernels/cross.py": ("execution/kernels/test_registry.py", "tested by being registered"),
+    "execution/kernels/field_attention.py": ("execution/kernels/test_registry.py", "tested by being registered"),
     "execution/kernels/full_mixing.py": ("execution/kernels/test_registry.py", "tested by being registered"),
     "execution/kernels/glu.py": ("execution/kernels/test_registry.py", "tested by being registered"),
     "execution/kernels/mlp_head.py": ("execution/kernels/test_registry.py", "tested by being registered"),

@@ -134,7 +134,7 @@ class Context:
             return wrap_unlowered(layer, self.random_bytes)
         operation = self._operation(layer)
         if operation is None:
-            operation = self._shadow(layer)
+            operation = self.shadow(layer)
             is_container = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # a container is iterated, never called
             if operation is layer or is_container or not has_forward_hooks(layer):
                 return operation
@@ -159,7 +159,8 @@ class Context:
         registered = _RULES.get((self.device, type(layer)))
         return registered is not None and type(layer).forward is not registered.forward
 
-    def _shadow(self, layer: nn.Module) -> Operation:
+    def shadow(self, layer: nn.Module) -> Operation:
+        """Make a copy of a layer with lowered children and its own forward; the layer itself if no child is lowered."""
         children = {name: child and self.lower(child) for name, child in layer._modules.items()}  # noqa: SLF001
         own: dict[str, Any] = {"_modules": children, **{kind: OrderedDict() for kind in FORWARD_HOOKS}}
         if isinstance(layer, Dropout):

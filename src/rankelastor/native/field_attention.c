@@ -126,7 +126,7 @@ void field_attention_backward(const void *arguments, int64_t first, int64_t last
     const int64_t fields = of->fields, wide = padded(fields), in = of->in, width = of->width, depth = width / of->heads;
     const int64_t all = of->maps * width;
     float *local = a.scratch + part * of->block * fields * (2 * all + width + 2 * wide), *dlocal = local + of->block * fields * all;
-    float *dout = dlocal + of->block * fields * all, *weights = dout + of->block * fields * width;
+    float *dsum = dlocal + of->block * fields * all, *weights = dsum + of->block * fields * width;
     float *dweights = weights + of->block * fields * wide, *sum = buffer(a.dweight, part, 0, 1, all * in);
     for (int64_t start = first; start < last; start += of->block) {
         const int64_t count = minimum(of->block, last - start), rows = count * fields, place = start * fields;
@@ -134,9 +134,9 @@ void field_attention_backward(const void *arguments, int64_t first, int64_t last
         float *dx = a.dx + place * in;
         map_fields(of, x, count, local);
         for (int64_t i = 0; i < rows * width; i++)
-            dout[i] = a.out[place * width + i] > 0 ? a.gradient[place * width + i] : 0.0f;
+            dsum[i] = a.out[place * width + i] > 0 ? a.gradient[place * width + i] : 0.0f;
         for (int64_t example = 0; example < count; example++) {
-            const float *maps = local + example * fields * all, *d = dout + example * fields * width;
+            const float *maps = local + example * fields * all, *d = dsum + example * fields * width;
             float *dmaps = dlocal + example * fields * all;
             for (int64_t head = 0; head < of->heads; head++) {
                 const int64_t query = head * depth, key = width + query, value = width + key;
@@ -152,6 +152,6 @@ void field_attention_backward(const void *arguments, int64_t first, int64_t last
         }
         product_of_transposed(all, in, rows, dlocal, all, x, in, sum, in, start > first ? ADD : REPLACE);
         product(rows, in, all, dlocal, all, of->weight, in, dx, in, REPLACE);
-        for (int64_t i = 0; of->residual && of->maps == 3 && i < rows * in; i++) dx[i] += dout[i];
+        for (int64_t i = 0; of->residual && of->maps == 3 && i < rows * in; i++) dx[i] += dsum[i];
     }
 }

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from rankelastor.execution.kernels.operation import apply, kernels_may_compute
-from rankelastor.execution.rules import Context, Operation, lowers, wrap_unlowered
+from rankelastor.execution.rules import Context, Operation, lowers
 from rankelastor.native.calling import Accumulator, call, kernels_take, num_parts, rows_per_block
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.interaction.attention import FieldAttention
@@ -28,7 +28,7 @@ def field_attention(layer: FieldAttention, context: Context) -> Operation | None
         and context.is_plain(layer.norm, nn.Identity)
         and context.is_plain(layer.dropout, Dropout)
     )
-    return FieldAttentionOperation(layer, wrap_unlowered(layer, context.random_bytes)) if is_plain else None
+    return FieldAttentionOperation(layer, context.shadow(layer)) if is_plain else None
 
 
 class FieldAttentionOperation:
