@@ -195,7 +195,7 @@ class SlicedGradients:
         same holds for dropout masks, which are drawn slice by slice. A batch is one slice if any layer or
         the loss couples its examples, whatever the settings say.
         """
-        if couples_examples(*self._modules) or getattr(self._loss, "couples_examples", False):
+        if must_be_one_slice(self._modules, self._loss):
             return max(1, batch.num_examples)
         if self._slice_examples is not None:
             return self._slice_examples
@@ -328,6 +328,11 @@ def couples_examples(*modules: nn.Module) -> bool:
         or module.__dict__.get("couples_examples", getattr(type(module), "couples_examples", False))
         for module in modules
     )
+
+
+def must_be_one_slice(modules: Sequence[nn.Module], loss: Loss) -> bool:
+    """Tell whether a batch cannot be cut into slices, since a layer or the loss couples its examples."""
+    return couples_examples(*modules) or bool(getattr(loss, "couples_examples", False))
 
 
 def bytes_per_example(ranker: Ranker, batch: Batch) -> float:

@@ -117,7 +117,7 @@ typedef struct {
     const float *gradient, *out;
     float *dx;
     float *dweight; /* one accumulator per part, in the layout of weight */
-    float *scratch; /* fields * (2 maps * width + width + 2 fields) values per example of a block, for each part */
+    float *scratch; /* fields * (2 maps * width + width + 2 padded fields) values per example of a block, for each part */
 } FieldAttentionBackward;
 
 void field_attention_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {

@@ -19,7 +19,7 @@ from rankelastor.execution.lowering import Lowering
 from rankelastor.execution.phases import PhaseListener, ignore_phase
 from rankelastor.execution.recorded_step import RecordedStep
 from rankelastor.execution.rules import device_name
-from rankelastor.execution.slices import Loss, SlicedGradients, couples_examples
+from rankelastor.execution.slices import Loss, SlicedGradients, must_be_one_slice
 from rankelastor.models.ranker import Ranker
 from rankelastor.objectives.binary_cross_entropy import BinaryCrossEntropy
 from rankelastor.schema import Batch
@@ -92,7 +92,7 @@ class Stepper:
         self._compiled = compile_for_training(ranker.network, execution, batch_size=share)
         self._num_cores = torch.get_num_threads()
         self._is_tiny = self._device.type == "cpu" and is_tiny_work(ranker, share)
-        is_one_slice = couples_examples(*ranker.modules()) or getattr(self.objective, "couples_examples", False)
+        is_one_slice = must_be_one_slice(list(ranker.modules()), self.objective)
         self._num_threads = 1 if self._compiled or is_one_slice else choose_num_threads(ranker, share)
         self._threads = compute_threads(self._num_threads)
         self._networks = self._networks_of_threads()
@@ -111,7 +111,8 @@ class Stepper:
         if self._compiled is not None:
             return [self._compiled] * self._num_threads
         device = device_name(self._device)
-        return [Lowering(self._ranker.network, device=device) for _ in range(self._num_threads)]
+        count = self._num_threads if device == "cpu" else 1
+        return [Lowering(self._ranker.network, device=device) for _ in range(count)]
 
     def _sliced_gradients(self) -> SlicedGradients:
         return SlicedGradients(

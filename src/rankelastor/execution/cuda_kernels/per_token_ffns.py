@@ -106,7 +106,7 @@ class GateOperation:
         drops = self.dropout is not None and self.dropout.rate > 0
         if then is not None and not drops and folding_pays(len(tokens), reduce, then) and self.fits(tokens):
             return self._folded(tokens, then)
-        out: Tensor = self._gated(tokens, reduce.weight, reduce.bias) if self.fits(tokens) else self.gate(tokens)
+        out: Tensor = self._gated(tokens) if self.fits(tokens) else self.gate(tokens)
         if drops:
             assert self.dropout is not None
             out = self.dropout.forward(out)
@@ -127,19 +127,26 @@ class GateOperation:
         )
 
     def _folded(self, tokens: Tensor, then: PerTokenLinear) -> Tensor:
-        lift, reduce = self.gate.lift, self.gate.reduce
-        num_columns = self.maps * reduce.weight.shape[1]
+        lift, reduce, num_columns = self.gate.lift, self.gate.reduce, self._num_columns
         direct = torch.bmm(lift.weight[:, :, num_columns:], then.weight)
         weight = torch.cat([lift.weight[:, :, :num_columns].to(direct.dtype), direct], dim=2)
-        bias = (lift.bias[:, num_columns:] + reduce.bias).unsqueeze(2)
-        bias = (bias * then.weight).sum(dim=1) + then.bias
-        bias = torch.cat([lift.bias[:, :num_columns], bias], dim=1)
+        bias, direct_bias = self._biases()
+        direct_bias = (direct_bias.unsqueeze(2) * then.weight).sum(dim=1) + then.bias
+        bias = torch.cat([bias, direct_bias], dim=1)
         return _gate(tokens, weight, bias, torch.bmm(reduce.weight, then.weight), maps=self.maps)
 
-    def _gated(self, tokens: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        lift = self.gate.lift
-        zeros = bias.new_zeros(len(bias), self.maps * weight.shape[1])
-        return _gate(tokens, lift.weight, lift.bias + torch.cat([zeros, bias], dim=1), weight, maps=self.maps)
+    def _gated(self, tokens: Tensor) -> Tensor:
+        bias = torch.cat(self._biases(), dim=1)
+        return _gate(tokens, self.gate.lift.weight, bias, self.gate.reduce.weight, maps=self.maps)
+
+    @property
+    def _num_columns(self) -> int:
+        return self.maps * self.gate.reduce.weight.shape[1]
+
+    def _biases(self) -> tuple[Tensor, Tensor]:
+        """Return the biases of the maps that are multiplied, and the bias of the result."""
+        bias, num_columns = self.gate.lift.bias, self._num_columns
+        return bias[:, :num_columns], bias[:, num_columns:] + self.gate.reduce.bias
 
 
 class MlpLayerOperation:
@@ -151,12 +158,12 @@ class MlpLayerOperation:
 
     def __call__(self, tokens: Float[Tensor, "batch token in_dim"]) -> Float[Tensor, "batch token out_dim"]:
         """Apply the layer to each token."""
-        weight, bias = self.layer.linear.weight, self.layer.linear.bias
-        if tokens.numel() == 0 or bias.shape != weight.shape[::2]:
+        first = self.layer.linear
+        if not _may_map(first, tokens):
             plain: Tensor = self.layer.forward(tokens)
             return plain
         activation = ACTIVATIONS[type(self.layer.activation)]
-        hidden, _ = _pointwise(tokens, weight, bias, maps=1, num_direct=0, activation=activation)
+        hidden, _ = _pointwise(tokens, first.weight, first.bias, maps=1, num_direct=0, activation=activation)
         return self.dropout(hidden.transpose(0, 1))
 
 
@@ -168,12 +175,17 @@ class SwiGluOperation:
 
     def __call__(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Apply the SwiGLU to each token."""
-        weight, bias = self.layer.up.weight, self.layer.up.bias
-        if tokens.numel() == 0 or bias.shape != weight.shape[::2]:
+        first = self.layer.up
+        if not _may_map(first, tokens):
             plain: Tensor = self.layer.forward(tokens)
             return plain
-        hidden, _ = _pointwise(tokens, weight, bias, maps=2, num_direct=0, activation="silu")
+        hidden, _ = _pointwise(tokens, first.weight, first.bias, maps=2, num_direct=0, activation="silu")
         return self.layer.down.forward(hidden.transpose(0, 1))
+
+
+def _may_map(layer: PerTokenLinear, tokens: Tensor) -> bool:
+    """Tell whether there are tokens to map, and the bias has the size that the kernel expects."""
+    return tokens.numel() > 0 and layer.bias.shape == layer.weight.shape[::2]
 
 
 def _gate(
