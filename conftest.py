@@ -11,5 +11,5 @@ import torch
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # it is read when Triton is imported
 
-_KERNELS = Path(__file__).parent / "src/rankelastor/execution/cuda_kernels/gated.py"
-collect_ignore = [] if find_spec("triton") else [str(_KERNELS)]
+_KERNELS = Path(__file__).parent / "src/rankelastor/execution/cuda_kernels"
+collect_ignore = [] if find_spec("triton") else [str(_KERNELS / name) for name in ("gated.py", "look_up.py")]

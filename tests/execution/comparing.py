@@ -52,7 +52,7 @@ def results(
     x = x if x.requires_grad else x.detach().requires_grad_()
     out = compute(x)
     if upstream is None:
-        upstream = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
+        upstream = torch.linspace(-1, 1, out.numel(), dtype=out.dtype, device=out.device).view_as(out)
     if not out.requires_grad:  # dropout of all elements leaves no graph
         return [out, torch.zeros_like(x)]
     leaves = [x, *(parameter for parameter in parameters if parameter.requires_grad)]

@@ -153,7 +153,8 @@ def _full_mixing(instructions: InstructionSet, monkeypatch: pytest.MonkeyPatch) 
     library._loaded.cache_clear()
     torch.manual_seed(0)
     head, x = MlpHead(num_tokens=3, token_dim=20, num_tasks=2), torch.randn(40, 3, 20)
-    return Lowering(head).current()(x).detach()
+    logits: Tensor = Lowering(head).current()(x)
+    return logits.detach()
 
 
 def test_an_unknown_set_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

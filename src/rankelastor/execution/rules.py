@@ -27,7 +27,7 @@ from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.random_bytes import RandomBytes
 
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
-Operation = Callable[..., Tensor]
+Operation = Callable[..., Any]
 """Function with the result of one layer, or of several consecutive layers."""
 
 

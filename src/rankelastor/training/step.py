@@ -96,6 +96,7 @@ class Stepper:
         self._num_threads = 1 if self._compiled or is_one_slice else choose_num_threads(ranker, share)
         self._threads = compute_threads(self._num_threads)
         self._networks = self._networks_of_threads()
+        self._embedding = Lowering(ranker.embedding, device=device_name(self._device))
         self._gradients = None if self._device.type == "cuda" else self._sliced_gradients()
         self._recorded = self._recorded_step()
         self._executor_before: ExecutorName | None = None  # that of a former process, until a step is taken here
@@ -286,7 +287,7 @@ class Stepper:
             compute = self._networks[0].current()
             if self._exchange.world.size > 1:
                 self._exchange.begin(self._ranker.embedding.rows_of(batch))
-            logits = compute(self._ranker.embedding(batch))
+            logits = compute(self._embedding.current()(batch))
         self._on_phase("loss")
         loss = self.objective(logits, batch, total=self.objective.total(batch))
         self._on_phase("backward")

@@ -4,6 +4,6 @@ Products stay those of cuBLAS. A rule applies where Triton is installed, which P
 is imported when a network is lowered for CUDA.
 """
 
-from rankelastor.execution.cuda_kernels import per_token_ffns
+from rankelastor.execution.cuda_kernels import field_embedding, per_token_ffns
 
-__all__ = ["per_token_ffns"]
+__all__ = ["field_embedding", "per_token_ffns"]

@@ -164,7 +164,8 @@ class MlpLayerOperation:
             return plain
         activation = ACTIVATIONS[type(self.layer.activation)]
         hidden, _ = _pointwise(tokens, first.weight, first.bias, maps=1, num_direct=0, activation=activation)
-        return self.dropout(hidden.transpose(0, 1))
+        out: Tensor = self.dropout(hidden.transpose(0, 1))
+        return out
 
 
 class SwiGluOperation:

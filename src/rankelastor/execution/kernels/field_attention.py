@@ -47,7 +47,8 @@ class FieldAttentionOperation:
         """Let each field attend to all fields."""
         layer = self.layer
         if layer.dropout.rate > 0 or not self.fits(fields):
-            return self.plain(fields)
+            plain: Tensor = self.plain(fields)
+            return plain
         maps = self._maps()
         weight = torch.cat([each.weight for each in maps])
         return apply(_FieldAttention, fields, weight, len(maps), layer.num_heads, layer.factor, int(layer.residual))
