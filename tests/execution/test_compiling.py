@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NoReturn, cast
@@ -132,6 +132,23 @@ def test_compiled_dropout_is_drawn_anew_and_repeatably(monkeypatch: pytest.Monke
     assert compiled.is_compiled
     assert not torch.allclose(masked[0], masked[1])
     assert not torch.allclose(masked[1], masked[2])
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_the_twelfth_network_of_a_process_is_compiled_like_the_first() -> None:
+    """PyTorch compiles one forward for eight sizes, and runs it eagerly for a ninth, if nobody asks for more."""
+    graphs: list[torch.fx.GraphModule] = []
+
+    def kept(graph: torch.fx.GraphModule, _inputs: Sequence[Tensor]) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    for number in range(12):
+        ranker = fresh()
+        compiled = CompiledNetwork(ranker.network, partial(torch.compile, backend=kept, dynamic=False))
+        for _ in range(2):
+            logits(compiled, ranker, batch(0, 8 + number))
+        assert len(graphs) == number + 1
 
 
 @pytest.mark.slow

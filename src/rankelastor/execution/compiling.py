@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache, partial
-from inspect import signature
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +24,6 @@ logger = logging.getLogger(__name__)
 
 Network = Callable[[Embedded], Tensor]
 Compile = Callable[[Network], Network]
-_OPTIONS = {"isolate_recompiles": True} if "isolate_recompiles" in signature(torch.compile).parameters else {}
-"""Gives each network its own limit of recompilations. Without this option PyTorch compiles at most 8 per process."""
 _TRIALS = {"cpu": 1, "cuda": 3}
 """On CUDA the first pass warms up, the second is recorded as a CUDA graph, the third replays it."""
 
@@ -63,7 +62,7 @@ def compiler_for(settings: ExecutionSettings, device: torch.device) -> Compile:
     A step that is recorded as a whole needs no graphs of its passes.
     """
     mode = "reduce-overhead" if device.type == "cuda" and not should_record(settings, device) else None
-    return partial(torch.compile, dynamic=False, mode=mode, **_OPTIONS)
+    return partial(torch.compile, dynamic=False, mode=mode)
 
 
 def should_record(settings: ExecutionSettings, device: torch.device) -> bool:
@@ -154,7 +153,7 @@ class CompiledNetwork:
             self._built_from, self._compiled = source, None
         began = time.perf_counter()
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _any_number_of_networks():
                 warnings.simplefilter("ignore")  # the compiler's advice is meant for authors of models
                 compiled = self._compiled or self._compile(source)
                 self._try_out(compiled, embedded)
@@ -190,6 +189,15 @@ def compile_for_training(network: nn.Module, settings: ExecutionSettings, *, bat
     if not should_compile(settings, device, work=work):
         return None
     return CompiledNetwork(network, compiler_for(settings, device))
+
+
+def _any_number_of_networks() -> AbstractContextManager[None]:
+    """Lift PyTorch's limit of eight sizes or kinds of networks a process, after which it runs all others eagerly."""
+    from torch._dynamo import config  # noqa: PLC0415 - takes a second to import
+
+    no_limit = {"recompile_limit": sys.maxsize, "accumulated_recompile_limit": sys.maxsize}
+    limits: AbstractContextManager[None] = config.patch(no_limit)
+    return limits
 
 
 def _copy_with_gradients(embedded: Embedded) -> Embedded:

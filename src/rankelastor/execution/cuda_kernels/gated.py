@@ -15,8 +15,8 @@ import triton.language as tl
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
-_ROWS, _COLUMNS = 8, 128
-"""A block: so many examples of one token by so many columns."""
+_BLOCK, _MOST_COLUMNS = 2048, 256
+"""Values of a block, which are some examples of one token by some columns, and most columns of a block."""
 _ROWS_OF_PROGRAM = 128
 """Examples whose gradients of the biases one program adds up."""
 
@@ -198,8 +198,10 @@ def gated(lifted: Tensor, bias: Tensor, maps: int, num_direct: int, activation: 
     inner = (width - num_direct) // maps
     out = lifted.new_empty(tokens, rows, inner)
     direct = lifted.new_empty(tokens, rows, num_direct)
-    wrap_triton(_gated_forward)[(triton.cdiv(rows, _ROWS), _blocks(inner, num_direct), tokens)](
-        lifted, bias, out, direct, rows, inner, num_direct, maps, activation, _ROWS, _COLUMNS
+    columns = _block_columns(inner)
+    block_rows = _BLOCK // columns
+    wrap_triton(_gated_forward)[(triton.cdiv(rows, block_rows), _blocks(inner, num_direct), tokens)](
+        lifted, bias, out, direct, rows, inner, num_direct, maps, activation, block_rows, columns
     )
     return out, direct
 
@@ -214,7 +216,9 @@ def gated_backward(
     parts = triton.cdiv(rows, _ROWS_OF_PROGRAM)
     d_lifted = torch.empty_like(lifted)
     d_bias = bias.new_empty(parts, tokens, width)
-    sizes = (rows, inner, num_direct, maps, activation, _ROWS, _COLUMNS, _ROWS_OF_PROGRAM // _ROWS)
+    columns = _block_columns(inner)
+    block_rows = _BLOCK // columns
+    sizes = (rows, inner, num_direct, maps, activation, block_rows, columns, _ROWS_OF_PROGRAM // block_rows)
     wrap_triton(_gated_backward)[(parts, _blocks(inner, num_direct), tokens)](
         lifted, bias, d_out, d_direct, d_lifted, d_bias, *sizes
     )
@@ -222,7 +226,13 @@ def gated_backward(
 
 
 def _blocks(inner: int, num_direct: int) -> int:
-    return int(triton.cdiv(inner, _COLUMNS) + triton.cdiv(num_direct, _COLUMNS))
+    columns = _block_columns(inner)
+    return int(triton.cdiv(inner, columns) + triton.cdiv(num_direct, columns))
+
+
+def _block_columns(inner: int) -> int:
+    """Choose as many columns as there are, so that a block reads whole rows."""
+    return min(_MOST_COLUMNS, int(triton.next_power_of_2(max(16, inner))))
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
