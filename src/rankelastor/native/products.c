@@ -2,8 +2,6 @@
 
 #include <stddef.h>
 
-#include "tiles.h"
-
 /* Fortran's sgemm for column-major matrices. Sizes are passed as addresses of 64-bit integers: on little-endian
  * processors, libraries with 32-bit integers read the same values. */
 typedef void blas_sgemm(const char *, const char *, const int64_t *, const int64_t *, const int64_t *, const float *,
@@ -54,8 +52,9 @@ static void multiply(const char *transpose_b, const char *transpose_a, int64_t m
         const int64_t *step = *transpose_b == 'N' ? &b_row : &next, *outer = *transpose_a == 'N' ? &depth : &m;
         sgemv(*transpose_a == 'N' ? "T" : "N", outer, *transpose_a == 'N' ? &m : &depth, &one, a, &a_row, b, step, &beta, c, &c_row);
     } else if (by_tiles) {
-        multiply_by_tiles(m, n, depth, a, *transpose_a == 'N' ? a_row : 1, *transpose_a == 'N' ? 1 : a_row, b,
-                          *transpose_b == 'N' ? b_row : 1, *transpose_b == 'N' ? 1 : b_row, c, c_row, add);
+        const Product product = {a, *transpose_a == 'N' ? a_row : 1, *transpose_a == 'N' ? 1 : a_row,
+                                 b, *transpose_b == 'N' ? b_row : 1, *transpose_b == 'N' ? 1 : b_row, depth};
+        sum_by_tiles(m, n, &product, 1, NULL, c, c_row, add);
     } else {
         sgemm(transpose_b, transpose_a, &n, &m, &depth, &one, b, &b_row, a, &a_row, &beta, c, &c_row);
     }
@@ -74,4 +73,18 @@ void product_by_transposed(int64_t m, int64_t n, int64_t depth, const float *a, 
 void product_of_transposed(int64_t m, int64_t n, int64_t depth, const float *a, int64_t a_row, const float *b,
                            int64_t b_row, float *c, int64_t c_row, int add) {
     multiply("N", "T", m, n, depth, a, a_row, b, b_row, c, c_row, add);
+}
+
+void sum_of_products(int64_t m, int64_t n, const Product *products, int count, const float *bias, float *c, int64_t c_row) {
+    if (by_tiles && m > 1 && n > 1) {
+        sum_by_tiles(m, n, products, count, bias, c, c_row, REPLACE);
+        return;
+    }
+    for (int64_t row = 0; bias && row < m; row++)
+        for (int64_t j = 0; j < n; j++) c[row * c_row + j] = bias[j];
+    for (int i = 0; i < count; i++) {
+        const Product p = products[i];
+        multiply(p.b_step == 1 ? "N" : "T", "N", m, n, p.depth, p.a, p.a_row, p.b, p.b_step == 1 ? p.b_row : p.b_step, c, c_row,
+                 bias || i > 0 ? ADD : REPLACE);
+    }
 }

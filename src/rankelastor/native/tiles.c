@@ -6,12 +6,16 @@
  */
 #include "tiles.h"
 
+#include <stddef.h>
+
 #include "vectors.h"
 
 #define SUM_DEPTH 256 /* products that a register adds up; a panel of b that deep takes half of a small first-level cache */
 #define BLOCK_ROWS 192 /* rows of a, so that they stay in the second-level cache while all of b passes */
 #define WORTH_COPYING 48 /* rows of a from which copying the panel of b pays */
 #define WORTH_COPYING_A 96 /* columns of b from which copying the transposed a pays */
+#define MOST_ADDENDS 2
+#define TOGETHER 128 /* depth of two products up to which a tile adds both up: deeper panels of b fill the first-level cache */
 #define MOST_VECTORS 3
 #if defined(__SSE__) && !defined(__AVX512F__) /* 16 registers */
 #define MOST_ROWS 6
@@ -22,45 +26,65 @@ static const int64_t rows_by_vectors[MOST_VECTORS + 1] = {0, 12, 12, 8};
 #endif
 
 typedef struct {
-    int64_t depth;
     const float *a;
     int64_t a_row, a_step;
     const float *b;
-    int64_t b_row;
+    int64_t b_row, depth;
+} Addend;
+
+typedef struct {
+    Addend of[MOST_ADDENDS];
+    int addends;
+    const float *bias;
     float *c;
     int64_t c_row;
     int64_t last_lanes; /* columns in the last vector */
     int add;
 } Tile;
 
-ALWAYS_INLINE void compute_tile(const int rows, const int vectors, Tile t) {
+ALWAYS_INLINE void compute_tile(const int rows, const int vectors, const Tile *t) {
     vector sums[MOST_ROWS][MOST_VECTORS];
 #pragma GCC unroll 12
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 3
         for (int j = 0; j < vectors; j++) sums[i][j] = (vector){0};
-    for (int64_t k = 0; k < t.depth; k++, t.a += t.a_step, t.b += t.b_row) {
-        vector right[MOST_VECTORS];
+    for (int number = 0; number < t->addends; number++) {
+        const Addend of = t->of[number];
+        const float *a = of.a, *b = of.b;
+        for (int64_t k = 0; k < of.depth; k++, a += of.a_step, b += of.b_row) {
+            vector right[MOST_VECTORS];
 #pragma GCC unroll 3
-        for (int j = 0; j < vectors; j++) right[j] = load(t.b + j * LANES);
+            for (int j = 0; j < vectors; j++) right[j] = load(b + j * LANES);
 #pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-            const float left = t.a[i * t.a_row];
+            for (int i = 0; i < rows; i++) {
+                const float left = a[i * of.a_row];
 #pragma GCC unroll 3
-            for (int j = 0; j < vectors; j++) sums[i][j] += left * right[j];
+                for (int j = 0; j < vectors; j++) sums[i][j] += left * right[j];
+            }
+        }
+    }
+    const int64_t last_lanes = t->last_lanes, c_row = t->c_row;
+    float *c = t->c;
+    if (t->bias) {
+#pragma GCC unroll 3
+        for (int j = 0; j < vectors; j++) {
+            const vector bias = j + 1 < vectors || last_lanes == LANES ? load(t->bias + j * LANES)
+                                                                       : load_first(t->bias + j * LANES, last_lanes);
+#pragma GCC unroll 12
+            for (int i = 0; i < rows; i++) sums[i][j] += bias;
         }
     }
 #pragma GCC unroll 12
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 3
         for (int j = 0; j < vectors; j++) {
-            float *to = t.c + i * t.c_row + j * LANES;
-            if (j + 1 < vectors || t.last_lanes == LANES) {
-                if (t.add) sums[i][j] += load(to);
+            float *to = c + i * c_row + j * LANES;
+            if (j + 1 < vectors || last_lanes == LANES) {
+                if (t->add) sums[i][j] += load(to);
                 store(to, sums[i][j]);
             } else {
-                if (t.add) sums[i][j] += load_first(to, t.last_lanes);
-                store_first(to, sums[i][j], t.last_lanes);
+                if (t->add) sums[i][j] += load_first(to, last_lanes);
+                store_first(to, sums[i][j], last_lanes);
             }
         }
     }
@@ -69,7 +93,7 @@ ALWAYS_INLINE void compute_tile(const int rows, const int vectors, Tile t) {
 #define TILE(vectors, rows) \
     case (vectors) * 16 + (rows): compute_tile(rows, vectors, t); break;
 
-static void tile(int64_t vectors, int64_t rows, Tile t) {
+static void tile(int64_t vectors, int64_t rows, const Tile *t) {
     switch (vectors * 16 + rows) {
         TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6)
         TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(2, 5) TILE(2, 6)
@@ -111,48 +135,79 @@ static void copy_tiles(const float *a, int64_t a_step, float *copied, int64_t m,
         float *to = copied + first * depth;
         const float *from = a + first;
         for (int64_t k = 0; k < depth; k++, from += a_step, to += rows)
-            for (int64_t row = 0; row < rows; row++) to[row] = from[row];
+            for (int64_t row = 0; row < rows; row += LANES) {
+                const int64_t count = rows - row < LANES ? rows - row : LANES;
+                store_first(to + row, load_first(from + row, count), count);
+            }
     }
 }
 
-/* Multiply rows of a, not deeper than SUM_DEPTH, by all columns of b. */
-static void multiply_block(int64_t m, int64_t n, const Tile block, int64_t b_step) {
+/* Multiply rows of all a, together not deeper than SUM_DEPTH, by all columns of all b. */
+static void multiply_block(int64_t m, int64_t n, const Tile *block, const int64_t *b_steps) {
     float panel[SUM_DEPTH * MOST_VECTORS * LANES] __attribute__((aligned(64)));
     static _Thread_local float tiles_of_a[BLOCK_ROWS * SUM_DEPTH] __attribute__((aligned(64)));
-    const int copies_a = block.a_row == 1 && n >= WORTH_COPYING_A;
-    if (copies_a) copy_tiles(block.a, block.a_step, tiles_of_a, m, block.depth, rows_by_vectors[2]);
+    const int copies_a = block->addends == 1 && block->of[0].a_row == 1 && n >= WORTH_COPYING_A;
+    if (copies_a) copy_tiles(block->of[0].a, block->of[0].a_step, tiles_of_a, m, block->of[0].depth, rows_by_vectors[2]);
     int64_t vectors;
     for (int64_t j = 0; j < n; j += vectors * LANES) {
-        Tile t = block;
+        Tile t = *block;
         const int64_t left = (n - j + LANES - 1) / LANES;
         vectors = left <= MOST_VECTORS && !copies_a ? left : left < 2 ? left : 2;
         const int64_t width = n - j < vectors * LANES ? n - j : vectors * LANES;
         t.last_lanes = width - (vectors - 1) * LANES;
-        t.b = block.b + j * b_step;
-        if (b_step != 1) transpose_panel(t.b, b_step, panel, t.depth, vectors, width);
-        else if (t.last_lanes < LANES || m >= WORTH_COPYING)
-            copy_panel(t.b, t.b_row, panel, t.depth, vectors, t.last_lanes);
-        if (b_step != 1 || t.last_lanes < LANES || m >= WORTH_COPYING) t.b = panel, t.b_row = vectors * LANES;
-        const int64_t tiles = (m + rows_by_vectors[vectors] - 1) / rows_by_vectors[vectors];
+        if (t.bias) t.bias += j;
+        float *to = panel;
+        for (int number = 0; number < t.addends; number++) {
+            Addend *of = t.of + number;
+            const int64_t b_step = b_steps[number];
+            of->b += j * b_step;
+            if (b_step == 1 && t.last_lanes == LANES && m < WORTH_COPYING) continue;
+            if (b_step != 1) transpose_panel(of->b, b_step, to, of->depth, vectors, width);
+            else copy_panel(of->b, of->b_row, to, of->depth, vectors, t.last_lanes);
+            of->b = to, of->b_row = vectors * LANES;
+            to += of->depth * vectors * LANES;
+        }
+        const int64_t most = rows_by_vectors[vectors], tiles = (m + most - 1) / most;
         for (int64_t i = 0; i < tiles; i++) {
             const int64_t first = m * i / tiles, last = m * (i + 1) / tiles; /* equal heights */
-            if (copies_a) t.a = tiles_of_a + first * t.depth, t.a_row = 1, t.a_step = last - first;
-            else t.a = block.a + first * t.a_row;
-            t.c = block.c + first * t.c_row + j;
-            tile(vectors, last - first, t);
+            for (int number = 0; number < t.addends; number++)
+                t.of[number].a = block->of[number].a + first * block->of[number].a_row;
+            if (copies_a) t.of[0].a = tiles_of_a + first * t.of[0].depth, t.of[0].a_step = last - first;
+            t.c = block->c + first * t.c_row + j;
+            tile(vectors, last - first, &t);
         }
     }
 }
 
-void multiply_by_tiles(int64_t m, int64_t n, int64_t depth, const float *a, int64_t a_row, int64_t a_step, const float *b,
-                       int64_t b_row, int64_t b_step, float *c, int64_t c_row, int add) {
-    for (int64_t k = 0; k < depth; k += SUM_DEPTH) {
-        const int64_t part = depth - k < SUM_DEPTH ? depth - k : SUM_DEPTH;
-        for (int64_t row = 0; row < m; row += BLOCK_ROWS) {
-            const Tile block = {part, a + row * a_row + k * a_step, a_row, a_step, b + k * b_row, b_row, c + row * c_row, c_row,
-                                0, add || k > 0};
-            multiply_block(m - row < BLOCK_ROWS ? m - row : BLOCK_ROWS, n, block, b_step);
+/* Sum products that are together not deeper than SUM_DEPTH, by rows of a that stay in the second-level cache. */
+static void sum_shallow(int64_t m, int64_t n, const Product *products, int count, const float *bias, float *c, int64_t c_row,
+                        int add) {
+    for (int64_t row = 0; row < m; row += BLOCK_ROWS) {
+        Tile block = {.addends = count, .bias = bias, .c = c + row * c_row, .c_row = c_row, .add = add};
+        int64_t b_steps[MOST_ADDENDS];
+        for (int i = 0; i < count; i++) {
+            const Product p = products[i];
+            block.of[i] = (Addend){p.a + row * p.a_row, p.a_row, p.a_step, p.b, p.b_row, p.depth};
+            b_steps[i] = p.b_step;
         }
+        multiply_block(m - row < BLOCK_ROWS ? m - row : BLOCK_ROWS, n, &block, b_steps);
+    }
+}
+
+void sum_by_tiles(int64_t m, int64_t n, const Product *products, int count, const float *bias, float *c, int64_t c_row, int add) {
+    if (count > 1 && products[0].depth + products[1].depth <= TOGETHER) {
+        sum_shallow(m, n, products, count, bias, c, c_row, add);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        int64_t k = 0;
+        do {
+            Product part = products[i];
+            part.depth = part.depth - k < SUM_DEPTH ? part.depth - k : SUM_DEPTH;
+            part.a += k * part.a_step, part.b += k * part.b_row;
+            sum_shallow(m, n, &part, 1, bias, c, c_row, add);
+            add = 1, bias = NULL;
+        } while ((k += SUM_DEPTH) < products[i].depth);
     }
 }
 

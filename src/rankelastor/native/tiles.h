@@ -4,9 +4,17 @@
 
 #include <stdint.h>
 
-/* Compute c (m x n) = a (m x depth) b (depth x n), added to c if add is not 0. *_row and *_step are the strides of rows and
- * of the values within a row. One stride of b is 1. */
-void multiply_by_tiles(int64_t m, int64_t n, int64_t depth, const float *a, int64_t a_row, int64_t a_step, const float *b,
-                       int64_t b_row, int64_t b_step, float *c, int64_t c_row, int add);
+/* A product of a (m x depth) and b (depth x n). *_row and *_step are the strides of rows and of the values within a row; one
+ * stride of b is 1. */
+typedef struct {
+    const float *a;
+    int64_t a_row, a_step;
+    const float *b;
+    int64_t b_row, b_step, depth;
+} Product;
+
+/* Compute c (m x n) = the sum of one or two products, plus a bias for each row unless it is NULL, added to c if add is not 0;
+ * not with a bias. */
+void sum_by_tiles(int64_t m, int64_t n, const Product *products, int count, const float *bias, float *c, int64_t c_row, int add);
 
 #endif

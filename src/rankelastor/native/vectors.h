@@ -46,8 +46,24 @@ ALWAYS_INLINE __m256i mask_of_first(int64_t count) {
 ALWAYS_INLINE vector load_first(const float *from, int64_t count) {
     return (vector)_mm256_maskload_ps(from, mask_of_first(count));
 }
+/* By four, two and one, since some processors take many steps for a masked store. */
 ALWAYS_INLINE void store_first(float *to, vector values, int64_t count) {
-    _mm256_maskstore_ps(to, mask_of_first(count), (__m256)values);
+    if (count == LANES) {
+        store(to, values);
+        return;
+    }
+    __m128 rest = _mm256_castps256_ps128((__m256)values);
+    if (count & 4) {
+        _mm_storeu_ps(to, rest);
+        rest = _mm256_extractf128_ps((__m256)values, 1);
+        to += 4;
+    }
+    if (count & 2) {
+        _mm_storel_pi((__m64 *)to, rest);
+        rest = _mm_movehl_ps(rest, rest);
+        to += 2;
+    }
+    if (count & 1) _mm_store_ss(to, rest);
 }
 #else
 ALWAYS_INLINE vector load_first(const float *from, int64_t count) {

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from rankelastor.execution.folding import folding_pays
-from rankelastor.execution.kernels.operation import apply, is_cheap_to_repeat, kernels_may_compute
+from rankelastor.execution.kernels.operation import apply, kernels_may_compute
 from rankelastor.native.calling import Accumulator, call, kernels_take, num_parts, rows_per_block, with_contiguous_rows
 from rankelastor.nn.ffn.gate import PublishedGate
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
@@ -109,18 +109,19 @@ class _Gate(torch.autograd.Function):
             folded = (torch.bmm(direct, then), torch.bmm(reduce, then), _multiply_vectors(bias, then).add_(then_bias))
         out_dim = folded[1].shape[2]
         parts = num_parts(rows)
-        block = rows_per_block(rows, parts=parts, floats_per_row=8 * inner_dim, num_weights=lift[0].numel())
+        block = rows_per_block(rows, parts=parts, floats_per_row=5 * inner_dim, num_weights=lift[0].numel())
         out = x.new_empty(tokens, rows, out_dim)
-        lifted = x.new_empty(tokens, rows, 3 * inner_dim) if saves and not is_cheap_to_repeat(dim) else None
+        kept = x.new_empty(tokens, rows, 3 * inner_dim) if saves else None
         inverse = None if gain is None else x.new_empty(tokens, rows)
         scratch = x.new_empty(parts * block * (4 * inner_dim + dim))
         call(
             "gate_forward",
             {
-                **_input(x, gain, inverse, lift, lift_bias, folded[0], folded[1]),
+                **_input(x, gain, inverse, lift, folded[0], folded[1]),
+                "lift_bias": lift_bias,
                 "bias": folded[2],
                 "out": out,
-                "lifted": lifted,
+                "kept": kept,
                 "scratch": scratch,
                 **_sizes(x, inner_dim, out_dim, block),
             },
@@ -129,18 +130,18 @@ class _Gate(torch.autograd.Function):
         )
         if saves:
             ctx.parts, ctx.block = parts, block
-            ctx.save_for_backward(x, gain, inverse, lift, lift_bias, reduce, bias, then, lifted, *folded[:2])
+            ctx.save_for_backward(x, gain, inverse, lift, reduce, bias, then, kept, *folded[:2])
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, gain, inverse, lift, lift_bias, reduce, bias, then, lifted, *folded = ctx.saved_tensors
+        x, gain, inverse, lift, reduce, bias, then, kept, *folded = ctx.saved_tensors
         gradient = with_contiguous_rows(gradient)
         (tokens, rows, dim), inner_dim, out_dim = x.shape, reduce.shape[1], gradient.shape[2]
         parts = ctx.parts
         dx = x.new_empty(tokens, rows, dim)
-        shapes = (lift.shape, lift_bias.shape, folded[1].shape, (tokens, out_dim))
+        shapes = (lift.shape, (tokens, lift.shape[2]), folded[1].shape, (tokens, out_dim))
         lift_sum, lift_bias_sum, reduce_sum, bias_sum = (Accumulator(shape, parts=parts) for shape in shapes)
         direct_sum = None if then is None else Accumulator(folded[0].shape, parts=parts)
         gain_sum = None if gain is None else Accumulator(gain.shape, parts=parts)
@@ -150,8 +151,8 @@ class _Gate(torch.autograd.Function):
                 "gradient": gradient,
                 "gradient_token": gradient.stride(0),
                 "gradient_row": gradient.stride(1),
-                **_input(x, gain, inverse, lift, lift_bias, *folded),
-                "lifted": lifted,
+                **_input(x, gain, inverse, lift, *folded),
+                "kept": kept,
                 "dx": dx,
                 "dgain": gain_sum,
                 "dlift": lift_sum,
@@ -159,7 +160,7 @@ class _Gate(torch.autograd.Function):
                 "ddirect": direct_sum or lift_sum.buffers[:, 3 * inner_dim :],
                 "dreduce": reduce_sum,
                 "dbias": bias_sum,
-                "scratch": x.new_empty(parts * ctx.block * (8 * inner_dim + 2 * dim)),
+                "scratch": x.new_empty(parts * ctx.block * (5 * inner_dim + 2 * dim)),
                 **_sizes(x, inner_dim, out_dim, ctx.block),
             },
             rows=rows,
@@ -187,7 +188,6 @@ def _input(  # noqa: PLR0917 - a table of the kernel's fields
     gain: Tensor | None,
     inverse: Tensor | None,
     lift: Tensor,
-    lift_bias: Tensor,
     direct: Tensor,
     reduce: Tensor,
 ) -> dict[str, Tensor | int | None]:
@@ -200,7 +200,6 @@ def _input(  # noqa: PLR0917 - a table of the kernel's fields
         "inverse": inverse,
         "lift": lift,
         "lift_row": lift.stride(1),
-        "lift_bias": lift_bias,
         "direct": direct,
         "direct_row": direct.stride(1),
         "reduce": reduce,
