@@ -30,10 +30,8 @@ void cin_forward(const void *arguments, int64_t first, int64_t last, int64_t par
     float *products = c.scratch + part * c.block * pairs;
     for (int64_t row = first; row < last; row += c.block) {
         const int64_t count = minimum(c.block, last - row);
-        float *out = c.out + row * c.out_dim;
         multiply_pairs(c.x0 + row * c.fields, c.x + row * c.width, products, count, c.fields, c.width);
-        repeat_row(c.b, out, count, c.out_dim);
-        product_by_transposed(count, c.out_dim, pairs, products, pairs, c.w, pairs, out, c.out_dim, ADD);
+        linear_by_transposed(products, c.w, c.b, c.out + row * c.out_dim, count, pairs, c.out_dim);
     }
 }
 

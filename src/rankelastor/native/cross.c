@@ -59,8 +59,7 @@ void cross_forward(const void *arguments, int64_t first, int64_t last, int64_t p
     for (int64_t row = first; row < last; row += c.block) {
         const int64_t count = minimum(c.block, last - row), place = row * width;
         float *mapped = (c.mapped ? c.mapped : c.out) + place;
-        repeat_row(c.b, mapped, count, width);
-        product_by_transposed(count, width, width, c.x + place, width, c.w, width, mapped, width, ADD);
+        linear_by_transposed(c.x + place, c.w, c.b, mapped, count, width, width);
         cross_rows(c.x0 + place, c.x + place, mapped, c.out + place, count * width);
     }
 }
@@ -148,8 +147,7 @@ void cross_experts_forward(const void *arguments, int64_t from, int64_t to, int6
             product(count, rank, rank, first + i * rank, inner, c.core + i * rank * rank, rank, second + i * rank, inner, REPLACE);
         tanh_rows(second, count * inner);
         weigh(gates, second, weighed, count, experts, rank);
-        repeat_row(c.b, mapped, count, width);
-        product(count, width, inner, weighed, inner, c.up, width, mapped, width, ADD);
+        linear(weighed, inner, c.up, width, c.b, mapped, count, inner, width);
         cross_rows(c.x0 + place, x, mapped, c.out + place, count * width);
     }
 }

@@ -31,4 +31,11 @@ static inline void linear(const float *x, int64_t x_row, const float *w, int64_t
     sum_of_products(count, out_dim, &product, 1, b, out, out_dim);
 }
 
+/* Compute out = x w^T + b, where w is (out_dim x in). */
+static inline void linear_by_transposed(const float *x, const float *w, const float *b, float *out, int64_t count, int64_t in,
+                                        int64_t out_dim) {
+    const Product product = {x, in, 1, w, 1, in, in};
+    sum_of_products(count, out_dim, &product, 1, b, out, out_dim);
+}
+
 #endif

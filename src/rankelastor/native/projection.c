@@ -65,8 +65,7 @@ void projection_forward(const void *arguments, int64_t first, int64_t last, int6
             activate(line, p.gain, scale, p.noise ? p.noise + (row + i) * hidden : NULL, p.threshold, a + i * hidden,
                      hidden);
         }
-        repeat_row(p.b2, out, count, out_dim);
-        product_by_transposed(count, out_dim, hidden, a, hidden, p.w2, hidden, out, out_dim, ADD);
+        linear_by_transposed(a, p.w2, p.b2, out, count, hidden, out_dim);
     }
 }
 
