@@ -200,6 +200,9 @@ class Batch:
             >>> [part.num_examples for part in batch.split(2)]
             [2, 2, 1]
         """
+        if 0 < self.num_examples <= num_examples:
+            yield self
+            return
         for start in range(0, self.num_examples, num_examples):
             yield self._map(itemgetter(slice(start, start + num_examples)))
 

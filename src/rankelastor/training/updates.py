@@ -28,6 +28,8 @@ from rankelastor.training.not_finite import NotFiniteError
 
 ADAM_BETAS = (0.9, 0.999)
 _LOOKUPS_FOR_LAZY = 2
+_CLIP_EPSILON = 1e-6
+"""What PyTorch adds to a norm before it divides by it."""
 _TABLE = "embedding.table"
 
 
@@ -305,8 +307,10 @@ class Updates:
         return [*self.dense, self._table] if self._clips_rows else self.dense
 
     def _step_densely(self, norm: Tensor) -> None:
-        if self._settings.clip_norm is not None:
-            nn.utils.clip_grads_with_norm_(self._clipped, self._settings.clip_norm, norm)
+        clip_norm = self._settings.clip_norm
+        # on CUDA nobody waits to find out whether there is anything to scale
+        if clip_norm is not None and (norm.is_cuda or bool(norm + _CLIP_EPSILON > clip_norm)):
+            nn.utils.clip_grads_with_norm_(self._clipped, clip_norm, norm)
         self._optimiser.step()
         if self._table_optimiser is not None:
             self._table_optimiser.step()
@@ -324,7 +328,7 @@ class Updates:
             raise self._not_finite(loss, lookup_gradients)
         scale: Tensor | float = 1.0
         if self._settings.clip_norm is not None:
-            scale = (self._settings.clip_norm / ((norm if self._clips_rows else dense) + 1e-6)).clamp_max(1)
+            scale = (self._settings.clip_norm / ((norm if self._clips_rows else dense) + _CLIP_EPSILON)).clamp_max(1)
             gradients = [*([gradient] if self._clips_rows else []), *(p.grad for p in self.dense if p.grad is not None)]
             torch._foreach_mul_(gradients, scale.to(gradient.dtype))
         self._optimiser.step()
@@ -346,7 +350,7 @@ class Updates:
         if not math.isfinite(norm) or not math.isfinite(row_squares):
             raise self._not_finite(gradient.loss, torch.tensor(row_squares).sqrt())
         if self._settings.clip_norm is not None:
-            torch._foreach_mul_(gradients, (self._settings.clip_norm / (norm + 1e-6)).clamp_max(1).float())
+            torch._foreach_mul_(gradients, (self._settings.clip_norm / (norm + _CLIP_EPSILON)).clamp_max(1).float())
         self._optimiser.step()
 
     def _not_finite(self, loss: Tensor, lookup_gradients: Tensor | None) -> NotFiniteError:

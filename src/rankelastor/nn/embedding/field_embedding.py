@@ -11,6 +11,7 @@ from torch.nn import functional
 from rankelastor.nn.embedding.embedded import Embedded, EmbeddedSequence
 from rankelastor.nn.embedding.piecewise_linear import PiecewiseLinear
 from rankelastor.nn.embedding.pretrained import PretrainedEmbedding
+from rankelastor.nn.embedding.reordered import reordered
 from rankelastor.nn.embedding.rows_elsewhere import RowsElsewhere, draw_in_pieces
 from rankelastor.nn.embedding.value_rates import ValueRates
 from rankelastor.nn.init import EMBEDDING_STD
@@ -76,6 +77,7 @@ class FieldEmbedding(nn.Module):
     offsets: Tensor
     in_table: Tensor
     order: Tensor | None
+    places: Tensor | None
     number_order: Tensor | None
 
     def __init__(
@@ -176,8 +178,9 @@ class FieldEmbedding(nn.Module):
         pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
         parts = [*self._numbers(found, batch.numeric), single, *pooled]
         fields = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        in_order = fields if self.order is None else fields.index_select(1, self.order)
-        return Embedded(in_order, sequences, self._offset(batch))
+        if self.order is not None and self.places is not None:
+            fields = reordered(fields, self.order, self.places)
+        return Embedded(fields, sequences, self._offset(batch))
 
     def _offset(self, batch: Batch) -> Float[Tensor, "batch task"] | None:
         if self.value_rates is None:
@@ -289,6 +292,7 @@ class FieldEmbedding(nn.Module):
         self.register_buffer("in_table", torch.tensor(in_table, dtype=torch.bool), persistent=False)
         in_place = order is None or list(order) == sorted(order)
         self.register_buffer("order", None if in_place else torch.tensor(order), persistent=False)
+        self.register_buffer("places", None if self.order is None else self.order.argsort(), persistent=False)
 
 
 def _with_columns(values: Tensor, fixed: Mapping[int, float]) -> Tensor:
