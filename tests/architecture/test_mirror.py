@@ -273,7 +273,6 @@ COVERED: dict[str, tuple[str, str]] = {
     "recipes/json_schema.py": ("cli/test_main.py", "what the verb schema prints"),
     "recipes/prepare.py": ("data/test_used_by.py", "prepares the data of a recipe, of which the folder knows"),
     "recipes/recipe.py": ("recipes/test_load.py", SETTINGS),
-    "runs/environment.py": ("training/test_run.py", "what a run says of the machine"),
     "serving/output_place.py": ("serving/test_output.py", "refuses outputs that exist, or lie in the input"),
     "serving/serving_run.py": ("serving/test_predict_proba.py", "the method of a loaded run"),
     "runs/tensor_file.py": ("runs/test_checkpoints.py", "writes the tensors of checkpoints"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from tests.native.test_calling import needs_kernels, norm_forward
 from rankelastor.native import library
 from rankelastor.native.calling import num_parts
 from rankelastor.native.crew import crew, is_in_crew
-from rankelastor.native.library import Build, loaded_build
+from rankelastor.native.library import loaded_build
 
 PROGRAM = Path(__file__).with_name("crew_under_stress.c")
 SOURCE = Path(library.__file__).with_name("crew.c")
@@ -81,7 +82,7 @@ def test_where_a_blas_multiplies_there_is_none(monkeypatch: pytest.MonkeyPatch) 
     needs_kernels()
     build = loaded_build()
     assert build is not None
-    monkeypatch.setattr(library, "_loaded", lambda: Build(build.library, build.instructions, "blas"))
+    monkeypatch.setattr(library, "_loaded", lambda: dataclasses.replace(build, products="blas"))
     with crew():
         assert not is_in_crew()
 

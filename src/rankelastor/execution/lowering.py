@@ -26,7 +26,7 @@ from rankelastor.execution.rules import Context, DeviceName, Operation, has_kern
 from rankelastor.native import library
 from rankelastor.nn.random_bytes import RandomBytes
 
-__all__ = ["Lowering", "cuda_kernels", "describe_kernels", "has_kernels", "kernels"]
+__all__ = ["Lowering", "cuda_kernels", "describe_kernels", "has_kernels", "kernels", "kernels_key"]
 
 
 def has_kernels() -> bool:
@@ -37,10 +37,16 @@ def has_kernels() -> bool:
 def describe_kernels() -> str | None:
     """Describe what the kernels are compiled for and what multiplies in them; None if there are none.
 
-    The bits of a result depend on it.
+    The bits of a result depend on it, and on ``kernels_key``.
     """
     build = library.loaded_build()
     return None if build is None else str(build)
+
+
+def kernels_key() -> str | None:
+    """Return the hash of the kernels' sources, compiler and flags; None if there are none."""
+    build = library.loaded_build()
+    return None if build is None else build.key
 
 
 class Lowering:

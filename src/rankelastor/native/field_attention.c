@@ -18,38 +18,39 @@ typedef struct {
     double factor;
 } FieldMaps;
 
-/* Rows of scores are padded to whole parts, so that no loop has a remainder; padding has this score, whose weight is as good as 0. */
+/* Values of a row of scores that a loop computes at a time. Rows are padded to whole steps, so that no loop has a remainder. */
+#define STEP 8
+/* The score of padding, whose weight is as good as 0. */
 #define NO_SCORE (-INFINITY)
 
-static int64_t padded(int64_t fields) { return (fields + PART - 1) / PART * PART; }
+static int64_t padded(int64_t fields) { return (fields + STEP - 1) / STEP * STEP; }
 
 static float largest_of(const float *restrict row, int64_t width) {
-    float best[PART], largest;
-    for (int64_t i = 0; i < PART; i++) best[i] = row[i];
-    for (int64_t at = PART; at < width; at += PART)
-        for (int64_t i = 0; i < PART; i++) best[i] = row[at + i] > best[i] ? row[at + i] : best[i];
+    float best[STEP], largest;
+    for (int64_t i = 0; i < STEP; i++) best[i] = row[i];
+    for (int64_t at = STEP; at < width; at += STEP)
+        for (int64_t i = 0; i < STEP; i++) best[i] = row[at + i] > best[i] ? row[at + i] : best[i];
     largest = best[0];
-    for (int64_t i = 1; i < PART; i++) largest = best[i] > largest ? best[i] : largest;
+    for (int64_t i = 1; i < STEP; i++) largest = best[i] > largest ? best[i] : largest;
     return largest;
 }
 
-/* Compute the softmax of factor * scores, row by row and in place. */
+/* Compute the softmax of factor * scores, row by row and in place; factor is positive. */
 static void soften(float *scores, int64_t fields, float factor) {
     const int64_t width = padded(fields);
     for (int64_t row = 0; row < fields; row++, scores += width) {
-        float sums[PART] = {0}, sum = 0;
-        for (int64_t i = 0; i < fields; i++) scores[i] *= factor;
+        float sums[STEP] = {0}, sum = 0;
         for (int64_t i = fields; i < width; i++) scores[i] = NO_SCORE;
         const float largest = largest_of(scores, width);
-        for (int64_t at = 0; at < width; at += PART)
-            for (int64_t i = 0; i < PART; i++) {
-                scores[at + i] = exp_of(scores[at + i] - largest);
+        for (int64_t at = 0; at < width; at += STEP)
+            for (int64_t i = 0; i < STEP; i++) {
+                scores[at + i] = exp_of((scores[at + i] - largest) * factor);
                 sums[i] += scores[at + i];
             }
-        for (int64_t i = 0; i < PART; i++) sum += sums[i];
+        for (int64_t i = 0; i < STEP; i++) sum += sums[i];
         const float share = 1.0f / sum;
-        for (int64_t at = 0; at < width; at += PART)
-            for (int64_t i = 0; i < PART; i++) scores[at + i] *= share;
+        for (int64_t at = 0; at < width; at += STEP)
+            for (int64_t i = 0; i < STEP; i++) scores[at + i] *= share;
     }
 }
 
@@ -57,13 +58,13 @@ static void soften(float *scores, int64_t fields, float factor) {
 static void soften_backward(const float *restrict weights, float *restrict gradient, int64_t fields, float factor) {
     const int64_t width = padded(fields);
     for (int64_t row = 0; row < fields; row++, weights += width, gradient += width) {
-        float sums[PART] = {0}, along = 0;
+        float sums[STEP] = {0}, along = 0;
         for (int64_t i = fields; i < width; i++) gradient[i] = 0;
-        for (int64_t at = 0; at < width; at += PART)
-            for (int64_t i = 0; i < PART; i++) sums[i] += weights[at + i] * gradient[at + i];
-        for (int64_t i = 0; i < PART; i++) along += sums[i];
-        for (int64_t at = 0; at < width; at += PART)
-            for (int64_t i = 0; i < PART; i++)
+        for (int64_t at = 0; at < width; at += STEP)
+            for (int64_t i = 0; i < STEP; i++) sums[i] += weights[at + i] * gradient[at + i];
+        for (int64_t i = 0; i < STEP; i++) along += sums[i];
+        for (int64_t at = 0; at < width; at += STEP)
+            for (int64_t i = 0; i < STEP; i++)
                 gradient[at + i] = factor * weights[at + i] * (gradient[at + i] - along);
     }
 }

@@ -71,11 +71,13 @@ class Build:
         library: the functions.
         instructions: what they were compiled for.
         products: what multiplies matrices inside them.
+        key: hash of what they were built from and with; the bits of results depend on it.
     """
 
     library: ctypes.CDLL
     instructions: InstructionSet
     products: ProductsBy
+    key: str
 
     def __str__(self) -> str:
         """Describe the build in words: the instruction set, and what multiplies."""
@@ -105,7 +107,7 @@ def _loaded() -> Build | None:
     try:
         library, products = _load(_library(instructions), instructions), choose_products(instructions)
         library.use_tiles(products == "tiles")
-        return Build(library, instructions, products)
+        return Build(library, instructions, products, _key(instructions))
     except (OSError, subprocess.SubprocessError) as error:
         detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         logger.warning(

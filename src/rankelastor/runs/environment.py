@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from rankelastor.execution.device import bf16_speed_up
-from rankelastor.execution.lowering import describe_kernels
+from rankelastor.execution.lowering import describe_kernels, kernels_key
 
 _PACKAGES = ("rankelastor", "torch", "numpy", "polars", "pyarrow", "pydantic", "safetensors", "scikit-learn")
 
@@ -38,6 +38,8 @@ def describe_arithmetic(device: torch.device) -> dict[str, object]:
         "instruction set": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "kernels": describe_kernels(),
+        "build of the kernels": kernels_key(),
+        "rankelastor": _version("rankelastor"),
         "torch": _version("torch"),
         "numpy": _version("numpy"),
     }

@@ -15,8 +15,8 @@ from rankelastor.native.calling import Accumulator, call, kernels_take, num_part
 from rankelastor.nn.dropout import Dropout
 from rankelastor.nn.interaction.attention import FieldAttention
 
-_PART = 16
-"""PART in elementwise.h."""
+_STEP = 8
+"""STEP in field_attention.c."""
 
 
 @lowers(FieldAttention)
@@ -134,4 +134,4 @@ class _FieldAttention(torch.autograd.Function):
 
 def _padded(fields: int) -> int:
     """Round the width of a row of attention weights up to whole parts of the kernel's loops."""
-    return -(-fields // _PART) * _PART
+    return -(-fields // _STEP) * _STEP
