@@ -12,8 +12,8 @@ from rankelastor.percent import percent
 MORE_UNSEEN = 0.1
 UNSEEN_FACTOR = 2.0
 UNSEEN_ERRORS = 3.0
-"""Far more values are unseen than in valid if their share exceeds that of valid by MORE_UNSEEN, by this factor, and by
-so many standard errors."""
+"""Far more values are unseen than in valid if their share exceeds that of valid by MORE_UNSEEN, is UNSEEN_FACTOR times
+as large, and lies UNSEEN_ERRORS standard errors above it."""
 MOSTLY_UNSEEN = 0.5
 """Share of valid from which on a field without any known value is nothing new."""
 REPEATED = 0.01

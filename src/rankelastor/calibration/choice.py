@@ -178,7 +178,7 @@ def _has(num_positive: int, num_negative: int) -> str:
 
 
 def _allowed(kind: CalibrationKind, num_positive: int, num_negative: int) -> tuple[FittedKind, str]:
-    """Return what may be fitted on so many rows, and the reason where that is not what was asked for."""
+    """Return what may be fitted on these numbers of rows, and the reason where it is not what was asked for."""
     wanted: FittedKind = "platt" if kind == "auto" else kind
     if wanted == "none":
         return "none", ""

@@ -58,7 +58,7 @@ def train_ensemble(
 
     Args:
         recipe: data, model and training.
-        seeds: the seeds; a number means so many from ``training.seed`` on.
+        seeds: the seeds, or their number, counted from ``training.seed`` on.
         folder: the run folder; None selects ``runs/<name of the recipe>``.
         num_processes: how many members are trained at a time; None goes by cores and memory.
         listener: receives the progress of the members.

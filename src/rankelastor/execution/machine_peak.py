@@ -12,7 +12,7 @@ from rankelastor.execution.device import precision_dtype
 PROBE_SECONDS = 0.4
 _SIZES = {"cpu": 1024, "cuda": 8192}
 _SHORT, _SHORT_SIZE = 0.2, 512
-"""Where less time is given than so many seconds, a CPU multiplies smaller matrices, which reach about the same."""
+"""Seconds below which a CPU multiplies smaller matrices, which reach about the same."""
 _peaks: dict[tuple[torch.device, torch.dtype, int], float] = {}
 """The peaks that this process has measured."""
 

@@ -32,7 +32,7 @@ MOST_BYTES = 2**28
 """Bytes that the recordings of a training hold at most."""
 _MOST_SHAPES = 8
 _TIMES = 3
-"""A slice is recorded when its shape comes for so many times: the last one of an epoch is rarely worth it."""
+"""A slice is recorded when its shape comes for the third time: the last one of an epoch is rarely worth it."""
 _KNOWN = {"rankelastor", "torch"}
 """Packages whose layers compute with tensors alone. Others may do anything, such as draw numbers in Python."""
 

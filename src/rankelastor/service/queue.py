@@ -39,7 +39,7 @@ class Queue:
         self.num_bytes = 0
 
     def place(self, num_bytes: int) -> Place:
-        """Take a place for a request whose body has so many bytes, for as many rows as others of that size held.
+        """Take a place for a request by the bytes of its body, for as many rows as others of that size held.
 
         Raises:
             Refusal: too many requests or rows wait, or they would have to wait too long.
@@ -71,7 +71,7 @@ class Queue:
         self.num_bytes += num_bytes
 
     def leave(self, num_rows: int, num_bytes: int) -> None:
-        """Give the place of a request with so many rows and bytes back."""
+        """Give back the place of a request, and the rows and bytes that it held."""
         self.num_rows -= num_rows
         self.num_bytes -= num_bytes
         self._num_places -= 1

@@ -48,7 +48,7 @@ class TuneFolder:
         return self.path / "trials" / f"{index:03d}"
 
     def average(self, number: int) -> Path:
-        """The run folder of the ensemble of so many trials."""
+        """The run folder of the ensemble of the best ``number`` trials."""
         return self.path / f"average-{number}"
 
     def opened(self, identity: Mapping[str, Any]) -> AbstractContextManager[None]:

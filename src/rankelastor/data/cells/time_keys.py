@@ -26,7 +26,7 @@ TimeKey = NDArray[np.float64] | NDArray[np.int64]
 _FIRST_SHARED = 2.0**53
 """The smallest float64 that represents two integers: 2^53 + 1 is rounded to it."""
 _EXACT_DIGITS = 15
-"""Decimals of so many digits are different numbers as float64."""
+"""Number of digits up to which two different decimals are different numbers as float64."""
 _EXACT_WAYS = "name the unit, as in data.split.format: epoch_seconds, which is exact to the nanosecond"
 
 

@@ -42,7 +42,7 @@ class FormerValues:
 class NewDay:
     """The number of a day, counted from 0, and how long values stay.
 
-    ``max_idle_days``: a value that none of the last so many days holds goes; None: all stay.
+    ``max_idle_days``: a value that no day held for this number of days goes; None: all stay.
     """
 
     number: int

@@ -86,7 +86,8 @@ def _sum_by_row(
     is_whole = is_end & (at_first == 0) & (at_last == 0) & (row > 0) & (row < num_rows)
     tl.store(sums + row.to(tl.int64)[:, None] * dim + column[None, :], so_far, is_whole[:, None] & in_columns)
 
-    # a row that fills the chunk and more leaves its part in front, and nothing behind
+    # Where an end leaves no part, its row is -1, which is no row, and its part is never read. A row that fills the
+    # chunk and more leaves its part in front, and zeros behind, so that its parts stay side by side.
     fills = from_before & goes_on & (first == last)
     front = parts + 2 * number.to(tl.int64) * dim + column[None, :] + tl.zeros((chunk, 1), tl.int32)
     tl.store(front, so_far, at_first[:, None] & in_columns)

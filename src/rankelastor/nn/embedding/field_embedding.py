@@ -291,8 +291,12 @@ class FieldEmbedding(nn.Module):
         in_table = [rows is not None for rows in columns]
         self.register_buffer("in_table", torch.tensor(in_table, dtype=torch.bool), persistent=False)
         in_place = order is None or list(order) == sorted(order)
-        self.register_buffer("order", None if in_place else torch.tensor(order), persistent=False)
-        self.register_buffer("places", None if self.order is None else self.order.argsort(), persistent=False)
+        for name, places in {"order": order, "places": _inverse(order or ())}.items():
+            self.register_buffer(name, None if in_place else torch.tensor(places), persistent=False)
+
+
+def _inverse(order: Sequence[int]) -> list[int]:
+    return sorted(range(len(order)), key=order.__getitem__)
 
 
 def _with_columns(values: Tensor, fixed: Mapping[int, float]) -> Tensor:

@@ -78,7 +78,7 @@ def pooled_deviation(differences: Sequence[PairedDifference]) -> tuple[float, in
 def smallest_difference(
     differences: Sequence[PairedDifference], *, confidence: float = 0.95, power: float = POWER
 ) -> float | None:
-    """Compute the smallest true difference that so many seeds tell apart with a probability of ``power``.
+    """Compute the smallest true difference that the seeds at hand tell apart with a probability of ``power``.
 
     The spread of the seeds is pooled over the comparisons, and the quantiles are those of its degrees of freedom. It
     holds for one comparison; a correction for many makes it larger.
