@@ -105,9 +105,10 @@ def _loaded() -> Build | None:
             instructions.name,
         )
     try:
-        library, products = _load(_library(instructions), instructions), choose_products(instructions)
+        key, products = _key(instructions), choose_products(instructions)
+        library = _load(_library(instructions, key), instructions)
         library.use_tiles(products == "tiles")
-        return Build(library, instructions, products, _key(instructions))
+        return Build(library, instructions, products, key)
     except (OSError, subprocess.SubprocessError) as error:
         detail = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
         logger.warning(
@@ -219,9 +220,9 @@ def _compiler() -> list[str]:
     return [found, *flags]
 
 
-def _library(instructions: InstructionSet) -> Path:
+def _library(instructions: InstructionSet, key: str) -> Path:
     """Name the file: machines that share a home folder find builds for each of their instruction sets in it."""
-    return _cache_folder() / f"kernels-{instructions.name}-{_key(instructions)}.so"
+    return _cache_folder() / f"kernels-{instructions.name}-{key}.so"
 
 
 def _key(instructions: InstructionSet) -> str:

@@ -84,7 +84,9 @@ void sum_of_products(int64_t m, int64_t n, const Product *products, int count, c
         for (int64_t j = 0; j < n; j++) c[row * c_row + j] = bias[j];
     for (int i = 0; i < count; i++) {
         const Product p = products[i];
-        multiply(p.b_step == 1 ? "N" : "T", "N", m, n, p.depth, p.a, p.a_row, p.b, p.b_step == 1 ? p.b_row : p.b_step, c, c_row,
+        /* With both strides 1, b is a single row or column, and only one of the ways has a stride as long as its rows. */
+        const int transposed = p.b_step != 1 || (p.b_row == 1 && n > 1);
+        multiply(transposed ? "T" : "N", "N", m, n, p.depth, p.a, p.a_row, p.b, transposed ? p.b_step : p.b_row, c, c_row,
                  bias || i > 0 ? ADD : REPLACE);
     }
 }

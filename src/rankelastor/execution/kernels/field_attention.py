@@ -133,5 +133,5 @@ class _FieldAttention(torch.autograd.Function):
 
 
 def _padded(fields: int) -> int:
-    """Round the width of a row of attention weights up to whole parts of the kernel's loops."""
+    """Round the width of a row of attention weights up to whole steps of the kernel's loops."""
     return -(-fields // _STEP) * _STEP
