@@ -28,7 +28,7 @@ from rankelastor.nn.head import MlpHead
 
 PROGRAM = Path(__file__).with_name("tiles_against_sums.c")
 SOURCES = Path(library.__file__).parent
-INNER = ("products.c", "tiles.c")
+INNER = ("products.c", "strips.c", "tiles.c")
 ARM_COMPILER, ARM_EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 BEST, *OTHERS = possible_sets()
 

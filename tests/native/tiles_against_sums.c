@@ -6,6 +6,7 @@
 
 #include "elementwise.h"
 #include "products.h"
+#include "strips.h"
 #include "tiles.h"
 #include "vectors.h"
 
@@ -59,6 +60,50 @@ static void check_elementwise(void) {
     }
 }
 
+/* Strips of rows a (width m) and b (width n): both read and written again, mapped, and multiplied over all rows. */
+static void check_strips(long rows, long m, long n, int add) {
+    const long gap = 2, a_row = m + gap, b_row = n + gap, strips = (rows + STRIP - 1) / STRIP, width = m + n;
+    const float *a = values, *b = values + rows * a_row, *map = b + rows * b_row, *bias = map + m * n;
+    float *all = malloc(sizeof(float) * strips * STRIP * width), *mapped = malloc(sizeof(float) * STRIP * n);
+    float *back = malloc(sizeof(float) * STRIP * a_row), *c = malloc(sizeof(float) * m * n), *sums = malloc(sizeof(float) * n);
+    for (long i = 0; i < m * n; i++) c[i] = 0.5f;
+    for (long j = 0; j < n; j++) sums[j] = 0.25f;
+    int correct = 1;
+    for (long strip = 0; strip < strips; strip++) {
+        const long first = strip * STRIP, count = rows - first < STRIP ? rows - first : STRIP;
+        float *of_a = all + strip * STRIP * width, *of_b = of_a + STRIP * m;
+        read_strip(a + first * a_row, a_row, count, m, of_a);
+        read_strip(b + first * b_row, b_row, count, n, of_b);
+        for (long i = 0; i < STRIP * a_row; i++) back[i] = 7.0f;
+        write_strip(of_a, count, m, back, a_row);
+        for (long row = 0; row < STRIP; row++)
+            for (long k = 0; k < a_row; k++) {
+                const float expected = row < count && k < m ? a[(first + row) * a_row + k] : 7.0f; /* nothing else is written */
+                correct &= back[row * a_row + k] == expected;
+            }
+        const StripMap maps[] = {{map, 1, n, of_a, m}, {map, 1, n, of_b, n < m ? n : m}};
+        sum_of_strip_maps(n, maps, 2, bias, mapped);
+        for (long row = 0; row < count; row++)
+            for (long j = 0; j < n; j++) {
+                const double expected = bias[j] + plain_sum(a + first * a_row, a_row, 1, map, n, 1, row, j, m)
+                                        + plain_sum(b + first * b_row, b_row, 1, map, n, 1, row, j, n < m ? n : m);
+                correct &= fabs(mapped[j * STRIP + row] - expected) < 1e-5 * sqrt(2.0 * m) + 1e-6;
+            }
+    }
+    product_over_strips(strips, m, all, STRIP * width, n, all + STRIP * m, STRIP * width, c, n, add, sums);
+    for (long j = 0; j < n; j++) {
+        double sum = 0.25;
+        for (long row = 0; row < rows; row++) sum += b[row * b_row + j];
+        correct &= fabs(sums[j] - sum) < 1e-5 * sqrt((double)rows) + 1e-6;
+        for (long i = 0; i < m; i++) {
+            const double expected = plain_sum(a, 1, a_row, b, b_row, 1, i, j, rows) + (add ? 0.5 : 0.0);
+            correct &= fabs(c[i * n + j] - expected) < 1e-5 * sqrt((double)rows) + 1e-6;
+        }
+    }
+    expect(correct, "strips", rows, m, n);
+    free(all), free(mapped), free(back), free(c), free(sums);
+}
+
 int main(void) {
     unsigned state = 1;
     for (long i = 0; i < (1 << 20); i++) {
@@ -69,6 +114,8 @@ int main(void) {
     static const long sizes[][3] = {{2, 2, 1}, {5, 3, 7}, {7, 8, 9}, {13, 17, 5}, {12, 16, 256}, {26, 26, 300}, {50, 33, 31}, {200, 10, 64}, {64, 100, 257}, {195, 48, 13}};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
         for (int kind = 0; kind < 6; kind++) check_product(sizes[i][0], sizes[i][1], sizes[i][2], kind / 2 == 1, kind / 2 == 2, kind % 2);
+    for (long width = 1; width <= 13; width++)
+        for (int kind = 0; kind < 4; kind++) check_strips(kind / 2 ? 16 : 39, width, kind / 2 ? 3 * width : 14 - width, kind % 2);
     check_elementwise();
     printf("%s: %d mistakes\n", INSTRUCTION_SET, mistakes);
     return mistakes != 0;

@@ -92,5 +92,5 @@ def _fields(name: str) -> list[tuple[str, FieldKind]]:
 @cache
 def _bodies() -> dict[str, str]:
     """Find the text between the braces of each struct in the C sources."""
-    sources = [_COMMENT.sub("", path.read_text(encoding="utf-8")) for path in sorted(_FOLDER.glob("*.c"))]
+    sources = [_COMMENT.sub("", path.read_text(encoding="utf-8")) for path in sorted(_FOLDER.glob("*.[ch]"))]
     return {found["name"]: found["body"] for source in sources for found in _STRUCT.finditer(source)}

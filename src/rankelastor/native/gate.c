@@ -1,28 +1,11 @@
-/* Compute the published gate, y = ((S2 x + GELU(W1 x)) * (W2 x)) W3 + S1 x, after an RMSNorm if there is a gain: token by
- * token and in blocks of rows, so that intermediate results fit into the caches of one core.
- *
- * x and the gradient: (token, row, dim or out); *_token and *_row are the strides of tokens and rows.
- * gain: (token, dim) of the RMSNorm, or NULL; inverse: (token, row), 1 / rms of x.
- * lift: (token, dim, lift_row), of which the first 3 inner columns are W1 | W2 | S2; lift_bias: (token, lift_row).
- * direct (S1): (token, dim, direct_row), of which the first out columns are used; reduce (W3): (token, inner, out);
- * bias: (token, out), added to the result. out, dx: (token, row, out or dim).
- * kept: (token, row, 3 inner), what the backward pass needs: the slope of GELU at W1 x, then W2 x, then S2 x + GELU(W1 x); or
- * NULL.
- */
+/* The gate by rows: see gate.h. */
 #include <stddef.h>
 
-#include "elementwise.h"
+#include "gate.h"
 #include "parallel.h"
 #include "products.h"
 #include "rows.h"
 
-static inline void open_part(const float *restrict gate, const float *restrict value, const float *restrict skip,
-                             float *restrict product, int64_t width) {
-#pragma GCC ivdep
-    for (int64_t i = 0; i < width; i++) product[i] = (gate[i] * normal_below(gate[i]) + skip[i]) * value[i];
-}
-
-/* Compute product = (gelu(gate) + skip) * value. */
 static void open_gate(const float *maps, float *product, int64_t rows, int64_t inner) {
     for (int64_t row = 0; row < rows; row++, maps += 3 * inner, product += inner) {
         const float *value = maps + inner, *skip = value + inner;
@@ -55,22 +38,12 @@ static void open_gate_and_keep(const float *maps, float *product, float *kept, i
     }
 }
 
-typedef struct {
-    const float *x;
-    int64_t x_token, x_row;
-    const float *gain;
-    float *inverse;
-    const float *lift;
-    int64_t lift_row;
-    const float *direct;
-    int64_t direct_row;
-    const float *reduce, *lift_bias, *bias;
-    float *out, *kept, *scratch; /* scratch: 4 inner + dim values per row of a block, for each part */
-    int64_t tokens, rows, dim, inner, out_dim, block;
-} GateForward;
-
 void gate_forward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const GateForward g = *(const GateForward *)arguments;
+    if (g.by_strips) {
+        gate_forward_by_strips(&g, first, last, part);
+        return;
+    }
     float *gated = g.scratch + part * g.block * (4 * g.inner + g.dim), *maps = gated + g.block * g.inner;
     float *normed = maps + g.block * 3 * g.inner;
     for (int64_t token = 0; token < g.tokens; token++) {
@@ -123,28 +96,12 @@ static void open_gate_backward(const float *kept, const float *dproduct, float *
     }
 }
 
-typedef struct {
-    const float *gradient;
-    int64_t gradient_token, gradient_row;
-    const float *x;
-    int64_t x_token, x_row;
-    const float *gain;
-    float *inverse;
-    const float *lift;
-    int64_t lift_row;
-    const float *direct;
-    int64_t direct_row;
-    const float *reduce, *kept;
-    float *dx;
-    /* One accumulator per part; dlift and dlift_bias as wide as lift, written in the first 3 inner columns; ddirect in the
-     * layout of direct; sums over the rows are added to dgain, dlift_bias and dbias. */
-    float *dgain, *dlift, *dlift_bias, *ddirect, *dreduce, *dbias;
-    float *scratch; /* 5 inner + 2 dim values per row of a block, for each part */
-    int64_t tokens, rows, dim, inner, out_dim, block;
-} GateBackward;
-
 void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t part) {
     const GateBackward g = *(const GateBackward *)arguments;
+    if (g.by_strips) {
+        gate_backward_by_strips(&g, first, last, part);
+        return;
+    }
     const int64_t dim = g.dim, inner = g.inner, out_dim = g.out_dim;
     float *gated = g.scratch + part * g.block * (5 * inner + 2 * dim), *dproduct = gated + g.block * inner;
     float *dlifted = dproduct + g.block * inner, *normed = dlifted + g.block * 3 * inner, *dnormed = normed + g.block * dim;

@@ -15,6 +15,12 @@ from rankelastor.native.calling import Accumulator, call, kernels_take, num_part
 from rankelastor.nn.ffn.gate import PublishedGate
 from rankelastor.nn.per_token import PerTokenLinear, PerTokenRMSNorm
 
+_STRIP = 16
+"""Rows of a strip, as in ``strips.h``."""
+_WIDEST_IN_TRAINING = 15
+_WIDEST = 64
+"""Widths up to which strips were faster on one core; the gradients of weights by strips are slower from 16 on."""
+
 
 class GateOperation:
     """then(gate(norm(x))); the norm and the map ``then`` are optional.
@@ -108,12 +114,14 @@ class _Gate(torch.autograd.Function):
             assert then_bias is not None, "the map has both weight and bias"
             folded = (torch.bmm(direct, then), torch.bmm(reduce, then), _multiply_vectors(bias, then).add_(then_bias))
         out_dim = folded[1].shape[2]
-        parts = num_parts(rows)
-        block = rows_per_block(rows, parts=parts, floats_per_row=5 * inner_dim, num_weights=lift[0].numel())
+        parts, by_strips = num_parts(rows), _fits_strips(rows, max(dim, out_dim), saves=saves)
+        block = _rows_of_block(rows, parts, lift, inner_dim, by_strips=by_strips)
         out = x.new_empty(tokens, rows, out_dim)
-        kept = x.new_empty(tokens, rows, 3 * inner_dim) if saves else None
-        inverse = None if gain is None else x.new_empty(tokens, rows)
-        scratch = x.new_empty(parts * block * (4 * inner_dim + dim))
+        kept = x.new_empty(tokens, rows, 3 * inner_dim) if saves and not by_strips else None
+        inverse = None if gain is None or by_strips else x.new_empty(tokens, rows)
+        scratch = x.new_empty(
+            parts * (_STRIP * (4 * inner_dim + dim + out_dim) if by_strips else block * (4 * inner_dim + dim))
+        )
         call(
             "gate_forward",
             {
@@ -123,23 +131,26 @@ class _Gate(torch.autograd.Function):
                 "out": out,
                 "kept": kept,
                 "scratch": scratch,
-                **_sizes(x, inner_dim, out_dim, block),
+                **_sizes(x, inner_dim, out_dim, block, by_strips=by_strips),
             },
             rows=rows,
             parts=parts,
         )
         if saves:
-            ctx.parts, ctx.block = parts, block
-            ctx.save_for_backward(x, gain, inverse, lift, reduce, bias, then, kept, *folded[:2])
+            ctx.parts, ctx.block, ctx.by_strips = parts, block, by_strips
+            ctx.save_for_backward(x, gain, inverse, lift, lift_bias, reduce, bias, then, kept, *folded[:2])
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, gain, inverse, lift, reduce, bias, then, kept, *folded = ctx.saved_tensors
+        x, gain, inverse, lift, lift_bias, reduce, bias, then, kept, *folded = ctx.saved_tensors
         gradient = with_contiguous_rows(gradient)
         (tokens, rows, dim), inner_dim, out_dim = x.shape, reduce.shape[1], gradient.shape[2]
-        parts = ctx.parts
+        parts, block = ctx.parts, ctx.block
+        scratch = block * (5 * inner_dim + 2 * dim)
+        if ctx.by_strips:
+            scratch = block * (4 * inner_dim + dim + out_dim) + _STRIP * (4 * inner_dim + 3 * dim)
         dx = x.new_empty(tokens, rows, dim)
         shapes = (lift.shape, (tokens, lift.shape[2]), folded[1].shape, (tokens, out_dim))
         lift_sum, lift_bias_sum, reduce_sum, bias_sum = (Accumulator(shape, parts=parts) for shape in shapes)
@@ -152,6 +163,7 @@ class _Gate(torch.autograd.Function):
                 "gradient_token": gradient.stride(0),
                 "gradient_row": gradient.stride(1),
                 **_input(x, gain, inverse, lift, *folded),
+                "lift_bias": lift_bias,
                 "kept": kept,
                 "dx": dx,
                 "dgain": gain_sum,
@@ -160,8 +172,8 @@ class _Gate(torch.autograd.Function):
                 "ddirect": direct_sum or lift_sum.buffers[:, 3 * inner_dim :],
                 "dreduce": reduce_sum,
                 "dbias": bias_sum,
-                "scratch": x.new_empty(parts * ctx.block * (5 * inner_dim + 2 * dim)),
-                **_sizes(x, inner_dim, out_dim, ctx.block),
+                "scratch": x.new_empty(parts * scratch),
+                **_sizes(x, inner_dim, out_dim, block, by_strips=ctx.by_strips),
             },
             rows=rows,
             parts=parts,
@@ -206,6 +218,18 @@ def _input(  # noqa: PLR0917 - a table of the kernel's fields
     }
 
 
-def _sizes(x: Tensor, inner_dim: int, out_dim: int, block: int) -> dict[str, int]:
+def _sizes(x: Tensor, inner_dim: int, out_dim: int, block: int, *, by_strips: bool) -> dict[str, int]:
     tokens, rows, dim = x.shape
-    return {"tokens": tokens, "rows": rows, "dim": dim, "inner": inner_dim, "out_dim": out_dim, "block": block}
+    sizes = {"tokens": tokens, "rows": rows, "dim": dim, "inner": inner_dim, "out_dim": out_dim}
+    return {**sizes, "block": block, "by_strips": int(by_strips)}
+
+
+def _fits_strips(rows: int, width: int, *, saves: bool) -> bool:
+    """Tell whether strips are faster: with a backward pass where tokens are too narrow to fill the registers."""
+    return rows >= _STRIP and width <= (_WIDEST_IN_TRAINING if saves else _WIDEST)
+
+
+def _rows_of_block(rows: int, parts: int, lift: Tensor, inner_dim: int, *, by_strips: bool) -> int:
+    """Choose the rows of a block, whole strips where there are strips."""
+    block = rows_per_block(rows, parts=parts, floats_per_row=5 * inner_dim, num_weights=lift[0].numel())
+    return -(-block // _STRIP) * _STRIP if by_strips else block
