@@ -48,14 +48,51 @@ def norm_forward(x: Tensor, gain: Tensor, out: Tensor, *, parts: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1,), (3, 5), (2, 32), (7, 11, 13)])
-def test_buffers_of_parts_share_no_cache_line_and_add_up(shape: tuple[int, ...]) -> None:
+def test_buffers_of_parts_share_no_cache_line(shape: tuple[int, ...]) -> None:
     accumulator = Accumulator(shape, parts=3)
     first, second = accumulator.buffers[0].data_ptr(), accumulator.buffers[1].data_ptr()
     assert accumulator.data_ptr() == first
     assert second - first >= 4 * CACHE_LINE_FLOATS
     assert (second - first) % (4 * CACHE_LINE_FLOATS) == 0
-    accumulator.buffers[:] = torch.tensor([1.0, 2.0, 4.0]).unsqueeze(1)
-    assert torch.equal(accumulator.sum(), torch.full(shape, 7.0))
+    assert accumulator.sum().shape == shape
+
+
+def norm_backward(gradient: Tensor, dgain: Accumulator, *, parts: int) -> None:
+    """The kernel of an RMSNorm's gradients, where the gain's is the sum of the gradient over its rows."""
+    rows, dim = gradient.shape
+    strides = {
+        f"{name}_{axis}": stride for name in ("gradient", "x", "dx") for axis, stride in (("group", 0), ("row", dim))
+    }
+    call(
+        "rms_norm_backward",
+        {
+            "gradient": gradient,
+            "x": torch.ones(rows, dim),
+            "dx": torch.empty(rows, dim),
+            **strides,
+            "gain": torch.ones(dim),
+            "gain_group": 0,
+            "inverse": torch.ones(rows),
+            "dgain": dgain,
+            "gain_size": dim,
+            "groups": 1,
+            "rows": rows,
+            "dim": dim,
+        },
+        rows=rows,
+        parts=parts,
+    )
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+@pytest.mark.parametrize(("rows", "dim"), [(200, 3), (40, 20_000), (3, 7), (0, 4)])  # of few rows, parts have none
+def test_a_call_zeroes_accumulators_before_and_adds_them_up_after(parts: int, rows: int, dim: int) -> None:
+    needs_kernels()
+    gradient, dgain = torch.arange(float(rows * dim)).remainder(64).view(rows, dim), Accumulator((dim,), parts=parts)
+    dgain.buffers.fill_(torch.nan)
+    for _ in range(2):
+        norm_backward(gradient, dgain, parts=parts)
+        assert torch.equal(dgain.sum(), gradient.sum(0))
 
 
 @pytest.mark.parametrize(

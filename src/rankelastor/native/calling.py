@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -105,14 +106,25 @@ def call(
 
     Args:
         kernel: name of the C function.
-        arguments: a value for each field of its struct, see ``arguments_of``; None is a null pointer.
+        arguments: a value for each field of its struct, see ``arguments_of``; None is a null pointer. Accumulators are
+            zeroed before, and added up afterwards, so that one call has them.
         rows: number of rows.
         parts: number of cores that share the rows.
     """
     library = kernels()
     assert library is not None, "operations are only made if there are kernels"
     packed = arguments_of(kernel).pack(arguments)
-    again = partial(library.run, getattr(library, kernel), packed, ctypes.c_int64(rows), ctypes.c_int64(parts))
+    sums = [value for value in arguments.values() if isinstance(value, Accumulator)]
+    places = [number for each in sums for number in (each.data_ptr(), each.size)]
+    again = partial(
+        library.run,
+        getattr(library, kernel),
+        packed,
+        ctypes.c_int64(rows),
+        ctypes.c_int64(parts),
+        struct.pack(f"{len(places)}q", *places),
+        ctypes.c_int64(len(sums)),
+    )
     again()
     if (listener := _listener.get()) is not None:
         listener(again, arguments.values())
@@ -129,24 +141,27 @@ def hear_calls(listener: CallListener) -> Iterator[None]:
 
 
 class Accumulator:
-    """One zeroed accumulator per part, padded to cache lines against false sharing.
+    """Where the parts of a kernel add up values: one buffer per part, padded to cache lines against false sharing.
 
-    Example:
-        >>> Accumulator((2, 3), parts=2).sum()
-        tensor([[0., 0., 0.],
-                [0., 0., 0.]])
+    ``call`` zeroes the buffers and adds them up: that takes less time than operations of PyTorch, which are as many as
+    a model has parameters.
+
+    Args:
+        shape: shape of the sum.
+        parts: number of parts of the call.
     """
 
     def __init__(self, shape: Sequence[int], *, parts: int) -> None:
         self._shape = shape
-        width = -(-prod(shape) // _BUFFER_ALIGNMENT) * _BUFFER_ALIGNMENT
-        self.buffers = torch.zeros(parts, width, dtype=torch.float32, device="cpu")
+        self.size = prod(shape)
+        """Number of values of a part."""
+        width = -(-self.size // _BUFFER_ALIGNMENT) * _BUFFER_ALIGNMENT
+        self.buffers = torch.empty(parts, width, dtype=torch.float32, device="cpu")
 
     def data_ptr(self) -> int:
         """Return the address of the first part's buffer."""
         return self.buffers.data_ptr()
 
     def sum(self) -> Tensor:
-        """Sum the buffers of all parts."""
-        whole = self.buffers[0] if len(self.buffers) == 1 else self.buffers.sum(0)
-        return whole[: prod(self._shape)].view(self._shape)
+        """Return the sum over all parts of the call."""
+        return self.buffers[0, : self.size].view(self._shape)

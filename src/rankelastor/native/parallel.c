@@ -1,8 +1,11 @@
 #include "parallel.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "crew.h"
+
+#define WORTH_SHARING (1 << 14) /* values from which several cores add up accumulators faster than one */
 
 /* Functions of the OpenMP library of PyTorch: its threads exist already, and a second set would compete with them for the
  * cores. */
@@ -42,9 +45,15 @@ typedef struct {
     const void *arguments;
     int64_t rows, parts;
     uint64_t float_mode; /* mode of the calling thread, which the other threads use during the call */
+    const Accumulator *accumulators;
+    int64_t num_accumulators;
 } Work;
 
 static void work_on(const Work *work, int64_t part) {
+    for (int64_t i = 0; i < work->num_accumulators; i++) {
+        const Accumulator a = work->accumulators[i];
+        memset(a.values + part * padded_size(a.size), 0, sizeof(float) * (size_t)a.size);
+    }
     const int64_t first = work->rows * part / work->parts, last = work->rows * (part + 1) / work->parts;
     work->kernel(work->arguments, first, last, part);
 }
@@ -66,12 +75,37 @@ static void share_of_thread(void *data) {
     set_float_mode(own);
 }
 
+/* Add the other parts' values to those of the first, a share of each accumulator. */
+static void add_up(const void *given, int64_t first, int64_t last, int64_t part) {
+    const Work *work = given;
+    (void)part;
+    for (int64_t i = 0; i < work->num_accumulators; i++) {
+        const Accumulator a = work->accumulators[i];
+        const int64_t begin = a.size * first / work->parts, end = a.size * last / work->parts;
+        for (int64_t other = 1; other < work->parts; other++) {
+            const float *restrict values = a.values + other * padded_size(a.size);
+            float *restrict sums = a.values;
+            for (int64_t j = begin; j < end; j++) sums[j] += values[j];
+        }
+    }
+}
+
+static void add_up_parts(const Work *work) {
+    int64_t num_values = 0;
+    for (int64_t i = 0; i < work->num_accumulators; i++) num_values += work->accumulators[i].size;
+    const Work adding = {.kernel = add_up, .arguments = work, .rows = work->parts, .parts = work->parts, .float_mode = float_mode()};
+    if (num_values >= WORTH_SHARING && parallel && !in_crew()) parallel(share_of_thread, (void *)&adding, (unsigned)work->parts, 0);
+    else add_up(work, 0, work->parts, 0);
+}
+
 /* Run a kernel on all rows, in parts of nearly equal size, in parallel with a helper or where OpenMP is available. */
-void run(row_kernel *kernel, const void *arguments, int64_t rows, int64_t parts) {
+void run(row_kernel *kernel, const void *arguments, int64_t rows, int64_t parts, const Accumulator *accumulators,
+         int64_t num_accumulators) {
     if (in_crew() && !crew_has_helper()) parts = 1; /* in a crew, the scratch of a part is enough for all rows */
-    Work work = {kernel, arguments, rows, parts, float_mode()};
+    Work work = {kernel, arguments, rows, parts, float_mode(), accumulators, num_accumulators};
     if (parts > 1 && in_crew()) share_with_crew(part_in_crew, &work, parts);
     else if (parts > 1 && parallel) parallel(share_of_thread, &work, (unsigned)parts, 0);
     else
         for (int64_t part = 0; part < parts; part++) work_on(&work, part);
+    if (parts > 1) add_up_parts(&work);
 }

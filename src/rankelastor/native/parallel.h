@@ -11,6 +11,13 @@
 /* Process rows [first, last), which are part number part. Each part has its own scratch and accumulators. */
 typedef void row_kernel(const void *arguments, int64_t first, int64_t last, int64_t part);
 
+/* Where the parts of a kernel add up gradients of parameters: size values of each part, padded_size(size) apart. Before a part
+ * computes, its values are 0; when all have computed, the first has the sum of all. */
+typedef struct {
+    float *values;
+    int64_t size;
+} Accumulator;
+
 /* Compute the stride between the accumulators of the parts, of size values each: padded to cache lines against false
  * sharing. */
 static inline int64_t padded_size(int64_t size) { return (size + 31) / 32 * 32; }
