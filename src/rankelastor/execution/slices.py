@@ -36,6 +36,7 @@ SLICE_BYTES = 192 * 2**20
 Measured: half of it makes training about a tenth slower.
 """
 _SMALLEST_SLICE = 32
+_COUPLES = "couples_examples"
 _PROBE_EXAMPLES = 2  # batch size of the memory estimate
 
 
@@ -122,6 +123,7 @@ class SlicedGradients:
         self._generator = generator
         self._ranker = ranker
         self._modules = list(ranker.modules())
+        self._coupling = [module for module in self._modules if may_couple_examples(module)]
         self._parameters = list(parameters)
         self._work_per_example = ranker.num_dense_parameters
         self._loss = loss
@@ -195,7 +197,7 @@ class SlicedGradients:
         same holds for dropout masks, which are drawn slice by slice. A batch is one slice if any layer or
         the loss couples its examples, whatever the settings say.
         """
-        if must_be_one_slice(self._modules, self._loss):
+        if must_be_one_slice(self._coupling, self._loss):
             return max(1, batch.num_examples)
         if self._slice_examples is not None:
             return self._slice_examples
@@ -325,9 +327,14 @@ def couples_examples(*modules: nn.Module) -> bool:
     """
     return any(
         (isinstance(module, _BatchNorm) and module.training)
-        or module.__dict__.get("couples_examples", getattr(type(module), "couples_examples", False))
+        or module.__dict__.get(_COUPLES, getattr(type(module), _COUPLES, False))
         for module in modules
     )
+
+
+def may_couple_examples(module: nn.Module) -> bool:
+    """Tell whether ``couples_examples`` has to be asked about a module again, since its answer may change."""
+    return isinstance(module, _BatchNorm) or hasattr(module, _COUPLES)
 
 
 def must_be_one_slice(modules: Sequence[nn.Module], loss: Loss) -> bool:

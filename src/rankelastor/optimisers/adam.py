@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 from rankelastor.optimisers.copying import copy_exactly
 
@@ -75,19 +74,23 @@ class DenseAdam:
         """Take one step with the gradients of the parameters."""
         self._decay()
         stepped = [parameter for parameter in self.parameters if parameter.grad is not None]
+        if not stepped:
+            return
         moments = [self._moments_of(parameter) for parameter in stepped]
-        adam(
+        steps = [step for _, _, step in moments]
+        torch._foreach_add_(steps, 1)
+        # What torch.optim.adam.adam(fused=True) calls after sorting tensors by device: half of its time for small ones
+        torch._fused_adam_(
             list(stepped),
             [parameter.grad for parameter in stepped if parameter.grad is not None],
             [first for first, _, _ in moments],
             [second for _, second, _ in moments],
             [],
-            [step for _, _, step in moments],
-            fused=True,
+            steps,
             amsgrad=False,
             beta1=self._betas[0],
             beta2=self._betas[1],
-            lr=self._rate,
+            lr=self._rate,  # type: ignore[arg-type]
             weight_decay=0.0,
             eps=self._eps,
             maximize=False,

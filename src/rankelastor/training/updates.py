@@ -22,6 +22,7 @@ from rankelastor.optimisers.averaged_weights import AveragedWeights
 from rankelastor.optimisers.decay import decayed_parameters
 from rankelastor.optimisers.lazy_rows.lazy import LazyRows, TouchedRows
 from rankelastor.optimisers.lazy_rows.sums import sum_by_row
+from rankelastor.optimisers.norm import finite_norm
 from rankelastor.optimisers.rowwise_adagrad import RowwiseAdagrad
 from rankelastor.training.carried_state import CarriedState
 from rankelastor.training.not_finite import NotFiniteError
@@ -383,17 +384,6 @@ def updates_rows_lazily(execution: ExecutionSettings, device: torch.device, *, n
     if execution.embedding_updates == "auto":
         return device.type == "cpu" and num_rows > _LOOKUPS_FOR_LAZY * lookups
     return execution.embedding_updates == "lazy"
-
-
-def finite_norm(gradients: Sequence[Tensor]) -> Tensor:
-    """Compute the norm of all gradients together, in float64 if it overflows otherwise; it waits for the result.
-
-    Example:
-        >>> finite_norm([torch.tensor([3e30, 4e30])])
-        tensor(5.0000e+30, dtype=torch.float64)
-    """
-    norm = nn.utils.get_total_norm(gradients)
-    return norm if math.isfinite(norm) else nn.utils.get_total_norm([gradient.double() for gradient in gradients])
 
 
 @torch.no_grad()
