@@ -22,9 +22,9 @@ from rankelastor.execution.hooks import (
     has_own_forward,
     is_compiling,
 )
+from rankelastor.execution.kernels.random_bytes import KernelRandomBytes
 from rankelastor.execution.rules import Context, DeviceName, Operation, has_kernels_for, wrap_unlowered
 from rankelastor.native import library
-from rankelastor.nn.random_bytes import RandomBytes
 
 __all__ = ["Lowering", "cuda_kernels", "describe_kernels", "has_kernels", "kernels", "kernels_key"]
 
@@ -75,7 +75,7 @@ class Lowering:
     def __init__(self, network: nn.Module, *, device: DeviceName = "cpu") -> None:
         self._network = network
         self._device = device
-        self.random_bytes = RandomBytes(0)
+        self.random_bytes = KernelRandomBytes(0)
         self._former: _Lowered | None = None
         self._lowered = self._lower()
 

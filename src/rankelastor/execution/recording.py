@@ -156,6 +156,8 @@ class _Recorder(TorchDispatchMode):
 
     def note_kernel(self, again: Callable[[], object], values: Iterable[object]) -> None:
         """Note the call of a kernel that reads and writes these values."""
+        if self.is_paused:
+            return
         self.repeats.append(again)
         self._keep(_tensors(list(values)))
 

@@ -7,6 +7,25 @@
 #include <math.h>
 
 #include "parallel.h"
+#include "vectors.h"
+
+/* Compute z = own + the same part of every other token. */
+ALWAYS_INLINE void add_parts_of_width(const int64_t width, const float *restrict own, const float *restrict parts,
+                                      int64_t parts_token, int64_t tokens, float *restrict z) {
+    for (int64_t other = 0; other < tokens; other++)
+        for (int64_t i = 0; i < width; i++) z[other * width + i] = own[other * width + i] + parts[other * parts_token + i];
+}
+
+/* The same with narrow parts apart, for which the compiler writes out the inner loop: it takes longer to begin than to run. */
+static inline void add_parts(int64_t width, const float *own, const float *parts, int64_t parts_token, int64_t tokens, float *z) {
+    switch (width) {
+        case 1: add_parts_of_width(1, own, parts, parts_token, tokens, z); break;
+        case 2: add_parts_of_width(2, own, parts, parts_token, tokens, z); break;
+        case 3: add_parts_of_width(3, own, parts, parts_token, tokens, z); break;
+        case 4: add_parts_of_width(4, own, parts, parts_token, tokens, z); break;
+        default: add_parts_of_width(width, own, parts, parts_token, tokens, z);
+    }
+}
 
 typedef struct {
     const float *x;
@@ -22,13 +41,13 @@ void split_mixing_forward(const void *arguments, int64_t first, int64_t last, in
     const int64_t width = s.dim / s.tokens;
     (void)part;
     for (int64_t row = first; row < last; row++) {
+        const float *x = s.x + row * s.x_row;
+        float *all = s.normed + row * s.tokens * s.dim;
+        for (int64_t token = 0; token < s.tokens; token++)
+            add_parts(width, x + token * s.x_token, x + token * width, s.x_token, s.tokens, all + token * s.dim);
         for (int64_t token = 0; token < s.tokens; token++) {
             const int64_t place = row * s.tokens + token;
-            const float *restrict own = s.x + row * s.x_row + token * s.x_token, *others = s.x + row * s.x_row;
-            float *restrict z = s.normed + place * s.dim, *restrict out = s.out + place * s.dim, sum = 0, squares = 0;
-            for (int64_t other = 0; other < s.tokens; other++)
-                for (int64_t i = 0; i < width; i++)
-                    z[other * width + i] = own[other * width + i] + others[other * s.x_token + token * width + i];
+            float *restrict z = all + token * s.dim, *restrict out = s.out + place * s.dim, sum = 0, squares = 0;
 #pragma GCC ivdep
             for (int64_t i = 0; i < s.dim; i++) sum += z[i];
             const float mean = sum / (float)s.dim;
@@ -80,9 +99,6 @@ void split_mixing_backward(const void *arguments, int64_t first, int64_t last, i
         }
         float *restrict dx = s.dx + row * s.tokens * dim;
         for (int64_t token = 0; token < s.tokens; token++)
-            for (int64_t other = 0; other < s.tokens; other++)
-                for (int64_t i = 0; i < width; i++)
-                    dx[token * dim + other * width + i] =
-                        all[token * dim + other * width + i] + all[other * dim + token * width + i];
+            add_parts(width, all + token * dim, all + token * width, dim, s.tokens, dx + token * dim);
     }
 }
