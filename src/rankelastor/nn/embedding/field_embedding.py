@@ -177,9 +177,10 @@ class FieldEmbedding(nn.Module):
             single = self._insert_pretrained(single, batch.categorical)
         pooled = [masked_mean(elements, mask).unsqueeze(1) for elements, mask in sequences]
         parts = [*self._numbers(found, batch.numeric), single, *pooled]
-        fields = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         if self.order is not None and self.places is not None:
-            fields = reordered(fields, self.order, self.places)
+            fields = reordered(parts, self.order, self.places)
+        else:
+            fields = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         return Embedded(fields, sequences, self._offset(batch))
 
     def _offset(self, batch: Batch) -> Float[Tensor, "batch task"] | None:
