@@ -33,11 +33,12 @@ def _with_and_without_kernels(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def called_kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the kernels called since the list was last cleared."""
+    """The names of the kernels called since the list was last cleared, but for the one that draws bytes of masks."""
     names: list[str] = []
 
     def noted(kernel: str) -> KernelArguments:
-        names.append(kernel)
+        if kernel != "draw_words":
+            names.append(kernel)
         return arguments_of(kernel)
 
     monkeypatch.setattr(calling, "arguments_of", noted)

@@ -119,7 +119,8 @@ void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t p
             const float *gradient = g.gradient + token * g.gradient_token + row * g.gradient_row;
             const int64_t x_row = g.gain ? dim : g.x_row;
             const float *input = g.x + token * g.x_token + row * g.x_row, *x = g.gain ? normed : input;
-            float *dx = g.gain ? dnormed : g.dx + place * dim;
+            float *out = g.dx + token * g.dx_token + row * g.dx_row, *dx = g.gain ? dnormed : out;
+            const int64_t dx_row = g.gain ? dim : g.dx_row;
             const int add = row > first ? ADD : REPLACE;
             if (g.gain)
                 for (int64_t i = 0; i < count; i++)
@@ -132,12 +133,12 @@ void gate_backward(const void *arguments, int64_t first, int64_t last, int64_t p
             product_of_transposed(dim, out_dim, count, x, x_row, gradient, g.gradient_row, ddirect, g.direct_row, add);
             const Product products[] = {{dlifted, 3 * inner, 1, lift, 1, g.lift_row, 3 * inner},
                                         {gradient, g.gradient_row, 1, direct, 1, g.direct_row, out_dim}};
-            sum_of_products(count, dim, products, 2, NULL, dx, dim);
+            sum_of_products(count, dim, products, 2, NULL, dx, dx_row);
             add_rows(gradient, g.gradient_row, dbias, count, out_dim);
             if (g.gain)
                 for (int64_t i = 0; i < count; i++)
                     norm_row_backward(dnormed + i * dim, input + i * g.x_row, g.gain + token * dim,
-                                      g.inverse[place + i], NULL, g.dx + (place + i) * dim, dgain, dim);
+                                      g.inverse[place + i], NULL, out + i * g.dx_row, dgain, dim);
         }
     }
 }

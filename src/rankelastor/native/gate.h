@@ -6,7 +6,7 @@
  * gain: (token, dim) of the RMSNorm, or NULL; inverse: (token, row), 1 / rms of x, NULL by strips.
  * lift: (token, dim, lift_row), of which the first 3 inner columns are W1 | W2 | S2; lift_bias: (token, lift_row).
  * direct (S1): (token, dim, direct_row), of which the first out columns are used; reduce (W3): (token, inner, out);
- * bias: (token, out), added to the result. out, dx: (token, row, out or dim).
+ * bias: (token, out), added to the result. out: (token, row, out). dx: (token, row, dim), with strides.
  * kept: (token, row, 3 inner), what the backward pass by rows needs: the slope of GELU at W1 x, then W2 x, then
  * S2 x + GELU(W1 x); or NULL.
  * block: rows of a block, by strips a multiple of STRIP.
@@ -47,6 +47,7 @@ typedef struct {
     int64_t direct_row;
     const float *reduce, *lift_bias, *kept;
     float *dx;
+    int64_t dx_token, dx_row;
     /* One accumulator per part; dlift and dlift_bias as wide as lift, written in the first 3 inner columns; ddirect in the
      * layout of direct; sums over the rows are added to dgain, dlift_bias and dbias. */
     float *dgain, *dlift, *dlift_bias, *ddirect, *dreduce, *dbias;

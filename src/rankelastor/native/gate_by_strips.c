@@ -84,7 +84,7 @@ void gate_backward_by_strips(const GateBackward *arguments, int64_t first, int64
                 const StripMap to_x[] = {{lift, g.lift_row, 1, dlifted, 3 * inner}, {direct, g.direct_row, 1, gradient, out_dim}};
                 sum_of_strip_maps(dim, to_x, 2, NULL, dx);
                 if (gain) norm_strip_backward(dx, raw, gain, inverse, dgain, dim);
-                write_strip(dx, count, dim, g.dx + (token * g.rows + row) * dim, dim);
+                write_strip(dx, count, dim, g.dx + token * g.dx_token + row * g.dx_row, g.dx_row);
             }
             const int64_t count = place / strip;
             const int add = block > first ? ADD : REPLACE;

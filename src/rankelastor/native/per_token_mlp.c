@@ -6,7 +6,7 @@
  * noise: (token, row, hidden); values whose noise is below threshold are dropped, the others multiplied by scale; NULL: no
  * value is dropped.
  * saved: (token, row, hidden), the hidden values, or NULL, so that the backward pass recomputes them.
- * out, dx: (token, row, out or in).
+ * out, dx: (token, row, out or in), with strides; those of dx are of a contiguous tensor without w1.
  */
 #include <stddef.h>
 
@@ -96,7 +96,9 @@ typedef struct {
     int64_t threshold;
     double scale;
     const float *w2, *b2;
-    float *out, *saved, *scratch; /* scratch: 2 hidden values per row of a block, for each part */
+    float *out;
+    int64_t out_token, out_row;
+    float *saved, *scratch; /* scratch: 2 hidden values per row of a block, for each part */
     int64_t tokens, rows, in, hidden, out_dim, block;
 } PerTokenMlpForward;
 
@@ -113,8 +115,9 @@ void per_token_mlp_forward(const void *arguments, int64_t first, int64_t last, i
             if (m.w1)
                 linear(x, m.x_row, m.w1 + token * m.in * hidden, hidden, m.b1 + token * hidden, h, count, m.in, hidden);
             activate(as, m.w1 ? h : x, m.w1 ? hidden : m.x_row, place * hidden, a, count, hidden);
-            linear(a, hidden, m.w2 + token * hidden * out_dim, out_dim, m.b2 + token * out_dim, m.out + place * out_dim, count,
-                   hidden, out_dim);
+            const Product down = {a, hidden, 1, m.w2 + token * hidden * out_dim, out_dim, 1, hidden};
+            sum_of_products(count, out_dim, &down, 1, m.b2 + token * out_dim, m.out + token * m.out_token + row * m.out_row,
+                            m.out_row);
         }
     }
 }
@@ -131,6 +134,7 @@ typedef struct {
     double scale;
     const float *w2, *saved;
     float *dx;
+    int64_t dx_token, dx_row;
     /* One accumulator per part, in the layouts of w1, b1, w2, b2; sums over the rows are added to db1 and db2. */
     float *dw1, *db1, *dw2, *db2;
     float *scratch; /* 3 hidden values per row of a block, for each part */
@@ -150,7 +154,7 @@ void per_token_mlp_backward(const void *arguments, int64_t first, int64_t last, 
             const int add = row > first ? ADD : REPLACE;
             const float *gradient = m.gradient + token * m.gradient_token + row * m.gradient_row;
             const float *x = m.x + token * m.x_token + row * m.x_row, *h = m.w1 ? recomputed : x;
-            float *dx = m.dx + place * in, *dh = m.w1 ? da : dx;
+            float *dx = m.dx + token * m.dx_token + row * m.dx_row, *dh = m.w1 ? da : dx;
             if (m.w1 && m.saved) h = m.saved + place * hidden;
             else if (m.w1) linear(x, m.x_row, m.w1 + token * up, hidden, m.b1 + token * hidden, recomputed, count, in, hidden);
             product_by_transposed(count, hidden, out_dim, gradient, m.gradient_row, m.w2 + token * down, out_dim, da,
@@ -162,7 +166,7 @@ void per_token_mlp_backward(const void *arguments, int64_t first, int64_t last, 
             if (m.w1) {
                 product_of_transposed(in, hidden, count, x, m.x_row, dh, hidden, dw1, hidden, add);
                 add_rows(dh, hidden, db1, count, hidden);
-                product_by_transposed(count, in, hidden, dh, hidden, m.w1 + token * up, hidden, dx, in, REPLACE);
+                product_by_transposed(count, in, hidden, dh, hidden, m.w1 + token * up, hidden, dx, m.dx_row, REPLACE);
             }
         }
     }

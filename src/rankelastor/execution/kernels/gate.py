@@ -151,7 +151,7 @@ class _Gate(torch.autograd.Function):
         scratch = block * (5 * inner_dim + 2 * dim)
         if ctx.by_strips:
             scratch = block * (4 * inner_dim + dim + out_dim) + _STRIP * (4 * inner_dim + 3 * dim)
-        dx = x.new_empty(tokens, rows, dim)
+        dx = torch.empty_like(x)
         shapes = (lift.shape, (tokens, lift.shape[2]), folded[1].shape, (tokens, out_dim))
         lift_sum, lift_bias_sum, reduce_sum, bias_sum = (Accumulator(shape, parts=parts) for shape in shapes)
         direct_sum = None if then is None else Accumulator(folded[0].shape, parts=parts)
@@ -166,6 +166,8 @@ class _Gate(torch.autograd.Function):
                 "lift_bias": lift_bias,
                 "kept": kept,
                 "dx": dx,
+                "dx_token": dx.stride(0),
+                "dx_row": dx.stride(1),
                 "dgain": gain_sum,
                 "dlift": lift_sum,
                 "dlift_bias": lift_bias_sum,

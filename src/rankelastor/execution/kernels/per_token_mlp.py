@@ -116,7 +116,7 @@ class _PerTokenMlp(torch.autograd.Function):
         parts = num_parts(rows)
         block = rows_per_block(rows, parts=parts, floats_per_row=3 * hidden, num_weights=num_weights)
         sizes = {"tokens": tokens, "rows": rows, "in": in_dim, "hidden": hidden, "out_dim": out_dim, "block": block}
-        out = x.new_empty(tokens, rows, out_dim)
+        out = x.new_empty(rows, tokens, out_dim).transpose(0, 1)
         saves = up is not None and any(ctx.needs_input_grad) and not is_cheap_to_repeat(in_dim)
         saved = x.new_empty(tokens, rows, hidden) if saves else None
         call(
@@ -129,6 +129,8 @@ class _PerTokenMlp(torch.autograd.Function):
                 "scale": scale,
                 "b2": down_bias,
                 "out": out,
+                "out_token": out.stride(0),
+                "out_row": out.stride(1),
                 "saved": saved,
                 "scratch": x.new_empty(parts * block * 2 * hidden),
                 **sizes,
@@ -145,7 +147,7 @@ class _PerTokenMlp(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, up, up_bias, noise, down, saved = ctx.saved_tensors
         gradient, parts, sizes = with_contiguous_rows(gradient), ctx.parts, ctx.sizes
-        dx = x.new_empty(x.shape)
+        dx = x.new_empty(x.shape) if up is None else torch.empty_like(x)
         shapes = (*((None, None) if up is None else (up.shape, up_bias.shape)), down.shape, (len(x), sizes["out_dim"]))
         sums = [None if shape is None else Accumulator(shape, parts=parts) for shape in shapes]
         call(
@@ -161,6 +163,8 @@ class _PerTokenMlp(torch.autograd.Function):
                 "scale": ctx.scale,
                 "saved": saved,
                 "dx": dx,
+                "dx_token": dx.stride(0),
+                "dx_row": dx.stride(1),
                 **dict(zip(("dw1", "db1", "dw2", "db2"), sums, strict=True)),
                 "scratch": x.new_empty(parts * sizes["block"] * 3 * sizes["hidden"]),
                 **sizes,
