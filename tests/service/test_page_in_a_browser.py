@@ -40,7 +40,8 @@ def client(bundle: Path) -> Iterator[Client]:
 
 
 def shown(browser: Chrome, name: str) -> str:
-    return str(browser.execute_script("return document.getElementById(arguments[0]).innerText", name))
+    """The text of an element; nothing while the page has none, as between two dialogs."""
+    return str(browser.execute_script("return document.getElementById(arguments[0])?.innerText ?? ''", name))
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
